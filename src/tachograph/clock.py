@@ -1,0 +1,38 @@
+"""What time it is: the only caller of the system's clocks."""
+
+import os
+import time
+
+
+class Clock:
+    """Wall time in epoch milliseconds, and monotonic seconds for durations."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class FixedClock(Clock):
+    """A clock that stands where it was put until it is moved: for tests and for looking back."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._monotonic = 0.0
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        self._now_ms += round(seconds * 1000)
+        self._monotonic += seconds
+
+
+def system_clock() -> Clock:
+    """The clock of this process. `TACHOGRAPH_NOW` (epoch milliseconds) fixes it: tests of the whole command use that."""
+    fixed = os.environ.get("TACHOGRAPH_NOW", "")
+    return FixedClock(int(fixed)) if fixed.isdigit() else Clock()

@@ -1,0 +1,433 @@
+"""Writes what transcripts said: messages with their owners and pull requests, sessions, links, and their rollups.
+
+Everything that can change a message's row goes through `_Writer.change`, which remembers what the row added to the
+rollups before and after; so `rollup` is at every commit what `message` adds up to.
+
+What a row says depends only on what was ever seen, not on the order: copies merge (model/messages.py), and owner,
+account and pull request are worked out again whenever something they depend on has changed.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tachograph.ledger.names import Names
+from tachograph.model.messages import NO_TIME, Message, is_billed, larger, project_path
+from tachograph.model.prices import tariff
+
+UNKNOWN_BUCKET = -1_000_000_000
+QUARTER_MS = 900_000
+
+
+class Row(NamedTuple):
+    """A row of `message`, in the order of its columns."""
+
+    id: int
+    identity: int
+    at: int | None
+    input: int
+    output: int
+    cache_write_5m: int
+    cache_write_1h: int
+    cache_read: int
+    web_searches: int
+    logged_cost: int | None
+    chosen_output: int
+    chosen_at: int | None
+    model: int
+    speed: int
+    geo: int
+    stop: int
+    request: str
+    branch: int
+    cwd: int
+    agent: int
+    owner: int
+    folder: int
+    session: int
+    flags: int
+    shared: int
+    project: int
+    account: int
+    pull: int
+    billed: int
+
+
+_COLUMNS = ", ".join(Row._fields)
+_INSERT = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+_UPDATE = f"UPDATE message SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
+_SELECT = f"SELECT {_COLUMNS} FROM message"
+_MEASURES = ("messages", *Row._fields[3:9], "logged_messages", "logged_cost")
+_ROLL = (
+    "INSERT INTO rollup VALUES (?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{m} = {m} + excluded.{m}" for m in _MEASURES)
+)
+
+Logins = Mapping[int, list[tuple[int, int, int]]]  # folder: (first seen, last seen, account), by time
+
+
+def bucket_of(at: int | None) -> int:
+    return UNKNOWN_BUCKET if at is None else at // QUARTER_MS
+
+
+class Said(NamedTuple):
+    """A batch of the decoder, unpacked: see `sources.transcripts.decode.Batch` for the shapes."""
+
+    messages: list[Message]
+    spans: Mapping[str, tuple[int, int]]
+    prompts: Mapping[str, tuple[int, str]]
+    titles: Mapping[tuple[str, int], tuple[str, int, str]]
+    summaries: Mapping[str, str]
+    leaves: Mapping[str, tuple[int, str]]
+    links: Mapping[tuple[str, str], tuple[int, str, int, str]]
+
+
+def write(
+    db: sqlite3.Connection, plain: tuple[Any, ...], names: Names, logins: Logins, among: set[int] | None = None
+) -> None:
+    """Write one batch, inside a transaction of the caller's.
+
+    `among` are the identities of all messages in the ledger, where the caller knows them: a first reading does, and
+    is spared looking up a hundred thousand messages that cannot be there.
+    """
+    said = Said(*plain)
+    sessions = names.sessions(
+        db,
+        {s for m in said.messages for s in m[5]}
+        | said.prompts.keys()
+        | {session for session, _ in said.titles}
+        | {session for session, _ in said.links},
+    )
+    moved = _write_sessions(db, said, sessions)
+    writer = _Writer(db, names, logins)
+    writer.add(said.messages, sessions, among)
+    writer.own_again(moved)
+    linked = _write_links(db, said, sessions, names)
+    writer.link_again(linked)
+    writer.finish()
+
+
+def is_empty(db: sqlite3.Connection) -> bool:
+    """Whether no message was ever counted."""
+    return db.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
+
+
+class _Writer:
+    """Changes rows of `message`, and the rollups with them, at the end in one go."""
+
+    def __init__(self, db: sqlite3.Connection, names: Names, logins: Logins) -> None:
+        self.db = db
+        self.names = names
+        self.logins = logins
+        self.old: dict[int, Row] = {}  # as they stand in the table
+        self.new: dict[int, Row] = {}  # as they shall stand
+        self.began: dict[int, tuple[int, str]] = {}
+
+    def change(self, before: Row | None, after: Row) -> None:
+        """Note how a row shall stand; `before` is how it stands now, None where it is new."""
+        if before is not None and after.id not in self.new:
+            self.old[after.id] = before
+        self.new[after.id] = after
+
+    # -- messages and who owns them --------------------------------------------------------------------------
+
+    def add(self, messages: list[Message], sessions: Mapping[str, int], among: set[int] | None) -> None:
+        known = self._rows([m[0] for m in messages if among is None or m[0] in among])
+        following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM message").fetchone()[0]
+        for message in messages:
+            old = known.get(message[0])
+            candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
+            if old is None:
+                self.change(None, self._row(following, message, candidates))
+                following += 1
+            else:
+                new = self._merged(old, message, candidates)
+                if new != old:
+                    self.change(old, new)
+
+    def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
+        identity, at, counts, logged, choice, _ = message
+        if len(candidates) > 1:
+            self.db.executemany("INSERT INTO copy VALUES (?, ?, ?)", [(id, s, f) for s, f in candidates.items()])
+            session, flags = self._owner(candidates)
+        else:
+            ((session, flags),) = candidates.items()
+        name = self.names.id
+        folder = name(choice[11])
+        owner = name(choice[10])
+        return Row(
+            id,
+            identity,
+            None if at == NO_TIME else at,
+            *counts,
+            None if logged < 0 else logged,
+            -choice[0],
+            None if choice[1] == NO_TIME else choice[1],
+            name(choice[2]),
+            name(choice[3]),
+            name(choice[4]),
+            name(choice[5]),
+            choice[6],
+            name(choice[7]),
+            name(choice[8]),
+            name(choice[9]),
+            owner,
+            folder,
+            session,
+            flags,
+            int(len(candidates) > 1),
+            self.names.project(choice[8], project_path),
+            self._account(owner, folder, at),
+            0,
+            int(is_billed(choice[5], counts[1])),
+        )
+
+    def _merged(self, old: Row, message: Message, candidates: dict[int, int]) -> Row:
+        """A row with another copy of its message merged in: model/messages.py `merged`, between a row and a tuple."""
+        _, at, counts, logged, choice, _ = message
+        text = self.names.text
+        chosen_at = NO_TIME if old.chosen_at is None else old.chosen_at
+        names = (text(old.model), text(old.speed), text(old.geo), text(old.stop), old.request, text(old.branch))
+        mine = (-old.chosen_output, chosen_at, *names)
+        mine = (*mine, text(old.cwd), text(old.agent), text(old.owner), text(old.folder))
+        counts = larger(old[3:9], counts)
+        new = old
+        if choice < mine:
+            fields = zip(("model", "speed", "geo", "stop"), choice[2:6], strict=True)
+            new = new._replace(**{field: self.names.id(value) for field, value in fields}, request=choice[6])
+            fields = zip(("branch", "cwd", "agent", "owner", "folder"), choice[7:12], strict=True)
+            new = new._replace(**{field: self.names.id(value) for field, value in fields})
+            new = new._replace(
+                chosen_output=-choice[0],
+                chosen_at=None if choice[1] == NO_TIME else choice[1],
+                project=self.names.project(choice[8], project_path),
+            )
+        at = min(at, NO_TIME if old.at is None else old.at)
+        costs = [cost for cost in (old.logged_cost, logged) if cost is not None and cost >= 0]
+        new = Row(
+            *new[:2],
+            None if at == NO_TIME else at,
+            *counts,
+            max(costs, default=None),
+            *new[10:],
+        )
+        new = self._joined(new, candidates)
+        return new._replace(
+            account=self._account(new.owner, new.folder, at),
+            billed=int(is_billed(text(new.stop), new.output)),
+        )
+
+    def _joined(self, row: Row, candidates: dict[int, int]) -> Row:
+        """A row with more sessions to belong to."""
+        if not row.shared:
+            if candidates.keys() == {row.session}:
+                return row._replace(flags=row.flags & candidates[row.session])
+            candidates = {row.session: row.flags & candidates.get(row.session, row.flags), **_without(candidates, row.session)}
+            self.db.executemany("INSERT INTO copy VALUES (?, ?, ?)", [(row.id, s, f) for s, f in candidates.items()])
+        else:
+            merge = "INSERT INTO copy VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET flags = flags & excluded.flags"
+            self.db.executemany(merge, [(row.id, s, f) for s, f in candidates.items()])
+            candidates = dict(self.db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,)))
+        session, flags = self._owner(candidates)
+        return row._replace(session=session, flags=flags, shared=1)
+
+    def _owner(self, candidates: Mapping[int, int]) -> tuple[int, int]:
+        """Which session a message belongs to: main chain, not forked, begun first, smaller id (accounting rule 3)."""
+        session = min(candidates, key=lambda s: (candidates[s], *self._began(s)))
+        return session, candidates[session]
+
+    def _began(self, session: int) -> tuple[int, str]:
+        if session not in self.began:
+            at, uuid = self.db.execute("SELECT first_at, uuid FROM session WHERE id = ?", (session,)).fetchone()
+            self.began[session] = (NO_TIME if at is None else at, uuid)
+        return self.began[session]
+
+    def own_again(self, moved: set[int]) -> None:
+        """Work out the owner of shared messages again where a session turned out to have begun earlier."""
+        shared = {s for (s,) in self.db.execute("SELECT DISTINCT session FROM copy")} if moved else set()
+        for session in moved & shared:
+            for row in self._current("id IN (SELECT message FROM copy WHERE session = ?)", (session,)):
+                found = self.db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,))
+                owner, flags = self._owner(dict(found.fetchall()))
+                if (owner, flags) != (row.session, row.flags):
+                    self.change(row, row._replace(session=owner, flags=flags))
+
+    def _account(self, owner: int, folder: int, at: int) -> int:
+        """Who was logged in for a config folder at a time (accounting rule 12); 0 where we did not see it."""
+        if owner:
+            account = self.names.account_named(self.db, self.names.text(owner))
+            if account:
+                return account
+        for first, last, account in self.logins.get(folder, ()):
+            if first <= at <= last:
+                return account
+        return 0
+
+    # -- pull requests ---------------------------------------------------------------------------------------
+
+    def link_again(self, linked: set[int]) -> None:
+        """Work out the pull request again: of all messages of a session whose links changed, of changed messages else."""
+        for session in linked:
+            self._link(session, self._current("session = ?", (session,)))
+        touched: dict[int, list[Row]] = {}
+        for row in self.new.values():
+            touched.setdefault(row.session, []).append(row)
+        for (session,) in self.db.execute("SELECT DISTINCT session FROM link").fetchall():
+            if session in touched and session not in linked:
+                self._link(session, touched.pop(session))
+        for row in [row for rows in touched.values() for row in rows if row.pull and row.session not in linked]:
+            self.change(row, row._replace(pull=0))
+
+    def _link(self, session: int, rows: list[Row]) -> None:
+        found = self.db.execute("SELECT at, branch, pull FROM link WHERE session = ?", (session,))
+        links = sorted((NO_TIME if at is None else at, pull, branch) for at, branch, pull in found)
+        for row in rows:
+            pull = pull_of(row.at, row.branch, links)
+            if pull != row.pull:
+                self.change(row, row._replace(pull=pull))
+
+    def _current(self, where: str, values: tuple[object, ...]) -> list[Row]:
+        """Rows as they shall stand: those in the table that match, and the changed ones."""
+        rows = {row[0]: Row._make(row) for row in self.db.execute(f"{_SELECT} WHERE {where}", values)}
+        if where == "session = ?":
+            rows.update(self.new)
+            return [row for row in rows.values() if row.session == values[0]]
+        return [self.new.get(id, row) for id, row in rows.items()]
+
+    # -- rows and rollups ------------------------------------------------------------------------------------
+
+    def _rows(self, keys: list[int]) -> dict[int, Row]:
+        found: dict[int, Row] = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            marks = ",".join("?" * len(part))
+            for row in self.db.execute(f"{_SELECT} WHERE identity IN ({marks})", part):
+                made = Row._make(row)
+                found[made.identity] = made
+        return found
+
+    def finish(self) -> None:
+        """Write the changed rows, and add what changed to the rollups."""
+        fresh = [row for id, row in self.new.items() if id not in self.old]
+        changed = [row for id, row in self.new.items() if id in self.old]
+        self.db.executemany(_INSERT, fresh)
+        self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
+        sums: dict[tuple[int, ...], list[int]] = {}
+        for row in self.new.values():
+            self._sum(sums, row, 1)
+        for id in self.old.keys() & self.new.keys():
+            self._sum(sums, self.old[id], -1)
+        self.db.executemany(_ROLL, [(*key, *values) for key, values in sums.items() if any(values)])
+        emptied = [key for key, values in sums.items() if values[0] < 0]
+        where = "bucket=? AND session=? AND model=? AND tariff=? AND project=? AND branch=? AND account=? AND pull=?"
+        self.db.executemany(f"DELETE FROM rollup WHERE {where} AND messages = 0", emptied)
+
+    def _sum(self, sums: dict[tuple[int, ...], list[int]], row: Row, sign: int) -> None:
+        if not row.billed:
+            return
+        key = rollup_key(row, self.names.text)
+        into = sums.get(key)
+        if into is None:
+            into = sums[key] = [0] * 9
+        into[0] += sign
+        into[1] += sign * row.input
+        into[2] += sign * row.output
+        into[3] += sign * row.cache_write_5m
+        into[4] += sign * row.cache_write_1h
+        into[5] += sign * row.cache_read
+        into[6] += sign * row.web_searches
+        if row.logged_cost is not None:
+            into[7] += sign
+            into[8] += sign * row.logged_cost
+
+
+def rollup_key(row: Row, text: Any) -> tuple[int, ...]:
+    """Where a message adds to: bucket, session, model, tariff, project, branch, account, pull request."""
+    prompt = row.input + row.cache_write_5m + row.cache_write_1h + row.cache_read
+    rate = tariff(text(row.speed), text(row.geo), prompt)
+    bucket = UNKNOWN_BUCKET if row.at is None else row.at // QUARTER_MS
+    return (bucket, row.session, row.model, rate, row.project, row.branch, row.account, row.pull)
+
+
+def pull_of(at: int | None, branch: int, links: list[tuple[int, int, int]]) -> int:
+    """The pull request of a message: the first that its session links at or after it on its branch (or where either
+    branch is unknown), else the last linked before it, else 0 (accounting rule 8).
+
+    `links` are (time or NO_TIME, pull request, branch), sorted; branches are name ids, 0 unknown.
+    """
+    moment = NO_TIME if at is None else at
+    for linked_at, pull, linked_branch in links:
+        if linked_at >= moment and (not branch or not linked_branch or branch == linked_branch):
+            return pull
+    before = [pull for linked_at, pull, _ in links if linked_at < moment]
+    return before[-1] if before else 0
+
+
+def _without(candidates: Mapping[int, int], session: int) -> dict[int, int]:
+    return {s: flags for s, flags in candidates.items() if s != session}
+
+
+# -- sessions, titles and links --------------------------------------------------------------------------------
+
+
+def _write_sessions(db: sqlite3.Connection, said: Said, sessions: Mapping[str, int]) -> set[int]:
+    """Merge what is said of sessions; returns those that turned out to have begun earlier than we knew."""
+    ids = [sessions[uuid] for uuid in said.spans]
+    began: dict[int, int | None] = {}
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        marks = ",".join("?" * len(part))
+        began.update(db.execute(f"SELECT id, first_at FROM session WHERE id IN ({marks})", part).fetchall())
+    moved = {
+        sessions[uuid]
+        for uuid, (first, _) in said.spans.items()
+        if (before := began.get(sessions[uuid])) is None or first < before
+    }
+    db.executemany(
+        "UPDATE session SET first_at = min(coalesce(first_at, ?1), ?1), last_at = max(coalesce(last_at, ?2), ?2)"
+        " WHERE id = ?3",
+        [(first, last, sessions[uuid]) for uuid, (first, last) in said.spans.items()],
+    )
+    db.executemany(
+        "UPDATE session SET leaf = ?1, leaf_at = ?2 WHERE id = ?3 AND (leaf_at, leaf) < (?2, ?1)",
+        [(leaf, at, sessions[uuid]) for uuid, (at, leaf) in said.leaves.items() if uuid in sessions],
+    )
+    db.executemany(
+        "UPDATE session SET prompt = ?1, prompt_at = ?2 WHERE id = ?3"
+        " AND (prompt_at IS NULL OR (?2, ?1) < (prompt_at, prompt))",
+        [(words, at, sessions[uuid]) for uuid, (at, words) in said.prompts.items()],
+    )
+    for kind, column in enumerate(("custom", "ai")):
+        db.executemany(
+            f"UPDATE session SET {column}_title = ?1, {column}_stamp = ?2"
+            f" WHERE id = ?3 AND ?2 >= {column}_stamp",
+            [(words, stamp, sessions[uuid]) for (uuid, k), (stamp, _, words) in said.titles.items() if k == kind],
+        )
+    db.executemany(
+        "INSERT INTO summary VALUES (?, ?) ON CONFLICT DO UPDATE SET text = max(text, excluded.text)",
+        said.summaries.items(),
+    )
+    return moved
+
+
+def _write_links(
+    db: sqlite3.Connection, said: Said, sessions: Mapping[str, int], names: Names
+) -> set[int]:
+    """Merge the links to pull requests; returns the sessions in which one is new or earlier."""
+    changed = set()
+    for (uuid, url), (at, branch, number, repository) in said.links.items():
+        db.execute(
+            "INSERT INTO pull (url, number, repository) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " number = max(number, excluded.number), repository = max(repository, excluded.repository)",
+            (url, number, repository),
+        )
+        pull = db.execute("SELECT id FROM pull WHERE url = ?", (url,)).fetchone()[0]
+        session, moment, where = sessions[uuid], None if at == NO_TIME else at, names.id(branch)
+        old = db.execute("SELECT at, branch FROM link WHERE session = ? AND pull = ?", (session, pull)).fetchone()
+        if old is not None:
+            old_at = NO_TIME if old[0] is None else old[0]
+            if (old_at, names.text(old[1])) <= (at, branch):
+                continue
+        db.execute("INSERT OR REPLACE INTO link VALUES (?, ?, ?, ?)", (session, pull, moment, where))
+        changed.add(session)
+    return changed

@@ -1,0 +1,110 @@
+"""The schema of the ledger, as the list of steps that made it. Steps are only ever added, never changed.
+
+What each table holds:
+
+    name        every repeated text once: models, branches, folders, agents …; 0 is the unknown
+    session     one Claude Code session; `first_at` and `last_at` over every copy of a message that it holds
+    pull        a pull request; `link` says which session named it, when, on which branch
+    message     one billed answer, merged from its copies, in the order in which it was first seen
+    copy        where a message stands in several sessions: all of them (else message.session says it)
+    rollup      what `message` adds up to in 15 minutes UTC, kept in the same transaction as its rows
+    file        every transcript ever read, with the offset that its rows in `message` come from
+    problem     what could not be read, by file and kind
+    account     who was logged in; `login` says in which config folder, from when to when we saw it
+
+Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. Costs are picodollars, but for
+`logged_cost`, which is nanodollars as old versions of Claude Code wrote them.
+"""
+
+STEPS: tuple[tuple[str, str], ...] = (
+    (
+        "the ledger",
+        """
+        CREATE TABLE migration (version INTEGER PRIMARY KEY, title TEXT NOT NULL, at INTEGER NOT NULL);
+
+        CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+        INSERT INTO name VALUES (0, '');
+
+        CREATE TABLE session (
+            id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE,
+            first_at INTEGER, last_at INTEGER,
+            custom_title TEXT NOT NULL DEFAULT '', custom_stamp TEXT NOT NULL DEFAULT '',
+            ai_title TEXT NOT NULL DEFAULT '', ai_stamp TEXT NOT NULL DEFAULT '',
+            prompt TEXT NOT NULL DEFAULT '', prompt_at INTEGER,
+            leaf TEXT NOT NULL DEFAULT '', leaf_at INTEGER NOT NULL DEFAULT 0
+        );
+        INSERT INTO session (id, uuid) VALUES (0, '');
+        CREATE TABLE summary (leaf TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+
+        CREATE TABLE account (
+            id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, organization TEXT NOT NULL,
+            label TEXT NOT NULL DEFAULT '', plan TEXT NOT NULL DEFAULT '', UNIQUE (uuid, organization)
+        );
+        INSERT INTO account (id, uuid, organization) VALUES (0, '', '');
+        CREATE TABLE login (
+            id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, account INTEGER NOT NULL,
+            first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
+        );
+
+        CREATE TABLE pull (
+            id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE,
+            number INTEGER NOT NULL DEFAULT 0, repository TEXT NOT NULL DEFAULT ''
+        );
+        INSERT INTO pull (id, url) VALUES (0, '');
+        CREATE TABLE link (
+            session INTEGER NOT NULL, pull INTEGER NOT NULL, at INTEGER, branch INTEGER NOT NULL,
+            PRIMARY KEY (session, pull)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE message (
+            id INTEGER PRIMARY KEY,
+            identity INTEGER NOT NULL UNIQUE,
+            at INTEGER,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_cost INTEGER,            -- nanodollars, only where Claude Code wrote it
+            chosen_output INTEGER NOT NULL, -- of the copy that says the rest (model/messages.py, Choice)
+            chosen_at INTEGER,
+            model INTEGER NOT NULL, speed INTEGER NOT NULL, geo INTEGER NOT NULL, stop INTEGER NOT NULL,
+            request TEXT NOT NULL, branch INTEGER NOT NULL, cwd INTEGER NOT NULL, agent INTEGER NOT NULL,
+            owner INTEGER NOT NULL,         -- account uuid that the record itself names
+            folder INTEGER NOT NULL,        -- config folder
+            session INTEGER NOT NULL, flags INTEGER NOT NULL,
+            shared INTEGER NOT NULL,        -- 1: it stands in several sessions, see `copy`
+            project INTEGER NOT NULL, account INTEGER NOT NULL, pull INTEGER NOT NULL,
+            billed INTEGER NOT NULL
+        );
+        CREATE INDEX message_session ON message (session, at);
+        CREATE INDEX message_at ON message (at);
+        CREATE TABLE copy (
+            message INTEGER NOT NULL, session INTEGER NOT NULL, flags INTEGER NOT NULL,
+            PRIMARY KEY (message, session)
+        ) WITHOUT ROWID;
+        CREATE INDEX copy_session ON copy (session);
+
+        CREATE TABLE rollup (
+            bucket INTEGER NOT NULL,        -- epoch quarter hours; -1000000000 where the time is unknown
+            session INTEGER NOT NULL, model INTEGER NOT NULL, tariff INTEGER NOT NULL, -- model/prices.py
+            project INTEGER NOT NULL, branch INTEGER NOT NULL, account INTEGER NOT NULL, pull INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
+            PRIMARY KEY (bucket, session, model, tariff, project, branch, account, pull)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE file (
+            id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, folder INTEGER NOT NULL,
+            device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+            mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
+            offset INTEGER NOT NULL, head INTEGER NOT NULL, tail INTEGER NOT NULL,
+            branch TEXT NOT NULL, stamp TEXT NOT NULL,
+            error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE problem (
+            file INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (file, kind)
+        ) WITHOUT ROWID;
+        """,
+    ),
+)

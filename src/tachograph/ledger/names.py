@@ -1,0 +1,59 @@
+"""Small numbers for repeated texts: models, branches, folders, sessions, accounts. One text, one row."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+
+class Names:
+    """Looks up and hands out the ids of texts, remembering them for the length of a pass.
+
+    A pass that was rolled back must not go on with the same object: its new ids went with it.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._ids: dict[str, int] = {"": 0}
+        self._texts: dict[int, str] = {0: ""}
+        self._projects: dict[str, int] = {"": 0}
+        self._sessions: dict[str, int] = {"": 0}
+        self._accounts: dict[str, int] = {}
+
+    def id(self, text: str) -> int:
+        found = self._ids.get(text)
+        if found is None:
+            row = self._db.execute("SELECT id FROM name WHERE text = ?", (text,)).fetchone()
+            if row is None:
+                row = self._db.execute("INSERT INTO name (text) VALUES (?) RETURNING id", (text,)).fetchone()
+            found = int(row[0])
+            self._ids[text] = found
+            self._texts[found] = text
+        return found
+
+    def text(self, id: int) -> str:
+        found = self._texts.get(id)
+        if found is None:
+            found = str(self._db.execute("SELECT text FROM name WHERE id = ?", (id,)).fetchone()[0])
+            self._texts[id] = found
+            self._ids[found] = id
+        return found
+
+    def project(self, cwd: str, path_of: Callable[[str], str]) -> int:
+        found = self._projects.get(cwd)
+        if found is None:
+            found = self._projects[cwd] = self.id(path_of(cwd))
+        return found
+
+    def sessions(self, db: sqlite3.Connection, uuids: Iterable[str]) -> dict[str, int]:
+        """The ids of sessions, made where they are new; what was asked for before is remembered as well."""
+        missing = [uuid for uuid in uuids if uuid not in self._sessions]
+        db.executemany("INSERT OR IGNORE INTO session (uuid) VALUES (?)", [(uuid,) for uuid in sorted(missing)])
+        for uuid in missing:
+            self._sessions[uuid] = db.execute("SELECT id FROM session WHERE uuid = ?", (uuid,)).fetchone()[0]
+        return self._sessions
+
+    def account_named(self, db: sqlite3.Connection, uuid: str) -> int:
+        """The one account with this account uuid; 0 if there is none, or if it has several organisations."""
+        if uuid not in self._accounts:
+            rows = db.execute("SELECT id FROM account WHERE uuid = ?", (uuid,)).fetchall()
+            self._accounts[uuid] = rows[0][0] if len(rows) == 1 else 0
+        return self._accounts[uuid]

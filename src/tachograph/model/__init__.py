@@ -1,0 +1,1 @@
+"""Pure values and arithmetic: messages, prices, periods."""

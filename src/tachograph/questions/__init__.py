@@ -1,0 +1,1 @@
+"""Everything a person may ask: ledger in, frozen answers out, no formatting."""

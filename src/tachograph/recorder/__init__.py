@@ -1,0 +1,1 @@
+"""Carries what the sources say into the ledger."""

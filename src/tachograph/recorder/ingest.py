@@ -1,0 +1,116 @@
+"""One pass from the transcripts to the ledger: find what changed, read it, write it. It may be cut off anywhere.
+
+Rows and the offsets that they come from are committed together, a batch of files at a time; a pass that is killed
+loses at most the batch it was writing, and the next pass reads that again.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tachograph.ledger import accounts, files, messages
+from tachograph.ledger.db import Ledger
+from tachograph.ledger.names import Names
+from tachograph.sources.transcripts import discover
+from tachograph.sources.transcripts.discover import Found
+from tachograph.sources.transcripts.known import Known
+
+Progress = Callable[[int, int], None]  # bytes read, bytes to read
+
+
+class Pass(NamedTuple):
+    """What one pass did."""
+
+    transcripts: int  # that there are
+    read: int  # that had something new
+
+
+def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progress | None = None) -> Pass:
+    """Bring the ledger up to date with the transcripts. Raises LedgerError; a bad file or line never stops it."""
+    db = ledger.db
+    folders = discover.folders(env)
+    found = discover.transcripts(folders)
+    signatures = files.signatures(db)
+    changed = [known for known in found.transcripts if signatures.get(known.path) != known[2:7]]
+    noted = files.noted_errors(db)
+    if noted:  # what cannot be opened still is no news
+        changed = [known for known in changed if known.path not in noted or os.access(known.path, os.R_OK)]
+    present = {known.path for known in found.transcripts}
+    listed = {path for path, _, _ in found.unreadable}
+    gone = [path for path in signatures.keys() - present if not os.path.lexists(path)]
+    gone += [path for path in noted - listed - present if not os.path.isfile(path)]  # a folder that opens again
+    if changed or gone or listed - noted:
+        _read(ledger, found, changed, gone, folders, env, now_ms, progress)
+    return Pass(len(found.transcripts), len(changed))
+
+
+def _read(
+    ledger: Ledger,
+    found: Found,
+    changed: list[Known],
+    gone: list[bytes],
+    folders: list[str],
+    env: Mapping[str, str],
+    now_ms: int,
+    progress: Progress | None,
+) -> None:
+    from tachograph.recorder.workers import read_all  # brings msgspec: only where there is something to read
+    from tachograph.sources import claude_home
+
+    identities = {folder: claude_home.identity(folder, env) for folder in folders}
+    with ledger.transaction() as db:
+        names = Names(db)
+        for folder, seen in identities.items():
+            if seen is not None and not seen.problem:
+                accounts.observe(db, names, folder, accounts.Identity(*seen[:4]), now_ms)
+        states = files.states(db)
+        jobs = _jobs(db, changed, gone, states)
+        files.write_gone(db, gone)
+        files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
+        logins = accounts.logins(db)
+        empty = messages.is_empty(db)
+    among: set[int] | None = set() if empty else None
+    total, done = sum(max(0, job.size - job.offset) for job in jobs), 0
+    before = {job.path: states[job.path].offset if job.path in states else None for job in jobs}
+    before |= {job.path: job.offset for job in jobs if job.path not in states and job.offset}  # it was moved
+    for said, reads in read_all(jobs, now_ms):
+        with ledger.transaction() as db:
+            names = Names(db)
+            messages.write(db, said, names, logins, among)
+            for read in reads:
+                files.write_state(
+                    db,
+                    names,
+                    tuple(read.known),
+                    read_from=before[read.known.path],
+                    error=read.error,
+                    problems=read.problems,
+                    from_start=read.from_start,
+                )
+        if among is not None:
+            among.update(message[0] for message in said[0])
+        done += sum(max(0, read.known.offset - (before[read.known.path] or 0)) for read in reads)
+        if progress is not None:
+            progress(min(done, total), total)
+
+
+def _jobs(
+    db: sqlite3.Connection, changed: list[Known], gone: list[bytes], states: dict[bytes, files.FileState]
+) -> list[Known]:
+    """What to read, each with what the ledger remembers of it; a file that was moved keeps its place."""
+    moved = {(states[path].device, states[path].inode): states[path] for path in gone}
+    jobs = []
+    for known in changed:
+        state = states.get(known.path)
+        if state is None:
+            state = moved.pop((known.device, known.inode), None)
+            if state is not None:
+                files.move(db, state.path, known.path)
+                gone.remove(state.path)
+        if state is not None:
+            known = known._replace(
+                offset=state.offset, head=state.head, tail=state.tail, branch=state.branch, stamp=state.stamp
+            )
+        jobs.append(known)
+    return jobs

@@ -1,0 +1,1 @@
+"""What changes something outside the reports, on a person's word."""

@@ -1,0 +1,1 @@
+"""Claude Code transcripts: which files, their new lines, what a line says."""

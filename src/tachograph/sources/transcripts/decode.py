@@ -1,0 +1,542 @@
+"""What the lines of a transcript say: messages, titles, first prompts, pull-request links, and what was wrong.
+
+The rules are those of docs/counting.md. Two ways lead to the same values: a typed decoder for the layout that
+Claude Code writes, and a patient one over plain dictionaries for everything else (odd counts, other key orders,
+broken text, `iterations`). A test holds one against the other.
+
+A line is looked at no longer than needed. Nine tenths of the bytes of a transcript are tool results in `user`
+records; where a record's top-level `type` can be told for certain from its first or last keys, those are skipped
+without being read.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Choice, Counts, Message, merged
+
+FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
+MAX_COUNT = 10**12
+TITLE_LENGTH = 200
+_ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")
+_NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
+
+CUSTOM, AI = 0, 1  # kinds of title
+
+
+class Usage(msgspec.Struct, gc=False):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_creation: "CacheCreation | None" = None
+    server_tool_use: "ServerToolUse | None" = None
+    speed: str | None = None
+    inference_geo: str | None = None
+    iterations: "list[Iteration] | None" = None
+
+
+class CacheCreation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+
+
+class ServerToolUse(msgspec.Struct, gc=False):
+    web_search_requests: int = 0
+
+
+class Iteration(msgspec.Struct, gc=False):
+    type: str | None = None
+    model: str | None = None
+
+
+class Answer(msgspec.Struct, gc=False):
+    usage: Usage
+    id: str
+    model: str
+    stop_reason: str | None = None
+
+
+class AssistantRecord(msgspec.Struct, gc=False):
+    message: Answer
+    timestamp: str
+    sessionId: str
+    cwd: str = ""
+    gitBranch: str | None = None
+    requestId: str | None = None
+    uuid: str | None = None
+    isSidechain: bool = False
+    agentId: str | None = None
+    forkedFrom: Any = None
+    costUSD: float | None = None
+    ownerAccountUuid: str | None = None
+
+
+_typed = msgspec.json.Decoder(AssistantRecord).decode
+_plain = msgspec.json.Decoder().decode
+
+
+class Link(NamedTuple):
+    """A pull request that a session named: `at` epoch ms; `branch` of the last record before it, "" if none."""
+
+    at: int
+    branch: str
+    number: int
+    repository: str
+
+
+class Batch:
+    """What some transcripts said, merged. Plain containers of plain values: it crosses processes by `marshal`."""
+
+    __slots__ = ("leaves", "links", "messages", "prompts", "spans", "summaries", "titles")
+
+    def __init__(self) -> None:
+        self.messages: dict[int, Message] = {}
+        self.spans: dict[str, tuple[int, int]] = {}  # session: first and last message, epoch ms
+        self.prompts: dict[str, tuple[int, str]] = {}  # session: its first prompt and when
+        self.titles: dict[tuple[str, int], tuple[str, int, str]] = {}  # session, kind: (stamp, offset, text)
+        self.summaries: dict[str, str] = {}  # leaf record: text
+        self.leaves: dict[str, tuple[int, str]] = {}  # session: its last record that we saw
+        self.links: dict[tuple[str, str], tuple[int, str, int, str]] = {}  # session, url: Link
+
+    def plain(self) -> tuple[Any, ...]:
+        return (
+            list(self.messages.values()),
+            self.spans,
+            self.prompts,
+            self.titles,
+            self.summaries,
+            self.leaves,
+            {key: tuple(link) for key, link in self.links.items()},
+        )
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @classmethod
+    def of_plain(cls, plain: tuple[Any, ...]) -> "Batch":
+        batch = cls()
+        messages, batch.spans, batch.prompts, batch.titles, batch.summaries, batch.leaves, batch.links = plain
+        batch.messages = {message[0]: message for message in messages}
+        return batch
+
+    def add(self, message: Message) -> None:
+        old = self.messages.get(message[0])
+        self.messages[message[0]] = message if old is None else merged(old, message)
+        at = message[1]
+        if at != NO_TIME:
+            for session in message[5]:
+                first, last = self.spans.get(session, (at, at))
+                self.spans[session] = (min(first, at), max(last, at))
+
+
+class Transcript:
+    """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
+
+    `branch` and `stamp` are the last branch and timestamp seen (for links and titles, which carry none);
+    `problems` counts by kind.
+    """
+
+    __slots__ = ("_ids", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
+
+    def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, from_start: bool) -> None:
+        self.batch = batch
+        self.folder = folder
+        self.now = now_ms
+        self.branch = branch
+        self.stamp = stamp
+        self.wants_prompt = 40 if from_start else 0  # so many user records are worth a look
+        self.problems: dict[str, int] = {}
+        self._ids: dict[str, int] = {}
+
+    def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
+        """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
+        view = memoryview(block)
+        find, rfind = block.find, block.rfind
+        starts = block.startswith
+        pos = 0
+        while pos < end:
+            stop = find(b"\n", pos, end)
+            if stop < 0:
+                stop = end
+            kind = _kind_position(find, rfind, pos, stop)
+            if kind < 0:
+                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
+            elif starts(b'assistant"', kind):
+                try:
+                    record = _typed(view[pos:stop])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
+                else:
+                    if not self._note_typed(record):
+                        self._read(bytes(view[pos:stop]), block, pos, offset)
+            elif starts(b'user"', kind):
+                if self.wants_prompt:
+                    self._look_for_prompt(bytes(view[pos:stop]))
+            elif starts(b'progress"', kind):
+                if find(b'"usage"', pos, stop) >= 0:
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
+            elif starts((b'pr-link"', b'ai-title"', b'custom-title"', b'summary"'), kind):
+                self._read(bytes(view[pos:stop]), block, pos, offset)
+            pos = stop + 1
+        view.release()
+        self.branch = _last_branch(block, end) or self.branch
+        self.stamp = _last_stamp(block, end) or self.stamp
+
+    def feed_tail(self, line: bytes, offset: int) -> None:
+        """Read a last line that has no newline yet: counted if it is whole, and no problem if it is not.
+
+        The line is read again when it is finished, so nothing that adds up may come of it now.
+        """
+        problems, self.problems = self.problems, {}
+        branch, stamp = self.branch, self.stamp
+        try:
+            json.loads(line)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            self.feed(line, len(line), offset)
+        self.problems, self.branch, self.stamp = problems, branch, stamp
+
+    def problem(self, kind: str) -> None:
+        self.problems[kind] = self.problems.get(kind, 0) + 1
+
+    # -- the typed way ---------------------------------------------------------------------------------------
+
+    def _note_typed(self, record: AssistantRecord) -> bool:
+        """Note an answer in the usual layout; False if it needs the patient way."""
+        answer = record.message
+        usage = answer.usage
+        iterations = usage.iterations
+        if iterations and any(i.type != "message" or i.model not in (None, answer.model) for i in iterations):
+            return False
+        if answer.model == "<synthetic>":
+            return True
+        created, reads = usage.cache_creation_input_tokens, usage.cache_read_input_tokens
+        split = usage.cache_creation
+        five, hour = (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens) if split else (0, 0)
+        searches = usage.server_tool_use.web_search_requests if usage.server_tool_use else 0
+        counts = (usage.input_tokens, usage.output_tokens, five + max(0, created - five - hour), hour, reads, searches)
+        low, high = min(*counts, five, created), max(*counts, created)
+        identity = self._ids.get(answer.id)
+        if identity is None:
+            if not _ISSUED.match(answer.id):
+                return False
+            identity = self._ids[answer.id] = hashed(answer.id)
+        at = parsed_time(record.timestamp)
+        if low < 0 or high > MAX_COUNT or at == NO_TIME or at > self.now + FUTURE_MS or record.costUSD is not None:
+            return False
+        choice = (
+            -counts[1],
+            at,
+            answer.model,
+            usage.speed or "",
+            usage.inference_geo or "",
+            answer.stop_reason or "",
+            record.requestId or "",
+            record.gitBranch or "",
+            record.cwd,
+            record.agentId or "",
+            record.ownerAccountUuid or "",
+            self.folder,
+        )
+        flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
+        session = record.sessionId
+        batch = self.batch
+        old = batch.messages.get(identity)
+        new: Message = (identity, at, counts, -1, choice, {session: flags})
+        batch.messages[identity] = new if old is None else merged(old, new)
+        span = batch.spans.get(session)
+        if span is None:
+            batch.spans[session] = (at, at)
+        elif at < span[0] or at > span[1]:
+            batch.spans[session] = (min(at, span[0]), max(at, span[1]))
+        if record.uuid:
+            leaf = batch.leaves.get(session)
+            if leaf is None or leaf < (at, record.uuid):
+                batch.leaves[session] = (at, record.uuid)
+        return True
+
+    # -- the patient way -------------------------------------------------------------------------------------
+
+    def _read(self, line: bytes, block: bytearray | bytes, pos: int, offset: int) -> None:
+        record = parsed(line)
+        if record is None:
+            self.problem("bad_lines")
+            return
+        kind = record.get("type")
+        if kind in ("assistant", "progress"):
+            self._note_answer(record, line)
+        elif kind == "pr-link":
+            self._note_link(record, _last_branch(block, pos) or self.branch)
+        elif kind in ("ai-title", "custom-title"):
+            self._note_title(record, kind, _last_stamp(block, pos) or self.stamp, offset + pos)
+        elif kind == "summary":
+            leaf, words = record.get("leafUuid"), record.get("summary")
+            if isinstance(leaf, str) and isinstance(words, str):
+                self.batch.summaries[leaf] = max(self.batch.summaries.get(leaf, ""), title_of(words))
+        elif kind == "user" and self.wants_prompt:
+            self._note_prompt(record)
+
+    def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
+        billed = _billed(record)
+        if billed is None:
+            return
+        inner, message = billed
+        problems: list[str] = []
+        session = _text(record.get("sessionId"))
+        key = _key(record, inner, message, session, line)
+        at = parsed_time(inner.get("timestamp"))
+        if at == NO_TIME:
+            at = parsed_time(record.get("timestamp"))
+        if at == NO_TIME:
+            problems.append("unknown_times")
+        elif at > self.now + FUTURE_MS:
+            problems.append("future_times")
+        side = record.get("isSidechain") is True or inner is not record
+        flags = (SIDECHAIN if side else 0) | (FORKED if record.get("forkedFrom") else 0)
+
+        def note(key: str, usage: dict[str, Any], model: object, stop: object, cost: int) -> None:
+            counts = _counts(usage, problems)
+            choice: Choice = (
+                -counts[1],
+                at,
+                _text(model) or "unknown",
+                _text(usage.get("speed")),
+                _text(usage.get("inference_geo")),
+                _text(stop),
+                _text(inner.get("requestId")),
+                _text(inner.get("gitBranch")) or _text(record.get("gitBranch")),
+                _text(inner.get("cwd")) or _text(record.get("cwd")),
+                _text(inner.get("agentId")) or _text(record.get("agentId")),
+                _text(record.get("ownerAccountUuid")),
+                self.folder,
+            )
+            self.batch.add((hashed(key), at, counts, cost, choice, {session: flags}))
+
+        usage = message["usage"]
+        note(key, usage, message.get("model"), message.get("stop_reason"), _nanodollars(inner.get("costUSD")))
+        for position, model, part in _added_parts(message):
+            shared = {"speed": usage.get("speed"), "inference_geo": usage.get("inference_geo")}
+            note(f"{key}\0part {position}", {**shared, **part}, model, None, -1)
+        for kind in dict.fromkeys(problems):
+            self.problem(kind)
+        leaf = _text(inner.get("uuid"))
+        if leaf and at != NO_TIME:
+            self.batch.leaves[session] = max(self.batch.leaves.get(session, (0, "")), (at, leaf))
+
+    def _note_link(self, record: dict[str, Any], branch: str) -> None:
+        url, session = _text(record.get("prUrl")), _text(record.get("sessionId"))
+        if not url:
+            return
+        at = parsed_time(record.get("timestamp"))
+        number = record.get("prNumber")
+        number = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62 else 0
+        link = (at, branch, number, _text(record.get("prRepository")))
+        old = self.batch.links.get((session, url))
+        self.batch.links[session, url] = link if old is None else min(old, link)
+
+    def _note_title(self, record: dict[str, Any], kind: str, stamp: str, offset: int) -> None:
+        words = record.get("customTitle") if kind == "custom-title" else record.get("aiTitle")
+        session = _text(record.get("sessionId"))
+        if not session or not isinstance(words, str) or not words.strip():
+            return
+        key = (session, CUSTOM if kind == "custom-title" else AI)
+        title = (stamp, offset, title_of(words))
+        self.batch.titles[key] = max(self.batch.titles.get(key, title), title)
+
+    def _look_for_prompt(self, line: bytes) -> None:
+        self.wants_prompt -= 1
+        record = parsed(line)
+        if record is not None and record.get("isSidechain"):
+            self.wants_prompt = 0  # the transcript of a subagent
+        elif record is not None:
+            self._note_prompt(record)
+
+    def _note_prompt(self, record: dict[str, Any]) -> None:
+        session, words = _text(record.get("sessionId")), _prompt(record)
+        at = parsed_time(record.get("timestamp"))
+        if session and words:
+            self.wants_prompt = 0
+            prompt = (at, words)
+            self.batch.prompts[session] = min(self.batch.prompts.get(session, prompt), prompt)
+
+
+def _kind_position(find: Any, rfind: Any, pos: int, stop: int) -> int:
+    """Where the value of the record's top-level `type` begins in its line, or -1 where that is not certain.
+
+    Certain means: the key stands before the first nested object opens, or after the last one closed (then only
+    the brace that ends the record follows). Quotes inside JSON strings are escaped, so it cannot be text.
+    """
+    nested = find(b"{", pos + 1, stop)
+    at: int = find(b'"type":"', pos, nested if nested >= 0 else stop)
+    if at < 0:
+        at = rfind(b'"type":"', pos, stop)
+        closing = find(b"}", at, stop)
+        if at < 0 or find(b"{", at, stop) >= 0 or closing < stop - 2 or find(b"}", closing + 1, stop) >= 0:
+            return -1
+    return at + 8
+
+
+def hashed(key: str) -> int:
+    """A signed 64-bit hash; a million messages share one with a chance of one in thirty million."""
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+
+
+def parsed_time(value: object) -> int:
+    """Epoch milliseconds of an ISO 8601 timestamp (without an offset: UTC), or NO_TIME."""
+    if not isinstance(value, str):
+        return NO_TIME
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return NO_TIME
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return round(moment.timestamp() * 1000)
+    except (OverflowError, ValueError):
+        return NO_TIME
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    """The object in a line, or None. Bytes that are no text are replaced; NULs and a byte order mark around it go."""
+    line = line.strip(b"\0\r\t ").removeprefix(b"\xef\xbb\xbf")
+    try:
+        record = _plain(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            record = json.loads(line.decode("utf-8", "replace"), strict=False)
+        except (ValueError, RecursionError):
+            return None
+    return record if isinstance(record, dict) else None
+
+
+def title_of(words: str) -> str:
+    """One line of a title or prompt, white space folded, cut to a sensible length."""
+    return _text(" ".join(words.split())[:TITLE_LENGTH])
+
+
+def _text(value: object) -> str:
+    """A string fit for SQLite; lone surrogates replaced, anything but text is ""."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _billed(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The envelope and the message of an answer (accounting rule 1), else None."""
+    inner: Any = record
+    if record.get("type") == "progress":
+        data = record.get("data")
+        inner = data.get("message") if isinstance(data, dict) else None
+    message = inner.get("message") if isinstance(inner, dict) else None
+    if not isinstance(message, dict) or not isinstance(message.get("usage"), dict):
+        return None
+    return None if message.get("model") == "<synthetic>" else (inner, message)
+
+
+def _key(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any], session: str, line: bytes) -> str:
+    """What names a message (accounting rule 2)."""
+    name = message.get("id")
+    if isinstance(name, str) and name:
+        return name if _ISSUED.match(name) else "\0".join((session, name, _text(inner.get("requestId"))))
+    own = inner.get("uuid")
+    return own if isinstance(own, str) and own else "bytes " + line.strip().hex()
+
+
+def _added_parts(message: dict[str, Any]) -> Iterator[tuple[int, object, dict[str, Any]]]:
+    """The parts of `usage.iterations` that were billed beside the answer (accounting rule 5): position, model, usage."""
+    parts = message["usage"].get("iterations")
+    if not isinstance(parts, list):
+        return
+    parts = [part for part in parts if isinstance(part, dict)]
+    fell_back = any(part.get("type") == "fallback_message" for part in parts)
+    for position, part in enumerate(parts):
+        other = part.get("model") not in (None, message.get("model"))
+        declined = part.get("type") == "message" and other and fell_back and _whole(part.get("output_tokens"), []) > 0
+        if part.get("type") in ("compaction", "advisor_message") or declined:
+            yield position, part.get("model") or message.get("model"), part
+
+
+def _counts(usage: dict[str, Any], problems: list[str]) -> Counts:
+    def whole(table: dict[str, Any], name: str) -> int:
+        return _whole(table[name], problems) if name in table else 0
+
+    split = usage.get("cache_creation")
+    split = split if isinstance(split, dict) else {}
+    tools = usage.get("server_tool_use")
+    tools = tools if isinstance(tools, dict) else {}
+    five, hour = whole(split, "ephemeral_5m_input_tokens"), whole(split, "ephemeral_1h_input_tokens")
+    rest = whole(usage, "cache_creation_input_tokens") - five - hour
+    return (
+        whole(usage, "input_tokens"),
+        whole(usage, "output_tokens"),
+        five + max(0, rest),  # what the split does not explain is a 5-minute write
+        hour,
+        whole(usage, "cache_read_input_tokens"),
+        whole(tools, "web_search_requests"),
+    )
+
+
+def _whole(value: object, problems: list[str]) -> int:
+    """A count: a whole number from 0 to 10^12, as integer, integral float or digits; else 0 and a problem."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 14:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    problems.append("bad_counts")
+    return 0
+
+
+def _nanodollars(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value < 1e6:
+        return -1
+    return round(value * 1e9)
+
+
+def _prompt(record: dict[str, Any]) -> str:
+    """The words of a prompt that a person typed, or "" (command output, tool results, notes of the client)."""
+    if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
+        return ""
+    message = record.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        content = next((text for text in texts if isinstance(text, str)), None)
+    if not isinstance(content, str) or content.lstrip().startswith(("<", "Caveat:", "[Request interrupted")):
+        return ""
+    return title_of(content)
+
+
+def _last_branch(block: bytearray | bytes, end: int) -> str:
+    """The branch named by the last record in `block[:end]` that names one, or ""."""
+    for _ in range(20):  # records with an empty branch are rare: look past a few of them, not past a thousand
+        at = block.rfind(b'"gitBranch"', 0, end)
+        if at < 0:
+            return ""
+        start = block.rfind(b"\n", 0, at) + 1
+        stop = block.find(b"\n", at)
+        record = parsed(bytes(block[start : stop if stop >= 0 else len(block)]))
+        branch = _text(record.get("gitBranch")) if record else ""
+        if branch:
+            return branch
+        end = start
+    return ""
+
+
+def _last_stamp(block: bytearray | bytes, end: int) -> str:
+    """The last timestamp written in `block[:end]`, as text; it only puts titles in order."""
+    at = block.rfind(b'"timestamp":"', 0, end)
+    if at < 0:
+        return ""
+    return bytes(block[at + 13 : at + 37]).split(b'"')[0].decode("ascii", "replace")

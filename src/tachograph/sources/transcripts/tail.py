@@ -1,0 +1,150 @@
+"""The lines of a transcript that were not read yet: by byte offset, checked against the file's own bytes.
+
+A file is known by device and inode, by a hash of its first bytes and of the last bytes before the offset. If
+those still agree, reading goes on at the offset; if not (truncated, rewritten, replaced) it starts again at 0,
+which costs time and nothing else, since messages merge.
+"""
+
+import os
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from tachograph.sources.transcripts.decode import Batch, Transcript
+from tachograph.sources.transcripts.known import Known
+
+BLOCK = 1 << 20
+LONGEST_LINE = 64 << 20
+_HEAD, _TAIL = 4096, 1024
+
+
+class Read(NamedTuple):
+    """What reading a transcript came to: its new state, whether it began at 0, problems by kind, or the error."""
+
+    known: Known
+    from_start: bool
+    problems: dict[str, int]
+    error: str
+
+
+class Reader:
+    """Reads transcripts one after the other into a batch, through one buffer."""
+
+    __slots__ = ("_block", "_now", "batch")
+
+    def __init__(self, now_ms: int) -> None:
+        self._block = bytearray(BLOCK)
+        self._now = now_ms
+        self.batch = Batch()
+
+    def take(self) -> tuple[Any, ...]:
+        """What was said since the last time, as plain values; the next batch begins."""
+        plain = self.batch.plain()
+        self.batch = Batch()
+        return plain
+
+    def read(self, known: Known) -> Read:
+        """Read what is new in a transcript; `known` is what discovery saw, with our old offset and hashes."""
+        try:
+            descriptor = os.open(known.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            return Read(known, False, {}, _word(error))
+        try:
+            return self._read(descriptor, known)
+        except OSError as error:
+            return Read(known, False, {}, _word(error))
+        finally:
+            os.close(descriptor)
+
+    def _read(self, descriptor: int, known: Known) -> Read:
+        seen = os.fstat(descriptor)
+        offset = known.offset
+        if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
+            offset = 0
+        branch, stamp = (known.branch, known.stamp) if offset else ("", "")
+        transcript = Transcript(
+            self.batch, known.folder, self._now, branch=branch, stamp=stamp, from_start=offset == 0
+        )
+        new_offset = self._feed(descriptor, offset, transcript)
+        head, tail = _ends(descriptor, new_offset)
+        after = known._replace(
+            size=seen.st_size,
+            mtime=seen.st_mtime_ns,
+            ctime=seen.st_ctime_ns,
+            device=seen.st_dev,
+            inode=seen.st_ino,
+            offset=new_offset,
+            head=head,
+            tail=tail,
+            branch=transcript.branch,
+            stamp=transcript.stamp,
+        )
+        return Read(after, offset == 0, transcript.problems, "")
+
+    def _feed(self, descriptor: int, offset: int, transcript: Transcript) -> int:
+        """Feed all whole lines from the offset on; returns the offset behind the last of them."""
+        block = self._block
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        kept, skipping = 0, False
+        while True:
+            if kept == len(block):
+                if kept >= LONGEST_LINE:
+                    kept, skipping, offset = 0, True, offset + kept
+                else:
+                    block = block + bytearray(len(block))
+            with memoryview(block) as view:
+                got = _read_into(descriptor, view[kept:])
+            end = kept + got
+            start = 0
+            if skipping:
+                newline = block.find(b"\n", 0, end)
+                if newline < 0 and got:
+                    offset, kept = offset + end, 0
+                    continue
+                if newline >= 0:
+                    transcript.problem("long_lines")
+                    skipping, start = False, newline + 1
+            if not got:
+                break
+            whole = block.rfind(b"\n", start, end) + 1
+            if whole:
+                if start:
+                    block[: end - start] = block[start:end]
+                    offset, end, whole = offset + start, end - start, whole - start
+                transcript.feed(block, whole, offset)
+                offset += whole
+                block[: end - whole] = block[whole:end]
+                kept = end - whole
+            else:
+                if start:
+                    block[: end - start] = block[start:end]
+                    offset += start
+                kept = end - start
+        if kept and not skipping:
+            transcript.feed_tail(bytes(block[:kept]), offset)
+        return offset
+
+
+def _read_into(descriptor: int, view: memoryview) -> int:
+    readv = getattr(os, "readv", None)
+    if readv is not None:
+        return int(readv(descriptor, [view]))
+    data = os.read(descriptor, len(view))  # Windows has no readv
+    view[: len(data)] = data
+    return len(data)
+
+
+def _ends(descriptor: int, offset: int) -> tuple[int, int]:
+    """Hashes of the first bytes of the file and of the last ones before the offset."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    head = os.read(descriptor, min(offset, _HEAD))
+    start = max(0, offset - _TAIL)
+    os.lseek(descriptor, start, os.SEEK_SET)
+    return _hash(head), _hash(os.read(descriptor, offset - start))
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
+
+
+def _word(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -62,7 +62,8 @@ class About:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    signal.signal(signal.SIGTERM, _leave)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _leave)
     if not args.tachograph.exists():
         say(f"there is no {args.tachograph}: install the project, or name the command with --tachograph")
         return 2
@@ -242,7 +243,7 @@ def _verdict(result: Result) -> str:
     broken = [row.what for row in bounded if row.holds is False]
     unchecked = [row.what for row in bounded if row.is_unchecked]
     if result.holds:
-        return f"All {len(bounded)} bounds hold."
+        return f"All {len(bounded)} bounds hold." if bounded else "These figures have no bounds."
     parts = []
     if broken:
         parts.append(f"{len(broken)} of {len(bounded)} bounds do not hold: {'; '.join(broken)}.")

@@ -42,7 +42,7 @@ def timed(
     ratio = ours.median / theirs.median if theirs else None
     bound, holds = "", None
     if at_most_seconds is not None:
-        bound, holds = f"≤ {format_seconds(at_most_seconds)}", ours.median <= at_most_seconds
+        bound, holds = f"≤ {at_most_seconds * 1000:.0f} ms", ours.median <= at_most_seconds
     elif at_most_ratio is not None:
         bound = f"≤ {at_most_ratio:.2f} of ccusage's"
         holds = None if ratio is None else ratio <= at_most_ratio

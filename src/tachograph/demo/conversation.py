@@ -1,66 +1,18 @@
 """One invented session as records: prompts, streamed answers, tools, subagents, compaction, limits, pull requests."""
 
-from math import log
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import log
 from random import Random
 from typing import Any, NamedTuple
 
 from tachograph.demo import records, stories
 from tachograph.demo.chain import Chain
 from tachograph.demo.records import Record
-from tachograph.demo.stories import Project
+from tachograph.demo.script import Act, Earlier, Pull, Script
 from tachograph.demo.workdays import Limit
 
 LARGEST_OUTPUT = 4_000
 TOOLS = ("Read", "Read", "Read", "Bash", "Bash", "Bash", "Edit", "Edit", "Edit", "Grep", "Grep", "Write", "TodoWrite")
-
-
-class Pull(NamedTuple):
-    number: int
-    repository: str
-
-    @property
-    def url(self) -> str:
-        return f"https://github.com/{self.repository}/pull/{self.number}"
-
-
-class Act(NamedTuple):
-    """A stretch of a session on one branch; `seen` is a pull request looked at, `opens` one created at its end."""
-
-    branch: str
-    prompt: str
-    turns: int
-    start: datetime
-    until: datetime
-    seen: Pull | None = None
-    opens: Pull | None = None
-    limit: Limit | None = None
-
-
-class Earlier(NamedTuple):
-    """A session whose history a resumed one starts with."""
-
-    session: str
-    records: Sequence[Record]
-    context: int
-    links: Sequence[Pull]
-
-
-class Script(NamedTuple):
-    """What is to happen in a session. `title` is its kind and text, `odd` names rare things that should occur."""
-
-    session: str
-    project: Project
-    cwd: str
-    model: str
-    helper: str
-    version: str
-    room: int
-    acts: Sequence[Act]
-    title: tuple[str, str] | None = None
-    odd: frozenset[str] = frozenset()
-    earlier: Earlier | None = None
 
 
 class Helper(NamedTuple):
@@ -98,7 +50,7 @@ class _Talk:
             first.start,
             model=script.model,
             hour="five-minute-writes" not in script.odd,
-            known=rng.randint(6_000, 14_000),
+            known=rng.randint(25_000, 60_000),
             session=script.session,
             cwd=script.cwd,
             branch=first.branch,
@@ -134,7 +86,8 @@ class _Talk:
             self._bash(f"git switch {act.branch}", f"Switched to branch '{act.branch}'", branch=act.branch)
         if act.seen:
             self._bash(f"gh pr view {act.seen.number}", f"open · {act.seen.url}", link=act.seen)
-        self._work(last="still going" in self.script.odd and act.turns == 1)
+        unfinished = "still going" in self.script.odd and act is self.script.acts[-1]
+        self._work(last=unfinished and act.turns == 1)
         if number == 0:
             self._title()
         for turn in range(1, act.turns):
@@ -142,16 +95,16 @@ class _Talk:
                 break
             chain.wait(50, 420)
             self._prompt(self.rng.choice(stories.NEXT_PROMPTS))
-            self._work(last="still going" in self.script.odd and turn == act.turns - 1)
+            self._work(last=unfinished and turn == act.turns - 1)
         if act.opens:
             self._open(act.opens)
 
     def _work(self, *, last: bool) -> None:
         """Claude's side of a turn: tools and errands, then the answer; a last turn is left in the middle."""
         chain, rng, started = self.chain, self.rng, self.chain.now
-        if rng.random() < 0.2 or "deep errand" in self.script.odd:
+        if rng.random() < 0.13 or "deep errand" in self.script.odd:
             self._errands()
-        for _ in range(2 + min(22, int(rng.expovariate(1 / 5)))):
+        for _ in range(2 + min(16, int(rng.expovariate(1 / 2.4)))):
             if chain.now >= self.until:
                 break
             self._limit_if_due()
@@ -160,7 +113,7 @@ class _Talk:
                 self._compact()
         if last:
             return
-        if rng.random() < 0.04 or "search" in self.script.odd:
+        if rng.random() < 0.01 or ("search" in self.script.odd and self.answers < 10):
             self._search()
         self._say(rng.choice(stories.SUMMARIES), stop="end_turn")
         spent = int((chain.now - started) / timedelta(milliseconds=1))
@@ -174,7 +127,11 @@ class _Talk:
             chain.records += [queued | {"operation": "enqueue", "content": text}, queued | {"operation": "dequeue"}]
         chain.user(text, 40 + len(text) // 3)
         if self.rng.random() < 0.5:
-            snapshot: Record = {"messageId": chain.parent, "trackedFileBackups": {}, "timestamp": records.timestamp(chain.now)}
+            snapshot: Record = {
+                "messageId": chain.parent,
+                "trackedFileBackups": {},
+                "timestamp": records.timestamp(chain.now),
+            }
             chain.records.append(
                 {
                     "type": "file-history-snapshot",
@@ -199,7 +156,7 @@ class _Talk:
         writing = call is None or call["name"] in ("Edit", "Write")
         self.chain.answer(
             blocks,
-            _size(rng, 900 if writing else 320, 0.8, LARGEST_OUTPUT),
+            _size(rng, 1_500 if writing else 650, 0.7, LARGEST_OUTPUT),
             stop=stop,
             model="claude-nova-1" if "nova" in self.script.odd and self.answers in (2, 3) else None,
             speed="fast" if fast else "standard",
@@ -212,7 +169,7 @@ class _Talk:
         call = self._call(name, stories.tool_input(name, self.script.project, file))
         self._say(rng.choice(stories.REMARKS), stop="tool_use", call=call)
         self.chain.wait(0.5, 25 if name == "Bash" else 4)
-        size = _size(rng, 5_200, 0.8, 25_000) if name in ("Read", "Bash", "Grep") else rng.randint(90, 700)
+        size = _size(rng, 15_000, 0.8, 50_000) if name in ("Read", "Bash", "Grep") else rng.randint(90, 700)
         self._result(call, rng.choice(stories.OUTPUTS), size)
 
     def _bash(self, command: str, output: str, *, branch: str | None = None, link: Pull | None = None) -> None:
@@ -265,7 +222,7 @@ class _Talk:
         kind, text = self.script.title
         self.chain.records.append(records.title(text, session=self.script.session))
         if kind == "custom":
-            short = " ".join(text.lower().split()[:3])
+            short = str(self.chain.place["branch"]).rpartition("/")[2]
             self.chain.records.append(records.title(short, "custom", session=self.script.session))
 
     def _compact(self) -> None:
@@ -332,7 +289,7 @@ class _Talk:
         )
         chain.user(call["input"]["prompt"], 300)
         deep = "deep errand" in script.odd and not self.helpers
-        for _ in range(30 if deep else rng.randint(4, 12)):
+        for _ in range(50 if deep else rng.randint(4, 12)):
             name, file = rng.choice(("Read", "Grep", "Read")), rng.choice(script.project.files)
             inner = self._call(name, stories.tool_input(name, script.project, file))
             chain.answer([inner], _size(rng, 160, 0.5, 900), stop="tool_use")

@@ -143,6 +143,7 @@ GATEWAY = Project(
             "fix/gzip-range",
             ("Range requests and gzip", "a range request on a gzipped body returns garbage, look at the rfc first"),
             ("Gateway: release notes 3.2", "write the release notes for 3.2 from the merged pull requests"),
+            pull_request=False,
         ),
         _task(
             "feat/canary-routes",
@@ -165,6 +166,7 @@ INFRA = Project(
             ("Postgres 17 upgrade plan", "plan the upgrade from 15 to 17 with the smallest downtime, don't touch prod"),
             ("Rehearse the upgrade in staging", "run the upgrade steps against staging and note how long each took"),
             ("Upgrade runbook", "turn what we did into a runbook that someone half asleep can follow"),
+            pull_request=False,
         ),
         _task(
             "fix/backup-restore",
@@ -177,7 +179,7 @@ INFRA = Project(
             ("OIDC: least privilege", "cut the deploy role down to what terraform really needs"),
         ),
         _task(
-            "chore/terraform-1-14",
+            "chore/terraform-upgrade",
             ("Terraform upgrade", "bump terraform and all providers, then show me only the plans that are not empty"),
             ("Why does the plan drift", "the plan for the load balancer is never empty, find out who changes it"),
         ),
@@ -206,6 +208,7 @@ CAFE = Project(
             "fix/allergene",
             ("Allergene fehlen", "bei getränken fehlen die allergene auf der karte, woher kommen die daten?"),
             ("Allergene: Pflichtfeld", "mach allergene zum pflichtfeld und zeig mir alle gerichte ohne"),
+            pull_request=False,
         ),
         _task(
             "feat/tagesgericht",
@@ -244,7 +247,7 @@ THESIS = Project(
 )
 
 NOTES = Project(
-    "/home/ada/notes",
+    "/home/ada/code/notes",
     "ada/notes",
     6,
     1,
@@ -269,7 +272,7 @@ NOTES = Project(
 PROJECTS = (SHOP, GATEWAY, INFRA, CAFE, THESIS, NOTES)
 
 SIDE_FIXES = (
-    Step("Fix the flaky date test", "quick one before I go: the date test fails on the first of a month"),
+    Step("Flaky date test", "quick one before I go: the date test fails on the first of a month"),
     Step("Typo in the error page", "separate branch please: the 404 page says 'occured'"),
     Step("Pin the linter", "CI is red because the linter moved, pin it in its own pull request"),
     Step("Drop a dead flag", "the flag from last month is on for everyone, remove it in a small pull request"),
@@ -312,7 +315,26 @@ REVIEW_PROMPTS = (
 
 OPEN_PROMPTS = ("open a pull request", "push it and open a PR, short description", "commit, push, PR please")
 
-CARRY_ON = ("where were we? carry on with the plan", "go on from yesterday", "read the plan in TODO.md and continue")
+FOLLOW_UPS = (
+    Step("Carry on with {name}", "where were we with {name}? carry on with the plan"),
+    Step("Edge cases of {name}", "which edge cases of {name} did we miss? tests only, no fixes yet"),
+    Step("Clean up after {name}", "read the diff against main and remove what is not needed"),
+    Step("CI failure in {name}", "green here, red on CI. the log is in /tmp/ci.log"),
+    Step("Docs for {name}", "write the docs for {name}, half a page, with one example"),
+    Step("Rebase {name}", "rebase on main, there are two conflicts, ask me about the second"),
+    Step("Second opinion on {name}", "argue against our approach to {name}. what would you do instead?"),
+    Step("Split the commits of {name}", "split the last commit, the refactoring does not belong in it"),
+    Step("Find the slow part of {name}", "it takes four seconds on my machine, find out where they go"),
+    Step("Questions about {name}", "explain {name} to me as if I had been away for a month"),
+)
+
+EXPLORE_PROMPTS = (
+    "how does this work today? don't change anything yet",
+    "before we start: who calls this, and what do the tests cover?",
+    "pull main and tell me what changed since last week",
+)
+
+SPELLINGS = {"vat": "VAT", "jwks": "JWKS", "oidc": "OIDC", "otel": "OTel", "postgres": "Postgres", "node": "Node"}
 
 THOUGHTS = (
     "The failing case only shows up when the list is empty, so the early return is the suspect.",

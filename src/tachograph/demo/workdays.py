@@ -1,10 +1,12 @@
 """When Ada sits down to work: full weekdays, some evenings, quiet weekends, one holiday, one crunch week."""
 
 from datetime import date, datetime, time, timedelta
+from itertools import zip_longest
 from random import Random
 from typing import NamedTuple
 
 HOLIDAY_DAYS = 5
+HOLIDAY_FROM = 45  # days of span: in a shorter one the holiday would fall into the crunch week
 LIMIT_WINDOW = timedelta(hours=5)
 MARK = 10 * 60  # a session limit resets at a full ten minutes
 
@@ -27,12 +29,12 @@ def sittings(end: datetime, days: int, rng: Random) -> list[Sitting]:
     today = end.date()
     found: list[Sitting] = []
     for ago in range(days - 1, -1, -1):
-        if days >= 21 and ago in _holiday(today, days):
+        if days >= HOLIDAY_FROM and ago in _holiday(today, days):
             continue
         day = today - timedelta(days=ago)
-        crunch = days >= 21 and ago in _crunch(today)
+        crunch = ago in _crunch(today)
         planned = _planned([_moment(day, hour, end) for hour in _hours(day, crunch, rng)])
-        if days >= 21 and ago in _limited(today, days):
+        if ago in _limited(today, days):
             planned = _with_limit(planned, rng)
         found += planned
     return [sitting for sitting in found if sitting.until < end]
@@ -72,7 +74,8 @@ def _hours(day: date, crunch: bool, rng: Random) -> list[float]:
     if day.weekday() == 4 and not crunch and rng.random() < 0.6:
         hours.remove(15.6)
     kept = [hour for hour in hours if crunch or rng.random() > 0.1]
-    return [hour + rng.uniform(-0.35, 0.35) for hour in kept]
+    overslept = rng.uniform(-0.4, 0.7)
+    return [hour + overslept + rng.uniform(-0.3, 0.3) for hour in kept]
 
 
 def _moment(day: date, hour: float, end: datetime) -> datetime:
@@ -84,7 +87,7 @@ def _moment(day: date, hour: float, end: datetime) -> datetime:
 def _planned(starts: list[datetime]) -> list[Sitting]:
     """Each start with its end: at most two hours, and a few minutes before the next."""
     planned = []
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
+    for start, following in zip_longest(starts, starts[1:]):
         until = start + timedelta(hours=2)
         planned.append(Sitting(start, min(until, following - timedelta(minutes=4)) if following else until))
     return planned

@@ -8,12 +8,13 @@ account and pull request are worked out again whenever something they depend on 
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
-from tachograph.model.messages import NO_TIME, Message, is_billed, larger, project_path
-from tachograph.model.prices import tariff
+from tachograph.model.messages import NO_TIME, Choice, Message, is_billed, larger, project_path
+from tachograph.model.periods import Span
+from tachograph.model.prices import TIERS, tariff
 
 UNKNOWN_BUCKET = -1_000_000_000
 QUARTER_MS = 900_000
@@ -32,7 +33,6 @@ class Row(NamedTuple):
     cache_read: int
     web_searches: int
     logged_cost: int | None
-    chosen_output: int
     chosen_at: int | None
     model: int
     speed: int
@@ -112,6 +112,43 @@ def is_empty(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
 
 
+def next_at(db: sqlite3.Connection, at: int | None) -> int | None:
+    """The time of the first message at or after a moment (None: of the first at all), epoch milliseconds."""
+    since = -NO_TIME if at is None else at
+    found = db.execute("SELECT at FROM message WHERE at >= ? ORDER BY at LIMIT 1", (since,)).fetchone()
+    return None if found is None else int(found[0])
+
+
+def sums(
+    db: sqlite3.Connection, span: Span | None, filters: Mapping[str, Collection[int]], changes: Sequence[int]
+) -> Iterator[tuple[int, ...]]:
+    """Exact sums of the messages in a span (None: those without a time), where quarter hours are too coarse.
+
+    Rows as `rollups.sums` gives them without a dimension: model, tariff, price epoch, then the nine measures.
+    """
+    clauses, values = ["billed"], []
+    if span is None:
+        clauses.append("at IS NULL")
+    else:
+        clauses.append("at >= ? AND at < ?")
+        values += [-NO_TIME if span.start is None else span.start, NO_TIME if span.end is None else span.end]
+    for dimension, ids in filters.items():
+        clauses.append(f"{dimension} IN ({', '.join('?' * len(ids))})")
+        values += sorted(ids)
+    exceeded = " + ".join(f"(input + cache_write_5m + cache_write_1h + cache_read > {tier})" for tier in TIERS)
+    tariff_sql = (
+        "(speed IN (SELECT id FROM name WHERE text = 'fast'))"
+        f" | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1) | (({exceeded}) << 2)"
+    )
+    epoch = " + ".join(f"(at >= {change})" for change in changes) or "0"
+    counts = ", ".join(f"sum({column})" for column in Row._fields[3:9])
+    yield from db.execute(
+        f"SELECT model, {tariff_sql}, {epoch}, count(*), {counts}, count(logged_cost), coalesce(sum(logged_cost), 0)"
+        f" FROM message WHERE {' AND '.join(clauses)} GROUP BY 1, 2, 3",
+        values,
+    )
+
+
 class _Writer:
     """Changes rows of `message`, and the rollups with them, at the end in one go."""
 
@@ -122,6 +159,7 @@ class _Writer:
         self.old: dict[int, Row] = {}  # as they stand in the table
         self.new: dict[int, Row] = {}  # as they shall stand
         self.began: dict[int, tuple[int, str]] = {}
+        self.said: dict[tuple[str, ...], tuple[int, ...]] = {}
 
     def change(self, before: Row | None, after: Row) -> None:
         """Note how a row shall stand; `before` is how it stands now, None where it is new."""
@@ -152,35 +190,34 @@ class _Writer:
             session, flags = self._owner(candidates)
         else:
             ((session, flags),) = candidates.items()
-        name = self.names.id
-        folder = name(choice[11])
-        owner = name(choice[10])
+        said = self._said(choice)
         return Row(
             id,
             identity,
             None if at == NO_TIME else at,
             *counts,
             None if logged < 0 else logged,
-            -choice[0],
             None if choice[1] == NO_TIME else choice[1],
-            name(choice[2]),
-            name(choice[3]),
-            name(choice[4]),
-            name(choice[5]),
+            *said[:4],
             choice[6],
-            name(choice[7]),
-            name(choice[8]),
-            name(choice[9]),
-            owner,
-            folder,
+            *said[4:9],
             session,
             flags,
             int(len(candidates) > 1),
-            self.names.project(choice[8], project_path),
-            self._account(owner, folder, at),
+            said[9],
+            self._account(said[7], said[8], at),
             0,
             int(is_billed(choice[5], counts[1])),
         )
+
+    def _said(self, choice: Choice) -> tuple[int, ...]:
+        """The ids of model, speed, geo, stop, branch, cwd, agent, owner, folder and project of a copy."""
+        key = choice[2:6] + choice[7:]
+        said = self.said.get(key)
+        if said is None:
+            project = self.names.project(choice[8], project_path)
+            said = self.said[key] = (*map(self.names.id, key), project)
+        return said
 
     def _merged(self, old: Row, message: Message, candidates: dict[int, int]) -> Row:
         """A row with another copy of its message merged in: model/messages.py `merged`, between a row and a tuple."""
@@ -188,20 +225,14 @@ class _Writer:
         text = self.names.text
         chosen_at = NO_TIME if old.chosen_at is None else old.chosen_at
         names = (text(old.model), text(old.speed), text(old.geo), text(old.stop), old.request, text(old.branch))
-        mine = (-old.chosen_output, chosen_at, *names)
+        mine = (-old.output, chosen_at, *names)
         mine = (*mine, text(old.cwd), text(old.agent), text(old.owner), text(old.folder))
         counts = larger(old[3:9], counts)
         new = old
         if choice < mine:
-            fields = zip(("model", "speed", "geo", "stop"), choice[2:6], strict=True)
-            new = new._replace(**{field: self.names.id(value) for field, value in fields}, request=choice[6])
-            fields = zip(("branch", "cwd", "agent", "owner", "folder"), choice[7:12], strict=True)
-            new = new._replace(**{field: self.names.id(value) for field, value in fields})
-            new = new._replace(
-                chosen_output=-choice[0],
-                chosen_at=None if choice[1] == NO_TIME else choice[1],
-                project=self.names.project(choice[8], project_path),
-            )
+            said = self._said(choice)
+            chosen_at = None if choice[1] == NO_TIME else choice[1]
+            new = Row(*old[:10], chosen_at, *said[:4], choice[6], *said[4:9], *old[21:24], said[9], *old[25:])
         at = min(at, NO_TIME if old.at is None else old.at)
         costs = [cost for cost in (old.logged_cost, logged) if cost is not None and cost >= 0]
         new = Row(

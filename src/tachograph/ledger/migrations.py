@@ -63,8 +63,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
             cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
             logged_cost INTEGER,            -- nanodollars, only where Claude Code wrote it
-            chosen_output INTEGER NOT NULL, -- of the copy that says the rest (model/messages.py, Choice)
-            chosen_at INTEGER,
+            chosen_at INTEGER,              -- of the copy that says the rest (model/messages.py, Choice)
             model INTEGER NOT NULL, speed INTEGER NOT NULL, geo INTEGER NOT NULL, stop INTEGER NOT NULL,
             request TEXT NOT NULL, branch INTEGER NOT NULL, cwd INTEGER NOT NULL, agent INTEGER NOT NULL,
             owner INTEGER NOT NULL,         -- account uuid that the record itself names

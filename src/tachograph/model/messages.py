@@ -7,7 +7,7 @@ commutative, associative and idempotent, so any order and repetition of lines gi
 A message travels between processes and into SQLite by the hundred thousand, hence plain tuples:
 
     Message  (identity, at, counts, logged_cost, choice, sessions)
-        identity     64-bit hash, signed, of what names the message
+        identity     61-bit fingerprint of what names the message
         at           epoch milliseconds of the earliest copy; NO_TIME if none has a readable time
         counts       (input, output, cache_write_5m, cache_write_1h, cache_read, web_searches), each the largest seen
         logged_cost  nanodollars that an old Claude Code wrote itself (`costUSD`, before 1.1); -1 if it did not

@@ -128,6 +128,10 @@ class PriceBook:
             rates = self._rates[key] = _rates_under(tariff, periods[place], found.us_geo)
         return rates
 
+    def changes(self) -> tuple[int, ...]:
+        """The moments at which some price changes, epoch milliseconds, oldest first."""
+        return tuple(sorted({period.since_ms for model in self._models for period in model.periods if period.since}))
+
     def entries(self) -> tuple[Entry, ...]:
         """The book as rows: the user's own prices first, then ours without the names that those replace."""
         return tuple(

@@ -13,13 +13,12 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Choice, Counts, Message, merged
+from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Choice, Counts, Message, larger, merged
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
 MAX_COUNT = 10**12
@@ -28,13 +27,19 @@ _ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
 
 CUSTOM, AI = 0, 1  # kinds of title
+_PRIME = 2**61 - 1
+_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 
 class Usage(msgspec.Struct, gc=False):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-    cache_read_input_tokens: int = 0
+    input_tokens: _Count = 0
+    output_tokens: _Count = 0
+    cache_creation_input_tokens: _Count = 0
+    cache_read_input_tokens: _Count = 0
     cache_creation: "CacheCreation | None" = None
     server_tool_use: "ServerToolUse | None" = None
     speed: str | None = None
@@ -43,12 +48,12 @@ class Usage(msgspec.Struct, gc=False):
 
 
 class CacheCreation(msgspec.Struct, gc=False):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
+    ephemeral_5m_input_tokens: _Count = 0
+    ephemeral_1h_input_tokens: _Count = 0
 
 
 class ServerToolUse(msgspec.Struct, gc=False):
-    web_search_requests: int = 0
+    web_search_requests: _Count = 0
 
 
 class Iteration(msgspec.Struct, gc=False):
@@ -64,8 +69,10 @@ class Answer(msgspec.Struct, gc=False):
 
 
 class AssistantRecord(msgspec.Struct, gc=False):
+    """An answer in the usual layout. What does not fit raises, and is then read the patient way."""
+
     message: Answer
-    timestamp: str
+    timestamp: datetime
     sessionId: str
     cwd: str = ""
     gitBranch: str | None = None
@@ -143,7 +150,7 @@ class Transcript:
     `problems` counts by kind.
     """
 
-    __slots__ = ("_ids", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
+    __slots__ = ("_first", "_ids", "_last", "_leaf", "_session", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
 
     def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, from_start: bool) -> None:
         self.batch = batch
@@ -154,32 +161,42 @@ class Transcript:
         self.wants_prompt = 40 if from_start else 0  # so many user records are worth a look
         self.problems: dict[str, int] = {}
         self._ids: dict[str, int] = {}
+        # of the session that is being read: its first and last message, and the record of the last
+        self._session, self._first, self._last, self._leaf = "", NO_TIME, -NO_TIME, ""
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
         view = memoryview(block)
-        find, rfind = block.find, block.rfind
-        starts = block.startswith
+        find, rfind, starts = block.find, block.rfind, block.startswith
         pos = 0
         while pos < end:
             stop = find(b"\n", pos, end)
             if stop < 0:
                 stop = end
-            kind = _kind_position(find, rfind, pos, stop)
-            if kind < 0:
-                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
-                    self._read(bytes(view[pos:stop]), block, pos, offset)
-            elif starts(b'assistant"', kind):
+            # Where the value of the record's own `type` begins. It is certain if the key stands before the first
+            # nested object opens, or after the last one closed, so that only the brace that ends the record follows.
+            # (Quotes inside JSON strings are escaped: what is found is a key, not text.)
+            nested = find(b"{", pos + 1, stop)
+            kind = find(b'"type":"', pos, nested if nested >= 0 else stop) + 8
+            if kind == 7:
+                kind = rfind(b'"type":"', pos, stop) + 8
+                closing = find(b"}", kind, stop)
+                if kind > 7 and (find(b"{", kind, stop) >= 0 or not 0 < stop - closing < 3 or find(b"}", closing + 1, stop) >= 0):
+                    kind = 7
+            if starts(b'assistant"', kind):
                 try:
                     record = _typed(view[pos:stop])
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    told = self._note_typed(record)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+                    told = False
+                if not told:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
-                else:
-                    if not self._note_typed(record):
-                        self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'user"', kind):
                 if self.wants_prompt:
                     self._look_for_prompt(bytes(view[pos:stop]))
+            elif kind == 7:
+                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'progress"', kind):
                 if find(b'"usage"', pos, stop) >= 0:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
@@ -187,6 +204,7 @@ class Transcript:
                 self._read(bytes(view[pos:stop]), block, pos, offset)
             pos = stop + 1
         view.release()
+        self._end_session("")
         self.branch = _last_branch(block, end) or self.branch
         self.stamp = _last_stamp(block, end) or self.stamp
 
@@ -211,58 +229,87 @@ class Transcript:
     # -- the typed way ---------------------------------------------------------------------------------------
 
     def _note_typed(self, record: AssistantRecord) -> bool:
-        """Note an answer in the usual layout; False if it needs the patient way."""
+        """Note an answer in the usual layout; False if it needs the patient way.
+
+        A transcript says most messages several times, so this is `model.messages.merged` written out for the case
+        that the copies stand in the same session: what need not be built is not.
+        """
         answer = record.message
         usage = answer.usage
-        iterations = usage.iterations
-        if iterations and any(i.type != "message" or i.model not in (None, answer.model) for i in iterations):
-            return False
+        if usage.iterations:
+            for part in usage.iterations:
+                if part.type != "message" or part.model not in (None, answer.model):
+                    return False
         if answer.model == "<synthetic>":
             return True
-        created, reads = usage.cache_creation_input_tokens, usage.cache_read_input_tokens
-        split = usage.cache_creation
-        five, hour = (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens) if split else (0, 0)
-        searches = usage.server_tool_use.web_search_requests if usage.server_tool_use else 0
-        counts = (usage.input_tokens, usage.output_tokens, five + max(0, created - five - hour), hour, reads, searches)
-        low, high = min(*counts, five, created), max(*counts, created)
-        identity = self._ids.get(answer.id)
+        name = answer.id
+        identity = self._ids.get(name)
         if identity is None:
-            if not _ISSUED.match(answer.id):
+            if not _ISSUED.match(name):
                 return False
-            identity = self._ids[answer.id] = hashed(answer.id)
-        at = parsed_time(record.timestamp)
-        if low < 0 or high > MAX_COUNT or at == NO_TIME or at > self.now + FUTURE_MS or record.costUSD is not None:
+            identity = self._ids[name] = hashed(name)
+        at = (record.timestamp - _EPOCH) // _MS  # without an offset: TypeError
+        if at > self.now + FUTURE_MS or record.costUSD is not None:
             return False
-        choice = (
-            -counts[1],
-            at,
-            answer.model,
-            usage.speed or "",
-            usage.inference_geo or "",
-            answer.stop_reason or "",
-            record.requestId or "",
-            record.gitBranch or "",
-            record.cwd,
-            record.agentId or "",
-            record.ownerAccountUuid or "",
-            self.folder,
-        )
-        flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
+        five = usage.cache_creation_input_tokens
+        hour = 0
+        if usage.cache_creation is not None:
+            hour = usage.cache_creation.ephemeral_1h_input_tokens
+            five = max(five - hour, usage.cache_creation.ephemeral_5m_input_tokens)
+        output = usage.output_tokens
+        searches = usage.server_tool_use.web_search_requests if usage.server_tool_use is not None else 0
+        counts = (usage.input_tokens, output, five, hour, usage.cache_read_input_tokens, searches)
         session = record.sessionId
-        batch = self.batch
-        old = batch.messages.get(identity)
-        new: Message = (identity, at, counts, -1, choice, {session: flags})
-        batch.messages[identity] = new if old is None else merged(old, new)
-        span = batch.spans.get(session)
-        if span is None:
-            batch.spans[session] = (at, at)
-        elif at < span[0] or at > span[1]:
-            batch.spans[session] = (min(at, span[0]), max(at, span[1]))
-        if record.uuid:
-            leaf = batch.leaves.get(session)
-            if leaf is None or leaf < (at, record.uuid):
-                batch.leaves[session] = (at, record.uuid)
+        if session != self._session:
+            self._end_session(session)
+        if at < self._first:
+            self._first = at
+        if at >= self._last:
+            self._last = at
+            self._leaf = record.uuid or ""
+        sessions = {session: (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)}
+        messages = self.batch.messages
+        old = messages.get(identity)
+        if old is not None and old[5] == sessions and (-output, at) > old[4][:2]:
+            choice = old[4]
+        else:
+            choice = (
+                -output,
+                at,
+                answer.model,
+                usage.speed or "",
+                usage.inference_geo or "",
+                answer.stop_reason or "",
+                record.requestId or "",
+                record.gitBranch or "",
+                record.cwd,
+                record.agentId or "",
+                record.ownerAccountUuid or "",
+                self.folder,
+            )
+            if old is not None and old[5] != sessions:
+                messages[identity] = merged(old, (identity, at, counts, -1, choice, sessions))
+                return True
+        if old is None:
+            messages[identity] = (identity, at, counts, -1, choice, sessions)
+        elif old[2] != counts or old[4] is not choice or at < old[1]:
+            if output >= old[2][1] and counts[2:] == old[2][2:] and counts[0] == old[2][0]:
+                most = counts  # streamed: the same but for its output
+            else:
+                most = larger(old[2], counts)
+            messages[identity] = (identity, min(at, old[1]), most, old[3], min(choice, old[4]), sessions)
         return True
+
+    def _end_session(self, following: str) -> None:
+        """Note when the session that was being read began and ended; another one follows."""
+        if self._first != NO_TIME:
+            session, first, last = self._session, self._first, self._last
+            span = self.batch.spans.get(session, (first, last))
+            self.batch.spans[session] = (min(span[0], first), max(span[1], last))
+            if self._leaf:
+                leaf = (last, self._leaf)
+                self.batch.leaves[session] = max(self.batch.leaves.get(session, leaf), leaf)
+        self._session, self._first, self._last, self._leaf = following, NO_TIME, -NO_TIME, ""
 
     # -- the patient way -------------------------------------------------------------------------------------
 
@@ -369,25 +416,13 @@ class Transcript:
             self.batch.prompts[session] = min(self.batch.prompts.get(session, prompt), prompt)
 
 
-def _kind_position(find: Any, rfind: Any, pos: int, stop: int) -> int:
-    """Where the value of the record's top-level `type` begins in its line, or -1 where that is not certain.
-
-    Certain means: the key stands before the first nested object opens, or after the last one closed (then only
-    the brace that ends the record follows). Quotes inside JSON strings are escaped, so it cannot be text.
-    """
-    nested = find(b"{", pos + 1, stop)
-    at: int = find(b'"type":"', pos, nested if nested >= 0 else stop)
-    if at < 0:
-        at = rfind(b'"type":"', pos, stop)
-        closing = find(b"}", at, stop)
-        if at < 0 or find(b"{", at, stop) >= 0 or closing < stop - 2 or find(b"}", closing + 1, stop) >= 0:
-            return -1
-    return at + 8
-
-
 def hashed(key: str) -> int:
-    """A signed 64-bit hash; a million messages share one with a chance of one in thirty million."""
-    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+    """A 61-bit fingerprint (Rabin's): the bytes as one number, modulo a prime.
+
+    Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
+    hash costs five times as much.
+    """
+    return int.from_bytes(key.encode("utf-8", "surrogatepass"), "big") % _PRIME
 
 
 def parsed_time(value: object) -> int:
@@ -401,8 +436,8 @@ def parsed_time(value: object) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     try:
-        return round(moment.timestamp() * 1000)
-    except (OverflowError, ValueError):
+        return (moment - _EPOCH) // _MS
+    except OverflowError:
         return NO_TIME
 
 
@@ -447,7 +482,7 @@ def _key(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any],
     """What names a message (accounting rule 2)."""
     name = message.get("id")
     if isinstance(name, str) and name:
-        return name if _ISSUED.match(name) else "\0".join((session, name, _text(inner.get("requestId"))))
+        return name if _ISSUED.match(name) else "\0".join(("gateway", session, name, _text(inner.get("requestId"))))
     own = inner.get("uuid")
     return own if isinstance(own, str) and own else "bytes " + line.strip().hex()
 
@@ -519,19 +554,21 @@ def _prompt(record: dict[str, Any]) -> str:
 
 
 def _last_branch(block: bytearray | bytes, end: int) -> str:
-    """The branch named by the last record in `block[:end]` that names one, or ""."""
+    """The last branch that a record in `block[:end]` names, or ""."""
     for _ in range(20):  # records with an empty branch are rare: look past a few of them, not past a thousand
-        at = block.rfind(b'"gitBranch"', 0, end)
-        if at < 0:
+        end = block.rfind(b'"gitBranch"', 0, end)
+        if end < 0:
             return ""
-        start = block.rfind(b"\n", 0, at) + 1
-        stop = block.find(b"\n", at)
-        record = parsed(bytes(block[start : stop if stop >= 0 else len(block)]))
-        branch = _text(record.get("gitBranch")) if record else ""
-        if branch:
-            return branch
-        end = start
+        if found := _BRANCH.match(block, end):
+            return _text(_plain_text(found[1]))
     return ""
+
+
+def _plain_text(literal: bytes) -> object:
+    try:
+        return json.loads(literal.decode("utf-8", "replace"))
+    except ValueError:
+        return ""
 
 
 def _last_stamp(block: bytearray | bytes, end: int) -> str:

@@ -1,0 +1,56 @@
+"""What is to happen in one session of the demo: its project, model and acts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from tachograph.demo.records import Record
+from tachograph.demo.stories import Project
+from tachograph.demo.workdays import Limit
+
+
+class Pull(NamedTuple):
+    number: int
+    repository: str
+
+    @property
+    def url(self) -> str:
+        return f"https://github.com/{self.repository}/pull/{self.number}"
+
+
+class Act(NamedTuple):
+    """A stretch of a session on one branch; `seen` is a pull request looked at, `opens` one created at its end."""
+
+    branch: str
+    prompt: str
+    turns: int
+    start: datetime
+    until: datetime
+    seen: Pull | None = None
+    opens: Pull | None = None
+    limit: Limit | None = None
+
+
+class Earlier(NamedTuple):
+    """A session whose history a resumed one starts with."""
+
+    session: str
+    records: Sequence[Record]
+    context: int
+    links: Sequence[Pull]
+
+
+class Script(NamedTuple):
+    """What is to happen in a session. `title` is its kind and text, `odd` names rare things that should occur."""
+
+    session: str
+    project: Project
+    cwd: str
+    model: str
+    helper: str
+    version: str
+    room: int
+    acts: Sequence[Act]
+    title: tuple[str, str] | None = None
+    odd: frozenset[str] = frozenset()
+    earlier: Earlier | None = None

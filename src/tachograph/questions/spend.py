@@ -1,0 +1,353 @@
+"""Where did it go: messages, tokens and API-equivalent cost by period, project, model, session, branch or pull request.
+
+Every report is the same question asked along other dimensions; rows always add up to the totals, because each
+message has exactly one value on each dimension (0, the unknown, included).
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from tachograph.errors import NotFound
+from tachograph.ledger import rollups, sessions
+from tachograph.ledger.rollups import Filters
+from tachograph.model.messages import Tokens
+from tachograph.model.names import short_paths
+from tachograph.model.periods import Calendar, Span
+from tachograph.model.prices import PICODOLLARS, PriceBook, cost, normalised
+
+
+class Spend(NamedTuple):
+    """What a group of messages used. `cost` in picodollars, None where nothing in the group is priced."""
+
+    tokens: Tokens = Tokens()
+    cost: int | None = None
+    unpriced: int = 0
+
+    def __add__(self, other: "Spend") -> "Spend":  # type: ignore[override]  # a sum, not a longer tuple
+        known = [c for c in (self.cost, other.cost) if c is not None]
+        return Spend(self.tokens + other.tokens, sum(known) if known else None, self.unpriced + other.unpriced)
+
+    @property
+    def usd(self) -> float | None:
+        return None if self.cost is None else self.cost / PICODOLLARS
+
+
+class PeriodKey(NamedTuple):
+    """A day, a week's first day, a month, an hour with its offset; None for messages without a time."""
+
+    period: str | None
+
+
+class ProjectKey(NamedTuple):
+    project: str | None
+    path: str | None
+
+
+class ModelKey(NamedTuple):
+    """A model as it was logged."""
+
+    model: str
+
+
+class BranchKey(NamedTuple):
+    branch: str | None
+    project: str | None
+
+
+class SessionKey(NamedTuple):
+    """A session with the project and branch of most of its messages, and how many others it has. Times: epoch ms."""
+
+    session: str | None
+    title: str | None
+    project: str | None
+    branch: str | None
+    started_at: int | None
+    ended_at: int | None
+    more_projects: int = 0
+    more_branches: int = 0
+
+
+class PullKey(NamedTuple):
+    """A pull request; all None for messages that belong to none."""
+
+    url: str | None
+    number: int | None
+    repository: str | None
+    linked_at: int | None
+
+
+Key = PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullKey
+
+
+class Row(NamedTuple):
+    key: Any
+    spend: Spend
+    by: tuple["Row", ...] = ()
+
+
+class Question(NamedTuple):
+    """What is asked: of which stretch, along what, with which sub-rows, narrowed to which projects and models.
+
+    `along` and `by` are day, week, month or hour, or project, model, session, branch or pr. `span` None bounds:
+    everything, and then messages without a time are part of it.
+    """
+
+    along: str
+    span: Span
+    by: str | None = None
+    projects: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    session: int | None = None
+
+
+class Answer(NamedTuple):
+    rows: tuple[Row, ...]
+    totals: Spend
+
+
+PERIODS = ("hour", "day", "week", "month")
+_DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "project": ("project",),
+    "model": ("model",),
+    "branch": ("project", "branch"),
+    "session": ("session", "project", "branch"),
+    "pr": ("pull",),
+}
+
+
+def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
+    """Answer a question. Raises NotFound where a project or model it names is not in the ledger."""
+    filters = chosen(db, question)
+    period = next((p for p in (question.along, question.by) if p in PERIODS), None)
+    dimensions = _DIMENSIONS.get(question.along, ()) + _DIMENSIONS.get(question.by or "", ())
+    cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]] = {}
+    width = len(_DIMENSIONS.get(question.along, ()))
+    for moment, span in _slices(db, calendar, period, question.span):
+        for values, used in priced(db, book, dimensions, span, filters):
+            main: tuple[object, ...] = (moment,) if question.along in PERIODS else values[:width]
+            sub: tuple[object, ...] = (moment,) if question.by in PERIODS else values[width:]
+            row = cells.setdefault(main, {})
+            row[sub] = row[sub] + used if sub in row else used
+    return _described(db, question, cells)
+
+
+def priced(
+    db: sqlite3.Connection, book: PriceBook, dimensions: Sequence[str], span: Span | None, filters: Filters
+) -> Iterator[tuple[tuple[int, ...], Spend]]:
+    """The spend for each value of the dimensions (several parts may have the same one)."""
+    width = len(dimensions)
+    found = list(rollups.sums(db, dimensions, span, filters, book.changes()))
+    for row, (_, used) in zip(found, by_model(db, book, (row[width:] for row in found)), strict=True):
+        yield row[:width], used
+
+
+def by_model(db: sqlite3.Connection, book: PriceBook, sums: Iterable[tuple[int, ...]]) -> Iterator[tuple[str, Spend]]:
+    """Price sums of the ledger (model, tariff, price epoch, measures): each with its model as logged."""
+    found, changes = list(sums), book.changes()
+    models = sessions.names(db, {row[0] for row in found})
+    for model, tariff, epoch, *measures in found:
+        # any moment of the epoch will do; before the first change, one before everything
+        yield models[model], cost_of(book, models[model], changes[epoch - 1] if epoch else -1, tariff, measures)
+
+
+def cost_of(book: PriceBook, model: str, at: int | None, tariff: int, measures: Sequence[int]) -> Spend:
+    """Price the nine measures of a rollup. What has no price may still carry a cost that Claude Code logged."""
+    messages, logged_messages, logged_cost = measures[0], measures[7], measures[8]
+    rates = book.rates(model, at, tariff)
+    if rates is not None:
+        return Spend(Tokens(*measures[:7]), cost(measures[1:7], rates), 0)
+    logged = logged_cost * 1000 if logged_messages else None
+    return Spend(Tokens(*measures[:7]), logged, messages - logged_messages)
+
+
+def total(spends: Iterable[Spend]) -> Spend:
+    whole = Spend()
+    for part in spends:
+        whole = whole + part
+    return whole
+
+
+def _slices(
+    db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span
+) -> Iterator[tuple[str | None, Span | None]]:
+    """The stretches to ask for one by one: each period in which something was used, and what has no time."""
+    if period is None:
+        yield None, span
+    else:
+        start = span.start
+        while (moment := rollups.next_moment(db, Span(start, span.end))) is not None:
+            key, whole = calendar.period(period, moment)
+            assert whole.end is not None  # noqa: S101 - periods are closed
+            start = max(whole.end, moment + 900_000)
+            end = start if span.end is None else min(start, span.end)
+            yield key, Span(max(moment, span.start) if span.start is not None else moment, end)
+    if span.start is None and span.end is None:
+        yield None, None
+
+
+# -- filters ---------------------------------------------------------------------------------------------------
+
+
+def chosen(db: sqlite3.Connection, question: Question) -> dict[str, set[int]]:
+    """The ids that a question is narrowed to, by dimension."""
+    filters: dict[str, set[int]] = {}
+    if question.projects:
+        filters["project"] = _matching_projects(rollups.present(db, "project"), question.projects)
+    if question.models:
+        filters["model"] = _matching_models(rollups.present(db, "model"), question.models)
+    if question.session is not None:
+        filters["session"] = {question.session}
+    return filters
+
+
+def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:
+    shown = short_paths([path for _, path in present])
+    found: set[int] = set()
+    for word in wanted:
+        name = word.rstrip("/\\").lower() or word
+        tests: tuple[Callable[[str], bool], ...] = (
+            lambda path, name=name: path.lower() == name or shown[path].lower() == name or (name == "unknown" and not path),
+            lambda path, name=name: path.lower().replace("\\", "/").endswith("/" + name),
+            lambda path, name=name: name in shown[path].lower(),
+        )
+        found |= _first_that_finds(present, tests, word, "project", [shown[path] for _, path in present])
+    return found
+
+
+def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:
+    found: set[int] = set()
+    for word in wanted:
+        name = word.lower()
+        tests: tuple[Callable[[str], bool], ...] = (
+            lambda model, name=name: name in (model.lower(), normalised(model).lower().removeprefix("claude-")),
+            lambda model, name=name: normalised(model).lower() == normalised(name),
+            lambda model, name=name: name in model.lower(),
+        )
+        found |= _first_that_finds(present, tests, word, "model", [normalised(model) for _, model in present])
+    return found
+
+
+def _first_that_finds(
+    present: list[tuple[int, str]], tests: Sequence[Callable[[str], bool]], word: str, what: str, names: Sequence[str]
+) -> set[int]:
+    """What the strictest test finds that finds anything: an exact name is never widened to a part of one."""
+    for test in tests:
+        if found := {id for id, text in present if test(text)}:
+            return found
+    if not present:
+        return {-1}
+    known = ", ".join(sorted(set(filter(None, names)), key=str.lower)[:12])
+    raise NotFound(f"No {what} called {word!r} in the ledger.", f"Known: {known}")
+
+
+# -- what the rows are called ----------------------------------------------------------------------------------
+
+
+def _described(
+    db: sqlite3.Connection, question: Question, cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]]
+) -> Answer:
+    width = len(_DIMENSIONS.get(question.along, ()))
+    mains = _Describer(db, question.along, [(key, total(subs.values())) for key, subs in cells.items()])
+    subs = None
+    if question.by:
+        subs = _Describer(db, question.by, [(sub, used) for parts in cells.values() for sub, used in parts.items()])
+    grouped: dict[Any, list[Row]] = {}
+    for key, parts in cells.items():
+        by = subs.rows(parts.items()) if subs else ()
+        grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), by))
+    rows = tuple(mains.row(parts, subs) for parts in grouped.values())
+    del width
+    return Answer(_sorted(question.along, rows), total(row.spend for row in rows))
+
+
+class _Describer:
+    """Turns the ids of a dimension into the keys of rows."""
+
+    def __init__(self, db: sqlite3.Connection, along: str, cells: list[tuple[tuple[object, ...], Spend]]) -> None:
+        self.along = along
+        ids = [tuple(value for value in key if isinstance(value, int)) for key, _ in cells]
+        self.names: dict[int, str] = {}
+        self.sessions: dict[int, sessions.SessionFacts] = {}
+        self.pulls: dict[int, sessions.PullFacts] = {}
+        if along in ("project", "branch", "session"):
+            self.short = short_paths([path for _, path in rollups.present(db, "project")])
+        if along in ("project", "model", "branch"):
+            self.names = sessions.names(db, {value for key in ids for value in key})
+        elif along == "session":
+            self.sessions = sessions.facts(db, {key[0] for key in ids})
+            self.names = sessions.names(db, {value for key in ids for value in key[1:]})
+        elif along == "pr":
+            self.pulls = sessions.pulls(db, {key[0] for key in ids})
+
+    def group(self, key: tuple[object, ...]) -> object:
+        """What makes one row: a session's parts on several projects and branches are one."""
+        return key[0] if self.along == "session" else key
+
+    def rows(self, parts: Iterable[tuple[tuple[object, ...], Spend]]) -> tuple[Row, ...]:
+        grouped: dict[object, list[Row]] = {}
+        for key, used in parts:
+            grouped.setdefault(self.group(key), []).append(Row(key, used))
+        return _sorted(self.along, tuple(self.row(rows, None) for rows in grouped.values()))
+
+    def row(self, parts: list[Row], subs: "_Describer | None") -> Row:
+        """One row out of its parts, whose keys are ids."""
+        by = parts[0].by
+        if len(parts) > 1 and subs is not None:
+            by = _joined(subs.along, [row for part in parts for row in part.by])
+        return Row(self._key(parts), total(part.spend for part in parts), by)
+
+    def _key(self, parts: list[Row]) -> Key:
+        key: Any = parts[0].key
+        if self.along in PERIODS:
+            return PeriodKey(key[0])
+        if self.along == "project":
+            path = self.names[key[0]]
+            return ProjectKey(self.short[path] or None, path or None)
+        if self.along == "model":
+            return ModelKey(self.names[key[0]])
+        if self.along == "branch":
+            return BranchKey(self.names[key[1]] or None, self.short[self.names[key[0]]] or None)
+        if self.along == "pr":
+            pull = self.pulls[key[0]]
+            return PullKey(pull.url, pull.number or None, pull.repository or None, pull.linked_at) if pull.id else PullKey(*[None] * 4)
+        return self._session(parts)
+
+    def _session(self, parts: list[Row]) -> SessionKey:
+        facts = self.sessions[parts[0].key[0]]
+        most: list[dict[str, int]] = [{}, {}]
+        for part in parts:
+            for place, id in enumerate(part.key[1:3]):
+                name = self.names[id]
+                most[place][name] = most[place].get(name, 0) + part.spend.tokens.messages
+        project, branch = (max(sorted(counts), key=lambda name, counts=counts: counts[name]) for counts in most)
+        return SessionKey(
+            facts.uuid or None,
+            facts.title or None,
+            self.short[project] or None,
+            branch or None,
+            facts.first_at if facts.id else None,
+            facts.last_at if facts.id else None,
+            len(most[0].keys() - {""} - {project}),
+            len(most[1].keys() - {""} - {branch}),
+        )
+
+
+def _joined(along: str, rows: list[Row]) -> tuple[Row, ...]:
+    """Sub-rows of several parts of one row, those with the same key added up."""
+    found: dict[Any, Spend] = {}
+    for row in rows:
+        found[row.key] = found[row.key] + row.spend if row.key in found else row.spend
+    return _sorted(along, tuple(Row(key, used) for key, used in found.items()))
+
+
+def _sorted(along: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Periods oldest first, what has no time last; everything else by cost."""
+    if along in PERIODS:
+        return tuple(sorted(rows, key=lambda row: (row.key.period is None, row.key.period or "")))
+    return tuple(sorted(rows, key=by_cost))
+
+
+def by_cost(row: Row) -> tuple[float, int, str]:
+    """The order of rows by cost, then tokens, then name: what has no price comes last."""
+    return (-1 if row.spend.cost is None else -row.spend.cost, -row.spend.tokens.total, str(row.key))

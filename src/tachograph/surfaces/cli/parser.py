@@ -1,0 +1,88 @@
+"""The one parser of arguments. Only the command that was called gets its flags: the others cost nothing but a name."""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
+
+from tachograph import __version__
+from tachograph.errors import UsageError
+
+
+class Command(NamedTuple):
+    """A command, what it answers in a few words, and the module in this folder that adds its flags and runs it."""
+
+    name: str
+    help: str
+    module: str
+
+
+COMMANDS = (
+    Command("daily", "what each day used", "reports"),
+    Command("weekly", "what each week used", "reports"),
+    Command("monthly", "what each month used", "reports"),
+    Command("hourly", "what each hour used", "reports"),
+    Command("sessions", "what each session used", "reports"),
+    Command("session", "one session: its models, days, branches and pull requests", "session"),
+    Command("projects", "what each project used", "reports"),
+    Command("models", "what each model used", "reports"),
+    Command("branches", "what each git branch used", "reports"),
+    Command("prs", "what each pull request used", "reports"),
+    Command("windows", "5-hour windows, as the logs alone show them", "reports"),
+    Command("prices", "the price book that costs are worked out with", "prices"),
+    Command("demo", "see it with sixty invented days", "demo"),
+    Command("doctor", "what is read, what could not be, and what to do about it", "doctor"),
+    Command("backup", "copy the ledger into a file", "ledger"),
+    Command("restore", "put a backup in the place of the ledger", "ledger"),
+    Command("purge", "delete the ledger, after asking", "ledger"),
+    Command("completion", "shell completion for bash, zsh, fish and tcsh", "completion"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(_sentence(message), f"See {self.prog} --help.")
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line. Raises UsageError; --help and --version end the program."""
+    names = {command.name for command in COMMANDS}
+    called = next((word for word in argv if not word.startswith("-")), None)
+    if called is not None and called not in names:
+        raise UsageError(f"There is no command {called!r}.{_meant(called, names)}", "tachograph --help lists them.")
+    return parser(called).parse_args(argv)
+
+
+def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentParser:
+    """The parser, with the flags of one command, or (for shell completion) of all."""
+    made = _Parser(
+        prog="tachograph",
+        description="How much of your Claude plan you have used, and where it went. Without a command: one screen.",
+        epilog="Everything stays on this machine. `tachograph COMMAND --help` shows the flags of a command.",
+        allow_abbrev=False,
+    )
+    made.add_argument("--version", action="version", version=f"tachograph {__version__}")
+    made.set_defaults(command=None, module="overview")
+    if called is None or all_flags:
+        made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
+        made.add_argument("--timezone", metavar="ZONE", help="cut days in this zone (default: the system's)")
+    commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    for command in COMMANDS:
+        if command.name == called or all_flags or called is None:
+            sub = commands.add_parser(command.name, help=command.help, description=command.help, allow_abbrev=False)
+            sub.set_defaults(command=command.name, module=command.module)
+            if command.name == called or all_flags:
+                importlib.import_module(f"tachograph.surfaces.cli.{command.module}").add_flags(sub, command.name)
+    return made
+
+
+def _meant(word: str, names: set[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, sorted(names), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _sentence(message: str) -> str:
+    message = message[0].upper() + message[1:]
+    return message if message.endswith((".", "?")) else f"{message}."

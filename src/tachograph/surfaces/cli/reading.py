@@ -1,0 +1,115 @@
+"""What every command that shows numbers does first: settings, ledger, one pass over the transcripts."""
+
+import argparse
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
+from tachograph.ledger.db import Ledger, open_ledger, translated
+from tachograph.model.periods import Calendar, parsed_weekday, parsed_zone
+from tachograph.model.prices import PriceBook, load
+from tachograph.paths import Paths, own_paths
+from tachograph.settings import Settings
+from tachograph.settings import load as load_settings
+from tachograph.surfaces.output import Context
+
+T = TypeVar("T")
+PROGRESS_AFTER = 0.5  # seconds: what is over sooner needs no progress
+
+
+class Reading(NamedTuple):
+    """All that a question needs."""
+
+    db: sqlite3.Connection
+    book: PriceBook
+    calendar: Calendar
+    settings: Settings
+    paths: Paths
+    now: int
+
+
+def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Reading], T]) -> T:
+    """Open the ledger, bring it up to date, ask. A damaged ledger is set aside and rebuilt, then asked once more."""
+    paths = own_paths(context.env)
+    settings = load_settings(paths.settings)
+    for problem in settings.problems:
+        context.say(f"tachograph: {problem}")
+    calendar = _calendar(arguments, settings)
+    book, problems = load(settings.prices)
+    for problem in problems:
+        context.say(f"tachograph: {paths.settings}: {problem}")
+    now = context.clock.now_ms()
+
+    def once() -> T:
+        with open_ledger(paths, now) as ledger:
+            if not getattr(arguments, "no_ingest", False):
+                _ingest(ledger, context, now)
+            with translated(ledger.path):
+                return ask(Reading(ledger.db, book, calendar, settings, paths, now))
+
+    try:
+        return once()
+    except LedgerDamaged as damage:
+        from tachograph.setup.rescue import rescue
+
+        for sentence in rescue(paths, now, damage.message):
+            context.say(f"tachograph: {sentence}")
+        return once()
+
+
+def add_reading_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timezone", metavar="ZONE", help="cut days in this zone, such as Europe/Berlin (default: the system's)")
+    parser.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
+
+
+def _calendar(arguments: argparse.Namespace, settings: Settings) -> Calendar:
+    zone, name = parsed_zone(getattr(arguments, "timezone", None) or settings.timezone)
+    start = getattr(arguments, "week_start", None)
+    return Calendar(zone, name, parsed_weekday(start) if start else settings.week_start)
+
+
+def _ingest(ledger: Ledger, context: Context, now: int) -> None:
+    """Bring the ledger up to date. What hinders that is said, and what the ledger holds is shown all the same."""
+    if ledger.readable_only:
+        context.say(f"tachograph: The ledger is only read, nothing new is added to it: {ledger.readable_only}.")
+        return
+    from tachograph.recorder.ingest import ingest
+
+    try:
+        with _progress(context) as progress:
+            ingest(ledger, context.env, now, progress)
+    except LedgerDamaged:
+        raise
+    except LedgerError as trouble:
+        context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
+        busy = "being written" if isinstance(trouble, LedgerBusy) else "not up to date"
+        context.say(f"tachograph: What follows is what the ledger held before; it is {busy}.")
+
+
+@contextmanager
+def _progress(context: Context) -> Iterator[Callable[[int, int], None] | None]:
+    """Progress of a long pass, on a terminal: one line that is wiped at the end."""
+    if not context.talk.isatty():
+        yield None
+        return
+    from tachograph.surfaces.text import size
+
+    began, shown = context.clock.monotonic(), False
+
+    def progress(done: int, total: int) -> None:
+        nonlocal shown
+        if total and context.clock.monotonic() - began > PROGRESS_AFTER:
+            shown = True
+            bar = "█" * round(24 * done / total)
+            words = f"Reading transcripts  {bar:░<24}  {size(done)} of {size(total)}"
+            context.talk.write(f"\r\x1b[2K{words}")
+            context.talk.flush()
+
+    try:
+        yield progress
+    finally:
+        if shown:
+            context.talk.write("\r\x1b[2K")
+            context.talk.flush()

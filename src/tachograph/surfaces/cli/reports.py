@@ -1,0 +1,158 @@
+"""`daily`, `weekly`, `monthly`, `hourly`, `sessions`, `projects`, `models`, `branches`, `prs`, `windows`."""
+
+import argparse
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from tachograph.errors import UsageError
+from tachograph.ledger.files import problem_counts
+from tachograph.model.periods import DAY, Calendar, Span, parsed_day
+from tachograph.questions.spend import PERIODS, Answer, Question, Row, by_cost, spend
+from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
+from tachograph.surfaces.output import Context
+from tachograph.surfaces.reports import Report, csv_cell, document, table_rows, text
+
+ALONG = {
+    "daily": ("day", "day"),
+    "weekly": ("week", "week"),
+    "monthly": ("month", "month"),
+    "hourly": ("hour", "hour"),
+    "sessions": ("session", "session"),
+    "projects": ("project", "project"),
+    "models": ("model", "model"),
+    "branches": ("branch", "branch"),
+    "prs": ("pr", "pull request"),
+    "windows": ("window", "window"),
+}
+BY = ("model", "project", "session", "branch", "pr", "day")
+SORTS = ("cost", "tokens", "messages", "name", "time")
+_WINDOW_NOTE = "An estimate from this machine's logs: chat and other machines open windows too."
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-11-21, today, yesterday, 7d")
+    parser.add_argument("--until", metavar="DAY", help="up to and with this day")
+    along, noun = ALONG[name]
+    last = f"the last N {noun}s, this one included" if along in PERIODS else "the last N days, today included"
+    parser.add_argument("--last", metavar="N", type=_positive, help=last)
+    add_reading_flags(parser)
+    parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
+    parser.add_argument("--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)")
+    parser.add_argument("--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name")
+    choices = ("model",) if along == "window" else tuple(by for by in BY if by != along)
+    parser.add_argument("--by", choices=choices, help="sub-rows for each row")
+    default = "time" if along in (*PERIODS, "window") else "cost"
+    parser.add_argument("--sort", choices=SORTS, default=default, help=f"order of the rows (default: {default})")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs: docs/json.md")
+    form.add_argument("--csv", action="store_true", help="for spreadsheets")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    report = reading(arguments, context, lambda now: _report(arguments, now))
+    if arguments.json:
+        print_json(document(report), context)
+    elif arguments.csv:
+        print_csv(report, context)
+    else:
+        for line in text(report, context.room, context.style):
+            print(line, file=context.out)
+    return 0
+
+
+def _report(arguments: argparse.Namespace, now: Reading) -> Report:
+    along, noun = ALONG[arguments.command]
+    asked = asked_range(arguments, now.calendar, now.now, along if along in PERIODS else DAY)
+    question = Question(along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model))
+    if along == "window":
+        from tachograph.questions.windows import windows
+
+        answer = windows(now.db, now.book, question)
+    else:
+        answer = spend(now.db, now.book, now.calendar, question)
+    answer = Answer(sorted_rows(answer.rows, arguments.sort), answer.totals)
+    return Report(
+        arguments.command,
+        answer,
+        now.calendar,
+        now.now,
+        asked.since,
+        asked.until,
+        problem_counts(now.db),
+        noun,
+        _WINDOW_NOTE if along == "window" else "",
+    )
+
+
+class Range(NamedTuple):
+    """What --since, --until and --last come to; days as ISO, None where it is open."""
+
+    span: Span
+    since: str | None
+    until: str | None
+
+
+def asked_range(arguments: argparse.Namespace, calendar: Calendar, now: int, period: str) -> Range:
+    """The range that the flags ask for, both ends included. Raises UsageError."""
+    today = calendar.day(now)
+    if arguments.last is not None:
+        if arguments.since or arguments.until:
+            raise UsageError("--last does not go with --since or --until.", "Give one or the other.")
+        start = calendar.back(period, now, arguments.last)
+        _, span = calendar.period(period, now)
+        end = calendar.start_of(today + timedelta(days=1)) if period == DAY else span.end
+        return Range(Span(start, end), calendar.day(start).isoformat(), today.isoformat())
+    since = parsed_day(arguments.since, today) if arguments.since else None
+    until = parsed_day(arguments.until, today) if arguments.until else None
+    if since and until and since > until:
+        raise UsageError(f"--since {since} is later than --until {until}.")
+    return Range(
+        Span(_start(calendar, since), _start(calendar, until + timedelta(days=1)) if until else None),
+        since.isoformat() if since else None,
+        until.isoformat() if until else None,
+    )
+
+
+def _start(calendar: Calendar, day: date | None) -> int | None:
+    return calendar.start_of(day) if day else None
+
+
+def sorted_rows(rows: tuple[Row, ...], sort: str) -> tuple[Row, ...]:
+    """Rows by what --sort names; the largest or the oldest first, what is unknown last."""
+    if sort == "time":
+        return tuple(sorted(rows, key=_time)) if rows and _time(rows[0]) is not None else rows
+    if sort == "cost":
+        return tuple(sorted(rows, key=by_cost))
+    if sort == "name":
+        return tuple(sorted(rows, key=lambda row: [(part is None, str(part).lower()) for part in row.key]))
+    field = "total" if sort == "tokens" else "messages"
+    return tuple(sorted(rows, key=lambda row: (-getattr(row.spend.tokens, field), str(row.key))))
+
+
+def _time(row: Row) -> tuple[bool, object] | None:
+    for field in ("period", "starts_at", "ended_at", "linked_at"):
+        if hasattr(row.key, field):
+            value = getattr(row.key, field)
+            return (value is None, value or 0) if field != "period" else (value is None, value or "")
+    return None
+
+
+def print_json(made: object, context: Context) -> None:
+    import json
+
+    print(json.dumps(made, indent=2, ensure_ascii=True, allow_nan=False), file=context.out)
+
+
+def print_csv(report: Report, context: Context) -> None:
+    import csv
+
+    headings, rows = table_rows(report)
+    writer = csv.writer(context.out, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows([[csv_cell(cell) for cell in row] for row in rows])
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)

@@ -1,0 +1,87 @@
+"""The screen of a bare `tachograph`."""
+
+from tachograph.model.prices import shown as shown_model
+from tachograph.questions.overview import WEEKS_SHOWN, Overview
+from tachograph.questions.spend import Row, Spend
+from tachograph.surfaces.reports import footer
+from tachograph.surfaces.table import Style
+from tachograph.surfaces.text import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width
+
+_TOP = 4
+
+
+def empty(folders: list[str]) -> list[str]:
+    """What to say before anything was ever used."""
+    where = " or ".join(folders) if folders else "the usual folders"
+    return [
+        f"No Claude Code logs under {safe(where)} yet.",
+        "  tachograph demo       see it with sixty invented days",
+        "  tachograph doctor     which folders are read, and what was found there",
+    ]
+
+
+def screen(seen: Overview, problems: dict[str, int], room: int | None, style: Style, *, blocks: bool) -> list[str]:
+    """The whole screen; `blocks`: the output can show block characters."""
+    draw = sparkline if blocks else ascii_sparkline
+    wide = room is None or room >= 76
+    made = [f"{style.dim}{'':14}{'messages':>9}{'tokens':>11}{'cost*':>12}{style.end}"]
+    made.append(_line("Today", seen.today, draw(list(seen.hours)) if wide else ""))
+    made.append(_line("This week", seen.week, _compared(seen.week, seen.last_week_by_now) if wide else ""))
+    made.append(_line("Four weeks", seen.weeks, draw(list(seen.days)) if wide else ""))
+    if not wide:
+        made += [_compared(seen.week, seen.last_week_by_now), draw(list(seen.days))]
+    made.append("")
+    made += _beside(
+        _top("Projects this week", [(row.key.project or "unknown", row) for row in seen.projects], seen.week, style),
+        _top("Models this week", [(shown_model(row.key.model), row) for row in seen.models], seen.week, style),
+        room,
+    )
+    made.append("")
+    return [line.rstrip() for line in made + footer(seen.weeks, problems, room)]
+
+
+assert WEEKS_SHOWN == 4  # noqa: S101 - the screen says so in words
+
+
+def _line(name: str, used: Spend, aside: str) -> str:
+    cells = f"{count(used.tokens.messages):>9}{tokens(used.tokens.total):>11}{usd(used.usd):>12}"
+    return f"{name:14}{cells}    {aside}".rstrip()
+
+
+def _compared(week: Spend, last: Spend) -> str:
+    if not last.usd:
+        return "nothing last week by now" if week.usd else ""
+    change = (week.usd or 0.0) / last.usd - 1
+    if abs(change) < 0.005:
+        return "as much as last week by now"
+    return f"{percent(abs(change))} {'more' if change > 0 else 'less'} than last week by now"
+
+
+def _top(heading: str, named: list[tuple[str, Row]], whole: Spend, style: Style) -> list[str]:
+    """The largest few with their share; the headings stand even where there is nothing under them."""
+    made = [f"{style.bold}{heading}{style.end}"]
+    for name, row in named[:_TOP]:
+        share = percent((row.spend.usd or 0.0) / whole.usd) if whole.usd and row.spend.usd is not None else UNKNOWN
+        shown = cut(safe(name), 20)
+        made.append(f"  {shown}{' ' * (20 - width(shown))}{usd(row.spend.usd):>10}{share:>6}")
+    if len(named) > _TOP:
+        made.append(f"  {style.dim}and {count(len(named) - _TOP)} more{style.end}")
+    if not named:
+        made.append(f"  {style.dim}nothing yet{style.end}")
+    return made
+
+
+def _beside(left: list[str], right: list[str], room: int | None) -> list[str]:
+    """Two blocks side by side where there is room, else one above the other."""
+    if room is not None and room < 80:
+        return [*left, "", *right]
+    height = max(len(left), len(right))
+    left += [""] * (height - len(left))
+    right += [""] * (height - len(right))
+    return [f"{a}{' ' * (42 - _visible(a))}{b}" for a, b in zip(left, right, strict=True)]
+
+
+def _visible(text: str) -> int:
+    for code in ("\x1b[1m", "\x1b[2m", "\x1b[0m"):
+        text = text.replace(code, "")
+    return width(text)

@@ -1,0 +1,285 @@
+"""An answer about spending as a table, JSON or CSV. Formats only; every number comes from `questions`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from tachograph.model.periods import Calendar
+from tachograph.model.prices import shown as shown_model
+from tachograph.questions.spend import (
+    Answer,
+    BranchKey,
+    ModelKey,
+    PeriodKey,
+    ProjectKey,
+    PullKey,
+    Row,
+    SessionKey,
+    Spend,
+)
+from tachograph.questions.windows import WindowKey
+from tachograph.surfaces.table import Column, Style, lines
+from tachograph.surfaces.text import UNKNOWN, count, day_and_time, plural, safe, tokens, usd, weekday
+
+FORMAT = 1
+ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
+PROBLEM_WORDS = {
+    "bad_lines": ("line could not be read", "lines could not be read"),
+    "bad_counts": ("line had a count that is no number", "lines had a count that is no number"),
+    "long_lines": ("line was too long to read", "lines were too long to read"),
+    "unknown_times": ("message has no readable time", "messages have no readable time"),
+    "future_times": ("line is dated in the future", "lines are dated in the future"),
+    "unreadable_files": ("file or folder could not be opened", "files or folders could not be opened"),
+}
+
+
+class Report(NamedTuple):
+    """An answer with what has to be said beside it. `since`, `until`: ISO days or None."""
+
+    name: str
+    answer: Answer
+    calendar: Calendar
+    now: int
+    since: str | None
+    until: str | None
+    problems: Mapping[str, int]
+    noun: str  # what a row is: "day", "project" …
+    note: str = ""
+
+
+def iso(at: int | None) -> str | None:
+    """A moment as programs read it: 2026-11-21T14:03:22.123Z."""
+    if at is None:
+        return None
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The envelope that every report has for programs; docs/json.md describes it."""
+    return {
+        "format": FORMAT,
+        "report": report.name,
+        "generated_at": iso(report.now),
+        "timezone": report.calendar.zone_name,
+        "range": {"since": report.since, "until": report.until},
+        "rows": [_row_document(row) for row in report.answer.rows],
+        "totals": _spend_document(report.answer.totals),
+        "problems": dict(report.problems),
+    }
+
+
+def _row_document(row: Row) -> dict[str, Any]:
+    made = {**_key_document(row.key), **_spend_document(row.spend)}
+    if row.by:
+        made["by"] = [_row_document(sub) for sub in row.by]
+    return made
+
+
+def _spend_document(used: Spend) -> dict[str, Any]:
+    t = used.tokens
+    return {
+        "messages": t.messages,
+        "tokens": {
+            "input": t.input,
+            "output": t.output,
+            "cache_write_5m": t.cache_write_5m,
+            "cache_write_1h": t.cache_write_1h,
+            "cache_read": t.cache_read,
+        },
+        "web_searches": t.web_searches,
+        "cost_usd": used.usd,
+        "unpriced_messages": used.unpriced,
+    }
+
+
+def _key_document(key: Any) -> dict[str, Any]:
+    if isinstance(key, PullKey):
+        pull = {"url": key.url, "number": key.number, "repository": key.repository} if key.url else None
+        return {"pr": pull, "linked_at": iso(key.linked_at)}
+    made = key._asdict()
+    for field in ("started_at", "ended_at", "starts_at", "ends_at"):
+        if field in made:
+            made[field] = iso(made[field])
+    return dict(made)
+
+
+# -- CSV -------------------------------------------------------------------------------------------------------
+
+
+def table_rows(report: Report) -> tuple[list[str], list[list[object]]]:
+    """Headings and rows for a spreadsheet: one line a row, or one a sub-row where there are some."""
+    flat = [(row, sub) for row in report.answer.rows for sub in (row.by or (None,))]
+    keys: list[str] = []
+    rows: list[dict[str, object]] = []
+    for row, sub in flat:
+        made = _flat(_key_document(row.key), "")
+        if sub is not None:
+            made |= _flat(_key_document(sub.key), "by_")
+        keys += [key for key in made if key not in keys]
+        spend = _spend_document((sub or row).spend)
+        rows.append({**made, **_flat({"messages": spend["messages"], **spend.pop("tokens"), **spend}, "")})
+    numbers = ["messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches"]
+    numbers += ["cost_usd", "unpriced_messages"]
+    return [*keys, *numbers], [[row.get(name) for name in (*keys, *numbers)] for row in rows]
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for key, value in table.items():
+        if key == "pr":
+            made |= {f"{prefix}pr_{k}": (value or {}).get(k) for k in ("url", "number", "repository")}
+        else:
+            made[prefix + key] = value
+    return made
+
+
+def csv_cell(value: object) -> object:
+    """A cell that a spreadsheet takes as text where it is text: no formula from a foreign name."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+# -- tables ----------------------------------------------------------------------------------------------------
+
+
+def text(report: Report, room: int | None, style: Style) -> list[str]:
+    """The report as lines for a person."""
+    rows = report.answer.rows
+    if not rows:
+        return ["Nothing was used in this time.", *footer(report.answer.totals, report.problems, room)]
+    keys = _key_columns(report)
+    spends = [used for row in rows for used in (row.spend, *(sub.spend for sub in row.by))]
+    spends.append(report.answer.totals)
+    columns = [*keys, *_number_columns(spends, is_session=isinstance(rows[0].key, SessionKey))]
+    made = lines(columns, room, style)
+    return [*made, "", *footer(report.answer.totals, report.problems, room, report.note)]
+
+
+def footer(totals: Spend, problems: Mapping[str, int], room: int | None, note: str = "") -> list[str]:
+    """What the numbers are, and what is missing from them."""
+    said = [ESTIMATE]
+    if totals.unpriced:
+        said.append(f"{plural(totals.unpriced, 'message')} of models without a price: tachograph prices.")
+    wrong = [f"{count(n)} {PROBLEM_WORDS[kind][n != 1]}" for kind, n in problems.items() if n and kind in PROBLEM_WORDS]
+    if wrong:
+        said.append(f"{', '.join(wrong)}: tachograph doctor.")
+    if note:
+        said.append(note)
+    return list(_wrapped(said, room))
+
+
+def _wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
+    line = ""
+    for sentence in sentences:
+        joined = f"{line}   {sentence}" if line else sentence
+        if line and (room is None or len(joined) > room):
+            yield line
+            line = sentence
+        else:
+            line = joined
+    if line:
+        yield line
+
+
+def _key_columns(report: Report) -> list[Column]:
+    """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
+    now = report.calendar.local(report.now)
+    rows = report.answer.rows
+    total = plural(len(rows), report.noun)
+    first = rows[0].key
+    names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
+    if isinstance(first, SessionKey):
+        names = [("Last active", False, 0, None), ("Session", False, 0, 20), ("ID", False, 0, None)]
+        names += [("Project", False, 0, None), ("Branch", False, 9, None)]
+    elif isinstance(first, BranchKey):
+        names = [("Branch", False, 0, None), ("Project", False, 0, None)]
+    elif isinstance(first, PullKey):
+        names = [("Pull request", False, 0, None), ("Linked", False, 9, None)]
+    else:
+        names = [(report.noun[0].upper() + report.noun[1:], False, 0, None)]
+    cells: list[list[str]] = []
+    for row in rows:
+        cells.append(_cells(row.key, report.calendar, now))
+        cells += [["  " + " · ".join(c for c in _cells(sub.key, report.calendar, now) if c)] for sub in row.by]
+    if isinstance(first, SessionKey):  # sub-rows stand in the widest column
+        cells = [c if len(c) > 1 else ["", c[0]] for c in cells]
+        cells.append(["", total])
+    else:
+        cells.append([total])
+    padded = [c + [""] * (len(names) - len(c)) for c in cells]
+    return [
+        Column(heading, [row[place] for row in padded], right, drop, least)
+        for place, (heading, right, drop, least) in enumerate(names)
+    ]
+
+
+def _cells(key: Any, calendar: Calendar, now: datetime) -> list[str]:
+    if isinstance(key, PeriodKey):
+        return [period_words(key.period)]
+    if isinstance(key, ModelKey):
+        return [safe(shown_model(key.model))]
+    if isinstance(key, ProjectKey):
+        return [_name(key.project)]
+    if isinstance(key, BranchKey):
+        return [_name(key.branch), _name(key.project)]
+    if isinstance(key, PullKey):
+        return [pull_words(key), _moment(key.linked_at, calendar, now)]
+    if isinstance(key, WindowKey):
+        if key.starts_at is None or key.ends_at is None:
+            return ["unknown time"]
+        return [f"{_moment(key.starts_at, calendar, now)} – {calendar.local(key.ends_at):%H:%M}"]
+    title = _name(key.title) if key.session else "messages without a session"
+    id = (key.session or "")[:8]
+    project = _name(key.project) + (f" +{key.more_projects}" if key.more_projects else "")
+    branch = _name(key.branch) + (f" +{key.more_branches}" if key.more_branches else "")
+    return [_moment(key.ended_at, calendar, now), title, safe(id), project, branch]
+
+
+def _number_columns(spends: Sequence[Spend], *, is_session: bool) -> list[Column]:
+    several = not is_session  # a session's row has enough to say
+    columns = [Column("Messages", [count(s.tokens.messages) for s in spends], drop=2)]
+    if several:
+        columns += [
+            Column("Input", [tokens(s.tokens.input) for s in spends], drop=7),
+            Column("Output", [tokens(s.tokens.output) for s in spends], drop=6),
+            Column("Cache write", [tokens(s.tokens.cache_write_5m + s.tokens.cache_write_1h) for s in spends], drop=5),
+            Column("Cache read", [tokens(s.tokens.cache_read) for s in spends], drop=4),
+        ]
+    columns.append(Column("Tokens", [tokens(s.tokens.total) for s in spends], drop=3))
+    columns.append(Column("Cost*", [usd(s.usd) for s in spends]))
+    return columns
+
+
+def period_words(period: str | None) -> str:
+    """2026-11-21 Sat; 2026-11; 2026-11-21 14:00 +01:00."""
+    if period is None:
+        return "unknown time"
+    if len(period) == 10:
+        return f"{period} {weekday(datetime.fromisoformat(period))}"
+    return f"{period[:10]} {period[11:16]} {period[16:]}" if "T" in period else period
+
+
+def pull_words(key: PullKey) -> str:
+    if key.url is None:
+        return "no pull request"
+    if key.repository and key.number:
+        return safe(f"{key.repository}#{key.number}")
+    return safe(key.url)
+
+
+def _name(name: str | None) -> str:
+    return safe(name) if name else UNKNOWN
+
+
+def _moment(at: int | None, calendar: Calendar, now: datetime) -> str:
+    return UNKNOWN if at is None else day_and_time(calendar.local(at), now)
+
+

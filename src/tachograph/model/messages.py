@@ -60,7 +60,8 @@ class Tokens(NamedTuple):
     web_searches: int = 0
 
     def __add__(self, other: "Tokens") -> "Tokens":  # type: ignore[override]  # a sum, not a longer tuple
-        return Tokens(*map(int.__add__, self, other))
+        a, b = self, other
+        return Tokens(a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5], a[6] + b[6])
 
     @property
     def total(self) -> int:

@@ -1,12 +1,13 @@
 """One screen: today, this week against last week by now, four weeks day by day, and what it went to."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from tachograph.model.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.prices import PriceBook
-from tachograph.questions.spend import Question, Row, Spend, priced, spend, total
+from tachograph.questions.spend import Question, Row, Spend, priced, spend
 
 WEEKS_SHOWN = 4
 
@@ -39,18 +40,29 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
     span = Span(starts[0], starts[-1])
     hour_starts = [*range(day.start, day.end or now, 3_600_000), day.end or now]
     this_week = Span(week.start, week.end)
+    whole = _spent(db, book, [day, this_week, Span(last_week, last_week + (now - week.start)), span])
+    everything = _spent(db, book, [Span(None, None), None])
     return Overview(
-        today=_spent(db, book, day),
-        week=_spent(db, book, this_week),
-        last_week_by_now=_spent(db, book, Span(last_week, last_week + (now - week.start))),
-        weeks=_spent(db, book, span),
-        hours=tuple(_spent(db, book, Span(a, b)).usd or 0.0 for a, b in zip(hour_starts, hour_starts[1:], strict=False)),
-        days=tuple(_spent(db, book, Span(a, b)).usd or 0.0 for a, b in zip(starts, starts[1:], strict=False)),
+        today=whole[0],
+        week=whole[1],
+        last_week_by_now=whole[2],
+        weeks=whole[3],
+        hours=_dollars(db, book, hour_starts),
+        days=_dollars(db, book, starts),
         projects=spend(db, book, calendar, Question("project", this_week)).rows,
         models=spend(db, book, calendar, Question("model", this_week)).rows,
-        is_empty=not _spent(db, book, Span(None, None)).tokens.messages and not _spent(db, book, None).tokens.messages,
+        is_empty=not any(used.tokens.messages for used in everything),
     )
 
 
-def _spent(db: sqlite3.Connection, book: PriceBook, span: Span | None) -> Spend:
-    return total(used for _, used in priced(db, book, (), span, {}))
+def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int]) -> tuple[float, ...]:
+    spans = [Span(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return tuple(used.usd or 0.0 for used in _spent(db, book, spans))
+
+
+def _spent(db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None]) -> list[Spend]:
+    """What was used in each of the spans."""
+    found = [Spend()] * len(spans)
+    for place, _, used in priced(db, book, (), spans, {}):
+        found[place] = found[place] + used
+    return found

@@ -121,25 +121,35 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
     filters = chosen(db, question)
     period = next((p for p in (question.along, question.by) if p in PERIODS), None)
     dimensions = _DIMENSIONS.get(question.along, ()) + _DIMENSIONS.get(question.by or "", ())
-    cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]] = {}
     width = len(_DIMENSIONS.get(question.along, ()))
-    for moment, span in _slices(db, calendar, period, question.span):
-        for values, used in priced(db, book, dimensions, span, filters):
-            main: tuple[object, ...] = (moment,) if question.along in PERIODS else values[:width]
-            sub: tuple[object, ...] = (moment,) if question.by in PERIODS else values[width:]
-            row = cells.setdefault(main, {})
-            row[sub] = row[sub] + used if sub in row else used
+    moments: list[str | None] = []
+
+    def spans() -> Iterator[Span | None]:
+        for moment, span in _slices(db, calendar, period, question.span):
+            moments.append(moment)
+            yield span
+
+    cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]] = {}
+    for place, values, used in priced(db, book, dimensions, spans(), filters):
+        main = (moments[place],) if question.along in PERIODS else values[:width]
+        sub = (moments[place],) if question.by in PERIODS else values[width:]
+        row = cells.setdefault(main, {})
+        row[sub] = row[sub] + used if sub in row else used
     return _described(db, question, cells)
 
 
 def priced(
-    db: sqlite3.Connection, book: PriceBook, dimensions: Sequence[str], span: Span | None, filters: Filters
-) -> Iterator[tuple[tuple[int, ...], Spend]]:
-    """The spend for each value of the dimensions (several parts may have the same one)."""
+    db: sqlite3.Connection, book: PriceBook, dimensions: Sequence[str], spans: Iterable[Span | None], filters: Filters
+) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
+    """The spend in each span for each value of the dimensions: which span, the values, what was used.
+
+    Several parts may have the same values.
+    """
     width = len(dimensions)
-    found = list(rollups.sums(db, dimensions, span, filters, book.changes()))
-    for row, (_, used) in zip(found, by_model(db, book, (row[width:] for row in found)), strict=True):
-        yield row[:width], used
+    found = list(rollups.sums(db, dimensions, spans, filters, book.changes()))
+    priced_parts = by_model(db, book, (row[width:] for _, row in found))
+    for (place, row), (_, used) in zip(found, priced_parts, strict=True):
+        yield place, row[:width], used
 
 
 def by_model(db: sqlite3.Connection, book: PriceBook, sums: Iterable[tuple[int, ...]]) -> Iterator[tuple[str, Spend]]:
@@ -247,26 +257,22 @@ def _first_that_finds(
 def _described(
     db: sqlite3.Connection, question: Question, cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]]
 ) -> Answer:
-    width = len(_DIMENSIONS.get(question.along, ()))
-    mains = _Describer(db, question.along, [(key, total(subs.values())) for key, subs in cells.items()])
-    subs = None
-    if question.by:
-        subs = _Describer(db, question.by, [(sub, used) for parts in cells.values() for sub, used in parts.items()])
+    mains = _Describer(db, question.along, cells)
+    subs = _Describer(db, question.by, [sub for parts in cells.values() for sub in parts]) if question.by else None
     grouped: dict[Any, list[Row]] = {}
     for key, parts in cells.items():
         by = subs.rows(parts.items()) if subs else ()
         grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), by))
     rows = tuple(mains.row(parts, subs) for parts in grouped.values())
-    del width
     return Answer(_sorted(question.along, rows), total(row.spend for row in rows))
 
 
 class _Describer:
     """Turns the ids of a dimension into the keys of rows."""
 
-    def __init__(self, db: sqlite3.Connection, along: str, cells: list[tuple[tuple[object, ...], Spend]]) -> None:
+    def __init__(self, db: sqlite3.Connection, along: str, keys: Iterable[tuple[object, ...]]) -> None:
         self.along = along
-        ids = [tuple(value for value in key if isinstance(value, int)) for key, _ in cells]
+        ids = [tuple(value for value in key if isinstance(value, int)) for key in keys]
         self.names: dict[int, str] = {}
         self.sessions: dict[int, sessions.SessionFacts] = {}
         self.pulls: dict[int, sessions.PullFacts] = {}

@@ -30,19 +30,18 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
     """Bring the ledger up to date with the transcripts. Raises LedgerError; a bad file or line never stops it."""
     db = ledger.db
     folders = discover.folders(env)
-    found = discover.transcripts(folders)
     signatures = files.signatures(db)
-    changed = [known for known in found.transcripts if signatures.get(known.path) != known[2:7]]
+    found = discover.transcripts(folders, signatures)
+    changed = found.changed
     noted = files.noted_errors(db)
     if noted:  # what cannot be opened still is no news
         changed = [known for known in changed if known.path not in noted or os.access(known.path, os.R_OK)]
-    present = {known.path for known in found.transcripts}
     listed = {path for path, _, _ in found.unreadable}
-    gone = [path for path in signatures.keys() - present if not os.path.lexists(path)]
-    gone += [path for path in noted - listed - present if not os.path.isfile(path)]  # a folder that opens again
+    gone = [path for path in signatures.keys() - found.paths if not os.path.lexists(path)]
+    gone += [path for path in noted - listed - found.paths if not os.path.isfile(path)]  # a folder that opens again
     if changed or gone or listed - noted:
         _read(ledger, found, changed, gone, folders, env, now_ms, progress)
-    return Pass(len(found.transcripts), len(changed))
+    return Pass(len(found.paths), len(changed))
 
 
 def _read(

@@ -6,17 +6,25 @@ never opened. What cannot be listed is reported beside what was found.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph.paths import config_folders, desktop_session_folder
 from tachograph.sources.transcripts.known import Known
 
 
-class Found(NamedTuple):
-    """All transcripts, newest first, and what could not be looked into: path, reason, its config folder."""
+Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
 
-    transcripts: list[Known]
+
+class Found(NamedTuple):
+    """What a look at the folders gave.
+
+    `changed`: transcripts whose signature is not the one we know, newest first. `paths`: all transcripts.
+    `unreadable`: what could not be looked into: path, reason, its config folder.
+    """
+
+    changed: list[Known]
+    paths: set[bytes]
     unreadable: list[tuple[bytes, str, str]]
 
 
@@ -32,20 +40,22 @@ def folders(env: Mapping[str, str]) -> list[str]:
     return found
 
 
-def transcripts(config_folders: list[str]) -> Found:
-    found = Found([], [])
+def transcripts(config_folders: list[str], known: Mapping[bytes, Signature]) -> Found:
+    """Every transcript in the folders, held against the signatures of those that we have read."""
+    found = Found([], set(), [])
     seen: set[tuple[int, int]] = set()
     for folder in config_folders:
-        for known in _walk(os.fsencode(os.path.join(folder, "projects")), folder, seen, found.unreadable):
-            found.transcripts.append(known)
-    found.transcripts.sort(key=lambda known: -known.mtime)
+        _walk(os.fsencode(os.path.join(folder, "projects")), folder, known, seen, found)
+    found.changed.sort(key=lambda known: -known.mtime)
     return found
 
 
 def _walk(
-    top: bytes, folder: str, seen: set[tuple[int, int]], unreadable: list[tuple[bytes, str, str]]
-) -> Iterator[Known]:
+    top: bytes, folder: str, known: Mapping[bytes, Signature], seen: set[tuple[int, int]], found: Found
+) -> None:
+    """Look into a folder and all below it. One flat loop: it runs over every transcript at every command."""
     pending = [top]
+    changed, paths = found.changed, found.paths
     while pending:
         where = pending.pop()
         try:
@@ -53,46 +63,37 @@ def _walk(
         except FileNotFoundError:
             continue
         except OSError as error:
-            unreadable.append((where, error.strerror or "cannot be listed", folder))
+            found.unreadable.append((where, error.strerror or "cannot be listed", folder))
             continue
         with entries:
             for entry in entries:
-                name = entry.name
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif name.endswith(b".jsonl") or entry.is_symlink():
-                    known = _look(entry, folder, seen, unreadable, pending)
-                    if known is not None:
-                        yield known
-
-
-def _look(
-    entry: os.DirEntry[bytes],
-    folder: str,
-    seen: set[tuple[int, int]],
-    unreadable: list[tuple[bytes, str, str]],
-    pending: list[bytes],
-) -> Known | None:
-    """The transcript behind an entry, or None; a link to a folder that is new goes to `pending`."""
-    try:
-        status = entry.stat()
-        if os.name == "nt":
-            status = os.stat(entry.path)  # a Windows directory entry carries neither inode nor device
-    except OSError as error:
-        if entry.name.endswith(b".jsonl") and not isinstance(error, FileNotFoundError):
-            unreadable.append((entry.path, error.strerror or "cannot be read", folder))
-        return None
-    key = (status.st_dev, status.st_ino)
-    if stat.S_ISDIR(status.st_mode):
-        target = os.path.realpath(entry.path)
-        if key not in seen and not _holds(target, entry.path):
-            seen.add(key)
-            pending.append(entry.path)
-        return None
-    if key in seen or not stat.S_ISREG(status.st_mode) or not entry.name.endswith(b".jsonl"):
-        return None
-    seen.add(key)
-    return Known(entry.path, folder, *key, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                    continue
+                is_transcript = entry.name.endswith(b".jsonl")
+                if not is_transcript and not entry.is_symlink():
+                    continue
+                path = entry.path
+                try:
+                    # a Windows directory entry carries neither inode nor device
+                    status = entry.stat() if os.name != "nt" else os.stat(path)
+                except OSError as error:
+                    if is_transcript and not isinstance(error, FileNotFoundError):
+                        found.unreadable.append((path, error.strerror or "cannot be read", folder))
+                    continue
+                key = (status.st_dev, status.st_ino)
+                if key in seen:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    if is_transcript:
+                        seen.add(key)
+                        paths.add(path)
+                        signature = (*key, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                        if known.get(path) != signature:
+                            changed.append(Known(path, folder, *signature))
+                elif stat.S_ISDIR(status.st_mode) and not _holds(os.path.realpath(path), path):
+                    seen.add(key)  # a link to a folder; one to a folder above it would lead round in a circle
+                    pending.append(path)
 
 
 def _holds(folder: bytes, path: bytes) -> bool:

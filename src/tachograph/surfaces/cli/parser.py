@@ -40,6 +40,18 @@ COMMANDS = (
 
 
 class _Parser(argparse.ArgumentParser):
+    # argparse makes a formatter for every flag that is added; left alone, each asks for the terminal's size
+    columns = 100
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        return argparse.HelpFormatter(self.prog, width=self.columns)
+
+    def format_help(self) -> str:
+        import shutil
+
+        self.columns = min(100, shutil.get_terminal_size().columns - 2)
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(_sentence(message), f"See {self.prog} --help.")
 
@@ -66,7 +78,8 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
     if called is None or all_flags:
         made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
         made.add_argument("--timezone", metavar="ZONE", help="cut days in this zone (default: the system's)")
-    commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    # naming prog spares argparse working it out, for which it would import shutil (2 ms)
+    commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser, prog="tachograph")
     for command in COMMANDS:
         if command.name == called or all_flags or called is None:
             sub = commands.add_parser(command.name, help=command.help, description=command.help, allow_abbrev=False)

@@ -1,9 +1,27 @@
 """The outermost try: a failure becomes one sentence, a hint and an exit code."""
 
+import gc
+import os
 import sys
 
 
-def main() -> int:
+def main() -> None:
+    """The installed command. It ends the process itself, without Python's clean-up.
+
+    A warm report takes about 35 ms. The collector walking freshly imported modules and the interpreter taking itself
+    apart at the end are 6 of them, and serve nobody: every file is closed and every stream flushed by then.
+    """
+    gc.disable()
+    code = outcome()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 1
+    os._exit(code)
+
+
+def outcome() -> int:
     """Run the command in `sys.argv`; returns its exit code (errors.py has the list)."""
     from tachograph.errors import TachographError
 
@@ -11,7 +29,7 @@ def main() -> int:
         from tachograph.surfaces.cli import run
 
         code = run(sys.argv[1:])
-        sys.stdout.flush()
+        sys.stdout.flush()  # here, so that a closed pipe is noticed in time
         return code
     except TachographError as error:
         print(f"tachograph: {error.message}", file=sys.stderr)
@@ -19,14 +37,20 @@ def main() -> int:
             print(f"            {error.hint}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # `tachograph daily | head`: whoever read us has enough
-        import os
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as end:  # --help and --version
+        return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
+    except Exception:  # noqa: BLE001 - a mistake of ours: the one place that may show a traceback
+        import traceback
+
+        traceback.print_exc()
+        print("tachograph: That is a mistake in Tachograph. Nothing that was counted is lost.", file=sys.stderr)
+        return 70
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -14,6 +14,11 @@ class Clock:
         return time.monotonic()
 
 
+def filesystem_now_ns() -> int:
+    """The time by which the file system stamps files, however a test has set the Clock; nanoseconds."""
+    return time.time_ns()
+
+
 class FixedClock(Clock):
     """A clock that stands where it was put until it is moved: for tests and for looking back."""
 

@@ -39,9 +39,22 @@ def states(db: sqlite3.Connection) -> dict[bytes, FileState]:
 
 
 def signatures(db: sqlite3.Connection) -> dict[bytes, tuple[int, int, int, int, int]]:
-    """What shows that a readable transcript has not changed: (device, inode, size, mtime, ctime) by path."""
-    rows = db.execute("SELECT path, device, inode, size, mtime, ctime FROM file WHERE error = '' AND gone = 0")
+    """What shows that a transcript has not changed: (device, inode, size, mtime, ctime) by path; -1 if unreadable."""
+    rows = db.execute(
+        "SELECT path, device, inode, CASE error WHEN '' THEN size ELSE -1 END, mtime, ctime FROM file WHERE gone = 0"
+    )
     return {row[0]: row[1:] for row in rows}
+
+
+def directories(db: sqlite3.Connection) -> dict[bytes, int]:
+    """The folders of transcripts with the modification times, nanoseconds, at which we listed them."""
+    return dict(db.execute("SELECT path, mtime FROM directory"))
+
+
+def write_directories(db: sqlite3.Connection, now: Mapping[bytes, int]) -> None:
+    """Remember the folders as they were listed; those of config folders that were not looked at now are forgotten."""
+    db.execute("DELETE FROM directory")
+    db.executemany("INSERT INTO directory VALUES (?, ?)", now.items())
 
 
 def noted_errors(db: sqlite3.Connection) -> set[bytes]:

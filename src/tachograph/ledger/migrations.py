@@ -9,6 +9,7 @@ What each table holds:
     copy        where a message stands in several sessions: all of them (else message.session says it)
     rollup      what `message` adds up to in 15 minutes UTC, kept in the same transaction as its rows
     file        every transcript ever read, with the offset that its rows in `message` come from
+    directory   every folder that holds transcripts, as of when we listed it
     problem     what could not be read, by file and kind
     account     who was logged in; `login` says in which config folder, from when to when we saw it
 
@@ -100,6 +101,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             branch TEXT NOT NULL, stamp TEXT NOT NULL,
             error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0
         );
+        CREATE TABLE directory (path BLOB PRIMARY KEY, mtime INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE problem (
             file INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (file, kind)

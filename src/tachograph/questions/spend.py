@@ -172,10 +172,14 @@ def cost_of(book: PriceBook, model: str, at: int | None, tariff: int, measures: 
 
 
 def total(spends: Iterable[Spend]) -> Spend:
-    whole = Spend()
-    for part in spends:
-        whole = whole + part
-    return whole
+    parts = list(spends)
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Spend()
+    costs = [part.cost for part in parts if part.cost is not None]
+    tokens = Tokens(*map(sum, zip(*(part.tokens for part in parts), strict=True)))
+    return Spend(tokens, sum(costs) if costs else None, sum(part.unpriced for part in parts))
 
 
 def _slices(

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from tachograph.clock import filesystem_now_ns
 from tachograph.ledger import accounts, files, messages
 from tachograph.ledger.db import Ledger
 from tachograph.ledger.names import Names
@@ -30,18 +31,17 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
     """Bring the ledger up to date with the transcripts. Raises LedgerError; a bad file or line never stops it."""
     db = ledger.db
     folders = discover.folders(env)
-    signatures = files.signatures(db)
-    found = discover.transcripts(folders, signatures)
-    changed = found.changed
+    found = discover.transcripts(folders, files.signatures(db), files.directories(db), filesystem_now_ns())
+    changed, gone = found.changed, found.gone
     noted = files.noted_errors(db)
-    if noted:  # what cannot be opened still is no news
-        changed = [known for known in changed if known.path not in noted or os.access(known.path, os.R_OK)]
     listed = {path for path, _, _ in found.unreadable}
-    gone = [path for path in signatures.keys() - found.paths if not os.path.lexists(path)]
-    gone += [path for path in noted - listed - found.paths if not os.path.isfile(path)]  # a folder that opens again
+    if noted:  # what cannot be opened still is no news; a folder that opens again is done with
+        changed = [known for known in changed if known.path not in noted or os.access(known.path, os.R_OK)]
+        gone = [path for path in gone if path not in listed]
+        gone += [path for path in noted - listed if os.path.isdir(path)]
     if changed or gone or listed - noted:
         _read(ledger, found, changed, gone, folders, env, now_ms, progress)
-    return Pass(len(found.paths), len(changed))
+    return Pass(found.count, len(changed))
 
 
 def _read(
@@ -66,6 +66,7 @@ def _read(
         states = files.states(db)
         jobs = _jobs(db, changed, gone, states)
         files.write_gone(db, gone)
+        files.write_directories(db, found.directories)
         files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
         logins = accounts.logins(db)
         empty = messages.is_empty(db)

@@ -2,30 +2,40 @@
 
 Links to folders and files are followed, each target once (by device and inode); pipes, sockets and devices are
 never opened. What cannot be listed is reported beside what was found.
+
+A folder whose modification time is the one we know holds the same names as before, so only its known transcripts are
+looked at, which is three times as fast as listing it. (A time that lay within _RACY_NS of the look is not trusted:
+something may have come in the same tick of the file system's clock.)
 """
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.paths import config_folders, desktop_session_folder
 from tachograph.sources.transcripts.known import Known
 
 
+_SEPARATOR = os.fsencode(os.sep)
+_RACY_NS = 2_000_000_000
+_UNTRUSTED = -1  # never a modification time that is compared equal
 Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
 
 
 class Found(NamedTuple):
     """What a look at the folders gave.
 
-    `changed`: transcripts whose signature is not the one we know, newest first. `paths`: all transcripts.
-    `unreadable`: what could not be looked into: path, reason, its config folder.
+    `changed`: transcripts whose signature is not the one we know, newest first. `gone`: known ones that are not there
+    any more. `unreadable`: what could not be looked into: path, reason, its config folder. `directories`: folders
+    with their modification times in nanoseconds; `count`: how many transcripts there are.
     """
 
     changed: list[Known]
-    paths: set[bytes]
+    gone: list[bytes]
     unreadable: list[tuple[bytes, str, str]]
+    directories: dict[bytes, int]
+    count: int
 
 
 def folders(env: Mapping[str, str]) -> list[str]:
@@ -40,31 +50,79 @@ def folders(env: Mapping[str, str]) -> list[str]:
     return found
 
 
-def transcripts(config_folders: list[str], known: Mapping[bytes, Signature]) -> Found:
-    """Every transcript in the folders, held against the signatures of those that we have read."""
-    found = Found([], set(), [])
-    seen: set[tuple[int, int]] = set()
+def transcripts(
+    config_folders: list[str], known: Mapping[bytes, Signature], directories: Mapping[bytes, int], now_ns: int
+) -> Found:
+    """Every transcript in the folders, held against what we know of those that were read and of their folders."""
+    inside: dict[bytes, list[bytes]] = {}
+    for path in known:
+        inside.setdefault(path.rpartition(_SEPARATOR)[0], []).append(path)
+    look = _Look(known, now_ns)
     for folder in config_folders:
-        _walk(os.fsencode(os.path.join(folder, "projects")), folder, known, seen, found)
-    found.changed.sort(key=lambda known: -known.mtime)
-    return found
+        top = os.fsencode(os.path.join(folder, "projects"))
+        start = top + _SEPARATOR
+        pending = [top]
+        for directory, modified in directories.items():
+            if directory == top or directory.startswith(start):
+                if not look.at_known(directory, modified, inside.get(directory, ()), folder):
+                    pending.append(directory)
+        look.into(pending, folder)
+    gone = [path for path in known.keys() - look.paths if not os.path.lexists(path)]
+    if gone and directories:  # it may have had another name, in a folder that did not change: look everywhere
+        return transcripts(config_folders, known, {}, now_ns)
+    look.changed.sort(key=lambda known: -known.mtime)
+    return Found(look.changed, gone, look.unreadable, look.directories, len(look.paths))
 
 
-def _walk(
-    top: bytes, folder: str, known: Mapping[bytes, Signature], seen: set[tuple[int, int]], found: Found
-) -> None:
-    """Look into a folder and all below it. One flat loop: it runs over every transcript at every command."""
-    pending = [top]
-    changed, paths = found.changed, found.paths
-    while pending:
-        where = pending.pop()
+class _Look:
+    """One look at all folders. Flat loops: they run over every transcript at every command."""
+
+    def __init__(self, known: Mapping[bytes, Signature], now_ns: int) -> None:
+        self.known = known
+        self.trusted = now_ns - _RACY_NS
+        self.seen: set[tuple[int, int]] = set()
+        self.paths: set[bytes] = set()
+        self.changed: list[Known] = []
+        self.unreadable: list[tuple[bytes, str, str]] = []
+        self.directories: dict[bytes, int] = {}
+
+    def at_known(self, directory: bytes, modified: int, inside: Sequence[bytes], folder: str) -> bool:
+        """Look at the known transcripts of a folder, if nothing came or went in it; else it has to be listed."""
         try:
+            if os.stat(directory).st_mtime_ns != modified:
+                return False
+        except OSError:
+            return False
+        self.directories[directory] = modified
+        for path in inside:
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            key = (status.st_dev, status.st_ino)
+            if key not in self.seen and stat.S_ISREG(status.st_mode):
+                self.seen.add(key)
+                self._note(path, folder, status)
+        return True
+
+    def into(self, pending: list[bytes], folder: str) -> None:
+        """List folders and all below them, but for those that were dealt with already."""
+        while pending:
+            where = pending.pop()
+            if where not in self.directories:
+                self._list(where, folder, pending)
+
+    def _list(self, where: bytes, folder: str, pending: list[bytes]) -> None:
+        try:
+            modified = os.stat(where).st_mtime_ns
+            self.directories[where] = modified if modified < self.trusted else _UNTRUSTED
             entries = os.scandir(where)
         except FileNotFoundError:
-            continue
+            return
         except OSError as error:
-            found.unreadable.append((where, error.strerror or "cannot be listed", folder))
-            continue
+            self.directories[where] = _UNTRUSTED
+            self.unreadable.append((where, error.strerror or "cannot be listed", folder))
+            return
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -78,22 +136,26 @@ def _walk(
                     # a Windows directory entry carries neither inode nor device
                     status = entry.stat() if os.name != "nt" else os.stat(path)
                 except OSError as error:
+                    self.directories[where] = _UNTRUSTED  # a link that leads nowhere may lead somewhere next time
                     if is_transcript and not isinstance(error, FileNotFoundError):
-                        found.unreadable.append((path, error.strerror or "cannot be read", folder))
+                        self.unreadable.append((path, error.strerror or "cannot be read", folder))
                     continue
                 key = (status.st_dev, status.st_ino)
-                if key in seen:
+                if key in self.seen:
                     continue
                 if stat.S_ISREG(status.st_mode):
                     if is_transcript:
-                        seen.add(key)
-                        paths.add(path)
-                        signature = (*key, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-                        if known.get(path) != signature:
-                            changed.append(Known(path, folder, *signature))
+                        self.seen.add(key)
+                        self._note(path, folder, status)
                 elif stat.S_ISDIR(status.st_mode) and not _holds(os.path.realpath(path), path):
-                    seen.add(key)  # a link to a folder; one to a folder above it would lead round in a circle
+                    self.seen.add(key)  # a link to a folder; one to a folder above it would lead round in a circle
                     pending.append(path)
+
+    def _note(self, path: bytes, folder: str, status: os.stat_result) -> None:
+        self.paths.add(path)
+        signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if self.known.get(path) != signature:
+            self.changed.append(Known(path, folder, *signature))
 
 
 def _holds(folder: bytes, path: bytes) -> bool:

@@ -35,8 +35,10 @@ def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identit
     if last is not None and last[1] == account:
         db.execute("UPDATE login SET last_seen = max(last_seen, ?) WHERE id = ?", (now_ms, last[0]))
     else:
-        db.execute("INSERT INTO login (folder, account, first_seen, last_seen) VALUES (?, ?, ?, ?)",
-                   (where, account, now_ms, now_ms))
+        db.execute(
+            "INSERT INTO login (folder, account, first_seen, last_seen) VALUES (?, ?, ?, ?)",
+            (where, account, now_ms, now_ms),
+        )
 
 
 def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[tuple[int, int, int]]]:

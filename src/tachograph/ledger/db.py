@@ -3,16 +3,15 @@
 import os
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.ledger.migrations import STEPS
 from tachograph.paths import Paths
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 10.0  # a batch of a first reading takes one or two of them on a slow disk
 VERSION = len(STEPS)
 
 
@@ -35,85 +34,131 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. Whoever holds the ledger already is waited for, up to BUSY_SECONDS."""
+        """All or nothing. Whoever holds the ledger already is waited for, up to `busy_seconds`."""
         with translated(self.path):
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
+                self.db.execute("COMMIT")  # on a full disk it is this that fails
             except BaseException:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise
-            self.db.execute("COMMIT")
 
 
-def open_ledger(paths: Paths, now_ms: int) -> Ledger:
-    """The ledger of this user, made if there is none.
+def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
+    """The ledger of this user, made if there is none. `new`: an empty one is meant, though there be backups of another.
 
     Raises LedgerDamaged where the file is no sound ledger, LedgerBusy, or LedgerError where the folder cannot be used.
     """
     _private_folder(paths.data)
     path = paths.ledger
     fresh = not os.path.exists(path)
+    if not new and (fresh or os.path.getsize(path) == 0):
+        _miss_nothing(paths)
     with translated(path):
         try:
             db = _connect(path, fresh)
         except sqlite3.OperationalError:
-            if fresh or not os.access(path, os.R_OK) or os.access(path, os.W_OK):
+            if fresh or not os.access(path, os.R_OK) or _may_write(path):
                 raise
-            return Ledger(_connect_readonly(path), path, "it is not yours to write")
+            return Ledger(connect_readonly(path), path, _READ_ONLY)
         try:
             version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version and db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise LedgerDamaged(f"{path} is a database, but not a ledger.")
             if version > VERSION:
+                readable = connect_readonly(path)  # before the other is closed: the last one would tidy up the file
                 db.close()
-                return Ledger(_connect_readonly(path), path, "a newer version of Tachograph wrote it")
-            if version == 0 and not fresh and os.path.getsize(path) == 0 and newest_backup(paths):
-                raise LedgerDamaged(f"The ledger {path} is empty though there are backups of it.")
+                return Ledger(readable, path, "a newer version of Tachograph wrote it")
             if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise LedgerDamaged(f"{path} is a database, but not a ledger.")
+            if not _may_write(path):
+                return Ledger(db, path, _READ_ONLY)
             if version < VERSION:
                 if version:
+                    from tachograph.ledger.backups import automatic_backup_path, back_up
+
                     back_up(db, automatic_backup_path(paths, f"before-v{VERSION}", now_ms))
                 _migrate(db, now_ms)
-            if not os.access(path, os.W_OK):
-                return Ledger(db, path, "it is not yours to write")
             return Ledger(db, path)
         except BaseException:
             db.close()
             raise
 
 
-def _connect(path: str, fresh: bool) -> sqlite3.Connection:
-    if fresh:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    elif os.name == "posix":
-        status = os.stat(path)
-        if status.st_mode & 0o077 and status.st_uid == os.getuid():
-            os.chmod(path, 0o600)
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=64)
+_READ_ONLY = "the file or its folder is read-only here"
+
+
+def busy_seconds() -> float:
+    """How long somebody else may hold the ledger before we give up; TACHOGRAPH_BUSY_SECONDS shortens it for tests."""
     try:
-        if fresh:  # the mode is kept in the file; WAL needs shared memory, which network file systems do not give
-            db.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_folder(os.path.dirname(path)) else 'WAL'}")
+        return max(0.0, float(os.environ.get("TACHOGRAPH_BUSY_SECONDS", BUSY_SECONDS)))
+    except ValueError:
+        return BUSY_SECONDS
+
+
+def _miss_nothing(paths: Paths) -> None:
+    """Raises LedgerDamaged where there is no ledger, or an empty file, though there are backups of one."""
+    from tachograph.ledger.backups import newest_backup
+
+    if newest_backup(paths):
+        what = "empty" if os.path.exists(paths.ledger) else "gone"
+        raise LedgerDamaged(f"The ledger {paths.ledger} is {what} though there are backups of it.")
+
+
+def _may_write(path: str) -> bool:
+    """Whether a ledger can be written: SQLite needs its folder too, for the journal."""
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+
+
+def _connect(path: str, fresh: bool) -> sqlite3.Connection:
+    try:
+        if fresh:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        status = os.stat(path)
+    except OSError as error:
+        raise LedgerError(
+            f"The ledger {path} cannot be made or used: {error.strerror}.",
+            "Make room there, or set TACHOGRAPH_HOME to a folder that you can write to.",
+        ) from error
+    if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.getuid():
+        with suppress(OSError):  # a read-only file system
+            os.chmod(path, 0o600)
+    db = sqlite3.connect(path, timeout=busy_seconds(), isolation_level=None, cached_statements=64)
+    try:
+        if status.st_size == 0:  # the mode is kept in the file
+            set_journal_mode(db, path)
         # NORMAL: a power cut may cost the newest commits, never the file; lost rows are read again from the logs
         db.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.OperationalError as error:
-        if "readonly" not in str(error):
+    except BaseException as error:
+        if not isinstance(error, sqlite3.OperationalError) or "readonly" not in str(error):
             db.close()
             raise
     return db
 
 
-def _connect_readonly(path: str) -> sqlite3.Connection:
+def set_journal_mode(db: sqlite3.Connection, path: str) -> None:
+    """WAL, but where its shared memory cannot be had: on a network file system."""
+    db.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_folder(os.path.dirname(path)) else 'WAL'}")
+
+
+def connect_readonly(path: str) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises sqlite3.OperationalError where the file cannot be opened."""
     from urllib.parse import quote
 
     for mode in ("mode=ro", "immutable=1"):  # in a folder that we cannot write, WAL's shared memory cannot be made
-        db = sqlite3.connect(f"file:{quote(path)}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        address = f"file:{quote(os.fsencode(path))}?{mode}"
+        db = sqlite3.connect(address, uri=True, timeout=busy_seconds(), isolation_level=None)
         try:
             db.execute("PRAGMA user_version").fetchone()
-        except sqlite3.OperationalError:
+        except BaseException as error:
             db.close()
-            continue
-        return db
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+        else:
+            return db
     raise sqlite3.OperationalError("it can be neither written nor read here")
 
 
@@ -156,7 +201,8 @@ def _private_folder(folder: str) -> None:
                     "Set TACHOGRAPH_HOME to a folder of your own.",
                 )
             if status.st_mode & 0o077:
-                os.chmod(folder, 0o700)
+                with suppress(OSError):  # a read-only file system
+                    os.chmod(folder, 0o700)
     except OSError as error:
         raise LedgerError(
             f"The data folder {folder} cannot be made or used: {error.strerror}.",
@@ -165,74 +211,40 @@ def _private_folder(folder: str) -> None:
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
+def translated(path: str, what: str = "ledger") -> Iterator[None]:
     """Turn SQLite's errors into ours: the one place where that is done."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        word = str(error)
-        if "locked" in word or "busy" in word:
-            raise LedgerBusy(
-                f"Another program has held the ledger {path} for {BUSY_SECONDS:.0f} seconds.",
-                "Try again; `tachograph daily --no-ingest` reads without waiting.",
-            ) from error
-        if "malformed" in word:
-            raise LedgerDamaged(f"The ledger {path} is damaged: {word}.") from error
-        if "full" in word or "disk I/O" in word:
-            raise LedgerError(
-                f"The ledger {path} could not be written: {word}.",
-                "Nothing that was counted is lost. Make room on the disk and run the command again.",
-            ) from error
-        raise LedgerError(f"The ledger {path} cannot be used: {word}.", "Run `tachograph doctor`.") from error
-    except sqlite3.DatabaseError as error:
-        raise LedgerDamaged(f"The ledger {path} is damaged: {error}.", "Run `tachograph doctor`.") from error
+    except sqlite3.Error as error:
+        raise ours(error, f"The {what} {path}") from error
 
 
-# -- backups ---------------------------------------------------------------------------------------------------
-
-
-def back_up(db: sqlite3.Connection, target: str) -> None:
-    """Copy the whole ledger into a file of its own, complete or not at all."""
-    os.makedirs(os.path.dirname(target) or ".", mode=0o700, exist_ok=True)
-    partial = f"{target}.partial-{os.getpid()}"
-    try:
-        os.close(os.open(partial, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
-        copy = sqlite3.connect(partial)
-        try:
-            db.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
-        finally:
-            copy.close()
-        os.replace(partial, target)
-    finally:
-        if os.path.exists(partial):
-            os.unlink(partial)
-
-
-def automatic_backup_path(paths: Paths, why: str, now_ms: int) -> str:
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_ms / 1000))
-    return os.path.join(paths.backups, f"ledger-{stamp}-{why}.sqlite3")
-
-
-def backups(paths: Paths) -> list[str]:
-    """The automatic backups, oldest first."""
-    try:
-        names = sorted(n for n in os.listdir(paths.backups) if n.startswith("ledger-") and n.endswith(".sqlite3"))
-    except OSError:
-        return []
-    return [os.path.join(paths.backups, name) for name in names]
-
-
-def newest_backup(paths: Paths) -> str | None:
-    found = backups(paths)
-    return found[-1] if found else None
+def ours(error: sqlite3.Error, subject: str) -> LedgerError:
+    """Ours for one of SQLite's. Damage is only suspected here: the rescue looks for itself before it moves anything."""
+    word = str(error)
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
+        return LedgerBusy(
+            f"{subject} has been held by another program for {busy_seconds():g} seconds.",
+            "Try again; `tachograph daily --no-ingest` reads without waiting.",
+        )
+    # a table of ours that is not there, or a schema that cannot be parsed, comes from a flipped byte in the schema
+    missing = word.startswith(("no such table", "no such column", "malformed database schema"))
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or missing:
+        return LedgerDamaged(f"{subject} is damaged: {word}.", "Run `tachograph doctor`.")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return LedgerError(
+            f"{subject} could not be read or written: {word}.",
+            "Nothing that was counted is lost. See that the disk has room, and run the command again.",
+        )
+    return LedgerError(f"{subject} cannot be used: {word}.", "Run `tachograph doctor`.")
 
 
 def is_network_folder(folder: str, mounts: str = "/proc/self/mounts") -> bool:
-    """Whether a folder lies on a network file system, where SQLite's WAL cannot be relied on. Linux only: else False."""
+    """Whether a folder lies on a network file system, where WAL cannot be relied on. Linux only: else False."""
     if sys.platform != "linux":
         return False
-    best, kind = "", ""
+    folder, best, kind = os.path.realpath(folder), "", ""
     try:
         with open(mounts, encoding="utf-8", errors="replace") as lines:
             for line in lines:
@@ -249,4 +261,3 @@ def is_network_folder(folder: str, mounts: str = "/proc/self/mounts") -> bool:
 
 
 _NETWORK_KINDS = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs"))
-

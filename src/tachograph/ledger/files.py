@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
 
@@ -65,7 +65,7 @@ def noted_errors(db: sqlite3.Connection) -> set[bytes]:
 def write_state(
     db: sqlite3.Connection,
     names: Names,
-    state: tuple[bytes, str, int, int, int, int, int, int, int, int, str, str],
+    state: tuple[Any, ...],
     *,
     read_from: int | None,
     error: str,
@@ -134,7 +134,7 @@ class FileProblem(NamedTuple):
 
     path: bytes
     kind: str
-    count: int
+    times: int
     error: str
     gone: bool
 

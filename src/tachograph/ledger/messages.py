@@ -58,10 +58,10 @@ _INSERT = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._f
 _UPDATE = f"UPDATE message SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
 _SELECT = f"SELECT {_COLUMNS} FROM message"
 _MEASURES = ("messages", *Row._fields[3:9], "logged_messages", "logged_cost")
-_ROLL = (
-    "INSERT INTO rollup VALUES (?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{m} = {m} + excluded.{m}" for m in _MEASURES)
-)
+_SAID = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project")
+_ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(f"{m} = {m} + excluded.{m}" for m in _MEASURES)
+_ROLLUP_KEY = ("bucket", "session", "model", "tariff", "project", "branch", "account", "pull")
+_HOUR_KEY = ("hour", "model", "tariff")
 
 Logins = Mapping[int, list[tuple[int, int, int]]]  # folder: (first seen, last seen, account), by time
 
@@ -191,7 +191,7 @@ class _Writer:
         else:
             ((session, flags),) = candidates.items()
         said = self._said(choice)
-        return Row(
+        values = (
             id,
             identity,
             None if at == NO_TIME else at,
@@ -209,6 +209,7 @@ class _Writer:
             0,
             int(is_billed(choice[5], counts[1])),
         )
+        return Row._make(values)
 
     def _said(self, choice: Choice) -> tuple[int, ...]:
         """The ids of model, speed, geo, stop, branch, cwd, agent, owner, folder and project of a copy."""
@@ -222,30 +223,31 @@ class _Writer:
     def _merged(self, old: Row, message: Message, candidates: dict[int, int]) -> Row:
         """A row with another copy of its message merged in: model/messages.py `merged`, between a row and a tuple."""
         _, at, counts, logged, choice, _ = message
-        text = self.names.text
-        chosen_at = NO_TIME if old.chosen_at is None else old.chosen_at
-        names = (text(old.model), text(old.speed), text(old.geo), text(old.stop), old.request, text(old.branch))
-        mine = (-old.output, chosen_at, *names)
-        mine = (*mine, text(old.cwd), text(old.agent), text(old.owner), text(old.folder))
-        counts = larger(old[3:9], counts)
         new = old
-        if choice < mine:
-            said = self._said(choice)
-            chosen_at = None if choice[1] == NO_TIME else choice[1]
-            new = Row(*old[:10], chosen_at, *said[:4], choice[6], *said[4:9], *old[21:24], said[9], *old[25:])
+        if choice < self._choice(old):
+            said: dict[str, Any] = dict(zip(_SAID, self._said(choice), strict=True))
+            new = old._replace(chosen_at=None if choice[1] == NO_TIME else choice[1], request=choice[6], **said)
         at = min(at, NO_TIME if old.at is None else old.at)
         costs = [cost for cost in (old.logged_cost, logged) if cost is not None and cost >= 0]
-        new = Row(
-            *new[:2],
-            None if at == NO_TIME else at,
-            *counts,
-            max(costs, default=None),
-            *new[10:],
+        most: dict[str, Any] = dict(zip(Row._fields[3:9], larger(old[3:9], counts), strict=True))
+        new = self._joined(new, candidates)._replace(
+            at=None if at == NO_TIME else at,
+            logged_cost=max(costs, default=None),
+            **most,
         )
-        new = self._joined(new, candidates)
         return new._replace(
             account=self._account(new.owner, new.folder, at),
-            billed=int(is_billed(text(new.stop), new.output)),
+            billed=int(is_billed(self.names.text(new.stop), new.output)),
+        )
+
+    def _choice(self, row: Row) -> Choice:
+        """The choice (model/messages.py) that a row was made of."""
+        text = self.names.text
+        return (
+            -row.output,
+            NO_TIME if row.chosen_at is None else row.chosen_at,
+            *(text(row.model), text(row.speed), text(row.geo), text(row.stop), row.request),
+            *(text(row.branch), text(row.cwd), text(row.agent), text(row.owner), text(row.folder)),
         )
 
     def _joined(self, row: Row, candidates: dict[int, int]) -> Row:
@@ -253,7 +255,10 @@ class _Writer:
         if not row.shared:
             if candidates.keys() == {row.session}:
                 return row._replace(flags=row.flags & candidates[row.session])
-            candidates = {row.session: row.flags & candidates.get(row.session, row.flags), **_without(candidates, row.session)}
+            candidates = {
+                row.session: row.flags & candidates.get(row.session, row.flags),
+                **_without(candidates, row.session),
+            }
             self.db.executemany("INSERT INTO copy VALUES (?, ?, ?)", [(row.id, s, f) for s, f in candidates.items()])
         else:
             merge = "INSERT INTO copy VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET flags = flags & excluded.flags"
@@ -348,10 +353,21 @@ class _Writer:
             self._sum(sums, row, 1)
         for id in self.old.keys() & self.new.keys():
             self._sum(sums, self.old[id], -1)
-        self.db.executemany(_ROLL, [(*key, *values) for key, values in sums.items() if any(values)])
-        emptied = [key for key, values in sums.items() if values[0] < 0]
-        where = "bucket=? AND session=? AND model=? AND tariff=? AND project=? AND branch=? AND account=? AND pull=?"
-        self.db.executemany(f"DELETE FROM rollup WHERE {where} AND messages = 0", emptied)
+        hours: dict[tuple[int, ...], list[int]] = {}
+        for key, values in sums.items():
+            into = hours.setdefault((key[0] // 4, key[2], key[3]), [0] * 9)
+            into[:] = map(int.__add__, into, values)
+        self._add("rollup", _ROLLUP_KEY, sums)
+        self._add("hour", _HOUR_KEY, hours)
+
+    def _add(self, table: str, key_columns: tuple[str, ...], sums: dict[tuple[int, ...], list[int]]) -> None:
+        """Add to the sums in a table; what comes to no message goes."""
+        marks = ",".join("?" * (len(key_columns) + 9))
+        changes = [(*key, *values) for key, values in sums.items() if any(values)]
+        self.db.executemany(f"INSERT INTO {table} VALUES ({marks}) {_ADD}", changes)
+        where = " AND ".join(f"{column} = ?" for column in key_columns)
+        lessened = [key for key, values in sums.items() if values[0] < 0]
+        self.db.executemany(f"DELETE FROM {table} WHERE {where} AND messages = 0", lessened)
 
     def _sum(self, sums: dict[tuple[int, ...], list[int]], row: Row, sign: int) -> None:
         if not row.billed:
@@ -430,8 +446,7 @@ def _write_sessions(db: sqlite3.Connection, said: Said, sessions: Mapping[str, i
     )
     for kind, column in enumerate(("custom", "ai")):
         db.executemany(
-            f"UPDATE session SET {column}_title = ?1, {column}_stamp = ?2"
-            f" WHERE id = ?3 AND ?2 >= {column}_stamp",
+            f"UPDATE session SET {column}_title = ?1, {column}_stamp = ?2 WHERE id = ?3 AND ?2 >= {column}_stamp",
             [(words, stamp, sessions[uuid]) for (uuid, k), (stamp, _, words) in said.titles.items() if k == kind],
         )
     db.executemany(
@@ -441,9 +456,7 @@ def _write_sessions(db: sqlite3.Connection, said: Said, sessions: Mapping[str, i
     return moved
 
 
-def _write_links(
-    db: sqlite3.Connection, said: Said, sessions: Mapping[str, int], names: Names
-) -> set[int]:
+def _write_links(db: sqlite3.Connection, said: Said, sessions: Mapping[str, int], names: Names) -> set[int]:
     """Merge the links to pull requests; returns the sessions in which one is new or earlier."""
     changed = set()
     for (uuid, url), (at, branch, number, repository) in said.links.items():

@@ -8,6 +8,8 @@ What each table holds:
     message     one billed answer, merged from its copies, in the order in which it was first seen
     copy        where a message stands in several sessions: all of them (else message.session says it)
     rollup      what `message` adds up to in 15 minutes UTC, kept in the same transaction as its rows
+    hour        what `rollup` adds up to in an hour, for questions that ask for no more than the model: a third of
+                the rows, and most reports need no others
     file        every transcript ever read, with the offset that its rows in `message` come from
     directory   every folder that holds transcripts, as of when we listed it
     problem     what could not be read, by file and kind
@@ -91,6 +93,15 @@ STEPS: tuple[tuple[str, str], ...] = (
             cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
             logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
             PRIMARY KEY (bucket, session, model, tariff, project, branch, account, pull)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE hour (                 -- the same in whole hours (quarter hours / 4), by model alone
+            hour INTEGER NOT NULL, model INTEGER NOT NULL, tariff INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
+            PRIMARY KEY (hour, model, tariff)
         ) WITHOUT ROWID;
 
         CREATE TABLE file (

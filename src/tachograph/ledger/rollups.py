@@ -7,7 +7,8 @@ from tachograph.ledger.messages import QUARTER_MS, UNKNOWN_BUCKET
 from tachograph.model.periods import Span
 
 DIMENSIONS = ("session", "model", "project", "branch", "account", "pull")
-_LAST_BUCKET = 1 << 60
+HOUR_MS = 4 * QUARTER_MS
+_LAST = 1 << 60
 Filters = Mapping[str, Collection[int]]
 
 _SUMS = (
@@ -28,20 +29,29 @@ def sums(
     A span of None: what has no time. The price epoch counts how many of `changes` (moments at which prices change, on
     quarter hours) lie at or before the messages. `filters`: dimension to the ids that are let through.
     """
-    epoch = " + ".join(f"(bucket >= {change // QUARTER_MS})" for change in changes) or "0"
-    groups = ", ".join((*dimensions, "model", "tariff", epoch))
-    numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
     narrowed, ids = _narrowed(filters)
-    sql = f"SELECT {groups}, {_SUMS} FROM rollup WHERE bucket >= ? AND bucket < ?{narrowed} GROUP BY {numbers}"
+    coarse = not {*dimensions, *filters} - {"model"}
+
+    def select(table: str, unit: str, size: int) -> str:
+        epoch = " + ".join(f"({unit} >= {change // size})" for change in changes) or "0"  # at midnight UTC, all of them
+        groups = ", ".join((*dimensions, "model", "tariff", epoch))
+        numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
+        return f"SELECT {groups}, {_SUMS} FROM {table} WHERE {unit} >= ? AND {unit} < ?{narrowed} GROUP BY {numbers}"
+
+    by_quarter, by_hour = select("rollup", "bucket", QUARTER_MS), select("hour", "hour", HOUR_MS)
     for place, span in enumerate(spans):
-        for row in db.execute(sql, (*_buckets(span), *ids)):
+        if coarse and _is_hourly(span):
+            found = db.execute(by_hour, (*_units(span, HOUR_MS), *ids))
+        else:
+            found = db.execute(by_quarter, (*_units(span, QUARTER_MS), *ids))
+        for row in found:
             yield place, row
 
 
 def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
     """The first quarter hour in a span in which something was used, epoch milliseconds; None if there is none."""
     sql = "SELECT min(bucket) FROM rollup WHERE bucket >= ? AND bucket < ?"
-    bucket = db.execute(sql, _buckets(span)).fetchone()[0]
+    bucket = db.execute(sql, _units(span, QUARTER_MS)).fetchone()[0]
     return None if bucket is None else bucket * QUARTER_MS
 
 
@@ -52,12 +62,18 @@ def present(db: sqlite3.Connection, dimension: str) -> list[tuple[int, str]]:
     ).fetchall()
 
 
-def _buckets(span: Span | None) -> tuple[int, int]:
-    """The quarter hours of a span, half open. Every zone of today is a multiple of them from UTC: no day is split."""
+def _is_hourly(span: Span | None) -> bool:
+    """Whether a span begins and ends on whole hours UTC; in India and some other places days do not."""
+    return span is None or not ((span.start or 0) % HOUR_MS or (span.end or 0) % HOUR_MS)
+
+
+def _units(span: Span | None, size: int) -> tuple[int, int]:
+    """The quarter hours or hours of a span, half open. Every zone of today is whole quarters from UTC: none is split."""
+    unknown = UNKNOWN_BUCKET * QUARTER_MS // size
     if span is None:
-        return UNKNOWN_BUCKET, UNKNOWN_BUCKET + 1
-    start = UNKNOWN_BUCKET + 1 if span.start is None else -(-span.start // QUARTER_MS)
-    return start, _LAST_BUCKET if span.end is None else -(-span.end // QUARTER_MS)
+        return unknown, unknown + 1
+    start = unknown + 1 if span.start is None else -(-span.start // size)
+    return start, _LAST if span.end is None else -(-span.end // size)
 
 
 def _narrowed(filters: Filters) -> tuple[str, list[int]]:

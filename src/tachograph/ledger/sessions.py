@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class SessionFacts(NamedTuple):
@@ -56,7 +56,7 @@ def names(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, str]:
     return dict(_in_parts(db, "SELECT id, text FROM name", ids))
 
 
-def _in_parts(db: sqlite3.Connection, select: str, ids: Iterable[int]) -> Iterator[tuple[object, ...]]:
+def _in_parts(db: sqlite3.Connection, select: str, ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), 500):
         part = wanted[start : start + 500]

@@ -112,7 +112,8 @@ def parsed_zone(name: str) -> tuple[tzinfo, str]:
     found = _zone(name)
     if found is None:
         raise UsageError(
-            f"{name!r} is not a time zone.", "Write an IANA name such as Europe/Berlin or America/New_York, or UTC, or local."
+            f"{name!r} is not a time zone.",
+            "Write an IANA name such as Europe/Berlin or America/New_York, or UTC, or local.",
         )
     return found, name
 
@@ -177,5 +178,3 @@ class _SystemZone(tzinfo):
             return time.localtime()
         wall = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, 0, 0, -1)
         return time.localtime(time.mktime(wall))
-
-

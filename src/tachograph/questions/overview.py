@@ -1,5 +1,6 @@
 """One screen: today, this week against last week by now, four weeks day by day, and what it went to."""
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
@@ -56,7 +57,7 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
 
 
 def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int]) -> tuple[float, ...]:
-    spans = [Span(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    spans = [Span(a, b) for a, b in itertools.pairwise(bounds)]
     return tuple(used.usd or 0.0 for used in _spent(db, book, spans))
 
 

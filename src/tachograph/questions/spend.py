@@ -5,7 +5,7 @@ message has exactly one value on each dimension (0, the unknown, included).
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tachograph.errors import NotFound
@@ -15,6 +15,7 @@ from tachograph.model.messages import Tokens
 from tachograph.model.names import short_paths
 from tachograph.model.periods import Calendar, Span
 from tachograph.model.prices import PICODOLLARS, PriceBook, cost, normalised
+from tachograph.model.prices import shown as shown_model
 
 
 class Spend(NamedTuple):
@@ -220,12 +221,16 @@ def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) ->
     found: set[int] = set()
     for word in wanted:
         name = word.rstrip("/\\").lower() or word
-        tests: tuple[Callable[[str], bool], ...] = (
-            lambda path, name=name: path.lower() == name or shown[path].lower() == name or (name == "unknown" and not path),
-            lambda path, name=name: path.lower().replace("\\", "/").endswith("/" + name),
-            lambda path, name=name: name in shown[path].lower(),
-        )
-        found |= _first_that_finds(present, tests, word, "project", [shown[path] for _, path in present])
+        ways = [
+            [
+                id
+                for id, path in present
+                if name in (path.lower(), shown[path].lower()) or (name == "unknown" and not path)
+            ],
+            [id for id, path in present if path.lower().replace("\\", "/").endswith("/" + name)],
+            [id for id, path in present if name in shown[path].lower()],
+        ]
+        found |= _strictest(ways, word, "project", list(shown.values()))
     return found
 
 
@@ -233,24 +238,22 @@ def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> s
     found: set[int] = set()
     for word in wanted:
         name = word.lower()
-        tests: tuple[Callable[[str], bool], ...] = (
-            lambda model, name=name: name in (model.lower(), normalised(model).lower().removeprefix("claude-")),
-            lambda model, name=name: normalised(model).lower() == normalised(name),
-            lambda model, name=name: name in model.lower(),
-        )
-        found |= _first_that_finds(present, tests, word, "model", [normalised(model) for _, model in present])
+        ways = [
+            [id for id, model in present if name in (model.lower(), shown_model(model).lower())],
+            [id for id, model in present if normalised(model).lower() == normalised(name)],
+            [id for id, model in present if name in model.lower()],
+        ]
+        found |= _strictest(ways, word, "model", [shown_model(model) for _, model in present])
     return found
 
 
-def _first_that_finds(
-    present: list[tuple[int, str]], tests: Sequence[Callable[[str], bool]], word: str, what: str, names: Sequence[str]
-) -> set[int]:
-    """What the strictest test finds that finds anything: an exact name is never widened to a part of one."""
-    for test in tests:
-        if found := {id for id, text in present if test(text)}:
-            return found
-    if not present:
-        return {-1}
+def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]) -> set[int]:
+    """What the strictest way finds that finds anything: an exact name is never widened to a part of one."""
+    for found in ways:
+        if found:
+            return set(found)
+    if not names:
+        return {-1}  # an empty ledger: nothing is found, and that is no mistake
     known = ", ".join(sorted(set(filter(None, names)), key=str.lower)[:12])
     raise NotFound(f"No {what} called {word!r} in the ledger.", f"Known: {known}")
 
@@ -320,7 +323,11 @@ class _Describer:
             return BranchKey(self.names[key[1]] or None, self.short[self.names[key[0]]] or None)
         if self.along == "pr":
             pull = self.pulls[key[0]]
-            return PullKey(pull.url, pull.number or None, pull.repository or None, pull.linked_at) if pull.id else PullKey(*[None] * 4)
+            return (
+                PullKey(pull.url, pull.number or None, pull.repository or None, pull.linked_at)
+                if pull.id
+                else PullKey(*[None] * 4)
+            )
         return self._session(parts)
 
     def _session(self, parts: list[Row]) -> SessionKey:
@@ -330,7 +337,7 @@ class _Describer:
             for place, id in enumerate(part.key[1:3]):
                 name = self.names[id]
                 most[place][name] = most[place].get(name, 0) + part.spend.tokens.messages
-        project, branch = (max(sorted(counts), key=lambda name, counts=counts: counts[name]) for counts in most)
+        project, branch = (min(counts, key=lambda name: (-counts[name], name)) for counts in most)
         return SessionKey(
             facts.uuid or None,
             facts.title or None,

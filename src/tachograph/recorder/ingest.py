@@ -41,7 +41,7 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
         gone += [path for path in noted - listed if os.path.isdir(path)]
     if changed or gone or listed - noted:
         _read(ledger, found, changed, gone, folders, env, now_ms, progress)
-    return Pass(found.count, len(changed))
+    return Pass(found.total, len(changed))
 
 
 def _read(

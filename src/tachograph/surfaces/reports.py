@@ -155,12 +155,16 @@ def text(report: Report, room: int | None, style: Style) -> list[str]:
     rows = report.answer.rows
     if not rows:
         return ["Nothing was used in this time.", *footer(report.answer.totals, report.problems, room)]
-    keys = _key_columns(report)
+    return [*table(report, room, style), "", *footer(report.answer.totals, report.problems, room, report.note)]
+
+
+def table(report: Report, room: int | None, style: Style) -> list[str]:
+    """The rows of a report, and their totals, as a table."""
+    rows = report.answer.rows
     spends = [used for row in rows for used in (row.spend, *(sub.spend for sub in row.by))]
     spends.append(report.answer.totals)
-    columns = [*keys, *_number_columns(spends, is_session=isinstance(rows[0].key, SessionKey))]
-    made = lines(columns, room, style)
-    return [*made, "", *footer(report.answer.totals, report.problems, room, report.note)]
+    is_session = bool(rows) and isinstance(rows[0].key, SessionKey)
+    return lines([*_key_columns(report), *_number_columns(spends, is_session=is_session)], room, style)
 
 
 def footer(totals: Spend, problems: Mapping[str, int], room: int | None, note: str = "") -> list[str]:
@@ -193,7 +197,7 @@ def _key_columns(report: Report) -> list[Column]:
     """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
     now = report.calendar.local(report.now)
     rows = report.answer.rows
-    total = plural(len(rows), report.noun)
+    total = plural(len(rows), report.noun, "branches" if report.noun == "branch" else "")
     first = rows[0].key
     names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
     if isinstance(first, SessionKey):
@@ -281,5 +285,3 @@ def _name(name: str | None) -> str:
 
 def _moment(at: int | None, calendar: Calendar, now: datetime) -> str:
     return UNKNOWN if at is None else day_and_time(calendar.local(at), now)
-
-

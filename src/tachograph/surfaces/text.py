@@ -94,7 +94,15 @@ def ascii_sparkline(values: list[float]) -> str:
 
 # Marks that change the direction or the look of what follows, and so could make a row say what it does not.
 _INVISIBLE = frozenset(
-    (*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x061C, 0x00AD, 0xFEFF, *range(0xFFF9, 0xFFFC))
+    (
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0x061C,
+        0x00AD,
+        0xFEFF,
+        *range(0xFFF9, 0xFFFC),
+    )
 )
 
 

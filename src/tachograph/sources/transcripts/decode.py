@@ -150,7 +150,20 @@ class Transcript:
     `problems` counts by kind.
     """
 
-    __slots__ = ("_first", "_ids", "_last", "_leaf", "_session", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
+    __slots__ = (
+        "_first",
+        "_ids",
+        "_last",
+        "_leaf",
+        "_session",
+        "batch",
+        "branch",
+        "folder",
+        "now",
+        "problems",
+        "stamp",
+        "wants_prompt",
+    )
 
     def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, from_start: bool) -> None:
         self.batch = batch
@@ -181,7 +194,9 @@ class Transcript:
             if kind == 7:
                 kind = rfind(b'"type":"', pos, stop) + 8
                 closing = find(b"}", kind, stop)
-                if kind > 7 and (find(b"{", kind, stop) >= 0 or not 0 < stop - closing < 3 or find(b"}", closing + 1, stop) >= 0):
+                if kind > 7 and (
+                    find(b"{", kind, stop) >= 0 or not 0 < stop - closing < 3 or find(b"}", closing + 1, stop) >= 0
+                ):
                     kind = 7
             if starts(b'assistant"', kind):
                 try:
@@ -534,7 +549,12 @@ def _whole(value: object, problems: list[str]) -> int:
 
 
 def _nanodollars(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value < 1e6:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not 0 <= value < 1e6
+    ):
         return -1
     return round(value * 1e9)
 

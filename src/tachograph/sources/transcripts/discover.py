@@ -16,7 +16,6 @@ from typing import NamedTuple
 from tachograph.paths import config_folders, desktop_session_folder
 from tachograph.sources.transcripts.known import Known
 
-
 _SEPARATOR = os.fsencode(os.sep)
 _RACY_NS = 2_000_000_000
 _UNTRUSTED = -1  # never a modification time that is compared equal
@@ -35,7 +34,7 @@ class Found(NamedTuple):
     gone: list[bytes]
     unreadable: list[tuple[bytes, str, str]]
     directories: dict[bytes, int]
-    count: int
+    total: int
 
 
 def folders(env: Mapping[str, str]) -> list[str]:
@@ -63,9 +62,9 @@ def transcripts(
         start = top + _SEPARATOR
         pending = [top]
         for directory, modified in directories.items():
-            if directory == top or directory.startswith(start):
-                if not look.at_known(directory, modified, inside.get(directory, ()), folder):
-                    pending.append(directory)
+            is_here = directory == top or directory.startswith(start)
+            if is_here and not look.at_known(directory, modified, inside.get(directory, ()), folder):
+                pending.append(directory)
         look.into(pending, folder)
     gone = [path for path in known.keys() - look.paths if not os.path.lexists(path)]
     if gone and directories:  # it may have had another name, in a folder that did not change: look everywhere

@@ -61,9 +61,7 @@ class Reader:
         if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
             offset = 0
         branch, stamp = (known.branch, known.stamp) if offset else ("", "")
-        transcript = Transcript(
-            self.batch, known.folder, self._now, branch=branch, stamp=stamp, from_start=offset == 0
-        )
+        transcript = Transcript(self.batch, known.folder, self._now, branch=branch, stamp=stamp, from_start=offset == 0)
         new_offset = self._feed(descriptor, offset, transcript)
         head, tail = _ends(descriptor, new_offset)
         after = known._replace(

@@ -2,15 +2,24 @@
 
 import importlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tachograph.surfaces.output import Context
 
 
 def run(argv: Sequence[str]) -> int:
-    """Parse and carry out a command; returns its exit code."""
-    from tachograph.surfaces.cli.parser import parsed
+    """Parse and carry out a command in the surroundings of this process; returns its exit code."""
     from tachograph.surfaces.output import system_context
 
+    return carry_out(argv, system_context())
+
+
+def carry_out(argv: Sequence[str], context: "Context") -> int:
+    """Parse and carry out a command in given surroundings. Raises TachographError."""
+    from tachograph.surfaces.cli.parser import parsed
+
     arguments = parsed(argv)
-    context = system_context()
     command = importlib.import_module(f"tachograph.surfaces.cli.{arguments.module}")
     code: int = command.run(arguments, context)
     return code

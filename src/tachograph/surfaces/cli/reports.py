@@ -2,12 +2,13 @@
 
 import argparse
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tachograph.errors import UsageError
 from tachograph.ledger.files import problem_counts
 from tachograph.model.periods import DAY, Calendar, Span, parsed_day
-from tachograph.questions.spend import PERIODS, Answer, Question, Row, by_cost, spend
+from tachograph.questions.spend import PERIODS, Answer, PeriodKey, PullKey, Question, Row, SessionKey, by_cost, spend
+from tachograph.questions.windows import WindowKey
 from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import Report, csv_cell, document, table_rows, text
@@ -37,8 +38,12 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--last", metavar="N", type=_positive, help=last)
     add_reading_flags(parser)
     parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
-    parser.add_argument("--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)")
-    parser.add_argument("--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name")
+    parser.add_argument(
+        "--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
+    )
     choices = ("model",) if along == "window" else tuple(by for by in BY if by != along)
     parser.add_argument("--by", choices=choices, help="sub-rows for each row")
     default = "time" if along in (*PERIODS, "window") else "cost"
@@ -120,7 +125,7 @@ def _start(calendar: Calendar, day: date | None) -> int | None:
 def sorted_rows(rows: tuple[Row, ...], sort: str) -> tuple[Row, ...]:
     """Rows by what --sort names; the largest or the oldest first, what is unknown last."""
     if sort == "time":
-        return tuple(sorted(rows, key=_time)) if rows and _time(rows[0]) is not None else rows
+        return tuple(sorted(rows, key=_time))
     if sort == "cost":
         return tuple(sorted(rows, key=by_cost))
     if sort == "name":
@@ -129,12 +134,15 @@ def sorted_rows(rows: tuple[Row, ...], sort: str) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: (-getattr(row.spend.tokens, field), str(row.key))))
 
 
-def _time(row: Row) -> tuple[bool, object] | None:
-    for field in ("period", "starts_at", "ended_at", "linked_at"):
-        if hasattr(row.key, field):
-            value = getattr(row.key, field)
-            return (value is None, value or 0) if field != "period" else (value is None, value or "")
-    return None
+def _time(row: Row) -> tuple[bool, Any]:
+    """When a row was: periods and windows oldest first, sessions and pull requests newest first, else as they were."""
+    key = row.key
+    if isinstance(key, PeriodKey):
+        return key.period is None, key.period or ""
+    if isinstance(key, WindowKey):
+        return key.starts_at is None, key.starts_at or 0
+    newest = key.ended_at if isinstance(key, SessionKey) else key.linked_at if isinstance(key, PullKey) else 0
+    return newest is None, -(newest or 0)
 
 
 def print_json(made: object, context: Context) -> None:

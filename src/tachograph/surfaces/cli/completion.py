@@ -1,0 +1,33 @@
+"""`tachograph completion SHELL`: prints what a shell needs to complete our commands and flags."""
+
+import argparse
+
+from tachograph.surfaces.cli.parser import parser as whole_parser
+from tachograph.surfaces.output import Context
+
+_HOW = {
+    "bash": 'eval "$(tachograph completion bash)"   in ~/.bashrc',
+    "zsh": 'tachograph completion zsh > "${fpath[1]}/_tachograph"',
+    "fish": "tachograph completion fish > ~/.config/fish/completions/tachograph.fish",
+    "tcsh": "tachograph completion tcsh > ~/.tachograph.tcsh, and source it in ~/.tcshrc",
+}
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("shell", choices=shells(), help="which shell to print it for")
+    parser.epilog = "To switch it on: " + "; ".join(
+        f"{shell}: {how}" for shell, how in _HOW.items() if shell in shells()
+    )
+
+
+def shells() -> tuple[str, ...]:
+    import shtab
+
+    return tuple(shell for shell in _HOW if shell in shtab.SUPPORTED_SHELLS)
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    import shtab
+
+    print(shtab.complete(whole_parser(None, all_flags=True), shell=arguments.shell), file=context.out)
+    return 0

@@ -1,0 +1,104 @@
+"""`tachograph demo`: sixty invented days in a temporary home, the reports over them, and then it goes away."""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tachograph.clock import FixedClock
+from tachograph.surfaces import cli
+from tachograph.surfaces.output import Context
+from tachograph.surfaces.text import count, size
+
+_SHOWN = (
+    (),
+    ("daily", "--last", "7"),
+    ("models", "--last", "30"),
+    ("sessions", "--last", "4"),
+    ("prs", "--last", "14"),
+)
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = "Writes invented transcripts into a temporary home and shows the reports over them. Your own logs and ledger are not touched."
+    parser.add_argument("--days", type=int, default=60, metavar="N", help="so many days (default: 60)")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="another life (default: 7)")
+    parser.add_argument(
+        "--keep", metavar="FOLDER", help="write it there and leave it there, to try other commands on it"
+    )
+    parser.add_argument(
+        "command_line",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND …",
+        help="show this instead: tachograph demo weekly --by model",
+    )
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    from tachograph.demo import transcripts
+    from tachograph.errors import UsageError
+    from tachograph.model.periods import system_zone
+
+    if not 1 <= arguments.days <= 3650:
+        raise UsageError(f"--days {arguments.days}: give a number from 1 to 3650.")
+    home = _home(arguments.keep)
+    try:
+        zone, _ = system_zone(context.env)
+        end = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=context.clock.now_ms())
+        made = transcripts.write(
+            Path(home, ".claude"), end=end.astimezone(zone), days=arguments.days, seed=arguments.seed
+        )
+        context.say(
+            f"Invented: {count(made.messages)} messages in {count(made.sessions)} sessions over {arguments.days} days"
+            f" ({count(made.files)} transcripts, {size(made.bytes)}), under {home}"
+        )
+        env = {**context.env, **_moved(home)}
+        inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
+        code = _show(arguments.command_line, inner)
+        if arguments.keep:
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
+            context.say(f"\nIt stays there. Try more: env {assigned} tachograph sessions")
+        else:
+            context.say("\nThe invented home is gone again. Keep one to play with: tachograph demo --keep FOLDER")
+        return code
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _home(keep: str | None) -> str:
+    from tachograph.errors import UsageError
+
+    if keep is None:
+        return tempfile.mkdtemp(prefix="tachograph-demo-")
+    folder = os.path.abspath(os.path.expanduser(keep))
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.listdir(folder):
+            raise UsageError(f"{folder} is not empty.", "The demo writes into a new or an empty folder only.")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be used: {error.strerror}.") from error
+    return folder
+
+
+def _moved(home: str) -> dict[str, str]:
+    return {
+        "HOME": home,
+        "CLAUDE_CONFIG_DIR": os.path.join(home, ".claude"),
+        "TACHOGRAPH_HOME": os.path.join(home, ".tachograph"),
+    }
+
+
+def _show(command_line: list[str], context: Context) -> int:
+    if command_line:
+        return cli.carry_out(command_line, context)
+    for words in _SHOWN:
+        sys.stdout.flush()
+        context.say(f"\n{context.style.dim}$ tachograph {' '.join(words)}{context.style.end}".rstrip())
+        cli.carry_out([*words], context)
+        context.out.flush()
+    return 0

@@ -1,0 +1,18 @@
+#!/bin/sh
+# What the tests use beside Python packages. What cannot be had is named; the tests that need it skip and say why
+# (and fail instead where TACHOGRAPH_TEST_REQUIRE_ALL=1).
+into=benchmarks/out/npm
+if [ -d "$into/node_modules/ccusage" ]; then
+    exit 0
+fi
+if ! command -v npm >/dev/null 2>&1; then
+    echo "npm is not here: the tests that compare dollars with ccusage will skip (Debian: apt-get install npm)."
+    exit 0
+fi
+mkdir -p "$into"
+if npm install --prefix "$into" --no-audit --no-fund --loglevel=error ccusage@20.0.24 >/dev/null 2>&1; then
+    chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
+    echo "Installed ccusage 20.0.24 under $into: tests compare our dollars with it."
+else
+    echo "ccusage could not be installed from npm: the tests that compare dollars with it will skip."
+fi

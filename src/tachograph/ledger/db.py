@@ -51,7 +51,7 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
 
     Raises LedgerDamaged where the file is no sound ledger, LedgerBusy, or LedgerError where the folder cannot be used.
     """
-    _private_folder(paths.data)
+    private_folder(paths.data)
     path = paths.ledger
     fresh = not os.path.exists(path)
     if not new and (fresh or os.path.getsize(path) == 0):
@@ -190,7 +190,8 @@ def statements(sql: str) -> Iterator[str]:
             rest = ""
 
 
-def _private_folder(folder: str) -> None:
+def private_folder(folder: str) -> None:
+    """Make the data folder, or see that it is ours and ours alone. Raises LedgerError."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if os.name == "posix":

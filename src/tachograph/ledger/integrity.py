@@ -87,6 +87,20 @@ def _judged(db: sqlite3.Connection) -> Verdict:
     return Verdict(problems[0], version) if problems else Verdict("", version, row_counts(db))
 
 
+def counts_of(path: str) -> Counts | None:
+    """What a ledger holds; None where it cannot be read. Looks at no more than that takes."""
+    try:
+        db = ledger.connect_readonly(path)
+    except (sqlite3.Error, OSError):
+        return None
+    try:
+        return row_counts(db)
+    except sqlite3.Error:
+        return None
+    finally:
+        db.close()
+
+
 def size(path: str) -> int:
     """Bytes of a ledger with the files that SQLite keeps beside it."""
     total = 0

@@ -8,7 +8,7 @@ account and pull request are worked out again whenever something they depend on 
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
@@ -120,33 +120,38 @@ def next_at(db: sqlite3.Connection, at: int | None) -> int | None:
 
 
 def sums(
-    db: sqlite3.Connection, span: Span | None, filters: Mapping[str, Collection[int]], changes: Sequence[int]
-) -> Iterator[tuple[int, ...]]:
-    """Exact sums of the messages in a span (None: those without a time), where quarter hours are too coarse.
-
-    Rows as `rollups.sums` gives them without a dimension: model, tariff, price epoch, then the nine measures.
-    """
-    clauses, values = ["billed"], []
-    if span is None:
-        clauses.append("at IS NULL")
-    else:
-        clauses.append("at >= ? AND at < ?")
-        values += [-NO_TIME if span.start is None else span.start, NO_TIME if span.end is None else span.end]
-    for dimension, ids in filters.items():
-        clauses.append(f"{dimension} IN ({', '.join('?' * len(ids))})")
-        values += sorted(ids)
+    db: sqlite3.Connection,
+    dimensions: Sequence[str],
+    spans: Iterable[Span | None],
+    filters: Mapping[str, Collection[int]],
+    changes: Sequence[int],
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """What `rollups.sums` gives, exact to the millisecond: from the messages, where quarter hours are too coarse."""
     exceeded = " + ".join(f"(input + cache_write_5m + cache_write_1h + cache_read > {tier})" for tier in TIERS)
     tariff_sql = (
         "(speed IN (SELECT id FROM name WHERE text = 'fast'))"
         f" | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1) | (({exceeded}) << 2)"
     )
     epoch = " + ".join(f"(at >= {change})" for change in changes) or "0"
+    groups = ", ".join((*dimensions, "model", tariff_sql, epoch))
+    numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
     counts = ", ".join(f"sum({column})" for column in Row._fields[3:9])
-    yield from db.execute(
-        f"SELECT model, {tariff_sql}, {epoch}, count(*), {counts}, count(logged_cost), coalesce(sum(logged_cost), 0)"
-        f" FROM message WHERE {' AND '.join(clauses)} GROUP BY 1, 2, 3",
-        values,
-    )
+    measures = f"count(*), {counts}, count(logged_cost), coalesce(sum(logged_cost), 0)"
+    narrowed, ids = narrowing(filters)
+    for place, span in enumerate(spans):
+        when, bounds = "at IS NULL", tuple[int, ...]()
+        if span is not None:
+            when = "at >= ? AND at < ?"
+            bounds = (-NO_TIME if span.start is None else span.start, NO_TIME if span.end is None else span.end)
+        sql = f"SELECT {groups}, {measures} FROM message WHERE billed AND {when}{narrowed} GROUP BY {numbers}"
+        for row in db.execute(sql, (*bounds, *ids)):
+            yield place, row
+
+
+def narrowing(filters: Mapping[str, Collection[int]]) -> tuple[str, list[int]]:
+    """The SQL that lets through what the filters do (dimension: ids), to follow a condition; and its values."""
+    clauses = [f" AND {dimension} IN ({', '.join('?' * len(ids))})" for dimension, ids in filters.items()]
+    return "".join(clauses), [id for ids in filters.values() for id in sorted(ids)]
 
 
 class _Writer:

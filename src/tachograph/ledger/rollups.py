@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from tachograph.ledger.messages import QUARTER_MS, UNKNOWN_BUCKET
+from tachograph.ledger.messages import QUARTER_MS, UNKNOWN_BUCKET, narrowing
 from tachograph.model.periods import Span
 
 DIMENSIONS = ("session", "model", "project", "branch", "account", "pull")
@@ -29,7 +29,7 @@ def sums(
     A span of None: what has no time. The price epoch counts how many of `changes` (moments at which prices change, on
     quarter hours) lie at or before the messages. `filters`: dimension to the ids that are let through.
     """
-    narrowed, ids = _narrowed(filters)
+    narrowed, ids = narrowing(filters)
     coarse = not {*dimensions, *filters} - {"model"}
 
     def select(table: str, unit: str, size: int) -> str:
@@ -74,8 +74,3 @@ def _units(span: Span | None, size: int) -> tuple[int, int]:
         return unknown, unknown + 1
     start = unknown + 1 if span.start is None else -(-span.start // size)
     return start, _LAST if span.end is None else -(-span.end // size)
-
-
-def _narrowed(filters: Filters) -> tuple[str, list[int]]:
-    clauses = [f" AND {dimension} IN ({', '.join('?' * len(ids))})" for dimension, ids in filters.items()]
-    return "".join(clauses), [id for ids in filters.values() for id in sorted(ids)]

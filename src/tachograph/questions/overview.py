@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from tachograph.ledger import rollups
 from tachograph.model.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.prices import PriceBook
 from tachograph.questions.spend import Question, Row, Spend, priced, spend
@@ -64,6 +65,6 @@ def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int]) -> 
 def _spent(db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None]) -> list[Spend]:
     """What was used in each of the spans."""
     found = [Spend()] * len(spans)
-    for place, _, used in priced(db, book, (), spans, {}):
+    for place, _, used in priced(db, book, rollups.sums(db, (), spans, {}, book.changes())):
         found[place] = found[place] + used
     return found

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from tachograph.errors import NotFound
 from tachograph.ledger import rollups, sessions
-from tachograph.ledger.rollups import Filters
 from tachograph.model.messages import Tokens
 from tachograph.model.names import short_paths
 from tachograph.model.periods import Calendar, Span
@@ -78,7 +77,14 @@ class PullKey(NamedTuple):
     linked_at: int | None
 
 
-Key = PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullKey
+class WindowKey(NamedTuple):
+    """A 5-hour window's bounds, epoch milliseconds; None for messages without a time."""
+
+    starts_at: int | None
+    ends_at: int | None
+
+
+Key = WindowKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullKey
 
 
 class Row(NamedTuple):
@@ -108,7 +114,7 @@ class Answer(NamedTuple):
 
 
 PERIODS = ("hour", "day", "week", "month")
-_DIMENSIONS: dict[str, tuple[str, ...]] = {
+DIMENSIONS: dict[str, tuple[str, ...]] = {
     "project": ("project",),
     "model": ("model",),
     "branch": ("project", "branch"),
@@ -121,8 +127,8 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
     """Answer a question. Raises NotFound where a project or model it names is not in the ledger."""
     filters = chosen(db, question)
     period = next((p for p in (question.along, question.by) if p in PERIODS), None)
-    dimensions = _DIMENSIONS.get(question.along, ()) + _DIMENSIONS.get(question.by or "", ())
-    width = len(_DIMENSIONS.get(question.along, ()))
+    dimensions = DIMENSIONS.get(question.along, ()) + DIMENSIONS.get(question.by or "", ())
+    width = len(DIMENSIONS.get(question.along, ()))
     moments: list[str | None] = []
 
     def spans() -> Iterator[Span | None]:
@@ -130,36 +136,39 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
             moments.append(moment)
             yield span
 
-    cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]] = {}
-    for place, values, used in priced(db, book, dimensions, spans(), filters):
+    cells = Cells()
+    for place, values, used in priced(db, book, rollups.sums(db, dimensions, spans(), filters, book.changes())):
         main = (moments[place],) if question.along in PERIODS else values[:width]
         sub = (moments[place],) if question.by in PERIODS else values[width:]
-        row = cells.setdefault(main, {})
+        cells.add(main, sub, used)
+    return described(db, question.along, question.by, cells)
+
+
+class Cells:
+    """What was used, by the ids of a row and within it by those of a sub-row."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, ...], dict[tuple[Any, ...], Spend]] = {}
+
+    def add(self, main: tuple[Any, ...], sub: tuple[Any, ...], used: Spend) -> None:
+        row = self.rows.setdefault(main, {})
         row[sub] = row[sub] + used if sub in row else used
-    return _described(db, question, cells)
 
 
 def priced(
-    db: sqlite3.Connection, book: PriceBook, dimensions: Sequence[str], spans: Iterable[Span | None], filters: Filters
+    db: sqlite3.Connection, book: PriceBook, sums: Iterable[tuple[int, tuple[int, ...]]]
 ) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
-    """The spend in each span for each value of the dimensions: which span, the values, what was used.
+    """Price sums of the ledger (`rollups.sums`): which span, the values of the dimensions, what was used.
 
-    Several parts may have the same values.
+    Several parts may have the same span and values.
     """
-    width = len(dimensions)
-    found = list(rollups.sums(db, dimensions, spans, filters, book.changes()))
-    priced_parts = by_model(db, book, (row[width:] for _, row in found))
-    for (place, row), (_, used) in zip(found, priced_parts, strict=True):
-        yield place, row[:width], used
-
-
-def by_model(db: sqlite3.Connection, book: PriceBook, sums: Iterable[tuple[int, ...]]) -> Iterator[tuple[str, Spend]]:
-    """Price sums of the ledger (model, tariff, price epoch, measures): each with its model as logged."""
     found, changes = list(sums), book.changes()
-    models = sessions.names(db, {row[0] for row in found})
-    for model, tariff, epoch, *measures in found:
+    models = sessions.names(db, {row[-12] for _, row in found})
+    for place, row in found:
+        model, tariff, epoch = models[row[-12]], row[-11], row[-10]
         # any moment of the epoch will do; before the first change, one before everything
-        yield models[model], cost_of(book, models[model], changes[epoch - 1] if epoch else -1, tariff, measures)
+        at = changes[epoch - 1] if epoch else -1
+        yield place, row[:-12], cost_of(book, model, at, tariff, row[-9:])
 
 
 def cost_of(book: PriceBook, model: str, at: int | None, tariff: int, measures: Sequence[int]) -> Spend:
@@ -261,17 +270,16 @@ def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]
 # -- what the rows are called ----------------------------------------------------------------------------------
 
 
-def _described(
-    db: sqlite3.Connection, question: Question, cells: dict[tuple[object, ...], dict[tuple[object, ...], Spend]]
-) -> Answer:
-    mains = _Describer(db, question.along, cells)
-    subs = _Describer(db, question.by, [sub for parts in cells.values() for sub in parts]) if question.by else None
+def described(db: sqlite3.Connection, along: str, by: str | None, cells: Cells) -> Answer:
+    """Cells as rows with names, in their usual order."""
+    mains = _Describer(db, along, cells.rows)
+    subs = _Describer(db, by, [sub for parts in cells.rows.values() for sub in parts]) if by else None
     grouped: dict[Any, list[Row]] = {}
-    for key, parts in cells.items():
-        by = subs.rows(parts.items()) if subs else ()
-        grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), by))
-    rows = tuple(mains.row(parts, subs) for parts in grouped.values())
-    return Answer(_sorted(question.along, rows), total(row.spend for row in rows))
+    for key, parts in cells.rows.items():
+        rows = subs.rows(parts.items()) if subs else ()
+        grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), rows))
+    found = tuple(mains.row(parts, subs) for parts in grouped.values())
+    return Answer(_sorted(along, found), total(row.spend for row in found))
 
 
 class _Describer:
@@ -314,6 +322,8 @@ class _Describer:
         key: Any = parts[0].key
         if self.along in PERIODS:
             return PeriodKey(key[0])
+        if self.along == "window":
+            return WindowKey(*key)
         if self.along == "project":
             path = self.names[key[0]]
             return ProjectKey(self.short[path] or None, path or None)
@@ -359,7 +369,9 @@ def _joined(along: str, rows: list[Row]) -> tuple[Row, ...]:
 
 
 def _sorted(along: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Periods oldest first, what has no time last; everything else by cost."""
+    """Periods and windows oldest first, what has no time last; everything else by cost."""
+    if along == "window":
+        return tuple(sorted(rows, key=lambda row: (row.key.starts_at is None, row.key.starts_at or 0)))
     if along in PERIODS:
         return tuple(sorted(rows, key=lambda row: (row.key.period is None, row.key.period or "")))
     return tuple(sorted(rows, key=by_cost))

@@ -5,48 +5,55 @@ session limit). Which messages fall into it is exact; where it began may be earl
 """
 
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from tachograph.ledger import messages
-from tachograph.model.periods import Span
+from tachograph.model.periods import DAY, Calendar, Span
 from tachograph.model.prices import PriceBook
-from tachograph.questions.spend import Answer, ModelKey, Question, Row, Spend, by_cost, by_model, chosen, total
+from tachograph.questions.spend import DIMENSIONS, Answer, Cells, Question, chosen, described, priced
 
 LENGTH_MS = 5 * 3_600_000
 
 
-class WindowKey(NamedTuple):
-    """A window's bounds, epoch milliseconds; None for messages without a time."""
-
-    starts_at: int | None
-    ends_at: int | None
-
-
-def windows(db: sqlite3.Connection, book: PriceBook, question: Question) -> Answer:
-    """Every window that begins in the span, oldest first. `question.by` may be "model"."""
+def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
+    """Every window that begins in the span of the question, oldest first. Raises NotFound as `spend` does."""
     filters = chosen(db, question)
-    rows = []
-    for key in _bounds(db, question.span):
-        parts: dict[str, Spend] = {}
-        span = None if key.starts_at is None else Span(key.starts_at, key.ends_at)
-        for model, used in by_model(db, book, messages.sums(db, span, filters, book.changes())):
-            parts[model] = parts[model] + used if model in parts else used
-        if parts:
-            by = tuple(sorted((Row(ModelKey(m), used) for m, used in parts.items()), key=by_cost))
-            rows.append(Row(key, total(parts.values()), by if question.by == "model" else ()))
-    return Answer(tuple(rows), total(row.spend for row in rows))
+    slices = list(_slices(db, calendar, question))
+    dimensions = DIMENSIONS.get(question.by or "", ())
+    sums = messages.sums(db, dimensions, (span for _, _, span in slices), filters, book.changes())
+    cells = Cells()
+    for place, values, used in priced(db, book, sums):
+        window, day, _ = slices[place]
+        cells.add(window, (day,) if question.by == DAY else values, used)
+    return described(db, "window", question.by, cells)
 
 
-def _bounds(db: sqlite3.Connection, span: Span) -> list[WindowKey]:
+def _slices(
+    db: sqlite3.Connection, calendar: Calendar, question: Question
+) -> Iterator[tuple[tuple[int | None, int | None], str | None, Span | None]]:
+    """Each window's bounds, the day and the span: one a window, or where days are asked for one a day that it touches."""
+    for start, end in _bounds(db, question.span):
+        if start is None or end is None:
+            yield (start, end), None, None
+        elif question.by != DAY:
+            yield (start, end), None, Span(start, end)
+        else:
+            moment = start
+            while moment < end:
+                day, whole = calendar.period(DAY, moment)
+                following = min(end, whole.end or end)
+                yield (start, end), day, Span(moment, following)
+                moment = following
+
+
+def _bounds(db: sqlite3.Connection, span: Span) -> Iterator[tuple[int | None, int | None]]:
     """The windows over all messages: which of them a filter lets through does not move a window."""
-    found = []
     end: int | None = None
     while (start := messages.next_at(db, end)) is not None:
         end = start + LENGTH_MS
         if span.end is not None and start >= span.end:
-            break
+            return
         if span.start is None or start >= span.start:
-            found.append(WindowKey(start, end))
+            yield start, end
     if span.start is None and span.end is None:
-        found.append(WindowKey(None, None))
-    return found
+        yield None, None

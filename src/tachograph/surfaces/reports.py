@@ -16,8 +16,8 @@ from tachograph.questions.spend import (
     Row,
     SessionKey,
     Spend,
+    WindowKey,
 )
-from tachograph.questions.windows import WindowKey
 from tachograph.surfaces.table import Column, Style, lines
 from tachograph.surfaces.text import UNKNOWN, count, day_and_time, plural, safe, tokens, usd, weekday
 

@@ -7,8 +7,18 @@ from typing import Any, NamedTuple
 from tachograph.errors import UsageError
 from tachograph.ledger.files import problem_counts
 from tachograph.model.periods import DAY, Calendar, Span, parsed_day
-from tachograph.questions.spend import PERIODS, Answer, PeriodKey, PullKey, Question, Row, SessionKey, by_cost, spend
-from tachograph.questions.windows import WindowKey
+from tachograph.questions.spend import (
+    PERIODS,
+    Answer,
+    PeriodKey,
+    PullKey,
+    Question,
+    Row,
+    SessionKey,
+    WindowKey,
+    by_cost,
+    spend,
+)
 from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import Report, csv_cell, document, table_rows, text
@@ -44,8 +54,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
     )
-    choices = ("model",) if along == "window" else tuple(by for by in BY if by != along)
-    parser.add_argument("--by", choices=choices, help="sub-rows for each row")
+    parser.add_argument("--by", choices=[by for by in BY if by != along], help="sub-rows for each row")
     default = "time" if along in (*PERIODS, "window") else "cost"
     parser.add_argument("--sort", choices=SORTS, default=default, help=f"order of the rows (default: {default})")
     form = parser.add_mutually_exclusive_group()
@@ -72,7 +81,7 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
     if along == "window":
         from tachograph.questions.windows import windows
 
-        answer = windows(now.db, now.book, question)
+        answer = windows(now.db, now.book, now.calendar, question)
     else:
         answer = spend(now.db, now.book, now.calendar, question)
     answer = Answer(sorted_rows(answer.rows, arguments.sort), answer.totals)

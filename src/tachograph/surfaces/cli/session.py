@@ -46,8 +46,8 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
     key: SessionKey = found.whole.rows[0].key
     style, calendar = context.style, report.calendar
     now = calendar.local(report.now)
-    made = [f"{style.bold}{safe(key.title or 'Session without a title')}{style.end}"]
-    made.append(f"{safe(key.session or '')}")
+    made = [f"{style.bold}{safe(key.title or 'Session without a title')}{style.end}", safe(key.session or "")]
+    made.append(f"{safe(key.project or UNKNOWN)}, {safe(key.branch or UNKNOWN)}")
     if key.started_at is not None and key.ended_at is not None:
         lasted = duration((key.ended_at - key.started_at) / 1000)
         start, end = (day_and_time(calendar.local(at), now) for at in (key.started_at, key.ended_at))
@@ -56,8 +56,8 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
         made.append(UNKNOWN)
     for part in PARTS:
         answer: Answer = found.parts[part]
-        if part in ("project", "pr", "day") and len(answer.rows) == 1 and part != "project":
-            continue  # one day, or no pull request: nothing to tell apart
+        if part != "model" and len(answer.rows) == 1:
+            continue  # it stands above, or there is nothing to tell apart
         made.append("")
         made += table(report._replace(answer=answer, noun=_NOUNS[part]), context.room, style)
     return [

@@ -23,6 +23,10 @@ def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identit
     """
     if identity is None:
         return
+    db.execute(  # a record may have named the account before anybody saw its organisation
+        "UPDATE OR IGNORE account SET organization = ? WHERE uuid = ? AND organization = ''",
+        (identity.organization, identity.uuid),
+    )
     account = db.execute(
         "INSERT INTO account (uuid, organization, label, plan) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET label = excluded.label, plan = excluded.plan RETURNING id",

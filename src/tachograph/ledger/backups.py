@@ -114,7 +114,7 @@ def write_over(source: str, target: str) -> bool:
     False where SQLite cannot do it in place (another page size); then nothing was changed.
     """
     with translated(target):
-        new = connect_readonly(source)
+        new = connect_readonly(source, at_rest=True)
         try:
             db = sqlite3.connect(target, timeout=busy_seconds(), isolation_level=None)
             try:

@@ -68,9 +68,8 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
             if version and db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 raise LedgerDamaged(f"{path} is a database, but not a ledger.")
             if version > VERSION:
-                readable = connect_readonly(path)  # before the other is closed: the last one would tidy up the file
-                db.close()
-                return Ledger(readable, path, "a newer version of Tachograph wrote it")
+                db.execute("PRAGMA query_only = 1")
+                return Ledger(db, path, "a newer version of Tachograph wrote it")
             if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise LedgerDamaged(f"{path} is a database, but not a ledger.")
             if not _may_write(path):
@@ -143,11 +142,17 @@ def set_journal_mode(db: sqlite3.Connection, path: str) -> None:
     db.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_folder(os.path.dirname(path)) else 'WAL'}")
 
 
-def connect_readonly(path: str) -> sqlite3.Connection:
-    """A connection that changes nothing. Raises sqlite3.OperationalError where the file cannot be opened."""
+def connect_readonly(path: str, *, at_rest: bool = False) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises sqlite3.OperationalError where the file cannot be opened.
+
+    `at_rest`: nobody writes to this file, as to a backup; then nothing is put beside it either.
+    """
     from urllib.parse import quote
 
-    for mode in ("mode=ro", "immutable=1"):  # in a folder that we cannot write, WAL's shared memory cannot be made
+    modes = ["mode=ro", "immutable=1"]  # in a folder that we cannot write, WAL's shared memory cannot be made
+    if at_rest and not os.path.exists(f"{path}-wal"):
+        modes = ["immutable=1"]
+    for mode in modes:
         address = f"file:{quote(os.fsencode(path))}?{mode}"
         db = sqlite3.connect(address, uri=True, timeout=busy_seconds(), isolation_level=None)
         try:

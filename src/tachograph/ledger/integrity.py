@@ -48,8 +48,11 @@ class Login(NamedTuple):
 # -- a file, whatever it is --------------------------------------------------------------------------------------
 
 
-def verdict(path: str) -> Verdict:
-    """Look at a file from end to end, without changing it. Raises LedgerError where it cannot be opened at all."""
+def verdict(path: str, *, at_rest: bool = False) -> Verdict:
+    """Look at a file from end to end, without changing it. Raises LedgerError where it cannot be opened at all.
+
+    `at_rest`: nobody writes to it, as to a backup.
+    """
     try:
         if os.path.getsize(path) == 0:
             return Verdict("it is empty")
@@ -61,7 +64,7 @@ def verdict(path: str) -> Verdict:
     except OSError as error:
         raise LedgerError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        return _verdict(path)
+        return _verdict(path, at_rest)
     except sqlite3.Error as error:
         meant = ledger.ours(error, path)
         if isinstance(meant, LedgerDamaged):
@@ -69,8 +72,8 @@ def verdict(path: str) -> Verdict:
         raise meant from error
 
 
-def _verdict(path: str) -> Verdict:
-    db = ledger.connect_readonly(path)
+def _verdict(path: str, at_rest: bool) -> Verdict:
+    db = ledger.connect_readonly(path, at_rest=at_rest)
     try:
         return _judged(db)
     finally:

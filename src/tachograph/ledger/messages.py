@@ -66,10 +66,6 @@ _HOUR_KEY = ("hour", "model", "tariff")
 Logins = Mapping[int, list[tuple[int, int, int]]]  # folder: (first seen, last seen, account), by time
 
 
-def bucket_of(at: int | None) -> int:
-    return UNKNOWN_BUCKET if at is None else at // QUARTER_MS
-
-
 class Said(NamedTuple):
     """A batch of the decoder, unpacked: see `sources.transcripts.decode.Batch` for the shapes."""
 
@@ -164,6 +160,7 @@ class _Writer:
         self.old: dict[int, Row] = {}  # as they stand in the table
         self.new: dict[int, Row] = {}  # as they shall stand
         self.began: dict[int, tuple[int, str]] = {}
+        self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
         self.said: dict[tuple[str, ...], tuple[int, ...]] = {}
 
     def change(self, before: Row | None, after: Row) -> None:
@@ -187,11 +184,12 @@ class _Writer:
                 new = self._merged(old, message, candidates)
                 if new != old:
                     self.change(old, new)
+        self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
         identity, at, counts, logged, choice, _ = message
         if len(candidates) > 1:
-            self.db.executemany("INSERT INTO copy VALUES (?, ?, ?)", [(id, s, f) for s, f in candidates.items()])
+            self.copies += [(id, s, f) for s, f in candidates.items()]
             session, flags = self._owner(candidates)
         else:
             ((session, flags),) = candidates.items()
@@ -264,11 +262,11 @@ class _Writer:
                 row.session: row.flags & candidates.get(row.session, row.flags),
                 **_without(candidates, row.session),
             }
-            self.db.executemany("INSERT INTO copy VALUES (?, ?, ?)", [(row.id, s, f) for s, f in candidates.items()])
         else:
-            merge = "INSERT INTO copy VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET flags = flags & excluded.flags"
-            self.db.executemany(merge, [(row.id, s, f) for s, f in candidates.items()])
-            candidates = dict(self.db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,)))
+            known = self.db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,))
+            for session, flags in known.fetchall():
+                candidates = {**candidates, session: flags & candidates.get(session, flags)}
+        self.copies += [(row.id, s, f) for s, f in candidates.items()]
         session, flags = self._owner(candidates)
         return row._replace(session=session, flags=flags, shared=1)
 
@@ -287,7 +285,9 @@ class _Writer:
         """Work out the owner of shared messages again where a session turned out to have begun earlier."""
         shared = {s for (s,) in self.db.execute("SELECT DISTINCT session FROM copy")} if moved else set()
         for session in moved & shared:
-            for row in self._current("id IN (SELECT message FROM copy WHERE session = ?)", (session,)):
+            sql = f"{_SELECT} WHERE id IN (SELECT message FROM copy WHERE session = ?)"
+            for values in self.db.execute(sql, (session,)).fetchall():
+                row = self.new.get(values[0]) or Row._make(values)
                 found = self.db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,))
                 owner, flags = self._owner(dict(found.fetchall()))
                 if (owner, flags) != (row.session, row.flags):
@@ -296,9 +296,7 @@ class _Writer:
     def _account(self, owner: int, folder: int, at: int) -> int:
         """Who was logged in for a config folder at a time (accounting rule 12); 0 where we did not see it."""
         if owner:
-            account = self.names.account_named(self.db, self.names.text(owner))
-            if account:
-                return account
+            return self.names.account_named(self.names.text(owner))
         for first, last, account in self.logins.get(folder, ()):
             if first <= at <= last:
                 return account
@@ -308,16 +306,25 @@ class _Writer:
 
     def link_again(self, linked: set[int]) -> None:
         """Work out the pull request again: of all messages of a session whose links changed, of changed messages else."""
-        for session in linked:
-            self._link(session, self._current("session = ?", (session,)))
         touched: dict[int, list[Row]] = {}
         for row in self.new.values():
             touched.setdefault(row.session, []).append(row)
-        for (session,) in self.db.execute("SELECT DISTINCT session FROM link").fetchall():
-            if session in touched and session not in linked:
-                self._link(session, touched.pop(session))
-        for row in [row for rows in touched.values() for row in rows if row.pull and row.session not in linked]:
-            self.change(row, row._replace(pull=0))
+        for session in linked:
+            self._link(session, [*touched.get(session, ()), *self._unchanged(session)])
+        with_links = {session for (session,) in self.db.execute("SELECT DISTINCT session FROM link")}
+        for session, rows in touched.items():
+            if session in with_links:
+                if session not in linked:
+                    self._link(session, rows)
+            elif self.old:  # a row that was there before may come from a session that had links
+                for row in rows:
+                    if row.pull:
+                        self.change(row, row._replace(pull=0))
+
+    def _unchanged(self, session: int) -> list[Row]:
+        """The rows of a session in the table that nothing has changed so far."""
+        found = self.db.execute(f"{_SELECT} WHERE session = ?", (session,))
+        return [Row._make(row) for row in found if row[0] not in self.new]
 
     def _link(self, session: int, rows: list[Row]) -> None:
         found = self.db.execute("SELECT at, branch, pull FROM link WHERE session = ?", (session,))
@@ -326,14 +333,6 @@ class _Writer:
             pull = pull_of(row.at, row.branch, links)
             if pull != row.pull:
                 self.change(row, row._replace(pull=pull))
-
-    def _current(self, where: str, values: tuple[object, ...]) -> list[Row]:
-        """Rows as they shall stand: those in the table that match, and the changed ones."""
-        rows = {row[0]: Row._make(row) for row in self.db.execute(f"{_SELECT} WHERE {where}", values)}
-        if where == "session = ?":
-            rows.update(self.new)
-            return [row for row in rows.values() if row.session == values[0]]
-        return [self.new.get(id, row) for id, row in rows.items()]
 
     # -- rows and rollups ------------------------------------------------------------------------------------
 
@@ -377,7 +376,10 @@ class _Writer:
     def _sum(self, sums: dict[tuple[int, ...], list[int]], row: Row, sign: int) -> None:
         if not row.billed:
             return
-        key = rollup_key(row, self.names.text)
+        prompt = row.input + row.cache_write_5m + row.cache_write_1h + row.cache_read
+        rate = tariff(self.names.text(row.speed), self.names.text(row.geo), prompt)
+        bucket = UNKNOWN_BUCKET if row.at is None else row.at // QUARTER_MS
+        key = (bucket, row.session, row.model, rate, row.project, row.branch, row.account, row.pull)
         into = sums.get(key)
         if into is None:
             into = sums[key] = [0] * 9
@@ -391,14 +393,6 @@ class _Writer:
         if row.logged_cost is not None:
             into[7] += sign
             into[8] += sign * row.logged_cost
-
-
-def rollup_key(row: Row, text: Any) -> tuple[int, ...]:
-    """Where a message adds to: bucket, session, model, tariff, project, branch, account, pull request."""
-    prompt = row.input + row.cache_write_5m + row.cache_write_1h + row.cache_read
-    rate = tariff(text(row.speed), text(row.geo), prompt)
-    bucket = UNKNOWN_BUCKET if row.at is None else row.at // QUARTER_MS
-    return (bucket, row.session, row.model, rate, row.project, row.branch, row.account, row.pull)
 
 
 def pull_of(at: int | None, branch: int, links: list[tuple[int, int, int]]) -> int:

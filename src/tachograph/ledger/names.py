@@ -51,9 +51,13 @@ class Names:
             self._sessions[uuid] = db.execute("SELECT id FROM session WHERE uuid = ?", (uuid,)).fetchone()[0]
         return self._sessions
 
-    def account_named(self, db: sqlite3.Connection, uuid: str) -> int:
-        """The one account with this account uuid; 0 if there is none, or if it has several organisations."""
-        if uuid not in self._accounts:
-            rows = db.execute("SELECT id FROM account WHERE uuid = ?", (uuid,)).fetchall()
-            self._accounts[uuid] = rows[0][0] if len(rows) == 1 else 0
-        return self._accounts[uuid]
+    def account_named(self, uuid: str) -> int:
+        """The account with this account uuid, made if there is none: its organisation is then not known yet."""
+        found = self._accounts.get(uuid)
+        if found is None:
+            row = self._db.execute("SELECT min(id) FROM account WHERE uuid = ?", (uuid,)).fetchone()
+            if row[0] is None:
+                sql = "INSERT INTO account (uuid, organization) VALUES (?, '') RETURNING id"
+                row = self._db.execute(sql, (uuid,)).fetchone()
+            found = self._accounts[uuid] = int(row[0])
+        return found

@@ -82,9 +82,7 @@ def tariff(speed: str, geo: str, prompt_tokens: int) -> int:
     Bit 0: fast mode. Bit 1: US-only inference. Bits 2 up: how many of TIERS the prompt exceeds, where the prompt is
     input, cache writes and cache reads together.
     """
-    exceeded = 0
-    for tier in TIERS:
-        exceeded += prompt_tokens > tier
+    exceeded = 0 if prompt_tokens <= TIERS[0] else sum(prompt_tokens > tier for tier in TIERS)
     return (speed == "fast") | (geo == "us") << 1 | exceeded << 2
 
 

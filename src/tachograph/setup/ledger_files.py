@@ -76,7 +76,7 @@ def restorable(paths: Paths, source: str) -> Offer:
         raise NotFound(f"There is no file {source}.")
     if os.path.exists(paths.ledger) and os.path.samefile(source, paths.ledger):
         raise TachographError(f"{source} is the ledger itself.", "Name a backup.")
-    found = verdict(source)
+    found = verdict(source, at_rest=True)
     if found.problem:
         raise LedgerDamaged(f"{source} cannot be restored: {found.problem}.", "The ledger was left as it is.")
     if found.is_newer:
@@ -128,7 +128,7 @@ def prepared(paths: Paths, source: str) -> str:
     """A copy of a sound ledger beside the present one, ready to be moved to its place."""
     remove_prepared(paths)
     copy = f"{paths.ledger}{_LEFTOVER}{os.getpid()}"
-    with translated(source, "file"), closing(connect_readonly(source)) as db:
+    with translated(source, "file"), closing(connect_readonly(source, at_rest=True)) as db:
         back_up(db, copy)
     with translated(copy, "file"), closing(sqlite3.connect(copy, isolation_level=None)) as db:
         set_journal_mode(db, paths.ledger)
@@ -228,6 +228,7 @@ class Holdings(NamedTuple):
 
 def holdings(paths: Paths) -> Holdings:
     """What we hold of a person: the ledger, its backups, damaged copies. The settings are theirs and not among it."""
+    counts = counts_of(paths.ledger) if os.path.exists(paths.ledger) else Counts()
     aside = damaged_copies(paths)
     files = [_holding(path, "left over") for path in (*_leftovers(paths), *partial_backups(paths))]
     for folder in aside:
@@ -238,7 +239,7 @@ def holdings(paths: Paths) -> Holdings:
     own = [paths.ledger + suffix for suffix in (*SIDE_FILES, "")]
     files += [_holding(path, "ledger") for path in own if os.path.lexists(path)]
     folders = [folder for folder in (*aside, paths.backups) if os.path.isdir(folder)]
-    return Holdings(tuple(files), tuple(folders), counts_of(paths.ledger) if os.path.exists(paths.ledger) else Counts())
+    return Holdings(tuple(files), tuple(folders), counts)
 
 
 def purge(paths: Paths) -> Done:

@@ -49,7 +49,7 @@ def _newest_sound(paths: Paths) -> _Chosen:
     refused: list[str] = []
     for backup in reversed(backups(paths)):
         try:
-            found = verdict(backup.path)
+            found = verdict(backup.path, at_rest=True)
         except LedgerError:  # it cannot be read: not sound for us
             refused.append(backup.path)
             continue

@@ -143,6 +143,18 @@ class Batch:
                 self.spans[session] = (min(first, at), max(last, at))
 
 
+class _Held:
+    """A message whose lines are being read: the line that says the most so far, and what all of them come to."""
+
+    __slots__ = ("at", "counts", "first", "flags", "last", "leaf", "name", "output", "record", "session")
+
+    def __init__(self, record: AssistantRecord, at: int, counts: Counts, flags: int) -> None:
+        self.record = record
+        self.name, self.session, self.flags = record.message.id, record.sessionId, flags
+        self.at = self.first = self.last = at
+        self.output, self.counts, self.leaf = counts[1], counts, record.uuid
+
+
 class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
 
@@ -150,20 +162,7 @@ class Transcript:
     `problems` counts by kind.
     """
 
-    __slots__ = (
-        "_first",
-        "_ids",
-        "_last",
-        "_leaf",
-        "_session",
-        "batch",
-        "branch",
-        "folder",
-        "now",
-        "problems",
-        "stamp",
-        "wants_prompt",
-    )
+    __slots__ = ("_held", "_ids", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
 
     def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, from_start: bool) -> None:
         self.batch = batch
@@ -174,30 +173,21 @@ class Transcript:
         self.wants_prompt = 40 if from_start else 0  # so many user records are worth a look
         self.problems: dict[str, int] = {}
         self._ids: dict[str, int] = {}
-        # of the session that is being read: its first and last message, and the record of the last
-        self._session, self._first, self._last, self._leaf = "", NO_TIME, -NO_TIME, ""
+        self._held: _Held | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
         view = memoryview(block)
         find, rfind, starts = block.find, block.rfind, block.startswith
-        pos = 0
+        pos, heads = 0, True
         while pos < end:
             stop = find(b"\n", pos, end)
             if stop < 0:
                 stop = end
-            # Where the value of the record's own `type` begins. It is certain if the key stands before the first
-            # nested object opens, or after the last one closed, so that only the brace that ends the record follows.
-            # (Quotes inside JSON strings are escaped: what is found is a key, not text.)
-            nested = find(b"{", pos + 1, stop)
-            kind = find(b'"type":"', pos, nested if nested >= 0 else stop) + 8
-            if kind == 7:
-                kind = rfind(b'"type":"', pos, stop) + 8
-                closing = find(b"}", kind, stop)
-                if kind > 7 and (
-                    find(b"{", kind, stop) >= 0 or not 0 < stop - closing < 3 or find(b"}", closing + 1, stop) >= 0
-                ):
-                    kind = 7
+            kind = _head_kind(find, pos, stop) if heads else _tail_kind(find, rfind, pos, stop)
+            if kind == _UNCERTAIN:
+                kind = _tail_kind(find, rfind, pos, stop) if heads else _head_kind(find, pos, stop)
+                heads = heads is (kind == _UNCERTAIN)  # a file keeps to one layout: try that one first from now on
             if starts(b'assistant"', kind):
                 try:
                     record = _typed(view[pos:stop])
@@ -209,7 +199,7 @@ class Transcript:
             elif starts(b'user"', kind):
                 if self.wants_prompt:
                     self._look_for_prompt(bytes(view[pos:stop]))
-            elif kind == 7:
+            elif kind == _UNCERTAIN:
                 if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
                     self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'progress"', kind):
@@ -219,7 +209,7 @@ class Transcript:
                 self._read(bytes(view[pos:stop]), block, pos, offset)
             pos = stop + 1
         view.release()
-        self._end_session("")
+        self._let_go()
         self.branch = _last_branch(block, end) or self.branch
         self.stamp = _last_stamp(block, end) or self.stamp
 
@@ -246,8 +236,8 @@ class Transcript:
     def _note_typed(self, record: AssistantRecord) -> bool:
         """Note an answer in the usual layout; False if it needs the patient way.
 
-        A transcript says most messages several times, so this is `model.messages.merged` written out for the case
-        that the copies stand in the same session: what need not be built is not.
+        A message stands in one line for each of its content blocks, so the last one is held until another comes, and
+        lines that only repeat it or go on with it cost little.
         """
         answer = record.message
         usage = answer.usage
@@ -257,74 +247,72 @@ class Transcript:
                     return False
         if answer.model == "<synthetic>":
             return True
-        name = answer.id
-        identity = self._ids.get(name)
-        if identity is None:
-            if not _ISSUED.match(name):
-                return False
-            identity = self._ids[name] = hashed(name)
         at = (record.timestamp - _EPOCH) // _MS  # without an offset: TypeError
         if at > self.now + FUTURE_MS or record.costUSD is not None:
             return False
-        five = usage.cache_creation_input_tokens
-        hour = 0
+        five, hour = usage.cache_creation_input_tokens, 0
         if usage.cache_creation is not None:
             hour = usage.cache_creation.ephemeral_1h_input_tokens
             five = max(five - hour, usage.cache_creation.ephemeral_5m_input_tokens)
         output = usage.output_tokens
         searches = usage.server_tool_use.web_search_requests if usage.server_tool_use is not None else 0
         counts = (usage.input_tokens, output, five, hour, usage.cache_read_input_tokens, searches)
-        session = record.sessionId
-        if session != self._session:
-            self._end_session(session)
-        if at < self._first:
-            self._first = at
-        if at >= self._last:
-            self._last = at
-            self._leaf = record.uuid or ""
-        sessions = {session: (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)}
-        messages = self.batch.messages
-        old = messages.get(identity)
-        if old is not None and old[5] == sessions and (-output, at) > old[4][:2]:
-            choice = old[4]
-        else:
-            choice = (
-                -output,
-                at,
-                answer.model,
-                usage.speed or "",
-                usage.inference_geo or "",
-                answer.stop_reason or "",
-                record.requestId or "",
-                record.gitBranch or "",
-                record.cwd,
-                record.agentId or "",
-                record.ownerAccountUuid or "",
-                self.folder,
-            )
-            if old is not None and old[5] != sessions:
-                messages[identity] = merged(old, (identity, at, counts, -1, choice, sessions))
+        flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
+        held = self._held
+        if held is not None and answer.id == held.name and record.sessionId == held.session and flags == held.flags:
+            if at > held.at:  # what was said first wins where the output is the same
+                if output > held.output:
+                    held.record, held.at, held.output = record, at, output
+                if at > held.last:
+                    held.last, held.leaf = at, record.uuid
+                if counts != held.counts:
+                    held.counts = larger(held.counts, counts)
                 return True
-        if old is None:
-            messages[identity] = (identity, at, counts, -1, choice, sessions)
-        elif old[2] != counts or old[4] is not choice or at < old[1]:
-            if output >= old[2][1] and counts[2:] == old[2][2:] and counts[0] == old[2][0]:
-                most = counts  # streamed: the same but for its output
-            else:
-                most = larger(old[2], counts)
-            messages[identity] = (identity, min(at, old[1]), most, old[3], min(choice, old[4]), sessions)
+        if not _ISSUED.match(answer.id):
+            return False
+        if held is not None:
+            self._let_go()
+        self._held = _Held(record, at, counts, flags)
         return True
 
-    def _end_session(self, following: str) -> None:
-        """Note when the session that was being read began and ended; another one follows."""
-        if self._first != NO_TIME:
-            session, first, last = self._session, self._first, self._last
-            span = self.batch.spans.get(session, (first, last))
-            self.batch.spans[session] = (min(span[0], first), max(span[1], last))
-            if self._leaf:
-                leaf = (last, self._leaf)
-                self.batch.leaves[session] = max(self.batch.leaves.get(session, leaf), leaf)
-        self._session, self._first, self._last, self._leaf = following, NO_TIME, -NO_TIME, ""
+    def _let_go(self) -> None:
+        """Put the message that was held into the batch."""
+        held = self._held
+        if held is None:
+            return
+        self._held = None
+        record, session = held.record, held.session
+        answer = record.message
+        identity = self._ids.get(held.name)
+        if identity is None:
+            identity = self._ids[held.name] = hashed(held.name)
+        choice = (
+            -held.output,
+            held.at,
+            answer.model,
+            answer.usage.speed or "",
+            answer.usage.inference_geo or "",
+            answer.stop_reason or "",
+            record.requestId or "",
+            record.gitBranch or "",
+            record.cwd,
+            record.agentId or "",
+            record.ownerAccountUuid or "",
+            self.folder,
+        )
+        new: Message = (identity, held.first, held.counts, -1, choice, {session: held.flags})
+        batch = self.batch
+        old = batch.messages.get(identity)
+        batch.messages[identity] = new if old is None else merged(old, new)
+        span = batch.spans.get(session)
+        if span is None:
+            batch.spans[session] = (held.first, held.last)
+        elif held.first < span[0] or held.last > span[1]:
+            batch.spans[session] = (min(held.first, span[0]), max(held.last, span[1]))
+        if held.leaf is not None:
+            leaf = batch.leaves.get(session)
+            if leaf is None or leaf < (held.last, held.leaf):
+                batch.leaves[session] = (held.last, held.leaf)
 
     # -- the patient way -------------------------------------------------------------------------------------
 
@@ -429,6 +417,26 @@ class Transcript:
             self.wants_prompt = 0
             prompt = (at, words)
             self.batch.prompts[session] = min(self.batch.prompts.get(session, prompt), prompt)
+
+
+# Where the value of a record's own `type` begins in its line. It is certain where the key stands before the first
+# nested object opens, or after the last one closed, so that only the brace that ends the record follows. (Quotes inside
+# JSON strings are escaped: what is found is a key, not text.)
+_UNCERTAIN = len(b'"type":"') - 1
+
+
+def _head_kind(find: Any, pos: int, stop: int) -> int:
+    nested = find(b"{", pos + 1, stop)
+    kind: int = find(b'"type":"', pos, nested if nested >= 0 else stop) + 8
+    return kind
+
+
+def _tail_kind(find: Any, rfind: Any, pos: int, stop: int) -> int:
+    kind: int = rfind(b'"type":"', pos, stop) + 8
+    if kind == _UNCERTAIN or find(b"{", kind, stop) >= 0:
+        return _UNCERTAIN
+    closing = find(b"}", kind, stop)
+    return kind if 0 < stop - closing < 3 and find(b"}", closing + 1, stop) < 0 else _UNCERTAIN
 
 
 def hashed(key: str) -> int:

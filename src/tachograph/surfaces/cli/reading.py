@@ -45,7 +45,7 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
     def once() -> T:
         with open_ledger(paths, now) as ledger:
             if not getattr(arguments, "no_ingest", False):
-                _ingest(ledger, context, now)
+                _ingest(ledger, paths, context, now)
             with translated(ledger.path):
                 return ask(Reading(ledger.db, book, calendar, settings, paths, now))
 
@@ -70,7 +70,7 @@ def _calendar(arguments: argparse.Namespace, settings: Settings) -> Calendar:
     return Calendar(zone, name, parsed_weekday(start) if start else settings.week_start)
 
 
-def _ingest(ledger: Ledger, context: Context, now: int) -> None:
+def _ingest(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:
     """Bring the ledger up to date. What hinders that is said, and what the ledger holds is shown all the same."""
     if ledger.readable_only:
         context.say(f"tachograph: The ledger is only read, nothing new is added to it: {ledger.readable_only}.")
@@ -79,13 +79,29 @@ def _ingest(ledger: Ledger, context: Context, now: int) -> None:
 
     try:
         with _progress(context) as progress:
-            ingest(ledger, context.env, now, progress)
+            done = ingest(ledger, context.env, now, progress)
     except LedgerDamaged:
         raise
     except LedgerError as trouble:
         context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
         busy = "being written" if isinstance(trouble, LedgerBusy) else "not up to date"
         context.say(f"tachograph: What follows is what the ledger held before; it is {busy}.")
+        return
+    if done.read:
+        _back_up(ledger, paths, context, now)
+
+
+def _back_up(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:
+    """Make the weekly backup where it is due. What hinders that is said; it hinders no report."""
+    from tachograph.ledger.backups import weekly_backup
+
+    try:
+        with translated(ledger.path):
+            weekly_backup(ledger.db, paths, now)
+    except LedgerDamaged:
+        raise
+    except LedgerError as trouble:
+        context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
 
 
 @contextmanager

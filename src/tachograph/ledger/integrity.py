@@ -86,7 +86,7 @@ def _judged(db: sqlite3.Connection) -> Verdict:
         return Verdict("it is a database, but not a ledger")
     if version > ledger.VERSION:
         return Verdict("", version)
-    problems = _checked(db, "integrity_check") or schema_problems(db)
+    problems = full_check(db) or schema_problems(db)
     return Verdict(problems[0], version) if problems else Verdict("", version, row_counts(db))
 
 
@@ -121,6 +121,11 @@ def size(path: str) -> int:
 def quick_check(db: sqlite3.Connection) -> list[str]:
     """What SQLite finds wrong with the pages of a database, without comparing indexes; nothing where it is sound."""
     return _checked(db, "quick_check")
+
+
+def full_check(db: sqlite3.Connection) -> list[str]:
+    """The same, and whether the indexes agree with their tables."""
+    return _checked(db, "integrity_check")
 
 
 def _checked(db: sqlite3.Connection, check: str) -> list[str]:

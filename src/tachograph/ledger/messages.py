@@ -1,7 +1,7 @@
 """Writes what transcripts said: messages with their owners and pull requests, sessions, links, and their rollups.
 
 Everything that can change a message's row goes through `_Writer.change`, which remembers what the row added to the
-rollups before and after; so `rollup` is at every commit what `message` adds up to.
+rollups before and after; so `rollup` is at every commit what `answer` adds up to.
 
 What a row says depends only on what was ever seen, not on the order: copies merge (model/messages.py), and owner,
 account and pull request are worked out again whenever something they depend on has changed.
@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
-from tachograph.model.messages import NO_TIME, Choice, Message, is_billed, larger, project_path
+from tachograph.ledger.origins import OriginRow, Origins
+from tachograph.model.messages import NO_TIME, Message, is_billed, larger
 from tachograph.model.periods import Span
 from tachograph.model.prices import TIERS, tariff
 
@@ -21,7 +22,7 @@ QUARTER_MS = 900_000
 
 
 class Row(NamedTuple):
-    """A row of `message`, in the order of its columns."""
+    """A row of `answer`, in the order of its columns."""
 
     id: int
     identity: int
@@ -34,31 +35,21 @@ class Row(NamedTuple):
     web_searches: int
     logged_cost: int | None
     chosen_at: int | None
-    model: int
-    speed: int
-    geo: int
-    stop: int
+    origin: int
     request: str
-    branch: int
-    cwd: int
-    agent: int
-    owner: int
-    folder: int
     session: int
     flags: int
     shared: int
-    project: int
     account: int
     pull: int
     billed: int
 
 
 _COLUMNS = ", ".join(Row._fields)
-_INSERT = f"INSERT INTO message ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
-_UPDATE = f"UPDATE message SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
-_SELECT = f"SELECT {_COLUMNS} FROM message"
+_INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+_UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
+_SELECT = f"SELECT {_COLUMNS} FROM answer"
 _MEASURES = ("messages", *Row._fields[3:9], "logged_messages", "logged_cost")
-_SAID = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project")
 _ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(f"{m} = {m} + excluded.{m}" for m in _MEASURES)
 _ROLLUP_KEY = ("bucket", "session", "model", "tariff", "project", "branch", "account", "pull")
 _HOUR_KEY = ("hour", "model", "tariff")
@@ -105,13 +96,13 @@ def write(
 
 def is_empty(db: sqlite3.Connection) -> bool:
     """Whether no message was ever counted."""
-    return db.execute("SELECT 1 FROM message LIMIT 1").fetchone() is None
+    return db.execute("SELECT 1 FROM answer LIMIT 1").fetchone() is None
 
 
 def next_at(db: sqlite3.Connection, at: int | None) -> int | None:
     """The time of the first message at or after a moment (None: of the first at all), epoch milliseconds."""
     since = -NO_TIME if at is None else at
-    found = db.execute("SELECT at FROM message WHERE at >= ? ORDER BY at LIMIT 1", (since,)).fetchone()
+    found = db.execute("SELECT at FROM answer WHERE at >= ? ORDER BY at LIMIT 1", (since,)).fetchone()
     return None if found is None else int(found[0])
 
 
@@ -161,7 +152,7 @@ class _Writer:
         self.new: dict[int, Row] = {}  # as they shall stand
         self.began: dict[int, tuple[int, str]] = {}
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
-        self.said: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self.origins = Origins(db, names)
 
     def change(self, before: Row | None, after: Row) -> None:
         """Note how a row shall stand; `before` is how it stands now, None where it is new."""
@@ -173,7 +164,7 @@ class _Writer:
 
     def add(self, messages: list[Message], sessions: Mapping[str, int], among: set[int] | None) -> None:
         known = self._rows([m[0] for m in messages if among is None or m[0] in among])
-        following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM message").fetchone()[0]
+        following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
         for message in messages:
             old = known.get(message[0])
             candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
@@ -193,43 +184,33 @@ class _Writer:
             session, flags = self._owner(candidates)
         else:
             ((session, flags),) = candidates.items()
-        said = self._said(choice)
-        values = (
+        origin = self.origins.of(choice[2])
+        return Row(
             id,
             identity,
             None if at == NO_TIME else at,
             *counts,
             None if logged < 0 else logged,
             None if choice[1] == NO_TIME else choice[1],
-            *said[:4],
-            choice[6],
-            *said[4:9],
+            origin.id,
+            choice[3],
             session,
             flags,
             int(len(candidates) > 1),
-            said[9],
-            self._account(said[7], said[8], at),
+            self._account(origin, at),
             0,
-            int(is_billed(choice[5], counts[1])),
+            int(is_billed(origin.texts[3], counts[1])),
         )
-        return Row._make(values)
-
-    def _said(self, choice: Choice) -> tuple[int, ...]:
-        """The ids of model, speed, geo, stop, branch, cwd, agent, owner, folder and project of a copy."""
-        key = choice[2:6] + choice[7:]
-        said = self.said.get(key)
-        if said is None:
-            project = self.names.project(choice[8], project_path)
-            said = self.said[key] = (*map(self.names.id, key), project)
-        return said
 
     def _merged(self, old: Row, message: Message, candidates: dict[int, int]) -> Row:
         """A row with another copy of its message merged in: model/messages.py `merged`, between a row and a tuple."""
         _, at, counts, logged, choice, _ = message
-        new = old
-        if choice < self._choice(old):
-            said: dict[str, Any] = dict(zip(_SAID, self._said(choice), strict=True))
-            new = old._replace(chosen_at=None if choice[1] == NO_TIME else choice[1], request=choice[6], **said)
+        new, origin = old, self.origins.at(old.origin)
+        mine = (-old.output, NO_TIME if old.chosen_at is None else old.chosen_at, origin.texts, old.request)
+        if choice < mine:
+            origin = self.origins.of(choice[2])
+            chosen_at = None if choice[1] == NO_TIME else choice[1]
+            new = old._replace(chosen_at=chosen_at, origin=origin.id, request=choice[3])
         at = min(at, NO_TIME if old.at is None else old.at)
         costs = [cost for cost in (old.logged_cost, logged) if cost is not None and cost >= 0]
         most: dict[str, Any] = dict(zip(Row._fields[3:9], larger(old[3:9], counts), strict=True))
@@ -238,20 +219,7 @@ class _Writer:
             logged_cost=max(costs, default=None),
             **most,
         )
-        return new._replace(
-            account=self._account(new.owner, new.folder, at),
-            billed=int(is_billed(self.names.text(new.stop), new.output)),
-        )
-
-    def _choice(self, row: Row) -> Choice:
-        """The choice (model/messages.py) that a row was made of."""
-        text = self.names.text
-        return (
-            -row.output,
-            NO_TIME if row.chosen_at is None else row.chosen_at,
-            *(text(row.model), text(row.speed), text(row.geo), text(row.stop), row.request),
-            *(text(row.branch), text(row.cwd), text(row.agent), text(row.owner), text(row.folder)),
-        )
+        return new._replace(account=self._account(origin, at), billed=int(is_billed(origin.texts[3], new.output)))
 
     def _joined(self, row: Row, candidates: dict[int, int]) -> Row:
         """A row with more sessions to belong to."""
@@ -293,11 +261,11 @@ class _Writer:
                 if (owner, flags) != (row.session, row.flags):
                     self.change(row, row._replace(session=owner, flags=flags))
 
-    def _account(self, owner: int, folder: int, at: int) -> int:
+    def _account(self, origin: OriginRow, at: int) -> int:
         """Who was logged in for a config folder at a time (accounting rule 12); 0 where we did not see it."""
-        if owner:
-            return self.names.account_named(self.names.text(owner))
-        for first, last, account in self.logins.get(folder, ()):
+        if origin.texts[7]:
+            return self.names.account_named(origin.texts[7])
+        for first, last, account in self.logins.get(origin.folder, ()):
             if first <= at <= last:
                 return account
         return 0
@@ -330,7 +298,7 @@ class _Writer:
         found = self.db.execute("SELECT at, branch, pull FROM link WHERE session = ?", (session,))
         links = sorted((NO_TIME if at is None else at, pull, branch) for at, branch, pull in found)
         for row in rows:
-            pull = pull_of(row.at, row.branch, links)
+            pull = pull_of(row.at, self.origins.at(row.origin).branch, links)
             if pull != row.pull:
                 self.change(row, row._replace(pull=pull))
 
@@ -350,7 +318,7 @@ class _Writer:
         """Write the changed rows, and add what changed to the rollups."""
         fresh = [row for id, row in self.new.items() if id not in self.old]
         changed = [row for id, row in self.new.items() if id in self.old]
-        self.db.executemany(_INSERT, fresh)
+        self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
         self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
         sums: dict[tuple[int, ...], list[int]] = {}
         for row in self.new.values():
@@ -376,10 +344,11 @@ class _Writer:
     def _sum(self, sums: dict[tuple[int, ...], list[int]], row: Row, sign: int) -> None:
         if not row.billed:
             return
+        origin = self.origins.at(row.origin)
         prompt = row.input + row.cache_write_5m + row.cache_write_1h + row.cache_read
-        rate = tariff(self.names.text(row.speed), self.names.text(row.geo), prompt)
+        rate = origin.tariff if prompt <= TIERS[0] else tariff(origin.texts[1], origin.texts[2], prompt)
         bucket = UNKNOWN_BUCKET if row.at is None else row.at // QUARTER_MS
-        key = (bucket, row.session, row.model, rate, row.project, row.branch, row.account, row.pull)
+        key = (bucket, row.session, origin.model, rate, origin.project, origin.branch, row.account, row.pull)
         into = sums.get(key)
         if into is None:
             into = sums[key] = [0] * 9

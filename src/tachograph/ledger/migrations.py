@@ -5,9 +5,11 @@ What each table holds:
     name        every repeated text once: models, branches, folders, agents …; 0 is the unknown
     session     one Claude Code session; `first_at` and `last_at` over every copy of a message that it holds
     pull        a pull request; `link` says which session named it, when, on which branch
-    message     one billed answer, merged from its copies, in the order in which it was first seen
-    copy        where a message stands in several sessions: all of them (else message.session says it)
-    rollup      what `message` adds up to in 15 minutes UTC, kept in the same transaction as its rows
+    origin      what messages have in common that were made in the same way: model, branch, folder …
+    answer      one billed message, merged from its copies, in the order in which it was first seen
+    message     the same with its origin: what questions are put to (a view)
+    copy        where a message stands in several sessions: all of them (else answer.session says it)
+    rollup      what `answer` adds up to in 15 minutes UTC, kept in the same transaction as its rows
     hour        what `rollup` adds up to in an hour, for questions that ask for no more than the model: a third of
                 the rows, and most reports need no others
     file        every transcript ever read, with the offset that its rows in `message` come from
@@ -59,7 +61,16 @@ STEPS: tuple[tuple[str, str], ...] = (
             PRIMARY KEY (session, pull)
         ) WITHOUT ROWID;
 
-        CREATE TABLE message (
+        CREATE TABLE origin (
+            id INTEGER PRIMARY KEY,
+            model INTEGER NOT NULL, speed INTEGER NOT NULL, geo INTEGER NOT NULL, stop INTEGER NOT NULL,
+            branch INTEGER NOT NULL, cwd INTEGER NOT NULL, agent INTEGER NOT NULL,
+            owner INTEGER NOT NULL,         -- account uuid that the record itself names
+            folder INTEGER NOT NULL,        -- config folder
+            project INTEGER NOT NULL,       -- worked out from cwd
+            UNIQUE (model, speed, geo, stop, branch, cwd, agent, owner, folder)
+        );
+        CREATE TABLE answer (
             id INTEGER PRIMARY KEY,
             identity INTEGER NOT NULL UNIQUE,
             at INTEGER,
@@ -67,17 +78,17 @@ STEPS: tuple[tuple[str, str], ...] = (
             cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
             logged_cost INTEGER,            -- nanodollars, only where Claude Code wrote it
             chosen_at INTEGER,              -- of the copy that says the rest (model/messages.py, Choice)
-            model INTEGER NOT NULL, speed INTEGER NOT NULL, geo INTEGER NOT NULL, stop INTEGER NOT NULL,
-            request TEXT NOT NULL, branch INTEGER NOT NULL, cwd INTEGER NOT NULL, agent INTEGER NOT NULL,
-            owner INTEGER NOT NULL,         -- account uuid that the record itself names
-            folder INTEGER NOT NULL,        -- config folder
+            origin INTEGER NOT NULL, request TEXT NOT NULL,
             session INTEGER NOT NULL, flags INTEGER NOT NULL,
             shared INTEGER NOT NULL,        -- 1: it stands in several sessions, see `copy`
-            project INTEGER NOT NULL, account INTEGER NOT NULL, pull INTEGER NOT NULL,
-            billed INTEGER NOT NULL
+            account INTEGER NOT NULL, pull INTEGER NOT NULL, billed INTEGER NOT NULL
         );
-        CREATE INDEX message_session ON message (session, at);
-        CREATE INDEX message_at ON message (at);
+        CREATE INDEX answer_session ON answer (session, at);
+        CREATE INDEX answer_at ON answer (at);
+        CREATE VIEW message AS
+            SELECT answer.*, model, speed, geo, stop, branch, cwd, agent, owner, folder, project
+            FROM answer LEFT JOIN origin ON origin.id = answer.origin;
+
         CREATE TABLE copy (
             message INTEGER NOT NULL, session INTEGER NOT NULL, flags INTEGER NOT NULL,
             PRIMARY KEY (message, session)

@@ -13,9 +13,12 @@ A message travels between processes and into SQLite by the hundred thousand, hen
         logged_cost  nanodollars that an old Claude Code wrote itself (`costUSD`, before 1.1); -1 if it did not
         choice       see below
         sessions     {session id: flags}; flags add SIDECHAIN and FORKED, each only if every copy there has it
-    Choice   (-output, at, model, speed, geo, stop, request, branch, cwd, agent, owner, folder)
+    Choice   (-output, at, origin, request)
         what only one copy can say; its order *is* the rule which copy says it: most output, then earliest,
-        then smallest. Missing text is "". `owner` is the account that the record itself names.
+        then smallest
+    Origin   (model, speed, geo, stop, branch, cwd, agent, owner, folder)
+        how a message came about; missing text is "". `owner` is the account that the record itself names, `folder`
+        the config folder
 """
 
 from typing import NamedTuple
@@ -24,7 +27,8 @@ NO_TIME = 1 << 62  # sorts after every real time
 SIDECHAIN, FORKED = 2, 1
 
 Counts = tuple[int, int, int, int, int, int]
-Choice = tuple[int, int, str, str, str, str, str, str, str, str, str, str]
+Origin = tuple[str, str, str, str, str, str, str, str, str]
+Choice = tuple[int, int, Origin, str]
 Message = tuple[int, int, Counts, int, Choice, dict[str, int]]
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Choice, Counts, Message, larger, merged
+from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
 MAX_COUNT = 10**12
@@ -162,7 +162,7 @@ class Transcript:
     `problems` counts by kind.
     """
 
-    __slots__ = ("_held", "_ids", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
+    __slots__ = ("_held", "_ids", "_origins", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
 
     def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, from_start: bool) -> None:
         self.batch = batch
@@ -173,6 +173,7 @@ class Transcript:
         self.wants_prompt = 40 if from_start else 0  # so many user records are worth a look
         self.problems: dict[str, int] = {}
         self._ids: dict[str, int] = {}
+        self._origins: dict[Origin, Origin] = {}
         self._held: _Held | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
@@ -259,15 +260,17 @@ class Transcript:
         counts = (usage.input_tokens, output, five, hour, usage.cache_read_input_tokens, searches)
         flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
         held = self._held
-        if held is not None and answer.id == held.name and record.sessionId == held.session and flags == held.flags:
-            if at > held.at:  # what was said first wins where the output is the same
-                if output > held.output:
-                    held.record, held.at, held.output = record, at, output
-                if at > held.last:
-                    held.last, held.leaf = at, record.uuid
-                if counts != held.counts:
-                    held.counts = larger(held.counts, counts)
-                return True
+        goes_on = held is not None and answer.id == held.name and record.sessionId == held.session
+        if held is not None and goes_on and flags == held.flags and at > held.at:
+            if output > held.output:  # what was said first wins where the output is the same
+                held.record, held.at, held.output = record, at, output
+            if at > held.last:
+                held.last, held.leaf = at, record.uuid
+            most = held.counts
+            if counts != most:
+                streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
+                held.counts = counts if streamed else larger(most, counts)
+            return True
         if not _ISSUED.match(answer.id):
             return False
         if held is not None:
@@ -286,20 +289,20 @@ class Transcript:
         identity = self._ids.get(held.name)
         if identity is None:
             identity = self._ids[held.name] = hashed(held.name)
-        choice = (
-            -held.output,
-            held.at,
+        origin = (
             answer.model,
             answer.usage.speed or "",
             answer.usage.inference_geo or "",
             answer.stop_reason or "",
-            record.requestId or "",
             record.gitBranch or "",
             record.cwd,
             record.agentId or "",
             record.ownerAccountUuid or "",
             self.folder,
         )
+        # the same tuple for the same origin: marshal then sends it once
+        origin = self._origins.setdefault(origin, origin)
+        choice = (-held.output, held.at, origin, record.requestId or "")
         new: Message = (identity, held.first, held.counts, -1, choice, {session: held.flags})
         batch = self.batch
         old = batch.messages.get(identity)
@@ -355,20 +358,18 @@ class Transcript:
 
         def note(key: str, usage: dict[str, Any], model: object, stop: object, cost: int) -> None:
             counts = _counts(usage, problems)
-            choice: Choice = (
-                -counts[1],
-                at,
+            origin = (
                 _text(model) or "unknown",
                 _text(usage.get("speed")),
                 _text(usage.get("inference_geo")),
                 _text(stop),
-                _text(inner.get("requestId")),
                 _text(inner.get("gitBranch")) or _text(record.get("gitBranch")),
                 _text(inner.get("cwd")) or _text(record.get("cwd")),
                 _text(inner.get("agentId")) or _text(record.get("agentId")),
                 _text(record.get("ownerAccountUuid")),
                 self.folder,
             )
+            choice = (-counts[1], at, origin, _text(inner.get("requestId")))
             self.batch.add((hashed(key), at, counts, cost, choice, {session: flags}))
 
         usage = message["usage"]

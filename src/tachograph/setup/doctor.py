@@ -1,0 +1,295 @@
+"""What is read, what could not be, and whether the ledger is sound: findings, without a word of how to say them."""
+
+import os
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from tachograph import __version__
+from tachograph.errors import LedgerDamaged, LedgerError
+from tachograph.ledger import files, integrity
+from tachograph.ledger.backups import automatic_backup_path, back_up, backups
+from tachograph.ledger.db import Ledger, is_network_folder, open_ledger, translated
+from tachograph.model import prices
+from tachograph.paths import Paths, config_folders, identity_files
+from tachograph.recorder.ingest import ingest
+from tachograph.settings import load as load_settings
+from tachograph.setup.ledger_files import damaged_copies
+from tachograph.setup.rescue import rescue
+from tachograph.sources import claude_home
+from tachograph.sources.transcripts import discover
+
+OK, NOTE, WRONG = "ok", "note", "wrong"
+_WORST = 3  # files named for each kind of trouble
+Facts = dict[str, Any]
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. `kind` ok, note or wrong; `what` says which sentence fits, `facts` what fills it.
+
+    Times among the facts are epoch milliseconds, None where unknown; paths are text that can be printed.
+    """
+
+    kind: str
+    subject: str
+    what: str
+    facts: Mapping[str, Any]
+
+
+def examine(paths: Paths, env: Mapping[str, str], now_ms: int, *, read: bool = True) -> tuple[Finding, ...]:
+    """Look at everything; `read`: bring the ledger up to date first. Never raises for what it finds."""
+    found = list(_logs(env))
+    transcripts = sum(finding.facts.get("transcripts", 0) for finding in found)
+    logins: dict[str, integrity.Login] = {}
+    ledger = list(_ledger(paths, env, now_ms, read and transcripts > 0, logins))
+    return (
+        Finding(OK, "versions", "versions", versions()),
+        *found,
+        *_accounts(env, logins),
+        *_settings(paths),
+        *ledger,
+        *_kept(paths),
+    )
+
+
+def versions() -> dict[str, str]:
+    return {
+        "tachograph": __version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+def repair(paths: Paths, now_ms: int) -> tuple[str, ...]:
+    """Mend what can be mended: a damaged ledger as in the rescue, totals by adding them up again, a backup kept.
+
+    Returns what was done, in sentences; none where there was nothing to do. Raises LedgerError where it cannot.
+    """
+    if not os.path.exists(paths.ledger) and not backups(paths):
+        return ()
+    try:
+        with open_ledger(paths, now_ms) as ledger, translated(ledger.path):
+            problems = integrity.full_check(ledger.db) or integrity.schema_problems(ledger.db)
+            if problems and not ledger.readable_only:
+                raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problems[0]}.")
+            differing = 0 if problems or ledger.readable_only else integrity.rollup_differences(ledger.db)
+            if not differing:
+                return ()
+            kept = automatic_backup_path(paths, "before-repair", now_ms)
+            back_up(ledger.db, kept)
+            with ledger.transaction() as db:
+                integrity.add_up_again(db)
+    except LedgerDamaged as damage:
+        why = damage.message
+    else:
+        return (f"The totals were added up again; {differing:,} of them differed.", f"The ledger before is in {kept}.")
+    return rescue(paths, now_ms, why)
+
+
+# -- where the logs are --------------------------------------------------------------------------------------------
+
+
+def _logs(env: Mapping[str, str]) -> Iterator[Finding]:
+    named = bool(env.get("CLAUDE_CONFIG_DIR", "").strip())
+    here = discover.folders(env)
+    looked_at = list(dict.fromkeys((*config_folders(env), *here)))
+    for folder in looked_at:
+        yield _folder(folder, named)
+    if not here:
+        yield Finding(NOTE, "logs", "no_logs", {})
+
+
+def _folder(folder: str, named: bool) -> Finding:
+    projects = os.path.join(folder, "projects")
+    facts: Facts = {"path": _printable(folder)}
+    if not os.path.isdir(folder):
+        return Finding(WRONG if named else OK, "logs", "folder_missing", {**facts, "named": named})
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Finding(WRONG, "logs", "folder_unreadable", facts)
+    if not os.path.isdir(projects):
+        return Finding(NOTE if named else OK, "logs", "folder_empty", facts)
+    found = discover.transcripts([folder], {}, {}, 0)
+    if any(path == os.fsencode(projects) for path, _, _ in found.unreadable):
+        return Finding(WRONG, "logs", "folder_unreadable", {"path": _printable(projects)})
+    newest = max((known.mtime for known in found.changed), default=None)
+    facts |= {
+        "transcripts": len(found.changed),
+        "bytes": sum(known.size for known in found.changed),
+        "newest": None if newest is None else newest // 1_000_000,
+    }
+    return Finding(OK, "logs", "folder", facts)
+
+
+# -- who is logged in ----------------------------------------------------------------------------------------------
+
+
+def _accounts(env: Mapping[str, str], logins: Mapping[str, integrity.Login]) -> Iterator[Finding]:
+    for folder in config_folders(env):
+        if not os.path.isdir(folder):
+            continue
+        facts: Facts = {"path": _printable(folder)}
+        seen = claude_home.identity(folder, env)
+        if seen is None:
+            there = [path for path in identity_files(folder, env) if os.path.exists(path)]
+            where = _printable((there or identity_files(folder, env))[0])
+            yield Finding(OK, "account", "logged_out" if there else "no_identity", {**facts, "file": where})
+        elif seen.problem:
+            yield Finding(WRONG, "account", "bad_identity", {**facts, "problem": seen.problem})
+        else:
+            login = logins.get(folder)
+            same = login is not None and (login.account, login.organization) == (seen.account, seen.organization)
+            since = login.first_seen if login is not None and same else None
+            yield Finding(OK, "account", "account", {**facts, "label": seen.label, "plan": seen.plan, "since": since})
+
+
+# -- settings ------------------------------------------------------------------------------------------------------
+
+
+def _settings(paths: Paths) -> Iterator[Finding]:
+    settings = load_settings(paths.settings)
+    _, unusable = prices.load(settings.prices)
+    problems = [*settings.problems]
+    problems += [f"{paths.settings}: {problem}" for problem in unusable]
+    for problem in problems:
+        yield Finding(WRONG, "settings", "bad_setting", {"problem": problem})
+    if not problems:
+        there = os.path.exists(paths.settings)
+        yield Finding(OK, "settings", "settings" if there else "no_settings", {"path": _printable(paths.settings)})
+
+
+# -- the ledger and what was read into it --------------------------------------------------------------------------
+
+
+def _ledger(
+    paths: Paths, env: Mapping[str, str], now_ms: int, read: bool, logins: dict[str, integrity.Login]
+) -> Iterator[Finding]:
+    """What is to be said of the ledger; fills `logins` from it on the way."""
+    facts = {"path": _printable(paths.ledger)}
+    if not os.path.exists(paths.ledger) and not backups(paths) and not read:
+        yield Finding(OK, "ledger", "no_ledger", facts)
+        return
+    before, unread = _modes(paths), []
+    try:
+        with open_ledger(paths, now_ms) as ledger, translated(ledger.path):
+            if read and not ledger.readable_only:
+                yield from _pass(ledger, env, now_ms)
+            logins |= integrity.logins(ledger.db)
+            yield from _contents(ledger, paths, facts)
+            yield from _soundness(ledger, facts)
+            unread = list(_trouble(ledger.db))
+    except LedgerDamaged as damage:
+        yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": damage.message})
+    except LedgerError as trouble:
+        yield Finding(WRONG, "ledger", "unusable", {**facts, "problem": trouble.message, "hint": trouble.hint})
+    yield from _access(paths, before)
+    yield from unread
+
+
+def _pass(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> Iterator[Finding]:
+    try:
+        ingest(ledger, env, now_ms)
+    except LedgerDamaged:
+        raise
+    except LedgerError as trouble:
+        yield Finding(WRONG, "ledger", "not_written", {"problem": trouble.message, "hint": trouble.hint})
+
+
+def _contents(ledger: Ledger, paths: Paths, facts: Mapping[str, Any]) -> Iterator[Finding]:
+    if ledger.readable_only:
+        yield Finding(WRONG, "ledger", "read_only", {**facts, "why": ledger.readable_only})
+    db = ledger.db
+    yield Finding(
+        OK,
+        "ledger",
+        "ledger",
+        {
+            **facts,
+            "bytes": integrity.size(paths.ledger),
+            "version": db.execute("PRAGMA user_version").fetchone()[0],
+            "journal": db.execute("PRAGMA journal_mode").fetchone()[0],
+            **integrity.row_counts(db)._asdict(),
+        },
+    )
+
+
+def _soundness(ledger: Ledger, facts: Mapping[str, Any]) -> Iterator[Finding]:
+    problems = integrity.full_check(ledger.db)
+    if not problems and not ledger.readable_only:
+        problems = integrity.schema_problems(ledger.db)
+    if problems:
+        yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": problems[0]})
+        return
+    differing = integrity.rollup_differences(ledger.db)
+    if differing:
+        yield Finding(WRONG, "ledger", "totals_differ", {"differing": differing})
+    else:
+        yield Finding(OK, "ledger", "sound", {})
+
+
+def _trouble(db: sqlite3.Connection) -> Iterator[Finding]:
+    """What could not be read: by kind, with the files that have most of it."""
+    by_kind: dict[str, list[files.FileProblem]] = {}
+    for problem in files.problems_by_file(db):
+        if problem.error:
+            if not problem.gone:
+                where = files.printable_path(problem.path)
+                yield Finding(WRONG, "files", "unreadable", {"path": where, "error": problem.error})
+        else:
+            by_kind.setdefault(problem.kind, []).append(problem)
+    for kind, problems in by_kind.items():
+        counts = [(files.printable_path(p.path), p[2], p.gone) for p in problems]
+        total = sum(number for _, number, _ in counts)
+        facts: Facts = {"kind": kind, "count": total, "files": len(counts), "worst": counts[:_WORST]}
+        yield Finding(NOTE, "files", "problem", facts)
+
+
+def _modes(paths: Paths) -> dict[str, int]:
+    """Who may read our files, as permission bits, for those that belong to somebody on this system."""
+    modes = {}
+    for path in (paths.data, paths.ledger):
+        if os.name == "posix" and os.path.exists(path):
+            modes[path] = stat.S_IMODE(os.stat(path).st_mode)
+    return modes
+
+
+def _access(paths: Paths, before: Mapping[str, int]) -> Iterator[Finding]:
+    after = _modes(paths)
+    for path, mode in after.items():
+        facts = {"path": _printable(path), "mode": f"{mode:04o}", "before": f"{before.get(path, mode):04o}"}
+        if mode & 0o077:
+            yield Finding(WRONG, "ledger", "open_to_others", facts)
+        elif before.get(path, mode) & 0o077:
+            yield Finding(NOTE, "ledger", "was_open_to_others", facts)
+    if is_network_folder(paths.data):
+        yield Finding(NOTE, "ledger", "on_network", {"path": _printable(paths.data)})
+
+
+# -- what is kept beside it ----------------------------------------------------------------------------------------
+
+
+def _kept(paths: Paths) -> Iterator[Finding]:
+    found = backups(paths)
+    facts: Facts = {"path": _printable(paths.backups), "count": len(found)}
+    if found:
+        newest = found[-1]
+        facts |= {"newest": newest.at, "newest_path": _printable(newest.path)}
+        facts["bytes"] = sum(integrity.size(backup.path) for backup in found)
+        try:
+            problem = integrity.verdict(newest.path, at_rest=True).problem
+        except LedgerError as trouble:
+            problem = trouble.message
+        if problem:
+            yield Finding(WRONG, "backups", "bad_backup", {**facts, "problem": problem})
+    yield Finding(OK, "backups", "backups" if found else "no_backups", facts)
+    for folder in damaged_copies(paths):
+        size = 0
+        with suppress(OSError):
+            size = sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(folder))
+        yield Finding(NOTE, "backups", "set_aside", {"path": _printable(folder), "bytes": size})
+
+
+def _printable(path: str) -> str:
+    return files.printable_path(os.fsencode(path))

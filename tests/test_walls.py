@@ -24,7 +24,18 @@ ALLOWED = {
     "setup": {"sources", "ledger", "recorder", "model", "paths", "settings", "clock"},
     "questions": {"ledger", "model", "clock"},
     "surfaces": {"questions", "setup", "model", "settings", "clock"},
-    "surfaces/cli": {"questions", "setup", "model", "settings", "clock", "surfaces", "recorder", "ledger", "paths", "demo"},
+    "surfaces/cli": {
+        "questions",
+        "setup",
+        "model",
+        "settings",
+        "clock",
+        "surfaces",
+        "recorder",
+        "ledger",
+        "paths",
+        "demo",
+    },
     "__main__": {"surfaces"},
 }
 # third-party packages, and the only files that may import them

@@ -70,14 +70,14 @@ class Said(NamedTuple):
 
 
 def write(
-    db: sqlite3.Connection, plain: tuple[Any, ...], names: Names, logins: Logins, among: set[int] | None = None
+    db: sqlite3.Connection, plain: tuple[Any, ...], origins: Origins, logins: Logins, among: set[int] | None = None
 ) -> None:
     """Write one batch, inside a transaction of the caller's.
 
     `among` are the identities of all messages in the ledger, where the caller knows them: a first reading does, and
     is spared looking up a hundred thousand messages that cannot be there.
     """
-    said = Said(*plain)
+    said, names = Said(*plain), origins.names
     sessions = names.sessions(
         db,
         {s for m in said.messages for s in m[5]}
@@ -86,7 +86,7 @@ def write(
         | {session for session, _ in said.links},
     )
     moved = _write_sessions(db, said, sessions)
-    writer = _Writer(db, names, logins)
+    writer = _Writer(db, origins, logins)
     writer.add(said.messages, sessions, among)
     writer.own_again(moved)
     linked = _write_links(db, said, sessions, names)
@@ -144,15 +144,15 @@ def narrowing(filters: Mapping[str, Collection[int]]) -> tuple[str, list[int]]:
 class _Writer:
     """Changes rows of `message`, and the rollups with them, at the end in one go."""
 
-    def __init__(self, db: sqlite3.Connection, names: Names, logins: Logins) -> None:
+    def __init__(self, db: sqlite3.Connection, origins: Origins, logins: Logins) -> None:
         self.db = db
-        self.names = names
+        self.names = origins.names
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they stand in the table
         self.new: dict[int, Row] = {}  # as they shall stand
         self.began: dict[int, tuple[int, str]] = {}
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
-        self.origins = Origins(db, names)
+        self.origins = origins
 
     def change(self, before: Row | None, after: Row) -> None:
         """Note how a row shall stand; `before` is how it stands now, None where it is new."""

@@ -25,11 +25,11 @@ class OriginRow(NamedTuple):
 
 
 class Origins:
-    """Looks up and hands out origins, remembering them for the length of a batch."""
+    """Looks up and hands out origins, remembering them for the length of a pass."""
 
     def __init__(self, db: sqlite3.Connection, names: Names) -> None:
         self._db = db
-        self._names = names
+        self.names = names
         self._by_texts: dict[Origin, OriginRow] = {}
         self._by_id: dict[int, OriginRow] = {}
 
@@ -37,10 +37,10 @@ class Origins:
         """The origin with these texts, made if it is new."""
         found = self._by_texts.get(texts)
         if found is None:
-            ids = tuple(map(self._names.id, texts))
+            ids = tuple(map(self.names.id, texts))
             row = self._db.execute(_FIND, ids).fetchone()
             if row is None:
-                project = self._names.project(texts[5], project_path)
+                project = self.names.project(texts[5], project_path)
                 row = self._db.execute(_INSERT, (*ids, project)).fetchone()
             found = self._remember(row[0], texts, ids, row[1])
         return found
@@ -50,7 +50,7 @@ class Origins:
         found = self._by_id.get(id)
         if found is None:
             row = self._db.execute(f"SELECT {', '.join(_TEXTS)}, project FROM origin WHERE id = ?", (id,)).fetchone()
-            a, b, c, d, e, f, g, h, i = map(self._names.text, row[:9])
+            a, b, c, d, e, f, g, h, i = map(self.names.text, row[:9])
             found = self._remember(id, (a, b, c, d, e, f, g, h, i), row[:9], row[9])
         return found
 

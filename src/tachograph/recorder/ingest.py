@@ -13,6 +13,7 @@ from tachograph.clock import filesystem_now_ns
 from tachograph.ledger import accounts, files, messages
 from tachograph.ledger.db import Ledger
 from tachograph.ledger.names import Names
+from tachograph.ledger.origins import Origins
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Found
 from tachograph.sources.transcripts.known import Known
@@ -70,14 +71,15 @@ def _read(
         files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
         logins = accounts.logins(db)
         empty = messages.is_empty(db)
+    # what these hand out is remembered for the whole pass: a transaction that fails ends it
+    origins = Origins(db, names)
     among: set[int] | None = set() if empty else None
     total, done = sum(max(0, job.size - job.offset) for job in jobs), 0
     before = {job.path: states[job.path].offset if job.path in states else None for job in jobs}
     before |= {job.path: job.offset for job in jobs if job.path not in states and job.offset}  # it was moved
     for said, reads in read_all(jobs, now_ms):
         with ledger.transaction() as db:
-            names = Names(db)
-            messages.write(db, said, names, logins, among)
+            messages.write(db, said, origins, logins, among)
             for read in reads:
                 files.write_state(
                     db,

@@ -20,7 +20,7 @@ from tachograph.sources.transcripts.known import Known
 from tachograph.sources.transcripts.tail import Read, Reader
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
-_BATCH_MESSAGES = 4000
+_BATCH_MESSAGES = 8000
 _BATCH_BYTES = 64 << 20
 _LENGTH = struct.Struct("<Q")
 

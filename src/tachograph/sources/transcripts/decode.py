@@ -584,12 +584,14 @@ def _prompt(record: dict[str, Any]) -> str:
 
 def _last_branch(block: bytearray | bytes, end: int) -> str:
     """The last branch that a record in `block[:end]` names, or ""."""
-    for _ in range(20):  # records with an empty branch are rare: look past a few of them, not past a thousand
-        end = block.rfind(b'"gitBranch"', 0, end)
-        if end < 0:
-            return ""
-        if found := _BRANCH.match(block, end):
+    for _ in range(50):  # records without a branch are few: look past some of them, not past a thousand
+        start = block.rfind(b"\n", 0, max(0, end - 1)) + 1
+        at = block.find(b'"gitBranch"', start, end)
+        if at >= 0 and (found := _BRANCH.match(block, at)):
             return _text(_plain_text(found[1]))
+        if not start:
+            break
+        end = start
     return ""
 
 

@@ -36,6 +36,13 @@ class Verdict(NamedTuple):
         return not self.problem and self.version > ledger.VERSION
 
 
+class Form(NamedTuple):
+    """How a ledger is kept: version of its schema, and SQLite's journal mode."""
+
+    version: int
+    journal: str
+
+
 class Login(NamedTuple):
     """The newest account that was seen for a config folder, and since when; epoch milliseconds."""
 
@@ -152,6 +159,10 @@ def schema_problems(db: sqlite3.Connection) -> list[str]:
     finally:
         model.close()
     return [f"the {kind} {name} is not as it was made" for kind, name in sorted({row[:2] for row in differing})]
+
+
+def form(db: sqlite3.Connection) -> Form:
+    return Form(*(db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("user_version", "journal_mode")))
 
 
 def row_counts(db: sqlite3.Connection) -> Counts:

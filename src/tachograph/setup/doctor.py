@@ -208,8 +208,7 @@ def _contents(ledger: Ledger, paths: Paths, facts: Mapping[str, Any]) -> Iterato
         {
             **facts,
             "bytes": integrity.size(paths.ledger),
-            "version": db.execute("PRAGMA user_version").fetchone()[0],
-            "journal": db.execute("PRAGMA journal_mode").fetchone()[0],
+            **integrity.form(db)._asdict(),
             **integrity.row_counts(db)._asdict(),
         },
     )

@@ -1,5 +1,6 @@
 """Where a command writes: results to one stream, talk to another, and what each of them can show."""
 
+import codecs
 import os
 import sys
 from collections.abc import Mapping
@@ -51,8 +52,20 @@ class Context(NamedTuple):
         print(text, file=self.talk, flush=True)
 
 
+_ASCII = {"–": "-", "·": "|", "×": "x", "…": "...", "█": "#", "░": ".", "▲": "!", "’": "'"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """What to write for characters that the output's encoding lacks: the nearest sign, else an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in missing), error.end
+
+
 def system_context() -> Context:
+    codecs.register_error("tachograph", _in_ascii)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes, no traceback
+            stream.reconfigure(errors="tachograph")  # a terminal that is not UTF-8 gets no traceback
     return Context(os.environ, system_clock(), sys.stdout, sys.stderr)

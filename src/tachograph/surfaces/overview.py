@@ -49,6 +49,8 @@ def _line(name: str, used: Spend, aside: str) -> str:
 
 
 def _compared(week: Spend, last: Spend) -> str:
+    if not week.tokens.messages:
+        return f"{usd(last.usd)} last week by now" if last.usd else ""
     if not last.usd:
         return "nothing last week by now" if week.usd else ""
     change = (week.usd or 0.0) / last.usd - 1

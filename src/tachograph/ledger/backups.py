@@ -19,7 +19,7 @@ KEPT = 3  # weekly ones; all others stay until somebody deletes them
 WEEKLY = "weekly"
 
 _NAME = re.compile(r"ledger-(\d{8}-\d{6})-([a-z0-9-]+?)(?:\.(\d+))?\.sqlite3")
-_PARTIAL = re.compile(r".*\.partial-\d+(-journal|-wal|-shm)?")
+_PARTIAL = re.compile(r".*\.partial-[0-9a-f]+(-journal|-wal|-shm)?")
 
 
 class Backup(NamedTuple):
@@ -83,10 +83,10 @@ def back_up(db: sqlite3.Connection, target: str) -> None:
     """
     from tachograph.ledger.integrity import quick_check
 
-    partial = f"{target}.partial-{os.getpid()}"
+    partial = f"{target}.partial-{os.urandom(4).hex()}"
     try:
         os.makedirs(os.path.dirname(target) or ".", mode=0o700, exist_ok=True)
-        os.close(os.open(partial, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
+        os.close(os.open(partial, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o600))
         copy = sqlite3.connect(partial, isolation_level=None)
         try:
             with translated(target, "backup"):

@@ -22,6 +22,7 @@ class Ledger:
         self.db = db
         self.path = path
         self.readable_only = readable_only
+        self._schema = self._schema_cookie()
 
     def close(self) -> None:
         self.db.close()
@@ -32,12 +33,18 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _schema_cookie(self) -> int:
+        """A number that SQLite changes with the schema, and when a backup is written over the ledger."""
+        return int(self.db.execute("PRAGMA schema_version").fetchone()[0])
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing. Whoever holds the ledger already is waited for, up to `busy_seconds`."""
         with translated(self.path):
             self.db.execute("BEGIN IMMEDIATE")
             try:
+                if self._schema_cookie() != self._schema:  # restored or migrated: ids that were read mean other things
+                    raise LedgerError("The ledger was replaced while it was open.", "Run the command again.")
                 yield self.db
                 self.db.execute("COMMIT")  # on a full disk it is this that fails
             except BaseException:
@@ -59,10 +66,13 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
     with translated(path):
         try:
             db = _connect(path, fresh)
-        except sqlite3.OperationalError:
-            if fresh or not os.access(path, os.R_OK) or _may_write(path):
+        except sqlite3.OperationalError as error:
+            is_full = primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # no room for shared memory
+            if fresh or not os.access(path, os.R_OK) or (_may_write(path) and not is_full):
                 raise
-            return Ledger(connect_readonly(path), path, _READ_ONLY)
+            return Ledger(
+                connect_readonly(path), path, f"it cannot be written now ({error})" if is_full else _READ_ONLY
+            )
         try:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version and db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -70,7 +80,7 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
             if version > VERSION:
                 db.execute("PRAGMA query_only = 1")
                 return Ledger(db, path, "a newer version of Tachograph wrote it")
-            if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if version == 0 and db.execute(_IS_FOREIGN).fetchone()[0]:
                 raise LedgerDamaged(f"{path} is a database, but not a ledger.")
             if not _may_write(path):
                 return Ledger(db, path, _READ_ONLY)
@@ -86,6 +96,8 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
             raise
 
 
+# in one statement: another process may be making the ledger this moment
+_IS_FOREIGN = "SELECT user_version = 0 AND EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
 _READ_ONLY = "the file or its folder is read-only here"
 
 
@@ -128,8 +140,9 @@ def _connect(path: str, fresh: bool) -> sqlite3.Connection:
     try:
         if status.st_size == 0:  # the mode is kept in the file
             set_journal_mode(db, path)
-        # NORMAL: a power cut may cost the newest commits, never the file; lost rows are read again from the logs
-        db.execute("PRAGMA synchronous = NORMAL")
+        # NORMAL: a power cut may cost the newest commits, which are read again from the logs; with a WAL never the file
+        if db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            db.execute("PRAGMA synchronous = NORMAL")
     except BaseException as error:
         if not isinstance(error, sqlite3.OperationalError) or "readonly" not in str(error):
             db.close()
@@ -142,14 +155,16 @@ def set_journal_mode(db: sqlite3.Connection, path: str) -> None:
     db.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_folder(os.path.dirname(path)) else 'WAL'}")
 
 
-def connect_readonly(path: str, *, at_rest: bool = False) -> sqlite3.Connection:
+def connect_readonly(path: str, *, at_rest: bool | None = None) -> sqlite3.Connection:
     """A connection that changes nothing. Raises sqlite3.OperationalError where the file cannot be opened.
 
-    `at_rest`: nobody writes to this file, as to a backup; then nothing is put beside it either.
+    `at_rest`: whether nobody writes to this file, as to a backup; then nothing is put beside it either. Where that is
+    not known (None) it is taken to be so only if there is no other way.
     """
     from urllib.parse import quote
 
-    modes = ["mode=ro", "immutable=1"]  # in a folder that we cannot write, WAL's shared memory cannot be made
+    # without leave or room to write, WAL's shared memory cannot be made
+    modes = ["mode=ro", "immutable=1"] if at_rest is None else ["mode=ro"]
     if at_rest and not os.path.exists(f"{path}-wal"):
         modes = ["immutable=1"]
     for mode in modes:
@@ -159,12 +174,14 @@ def connect_readonly(path: str, *, at_rest: bool = False) -> sqlite3.Connection:
             db.execute("PRAGMA user_version").fetchone()
         except BaseException as error:
             db.close()
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if mode == modes[-1] or primary_code(error) not in _NO_SHARED_MEMORY:
                 raise
         else:
             return db
-    raise sqlite3.OperationalError("it can be neither written nor read here")
+    raise AssertionError
+
+
+_NO_SHARED_MEMORY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
@@ -221,19 +238,21 @@ def translated(path: str, what: str = "ledger") -> Iterator[None]:
     """Turn SQLite's errors into ours: the one place where that is done."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # text, or the name in a message, that is no text
         raise ours(error, f"The {what} {path}") from error
 
 
-def ours(error: sqlite3.Error, subject: str) -> LedgerError:
+def ours(error: sqlite3.Error | UnicodeDecodeError, subject: str) -> LedgerError:
     """Ours for one of SQLite's. Damage is only suspected here: the rescue looks for itself before it moves anything."""
     word = str(error)
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
+    code = primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return LedgerBusy(
             f"{subject} has been held by another program for {busy_seconds():g} seconds.",
             "Try again; `tachograph daily --no-ingest` reads without waiting.",
         )
+    if isinstance(error, UnicodeDecodeError) or word.startswith("Could not decode to UTF-8"):
+        return LedgerDamaged(f"{subject} is damaged: what should be text is none.", "Run `tachograph doctor`.")
     # a table of ours that is not there, or a schema that cannot be parsed, comes from a flipped byte in the schema
     missing = word.startswith(("no such table", "no such column", "malformed database schema"))
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or missing:
@@ -244,6 +263,11 @@ def ours(error: sqlite3.Error, subject: str) -> LedgerError:
             "Nothing that was counted is lost. See that the disk has room, and run the command again.",
         )
     return LedgerError(f"{subject} cannot be used: {word}.", "Run `tachograph doctor`.")
+
+
+def primary_code(error: BaseException) -> int:
+    """SQLite's code of an error, without the extension; that of a plain error where there is none."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def is_network_folder(folder: str, mounts: str = "/proc/self/mounts") -> bool:

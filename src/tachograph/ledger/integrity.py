@@ -58,7 +58,8 @@ class Login(NamedTuple):
 def verdict(path: str, *, at_rest: bool = False) -> Verdict:
     """Look at a file from end to end, without changing it. Raises LedgerError where it cannot be opened at all.
 
-    `at_rest`: nobody writes to it, as to a backup.
+    `at_rest`: nobody writes to it, as to a backup. A file that others write to is looked at only in SQLite's own way:
+    half of what they are writing would look like damage.
     """
     try:
         if os.path.getsize(path) == 0:
@@ -72,10 +73,10 @@ def verdict(path: str, *, at_rest: bool = False) -> Verdict:
         raise LedgerError(f"{path} cannot be read: {error.strerror}.") from error
     try:
         return _verdict(path, at_rest)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         meant = ledger.ours(error, path)
         if isinstance(meant, LedgerDamaged):
-            return Verdict(str(error))
+            return Verdict(meant.message.removeprefix(f"{path} is damaged: ").rstrip("."))
         raise meant from error
 
 
@@ -93,14 +94,14 @@ def _judged(db: sqlite3.Connection) -> Verdict:
         return Verdict("it is a database, but not a ledger")
     if version > ledger.VERSION:
         return Verdict("", version)
-    problems = full_check(db) or schema_problems(db)
+    problems = faults(db)
     return Verdict(problems[0], version) if problems else Verdict("", version, row_counts(db))
 
 
 def counts_of(path: str) -> Counts | None:
     """What a ledger holds; None where it cannot be read. Looks at no more than that takes."""
     try:
-        db = ledger.connect_readonly(path)
+        db = ledger.connect_readonly(path, at_rest=True)  # one second's numbers are as good as the next one's
     except (sqlite3.Error, OSError):
         return None
     try:
@@ -123,6 +124,11 @@ def size(path: str) -> int:
 
 
 # -- an open ledger ----------------------------------------------------------------------------------------------
+
+
+def faults(db: sqlite3.Connection) -> list[str]:
+    """Everything that is wrong with a ledger of a version that we know, but for its totals; nothing if it is sound."""
+    return full_check(db) or schema_problems(db) or text_problems(db)
 
 
 def quick_check(db: sqlite3.Connection) -> list[str]:
@@ -161,6 +167,21 @@ def schema_problems(db: sqlite3.Connection) -> list[str]:
     return [f"the {kind} {name} is not as it was made" for kind, name in sorted({row[:2] for row in differing})]
 
 
+def text_problems(db: sqlite3.Connection) -> list[str]:
+    """Tables with text that is none: SQLite's own checks do not read it."""
+    found = []
+    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        texts = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[2] == "TEXT"]
+        try:
+            for _ in db.execute(f"SELECT {', '.join(texts) or 'NULL'} FROM {table}") if texts else ():
+                pass
+        except sqlite3.OperationalError as error:
+            if "UTF-8" not in str(error):
+                raise
+            found.append(f"the table {table} holds text that is none")
+    return found
+
+
 def form(db: sqlite3.Connection) -> Form:
     return Form(*(db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("user_version", "journal_mode")))
 
@@ -187,6 +208,36 @@ def logins(db: sqlite3.Connection) -> dict[str, Login]:
         " JOIN name ON name.id = folder JOIN account ON account.id = account GROUP BY folder"
     )
     return {folder: Login(*rest) for folder, *rest in rows}
+
+
+# -- what refers to what -------------------------------------------------------------------------------------------
+
+_NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project")
+_REFERENCES = (
+    ("answer", "session", "session"),
+    ("answer", "account", "account"),
+    ("answer", "pull", "pull"),
+    ("answer", "origin", "origin"),
+    *(("origin", column, "name") for column in _NAMED),
+)
+
+
+def lost_references(db: sqlite3.Connection) -> int:
+    """How many references of messages lead to rows that are not there."""
+    return sum(
+        int(db.execute(f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {to})").fetchone()[0])
+        for table, column, to in _REFERENCES
+    )
+
+
+def forget_lost_references(db: sqlite3.Connection) -> None:
+    """Make them lead to the unknown, inside a transaction of the caller's; totals have to be added up after it."""
+    db.execute(f"INSERT OR IGNORE INTO origin ({', '.join(_NAMED)}) VALUES ({', '.join('0' * len(_NAMED))})")
+    unknown = " AND ".join(f"{column} = 0" for column in _NAMED)
+    for table, column, to in _REFERENCES:
+        value = f"(SELECT id FROM origin WHERE {unknown})" if to == "origin" else "0"
+        # or ignore: two origins that differ in what is lost alone; theirs are then the messages' that still lead there
+        db.execute(f"UPDATE OR IGNORE {table} SET {column} = {value} WHERE {column} NOT IN (SELECT id FROM {to})")
 
 
 # -- the totals --------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def facts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, SessionFacts]
     return {row[0]: SessionFacts._make(row) for row in _in_parts(db, select, ids)}
 
 
-def matching(db: sqlite3.Connection, start: str, most: int = 6) -> list[tuple[int, str]]:
+def matching(db: sqlite3.Connection, start: str, most: int = 7) -> list[tuple[int, str]]:
     """Sessions whose uuid begins with some text: id and uuid."""
     pattern = start.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     sql = "SELECT id, uuid FROM session WHERE uuid LIKE ? ESCAPE '\\' AND id <> 0 ORDER BY uuid LIMIT ?"

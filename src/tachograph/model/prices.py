@@ -159,9 +159,10 @@ def load(overrides: Mapping[str, object] | None = None) -> tuple[PriceBook, tupl
     models: list[_Model] = []
     problems: list[str] = []
     for name, table in (overrides or {}).items():
-        wrong = list(_problems(name, table))
-        problems += wrong
-        if not wrong and isinstance(table, Mapping):
+        wrong = list(_problems(table))
+        if wrong:
+            problems.append(f'prices."{name}" was left out: {"; ".join(wrong)}')
+        elif isinstance(table, Mapping):
             own = {"names": [name], "us_geo": table.get("us_geo", 1), "periods": [table]}
             models.append(_model(own, web_search, is_override=True))
     models += [_model(model, web_search, is_override=False) for model in book["models"]]
@@ -316,14 +317,13 @@ def _per_million(rates: Rates) -> Prices:
 # --- what can be wrong with a user's prices ---------------------------------------------------------------------------
 
 
-def _problems(name: str, table: object) -> Iterator[str]:
-    where = f'prices."{name}"'
+def _problems(table: object) -> Iterator[str]:
     if not isinstance(table, Mapping):
-        yield f"{where}: needs a table with {', '.join(_PRICES)}, in USD per million tokens"
+        yield f"it needs a table with {', '.join(_PRICES)}, in USD per million tokens"
         return
     wrong = [*_price_problems(table), *_factor_problems(table), *_above_problems(table), *_unknown(table, _OPTIONAL)]
     # Only a table that is right so far can be multiplied out.
-    yield from (f"{where}: {problem}" for problem in wrong or _fraction_problems(table))
+    yield from wrong or _fraction_problems(table)
 
 
 def _price_problems(table: Mapping[str, object]) -> Iterator[str]:

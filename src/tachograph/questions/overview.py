@@ -29,6 +29,7 @@ class Overview(NamedTuple):
     projects: tuple[Row, ...]
     models: tuple[Row, ...]
     is_empty: bool
+    unpriced_models: tuple[str, ...]
 
 
 def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int) -> Overview:
@@ -42,7 +43,8 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
     span = Span(starts[0], starts[-1])
     hour_starts = [*range(day.start, day.end or now, 3_600_000), day.end or now]
     this_week = Span(week.start, week.end)
-    whole = _spent(db, book, [day, this_week, Span(last_week, last_week + (now - week.start)), span])
+    missing: set[str] = set()
+    whole = _spent(db, book, [day, this_week, Span(last_week, last_week + (now - week.start)), span], missing)
     everything = _spent(db, book, [Span(None, None), None])
     return Overview(
         today=whole[0],
@@ -54,6 +56,7 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
         projects=spend(db, book, calendar, Question("project", this_week)).rows,
         models=spend(db, book, calendar, Question("model", this_week)).rows,
         is_empty=not any(used.tokens.messages for used in everything),
+        unpriced_models=tuple(sorted(missing)),
     )
 
 
@@ -62,9 +65,11 @@ def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int]) -> 
     return tuple(used.usd or 0.0 for used in _spent(db, book, spans))
 
 
-def _spent(db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None]) -> list[Spend]:
+def _spent(
+    db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None], missing: set[str] | None = None
+) -> list[Spend]:
     """What was used in each of the spans."""
     found = [Spend()] * len(spans)
-    for place, _, used in priced(db, book, rollups.sums(db, (), spans, {}, book.changes())):
+    for place, _, used in priced(db, book, rollups.sums(db, (), spans, {}, book.changes()), missing):
         found[place] = found[place] + used
     return found

@@ -27,9 +27,8 @@ def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: 
             f"No session begins with {start!r}.", "tachograph sessions lists them with the start of their ids."
         )
     if len(found) > 1:
-        raise NotFound(
-            f"{start!r} begins several sessions.", "Give more of it: " + ", ".join(uuid[:13] for _, uuid in found)
-        )
+        listed = ", ".join(uuid[:13] for _, uuid in found[:6]) + (" …" if len(found) > 6 else "")
+        raise NotFound(f"{start!r} begins several sessions.", f"Give more of it: {listed}")
     id = found[0][0]
 
     def asked(along: str, by: str | None = None) -> Answer:

@@ -109,8 +109,11 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """Rows in their usual order, what they add up to, and the models in them that have no price."""
+
     rows: tuple[Row, ...]
     totals: Spend
+    unpriced_models: tuple[str, ...] = ()
 
 
 PERIODS = ("hour", "day", "week", "month")
@@ -126,22 +129,25 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
     """Answer a question. Raises NotFound where a project or model it names is not in the ledger."""
     filters = chosen(db, question)
-    period = next((p for p in (question.along, question.by) if p in PERIODS), None)
+    asked = [p for p in (question.along, question.by) if p in PERIODS]
+    finest = min(asked, key=PERIODS.index) if asked else None
     dimensions = DIMENSIONS.get(question.along, ()) + DIMENSIONS.get(question.by or "", ())
     width = len(DIMENSIONS.get(question.along, ()))
-    moments: list[str | None] = []
+    keys: list[dict[str, str | None]] = []  # of each span: the period of each kind that it lies in
 
     def spans() -> Iterator[Span | None]:
-        for moment, span in _slices(db, calendar, period, question.span):
-            moments.append(moment)
+        for span in _slices(db, calendar, finest, question.span):
+            start = None if span is None else span.start
+            keys.append({kind: None if start is None else calendar.period(kind, start)[0] for kind in asked})
             yield span
 
-    cells = Cells()
-    for place, values, used in priced(db, book, rollups.sums(db, dimensions, spans(), filters, book.changes())):
-        main = (moments[place],) if question.along in PERIODS else values[:width]
-        sub = (moments[place],) if question.by in PERIODS else values[width:]
+    cells, missing = Cells(), set[str]()
+    sums = rollups.sums(db, dimensions, spans(), filters, book.changes())
+    for place, values, used in priced(db, book, sums, missing):
+        main = (keys[place][question.along],) if question.along in asked else values[:width]
+        sub = (keys[place][question.by],) if question.by in asked else values[width:]
         cells.add(main, sub, used)
-    return described(db, question.along, question.by, cells)
+    return described(db, question.along, question.by, cells, missing)
 
 
 class Cells:
@@ -156,11 +162,14 @@ class Cells:
 
 
 def priced(
-    db: sqlite3.Connection, book: PriceBook, sums: Iterable[tuple[int, tuple[int, ...]]]
+    db: sqlite3.Connection,
+    book: PriceBook,
+    sums: Iterable[tuple[int, tuple[int, ...]]],
+    missing: set[str] | None = None,
 ) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
     """Price sums of the ledger (`rollups.sums`): which span, the values of the dimensions, what was used.
 
-    Several parts may have the same span and values.
+    Several parts may have the same span and values. Models without a price are added to `missing`.
     """
     found, changes = list(sums), book.changes()
     models = sessions.names(db, {row[-12] for _, row in found})
@@ -168,7 +177,10 @@ def priced(
         model, tariff, epoch = models[row[-12]], row[-11], row[-10]
         # any moment of the epoch will do; before the first change, one before everything
         at = changes[epoch - 1] if epoch else -1
-        yield place, row[:-12], cost_of(book, model, at, tariff, row[-9:])
+        used = cost_of(book, model, at, tariff, row[-9:])
+        if used.unpriced and missing is not None:
+            missing.add(model)
+        yield place, row[:-12], used
 
 
 def cost_of(book: PriceBook, model: str, at: int | None, tariff: int, measures: Sequence[int]) -> Spend:
@@ -192,22 +204,19 @@ def total(spends: Iterable[Spend]) -> Spend:
     return Spend(tokens, sum(costs) if costs else None, sum(part.unpriced for part in parts))
 
 
-def _slices(
-    db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span
-) -> Iterator[tuple[str | None, Span | None]]:
+def _slices(db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span) -> Iterator[Span | None]:
     """The stretches to ask for one by one: each period in which something was used, and what has no time."""
     if period is None:
-        yield None, span
+        yield span
     else:
         start = span.start
         while (moment := rollups.next_moment(db, Span(start, span.end))) is not None:
-            key, whole = calendar.period(period, moment)
+            whole = calendar.period(period, moment)[1]
             assert whole.end is not None  # noqa: S101 - periods are closed
             start = max(whole.end, moment + 900_000)
-            end = start if span.end is None else min(start, span.end)
-            yield key, Span(max(moment, span.start) if span.start is not None else moment, end)
+            yield Span(moment, start if span.end is None else min(start, span.end))
     if span.start is None and span.end is None:
-        yield None, None
+        yield None
 
 
 # -- filters ---------------------------------------------------------------------------------------------------
@@ -270,7 +279,7 @@ def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]
 # -- what the rows are called ----------------------------------------------------------------------------------
 
 
-def described(db: sqlite3.Connection, along: str, by: str | None, cells: Cells) -> Answer:
+def described(db: sqlite3.Connection, along: str, by: str | None, cells: Cells, missing: set[str]) -> Answer:
     """Cells as rows with names, in their usual order."""
     mains = _Describer(db, along, cells.rows)
     subs = _Describer(db, by, [sub for parts in cells.rows.values() for sub in parts]) if by else None
@@ -279,7 +288,7 @@ def described(db: sqlite3.Connection, along: str, by: str | None, cells: Cells) 
         rows = subs.rows(parts.items()) if subs else ()
         grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), rows))
     found = tuple(mains.row(parts, subs) for parts in grouped.values())
-    return Answer(_sorted(along, found), total(row.spend for row in found))
+    return Answer(_sorted(along, found), total(row.spend for row in found), tuple(sorted(missing)))
 
 
 class _Describer:

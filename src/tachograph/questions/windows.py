@@ -21,11 +21,11 @@ def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, questio
     slices = list(_slices(db, calendar, question))
     dimensions = DIMENSIONS.get(question.by or "", ())
     sums = messages.sums(db, dimensions, (span for _, _, span in slices), filters, book.changes())
-    cells = Cells()
-    for place, values, used in priced(db, book, sums):
+    cells, missing = Cells(), set[str]()
+    for place, values, used in priced(db, book, sums, missing):
         window, day, _ = slices[place]
         cells.add(window, (day,) if question.by == DAY else values, used)
-    return described(db, "window", question.by, cells)
+    return described(db, "window", question.by, cells, missing)
 
 
 def _slices(

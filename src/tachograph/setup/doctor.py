@@ -12,7 +12,7 @@ from tachograph import __version__
 from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger import files, integrity
 from tachograph.ledger.backups import automatic_backup_path, back_up, backups
-from tachograph.ledger.db import Ledger, is_network_folder, open_ledger, translated
+from tachograph.ledger.db import VERSION, Ledger, is_network_folder, open_ledger, translated
 from tachograph.model import prices
 from tachograph.paths import Paths, config_folders, identity_files
 from tachograph.recorder.ingest import ingest
@@ -72,21 +72,29 @@ def repair(paths: Paths, now_ms: int) -> tuple[str, ...]:
         return ()
     try:
         with open_ledger(paths, now_ms) as ledger, translated(ledger.path):
-            problems = integrity.full_check(ledger.db) or integrity.schema_problems(ledger.db)
-            if problems and not ledger.readable_only:
+            problems = [] if ledger.readable_only else integrity.faults(ledger.db)
+            if problems:
                 raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problems[0]}.")
-            differing = 0 if problems or ledger.readable_only else integrity.rollup_differences(ledger.db)
-            if not differing:
-                return ()
-            kept = automatic_backup_path(paths, "before-repair", now_ms)
-            back_up(ledger.db, kept)
-            with ledger.transaction() as db:
-                integrity.add_up_again(db)
+            return () if ledger.readable_only else tuple(_mended(ledger, paths, now_ms))
     except LedgerDamaged as damage:
         why = damage.message
-    else:
-        return (f"The totals were added up again; {differing:,} of them differed.", f"The ledger before is in {kept}.")
     return rescue(paths, now_ms, why)
+
+
+def _mended(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]:
+    """Mend what a sound file says wrongly, and say so."""
+    lost, differing = integrity.lost_references(ledger.db), integrity.rollup_differences(ledger.db)
+    if not lost and not differing:
+        return
+    kept = automatic_backup_path(paths, "before-repair", now_ms)
+    back_up(ledger.db, kept)
+    with ledger.transaction() as db:
+        if lost:
+            integrity.forget_lost_references(db)
+            yield f"What {lost:,} references led to is not there; they say unknown now."
+        integrity.add_up_again(db)
+    yield f"The totals were added up again; {differing:,} of them differed."
+    yield f"The ledger before is in {kept}."
 
 
 # -- where the logs are --------------------------------------------------------------------------------------------
@@ -215,16 +223,18 @@ def _contents(ledger: Ledger, paths: Paths, facts: Mapping[str, Any]) -> Iterato
 
 
 def _soundness(ledger: Ledger, facts: Mapping[str, Any]) -> Iterator[Finding]:
-    problems = integrity.full_check(ledger.db)
-    if not problems and not ledger.readable_only:
-        problems = integrity.schema_problems(ledger.db)
+    version = integrity.form(ledger.db).version
+    problems = integrity.faults(ledger.db) if version <= VERSION else integrity.full_check(ledger.db)
     if problems:
         yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": problems[0]})
         return
+    lost = integrity.lost_references(ledger.db) if version <= VERSION else 0
+    if lost:
+        yield Finding(WRONG, "ledger", "lost_references", {"lost": lost})
     differing = integrity.rollup_differences(ledger.db)
     if differing:
         yield Finding(WRONG, "ledger", "totals_differ", {"differing": differing})
-    else:
+    if not lost and not differing:
         yield Finding(OK, "ledger", "sound", {})
 
 

@@ -190,6 +190,10 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "ledger": _ledger,
     "sound": lambda f, _: ("Its pages are sound, and its totals are what the messages add up to.", ""),
     "damaged": lambda f, _: (f"{f['path']} is damaged: {f['problem']}", _REPAIR),
+    "lost_references": lambda f, _: (
+        f"{plural(f['lost'], 'reference leads', 'references lead')} to something that is not there.",
+        "`tachograph doctor --repair` makes it unknown, and keeps a backup.",
+    ),
     "totals_differ": lambda f, _: (
         f"{plural(f['differing'], 'total is', 'totals are')} not what the messages add up to.",
         "`tachograph doctor --repair` adds them up again, and keeps a backup.",

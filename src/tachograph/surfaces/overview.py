@@ -37,7 +37,7 @@ def screen(seen: Overview, problems: dict[str, int], room: int | None, style: St
         room,
     )
     made.append("")
-    return [line.rstrip() for line in made + footer(seen.weeks, problems, room)]
+    return [line.rstrip() for line in made + footer(seen.weeks, seen.unpriced_models, problems, room)]
 
 
 assert WEEKS_SHOWN == 4  # noqa: S101 - the screen says so in words

@@ -19,7 +19,7 @@ from tachograph.questions.spend import (
     WindowKey,
 )
 from tachograph.surfaces.table import Column, Style, lines
-from tachograph.surfaces.text import UNKNOWN, count, day_and_time, plural, safe, tokens, usd, weekday
+from tachograph.surfaces.text import UNKNOWN, count, day_and_time, plural, safe, tokens, usd, weekday, width
 
 FORMAT = 1
 ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
@@ -27,7 +27,7 @@ PROBLEM_WORDS = {
     "bad_lines": ("line could not be read", "lines could not be read"),
     "bad_counts": ("line had a count that is no number", "lines had a count that is no number"),
     "long_lines": ("line was too long to read", "lines were too long to read"),
-    "unknown_times": ("message has no readable time", "messages have no readable time"),
+    "unknown_times": ("line has no readable time", "lines have no readable time"),
     "future_times": ("line is dated in the future", "lines are dated in the future"),
     "unreadable_files": ("file or folder could not be opened", "files or folders could not be opened"),
 }
@@ -154,8 +154,10 @@ def text(report: Report, room: int | None, style: Style) -> list[str]:
     """The report as lines for a person."""
     rows = report.answer.rows
     if not rows:
-        return ["Nothing was used in this time.", *footer(report.answer.totals, report.problems, room)]
-    return [*table(report, room, style), "", *footer(report.answer.totals, report.problems, room, report.note)]
+        return ["Nothing was used in this time.", *_wrapped(_problem_words(report.problems), room)]
+    answer = report.answer
+    said = footer(answer.totals, answer.unpriced_models, report.problems, room, report.note)
+    return [*table(report, room, style), "", *said]
 
 
 def table(report: Report, room: int | None, style: Style) -> list[str]:
@@ -167,17 +169,26 @@ def table(report: Report, room: int | None, style: Style) -> list[str]:
     return lines([*_key_columns(report), *_number_columns(spends, is_session=is_session)], room, style)
 
 
-def footer(totals: Spend, problems: Mapping[str, int], room: int | None, note: str = "") -> list[str]:
+def footer(
+    totals: Spend, unpriced_models: Sequence[str], problems: Mapping[str, int], room: int | None, note: str = ""
+) -> list[str]:
     """What the numbers are, and what is missing from them."""
     said = [ESTIMATE]
     if totals.unpriced:
-        said.append(f"{plural(totals.unpriced, 'message')} of models without a price: tachograph prices.")
-    wrong = [f"{count(n)} {PROBLEM_WORDS[kind][n != 1]}" for kind, n in problems.items() if n and kind in PROBLEM_WORDS]
-    if wrong:
-        said.append(f"{', '.join(wrong)}: tachograph doctor.")
+        names = ", ".join(safe(shown_model(model)) for model in unpriced_models[:3])
+        more = f" and {len(unpriced_models) - 3} more" if len(unpriced_models) > 3 else ""
+        verb = "has" if totals.unpriced == 1 else "have"
+        said.append(f"{plural(totals.unpriced, 'message')} of {names}{more} {verb} no price.")
+    said += _problem_words(problems)
     if note:
         said.append(note)
     return list(_wrapped(said, room))
+
+
+def _problem_words(problems: Mapping[str, int]) -> list[str]:
+    wrong = [f"{count(n)} {PROBLEM_WORDS[kind][n != 1]}" for kind, n in problems.items() if n and kind in PROBLEM_WORDS]
+    said = [f"{', '.join(wrong)}: tachograph doctor."] if wrong else []
+    return [*said, "Not up to date: see above."] if problems.get("not_updated") else said
 
 
 def _wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
@@ -197,7 +208,8 @@ def _key_columns(report: Report) -> list[Column]:
     """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
     now = report.calendar.local(report.now)
     rows = report.answer.rows
-    total = plural(len(rows), report.noun, "branches" if report.noun == "branch" else "")
+    real = sum(not (isinstance(row.key, PullKey) and row.key.url is None) for row in rows)
+    total = plural(real, report.noun, "branches" if report.noun == "branch" else "")
     first = rows[0].key
     names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
     if isinstance(first, SessionKey):
@@ -212,17 +224,26 @@ def _key_columns(report: Report) -> list[Column]:
     cells: list[list[str]] = []
     for row in rows:
         cells.append(_cells(row.key, report.calendar, now))
-        cells += [["  " + " · ".join(c for c in _cells(sub.key, report.calendar, now) if c)] for sub in row.by]
+        cells += [["  " + _sub_name(sub.key, report.calendar, now)] for sub in row.by]
     if isinstance(first, SessionKey):  # sub-rows stand in the widest column
         cells = [c if len(c) > 1 else ["", c[0]] for c in cells]
         cells.append(["", total])
     else:
         cells.append([total])
+        if any(row.by for row in rows):  # what tells sub-rows apart stands at their front: the end may be cut
+            least = max([24, *(width(c[0]) for c in cells if not c[0].startswith("  "))])
+            names[0] = (*names[0][:3], least)
     padded = [c + [""] * (len(names) - len(c)) for c in cells]
     return [
         Column(heading, [row[place] for row in padded], right, drop, least)
         for place, (heading, right, drop, least) in enumerate(names)
     ]
+
+
+def _sub_name(key: Any, calendar: Calendar, now: datetime) -> str:
+    if isinstance(key, SessionKey):
+        return f"{safe((key.session or UNKNOWN)[:8])} {_name(key.title)}"
+    return " · ".join(cell for cell in _cells(key, calendar, now) if cell)
 
 
 def _cells(key: Any, calendar: Calendar, now: datetime) -> list[str]:

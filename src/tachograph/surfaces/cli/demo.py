@@ -4,7 +4,6 @@ import argparse
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,8 +96,8 @@ def _show(command_line: list[str], context: Context) -> int:
     if command_line:
         return cli.carry_out(command_line, context)
     for words in _SHOWN:
-        sys.stdout.flush()
-        context.say(f"\n{context.style.dim}$ tachograph {' '.join(words)}{context.style.end}".rstrip())
+        caption = f"\n{context.style.dim}$ tachograph {' '.join(words)}{context.style.end}"
+        print(caption.rstrip(), file=context.out, flush=True)
         cli.carry_out([*words], context)
         context.out.flush()
     return 0

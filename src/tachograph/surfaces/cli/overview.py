@@ -2,23 +2,22 @@
 
 import argparse
 
-from tachograph.ledger.files import problem_counts
 from tachograph.paths import config_folders
 from tachograph.questions.overview import Overview, overview
-from tachograph.surfaces.cli.reading import Reading, reading
+from tachograph.surfaces.cli.reading import Reading, problems, reading
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.overview import empty, screen
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(now: Reading) -> tuple[Overview, dict[str, int]]:
-        return overview(now.db, now.book, now.calendar, now.now), problem_counts(now.db)
+        return overview(now.db, now.book, now.calendar, now.now), problems(now)
 
-    seen, problems = reading(arguments, context, ask)
+    seen, wrong = reading(arguments, context, ask)
     if seen.is_empty:
         lines = empty(config_folders(context.env))
     else:
-        lines = screen(seen, problems, context.room, context.style, blocks=context.can_show("█"))
+        lines = screen(seen, wrong, context.room, context.style, blocks=context.can_show("█"))
     for line in lines:
         print(line, file=context.out)
     return 0

@@ -59,7 +59,9 @@ class _Parser(argparse.ArgumentParser):
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Raises UsageError; --help and --version end the program."""
     names = {command.name for command in COMMANDS}
-    called = next((word for word in argv if not word.startswith("-")), None)
+    if argv and argv[0] == "help":
+        argv = [*argv[1:], "--help"]
+    called = _called(argv)
     if called is not None and called not in names:
         raise UsageError(f"There is no command {called!r}.{_meant(called, names)}", "tachograph --help lists them.")
     return parser(called).parse_args(argv)
@@ -87,6 +89,17 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
             if command.name == called or all_flags:
                 importlib.import_module(f"tachograph.surfaces.cli.{command.module}").add_flags(sub, command.name)
     return made
+
+
+def _called(argv: Sequence[str]) -> str | None:
+    """The command in a command line: the first word that is neither a flag nor the value of one."""
+    words = iter(argv)
+    for word in words:
+        if word == "--timezone":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def _meant(word: str, names: set[str]) -> str:

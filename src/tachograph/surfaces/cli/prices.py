@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if not shown:
         raise NotFound(
             f"No model with {arguments.model!r} in its name has a price.",
-            f'Give it one in {paths.settings}: [prices."{arguments.model}"] input = …, output = … (docs/prices.md)',
+            f'Give it one in {paths.settings}: [prices."{arguments.model}"], with input, output, cache_write_5m …',
         )
     if arguments.json:
         from tachograph.surfaces.cli.reports import print_json
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         "USD per million tokens; web searches $10 per thousand. A long prompt puts the whole request at its row.",
         file=context.out,
     )
-    print(f"Checked {book.compiled}. Your own prices: {paths.settings} (docs/prices.md).", file=context.out)
+    print(f"Checked {book.compiled}. Your own prices go into {paths.settings}.", file=context.out)
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.ledger.db import Ledger, open_ledger, translated
+from tachograph.ledger.files import problem_counts
 from tachograph.model.periods import Calendar, parsed_weekday, parsed_zone
 from tachograph.model.prices import PriceBook, load
 from tachograph.paths import Paths, own_paths
@@ -28,6 +29,12 @@ class Reading(NamedTuple):
     settings: Settings
     paths: Paths
     now: int
+    is_stale: bool  # what was there to be read could not be taken in
+
+
+def problems(now: Reading) -> dict[str, int]:
+    """What is missing from the numbers, by kind, as reports say it."""
+    return {**problem_counts(now.db), "not_updated": int(now.is_stale)}
 
 
 def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Reading], T]) -> T:
@@ -37,17 +44,16 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
     for problem in settings.problems:
         context.say(f"tachograph: {problem}")
     calendar = _calendar(arguments, settings)
-    book, problems = load(settings.prices)
-    for problem in problems:
+    book, wrong = load(settings.prices)
+    for problem in wrong:
         context.say(f"tachograph: {paths.settings}: {problem}")
     now = context.clock.now_ms()
 
     def once() -> T:
         with open_ledger(paths, now) as ledger:
-            if not getattr(arguments, "no_ingest", False):
-                _ingest(ledger, paths, context, now)
+            is_stale = not getattr(arguments, "no_ingest", False) and not _ingest(ledger, paths, context, now)
             with translated(ledger.path):
-                return ask(Reading(ledger.db, book, calendar, settings, paths, now))
+                return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale))
 
     try:
         return once()
@@ -60,7 +66,9 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
 
 
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timezone", metavar="ZONE", help="cut days in this zone, such as Europe/Berlin (default: the system's)")
+    parser.add_argument(
+        "--timezone", metavar="ZONE", help="cut days in this zone, such as Europe/Berlin (default: the system's)"
+    )
     parser.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
 
 
@@ -70,15 +78,15 @@ def _calendar(arguments: argparse.Namespace, settings: Settings) -> Calendar:
     return Calendar(zone, name, parsed_weekday(start) if start else settings.week_start)
 
 
-def _ingest(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:
-    """Bring the ledger up to date. What hinders that is said, and what the ledger holds is shown all the same."""
+def _ingest(ledger: Ledger, paths: Paths, context: Context, now: int) -> bool:
+    """Bring the ledger up to date; whether that succeeded. What hinders it is said, and what is there is shown."""
     if ledger.readable_only:
         context.say(f"tachograph: The ledger is only read, nothing new is added to it: {ledger.readable_only}.")
-        return
+        return False
     from tachograph.recorder.ingest import ingest
 
     try:
-        with _progress(context) as progress:
+        with _progress(context) as progress, translated(ledger.path):
             done = ingest(ledger, context.env, now, progress)
     except LedgerDamaged:
         raise
@@ -86,9 +94,10 @@ def _ingest(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:
         context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
         busy = "being written" if isinstance(trouble, LedgerBusy) else "not up to date"
         context.say(f"tachograph: What follows is what the ledger held before; it is {busy}.")
-        return
+        return False
     if done.read:
         _back_up(ledger, paths, context, now)
+    return True
 
 
 def _back_up(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:

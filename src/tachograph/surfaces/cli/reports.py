@@ -5,11 +5,9 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from tachograph.errors import UsageError
-from tachograph.ledger.files import problem_counts
 from tachograph.model.periods import DAY, Calendar, Span, parsed_day
 from tachograph.questions.spend import (
     PERIODS,
-    Answer,
     PeriodKey,
     PullKey,
     Question,
@@ -19,7 +17,7 @@ from tachograph.questions.spend import (
     by_cost,
     spend,
 )
-from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
+from tachograph.surfaces.cli.reading import Reading, add_reading_flags, problems, reading
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import Report, csv_cell, document, table_rows, text
 
@@ -54,11 +52,15 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
     )
-    parser.add_argument("--by", choices=[by for by in BY if by != along], help="sub-rows for each row")
+    parser.add_argument(
+        "--by",
+        choices=[by for by in BY if by != along and (along, by) != ("hour", "day")],
+        help="sub-rows for each row",
+    )
     default = "time" if along in (*PERIODS, "window") else "cost"
     parser.add_argument("--sort", choices=SORTS, default=default, help=f"order of the rows (default: {default})")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="for programs: docs/json.md")
+    form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
 
 
@@ -84,7 +86,7 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
         answer = windows(now.db, now.book, now.calendar, question)
     else:
         answer = spend(now.db, now.book, now.calendar, question)
-    answer = Answer(sorted_rows(answer.rows, arguments.sort), answer.totals)
+    answer = answer._replace(rows=sorted_rows(answer.rows, arguments.sort))
     return Report(
         arguments.command,
         answer,
@@ -92,7 +94,7 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
         now.now,
         asked.since,
         asked.until,
-        problem_counts(now.db),
+        problems(now),
         noun,
         _WINDOW_NOTE if along == "window" else "",
     )
@@ -138,9 +140,15 @@ def sorted_rows(rows: tuple[Row, ...], sort: str) -> tuple[Row, ...]:
     if sort == "cost":
         return tuple(sorted(rows, key=by_cost))
     if sort == "name":
-        return tuple(sorted(rows, key=lambda row: [(part is None, str(part).lower()) for part in row.key]))
+        return tuple(sorted(rows, key=_name))
     field = "total" if sort == "tokens" else "messages"
     return tuple(sorted(rows, key=lambda row: (-getattr(row.spend.tokens, field), str(row.key))))
+
+
+def _name(row: Row) -> list[tuple[bool, str]]:
+    key = row.key
+    parts = (key.title, key.session) if isinstance(key, SessionKey) else key
+    return [(part is None, str(part).lower()) for part in parts]
 
 
 def _time(row: Row) -> tuple[bool, Any]:

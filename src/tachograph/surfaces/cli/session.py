@@ -2,14 +2,13 @@
 
 import argparse
 
-from tachograph.ledger.files import problem_counts
 from tachograph.questions.session import PARTS, Session, session
 from tachograph.questions.spend import Answer, SessionKey
-from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
+from tachograph.surfaces.cli.reading import Reading, add_reading_flags, problems, reading
 from tachograph.surfaces.cli.reports import BY, print_csv, print_json
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import Report, document, footer, table
-from tachograph.surfaces.text import UNKNOWN, day_and_time, duration, plural, safe
+from tachograph.surfaces.text import UNKNOWN, day_and_time, duration, safe
 
 _NOUNS = {"model": "model", "day": "day", "project": "project", "branch": "branch", "pr": "pull request"}
 
@@ -21,14 +20,14 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     add_reading_flags(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="for programs: docs/json.md")
+    form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(now: Reading) -> tuple[Session, Report]:
         found = session(now.db, now.book, now.calendar, arguments.id, arguments.by or "model")
-        whole = Report("session", found.whole, now.calendar, now.now, None, None, problem_counts(now.db), "session")
+        whole = Report("session", found.whole, now.calendar, now.now, None, None, problems(now), "session")
         return found, whole
 
     found, report = reading(arguments, context, ask)
@@ -60,8 +59,4 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
             continue  # it stands above, or there is nothing to tell apart
         made.append("")
         made += table(report._replace(answer=answer, noun=_NOUNS[part]), context.room, style)
-    return [
-        *made,
-        "",
-        *footer(found.whole.totals, {}, context.room, plural(found.whole.totals.tokens.messages, "message")),
-    ]
+    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, {}, context.room)]

@@ -32,9 +32,11 @@ def outcome() -> int:
         sys.stdout.flush()  # here, so that a closed pipe is noticed in time
         return code
     except TachographError as error:
-        print(f"tachograph: {error.message}", file=sys.stderr)
+        from tachograph.surfaces.text import safe  # names from the ledger may stand in what is said
+
+        print(f"tachograph: {safe(error.message)}", file=sys.stderr)
         if error.hint:
-            print(f"            {error.hint}", file=sys.stderr)
+            print(f"            {safe(error.hint)}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # `tachograph daily | head`: whoever read us has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

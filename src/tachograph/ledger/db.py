@@ -60,30 +60,28 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
     """
     private_folder(paths.data)
     path = paths.ledger
-    fresh = not os.path.exists(path)
-    if not new and (fresh or os.path.getsize(path) == 0):
+    size = _size(path)
+    fresh = size is None
+    if not size and not new:
         _miss_nothing(paths)
     with translated(path):
         try:
             db = _connect(path, fresh)
         except sqlite3.OperationalError as error:
-            is_full = primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # no room for shared memory
-            if fresh or not os.access(path, os.R_OK) or (_may_write(path) and not is_full):
+            why = "" if fresh else _why_only_read(error, path)
+            if not why:
                 raise
-            return Ledger(
-                connect_readonly(path), path, f"it cannot be written now ({error})" if is_full else _READ_ONLY
-            )
+            return _only_read(connect_readonly(path), path, why)
         try:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version and db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 raise LedgerDamaged(f"{path} is a database, but not a ledger.")
-            if version > VERSION:
-                db.execute("PRAGMA query_only = 1")
-                return Ledger(db, path, "a newer version of Tachograph wrote it")
             if version == 0 and db.execute(_IS_FOREIGN).fetchone()[0]:
                 raise LedgerDamaged(f"{path} is a database, but not a ledger.")
+            if version > VERSION:
+                return _only_read(db, path, "a newer version of Tachograph wrote it")
             if not _may_write(path):
-                return Ledger(db, path, _READ_ONLY)
+                return _only_read(db, path, _READ_ONLY)
             if version < VERSION:
                 if version:
                     from tachograph.ledger.backups import automatic_backup_path, back_up
@@ -94,6 +92,30 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
         except BaseException:
             db.close()
             raise
+
+
+def _only_read(db: sqlite3.Connection, path: str, why: str) -> Ledger:
+    """A ledger that nothing is written to. Raises LedgerError where its version is too old to be read as it is."""
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+            raise LedgerError(
+                f"The ledger {path} is of an older version and cannot be brought up to date: {why}.",
+                "Make it writable, or set TACHOGRAPH_HOME to a folder of your own.",
+            )
+        db.execute("PRAGMA query_only = 1")
+        return Ledger(db, path, why)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _why_only_read(error: sqlite3.OperationalError, path: str) -> str:
+    """Why a ledger that cannot be opened for writing may still be read; "" where it may not."""
+    if not os.access(path, os.R_OK):
+        return ""
+    if primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):  # no room for WAL's shared memory
+        return f"it cannot be written now ({error})"
+    return "" if _may_write(path) else _READ_ONLY
 
 
 # in one statement: another process may be making the ledger this moment
@@ -107,6 +129,13 @@ def busy_seconds() -> float:
         return max(0.0, float(os.environ.get("TACHOGRAPH_BUSY_SECONDS", BUSY_SECONDS)))
     except ValueError:
         return BUSY_SECONDS
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
 
 
 def _miss_nothing(paths: Paths) -> None:
@@ -184,6 +213,11 @@ def connect_readonly(path: str, *, at_rest: bool | None = None) -> sqlite3.Conne
 _NO_SHARED_MEMORY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
+def changes_by_others(db: sqlite3.Connection) -> int:
+    """A number that changes when another connection has written to the ledger."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
+
+
 def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
     """Bring the schema up to date in one transaction; another process may have done it while we waited."""
     db.execute("BEGIN IMMEDIATE")
@@ -193,11 +227,13 @@ def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
             for statement in statements(sql):
                 db.execute(statement)
             db.execute("INSERT INTO migration VALUES (?, ?, ?)", (number, title, now_ms))
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        if version < VERSION:  # never down: it may have been a newer one that did it
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # on a full disk SQLite has rolled back already
+            db.execute("ROLLBACK")
         raise
 
 

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
 
-_STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp")
+_STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks")
+
+
+_NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0)  # of what could not be opened
 
 
 class FileState(NamedTuple):
@@ -26,6 +29,7 @@ class FileState(NamedTuple):
     tail: int
     branch: str
     stamp: str
+    looks: int
     error: str
     gone: bool
 
@@ -47,8 +51,8 @@ def signatures(db: sqlite3.Connection) -> dict[bytes, tuple[int, int, int, int, 
 
 
 def directories(db: sqlite3.Connection) -> dict[bytes, int]:
-    """The folders of transcripts with the modification times, nanoseconds, at which we listed them."""
-    return dict(db.execute("SELECT path, mtime FROM directory"))
+    """The folders of transcripts with the change times, nanoseconds, at which we listed them."""
+    return dict(db.execute("SELECT path, changed FROM directory"))
 
 
 def write_directories(db: sqlite3.Connection, now: Mapping[bytes, int]) -> None:
@@ -83,7 +87,7 @@ def write_state(
         return
     if error:
         if row is None:
-            state = (*state[:2], 0, 0, 0, 0, 0, 0, 0, 0, "", "")
+            state = (*state[:2], *_NOTHING)
         else:
             db.execute("UPDATE file SET error = ?, gone = 0 WHERE id = ?", (error, row[0]))
             return
@@ -117,7 +121,7 @@ def write_unreadable(db: sqlite3.Connection, names: Names, unreadable: Mapping[b
     known = states(db)
     for path, (error, folder) in unreadable.items():
         offset = known[path].offset if path in known else None
-        state = (path, folder, 0, 0, 0, 0, 0, 0, 0, 0, "", "")
+        state = (path, folder, *_NOTHING)
         write_state(db, names, state, read_from=offset, error=error, problems={}, from_start=False)
 
 

@@ -154,17 +154,34 @@ def _checked(db: sqlite3.Connection, check: str) -> list[str]:
 
 
 def schema_problems(db: sqlite3.Connection) -> list[str]:
-    """Tables and indexes that are not as the migrations of this ledger's version made them."""
-    select = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    """Tables, views and indexes that are not as the migrations of this ledger's version made them."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     model = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for _, sql in migrations.STEPS[:version]:
             model.executescript(sql)
-        differing = set(model.execute(select)) ^ set(db.execute(select))
+        meant = _shape(model)
     finally:
         model.close()
-    return [f"the {kind} {name} is not as it was made" for kind, name in sorted({row[:2] for row in differing})]
+    found = _shape(db)
+    return [
+        f"the {kind} {name} is not as it was made"
+        for (kind, name), of in meant.items()
+        if found.get((kind, name)) != of
+    ]
+
+
+def _shape(db: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[object, ...]]]:
+    """What the schema comes to; its text may differ, as SQLite's versions do not all write changes in the same way."""
+    made = {}
+    for kind, name in db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall():
+        what = (
+            "name FROM pragma_index_info(?)"
+            if kind == "index"
+            else 'name, type, "notnull", pk FROM pragma_table_info(?)'
+        )
+        made[kind, name] = db.execute(f"SELECT {what}", (name,)).fetchall()
+    return made
 
 
 def text_problems(db: sqlite3.Connection) -> list[str]:

@@ -295,8 +295,9 @@ class _Writer:
         return [Row._make(row) for row in found if row[0] not in self.new]
 
     def _link(self, session: int, rows: list[Row]) -> None:
-        found = self.db.execute("SELECT at, branch, pull FROM link WHERE session = ?", (session,))
-        links = sorted((NO_TIME if at is None else at, pull, branch) for at, branch, pull in found)
+        sql = "SELECT at, url, pull, branch FROM link JOIN pull ON pull.id = pull WHERE session = ?"
+        found = [(NO_TIME if at is None else at, *rest) for at, *rest in self.db.execute(sql, (session,))]
+        links = [(at, pull, branch) for at, _, pull, branch in sorted(found)]  # by time, then by url: ids differ
         for row in rows:
             pull = pull_of(row.at, self.origins.at(row.origin).branch, links)
             if pull != row.pull:

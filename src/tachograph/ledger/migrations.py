@@ -120,10 +120,10 @@ STEPS: tuple[tuple[str, str], ...] = (
             device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
             mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
             offset INTEGER NOT NULL, head INTEGER NOT NULL, tail INTEGER NOT NULL,
-            branch TEXT NOT NULL, stamp TEXT NOT NULL,
+            branch TEXT NOT NULL, stamp TEXT NOT NULL, looks INTEGER NOT NULL,
             error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0
         );
-        CREATE TABLE directory (path BLOB PRIMARY KEY, mtime INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE directory (path BLOB PRIMARY KEY, changed INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE problem (
             file INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (file, kind)

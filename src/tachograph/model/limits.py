@@ -22,6 +22,7 @@ SOURCES = (STATUSLINE, CLAUDE_JSON, DESKTOP, TRANSCRIPT, OAUTH, BROWSER, COOKIES
 OK = "ok"
 SHAPE = "shape"  # an answer that holds nothing we know
 NO_LOGIN = "no_login"  # no credentials, or none of a subscription
+DENIED = "denied"  # they are there, but this computer will not hand them over
 EXPIRED = "expired"  # 401
 FORBIDDEN = "forbidden"  # 403: the token may not ask this
 LIMITED = "limited"  # 429
@@ -107,3 +108,11 @@ class Reading(NamedTuple):
     breakdown: tuple[Share, ...] = ()
     plan: str | None = None
     problems: tuple[str, ...] = ()
+
+
+_SAME_RESET_MS = 5 * 60_000  # siblings differ by parts of a second (…59.657 and …00.306), other sources round to minutes
+
+
+def same_reset(a: int | None, b: int | None) -> bool:
+    """Do two moments name the same reset? Never where one of them is unknown."""
+    return a is not None and b is not None and abs(a - b) <= _SAME_RESET_MS

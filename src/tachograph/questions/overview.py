@@ -12,6 +12,7 @@ from tachograph.model.prices import PriceBook
 from tachograph.questions.spend import Question, Row, Spend, priced, spend
 
 WEEKS_SHOWN = 4
+_SKEW_MS = 5 * 60_000  # what is dated further ahead is no part of now
 
 
 class Overview(NamedTuple):
@@ -33,26 +34,24 @@ class Overview(NamedTuple):
 
 
 def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int) -> Overview:
-    day = calendar.period(DAY, now)[1]
-    week = calendar.period(WEEK, now)[1]
+    day, week = calendar.period(DAY, now)[1], calendar.period(WEEK, now)[1]
     last_week = calendar.back(WEEK, now, 2)
-    assert day.start is not None and week.start is not None  # noqa: S101 - periods are closed
-    today = calendar.day(now)
-    first = today - timedelta(days=7 * WEEKS_SHOWN - 1)
+    assert day.start is not None and day.end is not None and week.start is not None  # noqa: S101 - they are closed
+    first = calendar.day(now) - timedelta(days=7 * WEEKS_SHOWN - 1)
     starts = [calendar.start_of(first + timedelta(days=n)) for n in range(7 * WEEKS_SHOWN + 1)]
-    span = Span(starts[0], starts[-1])
-    hour_starts = [*range(day.start, day.end or now, 3_600_000), day.end or now]
-    this_week = Span(week.start, week.end)
+    until = now + _SKEW_MS
+    this_week = Span(week.start, until)
     missing: set[str] = set()
-    whole = _spent(db, book, [day, this_week, Span(last_week, last_week + (now - week.start)), span], missing)
+    spans = [Span(day.start, until), this_week, Span(last_week, last_week + (now - week.start)), Span(starts[0], until)]
+    today, used, last, weeks = _spent(db, book, spans, missing)
     everything = _spent(db, book, [Span(None, None), None])
     return Overview(
-        today=whole[0],
-        week=whole[1],
-        last_week_by_now=whole[2],
-        weeks=whole[3],
-        hours=_dollars(db, book, hour_starts),
-        days=_dollars(db, book, starts),
+        today=today,
+        week=used,
+        last_week_by_now=last,
+        weeks=weeks,
+        hours=_dollars(db, book, [*range(day.start, day.end, 3_600_000), day.end], until),
+        days=_dollars(db, book, starts, until),
         projects=spend(db, book, calendar, Question("project", this_week)).rows,
         models=spend(db, book, calendar, Question("model", this_week)).rows,
         is_empty=not any(used.tokens.messages for used in everything),
@@ -60,8 +59,9 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
     )
 
 
-def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int]) -> tuple[float, ...]:
-    spans = [Span(a, b) for a, b in itertools.pairwise(bounds)]
+def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int], until: int) -> tuple[float, ...]:
+    """The cost between each two bounds in USD, of what lies before `until`."""
+    spans = [Span(min(a, until), min(b, until)) for a, b in itertools.pairwise(bounds)]
     return tuple(used.usd or 0.0 for used in _spent(db, book, spans))
 
 

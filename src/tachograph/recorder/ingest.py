@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tachograph.clock import filesystem_now_ns
 from tachograph.ledger import accounts, files, messages
-from tachograph.ledger.db import Ledger
+from tachograph.ledger.db import Ledger, changes_by_others
 from tachograph.ledger.names import Names
 from tachograph.ledger.origins import Origins
 from tachograph.sources.transcripts import discover
@@ -67,52 +67,69 @@ def _read(
         states = files.states(db)
         jobs = _jobs(db, changed, gone, states)
         files.write_gone(db, gone)
-        files.write_directories(db, found.directories)
         files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
         logins = accounts.logins(db)
         empty = messages.is_empty(db)
+        version = changes_by_others(db)
     # what these hand out is remembered for the whole pass: a transaction that fails ends it
     origins = Origins(db, names)
     among: set[int] | None = set() if empty else None
-    total, done = sum(max(0, job.size - job.offset) for job in jobs), 0
-    before = {job.path: states[job.path].offset if job.path in states else None for job in jobs}
-    before |= {job.path: job.offset for job in jobs if job.path not in states and job.offset}  # it was moved
-    for said, reads in read_all(jobs, now_ms):
+    total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
+    for said, reads in read_all([job.known for job in jobs.values()], now_ms):
         with ledger.transaction() as db:
+            if changes_by_others(db) != version:
+                among = None  # somebody else writes as well: what is in the ledger is not only what we put there
             messages.write(db, said, origins, logins, among)
             for read in reads:
                 files.write_state(
                     db,
                     names,
                     tuple(read.known),
-                    read_from=before[read.known.path],
+                    read_from=jobs[read.known.path].row_offset,
                     error=read.error,
                     problems=read.problems,
                     from_start=read.from_start,
                 )
         if among is not None:
             among.update(message[0] for message in said[0])
-        done += sum(max(0, read.known.offset - (before[read.known.path] or 0)) for read in reads)
+        done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
             progress(min(done, total), total)
+    with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
+        files.write_directories(db, found.directories)
+
+
+class _Job(NamedTuple):
+    """A transcript to read, and the offset that its row in the ledger has now; None where it has none."""
+
+    known: Known
+    row_offset: int | None
 
 
 def _jobs(
     db: sqlite3.Connection, changed: list[Known], gone: list[bytes], states: dict[bytes, files.FileState]
-) -> list[Known]:
-    """What to read, each with what the ledger remembers of it; a file that was moved keeps its place."""
-    moved = {(states[path].device, states[path].inode): states[path] for path in gone}
-    jobs = []
+) -> dict[bytes, _Job]:
+    """What to read, by path, each with what the ledger remembers of it.
+
+    A file that was moved takes its row along; one that is known by another name as well begins where that one is.
+    """
+    elsewhere = {(state.device, state.inode): state for state in states.values() if not state.error}
+    jobs = {}
     for known in changed:
         state = states.get(known.path)
+        row_offset = None if state is None else state.offset
         if state is None:
-            state = moved.pop((known.device, known.inode), None)
-            if state is not None:
+            state = elsewhere.get((known.device, known.inode))
+            if state is not None and state.path in gone:
                 files.move(db, state.path, known.path)
                 gone.remove(state.path)
+                row_offset = state.offset
+        elif state.offset == known.size:
+            state = None  # it changed and did not grow: whatever was written over it is read from the start
         if state is not None:
-            known = known._replace(
-                offset=state.offset, head=state.head, tail=state.tail, branch=state.branch, stamp=state.stamp
-            )
-        jobs.append(known)
+            remembered = {
+                field: getattr(state, field) for field in ("offset", "head", "tail", "branch", "stamp", "looks")
+            }
+            known = known._replace(**remembered)
+        jobs[known.path] = _Job(known, row_offset)
     return jobs

@@ -8,6 +8,7 @@ from typing import NamedTuple, TextIO
 
 from tachograph.clock import Clock, system_clock
 from tachograph.surfaces.table import COLOUR, PLAIN, Style
+from tachograph.surfaces.text import safe
 
 
 class Context(NamedTuple):
@@ -49,7 +50,7 @@ class Context(NamedTuple):
 
     def say(self, text: str) -> None:
         """Talk: what is going on, never a result."""
-        print(text, file=self.talk, flush=True)
+        print("\n".join(map(safe, text.split("\n"))), file=self.talk, flush=True)
 
 
 _ASCII = {"–": "-", "·": "|", "×": "x", "…": "...", "█": "#", "░": ".", "▲": "!", "’": "'"}

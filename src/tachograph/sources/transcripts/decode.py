@@ -28,6 +28,10 @@ _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
 
 CUSTOM, AI = 0, 1  # kinds of title
 _PRIME = 2**61 - 1
+_FIRST_MS, _LAST_MS = (
+    -62_000_000_000_000,
+    253_300_000_000_000,
+)  # years 5 to 9996: no calendar ends within a zone of them
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 
@@ -72,7 +76,7 @@ class AssistantRecord(msgspec.Struct, gc=False):
     """An answer in the usual layout. What does not fit raises, and is then read the patient way."""
 
     message: Answer
-    timestamp: datetime
+    timestamp: str
     sessionId: str
     cwd: str = ""
     gitBranch: str | None = None
@@ -159,18 +163,18 @@ class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
 
     `branch` and `stamp` are the last branch and timestamp seen (for links and titles, which carry none);
-    `problems` counts by kind.
+    `problems` counts by kind; `looks` is how many more user records are worth a look for the first prompt.
     """
 
-    __slots__ = ("_held", "_ids", "_origins", "batch", "branch", "folder", "now", "problems", "stamp", "wants_prompt")
+    __slots__ = ("_held", "_ids", "_origins", "batch", "branch", "folder", "looks", "now", "problems", "stamp")
 
-    def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, from_start: bool) -> None:
+    def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int) -> None:
         self.batch = batch
         self.folder = folder
         self.now = now_ms
         self.branch = branch
         self.stamp = stamp
-        self.wants_prompt = 40 if from_start else 0  # so many user records are worth a look
+        self.looks = looks
         self.problems: dict[str, int] = {}
         self._ids: dict[str, int] = {}
         self._origins: dict[Origin, Origin] = {}
@@ -198,7 +202,7 @@ class Transcript:
                 if not told:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'user"', kind):
-                if self.wants_prompt:
+                if self.looks:
                     self._look_for_prompt(bytes(view[pos:stop]))
             elif kind == _UNCERTAIN:
                 if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
@@ -248,8 +252,8 @@ class Transcript:
                     return False
         if answer.model == "<synthetic>":
             return True
-        at = (record.timestamp - _EPOCH) // _MS  # without an offset: TypeError
-        if at > self.now + FUTURE_MS or record.costUSD is not None:
+        at = parsed_time(record.timestamp)
+        if at > self.now + FUTURE_MS or record.costUSD is not None or not answer.model:
             return False
         five, hour = usage.cache_creation_input_tokens, 0
         if usage.cache_creation is not None:
@@ -335,7 +339,7 @@ class Transcript:
             leaf, words = record.get("leafUuid"), record.get("summary")
             if isinstance(leaf, str) and isinstance(words, str):
                 self.batch.summaries[leaf] = max(self.batch.summaries.get(leaf, ""), title_of(words))
-        elif kind == "user" and self.wants_prompt:
+        elif kind == "user" and self.looks:
             self._note_prompt(record)
 
     def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
@@ -404,10 +408,10 @@ class Transcript:
         self.batch.titles[key] = max(self.batch.titles.get(key, title), title)
 
     def _look_for_prompt(self, line: bytes) -> None:
-        self.wants_prompt -= 1
+        self.looks -= 1
         record = parsed(line)
         if record is not None and record.get("isSidechain"):
-            self.wants_prompt = 0  # the transcript of a subagent
+            self.looks = 0  # the transcript of a subagent
         elif record is not None:
             self._note_prompt(record)
 
@@ -415,7 +419,7 @@ class Transcript:
         session, words = _text(record.get("sessionId")), _prompt(record)
         at = parsed_time(record.get("timestamp"))
         if session and words:
-            self.wants_prompt = 0
+            self.looks = 0
             prompt = (at, words)
             self.batch.prompts[session] = min(self.batch.prompts.get(session, prompt), prompt)
 
@@ -459,10 +463,8 @@ def parsed_time(value: object) -> int:
         return NO_TIME
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    try:
-        return (moment - _EPOCH) // _MS
-    except OverflowError:
-        return NO_TIME
+    at = (moment - _EPOCH) // _MS
+    return at if _FIRST_MS <= at <= _LAST_MS else NO_TIME
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:

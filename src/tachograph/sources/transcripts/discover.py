@@ -3,7 +3,7 @@
 Links to folders and files are followed, each target once (by device and inode); pipes, sockets and devices are
 never opened. What cannot be listed is reported beside what was found.
 
-A folder whose modification time is the one we know holds the same names as before, so only its known transcripts are
+A folder whose change time is the one we know holds the same names as before, so only its known transcripts are
 looked at, which is three times as fast as listing it. (A time that lay within _RACY_NS of the look is not trusted:
 something may have come in the same tick of the file system's clock.)
 """
@@ -18,7 +18,7 @@ from tachograph.sources.transcripts.known import Known
 
 _SEPARATOR = os.fsencode(os.sep)
 _RACY_NS = 2_000_000_000
-_UNTRUSTED = -1  # never a modification time that is compared equal
+_UNTRUSTED = -1  # equal to no change time
 Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
 
 
@@ -27,7 +27,7 @@ class Found(NamedTuple):
 
     `changed`: transcripts whose signature is not the one we know, newest first. `gone`: known ones that are not there
     any more. `unreadable`: what could not be looked into: path, reason, its config folder. `directories`: folders
-    with their modification times in nanoseconds; `count`: how many transcripts there are.
+    with their change times in nanoseconds; `count`: how many transcripts there are.
     """
 
     changed: list[Known]
@@ -61,9 +61,9 @@ def transcripts(
         top = os.fsencode(os.path.join(folder, "projects"))
         start = top + _SEPARATOR
         pending = [top]
-        for directory, modified in directories.items():
+        for directory, changed in directories.items():
             is_here = directory == top or directory.startswith(start)
-            if is_here and not look.at_known(directory, modified, inside.get(directory, ()), folder):
+            if is_here and not look.at_known(directory, changed, inside.get(directory, ()), folder):
                 pending.append(directory)
         look.into(pending, folder)
     gone = [path for path in known.keys() - look.paths if not os.path.lexists(path)]
@@ -85,14 +85,14 @@ class _Look:
         self.unreadable: list[tuple[bytes, str, str]] = []
         self.directories: dict[bytes, int] = {}
 
-    def at_known(self, directory: bytes, modified: int, inside: Sequence[bytes], folder: str) -> bool:
+    def at_known(self, directory: bytes, changed: int, inside: Sequence[bytes], folder: str) -> bool:
         """Look at the known transcripts of a folder, if nothing came or went in it; else it has to be listed."""
         try:
-            if os.stat(directory).st_mtime_ns != modified:
+            if _changed_at(os.stat(directory)) != changed:
                 return False
         except OSError:
             return False
-        self.directories[directory] = modified
+        self.directories[directory] = changed
         for path in inside:
             try:
                 status = os.stat(path)
@@ -113,8 +113,8 @@ class _Look:
 
     def _list(self, where: bytes, folder: str, pending: list[bytes]) -> None:
         try:
-            modified = os.stat(where).st_mtime_ns
-            self.directories[where] = modified if modified < self.trusted else _UNTRUSTED
+            changed = _changed_at(os.stat(where))
+            self.directories[where] = changed if changed < self.trusted else _UNTRUSTED
             entries = os.scandir(where)
         except FileNotFoundError:
             return
@@ -155,6 +155,11 @@ class _Look:
         signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if self.known.get(path) != signature:
             self.changed.append(Known(path, folder, *signature))
+
+
+def _changed_at(status: os.stat_result) -> int:
+    """When names in a folder last changed. A tool may set its modification time back, but not this one."""
+    return status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns  # on Windows that is when it was made
 
 
 def _holds(folder: bytes, path: bytes) -> bool:

@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
+LOOKS = 40  # user records at the start of a transcript that may hold the first prompt
+
 
 class Known(NamedTuple):
     """What we remember of a transcript: all that is needed to read on, and to see that nothing changed.
 
     Times are nanoseconds; `offset` is where the first line that is not read for good begins; `head` and `tail`
-    hash the bytes at the start and before the offset; `branch` and `stamp` are the last ones named before it.
+    hash the bytes at the start and before the offset; `branch` and `stamp` are the last ones named before it;
+    `looks` is how many more user records are worth a look for the session's first prompt.
     """
 
     path: bytes
@@ -22,3 +25,4 @@ class Known(NamedTuple):
     tail: int = 0
     branch: str = ""
     stamp: str = ""
+    looks: int = LOOKS

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tachograph.sources.transcripts.decode import Batch, Transcript
-from tachograph.sources.transcripts.known import Known
+from tachograph.sources.transcripts.known import LOOKS, Known
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
@@ -60,8 +60,8 @@ class Reader:
         offset = known.offset
         if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
             offset = 0
-        branch, stamp = (known.branch, known.stamp) if offset else ("", "")
-        transcript = Transcript(self.batch, known.folder, self._now, branch=branch, stamp=stamp, from_start=offset == 0)
+        branch, stamp, looks = (known.branch, known.stamp, known.looks) if offset else ("", "", LOOKS)
+        transcript = Transcript(self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks)
         new_offset = self._feed(descriptor, offset, transcript)
         head, tail = _ends(descriptor, new_offset)
         after = known._replace(
@@ -75,6 +75,7 @@ class Reader:
             tail=tail,
             branch=transcript.branch,
             stamp=transcript.stamp,
+            looks=transcript.looks,
         )
         return Read(after, offset == 0, transcript.problems, "")
 
@@ -82,10 +83,11 @@ class Reader:
         """Feed all whole lines from the offset on; returns the offset behind the last of them."""
         block = self._block
         os.lseek(descriptor, offset, os.SEEK_SET)
-        kept, skipping = 0, False
+        kept, skipping, line_start = 0, False, offset
         while True:
             if kept == len(block):
                 if kept >= LONGEST_LINE:
+                    line_start = offset
                     kept, skipping, offset = 0, True, offset + kept
                 else:
                     block = block + bytearray(len(block))
@@ -117,7 +119,9 @@ class Reader:
                     block[: end - start] = block[start:end]
                     offset += start
                 kept = end - start
-        if kept and not skipping:
+        if skipping:
+            return line_start  # its end has not been written yet: it is skipped, and reported, when it is
+        if kept:
             transcript.feed_tail(bytes(block[:kept]), offset)
         return offset
 

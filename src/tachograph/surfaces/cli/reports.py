@@ -1,6 +1,7 @@
 """`daily`, `weekly`, `monthly`, `hourly`, `sessions`, `projects`, `models`, `branches`, `prs`, `windows`."""
 
 import argparse
+import io
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from tachograph.questions.spend import (
 from tachograph.surfaces.cli.reading import Reading, add_reading_flags, problems, reading
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import Report, csv_cell, document, table_rows, text
+from tachograph.surfaces.text import safe
 
 ALONG = {
     "daily": ("day", "day"),
@@ -169,12 +171,18 @@ def print_json(made: object, context: Context) -> None:
 
 
 def print_csv(report: Report, context: Context) -> None:
+    """RFC 4180. On a terminal, where nobody parses it, control characters are shown as escapes."""
     import csv
 
     headings, rows = table_rows(report)
-    writer = csv.writer(context.out, lineterminator="\n")
+    shown = safe if context.is_terminal else str
+    if isinstance(context.out, io.TextIOWrapper):
+        context.out.reconfigure(newline="")  # the line ends are the writer's: Windows would double them
+    writer = csv.writer(context.out, lineterminator="\r\n")
     writer.writerow(headings)
-    writer.writerows([[csv_cell(cell) for cell in row] for row in rows])
+    for row in rows:
+        cells = [csv_cell(cell) for cell in row]
+        writer.writerow([shown(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def _positive(text: str) -> int:

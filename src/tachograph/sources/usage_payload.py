@@ -1,0 +1,486 @@
+"""What an answer about plan usage says, in every shape it has had since 2025: JSON values in, a Reading out.
+
+Two layouts stand side by side in one answer, `limits[]` (since mid 2026) and a window to each top-level key; either
+may be missing, empty or null. What `limits[]` has is taken from there, what it lacks from the top level, and what
+neither names as we know it is shown under the service's own name.
+
+Percentages are 0 to 100 in every field read here, whatever their value: 1 is 1 %, 0.5 is half a percent. A value that
+cannot be true is left out and reported; it never becomes 0. Nothing is imported that a status line should not pay for.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeGuard
+
+from tachograph.model.limits import (
+    FIVE_HOUR,
+    MOST_PERCENT,
+    OK,
+    SEVEN_DAY,
+    SHAPE,
+    AccountId,
+    ExtraUsage,
+    Limit,
+    Money,
+    Reading,
+    Share,
+)
+
+_EARLIEST, _LATEST = (
+    1_500_000_000_000,
+    4_102_444_800_000,
+)  # epoch ms of 2017 and 2100: seconds and ms cannot be confused
+_LONGEST = 60  # of a name that the service gives
+_MOST_MINOR = 10**14
+_MOST_LIMITS, _MOST_PROBLEMS = 50, 20
+
+
+class Name(NamedTuple):
+    label: str
+    group: str
+    scope: str | None = None
+
+
+_NAMES = {
+    FIVE_HOUR: Name("5-hour", "session"),
+    SEVEN_DAY: Name("7-day", "weekly"),
+    "seven_day_opus": Name("Opus week", "weekly", "Opus"),
+    "seven_day_sonnet": Name("Sonnet week", "weekly", "Sonnet"),
+    "seven_day_cowork": Name("Cowork week", "weekly", "Cowork"),
+    "seven_day_omelette": Name("Design week", "weekly", "Design"),
+    "seven_day_oauth_apps": Name("OAuth apps week", "weekly", "OAuth apps"),
+    "iguana_necktie": Name("Cloud session credit", ""),
+    "cinder_cove": Name("Promotional credit", ""),
+}
+_KINDS = {"session": FIVE_HOUR, "weekly_all": SEVEN_DAY}
+_SECTIONS = frozenset(("limits", "extra_usage", "spend", "seven_day_breakdown"))
+# Known, and nothing in them that a meter shows: banked resets, a reset programme, a flag for administrators.
+_IGNORED = frozenset(("cedar_ember", "juniper_tide", "member_dashboard_available"))
+_REASONS = {
+    "org_level_disabled": "disabled by the organisation",
+    "user_disabled": "switched off by the user",
+    "overage_not_provisioned": "not set up",
+}
+
+
+def reading(payload: object, *, source: str, observed_at: int) -> Reading:
+    """The Reading in a decoded answer of the usage endpoint. Never raises; outcome SHAPE where it holds nothing we know."""
+    if not isinstance(payload, Mapping):
+        return Reading(source, observed_at, SHAPE, problems=(f"the answer is {shown(payload)}, not an object",))
+    problems: list[str] = []
+    limits = _limits(payload, problems)
+    extra = _extra(payload, problems)
+    breakdown = _breakdown(payload.get("seven_day_breakdown"), problems)
+    outcome = OK
+    if not (limits or extra or breakdown) and (problems or not payload.keys() & (_NAMES.keys() | _SECTIONS)):
+        outcome = SHAPE
+        problems.append(_strange(payload))
+    return Reading(
+        source, observed_at, outcome, limits=limits, extra=extra, breakdown=breakdown, problems=unique(problems)
+    )
+
+
+def profile(payload: object) -> tuple[AccountId | None, str | None, str]:
+    """Account, plan in words and a label for it, from an answer of the profile endpoint."""
+    if not isinstance(payload, Mapping):
+        return None, None, ""
+    account, organization = (_object(payload.get(key)) for key in ("account", "organization"))
+    uuid = text(account.get("uuid"))
+    label = text(account.get("email")) or text(account.get("display_name")) or text(organization.get("name"))
+    plan = plan_words(organization.get("organization_type"), organization.get("rate_limit_tier"))
+    return (AccountId(uuid, text(organization.get("uuid"))) if uuid else None), plan, label
+
+
+def plan_words(organization_type: object, tier: object) -> str | None:
+    """A plan's name: "Max 20x", "Pro", "Team"…; the raw tier where we have no word for it, None where nobody said.
+
+    The organisation's type decides, for the tier that a login carries outlives a change of plan.
+    """
+    kind, rate = text(organization_type).removeprefix("claude_"), text(tier)
+    if kind in ("pro", "team", "enterprise", "free"):
+        return kind.capitalize()
+    if kind == "max" or (not kind and "_max" in rate):
+        return next((f"Max {times}" for times in ("20x", "5x") if rate.endswith(times)), "Max")
+    if not kind and rate == "default_raven":
+        return "Team"
+    return rate or text(organization_type) or None
+
+
+def named(key: str) -> Name:
+    """The words for a limit's key, also for one that nobody has seen yet."""
+    if known := _NAMES.get(key):
+        return known
+    kind, _, scope = key.partition(":")
+    for start, label, group in (("seven_day_", "week", "weekly"), ("five_hour_", "5-hour", "session")):
+        if key.startswith(start):
+            scope = words(key.removeprefix(start))
+            return Name(f"{scope} {label}", group, scope)
+    scope = words(scope) if scope.islower() else text(scope)
+    if kind == "weekly_scoped":
+        return Name(f"{scope or 'Scoped'} week", "weekly", scope or None)
+    base = _NAMES.get(kind) or Name(words(kind), "")
+    if not scope:
+        return base
+    return Name(f"{scope} {base.label}" if kind in _NAMES else scope, base.group, scope)
+
+
+# -- values, for the other sources too --------------------------------------------------------------------------
+
+
+def percentage(value: object) -> float | None:
+    """A percentage from 0 to 1000 as it stands; None for anything else. The field fixes the scale, never the value."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_PERCENT:
+        return None
+    return float(value) + 0.0  # -0.0 is 0
+
+
+def epoch_ms(value: object) -> int | None:
+    """A number of seconds or milliseconds since 1970 as milliseconds; None where it is neither, or no time of ours."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    for scale in (1000, 1):
+        if _EARLIEST <= value * scale < _LATEST:
+            return int(value * scale)
+    return None
+
+
+def iso_ms(value: object) -> int | None:
+    """An ISO 8601 time, any offset (none is UTC), as epoch milliseconds, what is finer cut off; None for anything else."""
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    from datetime import UTC, datetime, timedelta  # 2 ms that a status line does not need
+
+    try:
+        at = datetime.fromisoformat(value.strip())
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        ms = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return ms if _EARLIEST <= ms < _LATEST else None
+
+
+def money(minor: object, currency: object = None, exponent: object = None) -> Money | None:
+    """An amount in minor units; US dollars and two decimals where nobody says. None if any part cannot be true."""
+    exponent, currency = 2 if exponent is None else exponent, "USD" if currency is None else currency
+    if not _is_number(minor) or not 0 <= minor <= _MOST_MINOR:
+        return None
+    if isinstance(exponent, bool) or not isinstance(exponent, int) or not 0 <= exponent <= 6:
+        return None
+    if not isinstance(currency, str) or not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        return None
+    return Money(round(minor), currency.upper(), exponent)
+
+
+def dollars(value: object) -> Money | None:
+    """An amount in whole dollars as Money of cents."""
+    return money(value * 100) if _is_number(value) else None
+
+
+def text(value: object) -> str:
+    """A name that the service gave, on one line, printable and cut to a sane length; "" if it is none."""
+    if not isinstance(value, str):
+        return ""
+    line = " ".join(value[: 4 * _LONGEST].split())[:_LONGEST]
+    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
+
+
+def words(name: str) -> str:
+    """A machine's name in readable words: `amber_ladder` is "Amber ladder"."""
+    plain = text(name.replace("_", " ").replace("-", " "))
+    return plain[:1].upper() + plain[1:]
+
+
+def shown(value: object) -> str:
+    """A value in a problem's words. Text from outside is not repeated."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:.12g}" if -1e15 < value < 1e15 or isinstance(value, float) else "a huge number"
+    return "text" if isinstance(value, str) else "a list" if isinstance(value, list | tuple) else "an object"
+
+
+def unique(problems: list[str]) -> tuple[str, ...]:
+    """Each problem once, and a readable number of them."""
+    found = tuple(dict.fromkeys(problems))
+    return found if len(found) <= _MOST_PROBLEMS else (*found[:_MOST_PROBLEMS], "and more of the kind")
+
+
+# -- limits -----------------------------------------------------------------------------------------------------
+
+
+def _limits(payload: Mapping[str, object], problems: list[str]) -> tuple[Limit, ...]:
+    entries = payload.get("limits")
+    if entries is not None and not isinstance(entries, list):
+        problems.append(f"limits is {shown(entries)}, not a list")
+    found: dict[str, Limit] = {}
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if limit := _entry(entry, f"limits[{index}]", problems):
+            _add(limit, found, problems)
+    for key, value in payload.items():
+        if key in _SECTIONS or key in _IGNORED:
+            continue
+        if limit := _window(key, value, problems):
+            twin = next((other for other in found.values() if _is_twin(other, limit)), None)
+            if twin is None:
+                found[limit.key] = limit
+            else:
+                found[twin.key] = _filled(twin, limit)
+    if len(found) > _MOST_LIMITS:
+        problems.append(f"{len(found)} limits: only the first {_MOST_LIMITS} are kept")
+    return tuple(found.values())[:_MOST_LIMITS]
+
+
+def _add(limit: Limit, found: dict[str, Limit], problems: list[str]) -> None:
+    """Keep a limit of `limits[]`; of two that nothing tells apart the one that presses more."""
+    other = found.get(limit.key)
+    if other is not None:
+        problems.append(f"two limits are called {limit.key}")
+        if (limit.percent or 0) <= (other.percent or 0):
+            return
+    found[limit.key] = limit
+
+
+def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
+    """One entry of `limits[]`. `is_active` is the service's pick for a headline, not a condition: it is not read."""
+    if not isinstance(entry, Mapping):
+        problems.append(f"{where} is {shown(entry)}, not an object")
+        return None
+    kind = text(entry.get("kind"))
+    if not kind:
+        problems.append(f"{where} does not say what kind of limit it is")
+        return None
+    raw = entry.get("percent")
+    percent = percentage(raw)
+    if percent is None and raw is not None:
+        problems.append(_no_percent(f"{where} ({kind}): percent", raw))
+        return None
+    key, name = _kind(kind, _scope(entry.get("scope")), text(entry.get("display_name")) or text(entry.get("name")))
+    group = entry.get("group")
+    return Limit(
+        key=key,
+        label=name.label,
+        group=group if group in ("session", "weekly") else name.group,
+        percent=percent,
+        resets_at=_moment(entry.get("resets_at"), f"{where} ({kind}): resets_at", problems),
+        severity=text(entry.get("severity")) or None,
+        scope=name.scope,
+    )
+
+
+def _kind(kind: str, scope: str, display_name: str) -> tuple[str, Name]:
+    """Key and words of an entry; one that is narrowed down has what it is narrowed to in its key."""
+    key = _KINDS.get(kind, kind)
+    name = named(f"{key}:{scope}" if scope else key)
+    if display_name and key not in _NAMES and key != "weekly_scoped":
+        name = name._replace(label=display_name)
+    return (f"{key}:{scope.lower()}" if scope else key), name
+
+
+def _scope(value: object) -> str:
+    """What a limit is narrowed to: the names of its model, its surface, or of whatever the service thinks of next."""
+    if not isinstance(value, Mapping):
+        return text(value)
+    parts = [value, *(value.get(key) for key in ("model", "surface")), *value.values()]
+    names = (next(filter(None, (text(part.get(key)) for key in _NAMING)), "") for part in map(_object, parts))
+    return text(" / ".join(dict.fromkeys(filter(None, names))))
+
+
+_NAMING = ("display_name", "name", "id")
+
+
+def _window(key: str, value: object, problems: list[str]) -> Limit | None:
+    """A top-level key of the answer, if a window or a grant of credits stands there."""
+    known = key in _NAMES
+    if value is None or not (known or isinstance(value, Mapping | list)) or not (known or value):
+        return None
+    if not isinstance(value, Mapping):
+        problems.append(f"{text(key)} is {shown(value)}, not an object" if known else _new(key))
+        return None
+    if "utilization" not in value and value.get("limit_dollars") is None:
+        problems.append(f"{text(key)} holds no utilization" if known else _new(key))
+        return None
+    raw = value.get("utilization")
+    percent = percentage(raw)
+    if percent is None and raw is not None:
+        problems.append(_no_percent(f"{text(key)}: utilization", raw))
+        return None
+    used, most = _dollars(value, "used_dollars", key, problems), _dollars(value, "limit_dollars", key, problems)
+    name = named(key)
+    is_grant = most is not None and name.group == ""
+    return Limit(
+        key=text(key),
+        label=name.label,
+        group=name.group,
+        percent=_percent_of(used, most) if percent is None and is_grant else percent,
+        resets_at=_moment(value.get("resets_at"), f"{text(key)}: resets_at", problems),
+        scope=name.scope,
+        is_grant=is_grant,
+        used=used,
+        limit=most,
+    )
+
+
+def _is_twin(a: Limit, b: Limit) -> bool:
+    """Are they one limit in the two layouts: `seven_day_opus` and a `weekly_scoped` one named Opus?"""
+    if a.key == b.key:
+        return True
+    return a.group == b.group == "weekly" and (a.scope or "").lower() == (b.scope or "-").lower()
+
+
+def _filled(limit: Limit, other: Limit) -> Limit:
+    """What one layout leaves open, from the other."""
+    missing = {
+        field: getattr(other, field)
+        for field in ("percent", "resets_at", "used", "limit")
+        if getattr(limit, field) is None
+    }
+    return limit._replace(**missing)
+
+
+# -- metered use and breakdown ----------------------------------------------------------------------------------
+
+
+def _extra(payload: Mapping[str, object], problems: list[str]) -> ExtraUsage | None:
+    """Metered use, from `spend` where it says something, else from `extra_usage`; None where neither is surfaced."""
+    old, new = (_section(payload, key, problems) for key in ("extra_usage", "spend"))
+    if new.get("unsurfaced"):
+        new = {}
+    if not old and not new:
+        return None
+    if not (old.keys() | new.keys()) & {"is_enabled", "enabled", "used_credits", "used", "monthly_limit", "limit"}:
+        problems.append("extra_usage and spend hold nothing we know")
+        return None
+    used = _amount(new, "used", problems)
+    limit = _amount(new, "limit", problems) or _cap(new, problems)
+    units = old.get("currency"), old.get("decimal_places")
+    if used is None:
+        used = _minor(old.get("used_credits"), *units, "extra_usage: used_credits", problems)
+    if limit is None:
+        limit = _minor(old.get("monthly_limit"), *units, "extra_usage: monthly_limit", problems)
+    percent = _percent_of(used, limit)
+    for section, key in (("extra_usage", "utilization"), ("spend", "percent")):
+        raw = (old if section == "extra_usage" else new).get(key)
+        if raw is not None and percentage(raw) is None:
+            problems.append(_no_percent(f"{section}: {key}", raw))
+        elif percent is None and (
+            key == "utilization" or limit is not None
+        ):  # without a limit `percent` is 0 of nothing
+            percent = percentage(raw)
+    enabled = next((v for v in (new.get("enabled"), old.get("is_enabled")) if isinstance(v, bool)), None)
+    return ExtraUsage(enabled, used, limit, percent, _blocked(old, new))
+
+
+def _blocked(old: Mapping[str, object], new: Mapping[str, object]) -> str | None:
+    """Why no credits can be used now, in words."""
+    for reason in (text(new.get("disabled_reason")), text(old.get("disabled_reason"))):
+        if reason:
+            return _REASONS.get(reason, reason.replace("_", " "))
+    for key, said in (
+        ("spend_limit_reached", "spend limit reached"),
+        ("out_of_credits", "out of credits"),
+        ("user_disabled", _REASONS["user_disabled"]),
+    ):
+        if old.get(key) is True or new.get(key) is True:
+            return said
+    return None
+
+
+def _amount(section: Mapping[str, object], key: str, problems: list[str]) -> Money | None:
+    """`{amount_minor, currency, exponent}` under a key of `spend`."""
+    value = section.get(key)
+    if value is None:
+        return None
+    amount = _object(value)
+    minor = amount.get("amount_minor", "missing")
+    return _minor(minor, amount.get("currency"), amount.get("exponent"), f"spend: {key}", problems)
+
+
+def _cap(spend: Mapping[str, object], problems: list[str]) -> Money | None:
+    cap = _object(spend.get("cap"))
+    currency = _object(spend.get("used")).get("currency")  # a cap in credits names none
+    credits = {"currency": currency, **_object(cap.get("credits"))} if cap.get("credits") is not None else None
+    return _amount(cap, "money", problems) or _amount({"cap": credits}, "cap", problems)
+
+
+def _minor(minor: object, currency: object, exponent: object, where: str, problems: list[str]) -> Money | None:
+    amount = money(minor, currency, exponent)
+    if amount is None and minor is not None:
+        problems.append(f"{where} is no amount of money that can be true")
+    return amount
+
+
+def _dollars(window: Mapping[str, object], key: str, name: str, problems: list[str]) -> Money | None:
+    amount = dollars(window.get(key))
+    if amount is None and window.get(key) is not None:
+        problems.append(f"{text(name)}: {key} is {shown(window.get(key))}, not an amount")
+    return amount
+
+
+def _percent_of(used: Money | None, limit: Money | None) -> float | None:
+    if used is None or limit is None or not limit.minor or used[1:] != limit[1:]:
+        return None
+    return percentage(100 * used.minor / limit.minor)
+
+
+def _breakdown(value: object, problems: list[str]) -> tuple[Share, ...]:
+    if value is None:
+        return ()
+    rows = _object(value).get("rows")
+    if not isinstance(rows, list):
+        problems.append("seven_day_breakdown holds no rows")
+        return ()
+    shares: dict[str, Share] = {}
+    for index, row in enumerate(map(_object, rows)):
+        key, percent = text(row.get("key")), percentage(row.get("percent"))
+        if not key or percent is None:
+            problems.append(_no_percent(f"seven_day_breakdown: row {index}: percent", row.get("percent")))
+        else:
+            shares[key] = Share(key, text(row.get("display_name")) or words(key), percent)
+    return tuple(shares.values())
+
+
+# -- small things -----------------------------------------------------------------------------------------------
+
+
+def _moment(value: object, where: str, problems: list[str]) -> int | None:
+    """A reset. The field is ISO; a number is taken where it can only be an epoch time, and reported all the same."""
+    if value is None:
+        return None
+    at = iso_ms(value)
+    if at is None and (at := epoch_ms(value)) is not None:
+        problems.append(f"{where} is a number, read as an epoch time")
+    elif at is None:
+        problems.append(f"{where} is {shown(value)}, not a time")
+    return at
+
+
+def _section(payload: Mapping[str, object], key: str, problems: list[str]) -> Mapping[str, object]:
+    value = payload.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        problems.append(f"{key} is {shown(value)}, not an object")
+    return _object(value)
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """A finite number; the comparison is false for NaN and no trouble for an integer of any length."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def _no_percent(where: str, value: object) -> str:
+    return f"{where} is {shown(value)}, not a percentage: left out"
+
+
+def _new(key: str) -> str:
+    return f"the service sends something new: {text(key)}"
+
+
+def _strange(payload: Mapping[str, object]) -> str:
+    """What to say of an answer without anything we know. An error is named by its type, its message is not repeated."""
+    if "error" in payload:
+        return f"the answer is an error: {text(_object(payload['error']).get('type')) or 'of no known type'}"
+    return "the answer holds no limit that we know: its shape may have changed"

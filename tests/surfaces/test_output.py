@@ -1,0 +1,639 @@
+"""What reports print: safe for a terminal, right for a program, whole in a pipe, and readable at any width."""
+
+import csv
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from wcwidth import wcswidth
+
+from helpers import NOW, REPORTS, Home, added, bys, command, flat, keyed, tokens
+from tachograph.demo import records, transcripts
+from tachograph.demo.records import AT, MODEL, SESSION, assistant, pr_link, title
+from tachograph.errors import NotFound
+
+SPEND = {"messages", "tokens", "web_searches", "cost_usd", "unpriced_messages"}
+TOKENS = {"input", "output", "cache_write_5m", "cache_write_1h", "cache_read"}
+SESSION_KEYS = {"session", "title", "project", "branch", "started_at", "ended_at", "more_projects", "more_branches"}
+KEYS: dict[str, set[str]] = {
+    **{name: {"period"} for name in ("daily", "weekly", "monthly", "hourly", "day")},
+    **dict.fromkeys(("sessions", "session"), SESSION_KEYS),
+    **{name: {"project", "path"} for name in ("projects", "project")},
+    **{name: {"model"} for name in ("models", "model")},
+    **{name: {"branch", "project"} for name in ("branches", "branch")},
+    **{name: {"pr", "linked_at"} for name in ("prs", "pr")},
+    "windows": {"starts_at", "ends_at"},
+}
+PROBLEMS = {"bad_lines", "unreadable_files", "bad_counts", "long_lines", "unknown_times", "future_times"}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A fortnight of the demo, read once; tests that use it change nothing."""
+    home = Home(tmp_path_factory.mktemp("demo") / "home")
+    transcripts.write(home.root / "demo", end=NOW, days=14)
+    home.env["CLAUDE_CONFIG_DIR"] = str(home.root / "demo")
+    home.run("daily")
+    return home
+
+
+def periods(home: Home, *arguments: str) -> list[str | None]:
+    return [row["period"] for row in home.report(*arguments)["rows"]]
+
+
+def cost(home: Home) -> Any:
+    return home.report("daily")["totals"]["cost_usd"]
+
+
+def table_of(printed: str) -> list[str]:
+    """The lines of the table: up to the first empty one."""
+    return printed.split("\n\n")[0].split("\n")
+
+
+def on_a_terminal(home: Home, columns: int, *arguments: str, **env: str) -> str:
+    """What the installed command writes to a terminal with so many columns."""
+    if sys.platform == "win32":
+        pytest.skip("not on this platform: there are no pseudo-terminals")
+    import pty
+    import subprocess
+
+    ours, theirs = pty.openpty()
+    surroundings = {**home.env, "COLUMNS": str(columns), "TERM": "xterm-256color", **env}
+    with subprocess.Popen(
+        [command(), *arguments], env=surroundings, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE
+    ) as process:
+        os.close(theirs)
+        parts = []
+        try:
+            while part := os.read(ours, 65536):
+                parts.append(part)
+        except OSError:  # Linux says so when the other end is closed
+            pass
+        os.close(ours)
+        said = process.stderr.read() if process.stderr else b""
+    assert (process.returncode, said) == (0, b"")
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+# -- foreign text (O02, O03) -----------------------------------------------------------------------------------
+
+EVIL = {
+    "\x1b[31mred": "\\x1b[31mred",
+    "\x1b]8;;https://evil.test\x07link": "\\x1b]8;;https://evil.test\\x07link",
+    "\x1b]52;c;cm0=\x1b\\clip": "\\x1b]52;c;cm0=\\x1b\\clip",
+    "one\rtwo": "one\\x0dtwo",
+    "bell\x07": "bell\\x07",
+    "nul\x00": "nul\\x00",
+    "del\x7f": "del\\x7f",
+    "c1\x9b31m": "c1\\x9b31m",
+    "bidi\u202egnp.exe": "bidi\\u202egnp.exe",
+    "iso\u2066late": "iso\\u2066late",
+    "zero\u200bwidth": "zero\\u200bwidth",
+    "joi\u200dner": "joi\\u200dner",
+    "mark\ufeff": "mark\\ufeff",
+    "soft\xadhyphen": "soft\\xadhyphen",
+    "tag\U000e0041": "tag\\U000e0041",
+    "line\u2028end": "line\\u2028end",
+}
+FOLDED = {"one\rtwo": "one two", "line\u2028end": "line end"}  # white space in a title becomes a space
+INNOCENT = ("日本語のプロジェクト", "café", "cafe\u0301", "naïve-ветка", "🚀-launch", "עברית")
+
+
+def evil_home(home: Home, text: str) -> None:
+    """The text as a model, a branch, a project, a title and a repository, beside innocent ones."""
+    line = assistant("A", model=text, branch=text, cwd=f"/x/{text}", session="evil")
+    link = pr_link(1, session="evil", repository=text)
+    home.write("a/evil.jsonl", [line, link, title(text, session="evil"), assistant("B", session="plain")])
+
+
+@pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
+def test_O02_what_a_terminal_would_obey_is_shown_as_an_escape(home: Home, text: str) -> None:
+    evil_home(home, text)
+    for report in ("models", "branches", "projects", "sessions", "prs"):
+        printed = home.call(report).stdout
+        shown = FOLDED.get(text, EVIL[text]) if report == "sessions" else EVIL[text]
+        if report == "projects":  # a project is shown by the last part of its path
+            shown = re.split(r"[/\\](?!x|u|U)", shown)[-1]
+        assert shown in printed, report
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\xad]", printed)
+        widths = {wcswidth(line) for line in table_of(printed)}
+        assert len(widths) == 1, "the table is not aligned"
+
+
+@pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
+def test_O02_sub_rows_and_the_overview_are_as_safe(home: Home, text: str) -> None:
+    evil_home(home, text)
+    printed = [home.call("daily", "--by", by).stdout for by in ("model", "project", "session", "branch", "pr")]
+    home.write("a/now.jsonl", [assistant("N", at=NOW, model=text, cwd=f"/x/{text}")])
+    for out in (*printed, home.run().stdout):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\xad]", out)
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_O02_wide_and_combined_letters_are_shown_and_aligned(home: Home, text: str) -> None:
+    evil_home(home, text)
+    for report in ("models", "branches", "projects", "sessions", "prs"):
+        printed = home.call(report).stdout
+        assert text in printed, report
+        assert len({wcswidth(line) for line in table_of(printed)}) == 1, report
+
+
+def test_O02_a_message_about_a_foreign_name_is_safe(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A", cwd="/x/\x1b]0;evil\x07")])
+    done = home.run("daily", "--project", "none\x1b[31m", code=1)
+    assert "\x1b" not in done.stderr
+    assert "\x07" not in done.stderr
+
+
+def test_O02_the_json_says_exactly_what_was_logged(home: Home) -> None:
+    text = "\x1b]8;;x\x07\u202e日本"
+    home.write("a/s.jsonl", [assistant("A", model=text, branch=text)])
+    done = home.run("branches", "--by", "model", "--json")
+    assert done.stdout.isascii()
+    assert (done.json["rows"][0]["branch"], done.json["rows"][0]["by"][0]["model"]) == (text, text)
+
+
+@pytest.mark.parametrize("text", ["=1+2", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("x")', "=1,2", '="\n'])
+def test_O03_no_cell_is_a_formula(home: Home, text: str) -> None:
+    home.write("a/s.jsonl", [assistant("A", model=text, branch=text, cwd=text), title(text, "custom")])
+    for report in ("models", "branches", "projects", "sessions"):
+        written = home.call(report, "--csv").stdout
+        (row,) = csv.DictReader(io.StringIO(written, newline=""))
+        for name, cell in row.items():
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")), name
+        name = {"models": "model", "branches": "branch", "projects": "path", "sessions": "title"}[report]
+        assert row[name] == "'" + text or (report == "sessions" and row[name].removeprefix("'") == text.strip())
+    assert home.report("models")["rows"][0]["model"] == text
+
+
+def test_csv_says_what_json_says_and_numbers_stay_numbers(demo: Home) -> None:
+    for report in REPORTS:
+        rows = list(csv.DictReader(io.StringIO(demo.call(report, "--csv", "--no-ingest").stdout, newline="")))
+        document = demo.report(report, "--no-ingest")
+        assert len(rows) == len(document["rows"])
+        for name in ("messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches"):
+            assert [int(row[name]) for row in rows] == [flat(row)[name] for row in document["rows"]]
+        costs = [float(row["cost_usd"]) if row["cost_usd"] else None for row in rows]
+        assert costs == [row["cost_usd"] for row in document["rows"]]
+
+
+def test_csv_with_sub_rows_has_one_line_for_each(demo: Home) -> None:
+    rows = list(csv.DictReader(io.StringIO(demo.call("daily", "--by", "model", "--csv", "--no-ingest").stdout)))
+    document = demo.report("daily", "--by", "model", "--no-ingest")
+    wanted = [(row["period"], sub["model"], str(sub["messages"])) for row in document["rows"] for sub in row["by"]]
+    assert [(row["period"], row["by_model"], row["messages"]) for row in rows] == wanted
+
+
+# -- JSON (O04 and the envelope) -------------------------------------------------------------------------------
+
+
+def is_spend(part: dict[str, Any], keys: set[str]) -> None:
+    assert set(part) == SPEND | keys
+    assert set(part["tokens"]) == TOKENS
+    for number in (part["messages"], part["web_searches"], part["unpriced_messages"], *part["tokens"].values()):
+        assert type(number) is int
+        assert number >= 0
+    assert part["cost_usd"] is None or type(part["cost_usd"]) is float
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_every_report_has_the_same_envelope(demo: Home, report: str) -> None:
+    for by in (None, *bys(report)):
+        document = demo.report(report, *(("--by", by) if by else ()), "--no-ingest")
+        assert set(document) == {
+            *("format", "report", "generated_at", "timezone", "range", "rows", "totals", "problems")
+        }
+        assert (document["format"], document["report"], document["timezone"]) == (1, report, "UTC")
+        assert document["generated_at"] == "2026-11-23T12:00:00.000Z"
+        assert document["range"] == {"since": None, "until": None}
+        assert set(document["problems"]) >= PROBLEMS  # new kinds may come under the same format (docs/json.md)
+        is_spend(document["totals"], set())
+        assert document["rows"]
+        for row in document["rows"]:
+            is_spend(row, KEYS[report] | ({"by"} if by else set()))
+            for sub in row.get("by", ()):
+                is_spend(sub, KEYS[str(by)])
+        assert added(document["rows"]) == flat(document["totals"])
+
+
+def test_the_installed_command_prints_one_document_and_nothing_else(demo: Home) -> None:
+    done = demo.run("daily", "--json")
+    assert done.stderr == ""
+    assert done.stdout.startswith("{\n")
+    assert done.stdout.endswith("}\n")
+    assert done.json == demo.report("daily")
+
+
+def test_O04_there_is_never_a_nan(home: Home) -> None:
+    odd = '{"output_tokens":NaN,"input_tokens":Infinity,"cache_read_input_tokens":-Infinity}'
+    line = records.dump([assistant("A", cost_usd=0.5)])
+    start, end = line.index(b'"usage":') + 8, line.index(b'},"requestId"')
+    home.write("a/s.jsonl", line[:start] + odd.encode() + line[end:].replace(b"0.5", b"NaN"))
+    for report in REPORTS:
+        for by in (None, *bys(report)):
+            printed = (
+                home.run(report, "--json").stdout if by is None else home.call(report, "--json", "--by", by).stdout
+            )
+            assert "NaN" not in printed
+            assert "Infinity" not in printed
+    assert home.totals() == tokens()
+
+
+def test_unknown_is_null_in_every_key(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A", at=None, session=None, branch=None, cwd=None, model="novel")])
+
+    def key(report: str) -> dict[str, Any]:
+        (row,) = home.report(report)["rows"]
+        return {name: row[name] for name in KEYS[report]}
+
+    assert key("daily") == key("weekly") == key("monthly") == key("hourly") == {"period": None}
+    session = key("sessions")
+    assert {name for name in session if session[name] is not None} == {"more_projects", "more_branches"}
+    assert key("projects") == {"project": None, "path": None}
+    assert key("branches") == {"branch": None, "project": None}
+    assert key("prs") == {"pr": None, "linked_at": None}
+    assert key("windows") == {"starts_at": None, "ends_at": None}
+    assert home.report("models")["rows"][0]["cost_usd"] is None
+    assert home.report("models")["totals"]["cost_usd"] is None
+
+
+def test_nothing_used_is_empty_rows_and_zero_totals(home: Home) -> None:
+    for report in REPORTS:
+        document = home.report(report)
+        assert document["rows"] == []
+        assert flat(document["totals"]) == tokens(messages=0)
+        assert "Nothing was used" in home.call(report).stdout
+        assert home.call(report, "--csv").code == 0
+
+
+def test_the_keys_of_rows(home: Home) -> None:
+    at = "2026-11-21T13:20:30.456Z"
+    lines = [assistant("A", at=at, branch="fix", cwd="/x/shop"), pr_link(7, at=at), title("Mend it", "custom")]
+    home.write("a/s.jsonl", lines)
+    zone = ("--timezone", "Europe/Berlin")
+
+    def key(report: str) -> dict[str, Any]:
+        (row,) = home.report(report, *zone)["rows"]
+        return {name: row[name] for name in KEYS[report]}
+
+    assert key("daily") == {"period": "2026-11-21"}
+    assert key("weekly") == {"period": "2026-11-16"}
+    assert key("monthly") == {"period": "2026-11"}
+    assert key("hourly") == {"period": "2026-11-21T14:00+01:00"}
+    assert key("models") == {"model": MODEL}
+    assert key("projects") == {"project": "shop", "path": "/x/shop"}
+    assert key("branches") == {"branch": "fix", "project": "shop"}
+    pull = {"url": "https://github.com/ada/shop/pull/7", "number": 7, "repository": "ada/shop"}
+    assert key("prs") == {"pr": pull, "linked_at": at}
+    assert key("windows") == {"starts_at": at, "ends_at": "2026-11-21T18:20:30.456Z"}
+    assert key("sessions") == {
+        "session": SESSION,
+        "title": "Mend it",
+        "project": "shop",
+        "branch": "fix",
+        "started_at": at,
+        "ended_at": at,
+        "more_projects": 0,
+        "more_branches": 0,
+    }
+
+
+def test_a_session_on_several_branches_names_the_one_with_the_most_messages(home: Home) -> None:
+    lines = [assistant(f"M{n}", branch=branch, cwd=f"/x/{branch}") for n, branch in enumerate("abbbcc")]
+    home.write("a/s.jsonl", lines)
+    (row,) = home.report("sessions")["rows"]
+    assert (row["branch"], row["more_branches"]) == ("b", 2)
+    assert (row["project"], row["more_projects"]) == ("b", 2)
+    assert "b +2" in home.call("sessions").stdout
+
+
+# -- ranges and filters ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def days(home: Home) -> Home:
+    """One answer an hour before midnight UTC of every day from 2026-11-01 to 2026-11-23, with its day as output."""
+    for day in range(1, 24):
+        at = f"2026-11-{day:02}T23:00:00.000Z"
+        home.write(
+            f"a/{day}.jsonl", [assistant(f"D{day}x", at=at, output=day, session=f"s{day}", cwd=f"/x/p{day % 2}")]
+        )
+    return home
+
+
+def numbers(home: Home, *arguments: str) -> list[int]:
+    return [int(str(period)[8:]) for period in periods(home, "daily", *arguments)]
+
+
+def test_since_and_until_are_inclusive(days: Home) -> None:
+    assert numbers(days, "--since", "2026-11-05", "--until", "2026-11-07") == [5, 6, 7]
+    assert numbers(days, "--since", "20261121") == [21, 22, 23]
+    assert numbers(days, "--until", "2026-11-02") == [1, 2]
+    assert numbers(days, "--since", "2026-11-05", "--until", "2026-11-05") == [5]
+    assert numbers(days, "--since", "2d") == [21, 22, 23]
+    assert numbers(days, "--since", "yesterday", "--until", "yesterday") == [22]
+    assert numbers(days, "--since", "today") == [23]
+
+
+def test_ranges_are_cut_in_the_readers_zone(days: Home) -> None:
+    """23:00 UTC is midnight in Berlin: every answer stands on the next day there."""
+    assert numbers(days, "--since", "2026-11-05", "--until", "2026-11-07", "--timezone", "Europe/Berlin") == [5, 6, 7]
+    document = days.report("daily", "--since", "2026-11-05", "--until", "2026-11-05", "--timezone", "Europe/Berlin")
+    assert document["totals"]["tokens"]["output"] == 4
+    assert (document["timezone"], document["range"]) == (
+        "Europe/Berlin",
+        {"since": "2026-11-05", "until": "2026-11-05"},
+    )
+
+
+def test_trap_17_every_report_takes_the_last_day_whole(days: Home) -> None:
+    for report in REPORTS:
+        document = days.report(report, "--since", "2026-11-10", "--until", "2026-11-12")
+        assert flat(document["totals"]) == tokens(messages=3, input=30, output=33), report
+        assert added(document["rows"]) == flat(document["totals"]), report
+
+
+def test_last_counts_periods_and_days(days: Home) -> None:
+    assert numbers(days, "--last", "3") == [21, 22, 23]
+    assert periods(days, "weekly", "--last", "2") == ["2026-11-16", "2026-11-23"]
+    assert periods(days, "monthly", "--last", "1") == ["2026-11"]
+    assert periods(days, "hourly", "--last", "14") == ["2026-11-22T23:00+00:00"]
+    assert days.report("models", "--last", "2")["totals"]["messages"] == 2
+
+
+def test_trap_18_a_week_begins_on_monday_or_where_told_in_every_report(days: Home) -> None:
+    assert periods(days, "weekly")[:2] == ["2026-10-26", "2026-11-02"]
+    assert periods(days, "weekly", "--week-start", "sunday")[:2] == ["2026-11-01", "2026-11-08"]
+    assert periods(days, "weekly", "--week-start", "sat")[:2] == ["2026-10-31", "2026-11-07"]
+    by_day = days.report("weekly", "--by", "day")["rows"][1]
+    assert [sub["period"] for sub in by_day["by"]] == [f"2026-11-{day:02}" for day in range(2, 9)], by_day["period"]
+
+
+def test_filters_narrow_every_report(days: Home) -> None:
+    days.write("b/s.jsonl", [assistant("S", model="claude-sonnet-4-6", session="son", output=1, cwd="/x/other")])
+    odd = sum(range(1, 24, 2))
+    for report in REPORTS:
+        assert days.report(report, "--project", "p1")["totals"]["tokens"]["output"] == odd, report
+        assert days.report(report, "--model", "sonnet-4-6")["totals"]["messages"] == 1, report
+        both = days.report(report, "--project", "p1", "--project", "other", "--model", "sonnet")["totals"]
+        assert both["messages"] == 1, report
+
+
+@pytest.mark.parametrize("flag", ["--project", "--model"])
+def test_a_name_that_is_not_there_is_said_to_be_so(days: Home, flag: str) -> None:
+    with pytest.raises(NotFound) as error:
+        days.call("daily", flag, "nowhere")
+    assert "'nowhere'" in error.value.message
+    assert "p1" in error.value.hint or "opus-5-5" in error.value.hint
+    assert days.run("daily", flag, "nowhere", code=1).stdout == ""
+
+
+def test_no_ingest_shows_what_the_ledger_holds(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A")])
+    assert home.report("daily", "--no-ingest")["totals"]["messages"] == 0
+    assert home.report("daily")["totals"]["messages"] == 1
+    home.append("a/s.jsonl", [assistant("B")])
+    assert home.report("daily", "--no-ingest")["totals"]["messages"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sort", "wanted"),
+    [("cost", "cba"), ("tokens", "bca"), ("messages", "acb"), ("name", "abc")],
+)
+def test_rows_are_sorted_as_asked(home: Home, sort: str, wanted: str) -> None:
+    opus, haiku = "claude-opus-5-5", "claude-haiku-4-5"
+    lines = [assistant(f"A{n}x", cwd="/x/a", model=haiku, output=1) for n in range(3)]
+    lines += [assistant("B", cwd="/x/b", model=haiku, output=3000)]
+    lines += [assistant(f"C{n}x", cwd="/x/c", model=opus, output=1000) for n in range(2)]
+    home.write("a/s.jsonl", lines)
+    assert "".join(row["project"] for row in home.report("projects", "--sort", sort)["rows"]) == wanted
+
+
+def test_sessions_sorted_by_time_are_in_order(days: Home) -> None:
+    rows = days.report("sessions", "--sort", "time")["rows"]
+    ended = [row["ended_at"] for row in rows]
+    assert ended in (sorted(ended), sorted(ended, reverse=True))
+
+
+def test_a_day_with_25_hours_adds_up(home: Home) -> None:
+    """Berlin puts its clocks back on 2026-10-25 at 01:00 UTC: two hours are called 02:00, told apart by their offset."""
+    start = AT.replace(month=10, day=24, hour=20, minute=30)
+    home.write("a/s.jsonl", [assistant(f"H{n}x", at=start + n * timedelta(hours=1)) for n in range(30)])
+    zone = ("--timezone", "Europe/Berlin")
+    hours = [period for period in periods(home, "hourly", *zone) if str(period).startswith("2026-10-25")]
+    assert len(hours) == 25
+    assert {"2026-10-25T02:00+02:00", "2026-10-25T02:00+01:00"} <= set(hours)
+    assert home.report("daily", *zone, "--since", "2026-10-25", "--until", "2026-10-25")["totals"]["messages"] == 25
+
+
+# -- prices and windows ----------------------------------------------------------------------------------------
+
+
+def test_trap_14_an_hour_of_cache_costs_more_than_five_minutes(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A", model="claude-opus-4-6", input=0, output=0, cache_write_1h=1_000_000)])
+    assert cost(home) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "dollars"),
+    [
+        ("claude-sonnet-4-5", {"input": 300_000, "output": 0}, 1.80),
+        ("claude-sonnet-4-5", {"input": 100_000, "cache_read": 150_000, "output": 10_000}, 0.915),
+        ("claude-sonnet-4-5", {"input": 200_000, "output": 0}, 0.60),
+        ("claude-opus-4-6", {"input": 300_000, "output": 0}, 1.50),
+    ],
+)
+def test_trap_15_a_long_request_is_priced_as_a_whole(
+    home: Home, model: str, usage: dict[str, Any], dollars: float
+) -> None:
+    home.write("a/s.jsonl", [assistant("A", model=model, **usage)])
+    assert cost(home) == pytest.approx(dollars, abs=1e-12)
+
+
+def test_trap_16_searches_cost_and_a_place_multiplies(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A", model="claude-opus-4-6", input=0, output=0, web_searches=100)])
+    assert cost(home) == 1.0
+    line = assistant("B", model="claude-opus-4-6", input=1_000_000, output=0, geo="us", web_searches=0)
+    home.append("a/s.jsonl", [line])
+    assert cost(home) == pytest.approx(1 + 5 * 1.1, abs=1e-12)
+
+
+def test_trap_22_a_window_lasts_five_hours_from_its_first_message(home: Home) -> None:
+    """Asked at exactly five hours later, a message opens the next; it does not begin at the full hour."""
+    first = AT.replace(hour=10, minute=59)
+    later = [first + timedelta(hours=4, minutes=59, seconds=59), first + timedelta(hours=5)]
+    home.write("a/s.jsonl", [assistant(f"M{n}", at=at) for n, at in enumerate((first, *later))])
+    rows = home.report("windows")["rows"]
+    assert [(row["starts_at"][11:16], row["ends_at"][11:16], row["messages"]) for row in rows] == [
+        ("10:59", "15:59", 2),
+        ("15:59", "20:59", 1),
+    ]
+
+
+def test_a_filter_does_not_move_a_window(home: Home) -> None:
+    lines = [assistant("A", at=AT), assistant("B", at=AT + timedelta(hours=2), model="claude-haiku-4-5")]
+    home.write("a/s.jsonl", lines)
+    (row,) = home.report("windows", "--model", "haiku")["rows"]
+    assert (row["starts_at"][11:16], row["messages"]) == ("09:00", 1)
+
+
+# -- tables ----------------------------------------------------------------------------------------------------
+
+TELLING: dict[str, Any] = {  # what tells a row of JSON from the others, as a table shows it
+    "daily": lambda row: row["period"],
+    "weekly": lambda row: row["period"],
+    "monthly": lambda row: row["period"],
+    "hourly": lambda row: row["period"][11:16],
+    "sessions": lambda row: row["session"][:8],
+    "projects": lambda row: row["project"],
+    "models": lambda row: row["model"].removeprefix("claude-").removesuffix("-20251001"),
+    "branches": lambda row: row["branch"],
+    "prs": lambda row: f"#{row['pr']['number']}" if row["pr"] else "no pull request",
+    "windows": lambda row: row["starts_at"][11:16],
+}
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_table_fits_and_tells_its_rows_apart(demo: Home, report: str, columns: int) -> None:
+    printed = on_a_terminal(demo, columns, report, "--no-ingest")
+    plain = COLOUR.sub("", printed)
+    assert "\x1b" not in plain
+    lines = table_of(plain)
+    assert max(wcswidth(line) for line in plain.split("\n")) <= columns
+    rows = demo.report(report, "--no-ingest")["rows"]
+    for row, line in zip(rows, lines[1:], strict=False):
+        assert (TELLING[report](row) or "–") in line
+        assert line.endswith("–" if row["cost_usd"] is None else f"{row['cost_usd']:,.2f}") or "<$0.01" in line
+    assert len(lines) == 1 + len(rows) + 1
+
+
+@pytest.mark.parametrize("by", ["model", "project", "session", "branch", "pr"])
+def test_a_table_with_sub_rows_fits_too(demo: Home, by: str) -> None:
+    plain = COLOUR.sub("", on_a_terminal(demo, 80, "daily", "--by", by, "--no-ingest"))
+    rows = demo.report("daily", "--by", by, "--no-ingest")["rows"]
+    assert len(table_of(plain)) == 2 + sum(1 + len(row["by"]) for row in rows)
+    assert len({wcswidth(line) for line in table_of(plain)}) == 1
+
+
+def test_a_wider_terminal_shows_more(demo: Home) -> None:
+    headings = [
+        COLOUR.sub("", on_a_terminal(demo, columns, "branches", "--no-ingest")).split("\n")[0] for columns in (80, 160)
+    ]
+    assert set(headings[0].split()) < set(headings[1].split())
+
+
+def test_colour_only_on_a_terminal_that_wants_it(demo: Home) -> None:
+    assert "\x1b[" in on_a_terminal(demo, 100, "daily", "--no-ingest")
+    assert "\x1b" not in on_a_terminal(demo, 100, "daily", "--no-ingest", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(demo, 100, "daily", "--no-ingest", TERM="dumb")
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_in_a_pipe_there_is_no_colour_and_nothing_is_cut(demo: Home, report: str) -> None:
+    done = demo.run(report, "--no-ingest", env={"COLUMNS": "40"})
+    assert "\x1b" not in done.stdout
+    assert "…" not in done.stdout
+    for heading in ("Messages", "Tokens", "Cost*"):
+        assert heading in done.stdout.split("\n")[0]
+    assert "API-equivalent estimate" in done.stdout
+
+
+def test_the_last_line_of_a_table_is_its_totals(demo: Home) -> None:
+    document = demo.report("projects", "--no-ingest")
+    last = table_of(demo.call("projects", "--no-ingest").stdout)[-1]
+    assert last.startswith(f"{len(document['rows'])} projects")
+    assert last.endswith(f"${document['totals']['cost_usd']:,.2f}")
+
+
+def test_what_could_not_be_read_is_told(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A"), b'{"usage":\n', b'{"usage":\n'])
+    assert "2 lines could not be read" in home.call("daily").stdout
+    assert home.run("daily").stderr == ""
+
+
+def test_half_a_pipe_is_no_error(demo: Home) -> None:
+    """`tachograph hourly | head -1`: whoever read us has enough."""
+    import subprocess
+
+    with subprocess.Popen(
+        [command(), "hourly"], env=demo.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+# -- what cannot be understood ---------------------------------------------------------------------------------
+
+WRONG: dict[str, Sequence[str]] = {
+    "a flag": ("daily", "--nope"),
+    "a command": ("dayly",),
+    "a word too many": ("daily", "today"),
+    "a date": ("daily", "--since", "soon"),
+    "a day of no month": ("daily", "--until", "2026-02-30"),
+    "an empty range": ("daily", "--since", "2026-11-05", "--until", "2026-11-04"),
+    "two ranges": ("daily", "--last", "3", "--since", "2026-11-05"),
+    "a zone": ("daily", "--timezone", "Mars/Olympus"),
+    "a zone that is a path": ("daily", "--timezone", "../../etc/passwd"),
+    "a weekday": ("weekly", "--week-start", "someday"),
+    "a number": ("daily", "--last", "0"),
+    "no number": ("daily", "--last", "three"),
+    "a dimension": ("daily", "--by", "colour"),
+    "its own dimension": ("models", "--by", "model"),
+    "an order": ("daily", "--sort", "beauty"),
+    "two forms": ("daily", "--json", "--csv"),
+    "no value": ("daily", "--since"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_cannot_be_understood_is_one_sentence_and_exit_code_2(home: Home, wrong: str) -> None:
+    done = home.run(*WRONG[wrong], code=2)
+    assert done.stdout == ""
+    first, *more = done.stderr.rstrip("\n").split("\n")
+    assert re.fullmatch(r"tachograph: [A-Z0-9'-].*[.?]", first), first
+    assert len(more) <= 1
+
+
+def test_flags_of_the_overview_may_stand_without_a_command(home: Home) -> None:
+    home.write("a/s.jsonl", [assistant("A", at=NOW)])
+    assert home.run("--timezone", "Europe/Berlin").stdout == home.run("--timezone=Europe/Berlin").stdout
+    assert "Today" in home.run("--no-ingest").stdout
+
+
+def test_help_and_version_of_everything(home: Home) -> None:
+    assert re.fullmatch(r"tachograph \d+\.\d+\.\d+\S*\n", home.run("--version").stdout)
+    assert "daily" in home.run("--help").stdout
+    for report in REPORTS:
+        assert "--since" in home.run(report, "--help").stdout
+
+
+def test_L15_what_is_dated_in_the_future_is_kept_out_of_the_screen_of_now(home: Home) -> None:
+    """A clock that was wrong must not show as today's or this week's use; reports by day still have it on its day."""
+    ahead = [timedelta(hours=-1), timedelta(hours=2), timedelta(days=2), timedelta(days=366)]
+    home.write("a/s.jsonl", [assistant(f"M{n}x", at=NOW + by) for n, by in enumerate(ahead)])
+    lines = {line[:12].strip(): line for line in home.run().stdout.split("\n")}
+    for span in ("Today", "This week", "Four weeks"):
+        assert lines[span][12:].split()[0] == "1", span
+    assert home.totals()["messages"] == 4
+
+
+@pytest.mark.parametrize("report", [report for report in REPORTS if "day" in bys(report)])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns"])
+def test_days_within_any_report_are_those_of_the_daily_one(demo: Home, report: str, zone: str) -> None:
+    flags = ("--timezone", zone, "--no-ingest")
+    days = {row["period"]: flat(row) for row in demo.report("daily", *flags)["rows"]}
+    rows = demo.report(report, "--by", "day", *flags)["rows"]
+    assert keyed((sub for row in rows for sub in row["by"]), "period") == days

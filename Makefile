@@ -11,7 +11,7 @@ help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
 
 run: $(VENV)/.installed   ## install into .venv and show your own numbers: `tachograph`
-	@echo "Installed: $$($(BIN)/tachograph --version), in $(BIN). It reads Claude Code's logs; nothing leaves this machine."
+	@echo "Installed $$($(BIN)/tachograph --version); call it as $(BIN)/tachograph. It reads Claude Code's logs; nothing leaves this machine."
 	@echo
 	@$(BIN)/tachograph
 

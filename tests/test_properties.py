@@ -278,9 +278,7 @@ def test_a_damaged_line_changes_no_other_and_never_raises(record: Record, damage
     fed.feed_tail(line[:-1], len(block))
     found = {message[4][6:8] + message[2] for message in batch.messages.values() if "friends" in message[5]}
     alone = Batch()
-    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40).feed(
-        block := records.dump(FRIENDS), len(block), 0
-    )
+    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40).feed(block := records.dump(FRIENDS), len(block), 0)
     assert {message[4][6:8] + message[2] for message in alone.messages.values()} <= found
     for message in batch.messages.values():
         assert all(0 <= count <= 2 * 10**12 for count in message[2])

@@ -272,6 +272,20 @@ def test_totals_that_differ_are_found_and_added_up_again(used: Home) -> None:
     assert len(list((used.data / "backups").iterdir())) == 1
 
 
+def test_references_that_lead_nowhere_are_made_unknown(used: Home) -> None:
+    with used.db() as db:
+        db.execute("UPDATE answer SET session = 999 WHERE id = 1")
+        db.execute("UPDATE answer SET origin = 999 WHERE id = 2")
+        db.execute("UPDATE origin SET branch = 999")
+    db.close()
+    assert "wrong: 3 references lead to something that is not there." in found(examined(used, code=1), "ledger")
+    used.run("doctor", "--repair")
+    assert used.totals() == used.oracle().total
+    assert sorted(row["messages"] for row in used.report("sessions")["rows"]) == [1, 4]
+    assert sorted(row["messages"] for row in used.report("models")["rows"]) == [1, 4]
+    assert {row["branch"] for row in used.report("branches")["rows"]} == {None}
+
+
 def test_the_totals_are_added_up_exactly_as_they_were_written(home: Home, ingest: Any) -> None:
     """Every corner of a total's key: fast mode, US inference, long prompts, no time, long ago, logged costs."""
     home.write(

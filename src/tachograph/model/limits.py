@@ -110,7 +110,9 @@ class Reading(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-_SAME_RESET_MS = 5 * 60_000  # siblings differ by parts of a second (…59.657 and …00.306), other sources round to minutes
+_SAME_RESET_MS = (
+    5 * 60_000
+)  # siblings differ by parts of a second (…59.657 and …00.306), other sources round to minutes
 
 
 def same_reset(a: int | None, b: int | None) -> bool:

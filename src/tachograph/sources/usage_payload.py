@@ -5,15 +5,13 @@ may be missing, empty or null. What `limits[]` has is taken from there, what it 
 neither names as we know it is shown under the service's own name.
 
 Percentages are 0 to 100 in every field read here, whatever their value: 1 is 1 %, 0.5 is half a percent. A value that
-cannot be true is left out and reported; it never becomes 0. Nothing is imported that a status line should not pay for.
+cannot be true is left out and reported; it never becomes 0.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeGuard
 
 from tachograph.model.limits import (
     FIVE_HOUR,
-    MOST_PERCENT,
     OK,
     SEVEN_DAY,
     SHAPE,
@@ -24,37 +22,27 @@ from tachograph.model.limits import (
     Reading,
     Share,
 )
+from tachograph.model.outside import (
+    NAMES,
+    Name,
+    dollars,
+    epoch_ms,
+    iso_ms,
+    money,
+    named,
+    percentage,
+    shown,
+    text,
+    unique,
+    words,
+)
 
-_EARLIEST, _LATEST = (
-    1_500_000_000_000,
-    4_102_444_800_000,
-)  # epoch ms of 2017 and 2100: seconds and ms cannot be confused
-_LONGEST = 60  # of a name that the service gives
-_MOST_MINOR = 10**14
-_MOST_LIMITS, _MOST_PROBLEMS = 50, 20
-
-
-class Name(NamedTuple):
-    label: str
-    group: str
-    scope: str | None = None
-
-
-_NAMES = {
-    FIVE_HOUR: Name("5-hour", "session"),
-    SEVEN_DAY: Name("7-day", "weekly"),
-    "seven_day_opus": Name("Opus week", "weekly", "Opus"),
-    "seven_day_sonnet": Name("Sonnet week", "weekly", "Sonnet"),
-    "seven_day_cowork": Name("Cowork week", "weekly", "Cowork"),
-    "seven_day_omelette": Name("Design week", "weekly", "Design"),
-    "seven_day_oauth_apps": Name("OAuth apps week", "weekly", "OAuth apps"),
-    "iguana_necktie": Name("Cloud session credit", ""),
-    "cinder_cove": Name("Promotional credit", ""),
-}
+_MOST_LIMITS = 50
 _KINDS = {"session": FIVE_HOUR, "weekly_all": SEVEN_DAY}
 _SECTIONS = frozenset(("limits", "extra_usage", "spend", "seven_day_breakdown"))
-# Known, and nothing in them that a meter shows: banked resets, a reset programme, a flag for administrators.
-_IGNORED = frozenset(("cedar_ember", "juniper_tide", "member_dashboard_available"))
+# Known, and nothing in them that a meter shows: banked resets, a reset programme, a flag for administrators. Of an
+# error `_strange` speaks.
+_IGNORED = frozenset(("cedar_ember", "juniper_tide", "member_dashboard_available", "error"))
 _REASONS = {
     "org_level_disabled": "disabled by the organisation",
     "user_disabled": "switched off by the user",
@@ -71,7 +59,7 @@ def reading(payload: object, *, source: str, observed_at: int) -> Reading:
     extra = _extra(payload, problems)
     breakdown = _breakdown(payload.get("seven_day_breakdown"), problems)
     outcome = OK
-    if not (limits or extra or breakdown) and (problems or not payload.keys() & (_NAMES.keys() | _SECTIONS)):
+    if not (limits or extra or breakdown) and (problems or not payload.keys() & (NAMES.keys() | _SECTIONS)):
         outcome = SHAPE
         problems.append(_strange(payload))
     return Reading(
@@ -85,7 +73,8 @@ def profile(payload: object) -> tuple[AccountId | None, str | None, str]:
         return None, None, ""
     account, organization = (_object(payload.get(key)) for key in ("account", "organization"))
     uuid = text(account.get("uuid"))
-    label = text(account.get("email")) or text(account.get("display_name")) or text(organization.get("name"))
+    labels = (account.get("email"), account.get("display_name"), organization.get("name"))
+    label = next(filter(None, (text(value, 200) for value in labels)), "")
     plan = plan_words(organization.get("organization_type"), organization.get("rate_limit_tier"))
     return (AccountId(uuid, text(organization.get("uuid"))) if uuid else None), plan, label
 
@@ -103,107 +92,6 @@ def plan_words(organization_type: object, tier: object) -> str | None:
     if not kind and rate == "default_raven":
         return "Team"
     return rate or text(organization_type) or None
-
-
-def named(key: str) -> Name:
-    """The words for a limit's key, also for one that nobody has seen yet."""
-    if known := _NAMES.get(key):
-        return known
-    kind, _, scope = key.partition(":")
-    for start, label, group in (("seven_day_", "week", "weekly"), ("five_hour_", "5-hour", "session")):
-        if key.startswith(start):
-            scope = words(key.removeprefix(start))
-            return Name(f"{scope} {label}", group, scope)
-    scope = words(scope) if scope.islower() else text(scope)
-    if kind == "weekly_scoped":
-        return Name(f"{scope or 'Scoped'} week", "weekly", scope or None)
-    base = _NAMES.get(kind) or Name(words(kind), "")
-    if not scope:
-        return base
-    return Name(f"{scope} {base.label}" if kind in _NAMES else scope, base.group, scope)
-
-
-# -- values, for the other sources too --------------------------------------------------------------------------
-
-
-def percentage(value: object) -> float | None:
-    """A percentage from 0 to 1000 as it stands; None for anything else. The field fixes the scale, never the value."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_PERCENT:
-        return None
-    return float(value) + 0.0  # -0.0 is 0
-
-
-def epoch_ms(value: object) -> int | None:
-    """A number of seconds or milliseconds since 1970 as milliseconds; None where it is neither, or no time of ours."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    for scale in (1000, 1):
-        if _EARLIEST <= value * scale < _LATEST:
-            return int(value * scale)
-    return None
-
-
-def iso_ms(value: object) -> int | None:
-    """An ISO 8601 time, any offset (none is UTC), as epoch milliseconds, what is finer cut off; None for anything else."""
-    if not isinstance(value, str) or len(value) > 64:
-        return None
-    from datetime import UTC, datetime, timedelta  # 2 ms that a status line does not need
-
-    try:
-        at = datetime.fromisoformat(value.strip())
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        ms = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    except (ValueError, OverflowError):
-        return None
-    return ms if _EARLIEST <= ms < _LATEST else None
-
-
-def money(minor: object, currency: object = None, exponent: object = None) -> Money | None:
-    """An amount in minor units; US dollars and two decimals where nobody says. None if any part cannot be true."""
-    exponent, currency = 2 if exponent is None else exponent, "USD" if currency is None else currency
-    if not _is_number(minor) or not 0 <= minor <= _MOST_MINOR:
-        return None
-    if isinstance(exponent, bool) or not isinstance(exponent, int) or not 0 <= exponent <= 6:
-        return None
-    if not isinstance(currency, str) or not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
-        return None
-    return Money(round(minor), currency.upper(), exponent)
-
-
-def dollars(value: object) -> Money | None:
-    """An amount in whole dollars as Money of cents."""
-    return money(value * 100) if _is_number(value) else None
-
-
-def text(value: object) -> str:
-    """A name that the service gave, on one line, printable and cut to a sane length; "" if it is none."""
-    if not isinstance(value, str):
-        return ""
-    line = " ".join(value[: 4 * _LONGEST].split())[:_LONGEST]
-    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
-
-
-def words(name: str) -> str:
-    """A machine's name in readable words: `amber_ladder` is "Amber ladder"."""
-    plain = text(name.replace("_", " ").replace("-", " "))
-    return plain[:1].upper() + plain[1:]
-
-
-def shown(value: object) -> str:
-    """A value in a problem's words. Text from outside is not repeated."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value:.12g}" if -1e15 < value < 1e15 or isinstance(value, float) else "a huge number"
-    return "text" if isinstance(value, str) else "a list" if isinstance(value, list | tuple) else "an object"
-
-
-def unique(problems: list[str]) -> tuple[str, ...]:
-    """Each problem once, and a readable number of them."""
-    found = tuple(dict.fromkeys(problems))
-    return found if len(found) <= _MOST_PROBLEMS else (*found[:_MOST_PROBLEMS], "and more of the kind")
 
 
 # -- limits -----------------------------------------------------------------------------------------------------
@@ -272,7 +160,7 @@ def _kind(kind: str, scope: str, display_name: str) -> tuple[str, Name]:
     """Key and words of an entry; one that is narrowed down has what it is narrowed to in its key."""
     key = _KINDS.get(kind, kind)
     name = named(f"{key}:{scope}" if scope else key)
-    if display_name and key not in _NAMES and key != "weekly_scoped":
+    if display_name and key not in NAMES and key != "weekly_scoped":
         name = name._replace(label=display_name)
     return (f"{key}:{scope.lower()}" if scope else key), name
 
@@ -291,7 +179,7 @@ _NAMING = ("display_name", "name", "id")
 
 def _window(key: str, value: object, problems: list[str]) -> Limit | None:
     """A top-level key of the answer, if a window or a grant of credits stands there."""
-    known = key in _NAMES
+    known = key in NAMES
     if value is None or not (known or isinstance(value, Mapping | list)) or not (known or value):
         return None
     if not isinstance(value, Mapping):
@@ -464,11 +352,6 @@ def _section(payload: Mapping[str, object], key: str, problems: list[str]) -> Ma
 
 def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    """A finite number; the comparison is false for NaN and no trouble for an integer of any length."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
 def _no_percent(where: str, value: object) -> str:

@@ -23,7 +23,9 @@ import oracle
 from helpers import NOW_MS, Home
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
-from tachograph.sources.transcripts.decode import Batch, Transcript, parsed
+from tachograph.sources.transcripts.batch import Batch
+from tachograph.sources.transcripts.decode import Transcript
+from tachograph.sources.transcripts.records import parsed
 
 T = TypeVar("T")
 SCALE = int(os.environ.get("TACHOGRAPH_TEST_EXAMPLES", "1"))  # so many times as many examples: for a long search

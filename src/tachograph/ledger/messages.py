@@ -58,7 +58,7 @@ Logins = Mapping[int, list[tuple[int, int, int]]]  # folder: (first seen, last s
 
 
 class Said(NamedTuple):
-    """A batch of the decoder, unpacked: see `sources.transcripts.decode.Batch` for the shapes."""
+    """A batch of the decoder, unpacked: see `sources.transcripts.batch.Batch` for the shapes."""
 
     messages: list[Message]
     spans: Mapping[str, tuple[int, int]]

@@ -15,6 +15,9 @@ What each table holds:
     file        every transcript ever read, with the offset that its rows in `message` come from
     directory   every folder that holds transcripts, as of when we listed it
     problem     what could not be read, by file and kind
+    reading     what a source said about an account's limits, every time it said something else
+    level       the limits in a reading
+    window      each limit from one reset to the next: what holds now, and the most that it reached
     account     who was logged in; `login` says in which config folder, from when to when we saw it
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. Costs are picodollars, but for
@@ -128,6 +131,38 @@ STEPS: tuple[tuple[str, str], ...] = (
             file INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (file, kind)
         ) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "readings of limits",
+        """
+        CREATE TABLE reading (
+            id INTEGER PRIMARY KEY,
+            account INTEGER NOT NULL, source TEXT NOT NULL,
+            folder INTEGER NOT NULL,        -- config folder that it came by; 0 where there is none
+            observed_at INTEGER NOT NULL,   -- when these values were first true
+            last_at INTEGER NOT NULL,       -- when they were last confirmed
+            times INTEGER NOT NULL,         -- how often they were said
+            outcome TEXT NOT NULL, plan TEXT NOT NULL,
+            extra TEXT, breakdown TEXT,     -- JSON; null where the source does not say
+            problems TEXT                   -- JSON
+        );
+        CREATE INDEX reading_newest ON reading (account, source, last_at);
+        CREATE TABLE level (
+            reading INTEGER NOT NULL, place INTEGER NOT NULL,
+            key TEXT NOT NULL, label TEXT NOT NULL, part TEXT NOT NULL, percent REAL, resets_at INTEGER,
+            severity TEXT, scope TEXT, is_grant INTEGER NOT NULL, used TEXT, cap TEXT,
+            PRIMARY KEY (reading, place)
+        ) WITHOUT ROWID;
+        CREATE TABLE window (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL, label TEXT NOT NULL,
+            part TEXT NOT NULL, scope TEXT,
+            resets_at INTEGER,              -- null: the window has not begun
+            percent REAL, at INTEGER NOT NULL, source TEXT NOT NULL, -- what holds now, since when, by whom
+            severity TEXT,
+            peak REAL, first_at INTEGER NOT NULL, wall_at INTEGER -- the most it reached; when it was refused first
+        );
+        CREATE INDEX window_key ON window (account, key, resets_at);
         """,
     ),
 )

@@ -1,8 +1,8 @@
-"""What the lines of a transcript say: messages, titles, first prompts, pull-request links, and what was wrong.
+"""Reads blocks of transcript lines into a batch: messages, titles, first prompts, pull-request links, and problems.
 
-The rules are those of docs/counting.md. Two ways lead to the same values: a typed decoder for the layout that
-Claude Code writes, and a patient one over plain dictionaries for everything else (odd counts, other key orders,
-broken text, `iterations`). A test holds one against the other.
+Two ways lead to the same values: a typed decoder for the layout that Claude Code writes, here, and a patient one over
+plain dictionaries (records.py) for everything else: odd counts, other key orders, broken text, `iterations`. A test
+holds one against the other.
 
 A line is looked at no longer than needed. Nine tenths of the bytes of a transcript are tool results in `user`
 records; where a record's top-level `type` can be told for certain from its first or last keys, those are skipped
@@ -10,32 +10,33 @@ without being read.
 """
 
 import json
-import math
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
 from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
+from tachograph.sources.transcripts.batch import Batch
+from tachograph.sources.transcripts.records import (
+    ISSUED,
+    MAX_COUNT,
+    added_parts,
+    billed,
+    counts_of,
+    hashed,
+    key_of,
+    nanodollars,
+    parsed,
+    parsed_time,
+    prompt_of,
+    text_of,
+    title_of,
+)
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
-MAX_COUNT = 10**12
-TITLE_LENGTH = 200
-_ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")
-_NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
-
 CUSTOM, AI = 0, 1  # kinds of title
-_PRIME = 2**61 - 1
-_FIRST_MS, _LAST_MS = (
-    -62_000_000_000_000,
-    253_300_000_000_000,
-)  # years 5 to 9996: no calendar ends within a zone of them
-_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
-
-
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 
@@ -90,61 +91,6 @@ class AssistantRecord(msgspec.Struct, gc=False):
 
 
 _typed = msgspec.json.Decoder(AssistantRecord).decode
-_plain = msgspec.json.Decoder().decode
-
-
-class Link(NamedTuple):
-    """A pull request that a session named: `at` epoch ms; `branch` of the last record before it, "" if none."""
-
-    at: int
-    branch: str
-    number: int
-    repository: str
-
-
-class Batch:
-    """What some transcripts said, merged. Plain containers of plain values: it crosses processes by `marshal`."""
-
-    __slots__ = ("leaves", "links", "messages", "prompts", "spans", "summaries", "titles")
-
-    def __init__(self) -> None:
-        self.messages: dict[int, Message] = {}
-        self.spans: dict[str, tuple[int, int]] = {}  # session: first and last message, epoch ms
-        self.prompts: dict[str, tuple[int, str]] = {}  # session: its first prompt and when
-        self.titles: dict[tuple[str, int], tuple[str, int, str]] = {}  # session, kind: (stamp, offset, text)
-        self.summaries: dict[str, str] = {}  # leaf record: text
-        self.leaves: dict[str, tuple[int, str]] = {}  # session: its last record that we saw
-        self.links: dict[tuple[str, str], tuple[int, str, int, str]] = {}  # session, url: Link
-
-    def plain(self) -> tuple[Any, ...]:
-        return (
-            list(self.messages.values()),
-            self.spans,
-            self.prompts,
-            self.titles,
-            self.summaries,
-            self.leaves,
-            {key: tuple(link) for key, link in self.links.items()},
-        )
-
-    def __len__(self) -> int:
-        return len(self.messages)
-
-    @classmethod
-    def of_plain(cls, plain: tuple[Any, ...]) -> "Batch":
-        batch = cls()
-        messages, batch.spans, batch.prompts, batch.titles, batch.summaries, batch.leaves, batch.links = plain
-        batch.messages = {message[0]: message for message in messages}
-        return batch
-
-    def add(self, message: Message) -> None:
-        old = self.messages.get(message[0])
-        self.messages[message[0]] = message if old is None else merged(old, message)
-        at = message[1]
-        if at != NO_TIME:
-            for session in message[5]:
-                first, last = self.spans.get(session, (at, at))
-                self.spans[session] = (min(first, at), max(last, at))
 
 
 class _Held:
@@ -275,7 +221,7 @@ class Transcript:
                 streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
                 held.counts = counts if streamed else larger(most, counts)
             return True
-        if not _ISSUED.match(answer.id):
+        if not ISSUED.match(answer.id):
             return False
         if held is not None:
             self._let_go()
@@ -343,13 +289,13 @@ class Transcript:
             self._note_prompt(record)
 
     def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
-        billed = _billed(record)
-        if billed is None:
+        found = billed(record)
+        if found is None:
             return
-        inner, message = billed
+        inner, message = found
         problems: list[str] = []
-        session = _text(record.get("sessionId"))
-        key = _key(record, inner, message, session, line)
+        session = text_of(record.get("sessionId"))
+        key = key_of(record, inner, message, session, line)
         at = parsed_time(inner.get("timestamp"))
         if at == NO_TIME:
             at = parsed_time(record.get("timestamp"))
@@ -361,46 +307,46 @@ class Transcript:
         flags = (SIDECHAIN if side else 0) | (FORKED if record.get("forkedFrom") else 0)
 
         def note(key: str, usage: dict[str, Any], model: object, stop: object, cost: int) -> None:
-            counts = _counts(usage, problems)
+            counts = counts_of(usage, problems)
             origin = (
-                _text(model) or "unknown",
-                _text(usage.get("speed")),
-                _text(usage.get("inference_geo")),
-                _text(stop),
-                _text(inner.get("gitBranch")) or _text(record.get("gitBranch")),
-                _text(inner.get("cwd")) or _text(record.get("cwd")),
-                _text(inner.get("agentId")) or _text(record.get("agentId")),
-                _text(record.get("ownerAccountUuid")),
+                text_of(model) or "unknown",
+                text_of(usage.get("speed")),
+                text_of(usage.get("inference_geo")),
+                text_of(stop),
+                text_of(inner.get("gitBranch")) or text_of(record.get("gitBranch")),
+                text_of(inner.get("cwd")) or text_of(record.get("cwd")),
+                text_of(inner.get("agentId")) or text_of(record.get("agentId")),
+                text_of(record.get("ownerAccountUuid")),
                 self.folder,
             )
-            choice = (-counts[1], at, origin, _text(inner.get("requestId")))
+            choice = (-counts[1], at, origin, text_of(inner.get("requestId")))
             self.batch.add((hashed(key), at, counts, cost, choice, {session: flags}))
 
         usage = message["usage"]
-        note(key, usage, message.get("model"), message.get("stop_reason"), _nanodollars(inner.get("costUSD")))
-        for position, model, part in _added_parts(message):
+        note(key, usage, message.get("model"), message.get("stop_reason"), nanodollars(inner.get("costUSD")))
+        for position, model, part in added_parts(message):
             shared = {"speed": usage.get("speed"), "inference_geo": usage.get("inference_geo")}
             note(f"{key}\0part {position}", {**shared, **part}, model, None, -1)
         for kind in dict.fromkeys(problems):
             self.problem(kind)
-        leaf = _text(inner.get("uuid"))
+        leaf = text_of(inner.get("uuid"))
         if leaf and at != NO_TIME:
             self.batch.leaves[session] = max(self.batch.leaves.get(session, (0, "")), (at, leaf))
 
     def _note_link(self, record: dict[str, Any], branch: str) -> None:
-        url, session = _text(record.get("prUrl")), _text(record.get("sessionId"))
+        url, session = text_of(record.get("prUrl")), text_of(record.get("sessionId"))
         if not url:
             return
         at = parsed_time(record.get("timestamp"))
         number = record.get("prNumber")
         number = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62 else 0
-        link = (at, branch, number, _text(record.get("prRepository")))
+        link = (at, branch, number, text_of(record.get("prRepository")))
         old = self.batch.links.get((session, url))
         self.batch.links[session, url] = link if old is None else min(old, link)
 
     def _note_title(self, record: dict[str, Any], kind: str, stamp: str, offset: int) -> None:
         words = record.get("customTitle") if kind == "custom-title" else record.get("aiTitle")
-        session = _text(record.get("sessionId"))
+        session = text_of(record.get("sessionId"))
         if not session or not isinstance(words, str) or not words.strip():
             return
         key = (session, CUSTOM if kind == "custom-title" else AI)
@@ -416,7 +362,7 @@ class Transcript:
             self._note_prompt(record)
 
     def _note_prompt(self, record: dict[str, Any]) -> None:
-        session, words = _text(record.get("sessionId")), _prompt(record)
+        session, words = text_of(record.get("sessionId")), prompt_of(record)
         at = parsed_time(record.get("timestamp"))
         if session and words:
             self.looks = 0
@@ -444,153 +390,13 @@ def _tail_kind(find: Any, rfind: Any, pos: int, stop: int) -> int:
     return kind if 0 < stop - closing < 3 and find(b"}", closing + 1, stop) < 0 else _UNCERTAIN
 
 
-def hashed(key: str) -> int:
-    """A 61-bit fingerprint (Rabin's): the bytes as one number, modulo a prime.
-
-    Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
-    hash costs five times as much.
-    """
-    return int.from_bytes(key.encode("utf-8", "surrogatepass"), "big") % _PRIME
-
-
-def parsed_time(value: object) -> int:
-    """Epoch milliseconds of an ISO 8601 timestamp (without an offset: UTC), or NO_TIME."""
-    if not isinstance(value, str):
-        return NO_TIME
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return NO_TIME
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    at = (moment - _EPOCH) // _MS
-    return at if _FIRST_MS <= at <= _LAST_MS else NO_TIME
-
-
-def parsed(line: bytes) -> dict[str, Any] | None:
-    """The object in a line, or None. Bytes that are no text are replaced; NULs and a byte order mark around it go."""
-    line = line.strip(b"\0\r\t ").removeprefix(b"\xef\xbb\xbf")
-    try:
-        record = _plain(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            record = json.loads(line.decode("utf-8", "replace"), strict=False)
-        except (ValueError, RecursionError):
-            return None
-    return record if isinstance(record, dict) else None
-
-
-def title_of(words: str) -> str:
-    """One line of a title or prompt, white space folded, cut to a sensible length."""
-    return _text(" ".join(words.split())[:TITLE_LENGTH])
-
-
-def _text(value: object) -> str:
-    """A string fit for SQLite; lone surrogates replaced, anything but text is ""."""
-    if not isinstance(value, str):
-        return ""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _billed(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The envelope and the message of an answer (accounting rule 1), else None."""
-    inner: Any = record
-    if record.get("type") == "progress":
-        data = record.get("data")
-        inner = data.get("message") if isinstance(data, dict) else None
-    message = inner.get("message") if isinstance(inner, dict) else None
-    if not isinstance(message, dict) or not isinstance(message.get("usage"), dict):
-        return None
-    return None if message.get("model") == "<synthetic>" else (inner, message)
-
-
-def _key(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any], session: str, line: bytes) -> str:
-    """What names a message (accounting rule 2)."""
-    name = message.get("id")
-    if isinstance(name, str) and name:
-        return name if _ISSUED.match(name) else "\0".join(("gateway", session, name, _text(inner.get("requestId"))))
-    own = inner.get("uuid")
-    return own if isinstance(own, str) and own else "bytes " + line.strip().hex()
-
-
-def _added_parts(message: dict[str, Any]) -> Iterator[tuple[int, object, dict[str, Any]]]:
-    """The parts of `usage.iterations` that were billed beside the answer (accounting rule 5): position, model, usage."""
-    parts = message["usage"].get("iterations")
-    if not isinstance(parts, list):
-        return
-    parts = [part for part in parts if isinstance(part, dict)]
-    fell_back = any(part.get("type") == "fallback_message" for part in parts)
-    for position, part in enumerate(parts):
-        other = part.get("model") not in (None, message.get("model"))
-        declined = part.get("type") == "message" and other and fell_back and _whole(part.get("output_tokens"), []) > 0
-        if part.get("type") in ("compaction", "advisor_message") or declined:
-            yield position, part.get("model") or message.get("model"), part
-
-
-def _counts(usage: dict[str, Any], problems: list[str]) -> Counts:
-    def whole(table: dict[str, Any], name: str) -> int:
-        return _whole(table[name], problems) if name in table else 0
-
-    split = usage.get("cache_creation")
-    split = split if isinstance(split, dict) else {}
-    tools = usage.get("server_tool_use")
-    tools = tools if isinstance(tools, dict) else {}
-    five, hour = whole(split, "ephemeral_5m_input_tokens"), whole(split, "ephemeral_1h_input_tokens")
-    rest = whole(usage, "cache_creation_input_tokens") - five - hour
-    return (
-        whole(usage, "input_tokens"),
-        whole(usage, "output_tokens"),
-        five + max(0, rest),  # what the split does not explain is a 5-minute write
-        hour,
-        whole(usage, "cache_read_input_tokens"),
-        whole(tools, "web_search_requests"),
-    )
-
-
-def _whole(value: object, problems: list[str]) -> int:
-    """A count: a whole number from 0 to 10^12, as integer, integral float or digits; else 0 and a problem."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 14:
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
-        return value
-    problems.append("bad_counts")
-    return 0
-
-
-def _nanodollars(value: object) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not 0 <= value < 1e6
-    ):
-        return -1
-    return round(value * 1e9)
-
-
-def _prompt(record: dict[str, Any]) -> str:
-    """The words of a prompt that a person typed, or "" (command output, tool results, notes of the client)."""
-    if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
-        return ""
-    message = record.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
-    if isinstance(content, list):
-        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        content = next((text for text in texts if isinstance(text, str)), None)
-    if not isinstance(content, str) or content.lstrip().startswith(("<", "Caveat:", "[Request interrupted")):
-        return ""
-    return title_of(content)
-
-
 def _last_branch(block: bytearray | bytes, end: int) -> str:
     """The last branch that a record in `block[:end]` names, or ""."""
     for _ in range(50):  # records without a branch are few: look past some of them, not past a thousand
         start = block.rfind(b"\n", 0, max(0, end - 1)) + 1
         at = block.find(b'"gitBranch"', start, end)
         if at >= 0 and (found := _BRANCH.match(block, at)):
-            return _text(_plain_text(found[1]))
+            return text_of(_plain_text(found[1]))
         if not start:
             break
         end = start

@@ -9,7 +9,8 @@ import os
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from tachograph.sources.transcripts.decode import Batch, Transcript
+from tachograph.sources.transcripts.batch import Batch
+from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.known import LOOKS, Known
 
 BLOCK = 1 << 20

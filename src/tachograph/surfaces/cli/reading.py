@@ -53,7 +53,14 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
         with open_ledger(paths, now) as ledger:
             is_stale = not getattr(arguments, "no_ingest", False) and not _ingest(ledger, paths, context, now)
             with translated(ledger.path):
-                return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale))
+                try:
+                    return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale))
+                except (KeyError, TypeError) as error:  # what a flipped byte in the file may come to
+                    from tachograph.ledger.integrity import verdict
+
+                    if problem := verdict(ledger.path).problem:
+                        raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problem}.") from error
+                    raise
 
     try:
         return once()

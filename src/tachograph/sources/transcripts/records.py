@@ -1,0 +1,167 @@
+"""What a single record of a transcript says, by the rules of docs/counting.md: pure functions over plain dictionaries.
+
+This is the patient way of reading: it takes every shape that JSON can have. `decode.py` holds the fast one.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from tachograph.model.messages import NO_TIME, Counts
+
+MAX_COUNT = 10**12
+TITLE_LENGTH = 200
+ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")  # an id that Anthropic gave: unique everywhere
+_PRIME = 2**61 - 1
+_FIRST_MS, _LAST_MS = (
+    -62_000_000_000_000,
+    253_300_000_000_000,
+)  # years 5 to 9996: no calendar ends within a zone of them
+_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+
+_plain = msgspec.json.Decoder().decode
+
+
+def hashed(key: str) -> int:
+    """A 61-bit fingerprint (Rabin's): the bytes as one number, modulo a prime.
+
+    Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
+    hash costs five times as much.
+    """
+    return int.from_bytes(key.encode("utf-8", "surrogatepass"), "big") % _PRIME
+
+
+def parsed_time(value: object) -> int:
+    """Epoch milliseconds of an ISO 8601 timestamp (without an offset: UTC), or NO_TIME."""
+    if not isinstance(value, str):
+        return NO_TIME
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return NO_TIME
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    at = (moment - _EPOCH) // _MS
+    return at if _FIRST_MS <= at <= _LAST_MS else NO_TIME
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    """The object in a line, or None. Bytes that are no text are replaced; NULs and a byte order mark around it go."""
+    line = line.strip(b"\0\r\t ").removeprefix(b"\xef\xbb\xbf")
+    try:
+        record = _plain(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            record = json.loads(line.decode("utf-8", "replace"), strict=False)
+        except (ValueError, RecursionError):
+            return None
+    return record if isinstance(record, dict) else None
+
+
+def title_of(words: str) -> str:
+    """One line of a title or prompt, white space folded, cut to a sensible length."""
+    return text_of(" ".join(words.split())[:TITLE_LENGTH])
+
+
+def text_of(value: object) -> str:
+    """A string fit for SQLite; lone surrogates replaced, anything but text is ""."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def billed(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The envelope and the message of an answer (accounting rule 1), else None."""
+    inner: Any = record
+    if record.get("type") == "progress":
+        data = record.get("data")
+        inner = data.get("message") if isinstance(data, dict) else None
+    message = inner.get("message") if isinstance(inner, dict) else None
+    if not isinstance(message, dict) or not isinstance(message.get("usage"), dict):
+        return None
+    return None if message.get("model") == "<synthetic>" else (inner, message)
+
+
+def key_of(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any], session: str, line: bytes) -> str:
+    """What names a message (accounting rule 2)."""
+    name = message.get("id")
+    if isinstance(name, str) and name:
+        return name if ISSUED.match(name) else "\0".join(("gateway", session, name, text_of(inner.get("requestId"))))
+    own = inner.get("uuid")
+    return own if isinstance(own, str) and own else "bytes " + line.strip().hex()
+
+
+def added_parts(message: dict[str, Any]) -> Iterator[tuple[int, object, dict[str, Any]]]:
+    """The parts of `usage.iterations` that were billed beside the answer (accounting rule 5): position, model, usage."""
+    parts = message["usage"].get("iterations")
+    if not isinstance(parts, list):
+        return
+    parts = [part for part in parts if isinstance(part, dict)]
+    fell_back = any(part.get("type") == "fallback_message" for part in parts)
+    for position, part in enumerate(parts):
+        other = part.get("model") not in (None, message.get("model"))
+        declined = part.get("type") == "message" and other and fell_back and _whole(part.get("output_tokens"), []) > 0
+        if part.get("type") in ("compaction", "advisor_message") or declined:
+            yield position, part.get("model") or message.get("model"), part
+
+
+def counts_of(usage: dict[str, Any], problems: list[str]) -> Counts:
+    def whole(table: dict[str, Any], name: str) -> int:
+        return _whole(table[name], problems) if name in table else 0
+
+    split = usage.get("cache_creation")
+    split = split if isinstance(split, dict) else {}
+    tools = usage.get("server_tool_use")
+    tools = tools if isinstance(tools, dict) else {}
+    five, hour = whole(split, "ephemeral_5m_input_tokens"), whole(split, "ephemeral_1h_input_tokens")
+    rest = whole(usage, "cache_creation_input_tokens") - five - hour
+    return (
+        whole(usage, "input_tokens"),
+        whole(usage, "output_tokens"),
+        five + max(0, rest),  # what the split does not explain is a 5-minute write
+        hour,
+        whole(usage, "cache_read_input_tokens"),
+        whole(tools, "web_search_requests"),
+    )
+
+
+def _whole(value: object, problems: list[str]) -> int:
+    """A count: a whole number from 0 to 10^12, as integer, integral float or digits; else 0 and a problem."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 14:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    problems.append("bad_counts")
+    return 0
+
+
+def nanodollars(value: object) -> int:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not 0 <= value < 1e6
+    ):
+        return -1
+    return round(value * 1e9)
+
+
+def prompt_of(record: dict[str, Any]) -> str:
+    """The words of a prompt that a person typed, or "" (command output, tool results, notes of the client)."""
+    if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
+        return ""
+    message = record.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        content = next((text for text in texts if isinstance(text, str)), None)
+    if not isinstance(content, str) or content.lstrip().startswith(("<", "Caveat:", "[Request interrupted")):
+        return ""
+    return title_of(content)

@@ -405,7 +405,7 @@ def _write_sessions(db: sqlite3.Connection, said: Said, sessions: Mapping[str, i
         [(first, last, sessions[uuid]) for uuid, (first, last) in said.spans.items()],
     )
     db.executemany(
-        "UPDATE session SET leaf = ?1, leaf_at = ?2 WHERE id = ?3 AND (leaf_at, leaf) < (?2, ?1)",
+        "UPDATE session SET leaf = ?1, leaf_at = ?2 WHERE id = ?3 AND (leaf = '' OR (leaf_at, leaf) < (?2, ?1))",
         [(leaf, at, sessions[uuid]) for uuid, (at, leaf) in said.leaves.items() if uuid in sessions],
     )
     db.executemany(

@@ -38,6 +38,7 @@ from tachograph.model.outside import (
 )
 
 _MOST_LIMITS = 50
+_NAMING = ("display_name", "name", "id")
 _KINDS = {"session": FIVE_HOUR, "weekly_all": SEVEN_DAY}
 _SECTIONS = frozenset(("limits", "extra_usage", "spend", "seven_day_breakdown"))
 # Known, and nothing in them that a meter shows: banked resets, a reset programme, a flag for administrators. Of an
@@ -143,7 +144,8 @@ def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
     if percent is None and raw is not None:
         problems.append(_no_percent(f"{where} ({kind}): percent", raw))
         return None
-    key, name = _kind(kind, _scope(entry.get("scope")), text(entry.get("display_name")) or text(entry.get("name")))
+    own_name = text(entry.get("display_name")) or text(entry.get("name"))
+    key, name = _kind(kind, _scope(entry.get("scope")), own_name)
     group = entry.get("group")
     return Limit(
         key=key,
@@ -156,12 +158,14 @@ def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
     )
 
 
-def _kind(kind: str, scope: str, display_name: str) -> tuple[str, Name]:
+def _kind(kind: str, scope: str, own_name: str) -> tuple[str, Name]:
     """Key and words of an entry; one that is narrowed down has what it is narrowed to in its key."""
     key = _KINDS.get(kind, kind)
+    if key == "weekly_scoped":
+        scope = scope or own_name
     name = named(f"{key}:{scope}" if scope else key)
-    if display_name and key not in NAMES and key != "weekly_scoped":
-        name = name._replace(label=display_name)
+    if own_name and key not in NAMES and key != "weekly_scoped":
+        name = name._replace(label=own_name)
     return (f"{key}:{scope.lower()}" if scope else key), name
 
 
@@ -172,9 +176,6 @@ def _scope(value: object) -> str:
     parts = [value, *(value.get(key) for key in ("model", "surface")), *value.values()]
     names = (next(filter(None, (text(part.get(key)) for key in _NAMING)), "") for part in map(_object, parts))
     return text(" / ".join(dict.fromkeys(filter(None, names))))
-
-
-_NAMING = ("display_name", "name", "id")
 
 
 def _window(key: str, value: object, problems: list[str]) -> Limit | None:
@@ -246,15 +247,11 @@ def _extra(payload: Mapping[str, object], problems: list[str]) -> ExtraUsage | N
         used = _minor(old.get("used_credits"), *units, "extra_usage: used_credits", problems)
     if limit is None:
         limit = _minor(old.get("monthly_limit"), *units, "extra_usage: monthly_limit", problems)
-    percent = _percent_of(used, limit)
-    for section, key in (("extra_usage", "utilization"), ("spend", "percent")):
-        raw = (old if section == "extra_usage" else new).get(key)
-        if raw is not None and percentage(raw) is None:
-            problems.append(_no_percent(f"{section}: {key}", raw))
-        elif percent is None and (
-            key == "utilization" or limit is not None
-        ):  # without a limit `percent` is 0 of nothing
-            percent = percentage(raw)
+    stated = _percent(old.get("utilization"), "extra_usage: utilization", problems)
+    rounded = _percent(new.get("percent"), "spend: percent", problems)
+    if limit is None:
+        rounded = None  # it is 0 then, of nothing
+    percent = next((p for p in (_percent_of(used, limit), stated, rounded) if p is not None), None)
     enabled = next((v for v in (new.get("enabled"), old.get("is_enabled")) if isinstance(v, bool)), None)
     return ExtraUsage(enabled, used, limit, percent, _blocked(old, new))
 
@@ -303,6 +300,13 @@ def _dollars(window: Mapping[str, object], key: str, name: str, problems: list[s
     if amount is None and window.get(key) is not None:
         problems.append(f"{text(name)}: {key} is {shown(window.get(key))}, not an amount")
     return amount
+
+
+def _percent(value: object, where: str, problems: list[str]) -> float | None:
+    percent = percentage(value)
+    if percent is None and value is not None:
+        problems.append(_no_percent(where, value))
+    return percent
 
 
 def _percent_of(used: Money | None, limit: Money | None) -> float | None:

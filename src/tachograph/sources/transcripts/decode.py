@@ -331,7 +331,7 @@ class Transcript:
             self.problem(kind)
         leaf = text_of(inner.get("uuid"))
         if leaf and at != NO_TIME:
-            self.batch.leaves[session] = max(self.batch.leaves.get(session, (0, "")), (at, leaf))
+            self.batch.leaves[session] = max(self.batch.leaves.get(session, (at, leaf)), (at, leaf))
 
     def _note_link(self, record: dict[str, Any], branch: str) -> None:
         url, session = text_of(record.get("prUrl")), text_of(record.get("sessionId"))

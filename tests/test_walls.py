@@ -105,13 +105,14 @@ def test_only_the_ledger_speaks_sql() -> None:
 
 
 def test_sources_do_not_know_each_other() -> None:
+    """But for the decoder of the usage payload, which is pure: several sources receive the same JSON."""
     for path in FILES:
         parts = path.relative_to(SRC).parts
         if parts[0] != "sources" or len(parts) < 2:
             continue
         own = f"tachograph.sources.{parts[1].removesuffix('.py')}"
         for name in imports_of(path):
-            if name.startswith("tachograph.sources.") and name != "tachograph.sources":
+            if name.startswith("tachograph.sources.") and not name.startswith("tachograph.sources.usage_payload"):
                 assert name.startswith(own), f"{path} imports {name}"
 
 

@@ -102,7 +102,8 @@ class _Held:
         self.record = record
         self.name, self.session, self.flags = record.message.id, record.sessionId, flags
         self.at = self.first = self.last = at
-        self.output, self.counts, self.leaf = counts[1], counts, record.uuid
+        self.output, self.counts = counts[1], counts
+        self.leaf = (at, record.uuid) if record.uuid else None
 
 
 class Transcript:
@@ -215,7 +216,9 @@ class Transcript:
             if output > held.output:  # what was said first wins where the output is the same
                 held.record, held.at, held.output = record, at, output
             if at > held.last:
-                held.last, held.leaf = at, record.uuid
+                held.last = at
+                if record.uuid:
+                    held.leaf = (at, record.uuid)
             most = held.counts
             if counts != most:
                 streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
@@ -263,9 +266,7 @@ class Transcript:
         elif held.first < span[0] or held.last > span[1]:
             batch.spans[session] = (min(held.first, span[0]), max(held.last, span[1]))
         if held.leaf is not None:
-            leaf = batch.leaves.get(session)
-            if leaf is None or leaf < (held.last, held.leaf):
-                batch.leaves[session] = (held.last, held.leaf)
+            batch.leaves[session] = max(batch.leaves.get(session, held.leaf), held.leaf)
 
     # -- the patient way -------------------------------------------------------------------------------------
 

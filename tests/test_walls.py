@@ -20,7 +20,7 @@ ALLOWED = {
     "demo": set(),
     "sources": {"model", "paths", "settings", "clock"},
     "ledger": {"model", "paths"},
-    "recorder": {"sources", "ledger", "model", "clock", "settings"},
+    "recorder": {"sources", "ledger", "model", "paths", "clock", "settings"},
     "setup": {"sources", "ledger", "recorder", "model", "paths", "settings", "clock"},
     "questions": {"ledger", "model", "clock"},
     "surfaces": {"questions", "setup", "model", "settings", "clock"},

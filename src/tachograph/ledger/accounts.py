@@ -45,6 +45,21 @@ def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identit
         )
 
 
+def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
+    """Whether it is on record that this account is the one logged in for a folder now."""
+    row = db.execute(
+        "SELECT uuid, organization, label, plan FROM login JOIN account ON account.id = account JOIN name"
+        " ON name.id = folder WHERE name.text = ? ORDER BY last_seen DESC, login.id DESC LIMIT 1",
+        (folder,),
+    ).fetchone()
+    return row is not None and Identity(*row) == identity
+
+
+def logged_in(db: sqlite3.Connection, folder: int, at: int) -> int:
+    """The account that was logged in for a config folder (name id) at a moment; 0 where nobody saw it."""
+    return next((account for first, last, account in logins(db).get(folder, ()) if first <= at <= last), 0)
+
+
 def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[tuple[int, int, int]]]:
     """By config folder: (first seen, last seen, account), oldest first.
 

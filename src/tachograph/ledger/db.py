@@ -213,6 +213,11 @@ def connect_readonly(path: str, *, at_rest: bool | None = None) -> sqlite3.Conne
 _NO_SHARED_MEMORY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
+def wait_at_most(db: sqlite3.Connection, milliseconds: int) -> None:
+    """Wait no longer than this for another program that holds the ledger."""
+    db.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
+
 def changes_by_others(db: sqlite3.Connection) -> int:
     """A number that changes when another connection has written to the ledger."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -67,6 +67,7 @@ class Said(NamedTuple):
     summaries: Mapping[str, str]
     leaves: Mapping[str, tuple[int, str]]
     links: Mapping[tuple[str, str], tuple[int, str, int, str]]
+    notices: list[tuple[str, bytes]]  # not ours to read: recorder/ingest.py does
 
 
 def write(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
 from tachograph.model.limits import (
+    DESKTOP,
     FIVE_HOUR,
     OK,
     STATUSLINE,
@@ -61,7 +62,9 @@ class Said(NamedTuple):
 def account_id(db: sqlite3.Connection, account: AccountId | None, folder: int) -> int:
     """The account of a reading: as named; by its organisation alone; else who is logged in for the config folder."""
     if account is not None and account.uuid:
-        sql = "INSERT INTO account (uuid, organization) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid RETURNING id"
+        sql = (
+            "INSERT INTO account (uuid, organization) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid RETURNING id"
+        )
         return int(db.execute(sql, account).fetchone()[0])
     if account is not None and account.organization:
         rows = db.execute("SELECT id FROM account WHERE organization = ?", (account.organization,)).fetchall()
@@ -80,7 +83,9 @@ def append(db: sqlite3.Connection, names: Names, reading: Reading, folder: str =
     where = names.id(folder)
     account = account_id(db, reading.account, where)
     newest = _newest(db, account, reading.source)
-    if newest is not None and newest.reading._replace(observed_at=reading.observed_at) == reading._replace(account=None):
+    if newest is not None and newest.reading._replace(observed_at=reading.observed_at) == reading._replace(
+        account=None
+    ):
         db.execute(
             "UPDATE reading SET last_at = max(last_at, ?), times = times + 1 WHERE id = ?",
             (reading.observed_at, newest.id),
@@ -113,7 +118,7 @@ def _insert(db: sqlite3.Connection, account: int, folder: int, reading: Reading)
     db.executemany(
         "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (id, place, *limit[:6], limit.severity, limit.scope, limit.is_grant, _json(limit.used), _json(limit.limit))
+            (id, place, *limit[:5], limit.severity, limit.scope, limit.is_grant, _json(limit.used), _json(limit.limit))
             for place, limit in enumerate(reading.limits)
         ],
     )
@@ -122,12 +127,29 @@ def _insert(db: sqlite3.Connection, account: int, folder: int, reading: Reading)
 def _hold(db: sqlite3.Connection, account: int, limit: Limit, reading: Reading) -> None:
     """Let a limit of a reading hold in its window, if it may."""
     at = reading.observed_at
-    window = next((w for w in windows(db, account, limit.key) if _is_same(w, limit)), None)
+    known_windows = windows(db, account, limit.key)
+    if limit.resets_at is None and reading.source == DESKTOP:  # it never says when: of the window that is running
+        running = next((w for w in known_windows if w.resets_at is not None and w.resets_at > at), None)
+        limit = limit._replace(resets_at=running.resets_at) if running else limit
+    window = next((w for w in known_windows if _is_same(w, limit)), None)
     if window is None:
         db.execute(
             "INSERT INTO window (account, key, label, part, scope, resets_at, percent, at, source, severity, peak,"
             " first_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (account, limit.key, limit.label, limit.group, limit.scope, limit.resets_at, limit.percent, at, reading.source, limit.severity, limit.percent, at),
+            (
+                account,
+                limit.key,
+                limit.label,
+                limit.group,
+                limit.scope,
+                limit.resets_at,
+                limit.percent,
+                at,
+                reading.source,
+                limit.severity,
+                limit.percent,
+                at,
+            ),
         )
         return
     if at < window.at:
@@ -211,6 +233,12 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> Said | None:
         tuple(json.loads(problems)) if problems else (),
     )
     return Said(id, reading, last_at, times)
+
+
+def last_at(db: sqlite3.Connection, source: str, folder: str) -> int:
+    """When a source last said something by way of a config folder, epoch milliseconds; 0 for never."""
+    sql = "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE source = ? AND name.text = ?"
+    return int(db.execute(sql, (source, folder)).fetchone()[0] or 0)
 
 
 def accounts_with_readings(db: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tachograph.clock import filesystem_now_ns
-from tachograph.ledger import accounts, files, messages
+from tachograph.ledger import accounts, files, messages, readings
 from tachograph.ledger.db import Ledger, changes_by_others
 from tachograph.ledger.names import Names
 from tachograph.ledger.origins import Origins
@@ -80,6 +80,7 @@ def _read(
             if changes_by_others(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
             messages.write(db, said, origins, logins, among)
+            _write_walls(db, names, said[-1])
             for read in reads:
                 files.write_state(
                     db,
@@ -97,6 +98,21 @@ def _read(
             progress(min(done, total), total)
     with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
         files.write_directories(db, found.directories)
+
+
+def _write_walls(db: sqlite3.Connection, names: Names, notices: list[tuple[str, bytes]]) -> None:
+    """Note where the service refused, from the client's own notices in the transcripts."""
+    if not notices:
+        return
+    from tachograph.sources.notices import notice
+    from tachograph.sources.transcripts.records import parsed
+
+    for folder, line in notices:
+        record = parsed(line)
+        found = notice(record) if record is not None else None
+        if found is not None and found.is_wall:
+            account = accounts.logged_in(db, names.id(folder), found.at)
+            readings.hit_wall(db, account, found.key, found.label, found.at, found.resets_at)
 
 
 class _Job(NamedTuple):

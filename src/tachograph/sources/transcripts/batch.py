@@ -8,7 +8,7 @@ from tachograph.model.messages import NO_TIME, Message, merged
 class Batch:
     """What some transcripts said, merged. Plain containers of plain values: it crosses processes by `marshal`."""
 
-    __slots__ = ("leaves", "links", "messages", "prompts", "spans", "summaries", "titles")
+    __slots__ = ("leaves", "links", "messages", "notices", "prompts", "spans", "summaries", "titles")
 
     def __init__(self) -> None:
         self.messages: dict[int, Message] = {}
@@ -17,7 +17,9 @@ class Batch:
         self.titles: dict[tuple[str, int], tuple[str, int, str]] = {}  # session, kind: (stamp, offset, text)
         self.summaries: dict[str, str] = {}  # leaf record: text
         self.leaves: dict[str, tuple[int, str]] = {}  # session: its last record that we saw
-        self.links: dict[tuple[str, str], tuple[int, str, int, str]] = {}  # session, url: Link
+        # session, url: when it was linked, on which branch, its number and repository
+        self.links: dict[tuple[str, str], tuple[int, str, int, str]] = {}
+        self.notices: list[tuple[str, bytes]] = []  # config folder, the line in which the client says why it stopped
 
     def plain(self) -> tuple[Any, ...]:
         return (
@@ -27,18 +29,12 @@ class Batch:
             self.titles,
             self.summaries,
             self.leaves,
-            {key: tuple(link) for key, link in self.links.items()},
+            self.links,
+            self.notices,
         )
 
     def __len__(self) -> int:
         return len(self.messages)
-
-    @classmethod
-    def of_plain(cls, plain: tuple[Any, ...]) -> "Batch":
-        batch = cls()
-        messages, batch.spans, batch.prompts, batch.titles, batch.summaries, batch.leaves, batch.links = plain
-        batch.messages = {message[0]: message for message in messages}
-        return batch
 
     def add(self, message: Message) -> None:
         old = self.messages.get(message[0])

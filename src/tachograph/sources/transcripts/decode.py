@@ -35,6 +35,7 @@ from tachograph.sources.transcripts.records import (
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
 CUSTOM, AI = 0, 1  # kinds of title
+_LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
@@ -198,7 +199,7 @@ class Transcript:
                 if part.type != "message" or part.model not in (None, answer.model):
                     return False
         if answer.model == "<synthetic>":
-            return True
+            return False
         at = parsed_time(record.timestamp)
         if at > self.now + FUTURE_MS or record.costUSD is not None or not answer.model:
             return False
@@ -292,6 +293,8 @@ class Transcript:
     def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
         found = billed(record)
         if found is None:
+            if record.get("isApiErrorMessage") is True and len(line) < _LONGEST_NOTICE:
+                self.batch.notices.append((self.folder, line))
             return
         inner, message = found
         problems: list[str] = []

@@ -18,6 +18,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command("now", "how much of each limit is used, and when it resets", "now"),
+    Command("statusline", "one line for Claude Code's status line, from what it pipes in", "statusline"),
     Command("daily", "what each day used", "reports"),
     Command("weekly", "what each week used", "reports"),
     Command("monthly", "what each month used", "reports"),

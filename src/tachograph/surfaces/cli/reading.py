@@ -30,6 +30,7 @@ class Reading(NamedTuple):
     paths: Paths
     now: int
     is_stale: bool  # what was there to be read could not be taken in
+    limit_problems: tuple[str, ...] = ()  # what hindered the passive sources of limits
 
 
 def problems(now: Reading) -> dict[str, int]:
@@ -37,8 +38,11 @@ def problems(now: Reading) -> dict[str, int]:
     return {**problem_counts(now.db), "not_updated": int(now.is_stale)}
 
 
-def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Reading], T]) -> T:
-    """Open the ledger, bring it up to date, ask. A damaged ledger is set aside and rebuilt, then asked once more."""
+def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Reading], T], *, limits: bool = False) -> T:
+    """Open the ledger, bring it up to date, ask. A damaged ledger is set aside and rebuilt, then asked once more.
+
+    `limits`: what other programs here know of the limits is taken in as well.
+    """
     paths = own_paths(context.env)
     settings = load_settings(paths.settings)
     for problem in settings.problems:
@@ -51,10 +55,12 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
 
     def once() -> T:
         with open_ledger(paths, now) as ledger:
-            is_stale = not getattr(arguments, "no_ingest", False) and not _ingest(ledger, paths, context, now)
+            wanted = not getattr(arguments, "no_ingest", False)
+            is_stale = wanted and not _ingest(ledger, paths, context, now)
+            found = _collect(ledger, context, now) if limits and wanted and not is_stale else ()
             with translated(ledger.path):
                 try:
-                    return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale))
+                    return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale, found))
                 except (KeyError, TypeError) as error:  # what a flipped byte in the file may come to
                     from tachograph.ledger.integrity import verdict
 
@@ -105,6 +111,18 @@ def _ingest(ledger: Ledger, paths: Paths, context: Context, now: int) -> bool:
     if done.read:
         _back_up(ledger, paths, context, now)
     return True
+
+
+def _collect(ledger: Ledger, context: Context, now: int) -> tuple[str, ...]:
+    """Take in what is known of the limits; what hindered it, in words."""
+    from tachograph.recorder.collect import collect
+
+    try:
+        return tuple(collect(ledger, context.env, now))
+    except LedgerDamaged:
+        raise
+    except LedgerError as trouble:
+        return (trouble.message,)
 
 
 def _back_up(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:

@@ -1,0 +1,140 @@
+"""Should I keep prompting: each account's limits as they stand now, with source and age, and the headline of them.
+
+Two rules hold for every headline, colour and guard. The weekly number is the most pressing weekly limit that applies,
+scoped ones included, and is named where it is not the all-model week. And where metered use beyond the plan is on and
+not used up, 100 % is no wall: the state is `overage`, and the headline speaks of the spend.
+"""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger import readings
+from tachograph.ledger.readings import Window
+from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, ExtraUsage, Share
+
+FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
+FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
+_FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
+_ORDER = {"session": 0, "weekly": 1}
+
+
+class NowLimit(NamedTuple):
+    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms."""
+
+    key: str
+    label: str
+    group: str
+    scope: str | None
+    percent: float | None
+    resets_at: int | None
+    severity: str | None
+    source: str
+    observed_at: int
+    state: str
+
+    def age_ms(self, now: int) -> int:
+        return max(0, now - self.observed_at)
+
+
+class NowAccount(NamedTuple):
+    """An account now. `seen_at` is when anything was last heard of it; `problems` are outcomes that hinder a source."""
+
+    id: int
+    uuid: str
+    organization: str
+    label: str
+    plan: str
+    limits: tuple[NowLimit, ...]
+    extra: ExtraUsage | None
+    breakdown: tuple[Share, ...]
+    problems: tuple[tuple[str, str], ...]  # source, outcome
+    seen_at: int
+
+    def limit(self, key: str) -> NowLimit | None:
+        return next((limit for limit in self.limits if limit.key == key), None)
+
+    @property
+    def weekly(self) -> NowLimit | None:
+        """The most pressing weekly limit; the all-model week where none presses more."""
+        weeks = [limit for limit in self.limits if limit.group == "weekly"]
+        return max(weeks, key=_pressure, default=None)
+
+
+class Now(NamedTuple):
+    """All accounts, the one heard of last first."""
+
+    at: int
+    accounts: tuple[NowAccount, ...]
+
+
+def now(db: sqlite3.Connection, at: int) -> Now:
+    """How the limits stand at a moment, from what the ledger holds."""
+    accounts = [_account(db, row, at) for row in readings.accounts_with_readings(db)]
+    return Now(at, tuple(sorted(accounts, key=lambda account: (-account.seen_at, account.id))))
+
+
+def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: int) -> NowAccount:
+    id, uuid, organization, label, plan = row
+    said = readings.newest(db, id)
+    extra = next((s.reading.extra for s in said if s.reading.extra is not None), None)
+    current: dict[str, Window] = {}
+    for window in readings.windows(db, id, since=at - _FORGOTTEN_MS):
+        known = current.get(window.key)
+        if known is None or _newness(window) > _newness(known):
+            current[window.key] = window
+    limits = sorted((_limit(window, extra, at) for window in current.values()), key=_place)
+    return NowAccount(
+        id,
+        uuid,
+        organization,
+        label,
+        plan or next((s.reading.plan for s in said if s.reading.plan), ""),
+        tuple(limits),
+        extra,
+        next((s.reading.breakdown for s in said if s.reading.breakdown), ()),
+        tuple((s.reading.source, s.reading.outcome) for s in said if s.reading.outcome != OK),
+        max((s.last_at for s in said), default=0),
+    )
+
+
+def _newness(window: Window) -> tuple[int, int]:
+    return max(window.at, window.wall_at or 0), window.id
+
+
+def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
+    percent, observed, source = window.percent, window.at, window.source
+    if window.resets_at is not None and at >= window.resets_at:
+        state, percent = RESET, None
+    elif window.wall_at is not None or (percent is not None and percent >= 100):
+        state = OVERAGE if is_metered(extra) else WALL
+        if window.wall_at is not None and window.wall_at >= observed and (percent or 0) < 100:
+            percent, observed, source = 100.0, window.wall_at, "transcript"  # a refusal beats any older percentage
+    elif percent is None:
+        state = UNKNOWN
+    else:
+        state = STALE if at - observed > FRESH_MS else FRESH
+    return NowLimit(
+        window.key,
+        window.label,
+        window.group,
+        window.scope,
+        percent,
+        window.resets_at,
+        window.severity,
+        source,
+        observed,
+        state,
+    )
+
+
+def is_metered(extra: ExtraUsage | None) -> bool:
+    """Whether use goes on, metered, when a limit of the plan is reached."""
+    return extra is not None and bool(extra.enabled) and extra.blocked is None and (extra.percent or 0) < 100
+
+
+def _pressure(limit: NowLimit) -> tuple[float, bool]:
+    return -1.0 if limit.percent is None else limit.percent, limit.key == SEVEN_DAY
+
+
+def _place(limit: NowLimit) -> tuple[int, int, str]:
+    return _ORDER.get(limit.group, 2), limit.key not in (FIVE_HOUR, SEVEN_DAY), limit.key

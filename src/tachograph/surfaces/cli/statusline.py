@@ -1,0 +1,51 @@
+"""`tachograph statusline`: the command that Claude Code runs for its status line, with JSON on standard input.
+
+It must never disturb: it ends with 0 and one line, at once, also where the ledger is missing, held or damaged.
+"""
+
+import argparse
+import sys
+
+from tachograph.errors import TachographError
+from tachograph.ledger.db import open_ledger, translated, wait_at_most
+from tachograph.paths import config_folders, own_paths
+from tachograph.questions.now import Now
+from tachograph.questions.now import now as now_question
+from tachograph.recorder.push import StatusInput, parsed, push
+from tachograph.surfaces.output import Context
+from tachograph.surfaces.statusline import limits, line
+
+_BUSY_MS = 60  # a new redraw cancels this one; waiting longer would only be late
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(
+        "--limits-only", action="store_true", help="only the limits, not the session's model, cost and context"
+    )
+    parser.epilog = (
+        'In Claude Code\'s settings.json:  "statusLine": {"type": "command", "command": "tachograph statusline"}'
+    )
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    now_ms = context.clock.now_ms()
+    said = parsed(b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(1 << 20), now_ms)
+    found, account = _kept(said, context, now_ms)
+    if arguments.limits_only:
+        made = "  ".join(limits(found, account, said.reading))
+    else:
+        made = line(found, account, said.reading, said.model, said.cost_usd, said.context_percent)
+    print(made or "no limits known yet", file=context.out)
+    return 0
+
+
+def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:
+    """Keep what was piped in and see how things stand; None where the ledger cannot be used."""
+    folder = said.config_folder or next(iter(config_folders(context.env)), "")
+    try:
+        with open_ledger(own_paths(context.env), now_ms) as ledger, translated(ledger.path):
+            wait_at_most(ledger.db, _BUSY_MS)
+            account = None if ledger.readable_only else push(ledger, said, folder)
+            return now_question(ledger.db, now_ms), account
+    except TachographError:
+        return None, None

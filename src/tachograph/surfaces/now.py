@@ -1,0 +1,271 @@
+"""The limits as they stand now: as a screen, as one line in many forms, as JSON. Formats only; `questions/now` knows.
+
+Colour means pressure and comes with a sign: orange and ▲ from 90, red and ■ from 100, grey and ~ where the number is
+old. A number whose reset has passed is a dash.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, ExtraUsage, Money
+from tachograph.model.periods import Calendar
+from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.surfaces.reports import FORMAT, iso
+from tachograph.surfaces.table import Style
+from tachograph.surfaces.text import UNKNOWN as DASH
+from tachograph.surfaces.text import cut, day_and_time, duration, safe, weekday, width
+
+ORANGE_FROM, RED_FROM = 90.0, 100.0
+SOURCE_WORDS = {
+    "statusline": "status line",
+    "claude_json": "Claude Code's cache",
+    "desktop": "Claude Desktop",
+    "transcript": "transcripts",
+    "oauth": "usage endpoint",
+    "browser": "browser",
+    "cookies": "cookies",
+}
+PLANS = {
+    "default_claude_ai": "Pro",
+    "default_claude_max_5x": "Max 5x",
+    "default_claude_max_20x": "Max 20x",
+    "default_raven": "Team",
+}
+_CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+TITLES = ("long", "medium", "compact")
+
+
+def percent(limit: NowLimit | None) -> str:
+    """78 %, ~78 % where it is old, a dash where it is not known."""
+    if limit is None or limit.percent is None:
+        return DASH
+    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)}%"
+
+
+def sign(limit: NowLimit | None) -> str:
+    if limit is None or limit.percent is None or limit.state == OVERAGE:
+        return ""
+    return "■" if limit.percent >= RED_FROM else "▲" if limit.percent >= ORANGE_FROM else ""
+
+
+def money(amount: Money) -> str:
+    mark = _CURRENCY_SIGNS.get(amount.currency)
+    number = f"{amount.major:,.{amount.exponent}f}"
+    return f"{mark}{number}" if mark else f"{number} {amount.currency}"
+
+
+def spend(extra: ExtraUsage | None) -> str:
+    """$73/$200, whole units as a headline has them; "" where nobody says."""
+    if extra is None or extra.used is None:
+        return ""
+    used = money(extra.used._replace(minor=round(extra.used.major), exponent=0))
+    if extra.limit is None:
+        return used
+    return f"{used}/{money(extra.limit._replace(minor=round(extra.limit.major), exponent=0))}"
+
+
+# -- one line --------------------------------------------------------------------------------------------------
+
+
+def headline(account: NowAccount, title: str = "medium") -> str:
+    """`5h 78% · 7d 91%`; the weekly number is the most pressing one, and named where it is not the all-model week."""
+    five, week = account.limit(FIVE_HOUR), account.weekly
+    over = next((limit for limit in account.limits if limit.state == OVERAGE), None)
+    name = "7d" if week is None or week.key == SEVEN_DAY else safe(week.scope or week.label)
+    parts = [percent(five), percent(week)] if title == "compact" else [f"5h {percent(five)}", f"{name} {percent(week)}"]
+    if over is not None:
+        shown = parts[0] if over.group == "session" else parts[1]
+        parts = [shown, spend(account.extra) or "extra usage"]
+    return ("  ·  " if title == "long" else " · ").join(parts)
+
+
+def title(now: Now, kind: str) -> str:
+    """The headlines of all accounts; several are told apart by the first letter of their label."""
+    if not now.accounts:
+        return f"Claude  {DASH}" if kind == "long" else DASH
+    lines = [headline(account, kind) for account in now.accounts]
+    if len(lines) > 1:
+        lines = [f"{safe(a.label or '?')[:1].upper()}: {line}" for a, line in zip(now.accounts, lines, strict=True)]
+    joined = ("     " if kind == "long" else "    " if kind == "medium" else "  ").join(lines)
+    return f"Claude  {joined}" if kind == "long" else joined
+
+
+def pressing(now: Now) -> NowLimit | None:
+    """The limit of the leading account that presses most."""
+    limits = [limit for account in now.accounts[:1] for limit in (account.limit(FIVE_HOUR), account.weekly) if limit]
+    return max(limits, key=lambda limit: -1.0 if limit.percent is None else limit.percent, default=None)
+
+
+def level(now: Now) -> str:
+    """What the colour says: unknown, stale, ok, high (from 90), wall (from 100), overage."""
+    limit = pressing(now)
+    if limit is None or limit.percent is None:
+        return "unknown"
+    if limit.state in (OVERAGE, STALE, WALL):
+        return limit.state
+    return "wall" if limit.percent >= RED_FROM else "high" if limit.percent >= ORANGE_FROM else "ok"
+
+
+def fields(now: Now, calendar: Calendar) -> dict[str, str]:
+    """What a template may name: `{five_hour}% {five_hour_reset}` and the like, of the leading account."""
+    account = now.accounts[0] if now.accounts else None
+    made = {"headline": title(now, "medium"), "label": safe(account.label) if account else DASH, "level": level(now)}
+    made["spend"] = (spend(account.extra) if account else "") or DASH
+    for name, limit in (
+        ("five_hour", account.limit(FIVE_HOUR) if account else None),
+        ("seven_day", account.limit(SEVEN_DAY) if account else None),
+        ("weekly", account.weekly if account else None),
+    ):
+        known = limit is not None and limit.percent is not None
+        made[name] = f"{round(limit.percent or 0)}" if known and limit else DASH
+        made[f"{name}_reset"] = countdown(limit.resets_at, now.at, calendar) if limit and limit.resets_at else DASH
+        made[f"{name}_state"] = limit.state if limit else UNKNOWN
+    return made
+
+
+def prometheus(now: Now) -> str:
+    """Gauges in the text format of Prometheus; what is not known has no sample."""
+    made = ["# HELP claude_limit_percent How much of a limit is used, in percent.", "# TYPE claude_limit_percent gauge"]
+    ages = ["# HELP claude_limit_age_seconds How old that number is.", "# TYPE claude_limit_age_seconds gauge"]
+    for account in now.accounts:
+        for limit in account.limits:
+            labels = f'{{account="{_label(account.label)}",limit="{_label(limit.key)}",source="{limit.source}"}}'
+            if limit.percent is not None:
+                made.append(f"claude_limit_percent{labels} {limit.percent:g}")
+                ages.append(f"claude_limit_age_seconds{labels} {limit.age_ms(now.at) // 1000}")
+    return "\n".join(made + ages)
+
+
+def _label(text: str) -> str:
+    return safe(text).replace("\\", "\\\\").replace('"', '\\"')
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------
+
+
+def document(now: Now, problems: list[str]) -> dict[str, Any]:
+    """The limits for programs; docs/json.md describes it."""
+    return {
+        "format": FORMAT,
+        "generated_at": iso(now.at),
+        "accounts": [_account_document(account, now.at) for account in now.accounts],
+        "headline": title(now, "medium"),
+        "problems": problems,
+    }
+
+
+def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
+    return {
+        "id": f"{account.uuid}:{account.organization}" if account.uuid else account.organization or None,
+        "label": account.label or None,
+        "plan": plan(account) or None,
+        "limits": [
+            {
+                "key": limit.key,
+                "label": limit.label,
+                "percent": limit.percent,
+                "resets_at": iso(limit.resets_at),
+                "severity": limit.severity,
+                "source": limit.source,
+                "observed_at": iso(limit.observed_at),
+                "age_seconds": limit.age_ms(at) // 1000,
+                "state": limit.state,
+            }
+            for limit in account.limits
+        ],
+        "extra_usage": _extra_document(account.extra),
+        "breakdown": [share._asdict() for share in account.breakdown] or None,
+        "problems": [f"{source}: {outcome}" for source, outcome in account.problems],
+    }
+
+
+def _extra_document(extra: ExtraUsage | None) -> Mapping[str, object] | None:
+    if extra is None:
+        return None
+    amount = extra.used or extra.limit
+    return {
+        "used": extra.used.major if extra.used else None,
+        "limit": extra.limit.major if extra.limit else None,
+        "currency": amount.currency if amount else None,
+        "percent": extra.percent,
+        "blocked": extra.blocked,
+    }
+
+
+# -- the screen ------------------------------------------------------------------------------------------------
+
+
+def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, blocks: bool) -> list[str]:
+    """Every account with a row for each of its limits."""
+    lines: list[str] = []
+    for account in now.accounts:
+        who = " · ".join(part for part in (plan(account), safe(account.label)) if part) or "An account without a name"
+        newest = max(account.limits, key=lambda limit: limit.observed_at, default=None)
+        aside = ""
+        if newest is not None:
+            age = duration(newest.age_ms(now.at) / 1000)
+            aside = f"{age} ago, {SOURCE_WORDS.get(newest.source, newest.source)}"
+        gap = max(3, (room or 88) - width(who) - width(aside)) if room else 3
+        lines.append(f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}")
+        names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
+        lines += [_row(limit, now.at, calendar, min(names, 24), room, blocks) for limit in account.limits]
+        if account.extra is not None and account.extra.enabled:
+            lines.append(f"  {'Extra'.ljust(min(names, 24))}  {_extra_words(account.extra)}")
+        lines += [f"  {source}: {outcome}" for source, outcome in account.problems]
+        lines.append("")
+    return lines[:-1]
+
+
+def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool) -> str:
+    label = cut(safe(limit.label), names)
+    bar = _bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
+    shown = DASH if limit.percent is None else f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
+    made = f"  {label}{' ' * (names - width(label))}  {bar}  {shown:>6} {sign(limit) or ' '}"
+    return f"{made} {_words(limit, at, calendar)}".rstrip()
+
+
+def _words(limit: NowLimit, at: int, calendar: Calendar) -> str:
+    """When it resets, and what else has to be said of the number."""
+    if limit.state == RESET:
+        return "has reset since; not read again yet"
+    resets = f"resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at else ""
+    if limit.state == STALE:
+        resets += f"; {duration(limit.age_ms(at) / 1000)} old"
+    if limit.state == WALL:
+        resets = f"at the wall; {resets}"
+    if limit.state == OVERAGE:
+        resets = f"reached; extra usage goes on; {resets}"
+    return resets.strip("; ")
+
+
+def countdown(resets_at: int | None, at: int, calendar: Calendar) -> str:
+    """`in 1 h 52 min, 14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
+    if resets_at is None:
+        return DASH
+    moment, local = calendar.local(resets_at), calendar.local(at)
+    left = (resets_at - at) / 1000
+    if left < 24 * 3600:
+        return f"in {duration(max(60, left))}, {moment:%H:%M}"
+    if moment - local < timedelta(days=7):
+        return f"{weekday(moment)} {moment:%H:%M}"
+    return day_and_time(moment, local)
+
+
+def _bar(value: float | None, columns: int, blocks: bool) -> str:
+    full, part, empty = ("█", "▏▎▍▌▋▊▉", "░") if blocks else ("#", "", ".")
+    filled = min(1.0, (value or 0) / 100) * columns
+    whole = int(filled)
+    rest = part[int((filled - whole) * 8) - 1] if part and int((filled - whole) * 8) else ""
+    return f"{full * whole}{rest}".ljust(columns, empty)
+
+
+def _extra_words(extra: ExtraUsage) -> str:
+    made = money(extra.used) if extra.used else "nothing said of what was used"
+    made += f" of {money(extra.limit)}" if extra.limit else ""
+    return f"{made}  blocked: {safe(extra.blocked)}" if extra.blocked else made
+
+
+def plan(account: NowAccount) -> str:
+    """Max 20x, Pro …: the plan in words, an unknown one as the service calls it."""
+    return PLANS.get(account.plan) or safe(account.plan).removeprefix("claude_").replace("_", " ")

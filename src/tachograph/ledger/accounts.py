@@ -15,14 +15,16 @@ class Identity(NamedTuple):
     plan: str
 
 
-def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identity | None, now_ms: int) -> None:
+def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identity | None, now_ms: int) -> int | None:
     """Note who is logged in for a folder now. Seen again: the same stretch goes on; someone else: a new one begins.
+
+    Returns the moment from which the stretch is longer than it was, None where it is not.
 
     Between the last time that one account was seen and the first time of the next nobody knows: those messages
     stay without an account. None (nobody, or not readable) is no observation.
     """
     if identity is None:
-        return
+        return None
     db.execute(  # a record may have named the account before anybody saw its organisation
         "UPDATE OR IGNORE account SET organization = ? WHERE uuid = ? AND organization = ''",
         (identity.organization, identity.uuid),
@@ -34,15 +36,27 @@ def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identit
     ).fetchone()[0]
     where = names.id(folder)
     last = db.execute(
-        "SELECT id, account FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (where,)
+        "SELECT id, account, last_seen FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (where,)
     ).fetchone()
     if last is not None and last[1] == account:
         db.execute("UPDATE login SET last_seen = max(last_seen, ?) WHERE id = ?", (now_ms, last[0]))
-    else:
-        db.execute(
-            "INSERT INTO login (folder, account, first_seen, last_seen) VALUES (?, ?, ?, ?)",
-            (where, account, now_ms, now_ms),
-        )
+        return int(last[2])
+    db.execute(
+        "INSERT INTO login (folder, account, first_seen, last_seen) VALUES (?, ?, ?, ?)",
+        (where, account, now_ms, now_ms),
+    )
+    return None
+
+
+def glances(db: sqlite3.Connection) -> dict[str, str]:
+    """By config folder, the signature of its identity files when they were last read."""
+    return dict(db.execute("SELECT text, signature FROM glance JOIN name ON name.id = folder"))
+
+
+def write_glance(db: sqlite3.Connection, names: Names, folder: str, signature: str) -> None:
+    """Remember the identity files of a folder as they were read."""
+    sql = "INSERT INTO glance VALUES (?, ?) ON CONFLICT DO UPDATE SET signature = excluded.signature"
+    db.execute(sql, (names.id(folder), signature))
 
 
 def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:

@@ -142,6 +142,18 @@ def narrowing(filters: Mapping[str, Collection[int]]) -> tuple[str, list[int]]:
     return "".join(clauses), [id for ids in filters.values() for id in sorted(ids)]
 
 
+def assign_accounts(db: sqlite3.Connection, origins: Origins, logins: Logins, folder: int, since: int) -> None:
+    """Work out again whose the messages are that nobody was known for, in a folder since a moment."""
+    writer = _Writer(db, origins, logins)
+    sql = f"{_SELECT} WHERE account = 0 AND at >= ? AND origin IN (SELECT id FROM origin WHERE folder = ?)"
+    for values in db.execute(sql, (since, folder)).fetchall():
+        row = Row._make(values)
+        account = writer.account_at(origins.at(row.origin), row.at)
+        if account:
+            writer.change(row, row._replace(account=account))
+    writer.finish()
+
+
 class _Writer:
     """Changes rows of `message`, and the rollups with them, at the end in one go."""
 
@@ -198,7 +210,7 @@ class _Writer:
             session,
             flags,
             int(len(candidates) > 1),
-            self._account(origin, at),
+            self.account_at(origin, at),
             0,
             int(is_billed(origin.texts[3], counts[1])),
         )
@@ -220,7 +232,7 @@ class _Writer:
             logged_cost=max(costs, default=None),
             **most,
         )
-        return new._replace(account=self._account(origin, at), billed=int(is_billed(origin.texts[3], new.output)))
+        return new._replace(account=self.account_at(origin, at), billed=int(is_billed(origin.texts[3], new.output)))
 
     def _joined(self, row: Row, candidates: dict[int, int]) -> Row:
         """A row with more sessions to belong to."""
@@ -262,14 +274,12 @@ class _Writer:
                 if (owner, flags) != (row.session, row.flags):
                     self.change(row, row._replace(session=owner, flags=flags))
 
-    def _account(self, origin: OriginRow, at: int) -> int:
+    def account_at(self, origin: OriginRow, at: int | None) -> int:
         """Who was logged in for a config folder at a time (accounting rule 12); 0 where we did not see it."""
         if origin.texts[7]:
             return self.names.account_named(origin.texts[7])
-        for first, last, account in self.logins.get(origin.folder, ()):
-            if first <= at <= last:
-                return account
-        return 0
+        stretches = self.logins.get(origin.folder, ()) if at is not None else ()
+        return next((account for first, last, account in stretches if first <= (at or 0) <= last), 0)
 
     # -- pull requests ---------------------------------------------------------------------------------------
 
@@ -416,8 +426,9 @@ def _write_sessions(db: sqlite3.Connection, said: Said, sessions: Mapping[str, i
     )
     for kind, column in enumerate(("custom", "ai")):
         db.executemany(
-            f"UPDATE session SET {column}_title = ?1, {column}_stamp = ?2 WHERE id = ?3 AND ?2 >= {column}_stamp",
-            [(words, stamp, sessions[uuid]) for (uuid, k), (stamp, _, words) in said.titles.items() if k == kind],
+            f"UPDATE session SET {column}_title = ?1, {column}_stamp = ?2, {column}_offset = ?3 WHERE id = ?4"
+            f" AND (?2, ?3, ?1) > ({column}_stamp, {column}_offset, {column}_title)",
+            [(words, stamp, at, sessions[uuid]) for (uuid, k), (stamp, at, words) in said.titles.items() if k == kind],
         )
     db.executemany(
         "INSERT INTO summary VALUES (?, ?) ON CONFLICT DO UPDATE SET text = max(text, excluded.text)",

@@ -20,8 +20,8 @@ What each table holds:
     window      each limit from one reset to the next: what holds now, and the most that it reached
     account     who was logged in; `login` says in which config folder, from when to when we saw it
 
-Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. Costs are picodollars, but for
-`logged_cost`, which is nanodollars as old versions of Claude Code wrote them.
+Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
+nanodollars as old versions of Claude Code wrote them: prices may change, so costs are worked out when they are shown.
 """
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -37,7 +37,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE,
             first_at INTEGER, last_at INTEGER,
             custom_title TEXT NOT NULL DEFAULT '', custom_stamp TEXT NOT NULL DEFAULT '',
-            ai_title TEXT NOT NULL DEFAULT '', ai_stamp TEXT NOT NULL DEFAULT '',
+            custom_offset INTEGER NOT NULL DEFAULT 0,
+            ai_title TEXT NOT NULL DEFAULT '', ai_stamp TEXT NOT NULL DEFAULT '', ai_offset INTEGER NOT NULL DEFAULT 0,
             prompt TEXT NOT NULL DEFAULT '', prompt_at INTEGER,
             leaf TEXT NOT NULL DEFAULT '', leaf_at INTEGER NOT NULL DEFAULT 0
         );
@@ -163,6 +164,9 @@ STEPS: tuple[tuple[str, str], ...] = (
             peak REAL, first_at INTEGER NOT NULL, wall_at INTEGER -- the most it reached; when it was refused first
         );
         CREATE INDEX window_key ON window (account, key, resets_at);
+        CREATE TABLE glance (               -- the identity files of a config folder, as of when they were last read
+            folder INTEGER PRIMARY KEY, signature TEXT NOT NULL
+        );
         """,
     ),
 )

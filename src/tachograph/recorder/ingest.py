@@ -14,6 +14,7 @@ from tachograph.ledger import accounts, files, messages, readings
 from tachograph.ledger.db import Ledger, changes_by_others
 from tachograph.ledger.names import Names
 from tachograph.ledger.origins import Origins
+from tachograph.sources import claude_home
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Found
 from tachograph.sources.transcripts.known import Known
@@ -40,8 +41,9 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
         changed = [known for known in changed if known.path not in noted or os.access(known.path, os.R_OK)]
         gone = [path for path in gone if path not in listed]
         gone += [path for path in noted - listed if os.path.isdir(path)]
-    if changed or gone or listed - noted:
-        _read(ledger, found, changed, gone, folders, env, now_ms, progress)
+    signatures = {folder: repr(claude_home.identity_signature(folder, env)) for folder in folders}
+    if changed or gone or listed - noted or not signatures.items() <= accounts.glances(db).items():
+        _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
     return Pass(found.total, len(changed))
 
 
@@ -50,29 +52,35 @@ def _read(
     found: Found,
     changed: list[Known],
     gone: list[bytes],
-    folders: list[str],
+    signatures: dict[str, str],
     env: Mapping[str, str],
     now_ms: int,
     progress: Progress | None,
 ) -> None:
     from tachograph.recorder.workers import read_all  # brings msgspec: only where there is something to read
-    from tachograph.sources import claude_home
 
-    identities = {folder: claude_home.identity(folder, env) for folder in folders}
+    identities = {folder: claude_home.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
         names = Names(db)
+        # what these hand out is remembered for the whole pass: a transaction that fails ends it
+        origins = Origins(db, names)
+        longer: dict[int, int] = {}  # folders in which the present account is now known for longer, and since when
         for folder, seen in identities.items():
+            if seen is None or not seen.problem:  # half-written: it is read again at the next pass
+                accounts.write_glance(db, names, folder, signatures[folder])
             if seen is not None and not seen.problem:
-                accounts.observe(db, names, folder, accounts.Identity(*seen[:4]), now_ms)
+                since = accounts.observe(db, names, folder, accounts.Identity(*seen[:4]), now_ms)
+                if since is not None:
+                    longer[names.id(folder)] = since
         states = files.states(db)
         jobs = _jobs(db, changed, gone, states)
         files.write_gone(db, gone)
         files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
         logins = accounts.logins(db)
+        for where, since in longer.items():
+            messages.assign_accounts(db, origins, logins, where, since)
         empty = messages.is_empty(db)
         version = changes_by_others(db)
-    # what these hand out is remembered for the whole pass: a transaction that fails ends it
-    origins = Origins(db, names)
     among: set[int] | None = set() if empty else None
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     for said, reads in read_all([job.known for job in jobs.values()], now_ms):
@@ -115,6 +123,12 @@ def _write_walls(db: sqlite3.Connection, names: Names, notices: list[tuple[str, 
             readings.hit_wall(db, account, found.key, found.label, found.at, found.resets_at)
 
 
+def _remembering(known: Known, state: files.FileState) -> Known:
+    """What discovery saw of a file, with what the ledger remembers of it."""
+    fields = ("offset", "head", "tail", "branch", "stamp", "looks")
+    return known._replace(**{field: getattr(state, field) for field in fields})
+
+
 class _Job(NamedTuple):
     """A transcript to read, and the offset that its row in the ledger has now; None where it has none."""
 
@@ -129,6 +143,8 @@ def _jobs(
 
     A file that was moved takes its row along; one that is known by another name as well begins where that one is.
     """
+    from tachograph.sources.transcripts.tail import is_same  # brings msgspec: only where there is something to read
+
     elsewhere = {(state.device, state.inode): state for state in states.values() if not state.error}
     jobs = {}
     for known in changed:
@@ -136,6 +152,8 @@ def _jobs(
         row_offset = None if state is None else state.offset
         if state is None:
             state = elsewhere.get((known.device, known.inode))
+            if state is not None and not is_same(_remembering(known, state)):
+                state = None  # a new file in the place of a deleted one
             if state is not None and state.path in gone:
                 files.move(db, state.path, known.path)
                 gone.remove(state.path)
@@ -143,9 +161,6 @@ def _jobs(
         elif state.offset == known.size:
             state = None  # it changed and did not grow: whatever was written over it is read from the start
         if state is not None:
-            remembered = {
-                field: getattr(state, field) for field in ("offset", "head", "tail", "branch", "stamp", "looks")
-            }
-            known = known._replace(**remembered)
+            known = _remembering(known, state)
         jobs[known.path] = _Job(known, row_offset)
     return jobs

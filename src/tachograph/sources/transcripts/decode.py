@@ -171,15 +171,11 @@ class Transcript:
 
         The line is read again when it is finished, so nothing that adds up may come of it now.
         """
-        problems, self.problems = self.problems, {}
-        branch, stamp = self.branch, self.stamp
-        try:
-            json.loads(line)
-        except (ValueError, RecursionError):
-            pass
-        else:
+        kept = self.problems, self.branch, self.stamp, self.looks
+        self.problems = {}
+        if parsed(line) is not None:
             self.feed(line, len(line), offset)
-        self.problems, self.branch, self.stamp = problems, branch, stamp
+        self.problems, self.branch, self.stamp, self.looks = kept
 
     def problem(self, kind: str) -> None:
         self.problems[kind] = self.problems.get(kind, 0) + 1
@@ -396,14 +392,14 @@ def _tail_kind(find: Any, rfind: Any, pos: int, stop: int) -> int:
 
 def _last_branch(block: bytearray | bytes, end: int) -> str:
     """The last branch that a record in `block[:end]` names, or ""."""
-    for _ in range(50):  # records without a branch are few: look past some of them, not past a thousand
-        start = block.rfind(b"\n", 0, max(0, end - 1)) + 1
-        at = block.find(b'"gitBranch"', start, end)
-        if at >= 0 and (found := _BRANCH.match(block, at)):
+    start = block.rfind(b"\n", 0, max(0, end - 1)) + 1
+    at = block.find(b'"gitBranch"', start, end)  # nearly always in the last line, and there searching forward is faster
+    if at < 0:
+        at = block.rfind(b'"gitBranch"', 0, end)
+    while at >= 0:
+        if found := _BRANCH.match(block, at):
             return text_of(_plain_text(found[1]))
-        if not start:
-            break
-        end = start
+        at = block.rfind(b'"gitBranch"', 0, at)
     return ""
 
 

@@ -127,6 +127,20 @@ class Reader:
         return offset
 
 
+def is_same(known: Known) -> bool:
+    """Whether a file still begins and goes on, up to the offset, with the bytes that we remember."""
+    try:
+        descriptor = os.open(known.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return False
+    try:
+        return _ends(descriptor, known.offset) == (known.head, known.tail)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def _read_into(descriptor: int, view: memoryview) -> int:
     readv = getattr(os, "readv", None)
     if readv is not None:

@@ -106,6 +106,7 @@ class Question(NamedTuple):
     projects: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     session: int | None = None
+    last: int | None = None  # windows alone: so many of the newest
 
 
 class Answer(NamedTuple):

@@ -16,7 +16,10 @@ LENGTH_MS = 5 * 3_600_000
 
 
 def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
-    """Every window that begins in the span of the question, oldest first. Raises NotFound as `spend` does."""
+    """Every window that touches the span of the question, with what was used of it in the span, oldest first.
+
+    Raises NotFound as `spend` does.
+    """
     filters = chosen(db, question)
     slices = list(_slices(db, calendar, question))
     dimensions = DIMENSIONS.get(question.by or "", ())
@@ -32,28 +35,28 @@ def _slices(
     db: sqlite3.Connection, calendar: Calendar, question: Question
 ) -> Iterator[tuple[tuple[int | None, int | None], str | None, Span | None]]:
     """Each window's bounds, the day and the span: one a window, or where days are asked for one a day that it touches."""
-    for start, end in _bounds(db, question.span):
+    bounds = list(_bounds(db, question.span, question.last))
+    for start, end in bounds[-question.last :] if question.last else bounds:
         if start is None or end is None:
             yield (start, end), None, None
-        elif question.by != DAY:
-            yield (start, end), None, Span(start, end)
-        else:
-            moment = start
-            while moment < end:
-                day, whole = calendar.period(DAY, moment)
-                following = min(end, whole.end or end)
-                yield (start, end), day, Span(moment, following)
-                moment = following
+            continue
+        moment = start if question.span.start is None else max(start, question.span.start)
+        until = end if question.span.end is None else min(end, question.span.end)
+        while moment < until:
+            day, whole = calendar.period(DAY, moment) if question.by == DAY else (None, Span(None, None))
+            following = min(until, whole.end or until)
+            yield (start, end), day, Span(moment, following)
+            moment = following
 
 
-def _bounds(db: sqlite3.Connection, span: Span) -> Iterator[tuple[int | None, int | None]]:
+def _bounds(db: sqlite3.Connection, span: Span, last: int | None) -> Iterator[tuple[int | None, int | None]]:
     """The windows over all messages: which of them a filter lets through does not move a window."""
     end: int | None = None
     while (start := messages.next_at(db, end)) is not None:
         end = start + LENGTH_MS
         if span.end is not None and start >= span.end:
             return
-        if span.start is None or start >= span.start:
+        if span.start is None or end > span.start:
             yield start, end
-    if span.start is None and span.end is None:
+    if span.start is None and span.end is None and not last:
         yield None, None

@@ -39,6 +39,12 @@ class Finding(NamedTuple):
     facts: Mapping[str, Any]
 
 
+def has_transcripts(env: Mapping[str, str]) -> bool:
+    """Whether there is any transcript that could be read, or that could not."""
+    found = discover.transcripts(discover.folders(env), {}, {}, 0)
+    return bool(found.total or found.unreadable)
+
+
 def examine(paths: Paths, env: Mapping[str, str], now_ms: int, *, read: bool = True) -> tuple[Finding, ...]:
     """Look at everything; `read`: bring the ledger up to date first. Never raises for what it finds."""
     found = list(_logs(env))

@@ -1,18 +1,22 @@
 """The screen of a bare `tachograph`."""
 
+from collections.abc import Sequence
+
 from tachograph.model.prices import shown as shown_model
 from tachograph.questions.overview import WEEKS_SHOWN, Overview
 from tachograph.questions.spend import Row, Spend
-from tachograph.surfaces.reports import footer
+from tachograph.surfaces.reports import footer, problem_lines
 from tachograph.surfaces.table import Style
 from tachograph.surfaces.text import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width
 
 _TOP = 4
 
 
-def empty(folders: list[str]) -> list[str]:
-    """What to say before anything was ever used."""
+def empty(folders: list[str], problems: dict[str, int], room: int | None, *, are_logs: bool) -> list[str]:
+    """What to say before anything was ever counted. `are_logs`: there are transcripts, though nothing in them counted."""
     where = " or ".join(folders) if folders else "the usual folders"
+    if are_logs:
+        return ["Nothing is counted yet, though there are Claude Code logs.", *problem_lines(problems, room)]
     return [
         f"No Claude Code logs under {safe(where)} yet.",
         "  tachograph demo       see it with sixty invented days",
@@ -33,7 +37,7 @@ def screen(seen: Overview, problems: dict[str, int], room: int | None, style: St
     made.append("")
     made += _beside(
         _top("Projects this week", [(row.key.project or "unknown", row) for row in seen.projects], seen.week, style),
-        _top("Models this week", [(shown_model(row.key.model), row) for row in seen.models], seen.week, style),
+        _top("Models this week", _named_models(seen.models), seen.week, style),
         room,
     )
     made.append("")
@@ -71,6 +75,12 @@ def _top(heading: str, named: list[tuple[str, Row]], whole: Spend, style: Style)
     if not named:
         made.append(f"  {style.dim}nothing yet{style.end}")
     return made
+
+
+def _named_models(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Models by the names that people use; where two would look alike, as they were logged."""
+    names = [shown_model(row.key.model) for row in rows]
+    return [(row.key.model if names.count(name) > 1 else name, row) for name, row in zip(names, rows, strict=True)]
 
 
 def _beside(left: list[str], right: list[str], room: int | None) -> list[str]:

@@ -33,6 +33,32 @@ PROBLEM_WORDS = {
 }
 
 
+class Names(NamedTuple):
+    """What models and sessions of one table are called: as short as keeps them apart."""
+
+    models: Mapping[str, str]
+    id_length: int | None  # characters of a session's id; None: all of them
+
+    def model(self, model: str) -> str:
+        return safe(self.models.get(model, model))
+
+    def id(self, session: str | None) -> str:
+        return safe((session or UNKNOWN)[: self.id_length])
+
+
+def _names(rows: Sequence[Row], room: int | None) -> Names:
+    keys = [row.key for row in rows] + [sub.key for row in rows for sub in row.by]
+    models = {key.model for key in keys if isinstance(key, ModelKey)}
+    shown: dict[str, list[str]] = {}
+    for model in models:
+        shown.setdefault(shown_model(model), []).append(model)
+    ids = {key.session for key in keys if isinstance(key, SessionKey) and key.session}
+    length = None if room is None else 8  # nothing is cut where nobody's screen is too narrow
+    while length is not None and len({id[:length] for id in ids}) < len(ids):
+        length += 4
+    return Names({m: name if len(same) == 1 else m for name, same in shown.items() for m in same}, length)
+
+
 class Report(NamedTuple):
     """An answer with what has to be said beside it. `since`, `until`: ISO days or None."""
 
@@ -45,6 +71,7 @@ class Report(NamedTuple):
     problems: Mapping[str, int]
     noun: str  # what a row is: "day", "project" …
     note: str = ""
+    empty_key: Any = None  # a key without values, for headings where there are no rows
 
 
 def iso(at: int | None) -> str | None:
@@ -116,7 +143,7 @@ def _key_document(key: Any) -> dict[str, Any]:
 def table_rows(report: Report) -> tuple[list[str], list[list[object]]]:
     """Headings and rows for a spreadsheet: one line a row, or one a sub-row where there are some."""
     flat = [(row, sub) for row in report.answer.rows for sub in (row.by or (None,))]
-    keys: list[str] = []
+    keys: list[str] = [] if flat or not report.empty_key else list(_flat(_key_document(report.empty_key), ""))
     rows: list[dict[str, object]] = []
     for row, sub in flat:
         made = _flat(_key_document(row.key), "")
@@ -154,7 +181,7 @@ def text(report: Report, room: int | None, style: Style) -> list[str]:
     """The report as lines for a person."""
     rows = report.answer.rows
     if not rows:
-        return ["Nothing was used in this time.", *_wrapped(_problem_words(report.problems), room)]
+        return ["Nothing was used in this time.", *problem_lines(report.problems, room)]
     answer = report.answer
     said = footer(answer.totals, answer.unpriced_models, report.problems, room, report.note)
     return [*table(report, room, style), "", *said]
@@ -166,7 +193,9 @@ def table(report: Report, room: int | None, style: Style) -> list[str]:
     spends = [used for row in rows for used in (row.spend, *(sub.spend for sub in row.by))]
     spends.append(report.answer.totals)
     is_session = bool(rows) and isinstance(rows[0].key, SessionKey)
-    return lines([*_key_columns(report), *_number_columns(spends, is_session=is_session)], room, style)
+    return lines(
+        [*_key_columns(report, _names(rows, room)), *_number_columns(spends, is_session=is_session)], room, style
+    )
 
 
 def footer(
@@ -182,7 +211,12 @@ def footer(
     said += _problem_words(problems)
     if note:
         said.append(note)
-    return list(_wrapped(said, room))
+    return list(wrapped(said, room))
+
+
+def problem_lines(problems: Mapping[str, int], room: int | None) -> list[str]:
+    """What could not be read, as lines."""
+    return list(wrapped(_problem_words(problems), room))
 
 
 def _problem_words(problems: Mapping[str, int]) -> list[str]:
@@ -191,7 +225,8 @@ def _problem_words(problems: Mapping[str, int]) -> list[str]:
     return [*said, "Not up to date: see above."] if problems.get("not_updated") else said
 
 
-def _wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
+def wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
+    """Sentences side by side as far as there is room, a line for those that do not fit."""
     line = ""
     for sentence in sentences:
         joined = f"{line}   {sentence}" if line else sentence
@@ -204,7 +239,7 @@ def _wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
         yield line
 
 
-def _key_columns(report: Report) -> list[Column]:
+def _key_columns(report: Report, called: Names) -> list[Column]:
     """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
     now = report.calendar.local(report.now)
     rows = report.answer.rows
@@ -214,23 +249,23 @@ def _key_columns(report: Report) -> list[Column]:
     names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
     if isinstance(first, SessionKey):
         names = [("Last active", False, 0, None), ("Session", False, 0, 20), ("ID", False, 0, None)]
-        names += [("Project", False, 0, None), ("Branch", False, 9, None)]
+        names += [("Project", False, 0, 12), ("Branch", False, 9, 20)]
     elif isinstance(first, BranchKey):
-        names = [("Branch", False, 0, None), ("Project", False, 0, None)]
+        names = [("Branch", False, 0, 20), ("Project", False, 0, 12)]
     elif isinstance(first, PullKey):
         names = [("Pull request", False, 0, None), ("Linked", False, 9, None)]
     else:
         names = [(report.noun[0].upper() + report.noun[1:], False, 0, None)]
     cells: list[list[str]] = []
     for row in rows:
-        cells.append(_cells(row.key, report.calendar, now))
-        cells += [["  " + _sub_name(sub.key, report.calendar, now)] for sub in row.by]
+        cells.append(_cells(row.key, report.calendar, now, called))
+        cells += [["  " + _sub_name(sub.key, report.calendar, now, called)] for sub in row.by]
     if isinstance(first, SessionKey):  # sub-rows stand in the widest column
         cells = [c if len(c) > 1 else ["", c[0]] for c in cells]
         cells.append(["", total])
     else:
         cells.append([total])
-        if any(row.by for row in rows):  # what tells sub-rows apart stands at their front: the end may be cut
+        if any(row.by for row in rows):  # a sub-row may be cut, as far as it still differs from the others
             least = max([24, *(width(c[0]) for c in cells if not c[0].startswith("  "))])
             names[0] = (*names[0][:3], least)
     padded = [c + [""] * (len(names) - len(c)) for c in cells]
@@ -240,17 +275,17 @@ def _key_columns(report: Report) -> list[Column]:
     ]
 
 
-def _sub_name(key: Any, calendar: Calendar, now: datetime) -> str:
+def _sub_name(key: Any, calendar: Calendar, now: datetime, called: Names) -> str:
     if isinstance(key, SessionKey):
-        return f"{safe((key.session or UNKNOWN)[:8])} {_name(key.title)}"
-    return " · ".join(cell for cell in _cells(key, calendar, now) if cell)
+        return f"{called.id(key.session)} {_name(key.title)}"
+    return " · ".join(cell for cell in _cells(key, calendar, now, called) if cell not in ("", UNKNOWN)) or UNKNOWN
 
 
-def _cells(key: Any, calendar: Calendar, now: datetime) -> list[str]:
+def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[str]:
     if isinstance(key, PeriodKey):
         return [period_words(key.period)]
     if isinstance(key, ModelKey):
-        return [safe(shown_model(key.model))]
+        return [called.model(key.model)]
     if isinstance(key, ProjectKey):
         return [_name(key.project)]
     if isinstance(key, BranchKey):
@@ -262,10 +297,10 @@ def _cells(key: Any, calendar: Calendar, now: datetime) -> list[str]:
             return ["unknown time"]
         return [f"{_moment(key.starts_at, calendar, now)} – {calendar.local(key.ends_at):%H:%M}"]
     title = _name(key.title) if key.session else "messages without a session"
-    id = (key.session or "")[:8]
+    id = called.id(key.session) if key.session else ""
     project = _name(key.project) + (f" +{key.more_projects}" if key.more_projects else "")
     branch = _name(key.branch) + (f" +{key.more_branches}" if key.more_branches else "")
-    return [_moment(key.ended_at, calendar, now), title, safe(id), project, branch]
+    return [_moment(key.ended_at, calendar, now), title, id, project, branch]
 
 
 def _number_columns(spends: Sequence[Spend], *, is_session: bool) -> list[Column]:

@@ -6,7 +6,7 @@ What tells rows apart is never cut or dropped. Without a terminal (`columns` Non
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.surfaces.text import cut, width
+from tachograph.surfaces.text import cut, cut_middle, width
 
 GAP = "  "
 
@@ -38,13 +38,26 @@ def lines(columns: Sequence[Column], room: int | None, style: Style, *, footer: 
     shown = list(range(len(columns)))
     if room is not None:
         shown, widths = _fitted(columns, widths, room)
+    cells = {i: _cut_apart(columns[i].cells, widths[i]) for i in shown}
+    widths = [max([widths[i], *map(width, cells[i])]) if i in cells else widths[i] for i in range(len(columns))]
     count = len(columns[0].cells)
     made = [_line(columns, shown, widths, [columns[i].heading for i in shown], style.dim, style.end)]
     for row in range(count):
         last = footer and row == count - 1
-        cells = [cut(columns[i].cells[row], widths[i]) for i in shown]
-        made.append(_line(columns, shown, widths, cells, style.bold if last else "", style.end if last else ""))
+        line = [cells[i][row] for i in shown]
+        made.append(_line(columns, shown, widths, line, style.bold if last else "", style.end if last else ""))
     return made
+
+
+def _cut_apart(cells: Sequence[str], most: int) -> list[str]:
+    """Cells cut to a width, so that those that differ still do: at the end, else in the middle, else less."""
+    different = len(set(cells))
+    for cutting in (cut, cut_middle):
+        made = [cutting(cell, most) for cell in cells]
+        if len(set(made)) == different:
+            return made
+    longest = max(map(width, cells))
+    return list(cells) if most >= longest else _cut_apart(cells, min(longest, most + 4))
 
 
 def _natural(column: Column) -> int:

@@ -129,6 +129,18 @@ def width(text: str) -> int:
     return max(0, wcswidth(text))
 
 
+def cut_middle(text: str, most: int) -> str:
+    """A text shortened to so many columns in its middle: what it ends with tells as much as what it begins with."""
+    if len(text) <= most and width(text) <= most:
+        return text
+    end = ""
+    for char in reversed(text):
+        if width(char + end) > most // 2:
+            break
+        end = char + end
+    return cut(text, most - width(end)) + end
+
+
 def cut(text: str, most: int) -> str:
     """A text shortened to so many columns, with … where something is missing."""
     if len(text) <= most and width(text) <= most:

@@ -29,5 +29,15 @@ def shells() -> tuple[str, ...]:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     import shtab
 
-    print(shtab.complete(whole_parser(None, all_flags=True), shell=arguments.shell), file=context.out)
+    script = shtab.complete(whole_parser(None, all_flags=True), shell=arguments.shell)
+    print(_with_alias(script, arguments.shell), file=context.out)
     return 0
+
+
+def _with_alias(script: str, shell: str) -> str:
+    """The same completion for `tacho`, our other name; tcsh has no way to share one."""
+    if shell == "bash":
+        return f"{script}\ncomplete -o filenames -F _shtab_tachograph tacho"
+    if shell == "zsh":
+        return script.replace("#compdef tachograph", "#compdef tachograph tacho", 1)
+    return f"{script}\ncomplete --command tacho --wraps tachograph" if shell == "fish" else script

@@ -13,7 +13,8 @@ from tachograph.surfaces.output import Context
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--no-ingest", action="store_true", help="look at the ledger as it is, read nothing new")
+    words = "look at the ledger as it is, read nothing new"
+    parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
     parser.add_argument("--repair", action="store_true", help="mend a damaged ledger or wrong totals; a copy is kept")
     parser.add_argument("--json", action="store_true", help="for programs: docs/json.md")
 

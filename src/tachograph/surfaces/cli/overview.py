@@ -15,7 +15,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     seen, wrong = reading(arguments, context, ask)
     if seen.is_empty:
-        lines = empty(config_folders(context.env))
+        from tachograph.setup.doctor import has_transcripts
+
+        lines = empty(config_folders(context.env), wrong, context.room, are_logs=has_transcripts(context.env))
     else:
         lines = screen(seen, wrong, context.room, context.style, blocks=context.can_show("█"))
     for line in lines:

@@ -79,9 +79,9 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
     )
     made.add_argument("--version", action="version", version=f"tachograph {__version__}")
     made.set_defaults(command=None, module="overview")
-    if called is None or all_flags:
-        made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
-        made.add_argument("--timezone", metavar="ZONE", help="cut days in this zone (default: the system's)")
+    # also before the command; a command's own flags of these names are without a default, so as not to undo them
+    made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
+    made.add_argument("--timezone", metavar="ZONE", help="cut days in this zone (default: the system's)")
     # naming prog spares argparse working it out, for which it would import shutil (2 ms)
     commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser, prog="tachograph")
     for command in COMMANDS:

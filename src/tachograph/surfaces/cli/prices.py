@@ -7,6 +7,7 @@ from tachograph.model.prices import Entry, Prices, load, normalised
 from tachograph.paths import own_paths
 from tachograph.settings import load as load_settings
 from tachograph.surfaces.output import Context
+from tachograph.surfaces.reports import wrapped
 from tachograph.surfaces.table import Column, lines
 from tachograph.surfaces.text import safe
 
@@ -41,11 +42,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     for line in lines(_columns(shown), context.room, context.style, footer=False):
         print(line, file=context.out)
     print(file=context.out)
-    print(
-        "USD per million tokens; web searches $10 per thousand. A long prompt puts the whole request at its row.",
-        file=context.out,
-    )
-    print(f"Checked {book.compiled}. Your own prices go into {paths.settings}.", file=context.out)
+    said = [
+        "USD per million tokens; web searches $10 per thousand.",
+        "A long prompt puts the whole request at its row.",
+    ]
+    said += [f"Checked {book.compiled}.", f"Your own prices go into {paths.settings}."]
+    for line in wrapped(said, context.room):
+        print(line, file=context.out)
     return 0
 
 

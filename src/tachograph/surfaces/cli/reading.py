@@ -79,10 +79,10 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
 
 
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--timezone", metavar="ZONE", help="cut days in this zone, such as Europe/Berlin (default: the system's)"
-    )
-    parser.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
+    words = "cut days in this zone, such as Europe/Berlin (default: the system's)"
+    parser.add_argument("--timezone", metavar="ZONE", help=words, default=argparse.SUPPRESS)
+    words = "show what the ledger holds, read nothing new"
+    parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
 
 
 def _calendar(arguments: argparse.Namespace, settings: Settings) -> Calendar:

@@ -9,7 +9,10 @@ from tachograph.errors import UsageError
 from tachograph.model.periods import DAY, Calendar, Span, parsed_day
 from tachograph.questions.spend import (
     PERIODS,
+    BranchKey,
+    ModelKey,
     PeriodKey,
+    ProjectKey,
     PullKey,
     Question,
     Row,
@@ -37,6 +40,15 @@ ALONG = {
 }
 BY = ("model", "project", "session", "branch", "pr", "day")
 SORTS = ("cost", "tokens", "messages", "name", "time")
+_EMPTY_KEYS = {
+    **{period: PeriodKey(None) for period in PERIODS},
+    "session": SessionKey(None, None, None, None, None, None),
+    "project": ProjectKey(None, None),
+    "model": ModelKey(""),
+    "branch": BranchKey(None, None),
+    "pr": PullKey(*[None] * 4),
+    "window": WindowKey(None, None),
+}
 _WINDOW_NOTE = "An estimate from this machine's logs: chat and other machines open windows too."
 
 
@@ -44,7 +56,10 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-11-21, today, yesterday, 7d")
     parser.add_argument("--until", metavar="DAY", help="up to and with this day")
     along, noun = ALONG[name]
-    last = f"the last N {noun}s, this one included" if along in PERIODS else "the last N days, today included"
+    if along in PERIODS:
+        last = f"the last N {noun}s, this one included"
+    else:
+        last = "the last N windows" if along == "window" else "the last N days, today included"
     parser.add_argument("--last", metavar="N", type=_positive, help=last)
     add_reading_flags(parser)
     parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
@@ -80,8 +95,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def _report(arguments: argparse.Namespace, now: Reading) -> Report:
     along, noun = ALONG[arguments.command]
-    asked = asked_range(arguments, now.calendar, now.now, along if along in PERIODS else DAY)
-    question = Question(along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model))
+    newest = arguments.last if along == "window" else None
+    if newest is not None and not (arguments.since or arguments.until):
+        asked = Range(Span(None, None), None, None)
+    else:
+        asked = asked_range(arguments, now.calendar, now.now, along if along in PERIODS else DAY)
+    question = Question(along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model), last=newest)
     if along == "window":
         from tachograph.questions.windows import windows
 
@@ -99,6 +118,7 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
         problems(now),
         noun,
         _WINDOW_NOTE if along == "window" else "",
+        _EMPTY_KEYS[along],
     )
 
 

@@ -26,6 +26,7 @@ from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, p
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.records import parsed
+from tachograph.sources.transcripts.typed import TYPED
 
 T = TypeVar("T")
 SCALE = int(os.environ.get("TACHOGRAPH_TEST_EXAMPLES", "1"))  # so many times as many examples: for a long search
@@ -275,12 +276,14 @@ def test_a_damaged_line_changes_no_other_and_never_raises(record: Record, damage
     line = damaged(records.dump([record])[:-1], damages) + b"\n"
     batch = Batch()
     block = records.dump([FRIENDS[0], line, *FRIENDS[1:]])
-    fed = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40)
+    fed = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, typed=TYPED)
     fed.feed(block, len(block), 0)
     fed.feed_tail(line[:-1], len(block))
     found = {message[4][6:8] + message[2] for message in batch.messages.values() if "friends" in message[5]}
     alone = Batch()
-    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40).feed(block := records.dump(FRIENDS), len(block), 0)
+    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40, typed=TYPED).feed(
+        block := records.dump(FRIENDS), len(block), 0
+    )
     assert {message[4][6:8] + message[2] for message in alone.messages.values()} <= found
     for message in batch.messages.values():
         assert all(0 <= count <= 2 * 10**12 for count in message[2])
@@ -370,7 +373,7 @@ def odd_answers(draw: st.DrawFn) -> Record:
 
 def decoded(read: Callable[[Transcript], None]) -> tuple[Any, ...]:
     batch = Batch()
-    transcript = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40)
+    transcript = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, typed=TYPED)
     read(transcript)
     return batch.messages, batch.spans, batch.leaves, transcript.problems
 

@@ -10,6 +10,7 @@ from tachograph.ledger.names import Names
 _STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks")
 
 
+_STATES = f"SELECT file.id, path, name.text, {', '.join(_STATE)}, error, gone FROM file JOIN name ON name.id = folder"
 _NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0)  # of what could not be opened
 
 
@@ -34,12 +35,27 @@ class FileState(NamedTuple):
     gone: bool
 
 
-def states(db: sqlite3.Connection) -> dict[bytes, FileState]:
-    """Every transcript ever read, by path."""
-    rows = db.execute(
-        f"SELECT file.id, path, name.text, {', '.join(_STATE)}, error, gone FROM file JOIN name ON name.id = folder"
-    )
-    return {row[1]: FileState._make(row) for row in rows}
+def states(db: sqlite3.Connection, paths: Iterable[bytes]) -> dict[bytes, FileState]:
+    """What is remembered of transcripts, by path; those never read are not there."""
+    found: dict[bytes, FileState] = {}
+    wanted = list(paths)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        rows = db.execute(f"{_STATES} WHERE path IN ({', '.join('?' * len(part))})", part)
+        found.update((row[1], FileState._make(row)) for row in rows)
+    return found
+
+
+def is_any_known(db: sqlite3.Connection) -> bool:
+    """Whether any transcript was ever read."""
+    return db.execute("SELECT 1 FROM file LIMIT 1").fetchone() is not None
+
+
+def state_of_inode(db: sqlite3.Connection, device: int, inode: int) -> FileState | None:
+    """What is remembered of a file by another name, None where it never was read."""
+    sql = f"{_STATES} WHERE device = ? AND inode = ? AND error = '' ORDER BY gone, file.id LIMIT 1"
+    row = db.execute(sql, (device, inode)).fetchone()
+    return None if row is None else FileState._make(row)
 
 
 def signatures(db: sqlite3.Connection) -> dict[bytes, tuple[int, int, int, int, int]]:
@@ -118,7 +134,7 @@ def write_gone(db: sqlite3.Connection, paths: Iterable[bytes]) -> None:
 
 def write_unreadable(db: sqlite3.Connection, names: Names, unreadable: Mapping[bytes, tuple[str, str]]) -> None:
     """Note what cannot be opened: path to (reason, config folder)."""
-    known = states(db)
+    known = states(db, unreadable)
     for path, (error, folder) in unreadable.items():
         offset = known[path].offset if path in known else None
         state = (path, folder, *_NOTHING)

@@ -127,6 +127,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             branch TEXT NOT NULL, stamp TEXT NOT NULL, looks INTEGER NOT NULL,
             error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0
         );
+        CREATE INDEX file_inode ON file (inode);
         CREATE TABLE directory (path BLOB PRIMARY KEY, changed INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE problem (
             file INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,

@@ -137,9 +137,10 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
     keys: list[dict[str, str | None]] = []  # of each span: the period of each kind that it lies in
 
     def spans() -> Iterator[Span | None]:
-        for span in _slices(db, calendar, finest, question.span):
+        for key, span in _slices(db, calendar, finest, question.span):
             start = None if span is None else span.start
-            keys.append({kind: None if start is None else calendar.period(kind, start)[0] for kind in asked})
+            others = {kind: calendar.period(kind, start)[0] for kind in asked if kind != finest and start is not None}
+            keys.append({**dict.fromkeys(asked, key), **others})
             yield span
 
     cells, missing = Cells(), set[str]()
@@ -170,28 +171,43 @@ def priced(
 ) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
     """Price sums of the ledger (`rollups.sums`): which span, the values of the dimensions, what was used.
 
-    Several parts may have the same span and values. Models without a price are added to `missing`.
+    Models without a price are added to `missing`. Plain lists until the end: this runs for every row of every report.
     """
     found, changes = list(sums), book.changes()
     models = sessions.names(db, {row[-12] for _, row in found})
+    grouped: dict[tuple[int, tuple[int, ...]], list[Any]] = {}  # the seven counts, cost, unpriced messages
     for place, row in found:
         model, tariff, epoch = models[row[-12]], row[-11], row[-10]
         # any moment of the epoch will do; before the first change, one before everything
-        at = changes[epoch - 1] if epoch else -1
-        used = cost_of(book, model, at, tariff, row[-9:])
-        if used.unpriced and missing is not None:
+        spent, unpriced = cost_of(book, model, changes[epoch - 1] if epoch else -1, tariff, row[-9:])
+        if unpriced and missing is not None:
             missing.add(model)
-        yield place, row[:-12], used
+        key = (place, row[:-12])
+        into = grouped.get(key)
+        if into is None:
+            grouped[key] = [*row[-9:-2], spent, unpriced]
+        else:
+            for n, count in enumerate(row[-9:-2]):
+                into[n] += count
+            if spent is not None:
+                into[7] = spent if into[7] is None else into[7] + spent
+            into[8] += unpriced
+    for (place, values), sums_of in grouped.items():
+        yield place, values, Spend(Tokens._make(sums_of[:7]), sums_of[7], sums_of[8])
 
 
-def cost_of(book: PriceBook, model: str, at: int | None, tariff: int, measures: Sequence[int]) -> Spend:
-    """Price the nine measures of a rollup. What has no price may still carry a cost that Claude Code logged."""
-    messages, logged_messages, logged_cost = measures[0], measures[7], measures[8]
+def cost_of(
+    book: PriceBook, model: str, at: int | None, tariff: int, measures: Sequence[int]
+) -> tuple[int | None, int]:
+    """The cost of the nine measures of a rollup in picodollars, and how many of its messages have none.
+
+    What has no price may still carry a cost that Claude Code logged.
+    """
     rates = book.rates(model, at, tariff)
     if rates is not None:
-        return Spend(Tokens(*measures[:7]), cost(measures[1:7], rates), 0)
-    logged = logged_cost * 1000 if logged_messages else None
-    return Spend(Tokens(*measures[:7]), logged, messages - logged_messages)
+        return cost(measures[1:7], rates), 0
+    messages, logged_messages, logged_cost = measures[0], measures[7], measures[8]
+    return (logged_cost * 1000 if logged_messages else None), messages - logged_messages
 
 
 def total(spends: Iterable[Spend]) -> Spend:
@@ -205,19 +221,23 @@ def total(spends: Iterable[Spend]) -> Spend:
     return Spend(tokens, sum(costs) if costs else None, sum(part.unpriced for part in parts))
 
 
-def _slices(db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span) -> Iterator[Span | None]:
+def _slices(
+    db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span
+) -> Iterator[tuple[str | None, Span | None]]:
     """The stretches to ask for one by one: each period in which something was used, and what has no time."""
     if period is None:
-        yield span
+        yield None, span
     else:
         start = span.start
         while (moment := rollups.next_moment(db, Span(start, span.end))) is not None:
-            whole = calendar.period(period, moment)[1]
+            key, whole = calendar.period(period, moment)
             assert whole.end is not None  # noqa: S101 - periods are closed
             start = max(whole.end, moment + 900_000)
-            yield Span(moment, start if span.end is None else min(start, span.end))
+            # a slice may begin with its period: in whole hours, where there are coarser sums
+            first = moment if span.start is not None and (whole.start or 0) < span.start else whole.start
+            yield key, Span(first, start if span.end is None else min(start, span.end))
     if span.start is None and span.end is None:
-        yield None
+        yield None, None
 
 
 # -- filters ---------------------------------------------------------------------------------------------------

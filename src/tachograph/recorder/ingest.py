@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tachograph.clock import filesystem_now_ns
-from tachograph.ledger import accounts, files, messages, readings
+from tachograph.ledger import accounts, files, messages
 from tachograph.ledger.db import Ledger, changes_by_others
 from tachograph.ledger.names import Names
 from tachograph.ledger.origins import Origins
@@ -57,7 +57,7 @@ def _read(
     now_ms: int,
     progress: Progress | None,
 ) -> None:
-    from tachograph.recorder.workers import read_all  # brings msgspec: only where there is something to read
+    from tachograph.recorder.workers import read_all  # only where there is something to read
 
     identities = {folder: claude_home.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
@@ -72,8 +72,7 @@ def _read(
                 since = accounts.observe(db, names, folder, accounts.Identity(*seen[:4]), now_ms)
                 if since is not None:
                     longer[names.id(folder)] = since
-        states = files.states(db)
-        jobs = _jobs(db, changed, gone, states)
+        jobs = _jobs(db, changed, gone)
         files.write_gone(db, gone)
         files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
         logins = accounts.logins(db)
@@ -112,6 +111,7 @@ def _write_walls(db: sqlite3.Connection, names: Names, notices: list[tuple[str, 
     """Note where the service refused, from the client's own notices in the transcripts."""
     if not notices:
         return
+    from tachograph.ledger import readings
     from tachograph.sources.notices import notice
     from tachograph.sources.transcripts.records import parsed
 
@@ -136,22 +136,21 @@ class _Job(NamedTuple):
     row_offset: int | None
 
 
-def _jobs(
-    db: sqlite3.Connection, changed: list[Known], gone: list[bytes], states: dict[bytes, files.FileState]
-) -> dict[bytes, _Job]:
+def _jobs(db: sqlite3.Connection, changed: list[Known], gone: list[bytes]) -> dict[bytes, _Job]:
     """What to read, by path, each with what the ledger remembers of it.
 
     A file that was moved takes its row along; one that is known by another name as well begins where that one is.
     """
-    from tachograph.sources.transcripts.tail import is_same  # brings msgspec: only where there is something to read
+    from tachograph.sources.transcripts.tail import is_same  # only where there is something to read
 
-    elsewhere = {(state.device, state.inode): state for state in states.values() if not state.error}
+    states = files.states(db, [known.path for known in changed])
+    any_known = files.is_any_known(db)
     jobs = {}
     for known in changed:
         state = states.get(known.path)
         row_offset = None if state is None else state.offset
         if state is None:
-            state = elsewhere.get((known.device, known.inode))
+            state = files.state_of_inode(db, known.device, known.inode) if any_known else None
             if state is not None and not is_same(_remembering(known, state)):
                 state = None  # a new file in the place of a deleted one
             if state is not None and state.path in gone:

@@ -7,22 +7,20 @@ not safe or not worth it, the same work is done here.
 
 import contextlib
 import gc
-import marshal
 import os
-import selectors
-import signal
-import struct
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tachograph.sources.transcripts.decode import Typed
 from tachograph.sources.transcripts.known import Known
 from tachograph.sources.transcripts.tail import Read, Reader
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
 _BATCH_MESSAGES = 8000
 _BATCH_BYTES = 64 << 20
-_LENGTH = struct.Struct("<Q")
+WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
+_LENGTH_BYTES = 8
 
 Delivery = tuple[tuple[Any, ...], list[Read]]  # what a batch says, and the files that it comes from
 Reading = Callable[[list[Known], int], Iterator[Delivery]]
@@ -46,7 +44,7 @@ def read_all(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
 
 def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
     """Read transcripts in this process, a batch at a time."""
-    reader = Reader(now_ms)
+    reader = Reader(now_ms, _typed_decoder(sum(max(0, job.size - job.offset) for job in jobs)))
     reads: list[Read] = []
     size = 0
     for job in jobs:
@@ -59,6 +57,14 @@ def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
         yield reader.take(), reads
 
 
+def _typed_decoder(size: int) -> Typed | None:
+    if size < WORTH_TYPING:
+        return None
+    from tachograph.sources.transcripts.typed import TYPED
+
+    return TYPED
+
+
 def _may_fork() -> bool:
     import threading
 
@@ -67,6 +73,10 @@ def _may_fork() -> bool:
 
 
 def _read_forked(jobs: list[Known], now_ms: int, count: int) -> Iterator[Delivery]:
+    import marshal
+    import selectors
+    import signal
+
     children: dict[int, int] = {}  # our end of the pipe: process id
     chooser = selectors.DefaultSelector()
     try:
@@ -115,11 +125,13 @@ def _work(jobs: list[Known], now_ms: int, send: int) -> None:
     """The life of a child: read, send, end. It never returns, and never touches what it inherited."""
     code = 1
     try:
+        import marshal
+
         gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
         for said, reads in read_here(jobs, now_ms):
             plain = [(tuple(read.known), *read[1:]) for read in reads]
             data = marshal.dumps((said, plain))
-            _send(send, _LENGTH.pack(len(data)))
+            _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))
             _send(send, data)
         code = 0
     except BaseException:  # noqa: BLE001, S110 - the parent reads on without us, and nobody may see a traceback twice
@@ -136,8 +148,8 @@ def _send(descriptor: int, data: bytes) -> None:
 
 def _frame(descriptor: int) -> bytes | None:
     """The next delivery of a child; None when it has ended, also in the middle of one."""
-    head = _exactly(descriptor, _LENGTH.size)
-    return None if head is None else _exactly(descriptor, _LENGTH.unpack(head)[0])
+    head = _exactly(descriptor, _LENGTH_BYTES)
+    return None if head is None else _exactly(descriptor, int.from_bytes(head, "little"))
 
 
 def _exactly(descriptor: int, size: int) -> bytes | None:

@@ -11,15 +11,13 @@ without being read.
 
 import json
 import re
-from typing import Annotated, Any
-
-import msgspec
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import (
     ISSUED,
-    MAX_COUNT,
     added_parts,
     billed,
     counts_of,
@@ -33,65 +31,21 @@ from tachograph.sources.transcripts.records import (
     title_of,
 )
 
+if TYPE_CHECKING:
+    from tachograph.sources.transcripts.typed import AssistantRecord
+
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
 CUSTOM, AI = 0, 1  # kinds of title
 _LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
-_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 
-class Usage(msgspec.Struct, gc=False):
-    input_tokens: _Count = 0
-    output_tokens: _Count = 0
-    cache_creation_input_tokens: _Count = 0
-    cache_read_input_tokens: _Count = 0
-    cache_creation: "CacheCreation | None" = None
-    server_tool_use: "ServerToolUse | None" = None
-    speed: str | None = None
-    inference_geo: str | None = None
-    iterations: "list[Iteration] | None" = None
+class Typed(NamedTuple):
+    """The fast decoder of answers in the usual layout, and what it raises for any other (typed.py)."""
 
-
-class CacheCreation(msgspec.Struct, gc=False):
-    ephemeral_5m_input_tokens: _Count = 0
-    ephemeral_1h_input_tokens: _Count = 0
-
-
-class ServerToolUse(msgspec.Struct, gc=False):
-    web_search_requests: _Count = 0
-
-
-class Iteration(msgspec.Struct, gc=False):
-    type: str | None = None
-    model: str | None = None
-
-
-class Answer(msgspec.Struct, gc=False):
-    usage: Usage
-    id: str
-    model: str
-    stop_reason: str | None = None
-
-
-class AssistantRecord(msgspec.Struct, gc=False):
-    """An answer in the usual layout. What does not fit raises, and is then read the patient way."""
-
-    message: Answer
-    timestamp: str
-    sessionId: str
-    cwd: str = ""
-    gitBranch: str | None = None
-    requestId: str | None = None
-    uuid: str | None = None
-    isSidechain: bool = False
-    agentId: str | None = None
-    forkedFrom: Any = None
-    costUSD: float | None = None
-    ownerAccountUuid: str | None = None
-
-
-_typed = msgspec.json.Decoder(AssistantRecord).decode
+    decode: "Callable[[memoryview], AssistantRecord]"
+    errors: tuple[type[Exception], ...]
 
 
 class _Held:
@@ -99,7 +53,7 @@ class _Held:
 
     __slots__ = ("at", "counts", "first", "flags", "last", "leaf", "name", "output", "record", "session")
 
-    def __init__(self, record: AssistantRecord, at: int, counts: Counts, flags: int) -> None:
+    def __init__(self, record: "AssistantRecord", at: int, counts: Counts, flags: int) -> None:
         self.record = record
         self.name, self.session, self.flags = record.message.id, record.sessionId, flags
         self.at = self.first = self.last = at
@@ -114,10 +68,25 @@ class Transcript:
     `problems` counts by kind; `looks` is how many more user records are worth a look for the first prompt.
     """
 
-    __slots__ = ("_held", "_ids", "_origins", "batch", "branch", "folder", "looks", "now", "problems", "stamp")
+    __slots__ = (
+        "_held",
+        "_ids",
+        "_origins",
+        "_typed",
+        "batch",
+        "branch",
+        "folder",
+        "looks",
+        "now",
+        "problems",
+        "stamp",
+    )
 
-    def __init__(self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int) -> None:
+    def __init__(
+        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, typed: Typed | None
+    ) -> None:
         self.batch = batch
+        self._typed = typed
         self.folder = folder
         self.now = now_ms
         self.branch = branch
@@ -132,6 +101,7 @@ class Transcript:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
         view = memoryview(block)
         find, rfind, starts = block.find, block.rfind, block.startswith
+        decode, errors = self._typed or (None, ())
         pos, heads = 0, True
         while pos < end:
             stop = find(b"\n", pos, end)
@@ -142,11 +112,12 @@ class Transcript:
                 kind = _tail_kind(find, rfind, pos, stop) if heads else _head_kind(find, pos, stop)
                 heads = heads is (kind == _UNCERTAIN)  # a file keeps to one layout: try that one first from now on
             if starts(b'assistant"', kind):
-                try:
-                    record = _typed(view[pos:stop])
-                    told = self._note_typed(record)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
-                    told = False
+                told = False
+                if decode is not None:
+                    try:
+                        told = self._note_typed(decode(view[pos:stop]))
+                    except errors:
+                        pass
                 if not told:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'user"', kind):
@@ -182,7 +153,7 @@ class Transcript:
 
     # -- the typed way ---------------------------------------------------------------------------------------
 
-    def _note_typed(self, record: AssistantRecord) -> bool:
+    def _note_typed(self, record: "AssistantRecord") -> bool:
         """Note an answer in the usual layout; False if it needs the patient way.
 
         A message stands in one line for each of its content blocks, so the last one is held until another comes, and

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from tachograph.model.messages import NO_TIME, Counts
 
 MAX_COUNT = 10**12
@@ -23,8 +21,6 @@ _FIRST_MS, _LAST_MS = (
     253_300_000_000_000,
 )  # years 5 to 9996: no calendar ends within a zone of them
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-
-_plain = msgspec.json.Decoder().decode
 
 
 def hashed(key: str) -> int:
@@ -54,12 +50,9 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     """The object in a line, or None. Bytes that are no text are replaced; NULs and a byte order mark around it go."""
     line = line.strip(b"\0\r\t ").removeprefix(b"\xef\xbb\xbf")
     try:
-        record = _plain(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            record = json.loads(line.decode("utf-8", "replace"), strict=False)
-        except (ValueError, RecursionError):
-            return None
+        record = json.loads(line.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
     return record if isinstance(record, dict) else None
 
 

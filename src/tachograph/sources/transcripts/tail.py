@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decode import Transcript
+from tachograph.sources.transcripts.decode import Transcript, Typed
 from tachograph.sources.transcripts.known import LOOKS, Known
 
 BLOCK = 1 << 20
@@ -28,11 +28,15 @@ class Read(NamedTuple):
 
 
 class Reader:
-    """Reads transcripts one after the other into a batch, through one buffer."""
+    """Reads transcripts one after the other into a batch, through one buffer.
 
-    __slots__ = ("_block", "_now", "batch")
+    `typed`: the fast decoder, where there is enough to read that importing it pays.
+    """
 
-    def __init__(self, now_ms: int) -> None:
+    __slots__ = ("_block", "_now", "_typed", "batch")
+
+    def __init__(self, now_ms: int, typed: Typed | None) -> None:
+        self._typed = typed
         self._block = bytearray(BLOCK)
         self._now = now_ms
         self.batch = Batch()
@@ -62,7 +66,9 @@ class Reader:
         if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
             offset = 0
         branch, stamp, looks = (known.branch, known.stamp, known.looks) if offset else ("", "", LOOKS)
-        transcript = Transcript(self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks)
+        transcript = Transcript(
+            self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks, typed=self._typed
+        )
         new_offset = self._feed(descriptor, offset, transcript)
         head, tail = _ends(descriptor, new_offset)
         after = known._replace(

@@ -41,6 +41,10 @@ COMMANDS = (
 )
 
 
+# argparse looks for translations of its own words, which Python does not ship: a search of the disk that costs 1.5 ms
+argparse._ = str  # type: ignore[attr-defined]
+
+
 class _Parser(argparse.ArgumentParser):
     # argparse makes a formatter for every flag that is added; left alone, each asks for the terminal's size
     columns = 100

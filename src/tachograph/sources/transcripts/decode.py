@@ -46,6 +46,7 @@ class Typed(NamedTuple):
 
     decode: "Callable[[memoryview], AssistantRecord]"
     errors: tuple[type[Exception], ...]
+    plain: Callable[[bytes], Any]
 
 
 class _Held:
@@ -101,7 +102,7 @@ class Transcript:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
         view = memoryview(block)
         find, rfind, starts = block.find, block.rfind, block.startswith
-        decode, errors = self._typed or (None, ())
+        decode, errors = (self._typed.decode, self._typed.errors) if self._typed else (None, ())
         pos, heads = 0, True
         while pos < end:
             stop = find(b"\n", pos, end)
@@ -239,7 +240,7 @@ class Transcript:
     # -- the patient way -------------------------------------------------------------------------------------
 
     def _read(self, line: bytes, block: bytearray | bytes, pos: int, offset: int) -> None:
-        record = parsed(line)
+        record = parsed(line, self._typed.plain if self._typed else None)
         if record is None:
             self.problem("bad_lines")
             return
@@ -355,10 +356,9 @@ def _head_kind(find: Any, pos: int, stop: int) -> int:
 
 def _tail_kind(find: Any, rfind: Any, pos: int, stop: int) -> int:
     kind: int = rfind(b'"type":"', pos, stop) + 8
-    if kind == _UNCERTAIN or find(b"{", kind, stop) >= 0:
+    if kind == _UNCERTAIN or find(b"{", kind, stop) >= 0 or find(b"}", kind, stop) != stop - 1:
         return _UNCERTAIN
-    closing = find(b"}", kind, stop)
-    return kind if 0 < stop - closing < 3 and find(b"}", closing + 1, stop) < 0 else _UNCERTAIN
+    return kind
 
 
 def _last_branch(block: bytearray | bytes, end: int) -> str:

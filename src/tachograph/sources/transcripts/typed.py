@@ -61,5 +61,7 @@ class AssistantRecord(msgspec.Struct, gc=False):
 
 
 TYPED = Typed(
-    msgspec.json.Decoder(AssistantRecord).decode, (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)
+    msgspec.json.Decoder(AssistantRecord).decode,
+    (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError),
+    msgspec.json.Decoder().decode,
 )

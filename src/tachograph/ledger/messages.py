@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
 from tachograph.ledger.origins import OriginRow, Origins
-from tachograph.model.messages import NO_TIME, Message, is_billed, larger
+from tachograph.model.messages import NO_TIME, Counts, Message, is_billed, larger
 from tachograph.model.periods import Span
 from tachograph.model.prices import TIERS, tariff
 
@@ -88,9 +88,9 @@ def write(
     )
     moved = _write_sessions(db, said, sessions)
     writer = _Writer(db, origins, logins)
+    linked = _write_links(db, said, sessions, names)
     writer.add(said.messages, sessions, among)
     writer.own_again(moved)
-    linked = _write_links(db, said, sessions, names)
     writer.link_again(linked)
     writer.finish()
 
@@ -164,6 +164,8 @@ class _Writer:
         self.old: dict[int, Row] = {}  # as they stand in the table
         self.new: dict[int, Row] = {}  # as they shall stand
         self.began: dict[int, tuple[int, str]] = {}
+        self.plain: list[tuple[Any, ...]] = []  # new rows that are done with
+        self.sums: dict[tuple[int, ...], list[int]] = {}  # what is to be added to the rollups, by their keys
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
         self.origins = origins
 
@@ -178,8 +180,16 @@ class _Writer:
     def add(self, messages: list[Message], sessions: Mapping[str, int], among: set[int] | None) -> None:
         known = self._rows([m[0] for m in messages if among is None or m[0] in among])
         following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
+        with_links = {session for (session,) in self.db.execute("SELECT DISTINCT session FROM link")}
         for message in messages:
             old = known.get(message[0])
+            if old is None and len(message[5]) == 1:
+                ((uuid, flags),) = message[5].items()
+                session = sessions[uuid]
+                if session not in with_links:  # nothing about it can change in this batch any more
+                    self._add_plain(following, message, session, flags)
+                    following += 1
+                    continue
             candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
             if old is None:
                 self.change(None, self._row(following, message, candidates))
@@ -189,6 +199,45 @@ class _Writer:
                 if new != old:
                     self.change(old, new)
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
+
+    def _add_plain(self, id: int, message: Message, session: int, flags: int) -> None:
+        """A new message of one session without links, which nearly all are: its row and what it adds, at once."""
+        identity, at, counts, logged, choice, _ = message
+        origin = self.origins.of(choice[2])
+        account = self.account_at(origin, at) if origin.texts[7] or origin.folder in self.logins else 0
+        when = None if at == NO_TIME else at
+        billed = counts[1] > 0 or is_billed(origin.texts[3], 0)
+        cost = None if logged < 0 else logged
+        chosen_at = None if choice[1] == NO_TIME else choice[1]
+        self.plain.append(
+            (
+                id,
+                identity,
+                when,
+                *counts,
+                cost,
+                chosen_at,
+                origin.id,
+                choice[3],
+                session,
+                flags,
+                0,
+                account,
+                0,
+                int(billed),
+            )
+        )
+        if billed:
+            _add_to(self.sums, self._key(when, counts, origin, session, account, 0), counts, cost)
+
+    def _key(
+        self, at: int | None, counts: Counts, origin: OriginRow, session: int, account: int, pull: int
+    ) -> tuple[int, ...]:
+        """Where a message adds to: the key of its row in `rollup`."""
+        prompt = counts[0] + counts[2] + counts[3] + counts[4]
+        rate = origin.tariff if prompt <= TIERS[0] else tariff(origin.texts[1], origin.texts[2], prompt)
+        bucket = UNKNOWN_BUCKET if at is None else at // QUARTER_MS
+        return (bucket, session, origin.model, rate, origin.project, origin.branch, account, pull)
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
         identity, at, counts, logged, choice, _ = message
@@ -331,13 +380,14 @@ class _Writer:
         """Write the changed rows, and add what changed to the rollups."""
         fresh = [row for id, row in self.new.items() if id not in self.old]
         changed = [row for id, row in self.new.items() if id in self.old]
+        self.db.executemany(_INSERT, self.plain)
         self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
         self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
-        sums: dict[tuple[int, ...], list[int]] = {}
+        sums = self.sums
         for row in self.new.values():
-            self._sum(sums, row, 1)
+            self._sum(row, 1)
         for id in self.old.keys() & self.new.keys():
-            self._sum(sums, self.old[id], -1)
+            self._sum(self.old[id], -1)
         hours: dict[tuple[int, ...], list[int]] = {}
         for key, values in sums.items():
             into = hours.setdefault((key[0] // 4, key[2], key[3]), [0] * 9)
@@ -354,27 +404,28 @@ class _Writer:
         lessened = [key for key, values in sums.items() if values[0] < 0]
         self.db.executemany(f"DELETE FROM {table} WHERE {where} AND messages = 0", lessened)
 
-    def _sum(self, sums: dict[tuple[int, ...], list[int]], row: Row, sign: int) -> None:
-        if not row.billed:
-            return
-        origin = self.origins.at(row.origin)
-        prompt = row.input + row.cache_write_5m + row.cache_write_1h + row.cache_read
-        rate = origin.tariff if prompt <= TIERS[0] else tariff(origin.texts[1], origin.texts[2], prompt)
-        bucket = UNKNOWN_BUCKET if row.at is None else row.at // QUARTER_MS
-        key = (bucket, row.session, origin.model, rate, origin.project, origin.branch, row.account, row.pull)
-        into = sums.get(key)
-        if into is None:
-            into = sums[key] = [0] * 9
-        into[0] += sign
-        into[1] += sign * row.input
-        into[2] += sign * row.output
-        into[3] += sign * row.cache_write_5m
-        into[4] += sign * row.cache_write_1h
-        into[5] += sign * row.cache_read
-        into[6] += sign * row.web_searches
-        if row.logged_cost is not None:
-            into[7] += sign
-            into[8] += sign * row.logged_cost
+    def _sum(self, row: Row, sign: int) -> None:
+        if row.billed:
+            key = self._key(row.at, row[3:9], self.origins.at(row.origin), row.session, row.account, row.pull)
+            _add_to(self.sums, key, row[3:9], row.logged_cost, sign)
+
+
+def _add_to(
+    sums: dict[tuple[int, ...], list[int]], key: tuple[int, ...], counts: Counts, cost: int | None, sign: int = 1
+) -> None:
+    into = sums.get(key)
+    if into is None:
+        into = sums[key] = [0] * 9
+    into[0] += sign
+    into[1] += sign * counts[0]
+    into[2] += sign * counts[1]
+    into[3] += sign * counts[2]
+    into[4] += sign * counts[3]
+    into[5] += sign * counts[4]
+    into[6] += sign * counts[5]
+    if cost is not None:
+        into[7] += sign
+        into[8] += sign * cost
 
 
 def pull_of(at: int | None, branch: int, links: list[tuple[int, int, int]]) -> int:

@@ -232,9 +232,9 @@ def _slices(
         while (moment := rollups.next_moment(db, Span(start, span.end))) is not None:
             key, whole = calendar.period(period, moment)
             assert whole.end is not None  # noqa: S101 - periods are closed
+            # a slice begins with its period, for which there are sums in whole hours, but never before the last one ended
+            first = whole.start if start is None else max(whole.start or 0, start)
             start = max(whole.end, moment + 900_000)
-            # a slice may begin with its period: in whole hours, where there are coarser sums
-            first = moment if span.start is not None and (whole.start or 0) < span.start else whole.start
             yield key, Span(first, start if span.end is None else min(start, span.end))
     if span.start is None and span.end is None:
         yield None, None

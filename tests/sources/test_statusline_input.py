@@ -165,7 +165,7 @@ def test_text_that_is_no_utf8_spoils_nothing_else() -> None:
     ("path", "folder"),
     [
         ("/home/mary/.claude/projects/-home-mary/s.jsonl", "/home/mary/.claude"),
-        ("/work/projects/mine/projects/-a/s.jsonl", "/work/projects/mine"),
+        ("/srv/projects/mine/projects/-a/s.jsonl", "/srv/projects/mine"),
         ("C:\\Users\\mary\\.claude\\projects\\C--Users-mary\\s.jsonl", "C:\\Users\\mary\\.claude"),
         ("/home/mary/elsewhere/s.jsonl", None),
         ("projects/-a/s.jsonl", None),

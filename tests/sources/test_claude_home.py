@@ -106,7 +106,7 @@ def test_the_file_beside_the_folder_stands_in_for_a_torn_one_inside(env: dict[st
     found, seen = cached_reading(folder(env), env), identity(folder(env), env)
     assert found is not None
     assert (found.outcome, found.observed_at) == (OK, FETCHED)
-    assert seen == Seen("acc-1", "org-1", "mary@example.org", "default_claude_max_5x")
+    assert seen == Seen("acc-1", "org-1", "mary@example.org", "Max 5x")
 
 
 def test_a_file_that_may_not_be_read_is_reported(env: dict[str, str]) -> None:

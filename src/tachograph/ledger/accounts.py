@@ -7,7 +7,7 @@ from tachograph.ledger.names import Names
 
 
 class Identity(NamedTuple):
-    """An account as Claude Code names it: account and organisation uuid, what people call it, its plan as logged."""
+    """An account as Claude Code names it: account and organisation uuid, what people call it, its plan in words."""
 
     uuid: str
     organization: str

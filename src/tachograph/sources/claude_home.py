@@ -124,5 +124,8 @@ def _of(document: Any) -> Seen | None:
     if not text("accountUuid"):
         return None
     label = text("emailAddress", "displayName", "organizationName")
-    plan = text("organizationRateLimitTier", "userRateLimitTier", "organizationType")
+    from tachograph.sources.usage_payload import plan_words  # not for a report's warm path
+
+    tier = text("organizationRateLimitTier", "userRateLimitTier")
+    plan = plan_words(text("organizationType") or None, tier or None) or ""
     return Seen(text("accountUuid"), text("organizationUuid"), label, plan)

@@ -114,15 +114,9 @@ def _missing(f: Facts, _: Moments) -> tuple[str, str]:
 
 def _account(f: Facts, m: Moments) -> tuple[str, str]:
     who = f["label"] or "an account without a name"
-    plan = f", {_plan(f['plan'])}" if f["plan"] else ""
+    plan = f", {f['plan']}" if f["plan"] else ""
     since = f", on record since {m.when(f['since'])}" if f["since"] is not None else ", not yet on record"
     return f"{f['path']}: {who}{plan}{since}.", ""
-
-
-def _plan(logged: str) -> str:
-    """A plan as people say it: default_claude_max_20x is Max 20x."""
-    words = logged.removeprefix("default_").removeprefix("claude_").replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
 
 
 def _ledger(f: Facts, m: Moments) -> tuple[str, str]:

@@ -26,12 +26,6 @@ SOURCE_WORDS = {
     "browser": "browser",
     "cookies": "cookies",
 }
-PLANS = {
-    "default_claude_ai": "Pro",
-    "default_claude_max_5x": "Max 5x",
-    "default_claude_max_20x": "Max 20x",
-    "default_raven": "Team",
-}
 _CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 TITLES = ("long", "medium", "compact")
 
@@ -159,7 +153,7 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
     return {
         "id": f"{account.uuid}:{account.organization}" if account.uuid else account.organization or None,
         "label": account.label or None,
-        "plan": plan(account) or None,
+        "plan": account.plan or None,
         "limits": [
             {
                 "key": limit.key,
@@ -200,7 +194,10 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
     """Every account with a row for each of its limits."""
     lines: list[str] = []
     for account in now.accounts:
-        who = " · ".join(part for part in (plan(account), safe(account.label)) if part) or "An account without a name"
+        who = (
+            " · ".join(part for part in (safe(account.plan), safe(account.label)) if part)
+            or "An account without a name"
+        )
         newest = max(account.limits, key=lambda limit: limit.observed_at, default=None)
         aside = ""
         if newest is not None:
@@ -264,8 +261,3 @@ def _extra_words(extra: ExtraUsage) -> str:
     made = money(extra.used) if extra.used else "nothing said of what was used"
     made += f" of {money(extra.limit)}" if extra.limit else ""
     return f"{made}  blocked: {safe(extra.blocked)}" if extra.blocked else made
-
-
-def plan(account: NowAccount) -> str:
-    """Max 20x, Pro …: the plan in words, an unknown one as the service calls it."""
-    return PLANS.get(account.plan) or safe(account.plan).removeprefix("claude_").replace("_", " ")

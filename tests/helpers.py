@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import oracle
-from tachograph.clock import FixedClock
+from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.records import Record
 from tachograph.ledger.db import Ledger, open_ledger
@@ -99,6 +99,13 @@ class Home:
         for folder, _, _ in os.walk(self.projects):
             os.utime(folder, (1_700_000_000, 1_700_000_000))
 
+    def sign_in(self, secret: str, organization: str, expires: datetime) -> None:
+        """Replace the credentials as Claude Code does: with another file."""
+        login = {"accessToken": secret, "expiresAt": int(expires.timestamp() * 1000), "scopes": ["user:profile"]}
+        new = self.claude / ".credentials.new"
+        new.write_text(json.dumps({"claudeAiOauth": login, "organizationUuid": organization}))
+        os.replace(new, self.claude / ".credentials.json")
+
     # -- in this process
 
     @contextmanager
@@ -159,6 +166,19 @@ class Home:
 
     def db(self) -> sqlite3.Connection:
         return sqlite3.connect(self.data / "ledger.sqlite3")
+
+
+class MovedClock(Clock):
+    """A clock that a test moves by setting `at`."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now_ms(self) -> int:
+        return int(self.at.timestamp() * 1000)
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
 
 
 def command() -> str:

@@ -20,7 +20,7 @@ ALLOWED = {
     "demo": set(),
     "sources": {"model", "paths", "settings", "clock"},
     "ledger": {"model", "paths"},
-    "recorder": {"sources", "ledger", "model", "paths", "clock", "settings"},
+    "recorder": {"sources", "ledger", "questions", "model", "paths", "clock", "settings"},
     "setup": {"sources", "ledger", "recorder", "model", "paths", "settings", "clock"},
     "questions": {"ledger", "model", "clock"},
     "surfaces": {"questions", "setup", "model", "settings", "clock"},
@@ -43,6 +43,7 @@ THIRD_PARTY = {
     "msgspec": {"sources/transcripts/typed.py"},
     "shtab": {"surfaces/cli/completion.py"},
     "wcwidth": {"surfaces/text.py"},
+    "desktop_notifier": {"recorder/notify.py"},
 }
 
 

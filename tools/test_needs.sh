@@ -1,6 +1,16 @@
 #!/bin/sh
 # What the tests use beside Python packages. What cannot be had is named; the tests that need it skip and say why
 # (and fail instead where TACHOGRAPH_TEST_REQUIRE_ALL=1).
+apt_wanted=""
+command -v dbus-daemon >/dev/null 2>&1 || apt_wanted="$apt_wanted dbus"
+if [ -n "$apt_wanted" ]; then
+    # shellcheck disable=SC2086
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get install -y -qq $apt_wanted >/dev/null 2>&1; then
+        echo "Installed by apt:$apt_wanted."
+    else
+        echo "Missing:$apt_wanted (Debian: apt-get install$apt_wanted): the tests that need it skip."
+    fi
+fi
 into=benchmarks/out/npm
 if [ -d "$into/node_modules/ccusage" ]; then
     exit 0

@@ -26,6 +26,14 @@ class Paths:
     def backups(self) -> str:
         return os.path.join(self.data, "backups")
 
+    @property
+    def recorder_lock(self) -> str:
+        return os.path.join(self.data, "recorder.lock")
+
+    @property
+    def recorder_log(self) -> str:
+        return os.path.join(self.data, "recorder.log")
+
 
 def own_paths(env: Mapping[str, str], platform: str = sys.platform) -> Paths:
     if moved := env.get("TACHOGRAPH_HOME"):

@@ -27,7 +27,7 @@ KEYS: dict[str, set[str]] = {
     **{name: {"model"} for name in ("models", "model")},
     **{name: {"branch", "project"} for name in ("branches", "branch")},
     **{name: {"pr", "linked_at"} for name in ("prs", "pr")},
-    "windows": {"starts_at", "ends_at"},
+    "windows": {"starts_at", "ends_at", "estimated", "peak_percent"},
 }
 PROBLEMS = {"bad_lines", "unreadable_files", "bad_counts", "long_lines", "unknown_times", "future_times"}
 
@@ -260,7 +260,7 @@ def test_unknown_is_null_in_every_key(home: Home) -> None:
     assert key("projects") == {"project": None, "path": None}
     assert key("branches") == {"branch": None, "project": None}
     assert key("prs") == {"pr": None, "linked_at": None}
-    assert key("windows") == {"starts_at": None, "ends_at": None}
+    assert key("windows") == {"starts_at": None, "ends_at": None, "estimated": None, "peak_percent": None}
     assert home.report("models")["rows"][0]["cost_usd"] is None
     assert home.report("models")["totals"]["cost_usd"] is None
 
@@ -293,7 +293,8 @@ def test_the_keys_of_rows(home: Home) -> None:
     assert key("branches") == {"branch": "fix", "project": "shop"}
     pull = {"url": "https://github.com/ada/shop/pull/7", "number": 7, "repository": "ada/shop"}
     assert key("prs") == {"pr": pull, "linked_at": at}
-    assert key("windows") == {"starts_at": at, "ends_at": "2026-11-21T18:20:30.456Z"}
+    bounds = {"starts_at": at, "ends_at": "2026-11-21T18:20:30.456Z"}
+    assert key("windows") == {**bounds, "estimated": True, "peak_percent": None}
     assert key("sessions") == {
         "session": SESSION,
         "title": "Mend it",

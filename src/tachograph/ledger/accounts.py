@@ -4,6 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.names import Names
+from tachograph.model.limits import AccountId
 
 
 class Identity(NamedTuple):
@@ -46,6 +47,83 @@ def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identit
         (where, account, now_ms, now_ms),
     )
     return None
+
+
+class Account(NamedTuple):
+    """An account that was seen. `given` is what a person called it; `hidden_at` when it was forgotten, None if not."""
+
+    id: int
+    uuid: str
+    organization: str
+    label: str
+    plan: str
+    given: str
+    hidden_at: int | None
+
+    @property
+    def name(self) -> str:
+        return self.given or self.label
+
+
+def accounts(db: sqlite3.Connection) -> list[Account]:
+    """Every account but the unknown one, in the order in which they were first seen; forgotten ones too."""
+    sql = "SELECT id, uuid, organization, label, plan, given, hidden_at FROM account WHERE id > 0 ORDER BY id"
+    return [Account._make(row) for row in db.execute(sql)]
+
+
+class Login(NamedTuple):
+    """A stretch in which an account was logged in for a config folder, epoch milliseconds."""
+
+    folder: str
+    first_seen: int
+    last_seen: int
+
+
+def logins_of(db: sqlite3.Connection, account: int) -> list[Login]:
+    """By config folder the whole time in which an account was seen there, the newest first."""
+    sql = (
+        "SELECT name.text, min(first_seen), max(last_seen) FROM login JOIN name ON name.id = folder WHERE account = ?"
+        " GROUP BY folder ORDER BY max(last_seen) DESC"
+    )
+    return [Login._make(row) for row in db.execute(sql, (account,))]
+
+
+def named(db: sqlite3.Connection, account: int) -> AccountId | None:
+    """How the service names an account; None for the unknown one."""
+    row = db.execute("SELECT uuid, organization FROM account WHERE id = ? AND uuid <> ''", (account,)).fetchone()
+    return None if row is None else AccountId._make(row)
+
+
+def is_hidden(db: sqlite3.Connection, account: int) -> bool:
+    """Whether a person had it forgotten."""
+    return db.execute("SELECT 1 FROM account WHERE id = ? AND hidden_at IS NOT NULL", (account,)).fetchone() is not None
+
+
+def learn(db: sqlite3.Connection, account: int, label: str, plan: str) -> None:
+    """Take over what the service itself says of an account; the label only where nobody gave another."""
+    db.execute(
+        "UPDATE account SET plan = CASE ?2 WHEN '' THEN plan ELSE ?2 END,"
+        " label = CASE label WHEN '' THEN ?1 ELSE label END WHERE id = ?3",
+        (label, plan, account),
+    )
+
+
+def give_label(db: sqlite3.Connection, account: int, label: str) -> None:
+    """Call an account so from now on; an empty label takes the given one back."""
+    db.execute("UPDATE account SET given = ? WHERE id = ?", (label, account))
+
+
+def hide(db: sqlite3.Connection, account: int, now_ms: int | None) -> None:
+    """Forget an account from a moment on, or (None) show it again. No row of it is deleted."""
+    db.execute("UPDATE account SET hidden_at = ? WHERE id = ?", (now_ms, account))
+
+
+def current(db: sqlite3.Connection, folder: int) -> int:
+    """The account that was logged in last for a config folder (name id); 0 where nobody ever was."""
+    row = db.execute(
+        "SELECT account FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (folder,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def glances(db: sqlite3.Connection) -> dict[str, str]:

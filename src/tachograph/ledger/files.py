@@ -170,3 +170,9 @@ def problems_by_file(db: sqlite3.Connection) -> list[FileProblem]:
 def printable_path(path: bytes) -> str:
     """A path as text; bytes that are no text become escapes."""
     return os.fsdecode(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def recent(db: sqlite3.Connection, since_ns: int) -> list[tuple[bytes, int, int]]:
+    """Transcripts that changed after a moment of the file system's clock: path, size, modification time (ns)."""
+    sql = "SELECT path, size, mtime FROM file WHERE mtime >= ? AND NOT gone ORDER BY mtime DESC LIMIT 200"
+    return [(bytes(path), size, mtime) for path, size, mtime in db.execute(sql, (since_ns,))]

@@ -19,6 +19,9 @@ What each table holds:
     level       the limits in a reading
     window      each limit from one reset to the next: what holds now, and the most that it reached
     account     who was logged in; `login` says in which config folder, from when to when we saw it
+    choice      what a person switched by a command: consent to a source, alarms, the style of a title
+    poll        by config folder: when the service was asked last, what came of it, when it may be asked again
+    alarm       every notice that was given, once for each window and threshold
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
 nanodollars as old versions of Claude Code wrote them: prices may change, so costs are worked out when they are shown.
@@ -167,6 +170,31 @@ STEPS: tuple[tuple[str, str], ...] = (
         CREATE INDEX window_key ON window (account, key, resets_at);
         CREATE TABLE glance (               -- the identity files of a config folder, as of when they were last read
             folder INTEGER PRIMARY KEY, signature TEXT NOT NULL
+        );
+        """,
+    ),
+    (
+        "the recorder",
+        """
+        ALTER TABLE account ADD COLUMN given TEXT NOT NULL DEFAULT ''; -- what a person calls it; goes before `label`
+        ALTER TABLE account ADD COLUMN hidden_at INTEGER;              -- forgotten then: neither shown nor asked for
+        CREATE TABLE choice (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE poll (                 -- recorder/schedule.py says what the times mean
+            folder INTEGER PRIMARY KEY, account INTEGER NOT NULL DEFAULT 0,
+            asked_at INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0,
+            wait_ms INTEGER NOT NULL DEFAULT 0, barred_until INTEGER NOT NULL DEFAULT 0,
+            strikes INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '', problem TEXT NOT NULL DEFAULT '',
+            answered_at INTEGER NOT NULL DEFAULT 0, moved_at INTEGER NOT NULL DEFAULT 0,
+            levels TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '',
+            profile_at INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE alarm (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL,
+            kind TEXT NOT NULL, key TEXT NOT NULL, threshold REAL NOT NULL,
+            cycle INTEGER NOT NULL,         -- the window that it was raised for: its reset, rounded; 0 where unknown
+            at INTEGER NOT NULL, percent REAL, text TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0,
+            dismissed_at INTEGER,
+            UNIQUE (account, kind, key, threshold, cycle)
         );
         """,
     ),

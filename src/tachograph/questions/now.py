@@ -9,13 +9,17 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger import readings
+from tachograph.ledger.choices import choice
 from tachograph.ledger.readings import Window
-from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, ExtraUsage, Share
+from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, STATUSLINE, ExtraUsage, Share
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _ORDER = {"session": 0, "weekly": 1}
+_USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
+LEADS = "leads"  # the choice (ledger/choices.py) of an account that leads, by its id
+_NEARLY = 99.0  # percent, from which a number that was rounded down may still be the wall
 
 
 class NowLimit(NamedTuple):
@@ -37,7 +41,8 @@ class NowLimit(NamedTuple):
 
 
 class NowAccount(NamedTuple):
-    """An account now. `seen_at` is when anything was last heard of it; `problems` are outcomes that hinder a source."""
+    """An account now. `seen_at` is when anything was last heard of it, `used_at` when it was last used on this machine
+    (0: not lately, or nobody looked); `problems` are outcomes that hinder a source."""
 
     id: int
     uuid: str
@@ -49,6 +54,7 @@ class NowAccount(NamedTuple):
     breakdown: tuple[Share, ...]
     problems: tuple[tuple[str, str], ...]  # source, outcome
     seen_at: int
+    used_at: int = 0
 
     def limit(self, key: str) -> NowLimit | None:
         return next((limit for limit in self.limits if limit.key == key), None)
@@ -61,7 +67,7 @@ class NowAccount(NamedTuple):
 
 
 class Now(NamedTuple):
-    """All accounts, the one heard of last first."""
+    """All accounts, the leading one first: a person's choice, else the one used last here, else the one heard of last."""
 
     at: int
     accounts: tuple[NowAccount, ...]
@@ -70,7 +76,12 @@ class Now(NamedTuple):
 def now(db: sqlite3.Connection, at: int) -> Now:
     """How the limits stand at a moment, from what the ledger holds."""
     accounts = [_account(db, row, at) for row in readings.accounts_with_readings(db)]
-    return Now(at, tuple(sorted(accounts, key=lambda account: (-account.seen_at, account.id))))
+    if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
+        leads = choice(db, LEADS)
+        since = at - _USED_MS
+        accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]
+        accounts.sort(key=lambda account: (str(account.id) != leads, -account.used_at, -account.seen_at, account.id))
+    return Now(at, tuple(accounts))
 
 
 def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: int) -> NowAccount:
@@ -105,7 +116,7 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
     percent, observed, source = window.percent, window.at, window.source
     if window.resets_at is not None and at >= window.resets_at:
         state, percent = RESET, None
-    elif window.wall_at is not None or (percent is not None and percent >= 100):
+    elif _is_at_wall(window):
         state = OVERAGE if is_metered(extra) else WALL
         if window.wall_at is not None and window.wall_at >= observed and (percent or 0) < 100:
             percent, observed, source = 100.0, window.wall_at, "transcript"  # a refusal beats any older percentage
@@ -125,6 +136,19 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
         observed,
         state,
     )
+
+
+def _is_at_wall(window: Window) -> bool:
+    """A refusal beats any older percentage; a newer one that was fetched, and is clearly lower, says that it is over.
+
+    A status line repeats what it knew before: it lifts no wall.
+    """
+    if window.percent is not None and window.percent >= 100 and window.group in _ORDER:
+        return True  # a grant of credits that is used up is no wall
+    if window.wall_at is None:
+        return False
+    is_over = window.at > window.wall_at and window.source != STATUSLINE
+    return not (is_over and window.percent is not None and window.percent < _NEARLY)
 
 
 def is_metered(extra: ExtraUsage | None) -> bool:

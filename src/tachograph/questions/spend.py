@@ -78,10 +78,15 @@ class PullKey(NamedTuple):
 
 
 class WindowKey(NamedTuple):
-    """A 5-hour window's bounds, epoch milliseconds; None for messages without a time."""
+    """A 5-hour window's bounds, epoch milliseconds; None for messages without a time.
+
+    `estimated`: from the logs alone, not by the service's own reset; `peak_percent`: the most it was seen to reach.
+    """
 
     starts_at: int | None
     ends_at: int | None
+    estimated: bool | None = None
+    peak_percent: float | None = None
 
 
 Key = WindowKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullKey

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, ExtraUsage, Money
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, ExtraUsage
 from tachograph.model.periods import Calendar
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.questions.sayings import outcome_words
+from tachograph.surfaces.money import money, spend
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
 from tachograph.surfaces.text import UNKNOWN as DASH
@@ -26,7 +28,6 @@ SOURCE_WORDS = {
     "browser": "browser",
     "cookies": "cookies",
 }
-_CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 TITLES = ("long", "medium", "compact")
 
 
@@ -41,22 +42,6 @@ def sign(limit: NowLimit | None) -> str:
     if limit is None or limit.percent is None or limit.state == OVERAGE:
         return ""
     return "■" if limit.percent >= RED_FROM else "▲" if limit.percent >= ORANGE_FROM else ""
-
-
-def money(amount: Money) -> str:
-    mark = _CURRENCY_SIGNS.get(amount.currency)
-    number = f"{amount.major:,.{amount.exponent}f}"
-    return f"{mark}{number}" if mark else f"{number} {amount.currency}"
-
-
-def spend(extra: ExtraUsage | None) -> str:
-    """$73/$200, whole units as a headline has them; "" where nobody says."""
-    if extra is None or extra.used is None:
-        return ""
-    used = money(extra.used._replace(minor=round(extra.used.major), exponent=0))
-    if extra.limit is None:
-        return used
-    return f"{used}/{money(extra.limit._replace(minor=round(extra.limit.major), exponent=0))}"
 
 
 # -- one line --------------------------------------------------------------------------------------------------
@@ -170,7 +155,7 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
         ],
         "extra_usage": _extra_document(account.extra),
         "breakdown": [share._asdict() for share in account.breakdown] or None,
-        "problems": [f"{source}: {outcome}" for source, outcome in account.problems],
+        "problems": problem_words(account),
     }
 
 
@@ -185,6 +170,14 @@ def _extra_document(extra: ExtraUsage | None) -> Mapping[str, object] | None:
         "percent": extra.percent,
         "blocked": extra.blocked,
     }
+
+
+def problem_words(account: NowAccount) -> list[str]:
+    """What hinders a source, with its remedy; and, at a limit, who could say whether metered use goes on."""
+    made = [f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome)}." for source, outcome in account.problems]
+    if account.extra is None and any(limit.state == WALL for limit in account.limits):
+        made.append("No source here says whether extra usage goes on: `tachograph sources enable oauth` would.")
+    return made
 
 
 # -- the screen ------------------------------------------------------------------------------------------------
@@ -209,7 +202,10 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         lines += [_row(limit, now.at, calendar, min(names, 24), room, blocks) for limit in account.limits]
         if account.extra is not None and account.extra.enabled:
             lines.append(f"  {'Extra'.ljust(min(names, 24))}  {_extra_words(account.extra)}")
-        lines += [f"  {source}: {outcome}" for source, outcome in account.problems]
+        if account.breakdown:
+            shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
+            lines.append(f"  {style.dim}Of the used week, by the service's own account: {shares}{style.end}")
+        lines += [f"  {words}" for words in problem_words(account)]
         lines.append("")
     return lines[:-1]
 

@@ -12,14 +12,18 @@ from tachograph.surfaces.text import UNKNOWN, ascii_sparkline, count, cut, perce
 _TOP = 4
 
 
-def empty(folders: list[str], problems: dict[str, int], room: int | None, *, are_logs: bool) -> list[str]:
-    """What to say before anything was ever counted. `are_logs`: there are transcripts, though nothing in them counted."""
+def empty(
+    folders: list[str], problems: dict[str, int], room: int | None, *, are_logs: bool, are_limits: bool
+) -> list[str]:
+    """What to say before anything was ever counted. `are_logs`: there are transcripts, though nothing in them counted;
+    `are_limits`: a reading of limits is shown above."""
     where = " or ".join(folders) if folders else "the usual folders"
     if are_logs:
         return ["Nothing is counted yet, though there are Claude Code logs.", *problem_lines(problems, room)]
     return [
-        f"No Claude Code logs under {safe(where)} yet.",
+        f"No Claude Code logs under {safe(where)} yet{'' if are_limits else ', and no reading of your limits'}.",
         "  tachograph demo       see it with sixty invented days",
+        "  tachograph sources    where limits can come from, and what each reads",
         "  tachograph doctor     which folders are read, and what was found there",
     ]
 

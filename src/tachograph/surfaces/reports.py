@@ -254,6 +254,8 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
         names = [("Branch", False, 0, 20), ("Project", False, 0, 12)]
     elif isinstance(first, PullKey):
         names = [("Pull request", False, 0, None), ("Linked", False, 9, None)]
+    elif isinstance(first, WindowKey):
+        names = [("Window", False, 0, None), ("Reached", True, 8, None)]
     else:
         names = [(report.noun[0].upper() + report.noun[1:], False, 0, None)]
     cells: list[list[str]] = []
@@ -295,7 +297,9 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
     if isinstance(key, WindowKey):
         if key.starts_at is None or key.ends_at is None:
             return ["unknown time"]
-        return [f"{_moment(key.starts_at, calendar, now)} – {calendar.local(key.ends_at):%H:%M}"]
+        reached = UNKNOWN if key.peak_percent is None else f"{round(key.peak_percent)} %"
+        bounds = f"{_moment(key.starts_at, calendar, now)} – {calendar.local(key.ends_at):%H:%M}"
+        return [bounds, "estimated" if key.estimated else reached]
     title = _name(key.title) if key.session else "messages without a session"
     id = called.id(key.session) if key.session else ""
     project = _name(key.project) + (f" +{key.more_projects}" if key.more_projects else "")

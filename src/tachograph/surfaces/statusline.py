@@ -2,6 +2,7 @@
 
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, Reading
 from tachograph.questions.now import OVERAGE, RESET, STALE, Now, NowAccount, NowLimit
+from tachograph.surfaces.money import spend
 from tachograph.surfaces.text import UNKNOWN, safe, usd
 
 
@@ -26,7 +27,11 @@ def limits(now: Now | None, account: int | None, reading: Reading | None) -> lis
     """The 5-hour limit and the most pressing weekly one, from the ledger, else from what was piped in."""
     of = next((a for a in now.accounts if account is None or a.id == account), None) if now is not None else None
     if now is not None and of is not None:
-        return [part for part in (_five(of, now.at), _week(of)) if part]
+        five, week = _five(of, now.at), _week(of)
+        over = next((limit for limit in of.limits if limit.state == OVERAGE), None)
+        if over is not None:  # as the headline: the limit that is reached, and the money that goes on
+            five, week = (five if over.group == "session" else week), spend(of.extra) or "extra usage"
+        return [part for part in (five, week) if part]
     found = {limit.key: limit for limit in reading.limits} if reading is not None else {}
     made = []
     for key, name in ((FIVE_HOUR, "5h"), (SEVEN_DAY, "7d")):

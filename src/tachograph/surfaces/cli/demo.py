@@ -30,6 +30,11 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "--keep", metavar="FOLDER", help="write it there and leave it there, to try other commands on it"
     )
     parser.add_argument(
+        "--scenario",
+        choices=("tuesday", "friday", "sunday"),
+        help="a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
+    )
+    parser.add_argument(
         "command_line",
         nargs=argparse.REMAINDER,
         metavar="COMMAND …",
@@ -45,6 +50,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 1 <= arguments.days <= 3650:
         raise UsageError(f"--days {arguments.days}: give a number from 1 to 3650.")
     home = _home(arguments.keep)
+    if arguments.scenario:
+        return _scenario(arguments, home, context)
     try:
         zone, _ = system_zone(context.env)
         end = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=context.clock.now_ms())
@@ -64,6 +71,20 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         else:
             context.say("\nThe invented home is gone again. Keep one to play with: tachograph demo --keep FOLDER")
         return code
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int:
+    from tachograph.surfaces.cli import scenario
+
+    try:
+        scenario.show(arguments.scenario, context._replace(env={**context.env, **_moved(home)}))
+        if arguments.keep:
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
+            context.say(f"\nIt stays there. Try more: env {assigned} tachograph limits")
+        return 0
     finally:
         if not arguments.keep:
             shutil.rmtree(home, ignore_errors=True)

@@ -3,8 +3,11 @@
 import argparse
 
 from tachograph.errors import UsageError
+from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.paths import own_paths
 from tachograph.questions.now import Now
 from tachograph.questions.now import now as now_question
+from tachograph.settings import load
 from tachograph.surfaces import now as surface
 from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
 from tachograph.surfaces.output import Context
@@ -20,6 +23,9 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="FORM",
         help=f"one line for a bar: {', '.join(FORMATS)}, or a template such as '{{five_hour}}%% {{five_hour_reset}}'",
     )
+    parser.add_argument(
+        "--refresh", action="store_true", help="ask the usage endpoint first, where that is switched on"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     add_reading_flags(parser)
 
@@ -28,8 +34,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(now: Reading) -> tuple[Now, Reading]:
         return now_question(now.db, now.now), now
 
+    refused = _refreshed(context) if arguments.refresh else []
     found, asked = reading(arguments, context, ask, limits=True)
-    problems = list(asked.limit_problems)
+    problems = [*refused, *asked.limit_problems]
     if arguments.json:
         from tachograph.surfaces.cli.reports import print_json
 
@@ -43,12 +50,20 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         lines = surface.screen(found, asked.calendar, context.room, context.style, blocks=blocks)
     else:
         lines = [
-            "No reading of your limits yet. Claude Code says them to its status line after the first answer of a session;",
-            "until then its cached answer and Claude Desktop's samples are looked for, and there are none.",
+            "No reading of your limits yet.",
+            "  tachograph setup      what is found here, and what you may switch on, in a minute",
+            "  tachograph sources    where limits can come from, and what each reads",
         ]
     for line in [*lines, *problems]:
         print(line, file=context.out)
     return 0
+
+
+def _refreshed(context: Context) -> list[str]:
+    from tachograph.surfaces.cli.refresh import refresh
+
+    paths = own_paths(context.env)
+    return refresh(paths, Calendar(*parsed_zone(load(paths.settings).timezone)), context)
 
 
 def _line(form: str, now: Now, asked: Reading) -> str:

@@ -2,24 +2,33 @@
 
 import argparse
 
+from tachograph.model.periods import Calendar
 from tachograph.paths import config_folders
+from tachograph.questions.now import Now
+from tachograph.questions.now import now as now_question
 from tachograph.questions.overview import Overview, overview
 from tachograph.surfaces.cli.reading import Reading, problems, reading
+from tachograph.surfaces.now import screen as limits_screen
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.overview import empty, screen
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(now: Reading) -> tuple[Overview, dict[str, int]]:
-        return overview(now.db, now.book, now.calendar, now.now), problems(now)
+    def ask(found: Reading) -> tuple[Overview, dict[str, int], Now, Calendar]:
+        seen = overview(found.db, found.book, found.calendar, found.now)
+        return seen, problems(found), now_question(found.db, found.now), found.calendar
 
-    seen, wrong = reading(arguments, context, ask)
+    seen, wrong, limits, calendar = reading(arguments, context, ask, limits=True)
+    blocks = context.can_show("█")
+    lines = limits_screen(limits, calendar, context.room, context.style, blocks=blocks) if limits.accounts else []
+    lines += [""] if lines else []
     if seen.is_empty:
         from tachograph.setup.doctor import has_transcripts
 
-        lines = empty(config_folders(context.env), wrong, context.room, are_logs=has_transcripts(context.env))
+        folders, are_logs = config_folders(context.env), has_transcripts(context.env)
+        lines += empty(folders, wrong, context.room, are_logs=are_logs, are_limits=bool(limits.accounts))
     else:
-        lines = screen(seen, wrong, context.room, context.style, blocks=context.can_show("█"))
+        lines += screen(seen, wrong, context.room, context.style, blocks=blocks)
     for line in lines:
         print(line, file=context.out)
     return 0

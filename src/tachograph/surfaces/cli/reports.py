@@ -49,7 +49,7 @@ _EMPTY_KEYS = {
     "pr": PullKey(*[None] * 4),
     "window": WindowKey(None, None),
 }
-_WINDOW_NOTE = "An estimate from this machine's logs: chat and other machines open windows too."
+_WINDOW_NOTE = "Estimated from the logs here; chat and other machines open windows too."
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -117,7 +117,7 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
         asked.until,
         problems(now),
         noun,
-        _WINDOW_NOTE if along == "window" else "",
+        _WINDOW_NOTE if along == "window" and any(row.key.estimated for row in answer.rows) else "",
         _EMPTY_KEYS[along],
     )
 
@@ -191,10 +191,13 @@ def print_json(made: object, context: Context) -> None:
 
 
 def print_csv(report: Report, context: Context) -> None:
-    """RFC 4180. On a terminal, where nobody parses it, control characters are shown as escapes."""
+    print_rows(*table_rows(report), context)
+
+
+def print_rows(headings: list[str], rows: list[list[object]], context: Context) -> None:
+    """CSV as in RFC 4180. On a terminal, where nobody parses it, control characters are shown as escapes."""
     import csv
 
-    headings, rows = table_rows(report)
     shown = safe if context.is_terminal else str
     if isinstance(context.out, io.TextIOWrapper):
         context.out.reconfigure(newline="")  # the line ends are the writer's: Windows would double them

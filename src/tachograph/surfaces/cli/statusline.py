@@ -20,21 +20,41 @@ _BUSY_MS = 60  # a new redraw cancels this one; waiting longer would only be lat
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
+        "what", nargs="?", metavar="install|uninstall", help="put it into Claude Code's settings, or take it out again"
+    )
+    parser.add_argument(
         "--limits-only", action="store_true", help="only the limits, not the session's model, cost and context"
     )
+    parser.add_argument(
+        "--then", metavar="COMMAND", help="run this command too, with the same input, and show it first"
+    )
+    parser.add_argument("--then64", help=argparse.SUPPRESS)  # the same where no quoting holds: install writes it
+    parser.add_argument("--config-dir", metavar="FOLDER", help="with install: this Claude Code folder only")
     parser.epilog = (
         'In Claude Code\'s settings.json:  "statusLine": {"type": "command", "command": "tachograph statusline"}'
     )
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what is not None:
+        from tachograph.surfaces.cli.statusline_install import install_or_uninstall
+
+        return install_or_uninstall(arguments, context)
     now_ms = context.clock.now_ms()
-    said = parsed(b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(1 << 20), now_ms)
+    data = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(1 << 20)
+    other = None
+    if arguments.then or arguments.then64:
+        from tachograph.surfaces.cli.then import Other
+
+        other = Other(arguments.then, arguments.then64, data)
+    said = parsed(data, now_ms)
     found, account = _kept(said, context, now_ms)
     if arguments.limits_only:
         made = "  ".join(limits(found, account, said.reading))
     else:
         made = line(found, account, said.reading, said.model, said.cost_usd, said.context_percent)
+    if other is not None and (shown := other.output()):
+        context.out.write(shown if shown.endswith("\n") else f"{shown}\n")
     print(made or "no limits known yet", file=context.out)
     return 0
 

@@ -1,0 +1,251 @@
+"""Three invented workdays, moment by moment: what Claude Code writes and pipes, and what the service would answer.
+
+Tuesday: a Pro user's 5-hour window fills, and is refused at 11:00, while the newest percentage still says 88. Friday: on
+a Max plan the week stands at 60 and its Opus limit at 94. Sunday: a long loop at 100 % that goes on, metered.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tachograph.demo import records, usage_shapes
+from tachograph.demo.records import Record
+
+NAMES = ("tuesday", "friday", "sunday")
+_SESSION = "7b0e5a34-0000-4000-8000-0000000000{:02d}"
+_CWD = "/home/ada/shop"
+_ACCOUNT, _ORGANIZATION = "ada00000-0000-4000-8000-000000000001", "ada00000-0000-4000-8000-000000000002"
+
+
+class Moment(NamedTuple):
+    """What happens at a moment: `lines` are written to the transcript, `piped` goes to the status line, `served` is
+    what the usage endpoint answers from then on, `cached` what Claude Code keeps of an answer of its own."""
+
+    at: datetime
+    says: str
+    lines: tuple[Record, ...] = ()
+    piped: Mapping[str, Any] | None = None
+    served: Mapping[str, Any] | None = None
+    cached: Mapping[str, Any] | None = None
+
+
+class Scenario(NamedTuple):
+    """A workday. `plan`: organisation type and tier as the service names them; `asks`: the endpoint may be asked."""
+
+    name: str
+    title: str
+    plan: tuple[str, str]
+    asks: bool
+    moments: tuple[Moment, ...]
+    session: str
+
+
+def scenario(name: str, now: datetime) -> Scenario:
+    """The workday of that name, on the last such day of the week before or on the day of `now`. KeyError if unknown."""
+    make, weekday = {"tuesday": (_tuesday, 1), "friday": (_friday, 4), "sunday": (_sunday, 6)}[name]
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return make(day - timedelta(days=(day.weekday() - weekday) % 7))
+
+
+def sign_in(config: Path, played: Scenario) -> None:
+    """Write who is logged in, and an invented login that never runs out."""
+    config.mkdir(parents=True, exist_ok=True)
+    kind, tier = played.plan
+    account = {
+        "accountUuid": _ACCOUNT,
+        "emailAddress": "ada@example.org",
+        "organizationUuid": _ORGANIZATION,
+        "organizationName": "ada@example.org's Organization",
+        "organizationType": kind,
+        "organizationRateLimitTier": tier,
+    }
+    _write(config / ".claude.json", {"oauthAccount": account})
+    login = {"accessToken": "sk-ant-oat01-invented", "expiresAt": 4_102_444_800_000, "scopes": ["user:profile"]}
+    _write(config / ".credentials.json", {"claudeAiOauth": login, "organizationUuid": _ORGANIZATION})
+
+
+def act(config: Path, played: Scenario, moment: Moment) -> None:
+    """Write what Claude Code writes at a moment."""
+    path = transcript(config, played)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        file.write(records.dump(moment.lines))
+    if moment.cached is not None:
+        known = json.loads((config / ".claude.json").read_bytes())
+        at = int(moment.at.timestamp() * 1000)
+        known["cachedUsageUtilization"] = {"fetchedAtMs": at, "accountUuid": _ACCOUNT, "utilization": moment.cached}
+        _write(config / ".claude.json", known)
+
+
+def transcript(config: Path, played: Scenario) -> Path:
+    return config / "projects" / records.folder_name(_CWD) / f"{played.session}.jsonl"
+
+
+def profile(played: Scenario) -> dict[str, Any]:
+    """What the profile endpoint answers."""
+    answer = usage_shapes.profile(played.plan[1], played.plan[0])
+    answer["account"] |= {"uuid": _ACCOUNT, "email": "ada@example.org", "full_name": "Ada", "display_name": "Ada"}
+    answer["organization"] |= {"uuid": _ORGANIZATION, "name": "ada@example.org's Organization"}
+    return answer
+
+
+def _tuesday(day: datetime) -> Scenario:
+    session = _SESSION.format(1)
+    resets, week = day + timedelta(hours=12), day + timedelta(days=2, hours=9)
+
+    def at(clock: str, says: str, five: float | None, seven: float, cost: float, count: int, **more: Any) -> Moment:
+        moment = _at(day, clock)
+        piped = _piped(session, "Sonnet 4.6", cost, round(cost * 8), (five, resets), (seven, week)) if five else None
+        return Moment(moment, says, _worked(session, moment, "claude-sonnet-4-6", count), piped, **more)
+
+    refused = _at(day, "11:00")
+    notice = records.limit(
+        at=refused,
+        text="You've hit your session limit · resets 12pm (UTC)",
+        resets_at=resets,
+        session=session,
+        cwd=_CWD,
+    )
+    corrected = _served(
+        _at(day, "10:40"),
+        session=88,
+        week=43,
+        spent=-1,
+        session_resets=resets,
+        week_resets=week,
+    )
+    moments = (
+        at("08:05", "The first answer of the day starts a 5-hour window.", 4, 31, 0.21, 3),
+        at("09:10", "An hour of review.", 31, 35, 1.12, 9),
+        at("10:05", "Tests are rewritten by a loop.", 67, 40, 2.40, 14),
+        at("10:30", "The loop goes on.", 91, 43, 3.16, 11),
+        at("10:40", "Claude Code asks the service itself, which has corrected the number.", None, 43, 0, 2, cached=corrected),
+        Moment(refused, "The next loop does not fit: the service refuses.", (notice,)),
+        at("12:02", "The window has reset; work goes on.", 2, 44, 3.30, 2),
+    )  # fmt: skip
+    moments = (*moments[:-1], _in_a_new_window(moments[-1], resets))
+    return Scenario("tuesday", "A Pro user's 5-hour window fills up", ("claude_pro", "default_claude_ai"), False, moments, session)  # fmt: skip
+
+
+def _in_a_new_window(moment: Moment, begins: datetime) -> Moment:
+    piped = json.loads(json.dumps(moment.piped))
+    piped["rate_limits"]["five_hour"]["resets_at"] = int((begins + timedelta(hours=5)).timestamp())
+    return moment._replace(piped=piped)
+
+
+def _friday(day: datetime) -> Scenario:
+    session = _SESSION.format(2)
+    week = day + timedelta(days=1, hours=9)
+
+    def at(clock: str, says: str, five: int, seven: int, opus: int, sonnet: int, count: int, model: str) -> Moment:
+        moment = _at(day, clock)
+        resets = day + timedelta(hours=14 if moment.hour < 14 else 19)
+        served = _served(moment, session=five, week=seven, spent=-1, session_resets=resets, week_resets=week)
+        served["limits"] += [_scoped("Opus", opus, week), _scoped("Sonnet", sonnet, week)]
+        return Moment(moment, says, _worked(session, moment, model, count), served=served)
+
+    moments = (
+        at("09:30", "A migration is planned with Opus.", 12, 54, 83, 40, 8, "claude-opus-4-8"),
+        at("10:45", "The migration is written.", 34, 57, 88, 40, 16, "claude-opus-4-8"),
+        at("11:50", "Its tests are written.", 52, 60, 91, 41, 12, "claude-opus-4-8"),
+        at("15:20", "The review is left to Sonnet.", 9, 60, 94, 41, 10, "claude-sonnet-4-6"),
+    )
+    return Scenario("friday", "A Max user's Opus week is nearly used up", ("claude_max", "default_claude_max_20x"), True, moments, session)  # fmt: skip
+
+
+def _sunday(day: datetime) -> Scenario:
+    session = _SESSION.format(3)
+    resets, week = day + timedelta(hours=15), day + timedelta(days=3, hours=9)
+
+    def at(clock: str, says: str, five: int, seven: int, spent: int, count: int) -> Moment:
+        moment = _at(day, clock)
+        served = _served(
+            moment, session=five, week=seven, spent=spent, session_resets=resets, week_resets=week
+        )  # fmt: skip
+        cap = {"amount_minor": 20_000, "currency": "USD", "exponent": 2}
+        open_yet = {"disabled_reason": None, "spend_limit_reached": False}
+        served["extra_usage"] |= {"monthly_limit": 20_000, "utilization": spent / 200, **open_yet}
+        money = {"money": cap, "credits": None}
+        served["spend"] |= {"limit": cap, "cap": money, "percent": spent // 200, "disabled_reason": None}
+        return Moment(moment, says, _worked(session, moment, "claude-opus-4-8", count), served=served)
+
+    moments = (
+        at("10:20", "A loop is left alone with a large rewrite.", 58, 61, 1_200, 14),
+        at("11:40", "It goes on.", 93, 66, 1_200, 22),
+        at("12:15", "The 5-hour limit is reached; usage credits are on, so it goes on, metered.", 100, 68, 2_150, 18),
+        at("13:10", "Still running.", 100, 68, 4_800, 26),
+        at("14:05", "Still running.", 100, 68, 7_300, 24),
+    )
+    return Scenario("sunday", "A long loop at 100 %, paid for by credits", ("claude_max", "default_claude_max_5x"), True, moments, session)  # fmt: skip
+
+
+def _at(day: datetime, clock: str) -> datetime:
+    hour, minute = clock.split(":")
+    return day.replace(hour=int(hour), minute=int(minute))
+
+
+def _worked(session: str, until: datetime, model: str, count: int) -> tuple[Record, ...]:
+    """So many answers in the minutes before a moment."""
+    made: list[Record] = []
+    for index in range(count):
+        at = until - timedelta(minutes=count - index)
+        label = f"{until:%d%H%M}{index:02d}"
+        made.append(
+            records.assistant(
+                f"msg_01{label}".ljust(27, "x"),
+                at=at,
+                model=model,
+                session=session,
+                cwd=_CWD,
+                input=12 + index,
+                output=900 + 130 * (index % 7),
+                cache_write_1h=4_000 + 700 * (index % 5),
+                cache_read=60_000 + 9_000 * index,
+            )
+        )
+    return tuple(made)
+
+
+def _piped(
+    session: str, model: str, cost: float, context: int, five: tuple[float | None, datetime], seven: tuple[float, datetime]
+) -> Mapping[str, Any]:  # fmt: skip
+    """What Claude Code gives to its status line command."""
+    windows = {
+        key: {"used_percentage": percent, "resets_at": int(resets.timestamp())}
+        for key, (percent, resets) in (("five_hour", five), ("seven_day", seven))
+    }
+    return {
+        "session_id": session,
+        "cwd": _CWD,
+        "model": {"id": model.lower().replace(" ", "-"), "display_name": model},
+        "cost": {"total_cost_usd": cost},
+        "context_window": {"used_percentage": context},
+        "rate_limits": windows,
+    }
+
+
+def _served(moment: datetime, **said: Any) -> dict[str, Any]:
+    """An answer of today's shape, without the limits and grants that these days do without."""
+    made = usage_shapes.payload("2026-10", moment, scoped=None, **said)
+    made["limits"] = [limit for limit in made["limits"] if limit["kind"] != "weekly_scoped"]
+    return {**made, "iguana_necktie": None}
+
+
+def _scoped(name: str, percent: int, resets: datetime) -> Record:
+    return {
+        "kind": "weekly_scoped",
+        "group": "weekly",
+        "percent": percent,
+        "severity": "critical" if percent >= 95 else "warning" if percent >= 80 else "normal",
+        "resets_at": resets.isoformat(),
+        "scope": {"model": {"id": None, "display_name": name}, "surface": None},
+        "is_active": False,
+    }
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")
+    os.chmod(path, 0o600)

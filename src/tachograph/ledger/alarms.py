@@ -1,0 +1,70 @@
+"""The notices that were given: each once for its window and threshold, whatever is restarted in between."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Raised(NamedTuple):
+    """A notice that was raised. `cycle` is the reset of its window (epoch ms, 0 where unknown); `is_shown` whether a
+    person could see it (it may wait for the end of quiet hours); `dismissed_at` epoch ms, None while it stands."""
+
+    id: int
+    account: int
+    kind: str
+    key: str
+    threshold: float
+    cycle: int
+    at: int
+    percent: float | None
+    text: str
+    is_shown: bool
+    dismissed_at: int | None
+
+
+_COLUMNS = "id, account, kind, key, threshold, cycle, at, percent, text, shown, dismissed_at"
+
+
+def raised(db: sqlite3.Connection, since: int, account: int | None = None) -> list[Raised]:
+    """What was raised from a moment on or belongs to a window that ends later, newest first."""
+    where, values = "(at >= ?1 OR cycle >= ?1)", [since]
+    if account is not None:
+        where, values = f"{where} AND account = ?2", [since, account]
+    rows = db.execute(f"SELECT {_COLUMNS} FROM alarm WHERE {where} ORDER BY at DESC, id DESC", values)
+    return [Raised._make((*row[:9], bool(row[9]), row[10])) for row in rows]
+
+
+def keep(
+    db: sqlite3.Connection,
+    account: int,
+    kind: str,
+    key: str,
+    threshold: float,
+    cycle: int,
+    at: int,
+    percent: float | None,
+    text: str,
+    *,
+    is_shown: bool,
+) -> None:
+    """Note that a notice was raised; a second time changes nothing."""
+    db.execute(
+        "INSERT OR IGNORE INTO alarm (account, kind, key, threshold, cycle, at, percent, text, shown)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (account, kind, key, threshold, cycle, at, percent, text, is_shown),
+    )
+
+
+def forget(db: sqlite3.Connection, ids: Iterable[int]) -> None:
+    """Let notices be raised again: those of windows without a known reset, once the number has fallen."""
+    db.executemany("DELETE FROM alarm WHERE id = ?", [(id,) for id in ids])
+
+
+def mark_shown(db: sqlite3.Connection, ids: Iterable[int]) -> None:
+    db.executemany("UPDATE alarm SET shown = 1 WHERE id = ?", [(id,) for id in ids])
+
+
+def dismiss(db: sqlite3.Connection, now_ms: int) -> int:
+    """Silence what stands: no further notice for these limits until their windows reset. How many were silenced."""
+    sql = "UPDATE alarm SET dismissed_at = ?1 WHERE dismissed_at IS NULL AND (cycle > ?1 OR cycle = 0)"
+    return db.execute(sql, (now_ms,)).rowcount

@@ -1,0 +1,208 @@
+"""The recorder at work: takes in transcripts as they grow, what other programs know of the limits, asks where it may,
+and says something when a limit is near. A step does what is due; between steps it sleeps.
+
+Recent transcripts are looked at often, all of them about once a minute. The ledger is open all the time; a step that
+fails is said once and tried again.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tachograph.clock import Clock
+from tachograph.errors import LedgerDamaged, LedgerError, TachographError
+from tachograph.ledger import files
+from tachograph.ledger.backups import weekly_backup
+from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated
+from tachograph.model.limits import OK
+from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.paths import Paths
+from tachograph.questions.now import now as now_question
+from tachograph.recorder.alarms import clock, raise_alarms
+from tachograph.recorder.collect import collect
+from tachograph.recorder.ingest import ingest
+from tachograph.recorder.notify import notify
+from tachograph.recorder.poller import Poller
+from tachograph.settings import Settings
+from tachograph.settings import load as load_settings
+
+LOOK_SECONDS = 2.0  # at transcripts that grew lately
+LAZY_SECONDS = 5.0  # where none did
+WALK_SECONDS = 60.0  # at all of them
+PASS_SECONDS = 5.0  # between two passes, however fast they grow
+RECENT_MS = 30 * 60_000
+JUDGE_SECONDS = 30.0  # between two looks at the limits where nothing was written: windows reset by themselves
+BACKUP_SECONDS = 3600.0
+
+Say = Callable[[str], None]
+
+
+class Look(NamedTuple):
+    """A transcript that grew lately, and its size when it was read."""
+
+    path: bytes
+    size: int
+    mtime: int
+
+
+class Recorder:
+    """What the recorder knows between two steps. `say` writes a line for people who look into its log."""
+
+    def __init__(self, paths: Paths, env: Mapping[str, str], clock: Clock, say: Say) -> None:
+        self._paths, self._env, self._clock, self._say = paths, env, clock, say
+        self._poller = Poller(env, clock)
+        self._recent: list[Look] = []
+        self._walked = self._passed = self._judged = self._backed_up = float("-inf")
+        self._version = -1
+        self._told: set[str] = set()
+        self._settings, self._settings_mark = Settings(), ""
+
+    def step(self, ledger: Ledger) -> float:
+        """Do what is due; returns the seconds until something may be due again. Raises LedgerError."""
+        mono = self._clock.monotonic()
+        if mono - self._walked >= WALK_SECONDS or (mono - self._passed >= PASS_SECONDS and self._has_news()):
+            self._pass(ledger, mono)
+        came = self._poller.tick(ledger)
+        for said in came:
+            self._tell("asked", said.outcome.problem if said.outcome.outcome != OK else "")
+        self._judge(ledger, mono, bool(came))
+        if mono - self._backed_up >= BACKUP_SECONDS:
+            self._backed_up = mono
+            weekly_backup(ledger.db, self._paths, self._clock.now_ms())
+        if self._poller.is_busy:
+            return 0.25
+        return LOOK_SECONDS if self._recent else LAZY_SECONDS
+
+    def _pass(self, ledger: Ledger, mono: float) -> None:
+        now = self._clock.now_ms()
+        ingest(ledger, self._env, now)
+        for problem in collect(ledger, self._env, now):
+            self._tell("found", problem)
+        self._recent = [Look(*row) for row in files.recent(ledger.db, (now - RECENT_MS) * 1_000_000)]
+        self._walked = self._passed = mono
+
+    def _has_news(self) -> bool:
+        """Whether a transcript that grew lately grew again."""
+        for look in self._recent:
+            try:
+                status = os.stat(look.path)
+            except OSError:
+                return True
+            if (status.st_size, status.st_mtime_ns) != (look.size, look.mtime):
+                return True
+        return False
+
+    def _judge(self, ledger: Ledger, mono: float, has_news: bool) -> None:
+        """Give the notices that are due, after anything was written, and from time to time."""
+        version = changes_by_others(ledger.db)
+        if not has_news and version == self._version and mono - self._judged < JUDGE_SECONDS:
+            return
+        self._version, self._judged = version, mono
+        settings = self._read_settings()
+        now = self._clock.now_ms()
+        calendar = _calendar(settings)
+        local = calendar.local(now)
+
+        def told(title: str, text: str, sound: bool) -> str:
+            return notify(title, text, sound, self._env)
+
+        question = now_question(ledger.db, now)
+        minute = local.hour * 60 + local.minute
+        for alarm in raise_alarms(ledger, question, settings.alarms, minute, clock(calendar, now), told):
+            self._say(f"notice: {alarm.text}")
+
+    def _read_settings(self) -> Settings:
+        """The settings, read again when the file changed."""
+        try:
+            status = os.stat(self._paths.settings)
+            mark = f"{status.st_mtime_ns}-{status.st_size}"
+        except OSError:
+            mark = "none"
+        if mark != self._settings_mark:
+            self._settings_mark, self._settings = mark, load_settings(self._paths.settings)
+            for problem in self._settings.problems:
+                self._say(problem)
+        return self._settings
+
+    def _tell(self, kind: str, problem: str) -> None:
+        """Say a problem once, not at every step."""
+        if problem and f"{kind} {problem}" not in self._told:
+            self._told.add(f"{kind} {problem}")
+            self._say(problem)
+            if len(self._told) > 500:
+                self._told.clear()
+
+
+def run(
+    paths: Paths, env: Mapping[str, str], clock: Clock, say: Say, sleep: Callable[[float], bool], beat: Say
+) -> None:
+    """Record until `sleep(seconds)` says that it is time to stop; `beat` is called at every step."""
+    protect()
+    first_reading(paths, env, clock, sleep)
+    recorder = Recorder(paths, env, clock, say)
+    wait, failures = 0.0, 0
+    while not sleep(wait):
+        try:
+            with open_ledger(paths, clock.now_ms()) as ledger:
+                if ledger.readable_only:
+                    raise LedgerError(f"The ledger is only read: {ledger.readable_only}.")
+                while not sleep(wait):
+                    with translated(ledger.path):
+                        wait = recorder.step(ledger)
+                    beat("")
+                    failures = 0
+                return
+        except LedgerDamaged as damage:
+            say(f"{damage.message} {damage.hint}".strip())
+            wait = 60.0
+        except TachographError as trouble:
+            failures += 1
+            wait = min(60.0, 2.0**failures)
+            say(f"{trouble.message} {trouble.hint} Next try in {wait:g} s.".strip())
+
+
+def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Callable[[float], bool]) -> None:
+    """Catch up in a child: what a large first reading needs of memory goes back to the system with it."""
+    if not hasattr(os, "fork"):
+        return
+    child = os.fork()
+    if child == 0:
+        code = 0
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            with open_ledger(paths, clock.now_ms()) as ledger, translated(ledger.path):
+                if not ledger.readable_only:
+                    ingest(ledger, env, clock.now_ms())
+        except Exception:  # noqa: BLE001 - the recorder meets it as well, and says it
+            code = 1
+        finally:
+            os._exit(code)
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        if sleep(0.05):
+            os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
+            return
+
+
+def protect() -> None:
+    """What holds a login for a moment leaves no core file, and may not be looked into by other processes."""
+    os.umask(0o077)
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes
+
+        try:
+            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        except (OSError, AttributeError):
+            pass
+
+
+def _calendar(settings: Settings) -> Calendar:
+    return Calendar(*parsed_zone(settings.timezone))

@@ -1,0 +1,177 @@
+"""The recorder as a process: one for each person, which a lock says; started in the background, found, stopped.
+
+The lock is held on an open file and ends with the process, however that ends: a stale file means nothing. What stands
+in the file (process id, since when) is only told to people; its modification time is the last sign of life.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import IO, NamedTuple
+
+from tachograph.clock import Clock
+from tachograph.errors import TachographError
+from tachograph.ledger.db import private_folder
+from tachograph.paths import Paths
+
+PATIENCE_SECONDS = 10.0  # for a process to come up or to go
+
+
+class Running(NamedTuple):
+    """The recorder that runs: process id, since when (epoch ms), its last sign of life (epoch ms), its version."""
+
+    pid: int
+    started_at: int
+    beat_at: int
+    version: str
+
+
+class Lock:
+    """The right to be the recorder, from `taken` until the process ends or lets go."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def beat(self) -> None:
+        """Show that the recorder is alive."""
+        try:
+            os.utime(self._file.fileno())
+        except (OSError, TypeError):  # Windows cannot by descriptor
+            os.utime(self._file.name)
+
+    def let_go(self) -> None:
+        self._file.close()
+
+
+def taken(paths: Paths, clock: Clock) -> Lock | None:
+    """Become the recorder; None where another process is it. Raises LedgerError where the folder cannot be used."""
+    private_folder(paths.data)
+    file = os.fdopen(os.open(paths.recorder_lock, os.O_CREAT | os.O_RDWR | _CLOEXEC, 0o600), "r+b")
+    if not _locked(file):
+        file.close()
+        return None
+    from tachograph import __version__
+
+    said = {"pid": os.getpid(), "started_at": clock.now_ms(), "version": __version__}
+    file.seek(_BEHIND)
+    file.truncate()
+    file.write(json.dumps(said).encode())
+    file.flush()
+    return Lock(file)
+
+
+def running(paths: Paths) -> Running | None:
+    """The recorder that runs now, None where there is none."""
+    try:
+        file = open(paths.recorder_lock, "r+b")  # noqa: SIM115 - closed below, on every way
+    except OSError:
+        return None
+    with file:
+        if _locked(file):
+            return None
+        beat_at = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
+        file.seek(_BEHIND)
+        try:
+            said = json.loads(file.read(4096))
+            return Running(int(said["pid"]), int(said["started_at"]), beat_at, str(said["version"]))
+        except (ValueError, KeyError, TypeError):  # it is just writing that
+            return Running(0, beat_at, beat_at, "")
+
+
+def start(paths: Paths, env: Mapping[str, str]) -> Running:
+    """Start the recorder in the background and wait until it runs. TachographError, with its own words, if it ends."""
+    import subprocess
+
+    private_folder(paths.data)
+    log = os.open(paths.recorder_log, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _CLOEXEC, 0o600)
+    before = os.fstat(log).st_size
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tachograph", "start", "--foreground", "--log"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**env},
+            cwd=paths.data,
+            creationflags=_DETACHED if sys.platform == "win32" else 0,
+            start_new_session=sys.platform != "win32",
+        )
+    finally:
+        os.close(log)
+    clock = Clock()
+    end = clock.monotonic() + PATIENCE_SECONDS
+    while clock.monotonic() < end:
+        found = running(paths)
+        if found is not None and found.pid:
+            return found
+        if child.poll() is not None:
+            break
+        _pause(0.02)
+    with open(paths.recorder_log, "rb") as said:
+        said.seek(before)
+        words = said.read(2000).decode("utf-8", "replace").strip()
+    raise TachographError(
+        f"The recorder did not start: {words.splitlines()[-1] if words else 'it said nothing'}.",
+        "tachograph start --foreground shows what it does.",
+    )
+
+
+def stop(paths: Paths) -> Running | None:
+    """Stop the recorder and wait until it has ended; what ran, None where nothing did. TachographError if it stays."""
+    found = running(paths)
+    if found is None or not found.pid:
+        return None
+    clock = Clock()
+    end = clock.monotonic() + PATIENCE_SECONDS
+    try:
+        os.kill(found.pid, signal.SIGTERM)  # on Windows this ends it at once: the ledger bears that
+        while running(paths) is not None and clock.monotonic() < end:
+            _pause(0.02)
+        if running(paths) is not None:
+            os.kill(found.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+            while running(paths) is not None and clock.monotonic() < end + 2:
+                _pause(0.02)
+    except ProcessLookupError:
+        return found
+    except PermissionError as error:
+        raise TachographError(f"The recorder (process {found.pid}) cannot be stopped: {error.strerror}.") from error
+    if running(paths) is not None:
+        raise TachographError(f"The recorder (process {found.pid}) does not end.", f"kill -9 {found.pid} ends it.")
+    return found
+
+
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_DETACHED = 0x00000008 | 0x00000200 | 0x08000000  # of Windows: detached, a group of its own, no window
+_BEHIND = 1  # on Windows the locked byte itself cannot be read by others
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Take the lock on an open file, if nobody holds it."""
+    file.seek(0)
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _pause(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
+
+
+def own_id() -> int:
+    return os.getpid()

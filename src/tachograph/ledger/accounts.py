@@ -118,14 +118,6 @@ def hide(db: sqlite3.Connection, account: int, now_ms: int | None) -> None:
     db.execute("UPDATE account SET hidden_at = ? WHERE id = ?", (now_ms, account))
 
 
-def current(db: sqlite3.Connection, folder: int) -> int:
-    """The account that was logged in last for a config folder (name id); 0 where nobody ever was."""
-    row = db.execute(
-        "SELECT account FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (folder,)
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def glances(db: sqlite3.Connection) -> dict[str, str]:
     """By config folder, the signature of its identity files when they were last read."""
     return dict(db.execute("SELECT text, signature FROM glance JOIN name ON name.id = folder"))

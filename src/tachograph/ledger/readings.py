@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from tachograph.ledger import accounts
 from tachograph.ledger.names import Names
 from tachograph.model.limits import (
     DESKTOP,
@@ -70,7 +69,15 @@ def account_id(db: sqlite3.Connection, account: AccountId | None, folder: int) -
     if account is not None and account.organization:
         rows = db.execute("SELECT id FROM account WHERE organization = ?", (account.organization,)).fetchall()
         return int(rows[0][0]) if len(rows) == 1 else 0
-    return accounts.current(db, folder)
+    return current_account(db, folder)
+
+
+def current_account(db: sqlite3.Connection, folder: int) -> int:
+    """The account that was logged in last for a config folder (name id); 0 where nobody ever was."""
+    row = db.execute(
+        "SELECT account FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (folder,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def append(db: sqlite3.Connection, names: Names, reading: Reading, folder: str = "") -> int:
@@ -197,36 +204,6 @@ def windows(db: sqlite3.Connection, account: int, key: str | None = None, since:
     return [Window._make(row) for row in rows]
 
 
-class OwnedWindow(NamedTuple):
-    """A window with its account, as Window has it. `full_at`: when it was first read at 100 percent or more."""
-
-    account: int
-    id: int
-    key: str
-    label: str
-    group: str
-    resets_at: int | None
-    source: str
-    peak: float | None
-    first_at: int
-    wall_at: int | None
-    full_at: int | None
-
-
-def all_windows(db: sqlite3.Connection, key: str | None = None, account: int | None = None) -> list[OwnedWindow]:
-    """Every window with a known reset, but of forgotten accounts: of one limit, of one account; oldest first."""
-    sql = (
-        "SELECT w.account, w.id, w.key, w.label, w.part, w.resets_at, w.source, w.peak, w.first_at, w.wall_at,"
-        " CASE WHEN w.peak >= 100 THEN (SELECT min(r.observed_at) FROM reading r JOIN level l ON l.reading = r.id"
-        " WHERE r.account = w.account AND l.key = w.key AND l.percent >= 100"
-        " AND r.observed_at BETWEEN w.first_at AND w.resets_at) END"
-        " FROM window w JOIN account ON account.id = w.account"
-        " WHERE hidden_at IS NULL AND resets_at IS NOT NULL AND (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR account = ?2)"
-        " ORDER BY resets_at, w.id"
-    )
-    return [OwnedWindow._make(row) for row in db.execute(sql, (key, account))]
-
-
 def last_use(db: sqlite3.Connection, account: int, since: int) -> int:
     """When an account was last used on this machine after a moment, as far as a quarter hour; 0 where it was not.
 
@@ -282,21 +259,6 @@ def last_at(db: sqlite3.Connection, source: str, folder: str) -> int:
     """When a source last said something by way of a config folder, epoch milliseconds; 0 for never."""
     sql = "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE source = ? AND name.text = ?"
     return int(db.execute(sql, (source, folder)).fetchone()[0] or 0)
-
-
-def heard(db: sqlite3.Connection, since: int) -> dict[str, tuple[int | None, int | None, str | None, str | None, int]]:
-    """By source: its last good reading, the last of all with outcome and first problem, and how often since a moment."""
-    made: dict[str, tuple[int | None, int | None, str | None, str | None, int]] = {}
-    counts = dict(db.execute("SELECT source, sum(times) FROM reading WHERE last_at >= ? GROUP BY source", (since,)))
-    good = dict(db.execute("SELECT source, max(last_at) FROM reading WHERE outcome = 'ok' GROUP BY source"))
-    last = db.execute("SELECT source, max(last_at), outcome, problems FROM reading GROUP BY source")
-    for source, at, outcome, problems in last:
-        first = json.loads(problems)[0] if problems else None
-        made[source] = (good.get(source), at, outcome, first, int(counts.get(source, 0)))
-    wall = db.execute("SELECT max(wall_at) FROM window").fetchone()[0]
-    if wall is not None:
-        made["transcript"] = (wall, wall, OK, None, int(wall >= since))
-    return made
 
 
 def accounts_with_readings(db: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:

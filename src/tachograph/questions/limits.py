@@ -4,7 +4,8 @@ import sqlite3
 from collections import Counter
 from typing import NamedTuple
 
-from tachograph.ledger import accounts, readings
+from tachograph.ledger import accounts
+from tachograph.ledger import history as kept
 from tachograph.model.periods import Calendar
 
 _OFTEN = 3  # hits from which a usual time is worth naming
@@ -62,7 +63,7 @@ def history(
             window.source,
             window.resets_at is not None and window.resets_at > now,
         )
-        for window in readings.all_windows(db, key, account)
+        for window in kept.all_windows(db, key, account)
         if window.resets_at is not None and window.resets_at > since
     ]
     found.sort(key=lambda window: (-(window.resets_at or 0), window.account, window.key))
@@ -70,7 +71,7 @@ def history(
     return History(tuple(found), tuple(_habit(known, found, calendar) for known in keys))
 
 
-def _hit_at(window: readings.OwnedWindow) -> int | None:
+def _hit_at(window: kept.OwnedWindow) -> int | None:
     if window.wall_at is not None:
         return window.wall_at
     return window.full_at if window.peak is not None and window.peak >= 100 else None

@@ -9,7 +9,6 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger import readings
-from tachograph.ledger.choices import choice
 from tachograph.ledger.readings import Window
 from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, STATUSLINE, ExtraUsage, Share
 
@@ -77,6 +76,8 @@ def now(db: sqlite3.Connection, at: int) -> Now:
     """How the limits stand at a moment, from what the ledger holds."""
     accounts = [_account(db, row, at) for row in readings.accounts_with_readings(db)]
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
+        from tachograph.ledger.choices import choice
+
         leads = choice(db, LEADS)
         since = at - _USED_MS
         accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]

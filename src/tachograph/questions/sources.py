@@ -3,7 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger import polls, readings
+from tachograph.ledger import history, polls
 from tachograph.model.limits import OAUTH, SOURCES
 
 
@@ -22,7 +22,7 @@ class Health(NamedTuple):
 
 def health(db: sqlite3.Connection, now: int) -> dict[str, Health]:
     """Every source by its name."""
-    heard = readings.heard(db, now - 86_400_000)
+    heard = history.heard(db, now - 86_400_000)
     asked = [poll for poll in polls.states(db) if poll.next_at]
     made = {}
     for name in SOURCES:

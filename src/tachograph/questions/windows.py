@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tachograph.ledger import messages, readings
+from tachograph.ledger import history, messages
 from tachograph.model.limits import FIVE_HOUR
 from tachograph.model.periods import DAY, Calendar, Span
 from tachograph.model.prices import PriceBook
@@ -86,7 +86,7 @@ def _bounds(db: sqlite3.Connection, span: Span, last: int | None) -> Iterator[_B
 def _known(db: sqlite3.Connection) -> list[_Bounds]:
     """The windows that the service itself has named, oldest first; where two accounts' overlap, the earlier one."""
     made: list[_Bounds] = []
-    for window in readings.all_windows(db, FIVE_HOUR):
+    for window in history.all_windows(db, FIVE_HOUR):
         if window.resets_at is None:
             continue
         start = window.resets_at - LENGTH_MS

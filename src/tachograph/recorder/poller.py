@@ -162,7 +162,7 @@ def keep(ledger: Ledger, folder: str, said: Said, now: int, jitter: float) -> No
         if said.profile is not None:
             account = said.profile[0]
         elif account is None and said.organization:
-            here = accounts.named(db, accounts.current(db, names.id(folder)))
+            here = accounts.named(db, readings.current_account(db, names.id(folder)))
             account = here if here and here.organization == said.organization else AccountId("", said.organization)
         id = readings.append(db, names, said.reading._replace(account=account), folder)
         if said.profile is not None:

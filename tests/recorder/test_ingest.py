@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
-from tachograph.demo.records import AT, Record, assistant, pr_link, title, user
+from tachograph.demo.records import AT, Record, assistant, limit, pr_link, title, user
 from tachograph.recorder import workers
 from tachograph.sources.transcripts.known import Known
 
@@ -285,3 +285,16 @@ def test_nothing_of_claude_codes_is_written_to(home: Home) -> None:
     before = state()
     same_as_oracle(home)
     assert state() == before
+
+
+def test_an_old_notice_names_a_time_of_this_computers_zone(home: Home) -> None:
+    """`resets 2pm` without a zone, from a computer in Berlin: 13:00 UTC in winter."""
+    home.env["TZ"] = "Europe/Berlin"
+    text = "5-hour limit reached \u2219 resets 2pm"
+    record = limit(at="2026-11-23T11:40:00.000Z", text=text)
+    del record["quotaLimits"]
+    home.write("p/s.jsonl", [record])
+    home.ingest()
+    with home.db() as db:
+        (resets_at,) = db.execute("SELECT resets_at FROM window").fetchone()
+    assert resets_at == int(datetime(2026, 11, 23, 13, tzinfo=UTC).timestamp() * 1000)

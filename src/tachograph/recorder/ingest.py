@@ -87,7 +87,7 @@ def _read(
             if changes_by_others(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
             messages.write(db, said, origins, logins, among)
-            _write_walls(db, names, said[-1])
+            _write_walls(db, names, said[-1], env)
             for read in reads:
                 files.write_state(
                     db,
@@ -107,17 +107,24 @@ def _read(
         files.write_directories(db, found.directories)
 
 
-def _write_walls(db: sqlite3.Connection, names: Names, notices: list[tuple[str, bytes]]) -> None:
-    """Note where the service refused, from the client's own notices in the transcripts."""
+def _write_walls(
+    db: sqlite3.Connection, names: Names, notices: list[tuple[str, bytes]], env: Mapping[str, str]
+) -> None:
+    """Note where the service refused, from the client's own notices in the transcripts.
+
+    Old texts give a time of day without a zone: it was this computer's.
+    """
     if not notices:
         return
     from tachograph.ledger import readings
+    from tachograph.model.periods import system_zone
     from tachograph.sources.notices import notice
     from tachograph.sources.transcripts.records import parsed
 
+    zone, _ = system_zone(env)
     for folder, line in notices:
         record = parsed(line)
-        found = notice(record) if record is not None else None
+        found = notice(record, zone) if record is not None else None
         if found is not None and found.is_wall:
             account = accounts.logged_in(db, names.id(folder), found.at)
             readings.hit_wall(db, account, found.key, found.label, found.at, found.resets_at)

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from tachograph import __version__
 from tachograph.errors import LedgerDamaged, LedgerError
-from tachograph.ledger import files, integrity
+from tachograph.ledger import files, integrity, polls
 from tachograph.ledger.backups import automatic_backup_path, back_up, backups
+from tachograph.ledger.choices import has_consent
 from tachograph.ledger.db import VERSION, Ledger, is_network_folder, open_ledger, translated
 from tachograph.model import prices
+from tachograph.model.limits import OAUTH
+from tachograph.model.limits import OK as ANSWERED
 from tachograph.paths import Paths, config_folders, identity_files
 from tachograph.recorder.ingest import ingest
 from tachograph.settings import load as load_settings
@@ -193,6 +196,7 @@ def _ledger(
             logins |= integrity.logins(ledger.db)
             yield from _contents(ledger, paths, facts)
             yield from _soundness(ledger, facts)
+            yield from _asked(ledger)
             unread = list(_trouble(ledger.db))
     except LedgerDamaged as damage:
         yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": damage.message})
@@ -200,6 +204,16 @@ def _ledger(
         yield Finding(WRONG, "ledger", "unusable", {**facts, "problem": trouble.message, "hint": trouble.hint})
     yield from _access(paths, before)
     yield from unread
+
+
+def _asked(ledger: Ledger) -> Iterator[Finding]:
+    """What came of asking the usage endpoint, where that is switched on."""
+    if not has_consent(ledger.db, OAUTH):
+        return
+    for state in polls.states(ledger.db):
+        kind = OK if state.outcome == ANSWERED else NOTE
+        facts = {"path": state.folder, "outcome": state.outcome, "problem": state.problem, "at": state.asked_at}
+        yield Finding(kind, "limits", "asked", facts)
 
 
 def _pass(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> Iterator[Finding]:

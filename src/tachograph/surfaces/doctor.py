@@ -5,13 +5,14 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from tachograph.model.periods import Calendar
+from tachograph.questions.sayings import outcome_words
 from tachograph.setup.doctor import NOTE, WRONG, Finding
 from tachograph.surfaces.reports import FORMAT, PROBLEM_WORDS, iso
 from tachograph.surfaces.table import Style
 from tachograph.surfaces.text import count, day_and_time, duration, plural, safe, size
 
 _SUBJECTS = {"logs": "Logs", "account": "Account", "settings": "Settings", "files": "Unread", "ledger": "Ledger"}
-_SUBJECTS |= {"backups": "Backups"}
+_SUBJECTS |= {"backups": "Backups", "limits": "Limits"}
 _REPAIR = "`tachograph doctor --repair` mends it; nothing is deleted."
 Facts = Mapping[str, Any]
 
@@ -160,6 +161,13 @@ def _backups(f: Facts, m: Moments) -> tuple[str, str]:
     return f"{f['path']}: {plural(f['count'], 'backup')}, {size(f['bytes'])}, the newest of {m.when(f['newest'])}.", ""
 
 
+def _asked(f: Facts, moments: Moments) -> tuple[str, str]:
+    said = f"The usage endpoint, asked for {f['path']} {moments.ago(f['at'])}: "
+    if f["outcome"] == "ok":
+        return f"{said}answered.", ""
+    return f"{said}{f['problem'] or f['outcome']}.", f"{outcome_words(f['outcome'])}."
+
+
 _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "versions": lambda f, _: (f"Tachograph {f['tachograph']}, Python {f['python']}, SQLite {f['sqlite']}", ""),
     "folder": _folder,
@@ -171,6 +179,7 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
         "`tachograph demo` shows what there will be; CLAUDE_CONFIG_DIR names another folder.",
     ),
     "account": _account,
+    "asked": _asked,
     "logged_out": lambda f, _: (f"{f['path']}: {f['file']} names no account; messages are counted all the same.", ""),
     "no_identity": lambda f, _: (f"{f['path']}: there is no {f['file']}; messages are counted all the same.", ""),
     "bad_identity": lambda f, _: (

@@ -133,3 +133,16 @@ def test_windows_use_the_services_own_resets_where_they_are_known(home: Home, le
     ]
     shown = home.call("windows", "--timezone", "UTC").stdout
     assert "64 %" in shown and "estimated" in shown and "other machines" in shown
+
+
+def test_old_refusals_that_nobody_can_be_named_for_do_not_lead(home: Home, ledger: Ledger) -> None:
+    """Transcripts from before the first look at who is logged in: their messages and walls are nobody's."""
+    with ledger.transaction() as db:
+        readings.hit_wall(db, 0, FIVE_HOUR, "5-hour", NOW_MS - 20 * 24 * HOUR, NOW_MS - 20 * 24 * HOUR + HOUR)
+    home.write("p/s.jsonl", [assistant("A", at=NOW - timedelta(minutes=30))])
+    home.ingest()
+    ada = say(ledger, NOW_MS - HOUR, 70, NOW_MS + HOUR, ADA, OAUTH)
+    assert [account.id for account in now(ledger.db, NOW_MS).accounts] == [ada]
+    with ledger.transaction() as db:
+        readings.hit_wall(db, 0, FIVE_HOUR, "5-hour", NOW_MS - HOUR, NOW_MS + HOUR)
+    assert [account.id for account in now(ledger.db, NOW_MS).accounts] == [ada, 0]

@@ -74,14 +74,16 @@ class Now(NamedTuple):
 
 def now(db: sqlite3.Connection, at: int) -> Now:
     """How the limits stand at a moment, from what the ledger holds."""
-    accounts = [_account(db, row, at) for row in readings.accounts_with_readings(db)]
+    found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
+    accounts = [account for account in found if account.limits or account.problems or account.extra]
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
         from tachograph.ledger.choices import choice
 
         leads = choice(db, LEADS)
         since = at - _USED_MS
         accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]
-        accounts.sort(key=lambda account: (str(account.id) != leads, -account.used_at, -account.seen_at, account.id))
+        # what nobody could be named for (id 0) comes last: it may be anybody's
+        accounts.sort(key=lambda a: (str(a.id) != leads, a.id == 0, -a.used_at, -a.seen_at, a.id))
     return Now(at, tuple(accounts))
 
 

@@ -21,14 +21,16 @@ def screen(found: History, days: int, calendar: Calendar, now: int, room: int | 
         return UNKNOWN if at is None else day_and_time(calendar.local(at), local)
 
     shown = found.windows
-    columns = [Column("Account", [cut(safe(w.label or UNKNOWN), 24) for w in shown], drop=1)] if several else []
+    columns = (
+        [Column("Account", [cut(safe(w.label or UNKNOWN), 24) for w in shown], right=False, drop=1)] if several else []
+    )
     columns += [
-        Column("Limit", [cut(safe(w.name), 24) for w in shown]),
-        Column("Resets", [moment(w.resets_at) for w in shown]),
-        Column("Reached", [_reached(w) for w in shown], right=True),
-        Column("Hit", [moment(w.hit_at) if w.hit_at else "" for w in shown]),
-        Column("First seen", [moment(w.first_at) for w in shown], drop=3),
-        Column("By", [SOURCE_WORDS.get(w.source, w.source) for w in shown], drop=2),
+        Column("Limit", [cut(safe(w.name), 24) for w in shown], right=False),
+        Column("Resets", [moment(w.resets_at) for w in shown], right=False),
+        Column("Reached", [_reached(w) for w in shown]),
+        Column("Hit", [moment(w.hit_at) if w.hit_at else "" for w in shown], right=False),
+        Column("First seen", [moment(w.first_at) for w in shown], right=False, drop=3),
+        Column("By", [SOURCE_WORDS.get(w.source, w.source) for w in shown], right=False, drop=2),
     ]
     table = lines(columns, room, style, footer=False)
     return [*[said(habit, days) for habit in found.habits], "", *table]

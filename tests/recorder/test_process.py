@@ -131,3 +131,43 @@ def test_a_recorder_that_cannot_start_says_why(living: Home, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     result = living.run("start", code=3, env={"TACHOGRAPH_HOME": str(tmp_path / "file" / "below")})
     assert "cannot be made or used" in result.stderr
+
+
+def test_purge_stops_it_and_restore_lets_it_go_on_with_the_new_ledger(living: Home) -> None:
+    living.write("p/one.jsonl", [assistant("A")])
+    living.run("daily")
+    backup = living.root / "b.sqlite3"
+    living.run("backup", str(backup))
+    living.append("p/one.jsonl", [assistant("B")])
+    living.run("start")
+    until(lambda: living.run("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2)
+    result = living.run("restore", str(backup), "--yes")
+    assert "The recorder was stopped" in result.stderr and "runs again" in result.stderr
+    until(lambda: living.run("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2)
+    assert "The recorder was stopped" in living.run("purge", "--yes").stderr
+    assert process.running(own_paths(living.env)) is None
+    assert not (living.data / "ledger.sqlite3").exists()
+
+
+def test_a_ledger_that_is_replaced_under_it_is_opened_anew(living: Home) -> None:
+    living.write("p/one.jsonl", [assistant("A")])
+    living.run("start")
+    until(lambda: living.run("daily", "--no-ingest", "--json").json["totals"]["messages"] == 1)
+    other = living.root / "other.sqlite3"
+    living.run("backup", str(other))
+    for name in ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"):
+        (living.data / name).unlink(missing_ok=True)
+    os.replace(other, living.data / "ledger.sqlite3")
+    living.append("p/one.jsonl", [assistant("B")])
+    until(lambda: living.run("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2, 20)
+
+
+def test_a_restored_backup_brings_no_consent_back(home: Home) -> None:
+    home.run("sources", "enable", "oauth", "--yes")
+    backup = home.root / "b.sqlite3"
+    home.run("backup", str(backup))
+    home.run("sources", "disable", "oauth")
+    assert "it is off now" in home.run("restore", str(backup), "--yes").stdout
+    assert home.call("sources", "--json").json["sources"][4]["on"] is False
+    home.run("sources", "enable", "oauth", "--yes")
+    assert "it is off now" not in home.run("restore", str(backup), "--yes").stdout

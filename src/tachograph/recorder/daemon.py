@@ -35,6 +35,7 @@ PASS_SECONDS = 5.0  # between two passes, however fast they grow
 RECENT_MS = 30 * 60_000
 JUDGE_SECONDS = 30.0  # between two looks at the limits where nothing was written: windows reset by themselves
 BACKUP_SECONDS = 3600.0
+BEAT_SECONDS = 30.0  # each is a write to the disk
 
 Say = Callable[[str], None]
 
@@ -136,24 +137,36 @@ class Recorder:
 
 
 def run(
-    paths: Paths, env: Mapping[str, str], clock: Clock, say: Say, sleep: Callable[[float], bool], beat: Say
+    paths: Paths,
+    env: Mapping[str, str],
+    clock: Clock,
+    say: Say,
+    sleep: Callable[[float], bool],
+    beat: Callable[[], None],
 ) -> None:
     """Record until `sleep(seconds)` says that it is time to stop; `beat` is called at every step."""
     protect()
     first_reading(paths, env, clock, sleep)
     recorder = Recorder(paths, env, clock, say)
-    wait, failures = 0.0, 0
+    wait, failures, beaten = 0.0, 0, float("-inf")
     while not sleep(wait):
         try:
             with open_ledger(paths, clock.now_ms()) as ledger:
                 if ledger.readable_only:
                     raise LedgerError(f"The ledger is only read: {ledger.readable_only}.")
+                wait, opened = 0.0, _file(paths)
                 while not sleep(wait):
+                    if _file(paths) != opened:
+                        raise LedgerReplaced("Another ledger has taken the place of this one.")
                     with translated(ledger.path):
                         wait = recorder.step(ledger)
-                    beat("")
+                    if clock.monotonic() - beaten >= BEAT_SECONDS:
+                        beat()
+                        beaten = clock.monotonic()
                     failures = 0
                 return
+        except LedgerReplaced:
+            wait = 0.0  # restored or rescued meanwhile: whatever was opened before is no longer what people look at
         except LedgerDamaged as damage:
             say(f"{damage.message} {damage.hint}".strip())
             wait = 60.0
@@ -161,6 +174,18 @@ def run(
             failures += 1
             wait = min(60.0, 2.0**failures)
             say(f"{trouble.message} {trouble.hint} Next try in {wait:g} s.".strip())
+
+
+class LedgerReplaced(LedgerError):
+    """The file that was opened is not the one that stands there now."""
+
+
+def _file(paths: Paths) -> tuple[int, int] | None:
+    try:
+        status = os.stat(paths.ledger)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Callable[[float], bool]) -> None:

@@ -1,12 +1,15 @@
 """`backup`, `restore` and `purge`: the ledger as a file."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tachograph.clock import Clock
-from tachograph.errors import UsageError
+from tachograph.errors import LedgerError, UsageError
 from tachograph.model.periods import Calendar, parsed_zone
-from tachograph.paths import own_paths
+from tachograph.paths import Paths, own_paths
 from tachograph.setup.ledger_files import Done, Holding, Holdings, Offer, backup, holdings, purge, restorable, restore
 from tachograph.surfaces.cli.reading import reading
 from tachograph.surfaces.output import Context
@@ -45,7 +48,11 @@ def _restore(arguments: argparse.Namespace, context: Context) -> Done | None:
         _show(_offered(offer, paths.ledger, context.clock), context)
         if not _agreed("restore", "Type restore to go on: ", context):
             return None
-    return restore(paths, arguments.file, context.clock.now_ms())
+    asked_before = _consents(paths, context)
+    with _without_recorder(paths, context):
+        done = restore(paths, arguments.file, context.clock.now_ms())
+        withdrawn = _withdrawn(paths, context, asked_before)
+    return done._replace(did=(*done.did, *withdrawn))
 
 
 def _purge(arguments: argparse.Namespace, context: Context) -> Done | None:
@@ -57,7 +64,53 @@ def _purge(arguments: argparse.Namespace, context: Context) -> Done | None:
         _show(_listed(held), context)
         if not _agreed("purge", "Type purge to delete: ", context):
             return None
-    return purge(paths)
+    with _without_recorder(paths, context, again=False):
+        return purge(paths)
+
+
+@contextmanager
+def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> Iterator[None]:
+    """Let nobody write to the ledger meanwhile: the recorder is stopped, and (if `again`) started afterwards."""
+    from tachograph.recorder import process
+
+    stopped = process.stop(paths)
+    if stopped is not None:
+        context.say(f"The recorder was stopped.{'' if again else ' `tachograph start` starts it again.'}")
+    try:
+        yield
+    finally:
+        if stopped is not None and again:
+            process.start(paths, context.env)
+            context.say("The recorder runs again.")
+
+
+def _consents(paths: Paths, context: Context) -> bool:
+    """Whether the usage endpoint may be asked now; no where nobody can tell."""
+    from tachograph.ledger.choices import has_consent
+    from tachograph.ledger.db import open_ledger, translated
+    from tachograph.model.limits import OAUTH
+
+    if not os.path.exists(paths.ledger):
+        return False
+    try:
+        with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+            return has_consent(ledger.db, OAUTH)
+    except LedgerError:
+        return False
+
+
+def _withdrawn(paths: Paths, context: Context, asked_before: bool) -> list[str]:
+    """An old backup brings no consent back that was withdrawn, or given to another ledger."""
+    from tachograph.ledger.db import open_ledger, translated
+    from tachograph.model.limits import OAUTH
+    from tachograph.setup import consent
+
+    source = consent.source(OAUTH)
+    if asked_before or source is None or not _consents(paths, context):
+        return []
+    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+        consent.switch(ledger, source, False, context.clock.now_ms())
+    return ["The usage endpoint was on in that backup; it is off now. On again: tachograph sources enable oauth"]
 
 
 def _offered(offer: Offer, ledger: str, clock: Clock) -> list[str]:

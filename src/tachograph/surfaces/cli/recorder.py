@@ -76,7 +76,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     say = _to_file(paths, context) if arguments.log else lambda text: context.say(f"{_stamp(context)}  {_clean(text)}")
     say(f"The recorder has started (process {process.own_id()}).")
     try:
-        daemon.run(paths, context.env, context.clock, say, stop.wait, lambda _: lock.beat())
+        daemon.run(paths, context.env, context.clock, say, stop.wait, lock.beat)
     finally:
         say("The recorder has ended.")
         lock.let_go()

@@ -5,7 +5,7 @@ apt_wanted=""
 command -v dbus-daemon >/dev/null 2>&1 || apt_wanted="$apt_wanted dbus"
 if [ -n "$apt_wanted" ]; then
     # shellcheck disable=SC2086
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get install -y -qq $apt_wanted >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq $apt_wanted; } >/dev/null 2>&1; then
         echo "Installed by apt:$apt_wanted."
     else
         echo "Missing:$apt_wanted (Debian: apt-get install$apt_wanted): the tests that need it skip."

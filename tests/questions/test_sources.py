@@ -78,6 +78,15 @@ def test_refusals_of_the_service_show_with_their_remedy(signed_in: Home) -> None
         assert "forbidden" in problems
 
 
+def test_a_shape_that_nobody_has_seen_is_reported(signed_in: Home) -> None:
+    with Service({"five_hour": {"utilization": 41, "resets_at": None}, "brand_new": {"x": 1}}) as service:
+        env = {BASE: service.base}
+        signed_in.run("sources", "enable", "oauth", "--yes", env=env)
+        signed_in.run("now", "--refresh", env=env)
+        assert "not understood in it" in signed_in.run("sources", "oauth", env=env).stdout
+        assert "brand_new" in signed_in.run("sources", "--json", env=env).json["sources"][4]["problem"]
+
+
 # -- setup -----------------------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,8 @@ def _age(at: int | None, now: int) -> str:
 def _words(one: Shown, now: int) -> str:
     if not one.is_on or one.health.outcome is None:
         return ""
+    if one.health.outcome == OK and one.health.problem:
+        return f"answers; not understood in it: {safe(one.health.problem)}"
     if one.health.outcome == OK:
         later = one.health.next_at
         return f"asked again in {duration((later - now) / 1000)}" if later is not None and later > now else "answers"

@@ -197,6 +197,14 @@ def test_a_new_login_is_tried_at_once_where_the_old_one_was_the_trouble(outcome:
     assert due(state, T + 1000, login="new").ask
 
 
+@pytest.mark.parametrize("outcome", [EXPIRED, FORBIDDEN])
+def test_a_refused_login_is_not_asked_with_again_for_hours(outcome: str) -> None:
+    state = after(NEVER, Outcome(outcome), T)._replace(login="old")
+    assert due(state, T + 5 * HOUR, login="old").why == "refused"
+    assert due(state, T + 6 * HOUR, login="old").ask  # a mistake of the service's may be over
+    assert due(state, T + 6 * HOUR, login="").ask  # a Keychain shows no sign of change
+
+
 def test_a_new_login_does_not_shorten_a_429() -> None:
     state = after(NEVER, limited(3600), T)._replace(login="old")
     assert due(state, T + HOUR, login="new").why == "barred"

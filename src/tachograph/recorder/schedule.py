@@ -34,6 +34,7 @@ AFTER_RESET = 45 * SECOND
 BETWEEN_REFRESHES = MINUTE  # the endpoint bears about five questions in five minutes
 _LADDERED = (BLOCKED,)
 _FLAT = (OFFLINE, PORTAL)  # nobody was reached, so nobody is burdened: the network may be back any minute
+_REFUSED = (EXPIRED, FORBIDDEN)
 _NO_QUESTION = (NO_LOGIN, DENIED, EXPIRED, FORBIDDEN)  # waiting for a person or for Claude Code, not for the service
 
 
@@ -62,7 +63,7 @@ class Outcome(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether to ask now; if not, why (`waiting`, `barred`, `pushed`, `recent`, `claimed`) and until when."""
+    """Whether to ask now; if not, why (`waiting`, `barred`, `refused`, `pushed`, `recent`, `claimed`) and until when."""
 
     ask: bool
     why: str = ""
@@ -73,6 +74,8 @@ def due(state: Poll, now: int, push: Push = _NO_PUSH, login: str = "") -> Verdic
     """Whether the login is to be asked for now. `login`: the mark of the credentials as they are."""
     if state.outcome in _NO_QUESTION and login and login != state.login:
         return Verdict(True)  # Claude Code has written a new login: what was refused is no longer there
+    if state.outcome in _REFUSED and login and 0 <= now - state.asked_at < LONGEST:
+        return Verdict(False, "refused", state.asked_at + LONGEST)  # the same login would be refused again
     at = _clamped(state, now)
     if now < at:
         return Verdict(False, "barred" if now < state.barred_until and state.outcome == LIMITED else "waiting", at)

@@ -135,6 +135,8 @@ def counts_of(usage: dict[str, Any], problems: list[str]) -> Counts:
 
 def _whole(value: object, problems: list[str]) -> int:
     """A count: a whole number from 0 to 10^12, as integer, integral float or digits; else 0 and a problem."""
+    if type(value) is int and 0 <= value <= MAX_COUNT:  # nearly always
+        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 14:
         value = int(value)
     if isinstance(value, float) and value.is_integer():

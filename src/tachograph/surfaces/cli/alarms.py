@@ -92,9 +92,10 @@ def _screen(
     per = f", or every {settings.spend_amount:g} where it has no cap" if settings.spend_amount else ""
     quiet = "never" if settings.quiet is None else " to ".join(f"{m // 60:02d}:{m % 60:02d}" for m in settings.quiet)
     made = [
-        f"Notices are {state}: at {percents} % of the 5-hour and of the most pressing weekly limit,",
-        f"at {spend} % of the cap of extra usage{per}, and when a limit that was reached resets.",
-        f"Quiet: {quiet}.",
+        f"Notices are {state}.",
+        f"  5-hour and pressing weekly limit   at {percents} %, and when a reached one resets",
+        f"  extra usage                        at {spend} % of its cap{per}",
+        f"  quiet                              {quiet}",
         "",
     ]
     if not raised:

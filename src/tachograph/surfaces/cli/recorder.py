@@ -7,7 +7,7 @@ from typing import Any
 from tachograph.ledger import polls
 from tachograph.ledger.choices import choice, has_consent
 from tachograph.ledger.db import open_ledger, translated
-from tachograph.model.limits import OAUTH, OK
+from tachograph.model.limits import EXPIRED, FORBIDDEN, OAUTH, OK
 from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder import process
@@ -139,10 +139,12 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
         since = f"{calendar.local(found.started_at):%Y-%m-%d %H:%M}"
         context.out.write(f"The recorder runs since {since} (process {found.pid}, {safe(found.version)}){aside}.\n")
     if not consent:
-        context.out.write("The usage endpoint is not asked: `tachograph sources enable oauth` says what that means.\n")
+        context.out.write("The usage endpoint is not asked. What it would give: tachograph sources oauth\n")
     for state in asked if consent else ():
         said = "answered" if state.outcome == OK else f"{state.outcome}: {safe(state.problem)}"
         later = f"next at {at(state.next_at)}" if found is not None else "next when the recorder runs"
+        if state.outcome in (EXPIRED, FORBIDDEN):
+            later = "next when Claude Code has signed in anew"
         context.out.write(f"Usage endpoint, {safe(state.folder)}: asked {at(state.asked_at)}, {said}; {later}.\n")
     context.out.write(f"Notices near a limit are {alarms}.\n")
     return 0 if found else 1

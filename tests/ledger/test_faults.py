@@ -344,16 +344,17 @@ def test_s04_two_that_migrate_at_once_migrate_once(old: Home, monkeypatch: pytes
     assert len(contents(old.data / "ledger.sqlite3")["migration"]) == now
 
 
-def test_s04_a_restored_older_backup_is_migrated_when_it_is_opened(
+def test_s04_a_restored_older_backup_is_migrated_with_the_restore(
     old: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     old.run("backup", str(tmp_path / "b"))
     now = add_step(monkeypatch, STEP)
     assert old.totals()["messages"] == 40
+    assert version(tmp_path / "b") == now - 1
     assert old.call("restore", str(tmp_path / "b"), "--yes").code == 0
-    assert version(old.data / "ledger.sqlite3") == now - 1
-    assert old.totals()["messages"] == 40
     assert version(old.data / "ledger.sqlite3") == now
+    assert version(tmp_path / "b") == now - 1
+    assert old.totals()["messages"] == 40
 
 
 # -- S05: a newer ledger -------------------------------------------------------------------------------------------

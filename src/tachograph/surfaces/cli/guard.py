@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--quiet", action="store_true", help="the exit code only")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_reading_flags(parser)
-    parser.epilog = "tachograph guard && claude -p 'next task'      tachograph guard --wait --limit five_hour"
+    parser.epilog = "Such as:  tachograph guard && claude -p 'the next task'"
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:

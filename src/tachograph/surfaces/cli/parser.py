@@ -19,8 +19,8 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("now", "how much of each limit is used, and when it resets", "now"),
-    Command("statusline", "one line for Claude Code's status line, from what it pipes in", "statusline"),
-    Command("guard", "for scripts and agent loops: an exit code that says whether to go on", "guard"),
+    Command("statusline", "one line for Claude Code's status line; install it", "statusline"),
+    Command("guard", "for scripts and agent loops: an exit code, go on or stop", "guard"),
     Command("limits", "past windows of each limit, and when it was hit", "limits"),
     Command("daily", "what each day used", "reports"),
     Command("weekly", "what each week used", "reports"),
@@ -32,12 +32,12 @@ COMMANDS = (
     Command("models", "what each model used", "reports"),
     Command("branches", "what each git branch used", "reports"),
     Command("prs", "what each pull request used", "reports"),
-    Command("windows", "5-hour windows: the service's own where they are known, else as the logs show them", "reports"),
+    Command("windows", "what each 5-hour window used", "reports"),
     Command("setup", "what is found here, and what you may switch on, in a minute", "setup"),
-    Command("sources", "where readings of your limits come from; switch them on and off", "sources"),
+    Command("sources", "where readings of limits come from; on and off", "sources"),
     Command("accounts", "the accounts that were seen; name or forget one", "accounts"),
     Command("alarms", "notices near a limit: what was said, on, off, dismiss, test", "alarms"),
-    Command("start", "start the recorder, which keeps the record up to date in the background", "recorder"),
+    Command("start", "start the recorder in the background", "recorder"),
     Command("stop", "stop the recorder", "recorder"),
     Command("status", "what the recorder does", "recorder"),
     Command("autostart", "start the recorder at login, or no longer", "autostart"),
@@ -88,7 +88,7 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
     made = _Parser(
         prog="tachograph",
         description="How much of your Claude plan you have used, and where it went. Without a command: one screen.",
-        epilog="Everything stays on this machine. `tachograph COMMAND --help` shows the flags of a command.",
+        epilog="Nothing leaves this machine unless you switch it on (`tachograph sources`). `tachograph COMMAND --help` shows flags.",
         allow_abbrev=False,
     )
     made.add_argument("--version", action="version", version=f"tachograph {__version__}")

@@ -26,13 +26,12 @@ class Paths:
     def backups(self) -> str:
         return os.path.join(self.data, "backups")
 
-    @property
-    def recorder_lock(self) -> str:
-        return os.path.join(self.data, "recorder.lock")
+    def lock(self, part: str) -> str:
+        """Held by the one process that is this part of us: `recorder` or `tray`."""
+        return os.path.join(self.data, f"{part}.lock")
 
-    @property
-    def recorder_log(self) -> str:
-        return os.path.join(self.data, "recorder.log")
+    def log(self, part: str) -> str:
+        return os.path.join(self.data, f"{part}.log")
 
 
 def own_paths(env: Mapping[str, str], platform: str = sys.platform) -> Paths:

@@ -113,7 +113,7 @@ def test_T03_no_core_file_and_no_look_inside(living: Home) -> None:
     limits = Path(f"/proc/{pid}/limits").read_text()
     (core,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
     assert core.split()[4:6] == ["0", "0"]
-    mode = os.stat(own_paths(living.env).recorder_lock).st_mode & 0o777
+    mode = os.stat(own_paths(living.env).lock("recorder")).st_mode & 0o777
     assert mode == 0o600
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from tachograph.ledger import rollups
 from tachograph.model.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.prices import PriceBook
-from tachograph.questions.spend import Question, Row, Spend, priced, spend
+from tachograph.questions.spend import Question, Row, Spend, spend, spent
 
 WEEKS_SHOWN = 4
-_SKEW_MS = 5 * 60_000  # what is dated further ahead is no part of now
+SKEW_MS = 5 * 60_000  # what is dated further ahead is no part of now
 
 
 class Overview(NamedTuple):
@@ -39,12 +38,12 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
     assert day.start is not None and day.end is not None and week.start is not None  # noqa: S101 - they are closed
     first = calendar.day(now) - timedelta(days=7 * WEEKS_SHOWN - 1)
     starts = [calendar.start_of(first + timedelta(days=n)) for n in range(7 * WEEKS_SHOWN + 1)]
-    until = now + _SKEW_MS
+    until = now + SKEW_MS
     this_week = Span(week.start, until)
     missing: set[str] = set()
     spans = [Span(day.start, until), this_week, Span(last_week, last_week + (now - week.start)), Span(starts[0], until)]
-    today, used, last, weeks = _spent(db, book, spans, missing)
-    everything = _spent(db, book, [Span(None, None), None])
+    today, used, last, weeks = spent(db, book, spans, missing)
+    everything = spent(db, book, [Span(None, None), None])
     return Overview(
         today=today,
         week=used,
@@ -62,14 +61,4 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
 def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int], until: int) -> tuple[float, ...]:
     """The cost between each two bounds in USD, of what lies before `until`."""
     spans = [Span(min(a, until), min(b, until)) for a, b in itertools.pairwise(bounds)]
-    return tuple(used.usd or 0.0 for used in _spent(db, book, spans))
-
-
-def _spent(
-    db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None], missing: set[str] | None = None
-) -> list[Spend]:
-    """What was used in each of the spans."""
-    found = [Spend()] * len(spans)
-    for place, _, used in priced(db, book, rollups.sums(db, (), spans, {}, book.changes()), missing):
-        found[place] = found[place] + used
-    return found
+    return tuple(used.usd or 0.0 for used in spent(db, book, spans))

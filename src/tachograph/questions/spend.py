@@ -415,3 +415,13 @@ def _sorted(along: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
 def by_cost(row: Row) -> tuple[float, int, str]:
     """The order of rows by cost, then tokens, then name: what has no price comes last."""
     return (-1 if row.spend.cost is None else -row.spend.cost, -row.spend.tokens.total, str(row.key))
+
+
+def spent(
+    db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None], missing: set[str] | None = None
+) -> list[Spend]:
+    """What was used in each of the spans."""
+    found = [Spend()] * len(spans)
+    for place, _, used in priced(db, book, rollups.sums(db, (), spans, {}, book.changes()), missing):
+        found[place] = found[place] + used
+    return found

@@ -1,4 +1,5 @@
-"""The recorder as a process: one for each person, which a lock says; started in the background, found, stopped.
+"""The recorder and the tray as processes: one of each for each person, which a lock says; started in the background,
+found, stopped.
 
 The lock is held on an open file and ends with the process, however that ends: a stale file means nothing. What stands
 in the file (process id, since when) is only told to people; its modification time is the last sign of life.
@@ -19,23 +20,49 @@ from tachograph.paths import Paths
 PATIENCE_SECONDS = 10.0  # for a process to come up or to go
 
 
+class Part(NamedTuple):
+    """A part of us that runs by itself: its name for files, what people call it, the arguments of our command."""
+
+    name: str
+    title: str
+    arguments: tuple[str, ...]
+
+
+RECORDER = Part("recorder", "The recorder", ("start", "--foreground"))
+TRAY = Part("tray", "The tray", ("tray", "--foreground"))
+
+
 class Running(NamedTuple):
-    """The recorder that runs: process id, since when (epoch ms), its last sign of life (epoch ms), its version."""
+    """What runs: process id, since when (epoch ms), its last sign of life (epoch ms), its version, and the sentence
+    that it has for people ("" for none)."""
 
     pid: int
     started_at: int
     beat_at: int
     version: str
+    note: str = ""
 
 
 class Lock:
-    """The right to be the recorder, from `taken` until the process ends or lets go."""
+    """The right to be a part, from `taken` until the process ends or lets go."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], said: dict[str, object]) -> None:
         self._file = file
+        self._said = said
+
+    def note(self, text: str) -> None:
+        """Leave a sentence for people."""
+        self._said["note"] = text
+        self._write()
+
+    def _write(self) -> None:
+        self._file.seek(_BEHIND)
+        self._file.truncate()
+        self._file.write(json.dumps(self._said).encode())
+        self._file.flush()
 
     def beat(self) -> None:
-        """Show that the recorder is alive."""
+        """Show that it is alive."""
         try:
             os.utime(self._file.fileno())
         except (OSError, TypeError):  # Windows cannot by descriptor
@@ -45,27 +72,24 @@ class Lock:
         self._file.close()
 
 
-def taken(paths: Paths, clock: Clock) -> Lock | None:
-    """Become the recorder; None where another process is it. Raises LedgerError where the folder cannot be used."""
+def taken(paths: Paths, clock: Clock, part: Part = RECORDER) -> Lock | None:
+    """Become a part; None where another process is it. Raises LedgerError where the folder cannot be used."""
     private_folder(paths.data)
-    file = os.fdopen(os.open(paths.recorder_lock, os.O_CREAT | os.O_RDWR | _CLOEXEC, 0o600), "r+b")
+    file = os.fdopen(os.open(paths.lock(part.name), os.O_CREAT | os.O_RDWR | _CLOEXEC, 0o600), "r+b")
     if not _locked(file):
         file.close()
         return None
     from tachograph import __version__
 
-    said = {"pid": os.getpid(), "started_at": clock.now_ms(), "version": __version__}
-    file.seek(_BEHIND)
-    file.truncate()
-    file.write(json.dumps(said).encode())
-    file.flush()
-    return Lock(file)
+    lock = Lock(file, {"pid": os.getpid(), "started_at": clock.now_ms(), "version": __version__})
+    lock.note("")
+    return lock
 
 
-def running(paths: Paths) -> Running | None:
-    """The recorder that runs now, None where there is none."""
+def running(paths: Paths, part: Part = RECORDER) -> Running | None:
+    """What runs now as a part, None where nothing does."""
     try:
-        file = open(paths.recorder_lock, "r+b")  # noqa: SIM115 - closed below, on every way
+        file = open(paths.lock(part.name), "r+b")  # noqa: SIM115 - closed below, on every way
     except OSError:
         return None
     with file:
@@ -75,21 +99,22 @@ def running(paths: Paths) -> Running | None:
         file.seek(_BEHIND)
         try:
             said = json.loads(file.read(4096))
-            return Running(int(said["pid"]), int(said["started_at"]), beat_at, str(said["version"]))
+            pid, started = int(said["pid"]), int(said["started_at"])
+            return Running(pid, started, beat_at, str(said["version"]), str(said.get("note", "")))
         except (ValueError, KeyError, TypeError):  # it is just writing that
             return Running(0, beat_at, beat_at, "")
 
 
-def start(paths: Paths, env: Mapping[str, str]) -> Running:
-    """Start the recorder in the background and wait until it runs. TachographError, with its own words, if it ends."""
+def start(paths: Paths, env: Mapping[str, str], part: Part = RECORDER) -> Running:
+    """Start a part in the background and wait until it runs. TachographError, with its own words, if it ends."""
     import subprocess
 
     private_folder(paths.data)
-    log = os.open(paths.recorder_log, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _CLOEXEC, 0o600)
+    log = os.open(paths.log(part.name), os.O_CREAT | os.O_WRONLY | os.O_APPEND | _CLOEXEC, 0o600)
     before = os.fstat(log).st_size
     try:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "tachograph", "start", "--foreground", "--log"],
+        child = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "tachograph", *part.arguments, "--log"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -103,42 +128,42 @@ def start(paths: Paths, env: Mapping[str, str]) -> Running:
     clock = Clock()
     end = clock.monotonic() + PATIENCE_SECONDS
     while clock.monotonic() < end:
-        found = running(paths)
+        found = running(paths, part)
         if found is not None and found.pid:
             return found
         if child.poll() is not None:
             break
-        _pause(0.02)
-    with open(paths.recorder_log, "rb") as said:
+        pause(0.02)
+    with open(paths.log(part.name), "rb") as said:
         said.seek(before)
         words = said.read(2000).decode("utf-8", "replace").strip()
     raise TachographError(
-        f"The recorder did not start: {words.splitlines()[-1] if words else 'it said nothing'}.",
-        "tachograph start --foreground shows what it does.",
+        f"{part.title} did not start: {words.splitlines()[-1] if words else 'it said nothing'}.",
+        f"tachograph {' '.join(part.arguments)} shows what it does.",
     )
 
 
-def stop(paths: Paths) -> Running | None:
-    """Stop the recorder and wait until it has ended; what ran, None where nothing did. TachographError if it stays."""
-    found = running(paths)
+def stop(paths: Paths, part: Part = RECORDER) -> Running | None:
+    """Stop a part and wait until it has ended; what ran, None where nothing did. TachographError if it stays."""
+    found = running(paths, part)
     if found is None or not found.pid:
         return None
     clock = Clock()
     end = clock.monotonic() + PATIENCE_SECONDS
     try:
         os.kill(found.pid, signal.SIGTERM)  # on Windows this ends it at once: the ledger bears that
-        while running(paths) is not None and clock.monotonic() < end:
-            _pause(0.02)
-        if running(paths) is not None:
+        while running(paths, part) is not None and clock.monotonic() < end:
+            pause(0.02)
+        if running(paths, part) is not None:
             os.kill(found.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-            while running(paths) is not None and clock.monotonic() < end + 2:
-                _pause(0.02)
+            while running(paths, part) is not None and clock.monotonic() < end + 2:
+                pause(0.02)
     except ProcessLookupError:
         return found
     except PermissionError as error:
-        raise TachographError(f"The recorder (process {found.pid}) cannot be stopped: {error.strerror}.") from error
-    if running(paths) is not None:
-        raise TachographError(f"The recorder (process {found.pid}) does not end.", f"kill -9 {found.pid} ends it.")
+        raise TachographError(f"{part.title} (process {found.pid}) cannot be stopped: {error.strerror}.") from error
+    if running(paths, part) is not None:
+        raise TachographError(f"{part.title} (process {found.pid}) does not end.", f"kill -9 {found.pid} ends it.")
     return found
 
 
@@ -167,7 +192,7 @@ def _locked(file: IO[bytes]) -> bool:
     return True
 
 
-def _pause(seconds: float) -> None:
+def pause(seconds: float) -> None:
     import time
 
     time.sleep(seconds)

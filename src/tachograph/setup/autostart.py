@@ -27,15 +27,18 @@ _RUN_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 
 
 class Job(NamedTuple):
-    """What is started: a name for files, what it is in a few words, the arguments of our command."""
+    """What is started: a name for files, what it is in a few words, the arguments of our command; whether it needs a
+    desktop, so that on Linux the desktop starts it and not systemd."""
 
     name: str
     title: str
     arguments: tuple[str, ...]
+    needs_desktop: bool = False
 
 
 RECORDER = Job("recorder", "Tachograph recorder", ("start", "--foreground"))
-JOBS = (RECORDER,)
+TRAY = Job("tray", "Tachograph tray", ("tray", "--foreground"), needs_desktop=True)
+JOBS = (RECORDER, TRAY)
 
 
 class State(NamedTuple):
@@ -80,7 +83,7 @@ def on(
         run(["launchctl", "bootout", f"gui/{_uid()}", _agent(env, job)])
         _must(run(["launchctl", "bootstrap", f"gui/{_uid()}", _agent(env, job)]), "launchctl")
         return state(env, job, platform, run)
-    if run(["systemctl", "--user", "show-environment"])[0] == 0:
+    if not job.needs_desktop and run(["systemctl", "--user", "show-environment"])[0] == 0:
         _write(_unit(env, job), unit(words, env, job))
         _must(run(["systemctl", "--user", "daemon-reload"]), "systemctl")
         _must(run(["systemctl", "--user", "enable", "--now", os.path.basename(_unit(env, job))]), "systemctl")

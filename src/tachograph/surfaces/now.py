@@ -6,7 +6,7 @@ old. A number whose reset has passed is a dash.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, ExtraUsage
 from tachograph.model.periods import Calendar
@@ -47,27 +47,45 @@ def sign(limit: NowLimit | None) -> str:
 # -- one line --------------------------------------------------------------------------------------------------
 
 
-def headline(account: NowAccount, title: str = "medium") -> str:
+class Part(NamedTuple):
+    """A piece of a headline: words between numbers, or a number with the limit that it belongs to."""
+
+    text: str
+    limit: NowLimit | None = None
+
+
+def headline(account: NowAccount, kind: str = "medium") -> list[Part]:
     """`5h 78% · 7d 91%`; the weekly number is the most pressing one, and named where it is not the all-model week."""
     five, week = account.limit(FIVE_HOUR), account.weekly
     over = next((limit for limit in account.limits if limit.state == OVERAGE), None)
     name = "7d" if week is None or week.key == SEVEN_DAY else safe(week.scope or week.label)
-    parts = [percent(five), percent(week)] if title == "compact" else [f"5h {percent(five)}", f"{name} {percent(week)}"]
+    names = ("", "") if kind == "compact" else ("5h ", f"{name} ")
+    numbers = [(names[0], Part(percent(five), five)), (names[1], Part(percent(week), week))]
     if over is not None:
-        shown = parts[0] if over.group == "session" else parts[1]
-        parts = [shown, spend(account.extra) or "extra usage"]
-    return ("  ·  " if title == "long" else " · ").join(parts)
+        shown = numbers[0] if over.group == "session" else numbers[1]
+        numbers = [shown, ("", Part(spend(account.extra) or "extra usage"))]
+    between = "  ·  " if kind == "long" else " · "
+    (first, a), (second, b) = numbers
+    return [*([Part(first)] if first else []), a, Part(f"{between}{second}"), b]
+
+
+def title_parts(now: Now, kind: str) -> list[Part]:
+    """The headlines of all accounts; several are told apart by the first letter of their label."""
+    made = [Part("Claude  ")] if kind == "long" else []
+    if not now.accounts:
+        return [*made, Part(DASH)]
+    for place, account in enumerate(now.accounts):
+        if place:
+            made.append(Part({"long": "     ", "medium": "    "}.get(kind, "  ")))
+        if len(now.accounts) > 1:
+            made.append(Part(f"{safe(account.label or '?')[:1].upper()}: "))
+        made += headline(account, kind)
+    return made
 
 
 def title(now: Now, kind: str) -> str:
-    """The headlines of all accounts; several are told apart by the first letter of their label."""
-    if not now.accounts:
-        return f"Claude  {DASH}" if kind == "long" else DASH
-    lines = [headline(account, kind) for account in now.accounts]
-    if len(lines) > 1:
-        lines = [f"{safe(a.label or '?')[:1].upper()}: {line}" for a, line in zip(now.accounts, lines, strict=True)]
-    joined = ("     " if kind == "long" else "    " if kind == "medium" else "  ").join(lines)
-    return f"Claude  {joined}" if kind == "long" else joined
+    """The headlines as plain text."""
+    return "".join(part.text for part in title_parts(now, kind))
 
 
 def pressing(now: Now) -> NowLimit | None:
@@ -77,8 +95,12 @@ def pressing(now: Now) -> NowLimit | None:
 
 
 def level(now: Now) -> str:
-    """What the colour says: unknown, stale, ok, high (from 90), wall (from 100), overage."""
-    limit = pressing(now)
+    """What the colour of the whole says: that of the pressing limit."""
+    return level_of(pressing(now))
+
+
+def level_of(limit: NowLimit | None) -> str:
+    """What the colour of a number says: unknown, stale, ok, high (from 90), wall (from 100), overage."""
     if limit is None or limit.percent is None:
         return "unknown"
     if limit.state in (OVERAGE, STALE, WALL):
@@ -201,7 +223,7 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
         lines += [_row(limit, now.at, calendar, min(names, 24), room, blocks) for limit in account.limits]
         if account.extra is not None and account.extra.enabled:
-            lines.append(f"  {'Extra'.ljust(min(names, 24))}  {_extra_words(account.extra)}")
+            lines.append(f"  {'Extra'.ljust(min(names, 24))}  {extra_words(account.extra)}")
         if account.breakdown:
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
             lines.append(f"  {style.dim}Of the used week, by the service's own account: {shares}{style.end}")
@@ -215,10 +237,10 @@ def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | N
     bar = _bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
     shown = DASH if limit.percent is None else f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
     made = f"  {label}{' ' * (names - width(label))}  {bar}  {shown:>6} {sign(limit) or ' '}"
-    return f"{made} {_words(limit, at, calendar)}".rstrip()
+    return f"{made} {limit_words(limit, at, calendar)}".rstrip()
 
 
-def _words(limit: NowLimit, at: int, calendar: Calendar) -> str:
+def limit_words(limit: NowLimit, at: int, calendar: Calendar) -> str:
     """When it resets, and what else has to be said of the number."""
     if limit.state == RESET:
         return "has reset since; not read again yet"
@@ -236,13 +258,20 @@ def countdown(resets_at: int | None, at: int, calendar: Calendar) -> str:
     """`in 1 h 52 min, 14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
     if resets_at is None:
         return DASH
-    moment, local = calendar.local(resets_at), calendar.local(at)
     left = (resets_at - at) / 1000
     if left < 24 * 3600:
-        return f"in {duration(max(60, left))}, {moment:%H:%M}"
-    if moment - local < timedelta(days=7):
-        return f"{weekday(moment)} {moment:%H:%M}"
-    return day_and_time(moment, local)
+        return f"in {duration(max(60, left))}, {calendar.local(resets_at):%H:%M}"
+    return clock(resets_at, at, calendar)
+
+
+def clock(moment: int, at: int, calendar: Calendar) -> str:
+    """`14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
+    shown, local = calendar.local(moment), calendar.local(at)
+    if abs(moment - at) < 86_400_000:
+        return f"{shown:%H:%M}"
+    if timedelta(0) < shown - local < timedelta(days=7):
+        return f"{weekday(shown)} {shown:%H:%M}"
+    return day_and_time(shown, local)
 
 
 def _bar(value: float | None, columns: int, blocks: bool) -> str:
@@ -253,7 +282,7 @@ def _bar(value: float | None, columns: int, blocks: bool) -> str:
     return f"{full * whole}{rest}".ljust(columns, empty)
 
 
-def _extra_words(extra: ExtraUsage) -> str:
+def extra_words(extra: ExtraUsage) -> str:
     made = money(extra.used) if extra.used else "nothing said of what was used"
     made += f" of {money(extra.limit)}" if extra.limit else ""
-    return f"{made}  blocked: {safe(extra.blocked)}" if extra.blocked else made
+    return f"{made}  BLOCKED: {safe(extra.blocked)}" if extra.blocked else made

@@ -1,8 +1,9 @@
-"""`tachograph autostart on|off`: the recorder at every login."""
+"""`tachograph autostart on|off`: recorder and tray at every login."""
 
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 
 from tachograph.errors import UsageError
 from tachograph.setup import autostart
@@ -21,6 +22,7 @@ _HOW = {
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("what", nargs="?", metavar="on|off", help="without it: how it is now")
+    parser.add_argument("--no-tray", action="store_true", help="with on: the recorder alone, as on a server")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -29,25 +31,31 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         raise UsageError(f"autostart {arguments.what!r} is not understood.", "on or off, or nothing to see how it is.")
     if arguments.what == "on":
         found = autostart.on(context.env, own_program())
+        tray = (autostart.off if arguments.no_tray else _tray_on)(context.env, job=autostart.TRAY)
     elif arguments.what == "off":
-        found = autostart.off(context.env)
+        found, tray = (autostart.off(context.env, job) for job in autostart.JOBS)
     else:
-        found = autostart.state(context.env)
+        found, tray = (autostart.state(context.env, job) for job in autostart.JOBS)
     if arguments.json:
         from tachograph.surfaces.cli.reports import print_json
 
         document = {"format": FORMAT, "generated_at": iso(context.clock.now_ms()), **found._asdict()}
-        print_json(document, context)
+        print_json({**document, "tray": tray._asdict()}, context)
     else:
         print(said(found), file=context.out)
+        print(said(tray, "The tray"), file=context.out)
+        print(f"  tachograph autostart {'off' if found.is_on or tray.is_on else 'on'}", file=context.out)
     return 0
 
 
-def said(found: State) -> str:
-    how = _HOW[found.how]
+def _tray_on(env: Mapping[str, str], job: autostart.Job) -> State:
+    return autostart.on(env, own_program(), job)
+
+
+def said(found: State, what: str = "The recorder") -> str:
     if found.is_on:
-        return f"The recorder starts at login, by {how}: {safe(found.where)}\n  Back: tachograph autostart off"
-    return "The recorder does not start at login.  tachograph autostart on"
+        return f"{what} starts at login, by {_HOW[found.how]}: {safe(found.where)}"
+    return f"{what} does not start at login."
 
 
 def own_program() -> list[str]:

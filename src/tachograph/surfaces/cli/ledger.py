@@ -74,6 +74,8 @@ def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> 
     from tachograph.recorder import process
 
     stopped = process.stop(paths)
+    if not again and process.stop(paths, process.TRAY) is not None:
+        context.say("The tray was stopped. `tachograph tray` starts it again.")
     if stopped is not None:
         context.say(f"The recorder was stopped.{'' if again else ' `tachograph start` starts it again.'}")
     try:

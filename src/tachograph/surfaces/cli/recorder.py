@@ -12,11 +12,11 @@ from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder import process
 from tachograph.settings import load
+from tachograph.surfaces.cli.log import teller
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.text import duration, safe
 
-_LONGEST_LOG = 512 * 1024
 _SILENT_MS = 120_000  # it shows a sign of life at every step, which take seconds
 
 
@@ -73,7 +73,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    say = _to_file(paths, context) if arguments.log else lambda text: context.say(f"{_stamp(context)}  {_clean(text)}")
+    say = teller(paths.log("recorder") if arguments.log else None, context)
     say(f"The recorder has started (process {process.own_id()}).")
     try:
         daemon.run(paths, context.env, context.clock, say, stop.wait, lock.beat)
@@ -81,34 +81,6 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
         say("The recorder has ended.")
         lock.let_go()
     return 0
-
-
-def _to_file(paths: Paths, context: Context) -> Any:
-    """Writes lines to the log, of which there are two at most."""
-    import os
-
-    def say(text: str) -> None:
-        try:
-            if os.path.exists(paths.recorder_log) and os.path.getsize(paths.recorder_log) > _LONGEST_LOG:
-                os.replace(paths.recorder_log, f"{paths.recorder_log}.1")
-            handle = os.open(paths.recorder_log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-            with open(handle, "a", encoding="utf-8") as file:
-                file.write(f"{_stamp(context)}  {_clean(text)}\n")
-        except OSError:
-            pass  # a full disk: the recorder goes on, and says so to nobody
-
-    return say
-
-
-def _stamp(context: Context) -> str:
-    return str(iso(context.clock.now_ms()))
-
-
-def _clean(text: str) -> str:
-    """A line for a log: nothing that steers a terminal, and nothing that looks like a login, wherever it came from."""
-    import re
-
-    return safe(re.sub(r"sk-ant-[A-Za-z0-9_\-]+", "(a login)", text))
 
 
 # -- status ----------------------------------------------------------------------------------------------------

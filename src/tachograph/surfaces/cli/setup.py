@@ -9,6 +9,7 @@ from tachograph.errors import TachographError
 from tachograph.ledger.db import open_ledger, translated
 from tachograph.model.limits import OAUTH
 from tachograph.paths import config_folders, own_paths
+from tachograph.recorder import process
 from tachograph.setup import autostart, consent, statusline
 from tachograph.setup.wizard import Found, look
 from tachograph.surfaces.cli.autostart import own_program
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return _walk(found, context, lambda question, default: default)
     if sys.stdin is None or not sys.stdin.isatty():
         print("\nNothing was changed: there is no terminal to ask on. By hand:", file=context.out)
-        for command in ("statusline install", "sources enable oauth", "autostart on"):
+        for command in ("statusline install", "sources enable oauth", "autostart on", "tray"):
             print(f"  tachograph {command}", file=context.out)
         return 0
     try:
@@ -54,11 +55,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _walk(found: Found, context: Context, ask: Ask) -> int:
-    """The three questions, and then how the limits stand."""
+    """The questions, and then how the limits stand."""
     say = _sayer(context)
     _status_line(found, context, ask, say)
     _endpoint(found, context, ask, say)
     _at_login(found, context, ask, say)
+    _in_the_tray(context, ask, say)
     say("")
     context.out.flush()
     from tachograph.surfaces.cli import carry_out
@@ -111,9 +113,30 @@ def _at_login(found: Found, context: Context, ask: Ask, say: Callable[[str], Non
         done = autostart.on(context.env, own_program())
         say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
         if done.how != "systemd" and not found.is_running:
-            from tachograph.recorder import process
-
             process.start(own_paths(context.env), context.env)
+    except TachographError as error:
+        say(f"  {safe(error.message)}\n  {safe(error.hint)}")
+
+
+def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None:
+    """Only where there is a desktop: nobody is asked over a line to a server."""
+    has_desktop = (
+        sys.platform in ("darwin", "win32") or context.env.get("DISPLAY") or context.env.get("WAYLAND_DISPLAY")
+    )
+    if not has_desktop:
+        return
+    if autostart.state(context.env, autostart.TRAY).is_on:
+        say("\nTray: it starts at login already.")
+        return
+    say("\nTray: the two percentages in the panel or menu bar, with a menu. It asks nobody.")
+    if not ask("  Start it now and at every login?", True):
+        return
+    try:
+        done = autostart.on(context.env, own_program(), autostart.TRAY)
+        say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
+        paths = own_paths(context.env)
+        if process.running(paths, process.TRAY) is None:
+            process.start(paths, context.env, process.TRAY)
     except TachographError as error:
         say(f"  {safe(error.message)}\n  {safe(error.hint)}")
 

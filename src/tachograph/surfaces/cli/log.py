@@ -1,0 +1,37 @@
+"""The log of a part that runs in the background: lines with a time, two files at most, nothing secret in them."""
+
+import os
+from collections.abc import Callable
+
+from tachograph.surfaces.output import Context
+from tachograph.surfaces.reports import iso
+from tachograph.surfaces.text import safe
+
+_LONGEST = 512 * 1024
+
+
+def teller(path: str | None, context: Context) -> Callable[[str], None]:
+    """Writes lines to a file, or (None) to whoever watches."""
+
+    def say(text: str) -> None:
+        line = f"{iso(context.clock.now_ms())}  {_clean(text)}"
+        if path is None:
+            context.say(line)
+            return
+        try:
+            if os.path.exists(path) and os.path.getsize(path) > _LONGEST:
+                os.replace(path, f"{path}.1")
+            handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+            with open(handle, "a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        except OSError:
+            pass  # a full disk: the part goes on, and says so to nobody
+
+    return say
+
+
+def _clean(text: str) -> str:
+    """A line for a log: nothing that steers a terminal, and nothing that looks like a login, wherever it came from."""
+    import re
+
+    return safe(re.sub(r"sk-ant-[A-Za-z0-9_\-]+", "(a login)", text))

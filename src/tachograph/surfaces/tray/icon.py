@@ -16,7 +16,7 @@ Point = tuple[float, float]
 SIZES = (22, 32, 48)  # pixels; a panel takes what fits it
 _INK, _WHITE = (28, 28, 30), (255, 255, 255)
 _SLATE, _GREY = (52, 64, 80), (112, 120, 130)
-_RIM = {"high": (255, 210, 160), "wall": (255, 190, 196)}
+_RIM = {"high": (150, 72, 8), "wall": (255, 190, 196)}
 _PALE = (176, 190, 206)
 
 

@@ -44,6 +44,10 @@ THIRD_PARTY = {
     "shtab": {"surfaces/cli/completion.py"},
     "wcwidth": {"surfaces/text.py"},
     "desktop_notifier": {"recorder/notify.py"},
+    "dbus_fast": {"surfaces/tray/linux.py"},
+    "AppKit": {"surfaces/tray/macos.py"},
+    "Foundation": {"surfaces/tray/macos.py"},
+    "objc": {"surfaces/tray/macos.py"},
 }
 
 

@@ -2,10 +2,15 @@
 # What the tests use beside Python packages. What cannot be had is named; the tests that need it skip and say why
 # (and fail instead where TACHOGRAPH_TEST_REQUIRE_ALL=1).
 apt_wanted=""
-command -v dbus-daemon >/dev/null 2>&1 || apt_wanted="$apt_wanted dbus"
+wants() { command -v "$1" >/dev/null 2>&1 || apt_wanted="$apt_wanted $2"; }
+wants dbus-daemon dbus
+wants Xvfb xvfb
+wants xfce4-panel xfce4-panel
+wants xdotool xdotool
+wants tmux tmux
 if [ -n "$apt_wanted" ]; then
     # shellcheck disable=SC2086
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq $apt_wanted; } >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt_wanted; } >/dev/null 2>&1; then
         echo "Installed by apt:$apt_wanted."
     else
         echo "Missing:$apt_wanted (Debian: apt-get install$apt_wanted): the tests that need it skip."

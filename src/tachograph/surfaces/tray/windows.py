@@ -140,8 +140,10 @@ class NotificationIcon:
     # -- the icon --------------------------------------------------------------------------------------------------
 
     def _add(self) -> bool:
-        menu = self._board.menu
+        menu, old = self._board.menu, self._icon
         self._icon = self._drawn(menu.icon)
+        if old is not None:
+            self._user.DestroyIcon(old)
         self._data = NotifyIconData(
             cbSize=ctypes.sizeof(NotifyIconData),
             hWnd=self._window,

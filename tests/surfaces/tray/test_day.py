@@ -41,6 +41,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
         assert lock is not None
         engine = Engine(system_context()._replace(env=env, clock=clock), lock)
         seen: list[tuple[int, int, int]] = []
+        said: list[str] = []
         looks = 0
 
         def look() -> Menu:
@@ -59,7 +60,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
         async def run() -> int:
             panel = await Panel.open(address)
             bus = await MessageBus(address).connect()
-            made = linux._Tray(shell.Engine(look, engine.act, str, str), bus)
+            made = linux._Tray(shell.Engine(look, engine.act, said.append, said.append), bus)
             serving = asyncio.ensure_future(made.serve())
             while looks < SECONDS:
                 await asyncio.sleep(0.05)

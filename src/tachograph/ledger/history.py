@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.model.limits import OK
@@ -50,3 +51,35 @@ def heard(db: sqlite3.Connection, since: int) -> dict[str, tuple[int | None, int
     if wall is not None:
         made["transcript"] = (wall, wall, OK, None, int(wall >= since))
     return made
+
+
+class Level(NamedTuple):
+    """What a source said of one limit at a moment (epoch ms)."""
+
+    key: str
+    at: int
+    percent: float
+    resets_at: int | None
+    source: str
+
+
+def levels(db: sqlite3.Connection, account: int, since: int, keys: Sequence[str]) -> list[Level]:
+    """What was said of an account's limits since a moment, oldest first. A reading that was repeated without a change
+    is there twice: when it was first and when it was last said."""
+    marks = ", ".join("?" * len(keys))
+    sql = (
+        "SELECT l.key, r.observed_at, r.last_at, l.percent, l.resets_at, r.source FROM reading r"
+        " JOIN level l ON l.reading = r.id WHERE r.account = ? AND r.last_at >= ? AND r.outcome = 'ok'"
+        f" AND l.percent IS NOT NULL AND l.key IN ({marks})"
+    )
+    made = []
+    for key, first, last, percent, resets_at, source in db.execute(sql, (account, since, *keys)):
+        made.append(Level(key, first, percent, resets_at, source))
+        if last > first:
+            made.append(Level(key, last, percent, resets_at, source))
+    return sorted(made, key=lambda level: (level.at, level.key))
+
+
+def reading_counts(db: sqlite3.Connection) -> int:
+    """How many readings are kept."""
+    return int(db.execute("SELECT count(*) FROM reading").fetchone()[0])

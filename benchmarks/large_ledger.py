@@ -16,7 +16,7 @@ from tachograph.paths import Paths
 
 MESSAGES, SESSIONS, DAYS = 1_000_000, 3_000, 5 * 365
 _MODELS = ("claude-opus-4-8", "claude-opus-5-5", "claude-sonnet-4-6", "claude-sonnet-5-5", "claude-haiku-4-5-20251001")
-_PROJECTS = tuple(f"/home/ada/code/{name}" for name in "shop infra notes api web mobile docs data tools lab".split())
+_PROJECTS = tuple(f"/home/ada/code/{name}" for name in ["shop", "infra", "notes", "api", "web", "mobile", "docs", "data", "tools", "lab"])
 _DAY = 86_400_000
 
 
@@ -28,7 +28,9 @@ def write(folder: Path, now_ms: int, messages: int = MESSAGES, sessions: int = S
         db = ledger.db
         db.execute("PRAGMA synchronous = OFF")
         db.execute("BEGIN")
-        db.execute("INSERT INTO account (id, uuid, organization, label, plan) VALUES (1, 'u', 'o', 'ada@example.org', 'Max 20x')")
+        db.execute(
+            "INSERT INTO account (id, uuid, organization, label, plan) VALUES (1, 'u', 'o', 'ada@example.org', 'Max 20x')"
+        )
         origins = _origins(db, rng)
         _sessions(db, rng, now_ms, sessions)
         db.executemany(
@@ -54,7 +56,17 @@ def _origins(db: sqlite3.Connection, rng: random.Random) -> list[list[int]]:
         of_project = []
         for branch in range(12):
             for model in _MODELS:
-                ids = (names.id(model), 0, 0, names.id("end_turn"), names.id(f"feat/{branch}"), names.id(project), 0, 0, 0)
+                ids = (
+                    names.id(model),
+                    0,
+                    0,
+                    names.id("end_turn"),
+                    names.id(f"feat/{branch}"),
+                    names.id(project),
+                    0,
+                    0,
+                    0,
+                )
                 row = db.execute(
                     "INSERT INTO origin (model, speed, geo, stop, branch, cwd, agent, owner, folder, project)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -66,7 +78,7 @@ def _origins(db: sqlite3.Connection, rng: random.Random) -> list[list[int]]:
 
 
 def _sessions(db: sqlite3.Connection, rng: random.Random, now_ms: int, count: int) -> None:
-    words = "limit cache retry parser index queue token chart upload search export login".split()
+    words = ["limit", "cache", "retry", "parser", "index", "queue", "token", "chart", "upload", "search", "export", "login"]
     db.executemany(
         "INSERT INTO session (uuid, ai_title) VALUES (?, ?)",
         [

@@ -104,8 +104,7 @@ def course(
         for n, rate in enumerate(rates):
             made[place][n] += rate * row[-8 + n]
     return tuple(
-        Period(row.key.period, row.spend, tuple(classes))
-        for row, classes in zip(reports.rows, made, strict=True)
+        Period(row.key.period, row.spend, tuple(classes)) for row, classes in zip(reports.rows, made, strict=True)
     )
 
 
@@ -172,5 +171,3 @@ def first_moment(db: sqlite3.Connection) -> int | None:
 def summed(parts: Iterable[Spend]) -> Spend:
     """Several of them as one, as where a chart has room for a few and calls the rest other."""
     return total(parts) if (parts := list(parts)) else Spend()
-
-

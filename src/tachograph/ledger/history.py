@@ -78,8 +78,3 @@ def levels(db: sqlite3.Connection, account: int, since: int, keys: Sequence[str]
         if last > first:
             made.append(Level(key, last, percent, resets_at, source))
     return sorted(made, key=lambda level: (level.at, level.key))
-
-
-def reading_counts(db: sqlite3.Connection) -> int:
-    """How many readings are kept."""
-    return int(db.execute("SELECT count(*) FROM reading").fetchone()[0])

@@ -88,6 +88,7 @@ class Turn(NamedTuple):
     """One message of a session: `agent` is "" on the main chain, `prompt` what was sent with it in tokens."""
 
     id: int
+    identity: int
     at: int | None
     model: str
     tariff_of: tuple[str, str]  # speed, geography
@@ -102,14 +103,14 @@ class Turn(NamedTuple):
 def turns(db: sqlite3.Connection, session: int) -> list[Turn]:
     """The messages that are counted in a session, oldest first."""
     sql = (
-        "SELECT m.id, at, model.text, speed.text, geo.text, input, output, cache_write_5m, cache_write_1h, cache_read,"
+        "SELECT m.id, identity, at, model.text, speed.text, geo.text, input, output, cache_write_5m, cache_write_1h, cache_read,"
         " web_searches, logged_cost, agent.text, flags, stop.text, request FROM message m"
         " JOIN name model ON model.id = m.model JOIN name speed ON speed.id = m.speed JOIN name geo ON geo.id = m.geo"
         " JOIN name agent ON agent.id = m.agent JOIN name stop ON stop.id = m.stop"
         " WHERE session = ? AND billed ORDER BY at IS NULL, at, m.id"
     )
     return [
-        Turn(r[0], r[1], r[2], (r[3], r[4]), tuple(r[5:11]), r[11], r[12], bool(r[13] & 2), r[14], r[15])
+        Turn(r[0], r[1], r[2], r[3], (r[4], r[5]), tuple(r[6:12]), r[12], r[13], bool(r[14] & 2), r[15], r[16])
         for r in db.execute(sql, (session,))
     ]
 

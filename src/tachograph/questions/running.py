@@ -1,6 +1,7 @@
 """What runs now: the sessions that were active lately, with what they have used in all."""
 
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.ledger import messages, sessions
@@ -27,13 +28,7 @@ def running(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: in
     ids = sessions.active_since(db, now - LATELY_MS, now + SKEW_MS)
     if not ids:
         return ()
-    dimensions = ("session", "project", "branch")
-    spans: list[Span | None] = [Span(None, None), None]
-    sums = messages.sums(db, dimensions, spans, {"session": set(ids)}, book.changes())
-    cells = Cells()
-    for _, values, used in priced(db, book, sums):
-        cells.add(values, (), used)
-    rows = {row.key.session: row for row in described(db, "session", None, cells, set()).rows}
+    rows = {row.key.session: row for row in _rows(db, book, ids)}
     made = []
     for id, facts in sessions.facts(db, ids).items():
         steps = timeline(db, book, id).steps
@@ -42,3 +37,18 @@ def running(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: in
         if facts.uuid in rows:
             made.append((ids.index(id), Running(rows[facts.uuid], main[-1] if main else None, len(lately))))
     return tuple(one for _, one in sorted(made, key=lambda pair: pair[0]))
+
+
+def session_row(db: sqlite3.Connection, book: PriceBook, session: int) -> Row | None:
+    """What one session used, as reports have it; None where none of its messages is counted in it."""
+    return next(iter(_rows(db, book, [session])), None)
+
+
+def _rows(db: sqlite3.Connection, book: PriceBook, ids: Sequence[int]) -> tuple[Row, ...]:
+    """From the messages, which have an index for sessions, where the totals have none."""
+    spans: list[Span | None] = [Span(None, None), None]
+    sums = messages.sums(db, ("session", "project", "branch"), spans, {"session": set(ids)}, book.changes())
+    cells = Cells()
+    for _, values, used in priced(db, book, sums):
+        cells.add(values, (), used)
+    return described(db, "session", None, cells, set()).rows

@@ -21,6 +21,7 @@ class Step(NamedTuple):
     session had cost by then. Costs in picodollars, None where there is no price. `agent` is "" on the main chain."""
 
     id: int
+    identity: int
     at: int | None
     model: str
     spend: Spend
@@ -72,7 +73,7 @@ def timeline(db: sqlite3.Connection, book: PriceBook, session: int) -> Timeline:
         cost, unpriced = cost_of(book, turn.model, turn.at, tariff, (1, *turn.counts, *logged))
         so_far = so_far if cost is None else (so_far or 0) + cost
         used = Spend(Tokens(1, *turn.counts), cost, unpriced)
-        step = Step(turn.id, turn.at, turn.model, used, prompt, so_far, turn.agent, turn.request)
+        step = Step(turn.id, turn.identity, turn.at, turn.model, used, prompt, so_far, turn.agent, turn.request)
         steps.append(step)
         if turn.agent:
             by_agent.setdefault(turn.agent, []).append(step)

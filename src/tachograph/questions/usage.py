@@ -171,3 +171,20 @@ def first_moment(db: sqlite3.Connection) -> int | None:
 def summed(parts: Iterable[Spend]) -> Spend:
     """Several of them as one, as where a chart has room for a few and calls the rest other."""
     return total(parts) if (parts := list(parts)) else Spend()
+
+
+def every_period(calendar: Calendar, kind: str, span: Span) -> list[str]:
+    """The keys of all periods of a closed span, used or not: a chart shows the empty ones as well."""
+    keys: list[str] = []
+    at, end = span.start or 0, span.end or 0
+    while at < end and len(keys) < 5_000:
+        key, whole = calendar.period(kind, at)
+        keys.append(key)
+        at = whole.end or end
+    return keys
+
+
+def shown_span(db: sqlite3.Connection, span: Span, now: int) -> Span:
+    """A span with its open ends closed: at the first message, and at now."""
+    start = span.start if span.start is not None else first_moment(db)
+    return Span(now if start is None else start, min(span.end, now + 1) if span.end is not None else now + 1)

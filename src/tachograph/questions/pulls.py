@@ -24,7 +24,7 @@ class Week(NamedTuple):
     """The pull requests that were linked first in a week: how many, and the middle of what they cost in USD."""
 
     week: str
-    count: int
+    pulls: int
     median_usd: float | None
 
 

@@ -34,6 +34,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         choices=("tuesday", "friday", "sunday"),
         help="a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
     )
+    parser.add_argument("--no-open", action="store_true", help="show the reports only, open no browser")
     parser.add_argument(
         "command_line",
         nargs=argparse.REMAINDER,
@@ -65,6 +66,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         env = {**context.env, **_moved(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
         code = _show(arguments.command_line, inner)
+        _remember_limits(inner)
+        if not arguments.command_line and not arguments.no_open and context.is_terminal:
+            _open(home, inner._replace(clock=context.clock))
         if arguments.keep:
             assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
             context.say(f"\nIt stays there. Try more: env {assigned} tachograph sessions")
@@ -74,6 +78,70 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     finally:
         if not arguments.keep:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _remember_limits(context: Context) -> None:
+    """Let the invented home know what the service would have said of the limits."""
+    from tachograph.demo import limits
+    from tachograph.ledger import readings
+    from tachograph.ledger.accounts import accounts
+    from tachograph.ledger.db import open_ledger, translated
+    from tachograph.ledger.names import Names
+    from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, ExtraUsage, Limit, Money, Reading, Share
+    from tachograph.model.periods import Calendar, parsed_zone
+    from tachograph.model.prices import load
+    from tachograph.paths import own_paths
+    from tachograph.questions.everything import EVERYTHING
+
+    now = context.clock.now_ms()
+    book, _ = load({})
+    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+        known = accounts(ledger.db)
+        if not known:
+            return
+        who = AccountId(known[0].uuid, known[0].organization)
+        one = EVERYTHING["messages"]
+        places = {field.name: place for place, field in enumerate(one.fields)}
+        rows = one.rows(ledger.db, book, Calendar(*parsed_zone("UTC")))
+        used = sorted(
+            (row[places["at"]], row[places["cost_usd"]] or 0.0, "fable" in row[places["model"]])
+            for row in rows
+            if row[places["at"]] is not None
+        )
+        shares = (Share("claude_code", "Claude Code", 71.0), Share("chat", "Chat", 22.0), Share("cowork", "Cowork", 5.0), Share("other", "Other", 2.0))  # fmt: skip
+        with ledger.transaction() as db:
+            names = Names(db)
+            for said in limits.readings(used, now):
+                week = Limit("weekly_scoped:fable", "Fable week", "weekly", said.fable, said.week_resets, scope="Fable")
+                found = (
+                    Limit(FIVE_HOUR, "5-hour", "session", said.five, said.five_resets),
+                    Limit(SEVEN_DAY, "7-day", "weekly", said.week, said.week_resets),
+                    week,
+                )
+                extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
+                readings.append(
+                    db, names, Reading(OAUTH, said.at, account=who, limits=found, extra=extra, breakdown=shares)
+                )
+
+
+def _open(home: str, context: Context) -> None:
+    """Serve the invented home's dashboard and open it; a session goes on in it until Ctrl-C."""
+    from tachograph.paths import own_paths
+    from tachograph.surfaces.cli import demo_life
+    from tachograph.surfaces.cli.dashboard import address, opened
+    from tachograph.surfaces.web import keys
+    from tachograph.surfaces.web.server import Listener, free_port
+
+    known = keys.renewed(own_paths(context.env), free_port())
+    listener = Listener(context.env, context.clock, known)
+    try:
+        link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
+        if not opened(link):
+            context.say(f"\nNo browser could be opened. Within a minute: {link}")
+        context.say(f"\nThe invented home is served at {address(known)}, where a session goes on. Ctrl-C ends it.")
+        demo_life.go_on(home, context)
+    finally:
+        listener.stop()
 
 
 def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int:

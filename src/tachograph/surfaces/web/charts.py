@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tachograph.model.prices import normalised
 
 COLOURS = 10  # of series, s0 to s9 in style.css; s-rest is what is left over
+_HUES = 5
 STEPS = 5  # of a heat map, 0 is nothing
 _FAMILIES = {"opus": 0, "sonnet": 1, "haiku": 2, "fable": 3, "mythos": 4}
 
@@ -49,9 +50,14 @@ def colours(names: Sequence[str], own: Mapping[str, int] | None = None) -> dict[
     """Each name to a colour: its own where that is given or free, else the next one that is."""
     made: dict[str, int] = {}
     for name in names:
-        wanted = own[name] if own and name in own else zlib.crc32(name.encode()) % COLOURS
-        free = [(wanted + n) % COLOURS for n in range(COLOURS) if (wanted + n) % COLOURS not in made.values()]
-        made[name] = free[0] if free else wanted
+        wanted = own[name] if own and name in own else zlib.crc32(name.encode()) % _HUES
+        # the five hues first, then their paler halves: neighbours are told apart
+        order = [
+            wanted,
+            *((wanted + n) % _HUES for n in range(1, _HUES)),
+            *(_HUES + (wanted + n) % _HUES for n in range(_HUES)),
+        ]
+        made[name] = next((one for one in order if one not in made.values()), wanted)
     return made
 
 

@@ -82,8 +82,8 @@ def share_cell(part: float | None) -> Cell:
 def moment(at: int | None, calendar: Calendar, now: int) -> Cell:
     """A moment in the reader's zone; programs get it in UTC."""
     if at is None:
-        return Cell("unknown", "")
-    return Cell(day_and_time(calendar.local(at), calendar.local(now)), iso(at))
+        return Cell("unknown", "", "when")
+    return Cell(day_and_time(calendar.local(at), calendar.local(now)), iso(at), "when")
 
 
 def ago(at: int, now: int) -> str:

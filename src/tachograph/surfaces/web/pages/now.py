@@ -129,12 +129,10 @@ def _figure(key: str, shown: list[Curve], days: int, account: NowAccount, view: 
     stretch = f"{days * 24} hours" if days < 3 else f"{days} days"
     whose = f" of {safe(account.label)}" if account.label else ""
     name = " and ".join([safe(c.label) for c in shown][:2])
-    hit = "was not hit" if not walls else f"was hit {'once' if walls == 1 else f'{walls} times'}"
-    latest = [
-        f"{safe(c.label)} {round(own[-1].percent)} %"
-        for c in shown
-        if (own := [p for p in points[c.key] if p.percent is not None]) and own[-1].percent is not None
-    ]
+    verb = "was" if len(shown) == 1 else "were"
+    hit = f"{verb} not hit" if not walls else f"{verb} hit {'once' if walls == 1 else f'{walls} times'}"
+    by_key = {limit.key: limit for limit in account.limits}
+    latest = [f"{safe(c.label)} {words.percent(by_key[c.key]).replace('%', ' %')}" for c in shown if c.key in by_key]
     lines = [
         Line(
             f"{at}-{curve.key}",
@@ -167,6 +165,7 @@ def _figure(key: str, shown: list[Curve], days: int, account: NowAccount, view: 
                 "zone": view.calendar.zone_name,
             }
         ),
+        "legend": [(safe(c.label), place, "") for place, c in enumerate(shown)] if len(shown) > 1 else [],
         "table": Table(f"t-{key}", f"The newest readings of {name}", columns, tuple(reversed(lines))),
     }
 

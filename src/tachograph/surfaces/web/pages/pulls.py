@@ -139,7 +139,7 @@ def _trend(view: View) -> Mapping[str, Any]:
     elif weeks:
         title = f"The middle pull request cost {usd(weeks[-1].median_usd)}"
     lines = tuple(
-        Line(week.week, (Cell(label, week.week), Cell(str(week.count), week.count, "num"), money(week.median_usd)))
+        Line(week.week, (Cell(label, week.week), Cell(str(week.pulls), week.pulls, "num"), money(week.median_usd)))
         for week, label in zip(weeks, labels, strict=True)
     )
     return {

@@ -167,10 +167,7 @@ def _series(answer: Answer, keys: Sequence[str | None], stack: str, view: View) 
     if len(rest) == 1:
         shown, rest = order, []
     labels = {name: label_of(name, stack) for name in shown}
-    if stack == "model":
-        taken = charts.model_colours(list(shown))
-    else:
-        taken = charts.colours([str(name) for name in shown])
+    taken = charts.model_colours(list(shown)) if stack == "model" else charts.colours([str(name) for name in shown])
     made = [
         Series(
             labels[name],

@@ -88,16 +88,26 @@ const valueNear = (values, idx, kind) => {
 };
 
 const whenWords = (seconds, zone) => {
-  const options = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false };
+  return inZone(seconds, zone, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+};
+
+const inZone = (seconds, zone, options) => {
   try { return new Date(seconds * 1000).toLocaleString("en-GB", { ...options, timeZone: zone }); } catch { return new Date(seconds * 1000).toLocaleString("en-GB", options); }
+};
+
+const timeWords = (seconds, step, zone, before) => { // the day where it is a new one, else the time
+  const day = inZone(seconds, zone, { day: "numeric", month: "short" });
+  if (step >= 86400) return day;
+  const time = inZone(seconds, zone, { hour: "2-digit", minute: "2-digit" });
+  return time === "00:00" || (before !== null && inZone(before, zone, { day: "numeric", month: "short" }) !== day) ? day : time;
 };
 
 const axes = (said) => {
   const grid = { stroke: css("--line"), width: 1 };
-  const look = { stroke: css("--muted"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
+  const look = { gap: 6, stroke: css("--muted"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
   const x = said.labels
-    ? { ...look, grid: { show: false }, space: 70, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => said.labels[v] ?? "") }
-    : { ...look, grid: { show: false }, space: 80 };
+    ? { ...look, grid: { show: false }, size: 30, space: 70, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => said.labels[v] ?? "") }
+    : { ...look, grid: { show: false }, size: 30, space: 90, values: (_, splits, __, ___, step) => splits.map((v, n) => timeWords(v, step, said.zone, n ? splits[n - 1] : null)) };
   const y = { ...look, grid, size: 58, scale: said.kind === "timeline" ? "cost" : "y", values: (_, splits) => splits.map((v) => numbers[said.unit](+v.toFixed(4))) };
   if (said.kind !== "timeline") return [x, y];
   return [x, y, { ...look, side: 1, scale: "tokens", grid: { show: false }, size: 58, values: (_, splits) => splits.map((v) => short(v)) }];

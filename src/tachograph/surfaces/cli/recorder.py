@@ -87,7 +87,9 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
 def _services(paths: Paths, context: Context) -> list[Service]:
     """What runs inside the recorder; none of them listens before a person asked for it."""
-    return []
+    from tachograph.surfaces.cli.bridge import Bridge
+
+    return [Bridge(paths, context.clock)]
 
 
 # -- status ----------------------------------------------------------------------------------------------------

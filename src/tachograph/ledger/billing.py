@@ -1,0 +1,48 @@
+"""What only claude.ai says of an account: its subscription, and the credits that are left. The newest word of it."""
+
+import json
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.model.limits import Money
+
+
+class Billing(NamedTuple):
+    """`status`, `renews_on` (a date) and `every` as claude.ai words them, "" where it does not; amounts None likewise."""
+
+    at: int
+    status: str = ""
+    renews_on: str = ""
+    every: str = ""
+    credits: Money | None = None
+    granted: Money | None = None
+
+
+def billing(db: sqlite3.Connection, account: int) -> Billing | None:
+    """What was said last; None where nobody ever did."""
+    row = db.execute(
+        "SELECT at, status, renews_on, every, credits, granted FROM billing WHERE account = ?", (account,)
+    ).fetchone()
+    return None if row is None else Billing(*row[:4], _money(row[4]), _money(row[5]))
+
+
+def keep(db: sqlite3.Connection, account: int, said: Billing) -> None:
+    """Let it hold, inside a transaction of the caller's, unless something newer does. What it leaves open stays."""
+    known = billing(db, account)
+    if known is not None and known.at > said.at:
+        return
+    merged = (
+        said if known is None else Billing(said.at, *(new or old for new, old in zip(said[1:], known[1:], strict=True)))
+    )
+    db.execute(
+        "INSERT OR REPLACE INTO billing VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (account, *merged[:4], _json(merged.credits), _json(merged.granted)),
+    )
+
+
+def _json(value: Money | None) -> str | None:
+    return None if value is None else json.dumps(value, separators=(",", ":"))
+
+
+def _money(text: str | None) -> Money | None:
+    return None if text is None else Money(*json.loads(text))

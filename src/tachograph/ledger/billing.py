@@ -23,7 +23,7 @@ def billing(db: sqlite3.Connection, account: int) -> Billing | None:
     row = db.execute(
         "SELECT at, status, renews_on, every, credits, granted FROM billing WHERE account = ?", (account,)
     ).fetchone()
-    return None if row is None else Billing(*row[:4], _money(row[4]), _money(row[5]))
+    return None if row is None else Billing(row[0], row[1], row[2], row[3], _money(row[4]), _money(row[5]))
 
 
 def keep(db: sqlite3.Connection, account: int, said: Billing) -> None:
@@ -31,9 +31,9 @@ def keep(db: sqlite3.Connection, account: int, said: Billing) -> None:
     known = billing(db, account)
     if known is not None and known.at > said.at:
         return
-    merged = (
-        said if known is None else Billing(said.at, *(new or old for new, old in zip(said[1:], known[1:], strict=True)))
-    )
+    merged = said
+    if known is not None:
+        merged = known._replace(**{name: value for name, value in said._asdict().items() if value})
     db.execute(
         "INSERT OR REPLACE INTO billing VALUES (?, ?, ?, ?, ?, ?, ?)",
         (account, *merged[:4], _json(merged.credits), _json(merged.granted)),

@@ -55,7 +55,10 @@ function spend(value) {
   for (const amount of ["used", "limit"]) {
     if (amount in value) made[amount] = isObject(value[amount]) ? only(value[amount], AMOUNT) : null
   }
-  if (isObject(value.cap)) made.cap = { money: isObject(value.cap.money) ? only(value.cap.money, AMOUNT) : null }
+  if (isObject(value.cap)) {
+    const part = (name) => (isObject(value.cap[name]) ? only(value.cap[name], AMOUNT) : null)
+    made.cap = { money: part("money"), credits: part("credits") }
+  }
   return made
 }
 

@@ -2,20 +2,8 @@
 
 import json
 import sqlite3
-from typing import NamedTuple
 
-from tachograph.model.limits import Money
-
-
-class Billing(NamedTuple):
-    """`status`, `renews_on` (a date) and `every` as claude.ai words them, "" where it does not; amounts None likewise."""
-
-    at: int
-    status: str = ""
-    renews_on: str = ""
-    every: str = ""
-    credits: Money | None = None
-    granted: Money | None = None
+from tachograph.model.limits import Billing, Money
 
 
 def billing(db: sqlite3.Connection, account: int) -> Billing | None:

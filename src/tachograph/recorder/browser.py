@@ -157,8 +157,8 @@ def keep(ledger: Ledger, pairing: Pairing, said: Posted, now: int) -> None:
             if report.reading.outcome == OK:
                 accounts.learn(db, account, report.label, report.reading.plan or "")
                 pairings.sight(db, pairing.id, account, report.reading.observed_at)
-            if any(report.plan):
-                billing.keep(db, account, billing.Billing(now, *report.plan))
+            if report.billing is not None:
+                billing.keep(db, account, report.billing)
         if said.outcome in (OK, EXPIRED):  # it knows who is signed in: nobody else is
             pairings.miss(db, pairing.id, here, now)
         if said.outcome != OK:

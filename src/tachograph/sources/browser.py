@@ -27,8 +27,8 @@ from tachograph.model.limits import (
     SHAPE,
     TIMEOUT,
     AccountId,
+    Billing,
     ExtraUsage,
-    Money,
     Reading,
 )
 from tachograph.model.outside import money, text
@@ -44,22 +44,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATE = re.compile(r"20\d\d-\d\d-\d\d")
 
 
-class Plan(NamedTuple):
-    """What claude.ai alone says of an account: "" and None where it does not."""
-
-    status: str = ""
-    renews_on: str = ""
-    every: str = ""
-    credits: Money | None = None
-    granted: Money | None = None
-
-
 class Report(NamedTuple):
     """One account as a browser sees it."""
 
     reading: Reading
     label: str
-    plan: Plan
+    billing: Billing | None
 
 
 class Posted(NamedTuple):
@@ -154,19 +144,21 @@ def _report(said: Mapping[str, Any], now: int) -> Report:
             made = made._replace(extra=_merged(made.extra, overage))
     else:
         made = Reading(BROWSER, at, outcome)
-    return Report(made._replace(account=account), text(said.get("label"), 200), _plan(said))
+    return Report(made._replace(account=account), text(said.get("label"), 200), _billing(said, at))
 
 
-def _plan(said: Mapping[str, Any]) -> Plan:
+def _billing(said: Mapping[str, Any], at: int) -> Billing | None:
     subscription, credits, grant = (_object(said.get(key, {}), key) for key in ("subscription", "credits", "grant"))
     renews = text(subscription.get("next_charge_date"))[:10]
-    return Plan(
+    made = Billing(
+        at,
         text(subscription.get("status"), 40),
         renews if _DATE.fullmatch(renews) else "",
         text(subscription.get("billing_interval"), 40),
         money(credits.get("amount"), credits.get("currency")),
         money(grant.get("remaining_balance"), grant.get("currency")),
     )
+    return made if any(made[1:]) else None
 
 
 def _overage(said: Mapping[str, Any]) -> ExtraUsage | None:

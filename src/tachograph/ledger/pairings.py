@@ -57,9 +57,9 @@ def revoke(db: sqlite3.Connection, pairing: int, now_ms: int) -> None:
 
 
 def seen(db: sqlite3.Connection, pairing: int, now_ms: int, browser: str) -> None:
-    """Note that a browser posted; it may have become a newer version meanwhile."""
-    sql = "UPDATE pairing SET seen_at = ?, browser = CASE ?2 WHEN '' THEN browser ELSE ?2 END WHERE id = ?3"
-    db.execute(sql.replace("= ?,", "= ?1,"), (now_ms, browser, pairing))
+    """Note that a browser posted; `browser`: its name, where it has another version now."""
+    sql = "UPDATE pairing SET seen_at = ?1, browser = CASE ?2 WHEN '' THEN browser ELSE ?2 END WHERE id = ?3"
+    db.execute(sql, (now_ms, browser, pairing))
 
 
 # -- the code of a pairing under way

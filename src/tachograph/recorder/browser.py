@@ -149,7 +149,8 @@ def keep(ledger: Ledger, pairing: Pairing, said: Posted, now: int) -> None:
     """Write down what a browser said. Raises LedgerError."""
     with ledger.transaction() as db:
         names = Names(db)
-        pairings.seen(db, pairing.id, now, said.browser)
+        is_same = _family(said.browser) == _family(pairing.browser)  # a newer version of it, and no other one
+        pairings.seen(db, pairing.id, now, said.browser if is_same else "")
         here = set()
         for report in said.reports:
             account = readings.append(db, names, report.reading)
@@ -167,6 +168,10 @@ def keep(ledger: Ledger, pairing: Pairing, said: Posted, now: int) -> None:
                     id = accounts.named(db, seen.account)
                     if id is not None:
                         readings.append(db, names, Reading(BROWSER, now, said.outcome, account=id))
+
+
+def _family(browser: str) -> str:
+    return browser.rpartition(" ")[0]
 
 
 def may_pair(origin: str) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,9 +62,9 @@ def until(claim: Callable[[], Any], seconds: float = 20.0, what: str = "it did n
 
 
 class Browser:
-    """Chromium from `with` to the end of the block. `names`: further host names and the ports here that they lead to."""
+    """Chromium from `with` to the end of the block. `names`: hosts (with a port or not) and the ports here that they lead to."""
 
-    def __init__(self, profile: Path, extension: Path | None = SHIPPED, **names: int) -> None:
+    def __init__(self, profile: Path, names: Mapping[str, int], extension: Path | None = SHIPPED) -> None:
         if not os.path.exists(CHROMIUM):
             pytest.skip("chromium is not here (Debian: apt-get install chromium)")
         rules = ",".join(f"MAP {name} 127.0.0.1:{port}" for name, port in names.items())

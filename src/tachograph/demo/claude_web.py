@@ -35,7 +35,7 @@ class Organization(NamedTuple):
     """One organisation of a person. `session`, `week`, `scoped` in percent, `spent` in cents; what can be there is in
     `capabilities`: without "chat" it has no limits."""
 
-    uuid: str = "0c0ffee0-0000-4000-8000-00000000000b"
+    uuid: str = "5ca1ab1e-0000-4000-8000-00000000000b"
     name: str = "mary@example.org's Organization"
     capabilities: tuple[str, ...] = ("chat", "claude_max")
     tier: str = "default_claude_max_20x"

@@ -29,7 +29,7 @@ from tachograph.recorder.services import FAILED, OFF, RUNNING
 from tachograph.surfaces.cli.bridge import Bridge
 from tachograph.surfaces.web.listener import MOST_CONNECTIONS
 
-ACCOUNT, ORGANIZATION = "5ca1ab1e-0000-4000-8000-00000000000a", "0c0ffee0-0000-4000-8000-00000000000b"
+ACCOUNT, ORGANIZATION = "5ca1ab1e-0000-4000-8000-00000000000a", "5ca1ab1e-0000-4000-8000-00000000000b"
 FIREFOX = "moz-extension://0f0f0f0f-0000-4000-8000-00000000000f"
 
 
@@ -475,7 +475,7 @@ def test_a_browser_never_overwrites_a_newer_reading(world: World) -> None:
 
 
 def test_an_account_that_no_browser_reports_any_more_goes_stale_and_is_offered_to_be_forgotten(world: World) -> None:
-    other = {**document()["accounts"][0], "organization": ORGANIZATION.replace("b", "d"), "label": "team@example.org"}
+    other = {**document()["accounts"][0], "organization": f"{ORGANIZATION[:-1]}d", "label": "team@example.org"}
     both = document()
     both["accounts"].append(other)
     assert world.ask(body=both).status == 200

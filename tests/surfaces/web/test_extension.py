@@ -57,7 +57,7 @@ def living(home: Home) -> Home:
 
 @pytest.fixture
 def chromium(tmp_path: Path, web: ClaudeWeb) -> Iterator[Browser]:
-    with Browser(tmp_path / "profile", **{"claude.ai:443": web.port}) as made:
+    with Browser(tmp_path / "profile", {"claude.ai:443": web.port}) as made:
         yield made
 
 
@@ -65,7 +65,7 @@ def refreshed(browser: Browser) -> None:
     """A person's click on Refresh, and what comes of it."""
     page = browser.popup()
     before = browser.stored("checkedAt")
-    time.sleep(1.0)  # the recorder takes one post in a second
+    time.sleep(0.5)  # the recorder takes one post in half a second
     page.locator("#refresh").click()
     until(lambda: browser.stored("checkedAt") != before and page.locator("#refresh").is_enabled())
     page.close()
@@ -193,7 +193,7 @@ def test_an_hour_in_steady_state(tmp_path: Path, files: tuple[str, str], home: H
         home.env[BASE] = oauth.base
         bridge = Bridge(own_paths(home.env), clock)
         work = daemon.Recorder(own_paths(home.env), home.env, clock, lambda _: None)
-        with home.ledger() as ledger, Browser(tmp_path / "profile", **{"claude.ai:443": web.port}) as browser:
+        with home.ledger() as ledger, Browser(tmp_path / "profile", {"claude.ai:443": web.port}) as browser:
             with ledger.transaction() as db:
                 choose(db, CONSENT + "oauth", "on", clock.now_ms())
             _step(work, bridge, ledger)

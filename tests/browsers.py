@@ -30,8 +30,10 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--ignore-certificate-errors",
-    "--disable-features=DisableLoadExtensionCommandLineSwitch",
 )
+_WITHOUT = ("DisableLoadExtensionCommandLineSwitch",)
+# The browser's own defence of this machine against pages: where it is not there, or a person allowed it, ours must do.
+LOCAL_CHECKS = ("LocalNetworkAccessChecks", "LocalNetworkAccessChecksWebSockets", "LocalNetworkAccessForNavigations")
 
 
 def free_port() -> int:
@@ -62,13 +64,17 @@ def until(claim: Callable[[], Any], seconds: float = 20.0, what: str = "it did n
 
 
 class Browser:
-    """Chromium from `with` to the end of the block. `names`: hosts (with a port or not) and the ports here that they lead to."""
+    """Chromium from `with` to the end of the block. `names`: hosts (with a port or not) and the ports here that they lead to.
+    `without`: features of the browser that are switched off."""
 
-    def __init__(self, profile: Path, names: Mapping[str, int], extension: Path | None = SHIPPED) -> None:
+    def __init__(
+        self, profile: Path, names: Mapping[str, int], extension: Path | None = SHIPPED, without: tuple[str, ...] = ()
+    ) -> None:
         if not os.path.exists(CHROMIUM):
             pytest.skip("chromium is not here (Debian: apt-get install chromium)")
         rules = ",".join(f"MAP {name} 127.0.0.1:{port}" for name, port in names.items())
-        self._flags = [*_FLAGS, f"--host-resolver-rules={rules}"] if rules else [*_FLAGS]
+        self._flags = [*_FLAGS, f"--disable-features={','.join((*_WITHOUT, *without))}"]
+        self._flags += [f"--host-resolver-rules={rules}"] if rules else []
         if extension is not None:
             self._flags += [f"--load-extension={extension}", f"--disable-extensions-except={extension}"]
         self._profile = profile

@@ -45,6 +45,7 @@ THIRD_PARTY = {
     "shtab": {"surfaces/cli/completion.py"},
     "wcwidth": {"surfaces/text.py"},
     "desktop_notifier": {"recorder/notify.py"},
+    "h11": {"surfaces/web/listener.py"},
     "dbus_fast": {"surfaces/tray/linux.py"},
     "AppKit": {"surfaces/tray/macos.py"},
     "Foundation": {"surfaces/tray/macos.py"},

@@ -22,6 +22,10 @@ What each table holds:
     choice      what a person switched by a command: consent to a source, alarms, the style of a title
     poll        by config folder: when the service was asked last, what came of it, when it may be asked again
     alarm       every notice that was given, once for each window and threshold
+    offer       the code of a pairing under way, as a key worked out from it; gone when it was used or is over
+    pairing     a browser that was paired: of its token only the SHA-256
+    sighting    which accounts a paired browser reported, until when
+    billing     what claude.ai alone says of an account: its subscription, and credits that are left
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
 nanodollars as old versions of Claude Code wrote them: prices may change, so costs are worked out when they are shown.
@@ -195,6 +199,32 @@ STEPS: tuple[tuple[str, str], ...] = (
             at INTEGER NOT NULL, percent REAL, text TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0,
             dismissed_at INTEGER,
             UNIQUE (account, kind, key, threshold, cycle)
+        );
+        """,
+    ),
+    (
+        "paired browsers",
+        """
+        CREATE TABLE offer (
+            key BLOB NOT NULL, made_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE pairing (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, -- how the browser calls it: random, no secret
+            digest BLOB NOT NULL,           -- SHA-256 of its token
+            origin TEXT NOT NULL, browser TEXT NOT NULL,
+            paired_at INTEGER NOT NULL, seen_at INTEGER NOT NULL DEFAULT 0, revoked_at INTEGER
+        );
+        CREATE TABLE sighting (
+            pairing INTEGER NOT NULL, account INTEGER NOT NULL,
+            first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+            gone_at INTEGER,                -- when the browser first reported without it; null while it is there
+            PRIMARY KEY (pairing, account)
+        ) WITHOUT ROWID;
+        CREATE TABLE billing (
+            account INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+            status TEXT NOT NULL, renews_on TEXT NOT NULL, every TEXT NOT NULL, -- as claude.ai says it; '' where it does not
+            credits TEXT, granted TEXT      -- JSON of an amount; null where unknown
         );
         """,
     ),

@@ -35,6 +35,7 @@ COMMANDS = (
     Command("windows", "what each 5-hour window used", "reports"),
     Command("setup", "what is found here, and what you may switch on, in a minute", "setup"),
     Command("sources", "where readings of limits come from; on and off", "sources"),
+    Command("pair", "let a browser's extension send readings; which may; take it back", "pair"),
     Command("accounts", "the accounts that were seen; name or forget one", "accounts"),
     Command("alarms", "notices near a limit: what was said, on, off, dismiss, test", "alarms"),
     Command("start", "start the recorder in the background", "recorder"),

@@ -87,9 +87,10 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
 def _services(paths: Paths, context: Context) -> list[Service]:
     """What runs inside the recorder; none of them listens before a person asked for it."""
+    from tachograph.surfaces.cli.bridge import Bridge
     from tachograph.surfaces.web.server import Dashboard
 
-    return [Dashboard(context.env, context.clock)]
+    return [Bridge(paths, context.clock), Dashboard(context.env, context.clock)]
 
 
 # -- status ----------------------------------------------------------------------------------------------------

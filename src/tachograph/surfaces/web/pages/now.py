@@ -76,7 +76,7 @@ def limit_row(limit: NowLimit, view: View) -> LimitRow:
     """A limit as every page shows it: the same number, sign and words as the meter."""
     shown = words.percent(limit).replace("%", " %")
     observed = view.calendar.local(limit.observed_at)
-    source = source_words(limit.source)
+    source = safe(words.source_words(limit))
     age = ago(limit.observed_at, view.now)
     return LimitRow(
         limit.key,

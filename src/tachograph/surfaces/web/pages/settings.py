@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from tachograph.ledger import accounts, alarms
+from tachograph.ledger import accounts, alarms, pairings
 from tachograph.ledger.choices import choice
 from tachograph.ledger.files import held
 from tachograph.model.periods import MONTH, Span
@@ -66,7 +66,15 @@ def _accounts(view: View) -> Mapping[str, Any]:
         }
         for account in accounts.accounts(look.db)
     ]
-    return {"accounts": known, "is_auto": leads not in {str(account["id"]) for account in known}}
+    browsers = [
+        {
+            "name": named(one.browser, "A browser"),
+            "paired": moment(one.paired_at, view.calendar, view.now).text,
+            "seen": ago(one.seen_at, view.now) if one.seen_at else "never",
+        }
+        for one in pairings.pairings(look.db)
+    ]
+    return {"browsers": browsers, "accounts": known, "is_auto": leads not in {str(account["id"]) for account in known}}
 
 
 def _alarms(view: View) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.text import safe
 from tachograph.surfaces.web import keys
-from tachograph.surfaces.web.server import DASHBOARD, free_port
+from tachograph.surfaces.web.server import DASHBOARD, free_port, said
 
 _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
 
@@ -77,13 +77,12 @@ def wait_until_served(paths: Paths, known: keys.Keys) -> None:
     """Wait until the recorder says that it listens at our port: the ticket is for nobody else. Raises TachographError."""
     clock = Clock()  # the system's, wherever a test has set ours
     end = clock.monotonic() + _PATIENCE_SECONDS
-    wanted = f":{known.port}"
     while clock.monotonic() < end:
         found = process.running(paths)
         if found is None:
             break
         for name, state, text in found.services:
-            if name == DASHBOARD and state == RUNNING and text.endswith(wanted):
+            if name == DASHBOARD and state == RUNNING and text == said(known):
                 return
             if name == DASHBOARD and state == FAILED and f"port {known.port} " in text:
                 raise TachographError(f"The dashboard cannot listen: {safe(text)}.")

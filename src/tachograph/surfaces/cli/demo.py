@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         env = {**context.env, **_moved(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
         code = _show(arguments.command_line, inner)
-        _remember_limits(inner)
+        remember_limits(inner)
         if not arguments.command_line and not arguments.no_open and context.is_terminal:
             _open(home, inner._replace(clock=context.clock))
         if arguments.keep:
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _remember_limits(context: Context) -> None:
+def remember_limits(context: Context) -> None:
     """Let the invented home know what the service would have said of the limits."""
     from tachograph.demo import limits
     from tachograph.ledger import readings

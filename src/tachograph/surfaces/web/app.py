@@ -3,11 +3,13 @@ may be switched. Nothing here deletes anything, and no GET changes anything.
 """
 
 import asyncio
+import gzip
 import hashlib
 import hmac
 import json
 import os
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
@@ -39,9 +41,11 @@ HEADERS = {
 }
 BODY_SECONDS = 3.0  # a body that takes longer is nobody's whom we serve
 LIVE_SECONDS = 1.0  # between two looks at whether anybody wrote, while somebody watches
+LEAST_MS = 1000  # between two refreshes of a page
 TICK_SECONDS = 20.0  # numbers grow old and windows reset without anybody writing
 MOST_LIVE = 24  # open streams
 _LONGEST_BODY = 4096
+_LEVEL = 4  # of compression: the rest costs more than loopback gains
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
@@ -66,7 +70,12 @@ class App:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008})
             return
-        response = await self._answered(Request(scope, receive))
+        request = Request(scope, receive)
+        response = await self._answered(request)
+        if not isinstance(response, StreamingResponse) and _takes_gzip(request) and len(response.body) > 1_000:
+            response.body = gzip.compress(response.body, _LEVEL)
+            response.headers["content-length"] = str(len(response.body))
+            response.headers["content-encoding"] = "gzip"
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         await response(scope, receive, send)
@@ -217,7 +226,9 @@ class App:
             return Response(await self._run(lambda: self._rows(page, path, view_of, wanted)), media_type="text/html")
         status = await self._run(lambda: self._status(page, path, what, view_of)) if page.title_of else 200
         chunks_ = self._chunks(lambda: self._whole(page, path, what, view_of))
-        return StreamingResponse(chunks_, status, media_type="text/html; charset=utf-8")
+        headers = {"content-encoding": "gzip"} if _takes_gzip(request) else {}
+        body = _squeezed(chunks_) if headers else chunks_
+        return StreamingResponse(body, status, headers, "text/html; charset=utf-8")
 
     def _may_see(self, request: Request) -> bool:
         """Whether a page may show data: our cookie, and a request that no other site and no frame brought about."""
@@ -241,7 +252,7 @@ class App:
 
     def _whole(self, page: Page, path: str, what: str, view_of: Any) -> Iterator[bytes]:
         """A page piece by piece: its frame at once, then each block as soon as it is known."""
-        yield self._render.head(page, page.title, self._keys.form).encode()
+        yield self._render.head(page, page.title, self._keys.form, LEAST_MS).encode()
         try:
             with self._desk.look() as look:
                 view = View(look, view_of, path, what)
@@ -340,6 +351,18 @@ class App:
         finally:
             left = True
         await running
+
+
+def _takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+async def _squeezed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Compressed, and still piece by piece: a browser draws what has come."""
+    packer = zlib.compressobj(_LEVEL, wbits=31)
+    async for chunk in chunks:
+        yield packer.compress(chunk) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
 
 
 def _page_of(path: str) -> tuple[Page, str] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from tachograph.errors import UsageError
 from tachograph.ledger import accounts, alarms
 from tachograph.ledger.choices import CONSENT, choose
+from tachograph.model.limits import OAUTH
 from tachograph.questions.meter import ALARMS
 from tachograph.questions.now import LEADS
 from tachograph.setup import consent
@@ -25,7 +26,7 @@ def meant(said: Any) -> tuple[Act, str]:
         return (lambda db, now: _dismissed(db, now)), "What was said is silenced until the windows reset."
     if kind == "source" and value in ("on", "off"):
         found = consent.source(str(name))
-        if found is None or found.kind != consent.ON_CONSENT:
+        if found is None or found.kind != consent.ON_CONSENT or (value == "on" and found.name != OAUTH):
             raise UsageError("That source needs no yes.")
         return (lambda db, now: choose(db, CONSENT + found.name, str(value), now)), f"{found.title} is {value}."
     if kind == "lead":

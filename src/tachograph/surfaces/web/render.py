@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -63,10 +64,13 @@ class Renderer:
         self._templates.globals["measures"] = asking.MEASURES
         self._options: tuple[str, float, dict[str, list[tuple[str, str]]]] | None = None
 
-    def head(self, page: Page, title: str, form: str) -> str:
+    def head(self, page: Page, title: str, form: str, least_ms: int) -> str:
         """What can be sent before anything is asked: the page's frame. It holds no data but the title."""
         rail = [{"href": one.path, "title": one.title, "key": one.key} for one in PAGES if one.in_rail]
-        return self._render("head.html", {"page": page, "title": title, "form": form, "rail": rail, "theme": "system"})
+        return self._render(
+            "head.html",
+            {"page": page, "title": title, "form": form, "rail": rail, "theme": "system", "least": least_ms},
+        )
 
     def foot(self) -> str:
         return self._render("foot.html", {"estimate": ESTIMATE})
@@ -97,6 +101,8 @@ class Renderer:
                 made |= self._filters(page, view)
             except TachographError as trouble:
                 made["error"] = trouble
+        if made["error"] is not None:  # it may repeat names from elsewhere
+            made["error"] = {"message": safe(made["error"].message), "hint": safe(made["error"].hint)}
         return self._render("top.html", made)
 
     def _filters(self, page: Page, view: View) -> dict[str, Any]:
@@ -162,7 +168,12 @@ class Renderer:
             answer = block.answer(view)
             html = "" if answer is None else self._render(block.template, _renamed(answer))
         except TachographError as trouble:
-            html = self._render("trouble.html", {"message": trouble.message, "hint": trouble.hint})
+            html = self.trouble(trouble)
+        except (KeyError, TypeError):  # what a flipped byte in the ledger may come to: the desk looks for that
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of ours in one block does not take the page along
+            traceback.print_exc()  # to the recorder's log
+            html = self.trouble(TachographError("This part could not be made.", "recorder.log says why."))
         return Shown(block.id, html.strip())
 
     def placed(self, shown: Shown) -> str:
@@ -174,7 +185,7 @@ class Renderer:
             yield self.block(block, view)
 
     def trouble(self, error: TachographError) -> str:
-        return self._render("trouble.html", {"message": error.message, "hint": error.hint})
+        return self._render("trouble.html", {"message": safe(error.message), "hint": safe(error.hint)})
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
         return self._templates.get_template(template).render(values)

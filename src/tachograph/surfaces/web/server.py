@@ -52,12 +52,17 @@ class Dashboard:
                 self._next_try = self._clock.monotonic() + _AGAIN_SECONDS
                 self._failed = f"another program holds port {known.port} ({error.strerror}); `tachograph dashboard --port` chooses another"
                 return Status(FAILED, self._failed)
-        return Status(RUNNING, f"it listens at http://127.0.0.1:{known.port}")
+        return Status(RUNNING, said(known))
 
     def stop(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.stop()
+
+
+def said(known: keys.Keys) -> str:
+    """What people are told of a server that listens; whoever waits for one with these keys knows it by that."""
+    return f"it listens at http://127.0.0.1:{known.port} with the keys {known.cookie[-8:]}"
 
 
 class Listener:

@@ -2,7 +2,7 @@
 import { changed, morphInto } from "./morph.js";
 import { loadedChunks } from "./list.js";
 
-const LEAST_MS = 1000; // between two refreshes; more where one takes long
+const LEAST_MS = Number(document.querySelector("meta[name=tachograph-least]").content); // between two refreshes; more where one takes long
 let source = null;
 let busy = false;
 let again = false;
@@ -75,7 +75,7 @@ export const refresh = async (address = location.pathname + location.search, fre
 
 const soon = () => {
   clearTimeout(timer);
-  const wait = Math.max(0, last + Math.max(LEAST_MS, cost * 5) - performance.now());
+  const wait = Math.max(0, last + Math.max(LEAST_MS, cost > 200 ? cost * 5 : 0) - performance.now());
   timer = setTimeout(() => { if (!document.hidden) refresh(); }, wait);
 };
 

@@ -58,9 +58,7 @@ SPEND_COLUMNS = (Column("Messages", "num", 2), Column("Tokens", "num", 1), Colum
 
 
 def money(value: float | None) -> Cell:
-    return Cell(
-        usd(value), UNKNOWN if value is None else round(value, 6), "num", title="no price" if value is None else ""
-    )
+    return Cell(usd(value), "" if value is None else value, "num", title="no price" if value is None else "")
 
 
 def spend_cells(used: Spend) -> tuple[Cell, ...]:
@@ -76,7 +74,7 @@ def spend_cells(used: Spend) -> tuple[Cell, ...]:
 
 
 def share_cell(part: float | None) -> Cell:
-    return Cell(UNKNOWN, "", "num") if part is None else Cell(percent(part), round(part, 6), "num")
+    return Cell(UNKNOWN, "", "num") if part is None else Cell(percent(part), part, "num")
 
 
 def moment(at: int | None, calendar: Calendar, now: int) -> Cell:

@@ -80,7 +80,7 @@ const pngOf = async (figure) => {
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.fillStyle = style.color;
   pen.font = `600 15px ${style.fontFamily}`;
-  pen.fillText(figure.querySelector("h3").textContent, 16, 26, box.width);
+  pen.fillText(figure.querySelector("h2").textContent, 16, 26, box.width);
   let x = 16;
   pen.font = `12px ${style.fontFamily}`;
   for (const item of legend) {

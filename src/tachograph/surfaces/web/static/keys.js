@@ -13,7 +13,8 @@ const theme = (value) => {
 
 const step = (forward) => {
   const here = document.activeElement?.closest?.("tbody tr");
-  const rows = [...(document.activeElement?.closest?.("table") ?? document.querySelector("#blocks table"))?.querySelectorAll("tbody tr") ?? []].filter((row) => row.offsetParent);
+  const table = document.activeElement?.closest?.("table") ?? [...document.querySelectorAll("#blocks table")].find((one) => one.checkVisibility());
+  const rows = [...(table?.querySelectorAll("tbody tr") ?? [])].filter((row) => row.checkVisibility());
   const next = rows[here ? rows.indexOf(here) + (forward ? 1 : -1) : 0];
   next?.focus();
 };

@@ -45,7 +45,7 @@ const withSelection = (change) => {
 export const morphInto = (element, html) => {
   const fresh = element.cloneNode(false);
   fresh.innerHTML = html;
-  withSelection(() => Idiomorph.morph(element, fresh.childNodes, { morphStyle: "innerHTML", ignoreActiveValue: true, callbacks }));
+  withSelection(() => Idiomorph.morph(element, fresh.childNodes, { morphStyle: "innerHTML", ignoreActiveValue: Boolean(document.activeElement?.matches("input, textarea, select")), callbacks }));
 };
 
 export const changed = (what) => listeners.forEach((listener) => listener(what));

@@ -130,7 +130,7 @@ def test_fifty_live_updates_take_nothing_from_the_reader(
 ) -> None:
     """On every page at once: scroll moved, rows open, text selected, a field focused, a chart zoomed, a filter typed."""
     monkeypatch.setattr(web, "LEAST_MS", 0)
-    monkeypatch.setattr(web, "LIVE_SECONDS", 0.03)
+    monkeypatch.setattr(web, "LIVE_SECONDS", 0.1)
     pages = {path: opened(served, path, expects=("ERR_INCOMPLETE",)) for path in EVERY}
     go_on(served.home)  # what is open before and after stands on the page from the beginning
     for page in pages.values():

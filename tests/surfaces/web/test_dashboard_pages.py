@@ -255,6 +255,18 @@ def test_a_long_list_holds_what_is_looked_at(home: Home, opened: Open) -> None:
         assert page.evaluate(count) <= 420
 
 
+def test_a_table_that_was_closed_while_news_came_is_current_when_it_is_opened(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage?range=7d")
+    wait(page, "document.getElementById('live').classList.contains('on')")
+    go_on(served.home)
+    wanted = served.home.report("daily", "--last", "7")["totals"]["cost_usd"]
+    wait(page, "wanted => Number(document.getElementById('total-cost').dataset.value) === wanted", wanted)
+    cell = "document.querySelector('#t-models tfoot td:nth-of-type(3)')"
+    assert float(page.evaluate(f"{cell}.dataset.value")) < wanted  # it was left as it was
+    page.click("#twin-models > summary")
+    wait(page, f"wanted => Number({cell}.dataset.value) === wanted", wanted)
+
+
 # -- carrying away ---------------------------------------------------------------------------------------------
 
 

@@ -220,7 +220,8 @@ class App:
         view_of = asked(request.query_params.multi_items())
         if (have := request.headers.get("x-tachograph-have")) is not None:
             chunks = _numbers(request.headers.get("x-tachograph-chunks", ""))
-            return Response(await self._run(lambda: self._changed(page, path, what, view_of, have, chunks)), media_type="application/json")  # fmt: skip
+            opened = frozenset(request.headers.get("x-tachograph-opened", "").split(","))
+            return Response(await self._run(lambda: self._changed(page, path, what, view_of, have, chunks, opened)), media_type="application/json")  # fmt: skip
         if (rows := request.headers.get("x-tachograph-rows")) is not None:
             wanted = _numbers(rows)
             return Response(await self._run(lambda: self._rows(page, path, view_of, wanted)), media_type="text/html")
@@ -266,14 +267,16 @@ class App:
         yield f'<i id="version" hidden data-version="{version}" data-at="{self._desk.now_ms()}"></i>'.encode()
         yield self._render.foot().encode()
 
-    def _changed(self, page: Page, path: str, what: str, view_of: Any, have: str, chunks: frozenset[int]) -> bytes:
+    def _changed(
+        self, page: Page, path: str, what: str, view_of: Any, have: str, chunks: frozenset[int], opened: frozenset[str]
+    ) -> bytes:
         """The blocks of a page that are not as the page has them."""
         known = dict(pair.partition("=")[::2] for pair in have.split(",")) if have else {}
         with self._desk.look() as look:
             view = View(look, view_of, path, what, chunks or frozenset({0}))
             title = self._title(page, view)
             top = Shown("top", self._render.top(page, title, view))
-            shown = [top, *self._render.blocks(page, view)]
+            shown = [top, *(one.without(opened) for one in self._render.blocks(page, view))]
             blocks = [
                 {"id": one.id, "mark": one.mark, "html": None if known.get(one.id) == one.mark else one.html}
                 for one in shown

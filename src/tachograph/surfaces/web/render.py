@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -26,11 +27,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 _MOST_OPTIONS = 300
 
 
+_TWIN = re.compile(r"<!--twin:([\w-]+)-->.*?<!--/twin-->", re.DOTALL)
+
+
 class Shown(NamedTuple):
-    """A block as it stands on a page; the mark is the same as long as the text is."""
+    """A block as it stands on a page; the mark is the same as long as the text is. Tables beside charts that nobody has
+    opened are no part of it: they are most of a page, and are sent again when somebody opens them."""
 
     id: str
     html: str
+
+    def without(self, opened: frozenset[str]) -> "Shown":
+        """Without the tables that are not opened."""
+        return Shown(self.id, _TWIN.sub(lambda m: m[0] if m[1] in opened else "", self.html))
 
     @property
     def mark(self) -> str:
@@ -178,7 +187,7 @@ class Renderer:
 
     def placed(self, shown: Shown) -> str:
         """A block in its place on the page."""
-        return f'<section class="block" id="b-{shown.id}" data-mark="{shown.mark}">{shown.html}</section>\n'
+        return f'<section class="block" id="b-{shown.id}" data-mark="{shown.without(frozenset()).mark}">{shown.html}</section>\n'
 
     def blocks(self, page: Page, view: View) -> Iterator[Shown]:
         for block in page.blocks:

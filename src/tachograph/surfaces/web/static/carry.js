@@ -1,6 +1,7 @@
 // CSV and PNG of exactly what is shown: the rows that stand in the table and are not hidden, the picture as it is zoomed.
 import { pictureOf, shownRange } from "./charts.js";
 import { tell } from "./doing.js";
+import { renewTwin } from "./live.js";
 
 const save = (blob, name) => {
   const link = document.createElement("a");
@@ -23,6 +24,8 @@ const textOf = (cell) => {
 };
 
 const csvOf = async (figure) => {
+  const twin = figure.querySelector("details.twin");
+  if (twin?.dataset.old) await renewTwin(twin);
   const table = figure.querySelector("table.table");
   if (!table) return null;
   let rows = [...table.querySelectorAll(":scope > tbody > tr")].filter((row) => !row.hidden && !row.parentElement.classList.contains("gap"));

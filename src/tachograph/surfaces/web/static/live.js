@@ -26,13 +26,23 @@ const marks = () =>
   [["top", document.getElementById("top").dataset.mark ?? "-"], ...[...document.querySelectorAll(".block")].map((b) => [b.id.slice(2), b.dataset.mark])]
     .map((pair) => pair.join("=")).join(",");
 
+let wanted = ""; // a table that is needed though nobody has opened it
+const opened = () => [...document.querySelectorAll("details.twin[open]")].map((one) => one.id.slice(5)).concat(wanted || []).join(",");
+
+// Bring the table beside a chart up to date, where it was left as it was.
+export const renewTwin = async (twin) => {
+  wanted = twin.id.slice(5);
+  for (let tries = 0; twin.dataset.old && tries < 20; tries += 1) if (!(await refresh())) await new Promise((done) => setTimeout(done, 100));
+  wanted = "";
+};
+
 // Bring the page up to date with its address. Answers whether it is.
 export const refresh = async (address = location.pathname + location.search, fresh = false) => {
   if (busy) { again = true; return false; }
   busy = true;
   const began = performance.now();
   try {
-    const answer = await fetch(address, { headers: { "x-tachograph-have": marks(), "x-tachograph-chunks": fresh ? "0" : loadedChunks() } });
+    const answer = await fetch(address, { headers: { "x-tachograph-have": marks(), "x-tachograph-chunks": fresh ? "0" : loadedChunks(), "x-tachograph-opened": opened() } });
     if (!(answer.headers.get("content-type") ?? "").startsWith("application/json")) {
       if (answer.status === 200) say(false, `Signed out. Current as of ${clock(current)}`); // the keys were renewed
       else say(false, `${(await answer.text()).trim().slice(0, 120)} Current as of ${clock(current)}`);
@@ -106,6 +116,7 @@ export const live = () => {
   addEventListener("online", () => { close(); open(); });
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+  document.addEventListener("toggle", (event) => { if (event.target.open && event.target.dataset.old) renewTwin(event.target); }, true);
   let seen = Date.now(); // a jump of the clock: this computer slept
   setInterval(() => {
     if (Date.now() - seen > 15000 && !document.hidden) { close(); open(); }

@@ -10,7 +10,7 @@ const OWN = { DETAILS: ["open"], DIALOG: ["open"], TR: ["hidden", "tabindex"], L
 const isChart = (node) => node.dataset?.chart !== undefined;
 
 const isOwn = (node, name) =>
-  OWN[node.tagName]?.includes(name) || name === "style" || (name === "class" && isChart(node)) || (node === document.activeElement && (name === "value" || name === "checked"));
+  OWN[node.tagName]?.includes(name) || name === "style" || name === "data-old" || (name === "class" && isChart(node)) || (node === document.activeElement && (name === "value" || name === "checked"));
 
 const syncAttributes = (old, fresh) => {
   for (const { name, value } of fresh.attributes) if (!isOwn(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -27,7 +27,7 @@ const same = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName &&
 const callbacks = {
   beforeNodeMorphed: (old, fresh) => {
     if (old.nodeType !== 1) return true;
-    if (!isChart(old)) return !old.isEqualNode(fresh);
+    if (!isChart(old)) return !old.isEqualNode(fresh) && !(old.classList.contains("twin") && fresh.childElementCount < 2);
     syncAttributes(old, fresh);
     return false;
   },
@@ -61,6 +61,8 @@ const patch = (old, fresh) => {
   if (old.nodeType !== 1) { old.data = fresh.data; return; }
   syncAttributes(old, fresh);
   if (isChart(old)) return; // what is inside is drawn by charts.js
+  if (old.classList.contains("twin") && fresh.childElementCount < 2) { old.dataset.old = "yes"; return; } // sent when it is opened
+  delete old.dataset.old;
   patchChildren(old, fresh);
 };
 

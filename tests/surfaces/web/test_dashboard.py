@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +23,17 @@ from dashboards import PAGES, SESSION, Served, go_on, invented, serving
 from helpers import NOW, NOW_MS, Home
 from tachograph.clock import FixedClock
 from tachograph.demo import records
+from tachograph.demo.scenarios import NAMES, scenario
+from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.model.prices import load
 from tachograph.paths import own_paths
+from tachograph.questions.meter import meter
+from tachograph.questions.now import Now
+from tachograph.surfaces import now as now_surface
+from tachograph.surfaces.cli.scenario import play
+from tachograph.surfaces.output import system_context
+from tachograph.surfaces.reports import iso
+from tachograph.surfaces.tray.view import Around, view
 from tachograph.surfaces.web import api, keys, render
 
 STATIC = Path(render.HERE) / "static"
@@ -651,3 +663,94 @@ def test_a_desk_reads_a_ledger_that_was_replaced(small: Served) -> None:
     assert small.data("/api/totals")["totals"]["messages"] == 5
     small.home.call("restore", "--yes", str(saved))
     assert small.data("/api/totals")["totals"]["messages"] == 2
+
+
+# -- every surface says the same ------------------------------------------------------------------------------
+
+_BADGE = """
+import { badge } from %s;
+const chunks = []; for await (const chunk of process.stdin) chunks.push(chunk);
+const { saved, now } = JSON.parse(Buffer.concat(chunks));
+console.log(JSON.stringify(badge(saved, now)));
+"""
+
+
+def _badge(now: Now) -> Any:
+    """What the extension's badge shows of an account that claude.ai says the same of; None without node."""
+    if shutil.which("node") is None:
+        return None
+    account = now.accounts[0]
+    limits = [
+        {
+            "kind": limit.group,
+            "group": limit.group,
+            "percent": limit.percent,
+            "resets_at": iso(limit.resets_at),
+            "scope": {"model": {"display_name": limit.scope}} if limit.scope else None,
+        }
+        for limit in account.limits
+        if limit.percent is not None
+    ]
+    usage = {
+        "limits": limits,
+        **{
+            key: {"utilization": limit.percent, "resets_at": iso(limit.resets_at)}
+            for key in ("five_hour", "seven_day")
+            if (limit := account.limit(key))
+        },
+    }
+    saved = {
+        "accounts": [{"label": account.label, "usage": usage, "at": now.at, "observedAt": now.at}],
+        "outcome": "ok",
+    }
+    code = _BADGE % json.dumps((Path(__file__).parents[3] / "extension" / "lib" / "badge.js").as_uri())
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", code],
+        input=json.dumps({"saved": saved, "now": now.at}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tray_now_status_line_badge_and_page_say_the_same(home: Home, name: str) -> None:
+    empty = home.root / "empty"
+    empty.mkdir()
+    home.env["CLAUDE_CONFIG_DIR"] = str(empty)
+    home.data.mkdir(mode=0o700, exist_ok=True)
+    (home.data / "settings.toml").write_text('timezone = "UTC"\n')
+    calendar = Calendar(*parsed_zone("UTC"))
+    context = system_context()._replace(env=home.env, clock=FixedClock(0))
+    compared = 0
+    for played in play(scenario(name, NOW), context):
+        now = played.now
+        with serving(home, now.at) as served:
+            page = Found(served.get("/").text)
+            document = served.data("/api/now")
+        shown = {attrs["data-source"]: attrs for _, attrs in page.elements if attrs.get("data-source")}
+        rows = [attrs for _, attrs in page.elements if "data-percent" in attrs]
+        limits = document["accounts"][0]["limits"]
+        assert document["headline"] == now_surface.title(now, "medium")
+        assert len(rows) == len(limits) == len(now.accounts[0].limits) and shown
+        for row, limit, said in zip(rows, limits, now.accounts[0].limits, strict=True):
+            assert (row["data-percent"] or None) == (None if said.percent is None else str(said.percent))
+            assert row["data-source"] == limit["source"] == said.source
+            assert row["data-observed"] == limit["observed_at"] == iso(said.observed_at)
+            assert limit["percent"] == said.percent
+            assert limit["age_seconds"] == said.age_ms(now.at) // 1000
+        five = now.accounts[0].limit("five_hour")
+        with home.ledger() as ledger:
+            menu = view(meter(ledger.db, load({})[0], calendar, now.at), Around(), calendar)
+        assert menu.plain_title.replace(" ▲", "").replace(" ■", "") == now_surface.title(now, "medium")
+        if five is not None and five.percent is not None:
+            number = f"{round(five.percent)} %"
+            assert f"5h {number}" in played.line and f"5h {number.replace(' ', '')}" in menu.plain_title
+            assert any(number in (row["aria-label"] or "") for row in rows)
+            compared += 1
+        pressing = now_surface.pressing(now)
+        if pressing is not None and pressing.state in ("fresh", "wall") and (made := _badge(now)) is not None:
+            assert made["text"] == str(round(pressing.percent or 0))
+    assert compared >= 4

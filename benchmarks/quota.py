@@ -72,16 +72,15 @@ class Account:
                 if guess is not None:
                     self.learned = weights.begin(guess, self.windows[0].start)
                     for known in self.windows[: self.taken]:
-                        self._take(known)
+                        self._take(self.learned, known)
             if self.learned is not None:
-                self._take(window)
+                self._take(self.learned, window)
             self.taken += 1
 
-    def _take(self, window: quota.Window) -> None:
-        assert self.learned is not None
+    def _take(self, learned: weights.Weights, window: quota.Window) -> None:
         # The traces count a session as far as its window was read.
-        self.learned, self.explained[window.reset] = weights.learned(self.learned, window.watched)
-        self.learned = weights.side_by_side(self.learned, quota.rises(self.during(window)))
+        learned, self.explained[window.reset] = weights.learned(learned, window.watched)
+        self.learned = weights.side_by_side(learned, quota.rises(self.during(window)))
 
     def during(self, window: quota.Window) -> list[quota.Reading]:
         return self.readings[bisect_left(self.heard, window.start) : bisect_left(self.heard, window.reset)]

@@ -7,15 +7,14 @@ user in turn and says how well those are forecast: the honest number. Needs nump
 
 import json
 import sys
-from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quota import Account, load
 
 import tachograph.model
+from quota import Account, load
 from tachograph.model import chances
 from tachograph.model.quota import FULL, WEEK, same
 

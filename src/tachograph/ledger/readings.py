@@ -204,6 +204,12 @@ def windows(db: sqlite3.Connection, account: int, key: str | None = None, since:
     return [Window._make(row) for row in rows]
 
 
+def known_resets(db: sqlite3.Connection, account: int, key: str) -> list[int]:
+    """When the windows of an account's limit reset, newest first."""
+    sql = "SELECT resets_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC"
+    return [int(row[0]) for row in db.execute(sql, (account, key))]
+
+
 def last_use(db: sqlite3.Connection, account: int, since: int) -> int:
     """When an account was last used on this machine after a moment, as far as a quarter hour; 0 where it was not.
 

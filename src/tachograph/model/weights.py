@@ -370,13 +370,12 @@ class _Run:
     def explained(self) -> Explained:
         table = self.table if self.is_fast else _table(self.mean, self.models)
         where = self.elsewhere
-        key_of = {session: self.sessions.get(session, self.sessions.get("")) for session, _ in self.by_part}
+        key_of = {s: self.sessions[s] if s in self.sessions else self.sessions[""] for s, _ in self.by_part}
         parts: dict[tuple[str, str], float] = {}
         totals: dict[str, float] = {}
         shares: dict[int, dict[str, float]] = {}
         for (session, model), dollars in self.by_part.items():
             key = key_of[session]
-            assert key is not None
             factor = math.exp(self.mean[where + 1 + key])
             value = factor * sum(map(float.__mul__, table[self.place[model]], dollars))
             parts[session, model] = value
@@ -386,7 +385,6 @@ class _Run:
         relative: dict[int, float] = {}
         for session, value in totals.items():
             key = key_of[session]
-            assert key is not None
             if key not in relative:
                 own, gradient = self._gradient(self.mean, only=key)
                 var = sum(g * sum(map(float.__mul__, row, gradient)) for g, row in zip(gradient, self.cov, strict=True))

@@ -19,6 +19,7 @@ from tachograph.model.prices import PriceBook
 from tachograph.model.prices import shown as shown_model
 from tachograph.model.quota import FIVE_HOURS, WEEK
 from tachograph.model.shares import Estimate
+from tachograph.questions.estimates import LEARNED, LIST_PRICE, NOTHING
 from tachograph.questions.learning import (
     ENOUGH_DAYS,
     ENOUGH_WINDOWS,
@@ -30,8 +31,6 @@ from tachograph.questions.learning import (
     worked,
 )
 from tachograph.questions.now import Now, NowAccount
-
-LEARNED, LIST_PRICE, NOTHING = "learned", "list_price", "nothing"
 
 
 class Part(NamedTuple):

@@ -75,6 +75,7 @@ def reconcile(
             dollars.append(None)
         else:
             dollars.append(spent(db, book, [Span(end - length, at + SKEW_MS)])[0].usd)
+    is_learned = why.method == LEARNED
     return Reconciled(
-        at, account.id, account.label, money, five, week, model_week, *dollars, why, why.method == LEARNED
+        at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned
     )

@@ -14,20 +14,14 @@ from tachograph.model.chances import Past
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 from tachograph.model.prices import PriceBook
 from tachograph.model.quota import FIVE_HOURS, FULL, WEEK, Message, Reading
+from tachograph.questions.estimates import AT_WALL, CAP_OF, NO_CAP, NO_READING, NO_RESET, OLD, WALL_OF
 from tachograph.questions.learning import Known, known, readings, worked
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
 
 FRESH_MS = 20 * 60_000  # a kept forecast that is older is not shown any more
-EVEN = 0.5  # below even odds nothing is shouted
 _PAST_MS = 120 * 86_400_000
-_MONTH_DAYS = 28.0
 SESSIONS = 60  # of the account's own past, to which a next one is compared
 _FEW = 8  # from so many on counts of them say something
-
-WALL_OF, CAP_OF = (
-    "wall",
-    "cap",
-)  # what is spoken of: the limit, or where it is reached and use goes on, the spending cap
 
 
 class LimitForecast(NamedTuple):
@@ -51,9 +45,6 @@ class LimitForecast(NamedTuple):
     windows: int
     at: int
     why_not: str = ""
-
-
-NO_RESET, NO_READING, OLD, AT_WALL, NO_CAP, NEW_WEEK = "no_reset", "no_reading", "old", "at_wall", "no_cap", "new_week"
 
 
 class Bin(NamedTuple):

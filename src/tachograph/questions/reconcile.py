@@ -10,7 +10,8 @@ from typing import NamedTuple
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.periods import MONTH, Calendar, Span
 from tachograph.model.prices import PriceBook
-from tachograph.questions.attribution import LEARNED, Attribution, attribution
+from tachograph.questions.attribution import Attribution, attribution
+from tachograph.questions.estimates import LEARNED
 from tachograph.questions.learning import known
 from tachograph.questions.now import NowAccount, NowLimit
 from tachograph.questions.spend import Spend, spent

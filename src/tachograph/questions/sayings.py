@@ -4,12 +4,16 @@ An estimate is never said without its interval, a time never without its chance,
 this machine's logs do not explain is called that, and nothing more: hidden tokens, chat, deleted logs look alike.
 """
 
+from __future__ import annotations  # the answers' types are named here, and imported by nobody who only says an outcome
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tachograph.model.limits import (
     BLOCKED,
     DENIED,
     EXPIRED,
+    FIVE_HOUR,
     FORBIDDEN,
     LIMITED,
     NO_LOGIN,
@@ -22,14 +26,14 @@ from tachograph.model.limits import (
     TLS,
 )
 from tachograph.model.prices import shown
-from tachograph.model.shares import Estimate
-from tachograph.questions import attribution as why
-from tachograph.questions import forecast as ahead
-from tachograph.questions import what_if as other
-from tachograph.questions.attribution import Attribution, Evidence
-from tachograph.questions.forecast import Bin, Calibration, LimitForecast, NextSession
-from tachograph.questions.reconcile import Reconciled
-from tachograph.questions.what_if import WhatIf
+from tachograph.questions import estimates as of
+
+if TYPE_CHECKING:
+    from tachograph.model.shares import Estimate
+    from tachograph.questions.attribution import Attribution, Evidence
+    from tachograph.questions.forecast import Bin, Calibration, LimitForecast, NextSession
+    from tachograph.questions.reconcile import Reconciled
+    from tachograph.questions.what_if import WhatIf
 
 Clock = Callable[[int], str]  # writes a moment (epoch ms) for people
 
@@ -95,9 +99,9 @@ def why_words(found: Attribution) -> str:
         return "These readings belong to an account that nobody is known for, so no messages can be held against them."
     if found.used is None:
         return f"No reading of {stretch.removesuffix(' so far')} is there, so there is nothing to share out."
-    if found.method == why.NOTHING:
+    if found.method == of.NOTHING:
         return f"{_used(found.used)} of {stretch} is used, and this machine's logs hold no message from it."
-    if found.method == why.LIST_PRICE:
+    if found.method == of.LIST_PRICE:
         top = found.by_model[0]
         return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of this machine's work in {stretch}."
     if found.used < 0.5:
@@ -123,14 +127,14 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     """What an answer rests on, and what was left out of it."""
     made = []
     seen = f"{_count(evidence.windows, '5-hour window')} over {_count(round(evidence.days), 'day')}"
-    if method == why.LEARNED:
+    if method == of.LEARNED:
         made.append(f"Learned from {seen}.")
-    elif method == why.LIST_PRICE:
+    elif method == of.LIST_PRICE:
         made.append(
             f"Too little to learn from yet: {seen}; it takes {evidence.needed_windows} windows over"
             f" {evidence.needed_days:.0f} days with readings of both limits."
         )
-    if method == why.LEARNED and evidence.changed_at is not None and evidence.changed_by is not None:
+    if method == of.LEARNED and evidence.changed_at is not None and evidence.changed_by is not None:
         made.append(changed_words(evidence.changed_at, evidence.changed_by, clock))
     if evidence.nobodys:
         made.append(f"{_count(evidence.nobodys, 'message')} of an unknown account {'is' if evidence.nobodys == 1 else 'are'} left out.")  # fmt: skip
@@ -166,7 +170,7 @@ def chance_percent(chance: float) -> str:
 def chance_word(chance: float) -> str:
     if chance < 0.15:
         return "unlikely"
-    return "possible" if chance < ahead.EVEN else "likely" if chance < 0.85 else "very likely"
+    return "possible" if chance < of.EVEN else "likely" if chance < 0.85 else "very likely"
 
 
 def chance_short(chance: float) -> str:
@@ -181,7 +185,7 @@ def chance_before(chance: float, resets_at: int, clock: Clock) -> str:
 
 def forecast_words(made: LimitForecast, clock: Clock) -> str:
     """`38 % chance to reach the 5-hour limit before 17:40; if so, most likely 16:20–17:10.`"""
-    what = "spending cap" if made.of == ahead.CAP_OF else f"{made.label} limit"
+    what = "spending cap" if made.of == of.CAP_OF else f"{made.label} limit"
     if made.chance is None or made.resets_at is None:
         return _why_no_chance(made, what, clock)
     before = clock(made.resets_at)
@@ -197,10 +201,10 @@ def forecast_words(made: LimitForecast, clock: Clock) -> str:
 def _why_no_chance(made: LimitForecast, what: str, clock: Clock) -> str:
     until = f"; it resets {clock(made.resets_at)}" if made.resets_at is not None else ""
     return {
-        ahead.AT_WALL: f"The {what} is reached{until}.",
-        ahead.NO_RESET: f"The {what}: nobody says when it resets, so no chance can be said.",
-        ahead.OLD: f"The {what}: the last reading is too old for a chance.",
-        ahead.NO_CAP: "The limit is reached and metered use goes on; no cap is known that it could come to.",
+        of.AT_WALL: f"The {what} is reached{until}.",
+        of.NO_RESET: f"The {what}: nobody says when it resets, so no chance can be said.",
+        of.OLD: f"The {what}: the last reading is too old for a chance.",
+        of.NO_CAP: "The limit is reached and metered use goes on; no cap is known that it could come to.",
     }.get(made.why_not, f"The {what}: it has not been read since it last reset, so no chance can be said.")
 
 
@@ -251,8 +255,8 @@ def what_if_words(found: WhatIf, clock: Clock) -> list[str]:
     if found.as_is is None or found.changed is None:
         made.append(
             {
-                other.NO_WEEK: "No running week has been read, so its end cannot be said.",
-                other.NO_WORK: "This machine's logs hold no work of the last two weeks that could move to another model.",
+                of.NO_WEEK: "No running week has been read, so its end cannot be said.",
+                of.NO_WORK: "This machine's logs hold no work of the last two weeks that could move to another model.",
             }.get(
                 found.why_not,
                 "Too little is known yet of what your models' work weighs; `tachograph why` says how much it takes.",
@@ -316,7 +320,7 @@ def reconcile_differences(found: Reconciled) -> list[str]:
             made.append("The week is fuller than the window: it remembers seven days, the window five hours.")
     if found.why is not None and (words := window_words(found.why.window_points)):
         made.append(words)
-    if found.why is not None and found.why.method == why.LEARNED:
+    if found.why is not None and found.why.method == of.LEARNED:
         made.append(unexplained_words(found.why))
         top = found.why.by_model[0] if found.why.by_model else None
         if top is not None and top.share is not None and top.list_price is not None:

@@ -15,7 +15,8 @@ from tachograph.model.prices import PriceBook
 from tachograph.model.prices import shown as shown_model
 from tachograph.model.quota import WEEK, Work
 from tachograph.model.shares import Estimate
-from tachograph.questions.attribution import LEARNED, attribution
+from tachograph.questions.attribution import attribution
+from tachograph.questions.estimates import LEARNED, NO_WEEK, NO_WEIGHTS, NO_WORK
 from tachograph.questions.forecast import past_weeks
 from tachograph.questions.learning import Known, dollars, known, worked
 from tachograph.questions.now import RESET, NowAccount
@@ -23,8 +24,6 @@ from tachograph.questions.now import RESET, NowAccount
 _LOOK_BACK_MS = 14 * 86_400_000
 _PACE_SD = 0.45  # of the logarithm of a whole week's pace
 _SURE_WEEKS = 2.0
-
-NO_WEEK, NO_WEIGHTS, NO_WORK = "no_week", "no_weights", "no_work"
 
 
 class WhatIf(NamedTuple):

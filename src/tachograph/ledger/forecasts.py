@@ -51,6 +51,14 @@ def scored(
     return [_kept(row) for row in db.execute(sql, (since, account, key, version))]
 
 
+def is_any_over(db: sqlite3.Connection, now: int) -> bool:
+    """Whether there is a forecast to score."""
+    return (
+        db.execute("SELECT 1 FROM forecast WHERE hit IS NULL AND cycle < ? LIMIT 1", (now - 60_000,)).fetchone()
+        is not None
+    )
+
+
 def score(db: sqlite3.Connection, now: int) -> int:
     """Note what became of forecasts whose windows are over, inside a transaction of the caller's; how many they were.
 

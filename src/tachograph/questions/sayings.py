@@ -249,7 +249,7 @@ def next_words(found: NextSession) -> str:
 # -- what if ---------------------------------------------------------------------------------------------------------
 
 
-def what_if_words(found: WhatIf, clock: Clock) -> list[str]:
+def what_if_words(found: WhatIf) -> list[str]:
     """`If the rest of the week ran on sonnet-4-6, the weekly limit would end at about 71 % (60–80); as now 94 % (80–110).`"""
     made = []
     if found.as_is is None or found.changed is None:
@@ -284,7 +284,7 @@ def _end(estimate: Estimate) -> str:
 # -- three numbers side by side --------------------------------------------------------------------------------------
 
 
-def reconcile_words(found: Reconciled) -> list[tuple[str, str, str]]:
+def reconcile_words() -> list[tuple[str, str, str]]:
     """By number: its name, what it counts, what it cannot see."""
     return [
         (

@@ -219,6 +219,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             hit INTEGER, scored_at INTEGER, -- whether it came; null until the window is over
             UNIQUE (account, key, cycle, at)
         );
+        CREATE INDEX forecast_newest ON forecast (account, at);
         CREATE INDEX forecast_open ON forecast (cycle) WHERE hit IS NULL;
         """,
     ),

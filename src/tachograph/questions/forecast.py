@@ -11,14 +11,13 @@ from tachograph.ledger import forecasts as kept
 from tachograph.ledger import quota as kept_quota
 from tachograph.model import chances, quota, weights
 from tachograph.model.chances import Past
-from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.prices import PriceBook
 from tachograph.model.quota import FIVE_HOURS, FULL, WEEK, Message, Reading
 from tachograph.questions.estimates import AT_WALL, CAP_OF, NO_CAP, NO_READING, NO_RESET, OLD, WALL_OF
 from tachograph.questions.learning import Known, known, readings, worked
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
 
-FRESH_MS = 20 * 60_000  # a kept forecast that is older is not shown any more
 _PAST_MS = 120 * 86_400_000
 SESSIONS = 60  # of the account's own past, to which a next one is compared
 _FEW = 8  # from so many on counts of them say something
@@ -94,17 +93,6 @@ def forecast(
         for key in (FIVE_HOUR, SEVEN_DAY)
         if (limit := account.limit(key)) is not None
     )
-
-
-def kept_chances(db: sqlite3.Connection, account: NowAccount, at: int) -> dict[str, kept.Kept]:
-    """By limit the newest forecast that the recorder kept, where it still holds: of this window, and not old."""
-    found = kept.newest(db, account.id, at - FRESH_MS)
-    made = {}
-    for key, one in found.items():
-        limit = account.limit(key)
-        if limit is not None and limit.state not in (WALL, RESET, OVERAGE) and same_reset(limit.resets_at, one.cycle):
-            made[key] = one
-    return made
 
 
 def calibration(

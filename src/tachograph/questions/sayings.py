@@ -154,7 +154,8 @@ def window_words(points: Estimate | None) -> str:
     """What a full 5-hour window is of the week; "" where that is not known."""
     if points is None:
         return ""
-    return f"One full 5-hour window costs about {points.value:.0f} points of your week ({interval(points, 1.0)})."
+    between = interval(points, 1.0)
+    return f"One full 5-hour window costs about {points.value:.0f} points of your week{f' ({between})' if '–' in between else ''}."
 
 
 # -- will it be reached ----------------------------------------------------------------------------------------------
@@ -181,6 +182,22 @@ def chance_short(chance: float) -> str:
 def chance_before(chance: float, resets_at: int, clock: Clock) -> str:
     """`38 % chance of the wall before 14:05`, for a row of its own."""
     return f"{chance_percent(chance)} chance of the wall before {clock(resets_at)}"
+
+
+def status_chance(chance: float | None) -> str:
+    """`wall likely 62 %`, for a status line; "" below even odds, where nothing is shouted."""
+    return "" if chance is None or chance < of.EVEN else f"wall {chance_word(chance)} {chance_percent(chance)}"
+
+
+def guard_chance(why: str, chance: float) -> str:
+    """`it is at 60 % with a 62 % chance to be reached before it resets`."""
+    return f"{why} with a chance of {chance_percent(chance)} to be reached before it resets"
+
+
+def alarm_words(label: str, chance: float, resets_at: int, clock: Clock) -> tuple[str, str]:
+    """The title and the text of a notice at even odds."""
+    text = f"{chance_percent(chance)} chance that the {label} limit is reached before it resets {clock(resets_at)}."
+    return f"Claude: {label} may run out", text
 
 
 def forecast_words(made: LimitForecast, clock: Clock) -> str:

@@ -50,7 +50,7 @@ def why_screen(
             if rows:
                 made += [f"{style.dim}{title}{style.end}", *_parts(rows, names, room, blocks)]
                 if title == "Models" and found.unexplained is not None:
-                    made.append(_row("not explained", found.unexplained, names, room, blocks))
+                    made.append(_unexplained(found.unexplained, names, room, blocks))
         made.append("")
     made += [line for one in found.measured if (line := _measured(one.label, one.percent, one.resets_at, words))]
     if found.breakdown:
@@ -101,8 +101,16 @@ def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool,
     filled = round(min(1.0, max(0.0, share.value)) * columns)
     full, empty = ("█", "░") if blocks else ("#", ".")
     bar = full * filled + empty * (columns - filled)
-    interval = f"  {sayings.interval(share)}" if is_measured else ""
+    interval = f"  {sayings.interval(share)}" if is_measured and share.high >= 0.005 else ""
     return f"  {label}{' ' * (names - width(label))}  {bar}  {sayings.percent(share.value):>9}{interval}"
+
+
+def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
+    """A row like the others, but for what is too little to be told from nothing: that has no number."""
+    if share.value >= sayings.CLEAR_SIGN:
+        return _row("not explained", share, names, room, blocks)
+    empty = ("░" if blocks else ".") * _columns(room)
+    return f"  {'not explained':<{names}}  {empty}  {'under 5 %':>9}"
 
 
 def _measured(label: str, value: float | None, resets_at: int | None, words: Callable[[int], str]) -> str:

@@ -1,6 +1,7 @@
 """`tachograph forecast`: the chance to reach a limit before it resets; `tachograph next`: will a next session fit."""
 
 import argparse
+from typing import Any
 
 from tachograph.questions.forecast import Calibration, LimitForecast, NextSession, calibration, forecast, next_session
 from tachograph.questions.learning import known
@@ -54,7 +55,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if found.score is not None:
         _show(arguments, context, surface.score_document(found.score, at), surface.score_screen(found.score))
     elif found.account is None or found.next is None:
-        document = {"format": FORMAT, "generated_at": iso(at), "account": None, "limits": [], "next_session": None}
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "generated_at": iso(at),
+            "account": None,
+            "limits": [],
+            "next_session": None,
+        }
         _show(arguments, context, document, list(NO_READING))
     elif arguments.command == "forecast":
         document = surface.forecast_document(found.limits, found.next, found.account, at)
@@ -65,7 +72,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _show(arguments: argparse.Namespace, context: Context, document: dict[str, object], lines: list[str]) -> None:
+def _show(arguments: argparse.Namespace, context: Context, document: dict[str, Any], lines: list[str]) -> None:
     if arguments.json:
         from tachograph.surfaces.cli.reports import print_json
 

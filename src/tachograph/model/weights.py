@@ -41,6 +41,7 @@ _IDLE = 3600.0
 # A change of what work costs (a limit that changed, a promotion): CUSUM of windows that were dearer or cheaper.
 _SLACK, _ALARM, _CLEAR, _REMEMBERED = 0.5, 5.0, 0.08, 12
 _EVIDENT = 6.0  # points of own work from which a window says something of the scale
+_NONE = 1e-3  # chances that make no difference to a mixture: most of them, and most of the time it takes
 Z80 = 1.2816
 
 
@@ -408,6 +409,8 @@ def _grow(mean: Vector, cov: Matrix, var: float) -> None:
 
 def _merged(chance: float, still: tuple[Vector, Matrix], busy: tuple[Vector, Matrix]) -> tuple[Vector, Matrix]:
     """One Gaussian for two, of which the second has a chance."""
+    if chance < _NONE:
+        return still[0][:], [row[:] for row in still[1]]
     apart = [b - a for a, b in zip(still[0], busy[0], strict=True)]
     mean = [a + chance * d for a, d in zip(still[0], apart, strict=True)]
     left, spread = 1 - chance, chance * (1 - chance)

@@ -16,7 +16,7 @@ from tachograph.model.quota import Message, Reading, Window
 from tachograph.model.weights import Weights
 
 VERSION = 1
-_REMEMBERED_MS = 70 * 86_400_000  # what is older weighs next to nothing by now
+_REMEMBERED_MS = 56 * 86_400_000  # what is older weighs next to nothing by now
 _BACK_MS = 6 * 3_600_000  # windows reach back so far at most, with room for what is late
 _SETTLED_MS = 10 * 60_000  # a window that has only just reset may still get messages
 

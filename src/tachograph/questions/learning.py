@@ -175,6 +175,7 @@ def _loaded(text: str) -> Weights | None:
         table = json.loads(text)
         table["models"], table["mean"] = tuple(table["models"]), tuple(table["mean"])
         table["cov"] = tuple(tuple(row) for row in table["cov"])
+        table["reference"], table["odds"] = tuple(table["reference"]), tuple(table["odds"])
         table["recent"] = tuple(weights.Seen(*one) for one in table["recent"])
         table["regimes"] = tuple(weights.Regime(*one) for one in table["regimes"])
         return Weights(**table)

@@ -45,7 +45,7 @@ _ALARM, _MOST_SAID, _REMEMBERED = 8.0, 2.0, 24
 _CALM = 1.0  # below these odds what is known by now is what windows are held against
 _OTHERS, _OTHERS_SIZE, _ODD = 0.4, 0.3, 0.02  # windows with use elsewhere, how much, and what fits nothing
 _EVIDENT = 6.0  # points of own work from which a window says something of the scale
-_ENOUGH = 12  # windows before a change can be told from not knowing yet
+_ENOUGH = 20  # windows before a change can be told from not knowing yet
 _NONE = 1e-3  # chances that make no difference to a mixture: most of them, and most of the time it takes
 Z80 = 1.2816
 
@@ -457,8 +457,9 @@ def _watched(after: Weights, before: Weights, window: Window, run: _Run) -> Weig
     worth = _worth(reference, run)
     if worth <= 0 or run.percent <= 0 or before.windows < _ENOUGH:
         return after._replace(reference=after.mean)
-    sessions = max(1, min(len(run.done), 4))
-    sd = math.sqrt(before.session_var / sessions + 0.03**2 + (0.5 / run.percent) ** 2)
+    own, gradient = run._gradient(run.mean)
+    alone = sum((value / own) ** 2 for value in gradient[run.elsewhere + 1 :]) if own > 0 else 1.0
+    sd = math.sqrt(before.session_var * alone + 0.03**2 + (0.5 / run.percent) ** 2)
     seen = Seen(window.start, math.log(run.percent / worth), sd)
     usual = _fit(seen.off, sd)
     odds = tuple(

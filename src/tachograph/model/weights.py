@@ -36,6 +36,7 @@ _BEGINS, _LASTS, _RATE, _RATE_MOST = 5 * 3600.0, 1800.0, 1 / 120, 25.0
 _ACTIVE, _ACTIVE_HOURS, _ACTIVE_MOST = 0.15, 20.0, 120.0
 _USUAL = 0.12  # the part of the time to which _BEGINS belongs
 _ROUNDING = 0.12  # variance of a rounded percentage (1/12 if it were exact otherwise), points squared
+_LAST = 6.0  # points by which the message that reaches the wall may pass it
 _STEP = 1.0  # points of own work between two readings that count as two: the same rounded number twice is one
 _IDLE = 3600.0
 # A change of what work costs (a limit that changed, a promotion): how much dearer or cheaper, as a logarithm, is tried;
@@ -284,6 +285,7 @@ class _Run:
         self.names: list[list[str]] = []
         self.done: list[Matrix] = []  # dollars by session, model, class since the window began
         self.by_part: dict[tuple[str, str], list[float]] = {}
+        self.most = 100.0  # that this machine can have used of the window: no more than was read of it
         self.late: list[Work] = []  # since the last reading that said something
         self.seconds = self.active_seconds = self.percent = 0.0
 
@@ -292,7 +294,12 @@ class _Run:
         is_over = False  # the service corrected itself: the rest of the window has no beginning
         for step in window.steps:
             self.late += step.work
-            waiting += self._add(step.work, window.big, counts=step.at > self.since)
+            worth = self._add(step.work, window.big, counts=step.at > self.since)
+            waiting += worth
+            self.most = (
+                self.most + worth if step.percent is None else step.percent + (1.5 if step.percent < FULL else _LAST)
+            )
+            self.most = min(self.most, 100.0 + _LAST)
             if is_over or step.percent is None or step.percent >= FULL:
                 continue
             if step.percent < self.percent - 1.5:
@@ -384,13 +391,15 @@ class _Run:
     def explained(self) -> Explained:
         table = self.table if self.is_fast else _table(self.mean, self.models)
         where = self.elsewhere
+        own, _ = self._gradient(self.mean)
+        fitting = min(1.0, self.most / own) if own > 0 else 1.0  # what comes after 100 % is refused, or metered
         key_of = {s: self.sessions[s] if s in self.sessions else self.sessions[""] for s, _ in self.by_part}
         parts: dict[tuple[str, str], float] = {}
         totals: dict[str, float] = {}
         shares: dict[int, dict[str, float]] = {}
         for (session, model), dollars in self.by_part.items():
             key = key_of[session]
-            factor = math.exp(self.mean[where + 1 + key])
+            factor = fitting * math.exp(self.mean[where + 1 + key])
             value = factor * sum(map(float.__mul__, table[self.place[model]], dollars))
             parts[session, model] = value
             totals[session] = totals.get(session, 0.0) + value

@@ -37,7 +37,7 @@ def why_screen(
     found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style, *, blocks: bool
 ) -> list[str]:
     words = clock_of(calendar, found.at)
-    made = [_heading(found, account, calendar, room, style), "", safe(sayings.why_words(found))]
+    made = [*_heading(found, account, calendar, room, style), "", *_wrapped(safe(sayings.why_words(found)), room)]
     if (left := sayings.unexplained_words(found)) != "":
         made += _wrapped(left, room)
     if found.method != NOTHING:
@@ -63,15 +63,18 @@ def why_screen(
     return made
 
 
-def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> str:
+def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> list[str]:
+    """Whose limit it is and how it stands, in one line if it fits."""
     who = " · ".join(p for p in (safe(account.plan), safe(account.label)) if p) or "An account without a name"
     name = "5-hour" if found.limit == FIVE_HOUR else "7-day"
     aside = f"{name} {UNKNOWN if found.used is None else f'{found.used:.0f} %'}"
     if found.resets_at is not None:
         verb = "resets" if found.resets_at > found.at else "reset"
         aside += f", {verb} {clock(found.resets_at, found.at, calendar)}"
-    gap = max(3, (room or 88) - width(who) - width(aside))
-    return f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}"
+    gap = (room or 88) - width(who) - width(aside)
+    if gap < 3 and room is not None:
+        return [f"{style.bold}{cut(who, room)}{style.end}", f"{style.dim}{aside}{style.end}"]
+    return [f"{style.bold}{who}{style.end}{' ' * max(3, gap)}{style.dim}{aside}{style.end}"]
 
 
 def _parts(rows: Sequence[Part], names: int, room: int | None, blocks: bool) -> list[str]:

@@ -465,7 +465,7 @@ def hostile(small: Served) -> Served:
     """Names from elsewhere that try to be more than names: projects, titles, branches, models, pull requests."""
     for n, name in enumerate(HOSTILE):
         id = f"{n:08d}-0000-4000-8000-000000000000"
-        where = {"session": id, "cwd": f"/home/ada/{name}", "branch": name}
+        where: dict[str, Any] = {"session": id, "cwd": f"/home/ada/{name}", "branch": name}
         lines: list[Any] = [
             records.user(name, at=NOW, **where),
             records.assistant(f"m{n}", at=NOW, model=f"claude-{name}", **where),

@@ -82,46 +82,36 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def remember_limits(context: Context) -> None:
     """Let the invented home know what the service would have said of the limits."""
-    from tachograph.demo import limits
     from tachograph.ledger import readings
-    from tachograph.ledger.accounts import accounts
     from tachograph.ledger.db import open_ledger, translated
     from tachograph.ledger.names import Names
-    from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, ExtraUsage, Limit, Money, Reading, Share
-    from tachograph.model.periods import Calendar, parsed_zone
+    from tachograph.model.limits import OAUTH, AccountId, ExtraUsage, Limit, Money, Reading, Share
     from tachograph.model.prices import load
     from tachograph.paths import own_paths
-    from tachograph.questions.everything import EVERYTHING
+    from tachograph.questions.now import now as now_question
+    from tachograph.surfaces.cli import demo_limits
 
     now = context.clock.now_ms()
-    book, _ = load({})
     with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
-        known = accounts(ledger.db)
-        if not known:
+        demo_limits.invent(ledger, load({})[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now)
+        found = now_question(ledger.db, now).accounts
+        if not found:
             return
-        who = AccountId(known[0].uuid, known[0].organization)
-        one = EVERYTHING["messages"]
-        places = {field.name: place for place, field in enumerate(one.fields)}
-        rows = one.rows(ledger.db, book, Calendar(*parsed_zone("UTC")))
-        used = sorted(
-            (row[places["at"]], row[places["cost_usd"]] or 0.0, "fable" in row[places["model"]])
-            for row in rows
-            if row[places["at"]] is not None
-        )
-        shares = (Share("claude_code", "Claude Code", 71.0), Share("chat", "Chat", 22.0), Share("cowork", "Cowork", 5.0), Share("other", "Other", 2.0))  # fmt: skip
-        with ledger.transaction() as db:
-            names = Names(db)
-            for said in limits.readings(used, now):
-                week = Limit("weekly_scoped:fable", "Fable week", "weekly", said.fable, said.week_resets, scope="Fable")
-                found = (
-                    Limit(FIVE_HOUR, "5-hour", "session", said.five, said.five_resets),
-                    Limit(SEVEN_DAY, "7-day", "weekly", said.week, said.week_resets),
-                    week,
-                )
-                extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
-                readings.append(
-                    db, names, Reading(OAUTH, said.at, account=who, limits=found, extra=extra, breakdown=shares)
-                )
+        known = [Limit(one.key, one.label, one.group, one.percent, one.resets_at) for one in found[0].limits]
+        week = next((limit for limit in known if limit.group == "weekly"), None)
+        if week is not None:
+            fable = Limit("weekly_scoped:fable", "Fable week", "weekly", 61.0, week.resets_at, scope="Fable")
+            extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
+            shares = (
+                Share("claude_code", "Claude Code", 71.0),
+                Share("chat", "Chat", 22.0),
+                Share("cowork", "Cowork", 5.0),
+                Share("other", "Other", 2.0),
+            )
+            who = AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization)
+            said = Reading(OAUTH, now - 14_000, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
+            with ledger.transaction() as db:
+                readings.append(db, Names(db), said)
 
 
 def _open(home: str, context: Context) -> None:

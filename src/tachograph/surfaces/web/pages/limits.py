@@ -9,6 +9,7 @@ from tachograph.surfaces import limits as words
 from tachograph.surfaces.reports import iso
 from tachograph.surfaces.text import UNKNOWN, duration, plural, safe, tokens
 from tachograph.surfaces.web.page import Block, Page, View
+from tachograph.surfaces.web.pages.estimates import calibrated
 from tachograph.surfaces.web.pages.now import source_words
 from tachograph.surfaces.web.show import Cell, Column, Line, Table, as_json, moment, money, named
 
@@ -152,6 +153,7 @@ PAGE = Page(
         Block("habits", "limits_habits.html", _habits),
         Block("weeks", "usage_figure.html", _weeks),
         Block("windows", "running.html", _windows),
+        Block("calibration", "running.html", calibrated),
     ),
     filters="range",
 )

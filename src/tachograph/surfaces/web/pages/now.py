@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.prices import shown as shown_model
 from tachograph.questions.curves import Curve, curves
+from tachograph.questions.forecast import LimitForecast
 from tachograph.questions.meter import meter
 from tachograph.questions.now import STALE, NowAccount, NowLimit
 from tachograph.questions.now import now as now_question
 from tachograph.questions.running import running
+from tachograph.questions.sayings import chance_short
 from tachograph.surfaces import now as words
 from tachograph.surfaces.money import money as amount
 from tachograph.surfaces.reports import iso
 from tachograph.surfaces.text import UNKNOWN, day_and_time, plural, safe, tokens, usd
 from tachograph.surfaces.web.page import Block, Page, View
+from tachograph.surfaces.web.pages.estimates import fan_of, forecasts, words_of
 from tachograph.surfaces.web.show import Cell, Column, Line, Table, ago, as_json, money, named, short_list
 
 _DAY = 86_400_000
@@ -85,7 +88,7 @@ def limit_row(limit: NowLimit, view: View) -> LimitRow:
         limit.percent,
         words.sign(limit) or ("~" if limit.state == STALE else ""),
         words.level_of(limit),
-        words.limit_words(limit, view.now, view.calendar),
+        _words(limit, view),
         None if limit.percent is None else max(0.0, min(100.0, limit.percent)),
         limit.source,
         iso(limit.observed_at) or "",
@@ -93,6 +96,13 @@ def limit_row(limit: NowLimit, view: View) -> LimitRow:
         iso(limit.resets_at),
         f"{shown}, said by {source} {age}, at {day_and_time(observed, view.calendar.local(view.now))}",
     )
+
+
+def _words(limit: NowLimit, view: View) -> str:
+    """When it resets, and the chance that it is reached before."""
+    chance = chance_short(limit.chance) if limit.chance is not None else ""
+    said = words.limit_words(limit, view.now, view.calendar)
+    return f"{said}; {chance}" if said and chance else said or chance
 
 
 def source_words(source: str) -> str:
@@ -105,17 +115,22 @@ def _curves(view: View) -> Mapping[str, Any] | None:
     for account in now_question(look.db, look.now).accounts:
         keys = [FIVE_HOUR, SEVEN_DAY, *(x.key for x in account.limits if x.key not in (FIVE_HOUR, SEVEN_DAY))]
         found = {curve.key: curve for curve in curves(look.db, account.id, look.now - 14 * _DAY, look.now, keys)}
+        ahead = {one.key: one for one in forecasts(view, account)}
         for name, days, own in (("five", 2, keys[:1]), ("week", 14, keys[1:])):
             shown = [found[key] for key in own if key in found and found[key].points]
             if shown:
-                made.append(_figure(f"curve-{name}-{account.id}", shown, days, account, view))
+                made.append(_figure(f"curve-{name}-{account.id}", shown, days, account, view, ahead.get(shown[0].key)))
     return {"figures": made}
 
 
-def _figure(key: str, shown: list[Curve], days: int, account: NowAccount, view: View) -> dict[str, Any]:
+def _figure(
+    key: str, shown: list[Curve], days: int, account: NowAccount, view: View, ahead: LimitForecast | None
+) -> dict[str, Any]:
     since = view.now - days * _DAY
     points = {curve.key: [p for p in curve.points if p.at >= since] for curve in shown}
-    times = sorted({p.at for own in points.values() for p in own} | {since, view.now})
+    fan = fan_of(ahead)
+    until = ahead.resets_at if ahead is not None and fan is not None and ahead.resets_at is not None else view.now
+    times = sorted({p.at for own in points.values() for p in own} | {since, view.now, until})
     series, marks = [], []
     for place, curve in enumerate(shown):
         known = {p.at: p.percent for p in points[curve.key]}
@@ -148,11 +163,12 @@ def _figure(key: str, shown: list[Curve], days: int, account: NowAccount, view: 
         for at in (p.at,)
     ]
     columns = (Column("When"), Column("Limit"), Column("Used", "num"), Column("Said by"))
+    said = f" {words_of(view, ahead)}" if ahead is not None else ""
     return {
         "key": key,
         "title": f"{name}{whose} {hit} in the last {stretch}",
         "summary": f"{stretch.capitalize()} of {name}{whose}: {plural(resets, 'reset')}, "
-        f"{plural(walls, 'hit', 'hits')}. Now {', '.join(latest) or 'unknown'}.",
+        f"{plural(walls, 'hit', 'hits')}. Now {', '.join(latest) or 'unknown'}.{said}",
         "chart": as_json(
             {
                 "kind": "line",
@@ -162,6 +178,7 @@ def _figure(key: str, shown: list[Curve], days: int, account: NowAccount, view: 
                 "unit": "%",
                 "max": 100,
                 "now": view.now // 1000,
+                "fan": fan,
                 "zone": view.calendar.zone_name,
             }
         ),

@@ -13,6 +13,7 @@ from tachograph.surfaces.reports import ESTIMATE, problem_lines
 from tachograph.surfaces.text import UNKNOWN, count, percent, plural, safe, tokens, usd
 from tachograph.surfaces.web import charts
 from tachograph.surfaces.web.page import Block, Page, View
+from tachograph.surfaces.web.pages.estimates import why
 from tachograph.surfaces.web.show import (
     SPEND_COLUMNS,
     Cell,
@@ -656,6 +657,7 @@ PAGE = Page(
     (
         Block("totals", "usage_totals.html", _totals),
         Block("spend", "usage_spend.html", _course),
+        Block("why", "usage_why.html", why),
         Block("where", "usage_where.html", _where),
         Block("calendar", "usage_figure.html", _calendar),
         Block("hours", "usage_figure.html", _hours),

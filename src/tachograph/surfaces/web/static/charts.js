@@ -45,6 +45,37 @@ const marksOf = (holder) => (chart) => {
   pen.restore();
 };
 
+const fanOf = (holder) => (chart) => { // ahead of now: where the limit is reached in one, five and nine of ten such cases
+  const { fan, now } = holder.said;
+  if (!fan) return;
+  const pen = chart.ctx;
+  const { left, top, width, height } = chart.bbox;
+  const at = (x, y) => [chart.valToPos(x, "x", true), chart.valToPos(y, "y", true)];
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, width, height);
+  pen.clip();
+  const from = at(now, fan.percent);
+  const ends = fan.to.map((x) => at(x, 100));
+  pen.beginPath();
+  pen.moveTo(...from);
+  pen.lineTo(...ends[0]);
+  pen.lineTo(...ends.at(-1));
+  pen.closePath();
+  pen.globalAlpha = 0.16;
+  pen.fillStyle = css("--s0");
+  pen.fill();
+  pen.globalAlpha = 1;
+  pen.strokeStyle = css("--s0");
+  pen.lineWidth = 1.2 * devicePixelRatio;
+  pen.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  pen.beginPath();
+  pen.moveTo(...from);
+  pen.lineTo(...ends[Math.min(1, ends.length - 1)]);
+  pen.stroke();
+  pen.restore();
+};
+
 const tip = (holder) => {
   const box = document.createElement("div");
   box.className = "u-tip";
@@ -148,6 +179,7 @@ const optionsOf = (holder, element) => {
     series: [{}, ...seriesOf(said)],
     plugins: [tip(holder)],
     hooks: {
+      drawAxes: [fanOf(holder)],
       draw: [marksOf(holder)],
       setSelect: [(chart) => { if (chart.select.width > 0) holder.zoom = true; }],
     },

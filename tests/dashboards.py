@@ -117,8 +117,8 @@ def invented(root: Path, days: int = 40) -> Home:
     transcripts.write(home.claude, end=NOW, days=days, seed=7)
     home.data.mkdir(mode=0o700, exist_ok=True)
     (home.data / "settings.toml").write_text('timezone = "UTC"\n')
-    go_on(home, 3)
     remember_limits(system_context()._replace(env=home.env, clock=FixedClock(NOW_MS)))
+    go_on(home, 3)
     return home
 
 

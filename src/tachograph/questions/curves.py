@@ -19,7 +19,7 @@ class Point(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One limit over a stretch of time, oldest first; resets and walls as moments."""
+    """One limit over a stretch of time, oldest first; resets as moments, and walls: when it was refused, or read as full."""
 
     key: str
     label: str
@@ -42,7 +42,8 @@ def curves(
             continue
         label = own[-1].label if own else key
         resets = tuple(w.resets_at for w in own if w.resets_at is not None and w.resets_at <= now)
-        walls = tuple(w.wall_at for w in own if w.wall_at is not None and since <= w.wall_at <= now)
+        hits = (w.wall_at if w.wall_at is not None else w.full_at for w in own)
+        walls = tuple(at for at in hits if at is not None and since <= at <= now)
         made.append(Curve(key, label, _thinned(_points(mine)), resets, walls))
     return tuple(made)
 

@@ -65,8 +65,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
         env = {**context.env, **_moved(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
+        if arguments.keep or not arguments.command_line:
+            remember_limits(inner)
         code = _show(arguments.command_line, inner)
-        remember_limits(inner)
         if not arguments.command_line and not arguments.no_open and context.is_terminal:
             _open(home, inner._replace(clock=context.clock))
         if arguments.keep:
@@ -81,7 +82,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def remember_limits(context: Context) -> None:
-    """Let the invented home know what the service would have said of the limits."""
+    """Let the invented home know what the service would have said of the limits; before its messages are read, so that they
+    are its account's."""
     from tachograph.ledger import readings
     from tachograph.ledger.db import open_ledger, translated
     from tachograph.ledger.names import Names

@@ -13,6 +13,7 @@ from tachograph.questions.now import NowAccount
 from tachograph.questions.now import now as now_question
 from tachograph.surfaces.now import clock
 from tachograph.surfaces.text import UNKNOWN, plural, safe
+from tachograph.surfaces.web import charts
 from tachograph.surfaces.web.page import View
 from tachograph.surfaces.web.show import Cell, Column, Line, Table
 
@@ -76,6 +77,7 @@ def _bar(part: Part, kind: str, view: View) -> dict[str, Any]:
         "low": 100 * min(1.0, share.low) if share is not None else None,
         "high": 100 * min(1.0, share.high) if share is not None else None,
         "text": sayings.percent(value),
+        "colour": charts.model_colour(part.full) if kind == "model" else 0,
         "interval": sayings.interval(share) if share is not None and share.high >= 0.005 else "",
     }
 

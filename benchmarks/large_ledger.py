@@ -16,7 +16,10 @@ from tachograph.paths import Paths
 
 MESSAGES, SESSIONS, DAYS = 1_000_000, 3_000, 5 * 365
 _MODELS = ("claude-opus-4-8", "claude-opus-5-5", "claude-sonnet-4-6", "claude-sonnet-5-5", "claude-haiku-4-5-20251001")
-_PROJECTS = tuple(f"/home/ada/code/{name}" for name in ["shop", "infra", "notes", "api", "web", "mobile", "docs", "data", "tools", "lab"])
+_PROJECTS = tuple(
+    f"/home/ada/code/{name}"
+    for name in ["shop", "infra", "notes", "api", "web", "mobile", "docs", "data", "tools", "lab"]
+)
 _DAY = 86_400_000
 
 
@@ -78,7 +81,20 @@ def _origins(db: sqlite3.Connection, rng: random.Random) -> list[list[int]]:
 
 
 def _sessions(db: sqlite3.Connection, rng: random.Random, now_ms: int, count: int) -> None:
-    words = ["limit", "cache", "retry", "parser", "index", "queue", "token", "chart", "upload", "search", "export", "login"]
+    words = [
+        "limit",
+        "cache",
+        "retry",
+        "parser",
+        "index",
+        "queue",
+        "token",
+        "chart",
+        "upload",
+        "search",
+        "export",
+        "login",
+    ]
     db.executemany(
         "INSERT INTO session (uuid, ai_title) VALUES (?, ?)",
         [

@@ -24,8 +24,11 @@ class OwnedWindow(NamedTuple):
     full_at: int | None
 
 
-def all_windows(db: sqlite3.Connection, key: str | None = None, account: int | None = None) -> list[OwnedWindow]:
-    """Every window with a known reset, but of forgotten accounts: of one limit, of one account; oldest first."""
+def all_windows(
+    db: sqlite3.Connection, key: str | None = None, account: int | None = None, since: int | None = None
+) -> list[OwnedWindow]:
+    """Every window with a known reset, but of forgotten accounts: of one limit, of one account, of those that had not reset
+    at a moment; oldest first."""
     sql = (
         "SELECT w.account, w.id, w.key, w.label, w.part, w.resets_at, w.source, w.peak, w.first_at, w.wall_at,"
         " CASE WHEN w.peak >= 100 THEN (SELECT min(r.observed_at) FROM reading r JOIN level l ON l.reading = r.id"
@@ -33,9 +36,10 @@ def all_windows(db: sqlite3.Connection, key: str | None = None, account: int | N
         " AND r.observed_at BETWEEN w.first_at AND w.resets_at) END"
         " FROM window w JOIN account ON account.id = w.account"
         " WHERE hidden_at IS NULL AND resets_at IS NOT NULL AND (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR account = ?2)"
+        " AND (?3 IS NULL OR resets_at > ?3)"
         " ORDER BY resets_at, w.id"
     )
-    return [OwnedWindow._make(row) for row in db.execute(sql, (key, account))]
+    return [OwnedWindow._make(row) for row in db.execute(sql, (key, account, since))]
 
 
 def heard(db: sqlite3.Connection, since: int) -> dict[str, tuple[int | None, int | None, str | None, str | None, int]]:

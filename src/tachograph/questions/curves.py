@@ -33,7 +33,7 @@ def curves(
 ) -> tuple[Curve, ...]:
     """The curves of an account's limits since a moment; a limit of which nothing is known is left out."""
     levels = history.levels(db, account, since, keys)
-    windows = history.all_windows(db, account=account)
+    windows = history.all_windows(db, account=account, since=since)
     made = []
     for key in keys:
         mine = [level for level in levels if level.key == key]

@@ -97,7 +97,7 @@ def shares(db: sqlite3.Connection, book: PriceBook, session: int, steps: tuple[S
     if not times:
         return ()
     touched = []
-    for window in history.all_windows(db, FIVE_HOUR):
+    for window in history.all_windows(db, FIVE_HOUR, since=times[0]):
         if window.resets_at is None:
             continue
         start = window.resets_at - LENGTH_MS

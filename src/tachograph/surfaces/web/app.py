@@ -24,6 +24,7 @@ from tachograph.surfaces.web.asked import asked
 from tachograph.surfaces.web.desk import Desk, Look
 from tachograph.surfaces.web.guard import Rules, digest, given_tokens, matching, own_origins, refusal, values
 from tachograph.surfaces.web.keys import Keys, Tickets
+from tachograph.surfaces.web.memory import trim_memory
 from tachograph.surfaces.web.page import Page, View
 from tachograph.surfaces.web.render import HERE, PAGES, Renderer, Shown
 
@@ -264,6 +265,7 @@ class App:
         except TachographError as trouble:
             yield self._render.top(page, page.title, None, trouble).encode()
             version = ""
+        trim_memory()
         yield f'<i id="version" hidden data-version="{version}" data-at="{self._desk.now_ms()}"></i>'.encode()
         yield self._render.foot().encode()
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerDamaged, LedgerError
@@ -37,11 +37,40 @@ class Look(NamedTuple):
     now: int
     version: str
     price_problems: tuple[str, ...]
+    remembered: "Remembered"
 
     @property
     def problems(self) -> dict[str, int]:
         """What is missing from the numbers, by kind, as reports say it."""
         return {**problem_counts(self.db), "not_updated": 0}
+
+
+T = TypeVar("T")
+
+
+class Remembered:
+    """Answers that take long and need not be newer than some seconds: estimates, which hardly move from one message to the
+    next."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._kept: dict[object, tuple[float, object]] = {}
+
+    def answer(self, key: object, seconds: float, make: Callable[[], T]) -> T:
+        """What is remembered under a key, if it is so young; else what `make` answers."""
+        now = self._clock.monotonic()
+        with self._lock:
+            known = self._kept.get(key)
+        if known is not None and now - known[0] < seconds:
+            return known[1]  # type: ignore[return-value]  # a key always means the same kind of answer
+        made = make()
+        with self._lock:
+            self._kept[key] = (now, made)
+        return made
+
+    def forget(self) -> None:
+        with self._lock:
+            self._kept.clear()
 
 
 class _Standing(NamedTuple):
@@ -59,6 +88,7 @@ class Desk:
         self._paths = own_paths(env)
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._remembered = Remembered(clock)
         self._number = 0
         self._prefix = f"{clock.now_ms():x}"
         self._mark: tuple[float, ...] | None = None
@@ -86,7 +116,7 @@ class Desk:
             with snapshot(ledger) as db:
                 yield Look(
                     db, ledger, self._book, calendar, self._settings, self._paths, self._env,
-                    self._clock.now_ms(), self.version, self._wrong,
+                    self._clock.now_ms(), self.version, self._wrong, self._remembered,
                 )  # fmt: skip
         except (KeyError, TypeError) as error:  # what a flipped byte in the file may come to
             from tachograph.ledger.integrity import verdict
@@ -137,6 +167,7 @@ class Desk:
         self._local.ledger = None
         if ledger is not None:
             ledger.close()
+        self._remembered.forget()
         with self._lock:
             self._number += 1
 

@@ -105,7 +105,9 @@ class Listener:
 
         from tachograph.surfaces.web.app import App
         from tachograph.surfaces.web.desk import Desk
+        from tachograph.surfaces.web.memory import spare_memory
 
+        spare_memory()
         desk = Desk(self._env, self._clock)
 
         async def main() -> None:

@@ -18,6 +18,7 @@ from tachograph.surfaces.web.page import View
 from tachograph.surfaces.web.show import Cell, Column, Line, Table
 
 _MOST = 6  # rows of a part
+_SECONDS = 30.0  # how old an estimate may be: the next message hardly moves it
 
 
 def _clock(view: View) -> Callable[[int], str]:
@@ -30,7 +31,9 @@ def why(view: View) -> Mapping[str, Any] | None:
     account = leading(now_question(look.db, look.now))
     if account is None or account.limit(SEVEN_DAY) is None:
         return None
-    found = attribution(look.db, look.book, account, look.now, SEVEN_DAY)
+    found = look.remembered.answer(
+        ("why", account.id), _SECONDS, lambda: attribution(look.db, look.book, account, look.now, SEVEN_DAY)
+    )
     if found.method == NOTHING:
         return None
     parts = (
@@ -110,7 +113,10 @@ def _table(found: Attribution, parts: tuple[tuple[str, str, tuple[Part, ...]], .
 
 def forecasts(view: View, account: NowAccount) -> tuple[LimitForecast, ...]:
     """The forecasts of an account as they stand now."""
-    return forecast(view.look.db, view.look.book, account, view.now)
+    look = view.look
+    return look.remembered.answer(
+        ("forecast", account.id), _SECONDS, lambda: forecast(look.db, look.book, account, look.now)
+    )
 
 
 def words_of(view: View, made: LimitForecast) -> str:

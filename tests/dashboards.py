@@ -111,7 +111,7 @@ class Served:
             return list(db.iterdump())
 
 
-def invented(root: Path, days: int = 40) -> Home:
+def invented(root: Path, days: int = 24) -> Home:
     """A home with invented days up to NOW, what the service said of the limits, and a session that is at work."""
     home = Home(root)
     transcripts.write(home.claude, end=NOW, days=days, seed=7)

@@ -17,9 +17,11 @@ const hideRows = () => { // on pages whose tables are whole, words only hide row
   const find = document.getElementById("find");
   if (!find || find.dataset.server) return;
   const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!words.length && !document.querySelector("#blocks tr[hidden], #blocks li[hidden]")) return;
   for (const row of document.querySelectorAll("#blocks .table > tbody > tr, #blocks .limits > li")) {
     const text = row.textContent.toLowerCase();
-    row.hidden = words.length > 0 && !words.every((word) => text.includes(word));
+    const hidden = !words.every((word) => text.includes(word));
+    if (row.hidden !== hidden) row.hidden = hidden;
   }
 };
 

@@ -74,8 +74,9 @@ const patchChildren = (old, fresh) => {
   else byIdiomorph(old, fresh);
 };
 
-const withSelection = (change) => {
+const withSelection = (element, change) => {
   const selection = document.getSelection();
+  if (selection.isCollapsed || !(element.contains(selection.anchorNode) || element.contains(selection.focusNode))) { change(); return; }
   const range = selection.rangeCount && !selection.isCollapsed ? selection.getRangeAt(0) : null;
   const kept = range && { start: range.startContainer, end: range.endContainer, from: range.startOffset, to: range.endOffset, text: selection.toString() };
   change();
@@ -89,5 +90,5 @@ const withSelection = (change) => {
 export const morphInto = (element, html) => {
   const fresh = element.cloneNode(false);
   fresh.innerHTML = html;
-  withSelection(() => patchChildren(element, fresh));
+  withSelection(element, () => patchChildren(element, fresh));
 };

@@ -77,6 +77,7 @@ def _read_forked(jobs: list[Known], now_ms: int, count: int) -> Iterator[Deliver
     import selectors
     import signal
 
+    _typed_decoder(WORTH_TYPING)  # imported here once, and not in every child
     children: dict[int, int] = {}  # our end of the pipe: process id
     chooser = selectors.DefaultSelector()
     try:

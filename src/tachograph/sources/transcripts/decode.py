@@ -12,11 +12,14 @@ without being read.
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import (
+    EPOCH,
+    FIRST_MS,
     ISSUED,
     added_parts,
     billed,
@@ -38,6 +41,7 @@ FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp coun
 CUSTOM, AI = 0, 1  # kinds of title
 _LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
+_moment = datetime.fromisoformat
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 
 
@@ -61,6 +65,21 @@ class _Held:
         self.output, self.counts = counts[1], counts
         self.leaf = (at, record.uuid) if record.uuid else None
 
+    def goes_on(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+        """Take in another line of the same message in the same session, later than the one that says the most."""
+        output = counts[1]
+        if output > self.output:  # what was said first wins where the output is the same
+            self.record, self.at, self.output = record, at, output
+        if at > self.last:
+            self.last = at
+            if record.uuid:
+                self.leaf = (at, record.uuid)
+        most = self.counts
+        if counts != most:
+            streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
+            self.counts = counts if streamed else larger(most, counts)
+        return True
+
 
 class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
@@ -71,8 +90,9 @@ class Transcript:
 
     __slots__ = (
         "_held",
-        "_ids",
+        "_latest",
         "_origins",
+        "_tails",
         "_typed",
         "batch",
         "branch",
@@ -94,8 +114,9 @@ class Transcript:
         self.stamp = stamp
         self.looks = looks
         self.problems: dict[str, int] = {}
-        self._ids: dict[str, int] = {}
-        self._origins: dict[Origin, Origin] = {}
+        self._latest = now_ms + FUTURE_MS
+        self._tails = False  # whether its records say their kind at their end
+        self._origins: dict[tuple[str | None, ...], Origin] = {}
         self._held: _Held | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
@@ -103,20 +124,30 @@ class Transcript:
         view = memoryview(block)
         find, rfind, starts = block.find, block.rfind, block.startswith
         decode, errors = (self._typed.decode, self._typed.errors) if self._typed else (None, ())
-        pos, heads = 0, True
+        note = self._note_typed
+        pos, tails = 0, self._tails
         while pos < end:
             stop = find(b"\n", pos, end)
             if stop < 0:
                 stop = end
-            kind = _head_kind(find, pos, stop) if heads else _tail_kind(find, rfind, pos, stop)
+            if tails:  # as `_tail_kind` does it: this is where nearly every line goes through
+                kind = rfind(b'"type":"', pos, stop) + 8
+                if kind < pos or find(b"}", kind, stop) != stop - 1 or find(b"{", kind, stop) >= 0:
+                    kind = _head_kind(find, pos, stop)
+                    tails = kind == _UNCERTAIN
+            else:
+                kind = _head_kind(find, pos, stop)
+                if kind == _UNCERTAIN:
+                    kind = _tail_kind(find, rfind, pos, stop)
+                    tails = kind != _UNCERTAIN  # a file keeps to one layout: try that one first from now on
             if kind == _UNCERTAIN:
-                kind = _tail_kind(find, rfind, pos, stop) if heads else _head_kind(find, pos, stop)
-                heads = heads is (kind == _UNCERTAIN)  # a file keeps to one layout: try that one first from now on
-            if starts(b'assistant"', kind):
+                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
+            elif starts(b'assistant"', kind):
                 told = False
                 if decode is not None:
                     try:
-                        told = self._note_typed(decode(view[pos:stop]))
+                        told = note(decode(view[pos:stop]))
                     except errors:
                         pass
                 if not told:
@@ -124,15 +155,13 @@ class Transcript:
             elif starts(b'user"', kind):
                 if self.looks:
                     self._look_for_prompt(bytes(view[pos:stop]))
-            elif kind == _UNCERTAIN:
-                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
-                    self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'progress"', kind):
                 if find(b'"usage"', pos, stop) >= 0:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts((b'pr-link"', b'ai-title"', b'custom-title"', b'summary"'), kind):
                 self._read(bytes(view[pos:stop]), block, pos, offset)
             pos = stop + 1
+        self._tails = tails
         view.release()
         self._let_go()
         self.branch = _last_branch(block, end) or self.branch
@@ -161,42 +190,31 @@ class Transcript:
         lines that only repeat it or go on with it cost little.
         """
         answer = record.message
-        usage = answer.usage
+        usage, name, model = answer.usage, answer.id, answer.model
         if usage.iterations:
             for part in usage.iterations:
-                if part.type != "message" or part.model not in (None, answer.model):
+                if part.type != "message" or part.model not in (None, model):
                     return False
-        if answer.model == "<synthetic>":
-            return False
-        at = parsed_time(record.timestamp)
-        if at > self.now + FUTURE_MS or record.costUSD is not None or not answer.model:
-            return False
+        since = _moment(record.timestamp) - EPOCH
+        at = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
         five, hour = usage.cache_creation_input_tokens, 0
-        if usage.cache_creation is not None:
-            hour = usage.cache_creation.ephemeral_1h_input_tokens
-            five = max(five - hour, usage.cache_creation.ephemeral_5m_input_tokens)
+        split, searched = usage.cache_creation, usage.server_tool_use
+        if split is not None:
+            hour = split.ephemeral_1h_input_tokens
+            five = max(five - hour, split.ephemeral_5m_input_tokens)
         output = usage.output_tokens
-        searches = usage.server_tool_use.web_search_requests if usage.server_tool_use is not None else 0
+        searches = searched.web_search_requests if searched is not None else 0
         counts = (usage.input_tokens, output, five, hour, usage.cache_read_input_tokens, searches)
         flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
-        held = self._held
-        goes_on = held is not None and answer.id == held.name and record.sessionId == held.session
-        if held is not None and goes_on and flags == held.flags and at > held.at:
-            if output > held.output:  # what was said first wins where the output is the same
-                held.record, held.at, held.output = record, at, output
-            if at > held.last:
-                held.last = at
-                if record.uuid:
-                    held.leaf = (at, record.uuid)
-            most = held.counts
-            if counts != most:
-                streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
-                held.counts = counts if streamed else larger(most, counts)
-            return True
-        if not ISSUED.match(answer.id):
+        if not FIRST_MS <= at <= self._latest or record.costUSD is not None or not model or model == "<synthetic>":
             return False
+        held = self._held
         if held is not None:
+            if name == held.name and at > held.at and flags == held.flags and record.sessionId == held.session:
+                return held.goes_on(record, at, counts)
             self._let_go()
+        if not ISSUED.match(name):
+            return False
         self._held = _Held(record, at, counts, flags)
         return True
 
@@ -206,36 +224,38 @@ class Transcript:
         if held is None:
             return
         self._held = None
-        record, session = held.record, held.session
-        answer = record.message
-        identity = self._ids.get(held.name)
-        if identity is None:
-            identity = self._ids[held.name] = hashed(held.name)
-        origin = (
+        record, session, first, last = held.record, held.session, held.first, held.last
+        answer, usage = record.message, record.message.usage
+        said = (
             answer.model,
-            answer.usage.speed or "",
-            answer.usage.inference_geo or "",
-            answer.stop_reason or "",
-            record.gitBranch or "",
+            usage.speed,
+            usage.inference_geo,
+            answer.stop_reason,
+            record.gitBranch,
             record.cwd,
-            record.agentId or "",
-            record.ownerAccountUuid or "",
-            self.folder,
+            record.agentId,
+            record.ownerAccountUuid,
         )
-        # the same tuple for the same origin: marshal then sends it once
-        origin = self._origins.setdefault(origin, origin)
+        origin = self._origins.get(said)
+        if origin is None:  # the same tuple for the same origin: marshal then sends it once
+            a, b, c, d, e, f, g, h = (text or "" for text in said)
+            origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
+        identity = hashed(held.name)
         choice = (-held.output, held.at, origin, record.requestId or "")
-        new: Message = (identity, held.first, held.counts, -1, choice, {session: held.flags})
+        new: Message = (identity, first, held.counts, -1, choice, {session: held.flags})
         batch = self.batch
         old = batch.messages.get(identity)
         batch.messages[identity] = new if old is None else merged(old, new)
         span = batch.spans.get(session)
         if span is None:
-            batch.spans[session] = (held.first, held.last)
-        elif held.first < span[0] or held.last > span[1]:
-            batch.spans[session] = (min(held.first, span[0]), max(held.last, span[1]))
-        if held.leaf is not None:
-            batch.leaves[session] = max(batch.leaves.get(session, held.leaf), held.leaf)
+            batch.spans[session] = (first, last)
+        elif first < span[0]:
+            batch.spans[session] = (first, max(last, span[1]))
+        elif last > span[1]:
+            batch.spans[session] = (span[0], last)
+        leaf, known = held.leaf, batch.leaves.get(session)
+        if leaf is not None and (known is None or leaf > known):
+            batch.leaves[session] = leaf
 
     # -- the patient way -------------------------------------------------------------------------------------
 

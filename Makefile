@@ -46,13 +46,15 @@ prices-check: $(VENV)/.dev  ## our price book against the genai-prices package
 needs:
 	@sh tools/test_needs.sh
 
-$(VENV)/.installed: pyproject.toml
+COMPILED := hatch_build.py src/tachograph/sources/transcripts/_scan.c
+
+$(VENV)/.installed: pyproject.toml $(COMPILED)
 	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing Tachograph into it …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml
+$(VENV)/.dev: pyproject.toml $(COMPILED)
 	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing Tachograph and what its tests need …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -e '.[dev]'

@@ -53,6 +53,19 @@ class Typed(NamedTuple):
     plain: Callable[[bytes], Any]
 
 
+# Reads the answers in a block: (block, end, folder, origins, looks, latest) to what it took, as `_put` wants it, and the
+# lines that it hands back: (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
+Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
+READ, PROMPT, UNCERTAIN, PROGRESS = range(4)
+
+
+class Fast(NamedTuple):
+    """What reads the usual layout faster than plain dictionaries, as far as there is any."""
+
+    scan: Scan | None = None
+    typed: Typed | None = None
+
+
 class _Held:
     """A message whose lines are being read: the line that says the most so far, and what all of them come to."""
 
@@ -92,7 +105,7 @@ class Transcript:
         "_held",
         "_latest",
         "_origins",
-        "_tails",
+        "_scan",
         "_typed",
         "batch",
         "branch",
@@ -104,10 +117,10 @@ class Transcript:
     )
 
     def __init__(
-        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, typed: Typed | None
+        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, fast: Fast
     ) -> None:
         self.batch = batch
-        self._typed = typed
+        self._typed, self._scan = fast.typed, fast.scan
         self.folder = folder
         self.now = now_ms
         self.branch = branch
@@ -115,31 +128,47 @@ class Transcript:
         self.looks = looks
         self.problems: dict[str, int] = {}
         self._latest = now_ms + FUTURE_MS
-        self._tails = False  # whether its records say their kind at their end
         self._origins: dict[tuple[str | None, ...], Origin] = {}
         self._held: _Held | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
+        if self._scan is not None:
+            self._feed_compiled(self._scan, block, end, offset)
+        else:
+            self._feed_here(block, end, offset)
+        self.branch = _last_branch(block, end) or self.branch
+        self.stamp = _last_stamp(block, end) or self.stamp
+
+    def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
+        """Let the compiled twin of `_feed_here` read the block, and look at what it hands back."""
+        find, put = block.find, self._put
+        for item in scan(block, end, self.folder, self._origins, self.looks, self._latest):
+            if len(item) == 4:
+                put(*item)
+                continue
+            how, pos, stop = item
+            if how == PROMPT:
+                if self.looks:
+                    self._look_for_prompt(bytes(block[pos:stop]))
+            elif how == READ or any(
+                find(needle, pos, stop) >= 0 for needle in _NEEDLES[: 1 if how == PROGRESS else None]
+            ):
+                self._read(bytes(block[pos:stop]), block, pos, offset)
+
+    def _feed_here(self, block: bytearray | bytes, end: int, offset: int) -> None:
         view = memoryview(block)
         find, rfind, starts = block.find, block.rfind, block.startswith
         decode, errors = (self._typed.decode, self._typed.errors) if self._typed else (None, ())
         note = self._note_typed
-        pos, tails = 0, self._tails
+        pos = 0
         while pos < end:
             stop = find(b"\n", pos, end)
             if stop < 0:
                 stop = end
-            if tails:  # as `_tail_kind` does it: this is where nearly every line goes through
-                kind = rfind(b'"type":"', pos, stop) + 8
-                if kind < pos or find(b"}", kind, stop) != stop - 1 or find(b"{", kind, stop) >= 0:
-                    kind = _head_kind(find, pos, stop)
-                    tails = kind == _UNCERTAIN
-            else:
+            kind = _tail_kind(find, rfind, pos, stop)
+            if kind == _UNCERTAIN:
                 kind = _head_kind(find, pos, stop)
-                if kind == _UNCERTAIN:
-                    kind = _tail_kind(find, rfind, pos, stop)
-                    tails = kind != _UNCERTAIN  # a file keeps to one layout: try that one first from now on
             if kind == _UNCERTAIN:
                 if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
                     self._read(bytes(view[pos:stop]), block, pos, offset)
@@ -161,11 +190,8 @@ class Transcript:
             elif starts((b'pr-link"', b'ai-title"', b'custom-title"', b'summary"'), kind):
                 self._read(bytes(view[pos:stop]), block, pos, offset)
             pos = stop + 1
-        self._tails = tails
         view.release()
         self._let_go()
-        self.branch = _last_branch(block, end) or self.branch
-        self.stamp = _last_stamp(block, end) or self.stamp
 
     def feed_tail(self, line: bytes, offset: int) -> None:
         """Read a last line that has no newline yet: counted if it is whole, and no problem if it is not.
@@ -224,7 +250,7 @@ class Transcript:
         if held is None:
             return
         self._held = None
-        record, session, first, last = held.record, held.session, held.first, held.last
+        record, session = held.record, held.session
         answer, usage = record.message, record.message.usage
         said = (
             answer.model,
@@ -242,8 +268,11 @@ class Transcript:
             origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
         identity = hashed(held.name)
         choice = (-held.output, held.at, origin, record.requestId or "")
-        new: Message = (identity, first, held.counts, -1, choice, {session: held.flags})
-        batch = self.batch
+        self._put((identity, held.first, held.counts, -1, choice, {session: held.flags}), session, held.last, held.leaf)
+
+    def _put(self, new: Message, session: str, last: int, leaf: tuple[int, str] | None) -> None:
+        """Put a message into the batch, with the time of its last line and the last record that names itself."""
+        identity, first, batch = new[0], new[1], self.batch
         old = batch.messages.get(identity)
         batch.messages[identity] = new if old is None else merged(old, new)
         span = batch.spans.get(session)
@@ -253,9 +282,10 @@ class Transcript:
             batch.spans[session] = (first, max(last, span[1]))
         elif last > span[1]:
             batch.spans[session] = (span[0], last)
-        leaf, known = held.leaf, batch.leaves.get(session)
-        if leaf is not None and (known is None or leaf > known):
-            batch.leaves[session] = leaf
+        if leaf is not None:
+            known = batch.leaves.get(session)
+            if known is None or leaf > known:
+                batch.leaves[session] = leaf
 
     # -- the patient way -------------------------------------------------------------------------------------
 

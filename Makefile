@@ -16,7 +16,7 @@ run: $(VENV)/.installed   ## install into .venv and show your own numbers: `tach
 	@$(BIN)/tachograph
 
 test: $(VENV)/.dev needs  ## install what the tests need and run them
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_FLAGS)
 
 check: $(VENV)/.dev format lint types walls test  ## all that must be green before a commit
 

@@ -1,0 +1,367 @@
+"""What goes on right now: the limits with the way there, what is burned, which sessions are at work, what they say."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from tachograph.ledger import activity, messages, rollups, sessions
+from tachograph.ledger.activity import Heard, Level
+from tachograph.ledger.files import problem_counts
+from tachograph.model.context import window
+from tachograph.model.limits import STATUSLINE, same_reset
+from tachograph.model.names import short_paths
+from tachograph.model.periods import DAY, Calendar, Span
+from tachograph.model.prices import PICODOLLARS, PriceBook, tariff
+from tachograph.questions.now import FRESH, OVERAGE, WALL, NowAccount, NowLimit
+from tachograph.questions.now import now as now_question
+from tachograph.questions.overview import SKEW_MS
+from tachograph.questions.spend import Spend, by_cost, cost_of, priced, spent
+from tachograph.questions.spend import Row as SpendRow
+
+HOUR = 3_600_000
+LENGTHS = {"session": 5 * HOUR, "weekly": 168 * HOUR}
+BURN_MS = 10 * 60_000  # long enough for a long answer, short enough for now
+AT_WORK_MS = 10 * 60_000  # a turn may think or run a tool for minutes
+LISTED_MS = 5 * HOUR  # a 5-hour window of sessions
+AGENTS_MS = 3 * 60_000
+MOST_SESSIONS, MOST_MESSAGES, MOST_POINTS = 60, 40, 120
+# over which stretch a rate is taken, how little will do, and beyond which gap between two readings nobody knows
+_RATES = {"session": (HOUR // 2, HOUR // 6, 2 * HOUR), "weekly": (6 * HOUR, HOUR, 24 * HOUR)}
+
+
+class Point(NamedTuple):
+    """What held of a limit from a moment on, in percent; None from a reset on that nothing was read after yet."""
+
+    at: int
+    percent: float | None
+
+
+class Course(NamedTuple):
+    """How a limit came to where it is. `points` over its length until now, with those of the window before; `resets`:
+    when it reset meanwhile. `rate`: points per hour lately; `lasting`: the rate that would just last to the reset.
+    Both None where nobody can say."""
+
+    limit: NowLimit
+    since: int
+    points: tuple[Point, ...] = ()
+    resets: tuple[int, ...] = ()
+    rate: float | None = None
+    lasting: float | None = None
+
+
+class Watched(NamedTuple):
+    """An account with the courses of its limits, in their order."""
+
+    account: NowAccount
+    courses: tuple[Course, ...]
+
+
+class Burn(NamedTuple):
+    """What messages on this machine used per minute and hour over the last minutes; None where nothing has a price."""
+
+    tokens_per_minute: float
+    usd_per_hour: float | None
+    unpriced: int = 0
+
+
+class Context(NamedTuple):
+    """How many tokens a conversation holds, and how many it may; None where the model's window is not known."""
+
+    tokens: int
+    window: int | None
+
+    @property
+    def share(self) -> float | None:
+        return None if self.window is None else self.tokens / self.window
+
+
+class AtWork(NamedTuple):
+    """A session that was lately at work, with all that it ever used. `agents` are the subagents that were heard just
+    now. Times: epoch ms."""
+
+    session: str
+    title: str | None
+    project: str | None
+    path: str | None
+    branch: str | None
+    model: str
+    context: Context | None
+    spend: Spend
+    started_at: int | None
+    last_at: int
+    is_running: bool
+    agents: tuple[str, ...] = ()
+
+
+class Said(NamedTuple):
+    """A message as it came. `cost` in picodollars, None without a price; `session` "" for none."""
+
+    id: int
+    at: int
+    session: str
+    title: str | None
+    project: str | None
+    model: str
+    prompt: int
+    output: int
+    cost: int | None
+    is_agent: bool
+
+    @property
+    def usd(self) -> float | None:
+        return None if self.cost is None else self.cost / PICODOLLARS
+
+
+class Names(NamedTuple):
+    """What projects are called, for as long as `mark` stays: working it out looks at the whole ledger."""
+
+    mark: int = -1
+    short: Mapping[str, str] = {}
+
+
+class Monitor(NamedTuple):
+    """All of it at a moment. `models` and `projects` of today, by cost; `problems` as reports count them."""
+
+    at: int
+    accounts: tuple[Watched, ...]
+    burn: Burn
+    sessions: tuple[AtWork, ...]
+    today: Spend
+    models: tuple[tuple[str, Spend], ...]
+    projects: tuple[tuple[str | None, Spend], ...]
+    messages: tuple[Said, ...]
+    problems: Mapping[str, int]
+    names: Names = Names()
+
+    @property
+    def running(self) -> int:
+        return sum(session.is_running for session in self.sessions)
+
+    @property
+    def next_change(self) -> int | None:
+        """The next moment at which the limits change by themselves: a reset."""
+        resets = [course.limit.resets_at for account in self.accounts for course in account.courses]
+        return min((at for at in resets if at is not None and at > self.at), default=None)
+
+
+def monitor(
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int, names: Names | None = None
+) -> Monitor:
+    """What the ledger has at a moment. `names` are those of an earlier answer, to spare working them out again."""
+    until = at + SKEW_MS
+    names = _names(db, names)
+    day = Span(calendar.period(DAY, at)[1].start, until)
+    (today,) = spent(db, book, [day])
+    models = _today(db, book, day, "model")
+    projects = _today(db, book, day, "project")
+    told = activity.newest(db, until, MOST_MESSAGES)
+    work = activity.at_work(db, at - LISTED_MS, until, MOST_SESSIONS)
+    facts = sessions.facts(db, {session for session, _ in work} | {message.session for message in told})
+    return Monitor(
+        at,
+        tuple(Watched(account, tuple(_courses(db, account, at))) for account in now_question(db, at).accounts),
+        _burn(db, book, at, until),
+        tuple(_at_work(db, book, work, facts, names, at, until)),
+        today,
+        tuple(models),
+        tuple((names.short.get(path, path) if path else None, used) for path, used in projects),
+        tuple(_said(book, message, facts, names) for message in told),
+        problem_counts(db),
+        names,
+    )
+
+
+# -- limits ----------------------------------------------------------------------------------------------------
+
+
+def _courses(db: sqlite3.Connection, account: NowAccount, at: int) -> Iterator[Course]:
+    for group, length in {**LENGTHS, "": 0}.items():
+        limits = [limit for limit in account.limits if (limit.group if limit.group in LENGTHS else "") == group]
+        keys = [limit.key for limit in limits]
+        # a little more than the length, so that there is a rate at its beginning too
+        read = activity.levels(db, account.id, keys, at - length - length // 5) if length and keys else []
+        for limit in limits:
+            yield course(limit, [level for level in read if level.key == limit.key], at)
+
+
+def course(limit: NowLimit, levels: Sequence[Level], at: int) -> Course:
+    """The course of a limit out of what was read of it, oldest first."""
+    length = LENGTHS.get(limit.group)
+    if length is None:
+        return Course(limit, at)
+    held, resets = _held(levels, limit, at)
+    since = at - length
+    lasting = None
+    if limit.percent is not None and limit.percent < 100 and limit.resets_at is not None and limit.resets_at > at:
+        lasting = (100 - limit.percent) / max(limit.resets_at - at, 60_000) * HOUR
+    return Course(
+        limit,
+        since,
+        _thinned(held, since, at),
+        tuple(reset for reset in resets if since < reset <= at),
+        _rate(limit, held, at),
+        lasting,
+    )
+
+
+class _Held(NamedTuple):
+    """What held from `at` on, and until when somebody confirmed it."""
+
+    at: int
+    until: int
+    percent: float | None
+    resets_at: int | None
+
+
+def _held(levels: Sequence[Level], limit: NowLimit, at: int) -> tuple[list[_Held], list[int]]:
+    """What held when, by the rule of ledger/readings.py: a status line repeats old values, so it never lowers one."""
+    made: list[_Held] = []
+    resets: list[int] = []
+    for level in levels:
+        last = made[-1] if made else None
+        window = level.resets_at or (last.resets_at if last else None)
+        if window is not None and level.at >= window:
+            continue  # what an idle status line goes on saying of a window that is over
+        if last is not None and last.resets_at is not None and window is not None:
+            if window < last.resets_at and not same_reset(window, last.resets_at):
+                continue
+            if not same_reset(window, last.resets_at):
+                resets.append(last.resets_at)
+                made.append(_Held(last.resets_at, last.resets_at, None, None))
+            elif level.source == STATUSLINE and last.percent is not None and level.percent < last.percent:
+                continue
+        made.append(_Held(level.at, max(level.at, level.until), level.percent, window))
+    if made and made[-1].resets_at is not None and made[-1].resets_at <= at:
+        resets.append(made[-1].resets_at)
+        made.append(_Held(made[-1].resets_at, made[-1].resets_at, None, None))
+    if limit.percent is not None and limit.state in (WALL, OVERAGE):  # a refusal is in no reading
+        made.append(_Held(limit.observed_at, limit.observed_at, limit.percent, limit.resets_at))
+    return made, resets
+
+
+def _rate(limit: NowLimit, held: Sequence[_Held], at: int) -> float | None:
+    """Points per hour lately, within the window that runs; None without two readings that are apart enough."""
+    if limit.state != FRESH or limit.percent is None or limit.resets_at is None:
+        return None
+    lookback, least, longest = _RATES[limit.group]
+    end, began = limit.observed_at, limit.resets_at - LENGTHS[limit.group]
+    mine = [one for one in held if one.at < end and one.percent is not None and same_reset(one.resets_at, limit.resets_at)]
+    known = [(began, 0.0), *((min(one.until, end - 1), one.percent or 0.0) for one in mine)]  # it begins with nothing
+    before = [(moment, percent) for moment, percent in known if moment <= end - lookback]
+    after = [(one.at, one.percent or 0.0) for one in mine if one.at > end - lookback]
+    moment, percent = max(before, default=min(after, default=(end, 0.0)))
+    # what was confirmed beyond the look back stood at its edge as well
+    covering = [one for one in mine if one.at <= end - lookback <= one.until]
+    if covering:
+        moment, percent = end - lookback, covering[-1].percent or 0.0
+    if not least <= end - moment <= longest:
+        return None
+    return max(0.0, (limit.percent - percent) / (end - moment) * HOUR)
+
+
+def _thinned(held: Sequence[_Held], since: int, at: int) -> tuple[Point, ...]:
+    """The last value in each of MOST_POINTS parts of the stretch, and the one that it begins with."""
+    step = max(1, (at - since) // MOST_POINTS)
+    parts: dict[int, Point] = {}
+    for one in held:
+        place = -1 if one.at < since else (one.at - since) // step
+        parts[place] = Point(max(one.at, since), one.percent)
+    return tuple(parts[place] for place in sorted(parts))
+
+
+# -- messages --------------------------------------------------------------------------------------------------
+
+
+def _burn(db: sqlite3.Connection, book: PriceBook, at: int, until: int) -> Burn:
+    sums = messages.sums(db, (), [Span(at - BURN_MS, until)], {}, book.changes())
+    used = Spend()
+    for _, _, part in priced(db, book, sums):
+        used = used + part
+    per_hour = None if used.usd is None else used.usd * HOUR / BURN_MS
+    if not used.tokens.messages:
+        per_hour = 0.0
+    return Burn(used.tokens.total * 60_000 / BURN_MS, per_hour, used.unpriced)
+
+
+def _today(db: sqlite3.Connection, book: PriceBook, day: Span, along: str) -> list[tuple[str, Spend]]:
+    """What was used today by each value of a dimension, by cost; the values as the ledger has them."""
+    found = list(priced(db, book, rollups.sums(db, (along,), [day], {}, book.changes())))
+    called = sessions.names(db, {values[0] for _, values, _ in found})
+    rows = sorted((SpendRow(called[values[0]], used) for _, values, used in found), key=by_cost)
+    return [(row.key, row.spend) for row in rows]
+
+
+def _at_work(
+    db: sqlite3.Connection,
+    book: PriceBook,
+    work: Sequence[tuple[int, int]],
+    facts: Mapping[int, sessions.SessionFacts],
+    names: Names,
+    at: int,
+    until: int,
+) -> Iterator[AtWork]:
+    spends = _spends(db, book, [facts[session] for session, _ in work])
+    for session, last_at in work:
+        known, last = facts[session], activity.last_of(db, session, until)
+        if last is None:
+            continue
+        context = None
+        if not last.is_side and last.prompt:
+            context = Context(last.prompt, window(last.model, last.prompt))
+        yield AtWork(
+            known.uuid,
+            known.title or None,
+            names.short.get(last.project) or None,
+            last.project or None,
+            last.branch or None,
+            last.model,
+            context,
+            spends.get(session, Spend()),
+            known.first_at,
+            last_at,
+            at - last_at < AT_WORK_MS,
+            tuple(activity.agents(db, session, at - AGENTS_MS)) if at - last_at < AGENTS_MS else (),
+        )
+
+
+def _spends(
+    db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.SessionFacts]
+) -> dict[int, Spend]:
+    """What each session used in all. Those that began lately are asked for apart: it is less to look through."""
+    made: dict[int, Spend] = {}
+    known = [(facts.first_at or 0, facts.id) for facts in asked]
+    latest = max((first for first, _ in known), default=0)
+    for is_new in (True, False):
+        ids = {id for first, id in known if (first >= latest - 24 * HOUR) == is_new}
+        if not ids:
+            continue
+        quarter = messages.QUARTER_MS
+        since = min(first for first, id in known if id in ids) // quarter * quarter
+        sums = rollups.sums(db, ("session",), [Span(since, None)], {"session": ids}, book.changes())
+        made |= {values[0]: used for _, values, used in priced(db, book, sums)}
+    return made
+
+
+def _said(book: PriceBook, message: Heard, facts: Mapping[int, sessions.SessionFacts], names: Names) -> Said:
+    session = facts.get(message.session)
+    kind = tariff(message.speed, message.geo, message.prompt)
+    cost, _ = cost_of(book, message.model, message.at, kind, message.measures)
+    return Said(
+        message.id,
+        message.at,
+        session.uuid if session else "",
+        session.title or None if session else None,
+        names.short.get(message.project) or None,
+        message.model,
+        message.prompt,
+        message.measures[2],
+        cost,
+        message.is_side or bool(message.agent),
+    )
+
+
+def _names(db: sqlite3.Connection, known: Names | None) -> Names:
+    mark = activity.newest_origin(db)
+    if known is not None and known.mark == mark:
+        return known
+    return Names(mark, short_paths([path for _, path in rollups.present(db, "project")]))

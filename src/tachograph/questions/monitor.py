@@ -15,8 +15,8 @@ from tachograph.model.prices import PICODOLLARS, PriceBook, tariff
 from tachograph.questions.now import FRESH, OVERAGE, WALL, NowAccount, NowLimit
 from tachograph.questions.now import now as now_question
 from tachograph.questions.overview import SKEW_MS
-from tachograph.questions.spend import Spend, by_cost, cost_of, priced, spent
 from tachograph.questions.spend import Row as SpendRow
+from tachograph.questions.spend import Spend, by_cost, cost_of, priced, spent
 
 HOUR = 3_600_000
 LENGTHS = {"session": 5 * HOUR, "weekly": 168 * HOUR}
@@ -245,7 +245,9 @@ def _rate(limit: NowLimit, held: Sequence[_Held], at: int) -> float | None:
         return None
     lookback, least, longest = _RATES[limit.group]
     end, began = limit.observed_at, limit.resets_at - LENGTHS[limit.group]
-    mine = [one for one in held if one.at < end and one.percent is not None and same_reset(one.resets_at, limit.resets_at)]
+    mine = [
+        one for one in held if one.at < end and one.percent is not None and same_reset(one.resets_at, limit.resets_at)
+    ]
     known = [(began, 0.0), *((min(one.until, end - 1), one.percent or 0.0) for one in mine)]  # it begins with nothing
     before = [(moment, percent) for moment, percent in known if moment <= end - lookback]
     after = [(one.at, one.percent or 0.0) for one in mine if one.at > end - lookback]
@@ -324,9 +326,7 @@ def _at_work(
         )
 
 
-def _spends(
-    db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.SessionFacts]
-) -> dict[int, Spend]:
+def _spends(db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.SessionFacts]) -> dict[int, Spend]:
     """What each session used in all. Those that began lately are asked for apart: it is less to look through."""
     made: dict[int, Spend] = {}
     known = [(facts.first_at or 0, facts.id) for facts in asked]

@@ -40,6 +40,7 @@ COMMANDS = (
     Command("start", "start the recorder in the background", "recorder"),
     Command("stop", "stop the recorder", "recorder"),
     Command("status", "what the recorder does", "recorder"),
+    Command("watch", "a live screen in the terminal: limits, burn, sessions at work", "watch"),
     Command("tray", "the two numbers in the desktop's tray, and a menu", "tray"),
     Command("autostart", "start recorder and tray at login, or no longer", "autostart"),
     Command("prices", "the price book that costs are worked out with", "prices"),

@@ -5,6 +5,7 @@ Styles are names of what something means, not colours; themes.py turns them into
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tachograph.surfaces.text import cut, safe, width
@@ -62,6 +63,7 @@ def fit(text: str, columns: int, *, right: bool = False) -> str:
     return pad + shown if right else shown + pad
 
 
+@lru_cache(2048)  # the same names stand in every frame
 def foreign(text: str | None, columns: int) -> str:
     """A name from outside in exactly so many columns; a dash where there is none."""
     return fit(tame(text) if text else "–", columns)

@@ -1,0 +1,384 @@
+"""The whole screen as rows of cells: what is known, in the room that there is. Pure.
+
+Four layouts: full (100 columns and up), narrow (60), pane (a block such as 40×6), line.
+"""
+
+from typing import NamedTuple
+
+from tachograph.model.periods import Calendar
+from tachograph.questions.monitor import AtWork, Monitor, Watched
+from tachograph.surfaces.now import problem_words
+from tachograph.surfaces.reports import ESTIMATE, problem_lines
+from tachograph.surfaces.terminal import limits, sessions
+from tachograph.surfaces.terminal.cells import DIM, HIGH, KEY, STRONG, TITLE, Cell, Row, fit, padded, sides, tame
+from tachograph.surfaces.terminal.view import View, listed
+from tachograph.surfaces.text import cut, usd
+
+FULL, NARROW, PANE, LINE = "full", "narrow", "pane", "line"
+_TALL = 16  # rows from which there is room for rules and headings
+_NATURAL_SESSIONS, _NATURAL_MESSAGES = 12, 8  # where the screen is as high as it likes
+
+
+class Around(NamedTuple):
+    """What the ledger does not hold. `recorder`: "runs", "starts" or "none"; `trouble`: why nothing newer can be shown;
+    `said`: what came of the last key; `is_live`: it goes on changing, and takes keys."""
+
+    recorder: str = "runs"
+    trouble: str = ""
+    said: str = ""
+    is_live: bool = True
+
+
+class Frame(NamedTuple):
+    """`rows`, each of exactly the frame's columns; `places`: the line of each session; `page`: rows of the list."""
+
+    layout: str
+    rows: tuple[Row, ...]
+    places: dict[int, str]
+    page: int
+
+
+def layout_for(columns: int, rows: int | None, wanted: str = "auto") -> str:
+    """The layout for a size; what a person wants goes before."""
+    if wanted != "auto":
+        return wanted
+    if rows is not None and rows <= 3:
+        return LINE
+    if columns < 60 or (rows is not None and rows < 12):
+        return PANE
+    return FULL if columns >= 100 else NARROW
+
+
+def frame(state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None) -> Frame:
+    """The screen in so many columns and rows; `rows` None: as many as it takes."""
+    layout = layout_for(columns, rows, view.layout)
+    if view.is_help and layout in (FULL, NARROW):
+        made, places, page = _help(columns, rows), dict[int, str](), 0
+    elif layout == LINE:
+        made, places, page = [_line(state, around, columns)], {}, 0
+    elif layout == PANE:
+        made, places, page = _pane(state, around, view, calendar, columns, rows)
+    else:
+        made, places, page = _screen(state, around, view, calendar, columns, rows)
+    if rows is not None:
+        made = made[:rows] + [(Cell(""),)] * (rows - len(made))
+    return Frame(layout, tuple(padded(row, columns) for row in made), places, page)
+
+
+# -- full and narrow -------------------------------------------------------------------------------------------
+
+
+def _screen(
+    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
+) -> tuple[list[Row], dict[int, str], int]:
+    tall = rows is None or rows >= _TALL
+    top = _top(state, around, view, calendar, columns, rows, tall)
+    bottom = _bottom(state, around, view, columns, rows, tall)
+    found = listed(state, view)
+    if rows is None:
+        room = 10**6
+        page = max(1, min(len(found), _NATURAL_SESSIONS))
+    else:
+        room = max(0, rows - len(top) - len(bottom) - 1)
+        page = _page(len(found), room, is_open=view.detail is not None)
+    parts = sessions.columns_for(columns)
+    words = (
+        f"Sessions: {sessions.summary(state.sessions, found)}"
+        if columns >= 76
+        else sessions.summary(state.sessions, found)
+    )
+    start = _start(found, view, page)
+    if start:
+        words += f"  ↑ {start} more"
+    made = [*top, sessions.headings(parts, words)]
+    places = {}
+    for session in found[start : start + page]:
+        places[len(made)] = session.session
+        made.append(sessions.row(session, parts, state.at, view, columns))
+    if not found:
+        made.append(_nothing(state, view))
+    made += [(Cell(""),)] * (len(top) + 1 + page - len(made))
+    left = room - page
+    opened = next((session for session in state.sessions if session.session == view.detail), None)
+    if opened is not None:
+        shown = sessions.detail(opened, state, columns, calendar)
+        made += [_rule(columns), *shown[: max(0, left - 1)]]
+    else:
+        made += _below(state, calendar, columns, left if rows is not None else None)
+    if rows is not None:
+        made = made[: rows - len(bottom)]
+        made += [(Cell(""),)] * (rows - len(bottom) - len(made))
+    return made + bottom, places, page
+
+
+def _start(found: list[AtWork], view: View, page: int) -> int:
+    """The first row in sight. Without a cursor a list never ends above its last line."""
+    return view.top if view.cursor is not None else max(0, min(view.top, len(found) - page))
+
+
+def _page(count: int, room: int, *, is_open: bool) -> int:
+    """Rows of the list. While a detail is open it is the same whatever comes: nothing below it moves."""
+    if is_open:
+        return max(1, min(room, 4 if room < 18 else room // 3))
+    least = min(room, 3)
+    return max(least, min(max(1, count), room if room < 10 else max(4, room // 2)))
+
+
+def _top(
+    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
+) -> list[Row]:
+    turned = state.accounts[view.account :] + state.accounts[: view.account]
+    lead = turned[0] if turned else None
+    made = [_header(lead, state, around, calendar, columns)]
+    if lead is None:
+        made.append(
+            (
+                Cell(" No reading of your limits yet.  ", STRONG),
+                Cell("tachograph setup", KEY),
+                Cell(" finds what there is", DIM),
+            )
+        )
+    else:
+        roomy = rows is None or rows >= 24 + 6 * len(turned)
+        open_accounts = turned if roomy else turned[:1]
+        parts = limits.widths(open_accounts, columns)
+        if tall and any(watched.courses for watched in open_accounts):
+            made.append(limits.headings(parts))
+        for watched in open_accounts:
+            if watched is not lead:
+                made.append((Cell(f" {limits.who(watched.account)}", STRONG),))
+            made += [limits.row(course, parts, state.at, calendar) for course in watched.courses]
+            if watched.account.extra is not None and watched.account.extra.enabled:
+                made.append(limits.extra_row(watched.account.extra, parts))
+        if not lead.courses:
+            made.append((Cell(" No limit was read of this account yet.", DIM),))
+        most = 6 if rows is None or rows >= 40 else 3 if tall else 1
+        made += [limits.short(watched, columns) for watched in turned[len(open_accounts) :][:most]]
+    if tall:
+        made.append(_rule(columns))
+    return made
+
+
+def _header(lead: Watched | None, state: Monitor, around: Around, calendar: Calendar, columns: int) -> Row:
+    left = [Cell(" Tachograph", TITLE)]
+    if lead is not None:
+        left.append(Cell(f"   {limits.who(lead.account)}"))
+    if around.recorder == "none":
+        now = Cell("■ no recorder, r starts it" if around.is_live else "■ no recorder", HIGH)
+    elif around.recorder == "starts":
+        now = Cell("recorder starts", DIM)
+    else:
+        now = Cell("live" if around.is_live else "", DIM)
+    return sides(left, [now, Cell(f"  {calendar.local(state.at):%H:%M:%S} ", DIM)], columns)
+
+
+def _bottom(state: Monitor, around: Around, view: View, columns: int, rows: int | None, tall: bool) -> list[Row]:
+    words = _problems(state, around, view)
+    most = 1 if rows is not None and rows < 30 else 4
+    if len(words) > most:
+        words = [*words[: most - 1], f"{words[most - 1]}  (and {len(words) - most} more: tachograph doctor)"]
+    left = sessions.today(state)
+    taken = sum(cell.width for cell in left)
+    made: list[Row] = [_rule(columns)] if tall else []
+    made.append(sides(sessions.burning(state), [Cell(f"{state.running} running ", DIM)], columns))
+    made.append(sides(left, [*sessions.model_shares(state, columns - taken - 3), Cell(" ")], columns))
+    if rows is None or rows >= 30:
+        made.append((Cell(f" {ESTIMATE}", DIM),))
+    made += [(Cell(" ! ", HIGH), Cell(cut(tame(text), max(1, columns - 4)))) for text in words]
+    if around.is_live:
+        made.append(_keys(around, view, columns))
+    return made
+
+
+def _problems(state: Monitor, around: Around, view: View) -> list[str]:
+    turned = state.accounts[view.account :] + state.accounts[: view.account]
+    made = [around.trouble] if around.trouble else []
+    made += [words for watched in turned for words in problem_words(watched.account)]
+    return made + problem_lines(state.problems, None)
+
+
+def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -> list[Row]:
+    """What there is room for below the list: what today went to, the last messages."""
+    made: list[Row] = []
+    most = max(len(state.projects), len(state.models))
+    if most and (left is None or left >= 6):
+        size = 1 + (min(most, 6) if left is None else min(most, 8, max(2, left // 2 - 2)))
+        made += [_rule(columns), *sessions.shares(state, columns, size)]
+    rest = _NATURAL_MESSAGES + 2 if left is None else left - len(made)
+    if state.messages and rest >= 3:
+        made += [_rule(columns), (Cell(" Last messages", DIM),)]
+        made += [sessions.message_row(message, columns, calendar) for message in state.messages[: rest - 2]]
+    return made
+
+
+def _nothing(state: Monitor, view: View) -> Row:
+    if view.filter and state.sessions:
+        return (Cell(f"   No session has {tame(view.filter)!r} in it.", DIM),)
+    return (Cell("   No session was at work in the last five hours.", DIM),)
+
+
+def _keys(around: Around, view: View, columns: int) -> Row:
+    if view.is_typing or view.filter:
+        hint = "enter keeps it, escape ends it" if view.is_typing else "escape ends it"
+        room = max(4, columns - 14 - len(hint))
+        typed = tame(view.filter)
+        return (Cell(" Filter ", KEY), Cell(f"{cut(typed, room)}{'▏' if view.is_typing else ''}  "), Cell(hint, DIM))
+    if around.said:
+        return (Cell(f" {cut(tame(around.said), columns - 2)}", STRONG),)
+    made: list[Cell] = []
+    taken = 0
+    for key, words in (
+        ("q", "quit"),
+        ("↑↓", "choose"),
+        ("enter", "close" if view.detail else "detail"),
+        ("/", "filter"),
+        ("s", f"sort: {view.sort}"),
+        ("?", "keys"),
+        ("a", "account"),
+        ("t", "theme"),
+        ("c", "copy id"),
+    ):
+        taken += len(key) + len(words) + 3
+        if taken <= columns:
+            made += [Cell(f" {key} ", KEY), Cell(f"{words} ", DIM)]
+    return tuple(made)
+
+
+def _rule(columns: int) -> Row:
+    return (Cell(" " + "─" * max(0, columns - 2), DIM),)
+
+
+# -- pane and line ---------------------------------------------------------------------------------------------
+
+
+def _pane(
+    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
+) -> tuple[list[Row], dict[int, str], int]:
+    """The limits first; then, as far as there is room, what is burned, and the sessions."""
+    turned = state.accounts[view.account :] + state.accounts[: view.account]
+    made: list[Row] = []
+    room = rows if rows is not None else 12
+    if not turned:
+        made.append((Cell("No reading of your limits yet.", STRONG),))
+    else:
+        account = turned[0].account
+        week = account.weekly
+        first = [c for c in turned[0].courses if c.limit.group == "session" or (week and c.limit.key == week.key)]
+        others = [c for c in turned[0].courses if c not in first]
+        shown = [*first, *others][: max(1, room - 3)]
+        made += [limits.narrow_row(course, columns, state.at, calendar) for course in shown]
+    mark = {"none": "■ no recorder", "starts": "recorder starts"}.get(around.recorder, "")
+    mark = around.trouble or mark
+    if len(made) < room:
+        made.append(
+            sides(
+                _pace(state, columns - len(mark) - 2 if mark else columns),
+                [Cell(cut(tame(mark), columns // 2), HIGH)],
+                columns,
+            )
+        )
+    found = [session for session in listed(state, view) if session.is_running or session.session == view.cursor]
+    left = max(0, room - len(made) - 1)
+    page = min(left, max(1, len(found)))
+    start = max(0, min(view.top, len(found) - page))
+    places = {}
+    for session in found[start : start + page]:
+        places[len(made)] = session.session
+        made.append(sessions.narrow_row(session, state.at, view, columns))
+    if not found and left:
+        made.append((Cell("No session is at work.", DIM),))
+    if len(made) < room:
+        made.append(sides(_tail(state), [Cell(f"{calendar.local(state.at):%H:%M}", DIM)], columns))
+    return made, places, page
+
+
+def _pace(state: Monitor, columns: int) -> list[Cell]:
+    """`+24.0 %/h (12.0 lasts)  $24.10/h`, what there is of it."""
+    made: list[str] = []
+    five = next((c for w in state.accounts[:1] for c in w.courses if c.limit.group == "session"), None)
+    if five is not None and five.rate is not None:
+        fast = "↑" if five.lasting is not None and five.rate > five.lasting else ""
+        made.append(f"+{limits.rate_words(five.rate)} %/h{fast}")
+        if five.lasting is not None:
+            made[-1] += f" ({limits.rate_words(five.lasting)})"
+    if state.burn.usd_per_hour:
+        made.append(f"{usd(state.burn.usd_per_hour)}/h")
+    return [Cell(cut("  ".join(made) or "nothing burns", max(1, columns)))]
+
+
+def _tail(state: Monitor) -> list[Cell]:
+    return [Cell(f"{state.running} running", DIM), Cell("  today "), Cell(sessions.cost(state.today), STRONG)]
+
+
+def _line(state: Monitor, around: Around, columns: int) -> Row:
+    """`5h 78% · 7d 91% ▲`, then what else fits, the most important first."""
+    parts: list[list[Cell]] = []
+    for watched in state.accounts[:1]:
+        whole = limits.short(watched, columns)[1:]
+        parts.append([cell for cell in whole if not cell.text.startswith("   extra")])
+        five = next((c for c in watched.courses if c.limit.group == "session"), None)
+        if five is not None and five.limit.resets_at and five.limit.percent is not None:
+            left = limits.ago(five.limit.resets_at - state.at) if five.limit.resets_at > state.at else "now"
+            parts.append([Cell(f"resets in {left}")])
+        if five is not None and five.rate is not None:
+            fast = "↑" if five.lasting is not None and five.rate > five.lasting else ""
+            parts.append([Cell(f"+{limits.rate_words(five.rate)} %/h{fast}")])
+    if not state.accounts:
+        parts.append([Cell("no reading of your limits yet")])
+    if around.recorder == "none":
+        parts.append([Cell("■ no recorder", HIGH)])
+    if around.trouble:
+        parts.append([Cell(tame(around.trouble), HIGH)])
+    parts.append([Cell(f"{state.running} running")])
+    if state.burn.usd_per_hour:
+        parts.append([Cell(f"{usd(state.burn.usd_per_hour)}/h")])
+    parts.append([Cell(f"today {sessions.cost(state.today)}")])
+    made: list[Cell] = []
+    taken = 0
+    for part in parts:
+        size = sum(cell.width for cell in part) + (3 if made else 0)
+        if made and taken + size > columns:
+            continue
+        made += [Cell(" · ", DIM)] if made else []
+        made += part
+        taken += size
+    return tuple(made)
+
+
+# -- the keys --------------------------------------------------------------------------------------------------
+
+_SHEET = (
+    ("↑ ↓  j k", "choose a session; page up, page down, home, end go further"),
+    ("enter", "open it, and close it again; so does a second click"),
+    ("escape", "one step back: the detail, the filter, the choice"),
+    ("/", "show only sessions with a word in title, project, branch or model"),
+    ("s", "sort by last activity, cost, tokens, context, project"),
+    ("a", "turn to the next account"),
+    ("c", "copy the session's id, for claude --resume"),
+    ("l", "another layout; auto goes by the size of the terminal"),
+    ("t", "dark, light, high contrast"),
+    ("r", "start the recorder, where it does not run"),
+    ("q  ctrl+c", "quit; the recorder goes on"),
+)
+_SIGNS = (
+    ("▲ ■", "a limit from 90 %, from 100 %"),
+    ("~", "a number that is older than half an hour"),
+    ("–", "nobody knows it: no reading, or the limit has reset since"),
+    ("╎", "a reset, on the way of a limit so far"),
+    ("%/h ↑", "points per hour lately, and in brackets what would just last to the reset; ↑ is faster"),
+    ("● ○", "a session that was heard in the last ten minutes, or before"),
+    ("context", "the last prompt against the model's window; tokens where that is not known"),
+    ("* +", "API-equivalent; and more, that has no price"),
+)
+
+
+def _help(columns: int, rows: int | None) -> list[Row]:
+    """The sheet of keys and signs."""
+    made: list[Row] = [(Cell(" Keys", TITLE),)]
+    made += [(Cell(f"   {fit(key, 10)} ", KEY), Cell(cut(words, columns - 15))) for key, words in _SHEET]
+    made += [(Cell(" Signs", TITLE),)]
+    made += [(Cell(f"   {fit(key, 10)} ", KEY), Cell(cut(words, columns - 15))) for key, words in _SIGNS]
+    made.append((Cell(" Any key goes back.", DIM),))
+    if rows is not None and len(made) > rows:
+        made = [*made[: rows - 1], made[-1]]
+    return made

@@ -51,15 +51,15 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if context.env.get("TERM") in ("dumb", ""):
         raise UsageError("This terminal cannot show a live screen (TERM).", "--once prints one frame.")
     try:
-        from tachograph.surfaces.terminal import app
+        from tachograph.surfaces.terminal.app import run as show
     except ImportError as error:
         raise TachographError(
             f"The live screen needs a package that is not here: {error.name}.", "pip install textual"
         ) from error
-    return _live(arguments, context, app)
+    return _live(arguments, context, show)
 
 
-def _live(arguments: argparse.Namespace, context: Context, app: Any) -> int:
+def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:
     import gc
 
     from tachograph.surfaces.cli.watch_engine import Engine
@@ -70,7 +70,7 @@ def _live(arguments: argparse.Namespace, context: Context, app: Any) -> int:
         if not arguments.no_recorder:
             engine.start_recorder()
         view = _view(arguments, context)
-        code: int = app.run(engine, view, env=context.env, step=STEP_SECONDS, titled=arguments.title)
+        code: int = show(engine, view, env=context.env, step=STEP_SECONDS, titled=arguments.title)
         return code
     finally:
         engine.close()

@@ -164,7 +164,7 @@ def _header(lead: Watched | None, state: Monitor, around: Around, calendar: Cale
     if lead is not None:
         left.append(Cell(f"   {limits.who(lead.account)}"))
     if around.recorder == "none":
-        now = Cell("■ no recorder, r starts it" if around.is_live else "■ no recorder", HIGH)
+        now = Cell("■ no recorder, r starts it", HIGH) if around.is_live else Cell("no recorder", DIM)
     elif around.recorder == "starts":
         now = Cell("recorder starts", DIM)
     else:

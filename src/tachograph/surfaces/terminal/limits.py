@@ -28,7 +28,8 @@ from tachograph.surfaces.text import cut, duration, width
 RESET_MARK = "╎"
 _LEVELS = {"stale": OLD, "wall": AT_WALL, "high": HIGH, "overage": HIGH, "unknown": DIM, "ok": PLAIN}
 _STEPS = "▁▂▃▄▅▆▇█"
-_PERCENT, _RESETS, _RATE, _HEARD = 6, 12, 15, 20
+_PERCENT, _RESETS, _RATE, _HEARD, _HEARD_WIDE = 6, 12, 15, 19, 32
+_SOURCES = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": "endpoint", "desktop": "Desktop"}
 
 
 class Widths(NamedTuple):
@@ -46,7 +47,7 @@ def widths(accounts: tuple[Watched, ...], columns: int) -> Widths:
     names = [width(tame(course.limit.label)) for account in accounts for course in account.courses]
     name = min(max([6, *names]), 16 if columns >= 100 else 12 if columns >= 60 else 7)
     rate = _RATE if columns >= 60 else 0
-    heard = _HEARD if columns >= 100 else 0
+    heard = 0 if columns < 100 else _HEARD if columns < 120 else _HEARD_WIDE
     fixed = 1 + name + 1 + 1 + _PERCENT + 2 + 2 + _RESETS + sum(2 + part for part in (rate, heard) if part)
     left = columns - fixed - 1
     curve = 0
@@ -82,7 +83,7 @@ def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
     if parts.rate:
         made += [Cell("  "), *_rate(course, parts.rate)]
     if parts.heard:
-        made += [Cell("  "), Cell(fit(heard(limit, at), parts.heard), DIM)]
+        made += [Cell("  "), Cell(fit(heard(limit, at, parts.heard), parts.heard), DIM)]
     return tuple(made)
 
 
@@ -118,11 +119,11 @@ def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
     return duration(max(0, left)) if left < 86_400 else clock(limit.resets_at, at, calendar)
 
 
-def heard(limit: NowLimit, at: int) -> str:
+def heard(limit: NowLimit, at: int, most: int) -> str:
     """Who said it and how long ago, and what else the state is."""
-    said = f"{SOURCE_WORDS.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
+    said = f"{_SOURCES.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
     words = {WALL: "at the wall", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
-    return f"{words}: {said}" if words and len(words) + len(said) + 2 <= _HEARD else said
+    return f"{words}: {said}" if words and len(words) + len(said) + 2 <= most else said
 
 
 def ago(milliseconds: float) -> str:
@@ -199,20 +200,16 @@ def who(account: NowAccount) -> str:
 def short(watched: Watched, columns: int) -> Row:
     """Another account in one row."""
     account = watched.account
-    numbers = [
-        Cell(part.text, _LEVELS[level_of(part.limit)] if part.limit is not None else DIM)
-        for part in headline(account, "medium")
-    ]
-    numbers = [
-        Cell(f"{cell.text} {sign_of(cell.style)}".rstrip() if cell.style else cell.text, cell.style) for cell in numbers
-    ]
+    numbers: list[Cell] = []
+    for part in headline(account, "medium"):
+        if part.limit is None:
+            numbers.append(Cell(part.text, DIM))
+        else:
+            style, mark = _LEVELS[level_of(part.limit)], sign(part.limit)
+            numbers.append(Cell(f"{part.text} {mark}" if mark else part.text, style or STRONG))
     aside = spend(account.extra)
     made = [Cell(f" {fit(who(account), max(12, min(40, columns // 2 - 4)))}  ", DIM), *numbers]
     return (*made, Cell(f"   extra {aside}", DIM)) if aside else tuple(made)
-
-
-def sign_of(style: str) -> str:
-    return {HIGH: "▲", AT_WALL: "■"}.get(style, "")
 
 
 def title(state: Monitor) -> str:

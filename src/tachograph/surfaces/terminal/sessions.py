@@ -14,7 +14,7 @@ from tachograph.surfaces.terminal.view import View
 from tachograph.surfaces.text import UNKNOWN as DASH
 from tachograph.surfaces.text import count, cut, day_and_time, percent, plural, tokens, usd, width
 
-_CONTEXT, _COST, _LAST, _AGENTS = 7, 9, 7, 6
+_CONTEXT, _COST, _LAST, _AGENTS = 5, 8, 6, 6
 
 
 class Columns(NamedTuple):
@@ -40,7 +40,7 @@ def headings(parts: Columns, words: str) -> Row:
     made = f"   {fit(words, parts.title)}"
     for name, size in (("project", parts.project), ("branch", parts.branch), ("model", parts.model)):
         made += f"  {name:{size}}" if size else ""
-    made += f"  {'context':>{_CONTEXT}}  {'cost*':>{_COST}}  {'last':>{_LAST}}"
+    made += f"  {'ctx':>{_CONTEXT}}  {'cost*':>{_COST}}  {'last':>{_LAST}}"
     made += f"  {'agents':>{parts.agents}}" if parts.agents else ""
     return (Cell(made, DIM),)
 
@@ -191,6 +191,8 @@ def _share(named: tuple[str, Spend], whole: Spend, columns: int) -> Row:
 
 def today(state: Monitor) -> list[Cell]:
     t = state.today.tokens
+    if not t.messages:
+        return [Cell(" Today ", DIM), Cell("nothing yet")]
     return [
         Cell(" Today ", DIM),
         Cell(cost(state.today), STRONG),
@@ -229,9 +231,6 @@ def burning(state: Monitor) -> list[Cell]:
 
 
 def summary(sessions: Sequence[AtWork], shown: Sequence[AtWork]) -> str:
-    """`Sessions: 2 running, 3 earlier`."""
-    running = sum(session.is_running for session in sessions)
-    made = f"{count(running)} running"
-    if len(sessions) > running:
-        made += f", {count(len(sessions) - running)} earlier"
-    return f"{made}; {count(len(shown))} shown" if len(shown) != len(sessions) else made
+    """`5 sessions`, `2 of 5 sessions` where not all pass the filter."""
+    words = plural(len(sessions), "session")
+    return f"{count(len(shown))} of {words}" if len(shown) != len(sessions) else words

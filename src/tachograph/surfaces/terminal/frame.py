@@ -12,7 +12,7 @@ from tachograph.surfaces.reports import ESTIMATE, problem_lines
 from tachograph.surfaces.terminal import limits, sessions
 from tachograph.surfaces.terminal.cells import DIM, HIGH, KEY, STRONG, TITLE, Cell, Row, fit, padded, sides, tame
 from tachograph.surfaces.terminal.view import View, listed
-from tachograph.surfaces.text import cut, usd
+from tachograph.surfaces.text import cut, duration, usd
 
 FULL, NARROW, PANE, LINE = "full", "narrow", "pane", "line"
 _TALL = 16  # rows from which there is room for rules and headings
@@ -82,11 +82,7 @@ def _screen(
         room = max(0, rows - len(top) - len(bottom) - 1)
         page = _page(len(found), room, is_open=view.detail is not None)
     parts = sessions.columns_for(columns)
-    words = (
-        f"Sessions: {sessions.summary(state.sessions, found)}"
-        if columns >= 76
-        else sessions.summary(state.sessions, found)
-    )
+    words = sessions.summary(state.sessions, found)
     start = _start(found, view, page)
     if start:
         words += f"  ↑ {start} more"
@@ -201,8 +197,14 @@ def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -
     """What there is room for below the list: what today went to, the last messages."""
     made: list[Row] = []
     most = max(len(state.projects), len(state.models))
-    if most and (left is None or left >= 6):
-        size = 1 + (min(most, 6) if left is None else min(most, 8, max(2, left // 2 - 2)))
+    if most and (left is None or left >= 3):
+        if left is None:
+            size = min(most, 6)
+        elif left >= 9:
+            size = min(most, 8, left // 2 - 2)
+        else:
+            size = min(most, left - 2)  # no messages then
+        size += 1
         made += [_rule(columns), *sessions.shares(state, columns, size)]
     rest = _NATURAL_MESSAGES + 2 if left is None else left - len(made)
     if state.messages and rest >= 3:
@@ -318,7 +320,7 @@ def _line(state: Monitor, around: Around, columns: int) -> Row:
         parts.append([cell for cell in whole if not cell.text.startswith("   extra")])
         five = next((c for c in watched.courses if c.limit.group == "session"), None)
         if five is not None and five.limit.resets_at and five.limit.percent is not None:
-            left = limits.ago(five.limit.resets_at - state.at) if five.limit.resets_at > state.at else "now"
+            left = duration(max(0, five.limit.resets_at - state.at) / 1000)
             parts.append([Cell(f"resets in {left}")])
         if five is not None and five.rate is not None:
             fast = "↑" if five.lasting is not None and five.rate > five.lasting else ""

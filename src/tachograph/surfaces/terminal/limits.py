@@ -94,7 +94,7 @@ def narrow_row(course: Course, columns: int, at: int, calendar: Calendar) -> Row
     name = min(7, columns // 4)
     when = 10 if columns >= 34 else 0
     left = columns - name - 2 - 5 - 2 - (when + 1 if when else 0)
-    made = [Cell(f"{fit(tame(limit.label), name)} ")]
+    made = [Cell(f"{fit(tame(limit.scope or limit.label), name)} ")]
     if left >= 3:
         made += _bar(limit, left, style)
     made += [Cell(f" {percent(limit):>5}", style or STRONG), Cell(f" {sign(limit) or ' '}", style)]
@@ -207,7 +207,8 @@ def short(watched: Watched, columns: int) -> Row:
         else:
             style, mark = _LEVELS[level_of(part.limit)], sign(part.limit)
             numbers.append(Cell(f"{part.text} {mark}" if mark else part.text, style or STRONG))
-    aside = spend(account.extra)
+    is_over = any(limit.state == OVERAGE for limit in account.limits)  # then the headline has it
+    aside = "" if is_over else spend(account.extra)
     made = [Cell(f" {fit(who(account), max(12, min(40, columns // 2 - 4)))}  ", DIM), *numbers]
     return (*made, Cell(f"   extra {aside}", DIM)) if aside else tuple(made)
 

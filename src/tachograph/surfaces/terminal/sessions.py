@@ -85,7 +85,7 @@ def context(known: Context | None) -> str:
     """38 %; 76 k where the model's window is not known."""
     if known is None:
         return DASH
-    return tokens(known.tokens) if known.share is None else percent(known.share)
+    return f"{known.tokens / 1000:.0f} k" if known.share is None else percent(known.share)
 
 
 def cost(used: Spend) -> str:

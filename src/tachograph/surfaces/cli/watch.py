@@ -34,8 +34,22 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--once", action="store_true", help="print one frame and end")
     parser.add_argument("--json", action="store_true", help="a state on each line, whenever something changed")
     parser.add_argument("--title", action="store_true", help="show the two numbers in the terminal's title")
+    parser.add_argument(
+        "--every", type=_seconds, default=STEP_SECONDS, metavar="SECONDS", help="look so often (default: 1)"
+    )
     parser.add_argument("--no-recorder", action="store_true", help="start no recorder")
     add_reading_flags(parser)
+
+
+def _seconds(text: str) -> float:
+    """Between a twentieth of a second and an hour."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.05 <= value <= 3600:
+        raise argparse.ArgumentTypeError("seconds from 0.05 to 3600 are meant")
+    return value
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -70,7 +84,7 @@ def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:
         if not arguments.no_recorder:
             engine.start_recorder()
         view = _view(arguments, context)
-        code: int = show(engine, view, env=context.env, step=STEP_SECONDS, titled=arguments.title)
+        code: int = show(engine, view, env=context.env, step=arguments.every, titled=arguments.title)
         return code
     finally:
         engine.close()
@@ -142,7 +156,7 @@ def _stream(arguments: argparse.Namespace, context: Context) -> int:
             if known != last or mono - said_at >= _AT_LATEST_SECONDS:
                 print(_line(state, around.recorder == "runs", around.trouble, []), file=context.out, flush=True)
                 last, said_at = known, mono
-            process.pause(STEP_SECONDS)
+            process.pause(arguments.every)
     except KeyboardInterrupt:
         return 0
     finally:

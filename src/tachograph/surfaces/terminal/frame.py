@@ -196,6 +196,9 @@ def _problems(state: Monitor, around: Around, view: View) -> list[str]:
 def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -> list[Row]:
     """What there is room for below the list: what today went to, the last messages."""
     made: list[Row] = []
+    if not state.messages:
+        lines = [(Cell(f"   {fit(command, 20)} ", KEY), Cell(words, DIM)) for command, words in _BEGINNINGS]
+        return [(Cell(""),), *lines] if left is None or left > len(lines) else []
     most = max(len(state.projects), len(state.models))
     if most and (left is None or left >= 3):
         if left is None:
@@ -211,6 +214,13 @@ def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -
         made += [_rule(columns), (Cell(" Last messages", DIM),)]
         made += [sessions.message_row(message, columns, calendar) for message in state.messages[: rest - 2]]
     return made
+
+
+_BEGINNINGS = (
+    ("tachograph setup", "what is found here, and what you may switch on"),
+    ("tachograph demo", "sixty invented days, to see it with something in it"),
+    ("tachograph doctor", "which folders are read, and what was found there"),
+)
 
 
 def _nothing(state: Monitor, view: View) -> Row:
@@ -295,17 +305,17 @@ def _pane(
 
 
 def _pace(state: Monitor, columns: int) -> list[Cell]:
-    """`+24.0 %/h (12.0 lasts)  $24.10/h`, what there is of it."""
-    made: list[str] = []
+    """`+24.0 %/h (12.0)  $24.10/h`, what there is of it and room for."""
+    parts: list[str] = []
     five = next((c for w in state.accounts[:1] for c in w.courses if c.limit.group == "session"), None)
     if five is not None and five.rate is not None:
-        fast = "↑" if five.lasting is not None and five.rate > five.lasting else ""
-        made.append(f"+{limits.rate_words(five.rate)} %/h{fast}")
-        if five.lasting is not None:
-            made[-1] += f" ({limits.rate_words(five.lasting)})"
+        lasting = "" if five.lasting is None else f" ({limits.rate_words(five.lasting)})"
+        parts += [f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}{lasting}"]
     if state.burn.usd_per_hour:
-        made.append(f"{usd(state.burn.usd_per_hour)}/h")
-    return [Cell(cut("  ".join(made) or "nothing burns", max(1, columns)))]
+        parts.append(f"{usd(state.burn.usd_per_hour)}/h")
+    while len(parts) > 1 and len("  ".join(parts)) > columns:
+        parts.pop()
+    return [Cell(cut("  ".join(parts) or "nothing burns", max(1, columns)))]
 
 
 def _tail(state: Monitor) -> list[Cell]:
@@ -323,8 +333,7 @@ def _line(state: Monitor, around: Around, columns: int) -> Row:
             left = duration(max(0, five.limit.resets_at - state.at) / 1000)
             parts.append([Cell(f"resets in {left}")])
         if five is not None and five.rate is not None:
-            fast = "↑" if five.lasting is not None and five.rate > five.lasting else ""
-            parts.append([Cell(f"+{limits.rate_words(five.rate)} %/h{fast}")])
+            parts.append([Cell(f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}")])
     if not state.accounts:
         parts.append([Cell("no reading of your limits yet")])
     if around.recorder == "none":

@@ -166,15 +166,21 @@ def rate_words(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
+def arrow(course: Course) -> str:
+    """An arrow where a limit fills faster than would last."""
+    is_fast = course.rate is not None and course.lasting is not None and course.rate > course.lasting
+    return "↑" if is_fast else ""
+
+
 def _rate(course: Course, columns: int) -> list[Cell]:
     """`+24.0 ↑ (12.0)`: how fast, an arrow where that is too fast, and what would last."""
     if course.rate is None and course.lasting is None:
         return [Cell(" " * columns)]
     lately = DASH if course.rate is None else f"+{rate_words(course.rate)}"
-    fast = course.rate is not None and course.lasting is not None and course.rate > course.lasting
+    fast = arrow(course)
     lasting = "" if course.lasting is None else f"({rate_words(course.lasting)})"
     return [
-        Cell(f"{lately:>6} {'↑' if fast else ' '}", STRONG if fast else PLAIN),
+        Cell(f"{lately:>6} {fast or ' '}", STRONG if fast else PLAIN),
         Cell(fit(lasting, columns - 8, right=True), DIM),
     ]
 

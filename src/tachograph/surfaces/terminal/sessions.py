@@ -89,7 +89,8 @@ def context(known: Context | None) -> str:
 
 
 def cost(used: Spend) -> str:
-    shown = usd(used.usd)
+    """$3.41; a dash where nothing has a price, a plus where some of it has none; nothing used is nothing."""
+    shown = usd(used.usd if used.tokens.messages else 0.0)
     return f"{shown}+" if used.unpriced and used.usd is not None else shown  # and more, that has no price
 
 

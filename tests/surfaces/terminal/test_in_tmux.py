@@ -108,7 +108,7 @@ def test_fifty_updates_leave_cursor_and_detail_where_they_are(alive: Home) -> No
 
 
 def test_every_layout_comes_by_itself_and_the_cursor_survives(alive: Home) -> None:
-    marks = {200: "heard", 100: "heard", 80: "so far", 60: "lasts at", 40: "running", 120: "5h 10%"}
+    marks = {200: "heard", 100: "heard", 80: "so far", 60: "lasts at", 40: "session", 120: "5h 10%"}
     with terminal(alive.root, alive.env, 100, 30) as term:
         watching(term, "--every", "0.2", "--no-recorder")
         term.key("Down", "Down", "Enter")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from tachograph.surfaces.text import cut, safe, width
 
 PLAIN, DIM, STRONG, TITLE, KEY, CHOSEN = "", "dim", "strong", "title", "key", "chosen"
-HIGH, AT_WALL, OLD, FILLED = "high", "wall", "stale", "filled"
-STYLES = (PLAIN, DIM, STRONG, TITLE, KEY, CHOSEN, HIGH, AT_WALL, OLD, FILLED)
+HIGH, AT_WALL, OLD, FILLED, RULE = "high", "wall", "stale", "filled", "rule"
+STYLES = (PLAIN, DIM, STRONG, TITLE, KEY, CHOSEN, HIGH, AT_WALL, OLD, FILLED, RULE)
 _MOST = 512  # characters of a foreign text that are looked at: no cell is so wide
 
 

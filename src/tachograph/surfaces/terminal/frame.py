@@ -10,7 +10,7 @@ from tachograph.questions.monitor import AtWork, Monitor, Watched
 from tachograph.surfaces.now import problem_words
 from tachograph.surfaces.reports import ESTIMATE, problem_lines
 from tachograph.surfaces.terminal import limits, sessions
-from tachograph.surfaces.terminal.cells import DIM, HIGH, KEY, STRONG, TITLE, Cell, Row, fit, padded, sides, tame
+from tachograph.surfaces.terminal.cells import DIM, HIGH, KEY, RULE, STRONG, TITLE, Cell, Row, fit, padded, sides, tame
 from tachograph.surfaces.terminal.view import View, listed
 from tachograph.surfaces.text import cut, duration, usd
 
@@ -52,7 +52,7 @@ def layout_for(columns: int, rows: int | None, wanted: str = "auto") -> str:
 def frame(state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None) -> Frame:
     """The screen in so many columns and rows; `rows` None: as many as it takes."""
     layout = layout_for(columns, rows, view.layout)
-    if view.is_help and layout in (FULL, NARROW):
+    if view.is_help and layout != LINE:
         made, places, page = _help(columns, rows), dict[int, str](), 0
     elif layout == LINE:
         made, places, page = [_line(state, around, columns)], {}, 0
@@ -115,7 +115,7 @@ def _start(found: list[AtWork], view: View, page: int) -> int:
 def _page(count: int, room: int, *, is_open: bool) -> int:
     """Rows of the list. While a detail is open it is the same whatever comes: nothing below it moves."""
     if is_open:
-        return max(1, min(room, 4 if room < 18 else room // 3))
+        return max(1, min(room, 8, max(3, room // 3)))
     least = min(room, 3)
     return max(least, min(max(1, count), room if room < 10 else max(4, room // 2)))
 
@@ -127,13 +127,7 @@ def _top(
     lead = turned[0] if turned else None
     made = [_header(lead, state, around, calendar, columns)]
     if lead is None:
-        made.append(
-            (
-                Cell(" No reading of your limits yet.  ", STRONG),
-                Cell("tachograph setup", KEY),
-                Cell(" finds what there is", DIM),
-            )
-        )
+        made.append((Cell(" No reading of your limits yet.", STRONG),))
     else:
         roomy = rows is None or rows >= 24 + 6 * len(turned)
         open_accounts = turned if roomy else turned[:1]
@@ -182,7 +176,7 @@ def _bottom(state: Monitor, around: Around, view: View, columns: int, rows: int 
         made.append((Cell(f" {ESTIMATE}", DIM),))
     made += [(Cell(" ! ", HIGH), Cell(cut(tame(text), max(1, columns - 4)))) for text in words]
     if around.is_live:
-        made.append(_keys(around, view, columns))
+        made.append(_keys(state, around, view, columns))
     return made
 
 
@@ -229,7 +223,7 @@ def _nothing(state: Monitor, view: View) -> Row:
     return (Cell("   No session was at work in the last five hours.", DIM),)
 
 
-def _keys(around: Around, view: View, columns: int) -> Row:
+def _keys(state: Monitor, around: Around, view: View, columns: int) -> Row:
     if view.is_typing or view.filter:
         hint = "enter keeps it, escape ends it" if view.is_typing else "escape ends it"
         room = max(4, columns - 14 - len(hint))
@@ -239,17 +233,12 @@ def _keys(around: Around, view: View, columns: int) -> Row:
         return (Cell(f" {cut(tame(around.said), columns - 2)}", STRONG),)
     made: list[Cell] = []
     taken = 0
-    for key, words in (
-        ("q", "quit"),
-        ("↑↓", "choose"),
-        ("enter", "close" if view.detail else "detail"),
-        ("/", "filter"),
-        ("s", f"sort: {view.sort}"),
-        ("?", "keys"),
-        ("a", "account"),
-        ("t", "theme"),
-        ("c", "copy id"),
-    ):
+    wanted = [("q", "quit"), ("↑↓", "choose"), ("enter", "close" if view.detail else "detail"), ("/", "filter")]
+    wanted += [("s", f"sort: {view.sort}"), ("?", "keys")]
+    wanted += [("c", "copy id")] if view.cursor else []
+    wanted += [("a", "account")] if len(state.accounts) > 1 else []
+    wanted += [("t", "theme"), ("l", "layout")]
+    for key, words in wanted:
         taken += len(key) + len(words) + 3
         if taken <= columns:
             made += [Cell(f" {key} ", KEY), Cell(f"{words} ", DIM)]
@@ -257,7 +246,7 @@ def _keys(around: Around, view: View, columns: int) -> Row:
 
 
 def _rule(columns: int) -> Row:
-    return (Cell(" " + "─" * max(0, columns - 2), DIM),)
+    return (Cell(" " + "─" * max(0, columns - 2), RULE),)
 
 
 # -- pane and line ---------------------------------------------------------------------------------------------
@@ -279,6 +268,10 @@ def _pane(
         others = [c for c in turned[0].courses if c not in first]
         shown = [*first, *others][: max(1, room - 3)]
         made += [limits.narrow_row(course, columns, state.at, calendar) for course in shown]
+    opened = next((session for session in state.sessions if session.session == view.detail), None)
+    if opened is not None:
+        made = made[: min(2, room - 1)]
+        return [*made, *sessions.detail(opened, state, columns, calendar)[: room - len(made)]], {}, 0
     mark = {"none": "■ no recorder", "starts": "recorder starts"}.get(around.recorder, "")
     mark = around.trouble or mark
     if len(made) < room:
@@ -372,13 +365,13 @@ _SHEET = (
     ("q  ctrl+c", "quit; the recorder goes on"),
 )
 _SIGNS = (
-    ("▲ ■", "a limit from 90 %, from 100 %"),
+    ("▲ ■ ◆", "from 90 %, from 100 %; reached, and extra usage goes on"),
     ("~", "a number that is older than half an hour"),
     ("–", "nobody knows it: no reading, or the limit has reset since"),
     ("╎", "a reset, on the way of a limit so far"),
-    ("%/h ↑", "points per hour lately, and in brackets what would just last to the reset; ↑ is faster"),
+    ("%/h ↑", "points per hour lately, and (what would just last); ↑: too fast"),
     ("● ○", "a session that was heard in the last ten minutes, or before"),
-    ("context", "the last prompt against the model's window; tokens where that is not known"),
+    ("ctx", "how much of the model's window; tokens where that is not known"),
     ("* +", "API-equivalent; and more, that has no price"),
 )
 

@@ -75,7 +75,7 @@ def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
         Cell(f" {fit(tame(limit.label), parts.name)} "),
         *_bar(limit, parts.bar, style),
         Cell(f" {percent(limit):>{_PERCENT}} ", style or STRONG),
-        Cell(f"{sign(limit) or ' '}  ", style),
+        Cell(f"{mark(limit) or ' '}  ", style),
         Cell(fit(resets(limit, at, calendar), _RESETS), DIM if limit.state == RESET else PLAIN),
     ]
     if parts.curve:
@@ -97,10 +97,15 @@ def narrow_row(course: Course, columns: int, at: int, calendar: Calendar) -> Row
     made = [Cell(f"{fit(tame(limit.scope or limit.label), name)} ")]
     if left >= 3:
         made += _bar(limit, left, style)
-    made += [Cell(f" {percent(limit):>5}", style or STRONG), Cell(f" {sign(limit) or ' '}", style)]
+    made += [Cell(f" {percent(limit):>5}", style or STRONG), Cell(f" {mark(limit) or ' '}", style)]
     if when:
         made += [Cell(" "), Cell(fit(resets(limit, at, calendar), when))]
     return padded(made, columns)
+
+
+def mark(limit: NowLimit) -> str:
+    """The sign that stands beside a colour: it says the same."""
+    return "◆" if limit.state == OVERAGE else sign(limit)
 
 
 def percent(limit: NowLimit) -> str:
@@ -211,8 +216,8 @@ def short(watched: Watched, columns: int) -> Row:
         if part.limit is None:
             numbers.append(Cell(part.text, DIM))
         else:
-            style, mark = _LEVELS[level_of(part.limit)], sign(part.limit)
-            numbers.append(Cell(f"{part.text} {mark}" if mark else part.text, style or STRONG))
+            style, shown = _LEVELS[level_of(part.limit)], mark(part.limit)
+            numbers.append(Cell(f"{part.text} {shown}" if shown else part.text, style or STRONG))
     is_over = any(limit.state == OVERAGE for limit in account.limits)  # then the headline has it
     aside = "" if is_over else spend(account.extra)
     made = [Cell(f" {fit(who(account), max(12, min(40, columns // 2 - 4)))}  ", DIM), *numbers]

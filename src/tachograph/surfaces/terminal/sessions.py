@@ -141,7 +141,7 @@ def message_row(message: Said, columns: int, calendar: Calendar, *, of_session: 
     made = [
         Cell(f" {calendar.local(message.at):%H:%M:%S}", DIM),
         Cell(" ↳" if message.is_agent else "  "),
-        Cell(fit("", left) if of_session else foreign(title, max(0, left))),
+        Cell("" if of_session else foreign(title, max(0, left))),
     ]
     made += [Cell(f"  {foreign(message.project, project)}", DIM)] if project else []
     made += [Cell(f"  {foreign(shown_model(message.model), model)}", DIM)] if model else []
@@ -177,8 +177,8 @@ def _share(named: tuple[str, Spend], whole: Spend, columns: int) -> Row:
     name, used = named
     part = used.usd / whole.usd if whole.usd and used.usd is not None else None
     tail = f" {usd(used.usd):>9} {percent(part) if part is not None else DASH:>5}"
-    size = max(4, min(16, columns - len(tail) - 14))
-    drawn = bar(100 * (part or 0.0), size, True).rstrip("░")
+    size = 0 if columns < 34 else max(4, min(16, columns - len(tail) - 14))
+    drawn = bar(100 * (part or 0.0), size, True).rstrip("░") if size else ""
     return padded(
         [
             Cell(f" {foreign(name, max(4, columns - len(tail) - size - 3))} "),

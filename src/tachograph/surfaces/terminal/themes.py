@@ -7,7 +7,7 @@ read there (4.5 to 1 at least, by the sums of WCAG 2); with high contrast everyt
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tachograph.surfaces.terminal.cells import AT_WALL, CHOSEN, DIM, FILLED, HIGH, KEY, OLD, STRONG, TITLE, Row
+from tachograph.surfaces.terminal.cells import AT_WALL, CHOSEN, DIM, FILLED, HIGH, KEY, OLD, RULE, STRONG, TITLE, Row
 
 
 class Look(NamedTuple):
@@ -39,6 +39,7 @@ DARK = Theme(
         DIM: Look("#8A95A3"),
         STRONG: Look("#FFFFFF", is_bold=True),
         TITLE: Look("#FFFFFF", is_bold=True),
+        RULE: Look("#3D4752"),
         KEY: Look("#9DB7D5", is_bold=True),
         CHOSEN: Look("#FFFFFF", "#2F4A68"),
         FILLED: Look("#7FA3C7"),
@@ -54,6 +55,7 @@ LIGHT = Theme(
         DIM: Look("#636C76"),
         STRONG: Look("#000000", is_bold=True),
         TITLE: Look("#000000", is_bold=True),
+        RULE: Look("#CDD4DB"),
         KEY: Look("#2B5C8F", is_bold=True),
         CHOSEN: Look("#000000", "#CFE3F7"),
         FILLED: Look("#3F729F"),
@@ -69,6 +71,7 @@ CONTRAST = Theme(
         DIM: Look("#D0D0D0"),
         STRONG: Look("#FFFFFF", is_bold=True),
         TITLE: Look("#FFFFFF", is_bold=True),
+        RULE: Look("#909090"),
         KEY: Look("#FFFF00", is_bold=True),
         CHOSEN: Look("#000000", "#FFFF00", is_bold=True),
         FILLED: Look("#80D0FF"),
@@ -85,6 +88,7 @@ COLOURLESS = Theme(
         DIM: Look(is_dim=True),
         STRONG: Look(is_bold=True),
         TITLE: Look(is_bold=True),
+        RULE: Look(is_dim=True),
         KEY: Look(is_bold=True),
         CHOSEN: Look(is_reverse=True),
         OLD: Look(is_dim=True),

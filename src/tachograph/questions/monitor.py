@@ -245,17 +245,19 @@ def _rate(limit: NowLimit, held: Sequence[_Held], at: int) -> float | None:
         return None
     lookback, least, longest = _RATES[limit.group]
     end, began = limit.observed_at, limit.resets_at - LENGTHS[limit.group]
+    edge = end - lookback
     mine = [
         one for one in held if one.at < end and one.percent is not None and same_reset(one.resets_at, limit.resets_at)
     ]
-    known = [(began, 0.0), *((min(one.until, end - 1), one.percent or 0.0) for one in mine)]  # it begins with nothing
-    before = [(moment, percent) for moment, percent in known if moment <= end - lookback]
-    after = [(one.at, one.percent or 0.0) for one in mine if one.at > end - lookback]
-    moment, percent = max(before, default=min(after, default=(end, 0.0)))
-    # what was confirmed beyond the look back stood at its edge as well
-    covering = [one for one in mine if one.at <= end - lookback <= one.until]
+    # a window begins with nothing; what was confirmed held until then
+    stood = [(began, 0.0), *((min(one.until, end - 1), one.percent or 0.0) for one in mine)]
+    came = [(began, 0.0), *((one.at, one.percent or 0.0) for one in mine)]
+    covering = [one for one in mine if one.at <= edge <= one.until]
     if covering:
-        moment, percent = end - lookback, covering[-1].percent or 0.0
+        moment, percent = edge, covering[-1].percent or 0.0
+    else:
+        before = [known for known in stood if known[0] <= edge]
+        moment, percent = max(before) if before else min(known for known in came if known[0] > edge)
     if not least <= end - moment <= longest:
         return None
     return max(0.0, (limit.percent - percent) / (end - moment) * HOUR)

@@ -89,7 +89,7 @@ def test_fifty_updates_leave_cursor_and_detail_where_they_are(alive: Home) -> No
         assert chosen == "Session number 3"
         (detail,) = [place for place, line in enumerate(begun) if " session  " in line]
         assert uuid(3) in begun[detail]
-        costs = set()
+        costs: set[str] = set()
         for n in range(50):
             if n % 10 == 5:  # a session that was not there before comes on top
                 new = 100 + n

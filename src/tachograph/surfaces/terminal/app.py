@@ -5,7 +5,7 @@ Only rows that changed are drawn again. Textual is imported here and nowhere els
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import ClassVar, Protocol
 
@@ -50,9 +50,13 @@ def run(engine: Engine, view: View, *, env: Mapping[str, str], step: float, titl
 class _Canvas(Widget, can_focus=True):
     """Rows of cells."""
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Callable[[], None]) -> None:
         super().__init__()
         self.strips: list[Strip] = []
+        self._draw = draw
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw()
 
     def render_line(self, y: int) -> Strip:
         return self.strips[y] if y < len(self.strips) else Strip.blank(self.size.width)
@@ -75,7 +79,7 @@ class Live(App[None]):
         self.state, self.around = engine.look()
         self.shown = Frame("", (), {}, 0)
         self._said, self._said_steps, self._last_title = "", 0, ""
-        self._canvas = _Canvas()
+        self._canvas = _Canvas(self._draw)
 
     def compose(self) -> ComposeResult:
         yield self._canvas
@@ -135,9 +139,6 @@ class Live(App[None]):
             self._write(f"\x1b]2;{words}\x07")
 
     # -- the person --------------------------------------------------------------------------------------------
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._draw)
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

@@ -12,7 +12,7 @@ from helpers import Home
 from monitors import STATES, UTC, prepare, state_of
 from tachograph.surfaces.terminal.cells import plain_text, row_width
 from tachograph.surfaces.terminal.frame import Around, Frame, frame
-from tachograph.surfaces.terminal.view import View
+from tachograph.surfaces.terminal.view import LAYOUTS, View
 
 KEPT = Path(__file__).parents[2] / "data" / "watch"
 SIZES = ((200, 60), (100, 30), (80, 24), (60, 20), (40, 6), (120, 1))
@@ -37,3 +37,43 @@ def test_every_size_of_a_state_is_as_it_was_looked_at(home: Home, state: str) ->
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(made, encoding="utf-8")
     assert made == kept.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("state", ["three", "empty"])
+def test_every_frame_fills_its_screen_exactly_however_small(home: Home, state: str) -> None:
+    prepare(home, state)
+    found = state_of(home)
+    ids = tuple(session.session for session in found.sessions)
+    first = ids[0] if ids else None
+    views = (
+        View(),
+        View(cursor=first, order=ids, detail=first, top=2),
+        View(is_help=True),
+        View(filter="zz", is_typing=True, account=1),
+    )
+    for view in views:
+        for layout in LAYOUTS:
+            for columns in (1, 2, 9, 23, 39, 59, 60, 77, 99, 131, 240):
+                for rows in (1, 2, 3, 5, 8, 12, 15, 16, 23, 24, 30, 41):
+                    around = Around("none", "something is wrong " * 9)
+                    made = frame(found, around, view._replace(layout=layout), UTC, columns, rows)
+                    assert len(made.rows) == rows
+                    assert {row_width(row) for row in made.rows} == {columns}
+
+
+def test_a_narrow_screen_loses_columns_and_keeps_what_tells_rows_apart(home: Home) -> None:
+    prepare(home, "one")
+    for columns, rows in SIZES[:5]:
+        text = plain_text(drawn(home, "one", columns, rows).rows)
+        assert "5-hour" in text and "78 %" in text and "Rate limiter" in text and "91 % ▲" in text
+    assert "feat/limit" in plain_text(drawn(home, "one", 100, 30).rows)
+    assert "feat/limit" not in plain_text(drawn(home, "one", 80, 24).rows)
+
+
+def test_one_frame_without_rows_shows_everything(home: Home) -> None:
+    prepare(home, "three")
+    made = frame(state_of(home), Around(is_live=False), View(), UTC, 100, None)
+    text = plain_text(made.rows)
+    for part in ("lab@example.net", "work@example.com", "Projects today", "Last messages", "* API-equivalent"):
+        assert part in text
+    assert " q quit" not in text

@@ -110,6 +110,18 @@ def chosen(row: Row) -> Row:
     return tuple(Cell(cell.text, CHOSEN) for cell in row)
 
 
+def wrapped(text: str, columns: int, most: int) -> list[str]:
+    """A safe text in lines of so many columns, so many of them at most: the last is cut."""
+    made = [""]
+    for word in text.split(" "):
+        joined = f"{made[-1]} {word}" if made[-1] else word
+        if width(joined) <= columns or not made[-1] or len(made) == most:
+            made[-1] = joined
+        else:
+            made.append(word)
+    return [cut(line, columns) for line in made]
+
+
 def plain_text(rows: Iterable[Row]) -> str:
     """The rows without their styles."""
     return "\n".join("".join(cell.text for cell in row).rstrip() for row in rows)

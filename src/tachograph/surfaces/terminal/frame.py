@@ -10,7 +10,21 @@ from tachograph.questions.monitor import AtWork, Monitor, Watched
 from tachograph.surfaces.now import problem_words
 from tachograph.surfaces.reports import ESTIMATE, problem_lines
 from tachograph.surfaces.terminal import limits, sessions
-from tachograph.surfaces.terminal.cells import DIM, HIGH, KEY, RULE, STRONG, TITLE, Cell, Row, fit, padded, sides, tame
+from tachograph.surfaces.terminal.cells import (
+    DIM,
+    HIGH,
+    KEY,
+    RULE,
+    STRONG,
+    TITLE,
+    Cell,
+    Row,
+    fit,
+    padded,
+    sides,
+    tame,
+    wrapped,
+)
 from tachograph.surfaces.terminal.view import View, listed
 from tachograph.surfaces.text import cut, duration, usd
 
@@ -92,7 +106,7 @@ def _screen(
         places[len(made)] = session.session
         made.append(sessions.row(session, parts, state.at, view, columns))
     if not found:
-        made.append(_nothing(state, view))
+        made.append(_nothing(state, around, view))
     made += [(Cell(""),)] * (len(top) + 1 + page - len(made))
     left = room - page
     opened = next((session for session in state.sessions if session.session == view.detail), None)
@@ -174,7 +188,10 @@ def _bottom(state: Monitor, around: Around, view: View, columns: int, rows: int 
     made.append(sides(left, [*sessions.model_shares(state, columns - taken - 3), Cell(" ")], columns))
     if rows is None or rows >= 30:
         made.append((Cell(f" {ESTIMATE}", DIM),))
-    made += [(Cell(" ! ", HIGH), Cell(cut(tame(text), max(1, columns - 4)))) for text in words]
+    lines = 1 if rows is not None and rows < 24 else 3
+    for text in words:
+        for place, line in enumerate(wrapped(tame(text), max(1, columns - 4), lines)):
+            made.append((Cell("   " if place else " ! ", HIGH), Cell(line)))
     if around.is_live:
         made.append(_keys(state, around, view, columns))
     return made
@@ -217,9 +234,11 @@ _BEGINNINGS = (
 )
 
 
-def _nothing(state: Monitor, view: View) -> Row:
+def _nothing(state: Monitor, around: Around, view: View) -> Row:
     if view.filter and state.sessions:
         return (Cell(f"   No session has {tame(view.filter)!r} in it.", DIM),)
+    if not state.messages and around.recorder != "none":
+        return (Cell("   Nothing is counted yet; the recorder takes in what there is.", DIM),)
     return (Cell("   No session was at work in the last five hours.", DIM),)
 
 

@@ -252,8 +252,14 @@ def _keys(state: Monitor, around: Around, view: View, columns: int) -> Row:
         return (Cell(f" {cut(tame(around.said), columns - 2)}", STRONG),)
     made: list[Cell] = []
     taken = 0
-    wanted = [("q", "quit"), ("↑↓", "choose"), ("enter", "close" if view.detail else "detail"), ("/", "filter")]
-    wanted += [("s", f"sort: {view.sort}"), ("?", "keys")]
+    wanted = [
+        ("q", "quit"),
+        ("?", "keys"),
+        ("↑↓", "choose"),
+        ("enter", "close" if view.detail else "detail"),
+        ("/", "filter"),
+    ]
+    wanted += [("s", f"sort: {view.sort}")]
     wanted += [("c", "copy id")] if view.cursor else []
     wanted += [("a", "account")] if len(state.accounts) > 1 else []
     wanted += [("t", "theme"), ("l", "layout")]

@@ -107,6 +107,7 @@ def detail(session: AtWork, state: Monitor, columns: int, calendar: Calendar) ->
         mind = f"{tokens(known.tokens)} tokens; how many {shown_model(session.model)} may hold is not known"
         if known.window is not None:
             mind = f"{tokens(known.tokens)} of {tokens(known.window)} tokens, {percent(known.share or 0.0)}"
+    paid = "no price is known of it;" if session.spend.usd is None else f"{cost(session.spend)} API-equivalent;"
     wrote = t.cache_write_5m + t.cache_write_1h
     lines = [
         ("session", session.session),
@@ -114,7 +115,7 @@ def detail(session: AtWork, state: Monitor, columns: int, calendar: Calendar) ->
         ("branch", session.branch or DASH),
         ("model", session.model),
         ("context", mind),
-        ("cost", f"{cost(session.spend)} API-equivalent, {plural(t.messages, 'message')}"),
+        ("cost", f"{paid} {plural(t.messages, 'message')}"),
         (
             "tokens",
             f"{tokens(t.total)}: {tokens(t.input)} input, {tokens(t.output)} output, {tokens(wrote)} written to the"

@@ -169,6 +169,23 @@ def test_the_terminal_is_afterwards_as_it_was(alive: Home, ending: str) -> None:
         assert (alive.root / "before").read_text() == (alive.root / "after").read_text()
 
 
+def test_it_goes_to_the_background_and_comes_back(alive: Home) -> None:
+    with terminal(alive.root, alive.env, 100, 30) as term:
+        term.type("set -m")
+        watching(term, "--no-recorder", "--every", "0.2")
+        term.key("Down")
+        term.wait(lambda lines: any(line.startswith("›") for line in lines), "the cursor")
+        term.key("C-z")
+        term.wait(lambda lines: not any("Tachograph" in line for line in lines), "the shell")
+        assert term.says("alternate_on") == "0"
+        limits(alive, 44)
+        term.type("fg")
+        lines = term.wait(
+            lambda lines: shows(lines, 44) and any(line.startswith("›") for line in lines), "the screen again"
+        )
+        assert "Last messages" in "".join(lines)
+
+
 def pid_of(term: Terminal) -> int:
     """The program in front: the child of the terminal's shell."""
     shell = term.says("pane_pid")

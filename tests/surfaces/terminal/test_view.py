@@ -75,8 +75,8 @@ def test_an_update_keeps_the_row_under_the_cursor_on_its_line() -> None:
 
 def test_a_session_that_is_no_longer_listed_hands_its_line_on() -> None:
     view = typed(View(), "down", "down")
-    after = settled(view, ABC, state(session("a", 30), session("c", 10)))
-    assert after.cursor == "c"
+    after = settled(typed(view, "enter"), ABC, state(session("a", 30), session("c", 10)))
+    assert (after.cursor, after.detail) == ("c", None)
     assert settled(view, ABC, state()).cursor is None
 
 

@@ -67,8 +67,10 @@ class Live(App[None]):
 
     CSS = "Screen { overflow: hidden; } _Canvas { width: 100%; height: 100%; }"
     ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False  # a terminal selects by itself, with shift
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "press('ctrl+c')", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
         Binding("ctrl+q", "press('q')", show=False, priority=True),
     ]
 
@@ -93,6 +95,7 @@ class Live(App[None]):
                     asyncio.get_running_loop().add_signal_handler(getattr(signal, number), self.exit)
                 except (NotImplementedError, RuntimeError):  # Windows; a test's loop in a thread
                     pass
+        self.app_resume_signal.subscribe(self, lambda _: self._redraw())
         if self._titled:
             self._write("\x1b[22;2t")  # the old title is kept by the terminal
         self._draw()
@@ -138,6 +141,11 @@ class Live(App[None]):
             self._last_title = words
             self._write(f"\x1b]2;{words}\x07")
 
+    def _redraw(self) -> None:
+        """Draw everything again: what stood there is gone."""
+        self._draw()
+        self._canvas.refresh()
+
     # -- the person --------------------------------------------------------------------------------------------
 
     def on_key(self, event: events.Key) -> None:
@@ -145,6 +153,8 @@ class Live(App[None]):
         self.action_press(event.character if event.is_printable and event.character else event.key)
 
     def action_press(self, key: str) -> None:
+        if key == "ctrl+l":
+            self._redraw()
         key = "space" if key == " " and not self.view.is_typing else key
         before = self.view
         self.view, action = views.pressed(self.view, key, self.state, self.shown.page)

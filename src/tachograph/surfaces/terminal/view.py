@@ -68,9 +68,9 @@ def settled(view: View, before: Monitor, state: Monitor) -> View:
     old, new = _ids(listed(before, view)), _ids(listed(state, view))
     if view.cursor not in new:
         if view.cursor not in old or not new:
-            return view._replace(cursor=None, top=0, order=())
+            return view._replace(cursor=None, top=0, order=(), detail=None)
         place = min(old.index(view.cursor), len(new) - 1)  # it is no longer listed: its line goes to what is there now
-        return view._replace(cursor=new[place], order=tuple(new))
+        return view._replace(cursor=new[place], order=tuple(new), detail=None)
     moved = new.index(view.cursor) - (old.index(view.cursor) if view.cursor in old else 0)
     return view._replace(top=max(0, view.top + moved), order=tuple(new))
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import Record, assistant, title, user
-from tachograph.ledger import readings
+from tachograph.ledger import forecasts, readings
+from tachograph.ledger.forecasts import Kept
 from tachograph.ledger.names import Names
 from tachograph.model.limits import (
     FIVE_HOUR,
@@ -27,7 +28,7 @@ HOUR, MINUTE = 3_600_000, 60_000
 ADA, WORK, LAB = AccountId("u-ada", "o-ada"), AccountId("u-work", "o-work"), AccountId("u-lab", "o-lab")
 RESETS = NOW_MS + 112 * MINUTE  # the 5-hour window began 3 h 8 min ago
 WEEK = NOW_MS + 69 * HOUR
-STATES = ("empty", "one", "three", "wall", "stale", "reset", "no-recorder")
+STATES = ("empty", "one", "three", "wall", "stale", "reset", "no-recorder", "chance")
 UTC = Calendar(*parsed_zone("UTC"))
 BOOK = load({})[0]
 LIMITER, ARM, LONG = (f"{n}e55101a-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -53,9 +54,14 @@ def prepare(home: Home, state: str) -> None:
         resets=resets,
         ago=ago or (20 * MINUTE if state == "reset" else 0),
     )
-    if state in ("one", "no-recorder", "three"):
+    if state in ("one", "no-recorder", "three", "chance"):
         extra = ExtraUsage(True, Money(7300, "USD"), Money(20000, "USD"), 36.5)
         say(home, ADA, OAUTH, NOW_MS - 14_000, _limits(78.0, 91.0, RESETS, fable=61.0), extra=extra)
+    if state == "chance":
+        with home.ledger() as ledger, ledger.transaction() as db:
+            (account,) = db.execute("SELECT id FROM account WHERE uuid = ?", (ADA.uuid,)).fetchone()
+            for key, cycle, percent, chance in ((FIVE_HOUR, RESETS, 78.0, 0.62), (SEVEN_DAY, WEEK, 91.0, 0.97)):
+                forecasts.keep(db, Kept(account, key, cycle, NOW_MS - 5 * MINUTE, percent, chance, 0.5, *[None] * 3, 1))
     if state == "three":
         live(home, WORK, "work@example.com", "Team", 12.0, 40.0, resets=NOW_MS + 3 * HOUR, ago=5 * MINUTE)
         used_up = ExtraUsage(True, Money(2310, "EUR"), None, None)

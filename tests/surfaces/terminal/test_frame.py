@@ -20,6 +20,8 @@ SIZES = ((200, 60), (100, 30), (80, 24), (60, 20), (40, 6), (120, 1))
 
 def drawn(home: Home, state: str, columns: int, rows: int) -> Frame:
     around = Around("none" if state == "no-recorder" else "runs")
+    if state == "chance":
+        around = around._replace(why="opus-4-8 burned 73 % (68–78) of your week so far.")
     return frame(state_of(home), around, View(), UTC, columns, rows)
 
 

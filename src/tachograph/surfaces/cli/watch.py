@@ -99,17 +99,20 @@ def _view(arguments: argparse.Namespace, context: Context) -> View:
 
 
 def _once(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(found: Reading) -> tuple[Monitor, Reading, dict[str, int]]:
-        state = monitor(found.db, found.book, found.calendar, found.now)
-        return state, found, reading_problems(found)
+    from tachograph.surfaces.cli.watch_engine import why
 
-    state, found, problems = reading(arguments, context, ask, limits=True)
+    def ask(found: Reading) -> tuple[Monitor, Reading, dict[str, int], str]:
+        state = monitor(found.db, found.book, found.calendar, found.now)
+        is_unseen = arguments.json or arguments.layout in ("line", "pane")  # nobody would see the sentence there
+        return state, found, reading_problems(found), "" if is_unseen else why(found.db, found.book, state)
+
+    state, found, problems, whose = reading(arguments, context, ask, limits=True)
     state = state._replace(problems=problems)
     recorder = process.running(found.paths) is not None
     if arguments.json:
         print(_line(state, recorder, "", list(found.limit_problems)), file=context.out)
         return 0
-    around = Around("runs" if recorder else "none", " ".join(found.limit_problems), is_live=False)
+    around = Around("runs" if recorder else "none", " ".join(found.limit_problems), why=whose, is_live=False)
     columns, rows = _size(context)
     layout = layout_for(columns, rows, arguments.layout)
     rows = 1 if layout == LINE else rows if arguments.layout == "auto" and rows is not None and rows < 12 else None

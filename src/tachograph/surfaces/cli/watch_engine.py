@@ -5,6 +5,7 @@ command of ours in a process of its own.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -12,9 +13,13 @@ from contextlib import ExitStack
 from tachograph.errors import TachographError
 from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated, wait_at_most
 from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.model.prices import PriceBook
 from tachograph.model.prices import load as load_book
 from tachograph.paths import own_paths
+from tachograph.questions.attribution import attribution
+from tachograph.questions.estimates import NOTHING
 from tachograph.questions.monitor import Burn, Monitor, monitor
+from tachograph.questions.sayings import why_words
 from tachograph.questions.spend import Spend
 from tachograph.recorder import process
 from tachograph.settings import load as load_settings
@@ -23,6 +28,7 @@ from tachograph.surfaces.terminal.frame import Around
 
 _SLOW_SECONDS = 5.0  # what was burned lately, and who is at work, changes without anybody writing
 _RECORDER_SECONDS = 2.0
+_WHY_SECONDS = 300.0  # whose a week is takes longer to work out, and moves slowly
 _RETRY_SECONDS = 3.0
 _WAIT_MS = 100  # for a ledger that is held: the screen takes no keys meanwhile
 
@@ -36,7 +42,7 @@ class Engine:
         self._ledger: Ledger | None = None
         self._opened: tuple[int, int] | None = None
         self._version = -1
-        self._next = self._next_recorder = self._next_try = float("-inf")
+        self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
         self._child: subprocess.Popen[bytes] | None = None
         self._settings_mark: float | None = None
         self.calendar, self._book = Calendar(*parsed_zone(zone or "local")), load_book({})[0]
@@ -115,6 +121,9 @@ class Engine:
             self._read_settings()
             self._state = monitor(self._ledger.db, self._book, self.calendar, now, self._state.names)
             self._version, self._next = version, mono + _SLOW_SECONDS
+            if mono >= self._next_why:
+                self._next_why = mono + _WHY_SECONDS
+                self._around = self._around._replace(why=why(self._ledger.db, self._book, self._state))
 
     def _standing(self) -> tuple[int, int] | None:
         try:
@@ -133,3 +142,11 @@ class Engine:
             settings = load_settings(self._paths.settings)
             self.calendar = Calendar(*parsed_zone(self._zone or settings.timezone), settings.week_start)
             self._book, self._settings_mark = load_book(settings.prices)[0], mark
+
+
+def why(db: sqlite3.Connection, book: PriceBook, state: Monitor) -> str:
+    """Whose the week of the leading account is, in a sentence; "" where there is nothing to share out."""
+    if not state.accounts or state.accounts[0].account.id == 0:
+        return ""
+    found = attribution(db, book, state.accounts[0].account, state.at)
+    return "" if found.method == NOTHING or not found.by_model else why_words(found)

@@ -35,11 +35,12 @@ _NATURAL_SESSIONS, _NATURAL_MESSAGES = 12, 8  # where the screen is as high as i
 
 class Around(NamedTuple):
     """What the ledger does not hold. `recorder`: "runs", "starts" or "none"; `trouble`: why nothing newer can be shown;
-    `said`: what came of the last key; `is_live`: it goes on changing, and takes keys."""
+    `said`: what came of the last key; `why`: whose the week of the leading account is; `is_live`: it goes on changing, and takes keys."""
 
     recorder: str = "runs"
     trouble: str = ""
     said: str = ""
+    why: str = ""
     is_live: bool = True
 
 
@@ -87,7 +88,7 @@ def _screen(
 ) -> tuple[list[Row], dict[int, str], int]:
     tall = rows is None or rows >= _TALL
     top = _top(state, around, view, calendar, columns, rows, tall)
-    bottom = _bottom(state, around, view, columns, rows, tall)
+    bottom = _bottom(state, around, view, calendar, columns, rows, tall)
     found = listed(state, view)
     if rows is None:
         room = 10**6
@@ -137,7 +138,7 @@ def _page(count: int, room: int, *, is_open: bool) -> int:
 def _top(
     state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
 ) -> list[Row]:
-    turned = state.accounts[view.account :] + state.accounts[: view.account]
+    turned = _turned(state, view)
     lead = turned[0] if turned else None
     made = [_header(lead, state, around, calendar, columns)]
     if lead is None:
@@ -176,7 +177,9 @@ def _header(lead: Watched | None, state: Monitor, around: Around, calendar: Cale
     return sides(left, [now, Cell(f"  {calendar.local(state.at):%H:%M:%S} ", DIM)], columns)
 
 
-def _bottom(state: Monitor, around: Around, view: View, columns: int, rows: int | None, tall: bool) -> list[Row]:
+def _bottom(
+    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
+) -> list[Row]:
     words = _problems(state, around, view)
     most = 1 if rows is not None and rows < 30 else 4
     if len(words) > most:
@@ -184,8 +187,19 @@ def _bottom(state: Monitor, around: Around, view: View, columns: int, rows: int 
     left = sessions.today(state)
     taken = sum(cell.width for cell in left)
     made: list[Row] = [_rule(columns)] if tall else []
-    made.append(sides(sessions.burning(state), [Cell(f"{state.running} running ", DIM)], columns))
+    burning = sessions.burning(state)
+    aside = [Cell(f"{state.running} running ", DIM)]
+    lead = _turned(state, view)[0] if state.accounts else None
+    likely = limits.likeliest(lead)
+    if likely is not None:
+        room = columns - sum(cell.width for cell in (*burning, *aside)) - 6
+        chance = limits.chance_sentence(lead, state.at, calendar)
+        chance = chance if len(chance) <= room else f"wall {limits.chance(likely)}"
+        aside = [Cell(chance, STRONG), Cell("   "), *aside] if len(chance) <= room else aside
+    made.append(sides(burning, aside, columns))
     made.append(sides(left, [*sessions.model_shares(state, columns - taken - 3), Cell(" ")], columns))
+    if around.why and not view.account and (rows is None or rows >= 30):
+        made += [(Cell(f" {line}"),) for line in wrapped(around.why, max(1, columns - 2), 2)]
     if rows is None or rows >= 30:
         made.append((Cell(f" {ESTIMATE}", DIM),))
     lines = 1 if rows is not None and rows < 24 else 3
@@ -197,8 +211,13 @@ def _bottom(state: Monitor, around: Around, view: View, columns: int, rows: int 
     return made
 
 
+def _turned(state: Monitor, view: View) -> tuple[Watched, ...]:
+    """The accounts, from the one on that a person turned to."""
+    return state.accounts[view.account :] + state.accounts[: view.account]
+
+
 def _problems(state: Monitor, around: Around, view: View) -> list[str]:
-    turned = state.accounts[view.account :] + state.accounts[: view.account]
+    turned = _turned(state, view)
     made = [around.trouble] if around.trouble else []
     made += [words for watched in turned for words in problem_words(watched.account)]
     return made + problem_lines(state.problems, None)
@@ -281,7 +300,7 @@ def _pane(
     state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
 ) -> tuple[list[Row], dict[int, str], int]:
     """The limits first; then, as far as there is room, what is burned, and the sessions."""
-    turned = state.accounts[view.account :] + state.accounts[: view.account]
+    turned = _turned(state, view)
     made: list[Row] = []
     room = rows if rows is not None else 12
     if not turned:
@@ -329,6 +348,9 @@ def _pace(state: Monitor, columns: int) -> list[Cell]:
     if five is not None and five.rate is not None:
         lasting = "" if five.lasting is None else f" ({limits.rate_words(five.lasting)})"
         parts += [f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}{lasting}"]
+    likely = limits.likeliest(state.accounts[0] if state.accounts else None)
+    if likely is not None:
+        parts.append(f"wall {limits.chance(likely)}")
     if state.burn.usd_per_hour:
         parts.append(f"{usd(state.burn.usd_per_hour)}/h")
     while len(parts) > 1 and len("  ".join(parts)) > columns:
@@ -352,6 +374,9 @@ def _line(state: Monitor, around: Around, columns: int) -> Row:
             parts.append([Cell(f"resets in {left}")])
         if five is not None and five.rate is not None:
             parts.append([Cell(f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}")])
+        likely = limits.likeliest(watched)
+        if likely is not None:
+            parts.append([Cell(f"wall {limits.chance(likely)}")])
     if not state.accounts:
         parts.append([Cell("no reading of your limits yet")])
     if around.recorder == "none":
@@ -395,6 +420,7 @@ _SIGNS = (
     ("–", "nobody knows it: no reading, or the limit has reset since"),
     ("╎", "a reset, on the way of a limit so far"),
     ("%/h ↑", "points per hour lately, and (what would just last); ↑: too fast"),
+    ("wall", "the chance that a limit is reached before it resets"),
     ("● ○", "a session that was heard in the last ten minutes, or before"),
     ("ctx", "how much of the model's window; tokens where that is not known"),
     ("* +", "API-equivalent; and more, that has no price"),

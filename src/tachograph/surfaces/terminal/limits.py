@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from tachograph.model.limits import ExtraUsage
 from tachograph.model.periods import Calendar
+from tachograph.questions.estimates import EVEN
 from tachograph.questions.monitor import Course, Monitor, Watched
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
+from tachograph.questions.sayings import SMALL, SURE, chance_before
 from tachograph.surfaces.money import spend
 from tachograph.surfaces.now import SOURCE_WORDS, bar, clock, extra_words, headline, level_of, sign
 from tachograph.surfaces.terminal.cells import (
@@ -28,7 +30,7 @@ from tachograph.surfaces.text import cut, duration, width
 RESET_MARK = "╎"
 _LEVELS = {"stale": OLD, "wall": AT_WALL, "high": HIGH, "overage": HIGH, "unknown": DIM, "ok": PLAIN}
 _STEPS = "▁▂▃▄▅▆▇█"
-_PERCENT, _RESETS, _RATE, _HEARD, _HEARD_WIDE = 6, 12, 15, 19, 32
+_PERCENT, _RESETS, _RATE, _HEARD, _HEARD_WIDE, _CHANCE = 6, 12, 15, 19, 32, 5
 _SOURCES = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": "endpoint", "desktop": "Desktop"}
 
 
@@ -39,6 +41,7 @@ class Widths(NamedTuple):
     bar: int
     curve: int
     rate: int
+    chance: int
     heard: int
 
 
@@ -48,13 +51,15 @@ def widths(accounts: tuple[Watched, ...], columns: int) -> Widths:
     name = min(max([6, *names]), 16 if columns >= 100 else 12 if columns >= 60 else 7)
     rate = _RATE if columns >= 60 else 0
     heard = 0 if columns < 100 else _HEARD if columns < 120 else _HEARD_WIDE
-    fixed = 1 + name + 1 + 1 + _PERCENT + 2 + 2 + _RESETS + sum(2 + part for part in (rate, heard) if part)
+    is_chance = any(course.limit.chance is not None for account in accounts for course in account.courses)
+    likely = _CHANCE if is_chance and columns >= 76 else 0
+    fixed = 1 + name + 1 + 1 + _PERCENT + 2 + 2 + _RESETS + sum(2 + part for part in (rate, likely, heard) if part)
     left = columns - fixed - 1
     curve = 0
     if columns >= 76:
         curve = max(8, min(40, left * 2 // 5))
         left -= curve + 2
-    return Widths(name, max(4, min(40, left)), curve, rate, heard)
+    return Widths(name, max(4, min(40, left)), curve, rate, likely, heard)
 
 
 def headings(parts: Widths) -> Row:
@@ -63,6 +68,8 @@ def headings(parts: Widths) -> Row:
         made += f"  {fit('so far', parts.curve)}"
     if parts.rate:
         made += f"  {'%/h  (lasts at)':{parts.rate}}"
+    if parts.chance:
+        made += f"  {'wall':>{parts.chance}}"
     if parts.heard:
         made += f"  {'heard':{parts.heard}}"
     return (Cell(made, DIM),)
@@ -82,6 +89,9 @@ def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
         made += [Cell("  "), Cell(curve(course, parts.curve, at), style if style == OLD else FILLED)]
     if parts.rate:
         made += [Cell("  "), *_rate(course, parts.rate)]
+    if parts.chance:
+        likely = limit.chance is not None and limit.chance >= EVEN
+        made += [Cell(f"  {chance(limit):>{parts.chance}}", STRONG if likely else PLAIN)]
     if parts.heard:
         made += [Cell("  "), Cell(fit(heard(limit, at, parts.heard), parts.heard), DIM)]
     return tuple(made)
@@ -144,6 +154,30 @@ def _bar(limit: NowLimit, columns: int, style: str) -> list[Cell]:
     drawn = bar(limit.percent, columns, True)
     empty = len(drawn) - len(drawn.rstrip("░"))
     return [Cell(drawn[: columns - empty], style or FILLED), Cell("░" * empty, DIM)]
+
+
+def chance(limit: NowLimit) -> str:
+    """The chance of the wall before the reset: 38 %, <5 %, >95 %; "" where the recorder has none."""
+    if limit.chance is None:
+        return ""
+    if limit.chance < SMALL:
+        return f"<{SMALL * 100:.0f} %"
+    return f">{SURE * 100:.0f} %" if limit.chance > SURE else f"{limit.chance * 100:.0f} %"
+
+
+def likeliest(watched: Watched | None) -> NowLimit | None:
+    """The limit of an account that is likeliest to be reached, where that matters."""
+    limits = [course.limit for course in watched.courses] if watched is not None else []
+    known = [limit for limit in limits if limit.chance is not None and limit.chance >= SMALL and limit.resets_at]
+    return max(known, key=lambda limit: limit.chance or 0.0, default=None)
+
+
+def chance_sentence(watched: Watched | None, at: int, calendar: Calendar) -> str:
+    """`38 % chance of the wall before 14:05`; "" where none is worth saying."""
+    limit = likeliest(watched)
+    if limit is None or limit.chance is None or limit.resets_at is None:
+        return ""
+    return chance_before(limit.chance, limit.resets_at, lambda moment: clock(moment, at, calendar))
 
 
 def curve(course: Course, columns: int, at: int) -> str:

@@ -199,3 +199,25 @@ def test_an_own_price_counts_from_the_next_look(home: Home) -> None:
     clock.at += timedelta(milliseconds=MINUTE)
     assert engine.look()[0].sessions[2].spend.usd is not None
     engine.close()
+
+
+def test_whose_the_week_is_stands_below(home: Home) -> None:
+    account = {"accountUuid": "u-ada", "organizationUuid": "o-ada", "emailAddress": "ada@example.org"}
+    home.claude.joinpath(".claude.json").write_text(json.dumps({"oauthAccount": account}))
+    home.ingest()
+    with home.ledger() as ledger:  # she was signed in since yesterday
+        ledger.db.execute("UPDATE login SET first_seen = ?", (NOW_MS - 86_400_000,))
+    prepare(home, "one")
+    engine = engine_of(home, MovedClock(NOW))
+    _, around = engine.look()
+    engine.close()
+    assert around.why.startswith("By list price, not by quota: opus-4-8 is ")
+    assert around.why in home.run("watch", "--once", env={"COLUMNS": "160"}).stdout
+    assert around.why not in home.run("watch", "--once", "--layout", "pane", env={"COLUMNS": "160"}).stdout
+
+
+def test_an_answer_that_the_recorder_worked_out_is_shown(home: Home) -> None:
+    prepare(home, "chance")
+    assert "over 95 % chance of the wall before Thu 09:00" in home.run("watch", "--once").stdout
+    assert "wall >95 %" in home.run("watch", "--once", "--layout", "line").stdout
+    assert home.call("watch", "--once", "--json").json["accounts"][0]["limits"][0]["chance"] == 0.62

@@ -192,7 +192,7 @@ def _bottom(
     lead = _turned(state, view)[0] if state.accounts else None
     likely = limits.likeliest(lead)
     if likely is not None:
-        room = columns - sum(cell.width for cell in (*burning, *aside)) - 6
+        room = columns - sum(cell.width for cell in (*burning, *aside)) - 4
         chance = limits.chance_sentence(lead, state.at, calendar)
         chance = chance if len(chance) <= room else f"wall {limits.chance(likely)}"
         aside = [Cell(chance, STRONG), Cell("   "), *aside] if len(chance) <= room else aside

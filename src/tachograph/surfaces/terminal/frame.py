@@ -192,10 +192,11 @@ def _bottom(
     lead = _turned(state, view)[0] if state.accounts else None
     likely = limits.likeliest(lead)
     if likely is not None:
-        room = columns - sum(cell.width for cell in (*burning, *aside)) - 4
+        room = columns - sum(cell.width for cell in burning) - 3
         chance = limits.chance_sentence(lead, state.at, calendar)
         chance = chance if len(chance) <= room else f"wall {limits.chance(likely)}"
-        aside = [Cell(chance, STRONG), Cell("   "), *aside] if len(chance) <= room else aside
+        is_wide = len(chance) + aside[0].width + 3 <= room
+        aside = [Cell(f"{chance} ", STRONG), *([Cell("  "), *aside] if is_wide else [])]
     made.append(sides(burning, aside, columns))
     made.append(sides(left, [*sessions.model_shares(state, columns - taken - 3), Cell(" ")], columns))
     if around.why and not view.account and (rows is None or rows >= 30):

@@ -33,6 +33,20 @@ UTC = Calendar(*parsed_zone("UTC"))
 BOOK = load({})[0]
 LIMITER, ARM, LONG = (f"{n}e55101a-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 
+# names that would leave their cell, or do worse
+HOSTILE = {
+    "control": "a\x1b[31mred\x1b]0;title\x07\r\n\tb\x00",
+    "bidi": "\u202eevil\u202c \u2066x\u2069 שלום",
+    "long": "x" * 100_000,
+    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 👍🏽 ❤️ 1️⃣",
+    "wide": "東京の夜は長い" * 40,
+    "marks": "Z" + "\u0301\u0302\u0303\u0304" * 200 + "algo",
+    "halves": "ﾊﾝｶｸ ＦＵＬＬ",
+    "invisible": "a\u200b\u2060\ufeff\u00adb",
+    "private": "\ue000\U000f0000\uffff",
+    "markup": "[bold red]x[/] {curly} %s",
+}
+
 
 def prepare(home: Home, state: str) -> None:
     """Live until the state is reached, but for the recorder."""
@@ -61,7 +75,9 @@ def prepare(home: Home, state: str) -> None:
         with home.ledger() as ledger, ledger.transaction() as db:
             (account,) = db.execute("SELECT id FROM account WHERE uuid = ?", (ADA.uuid,)).fetchone()
             for key, cycle, percent, chance in ((FIVE_HOUR, RESETS, 78.0, 0.62), (SEVEN_DAY, WEEK, 91.0, 0.97)):
-                forecasts.keep(db, Kept(account, key, cycle, NOW_MS - 5 * MINUTE, percent, chance, 0.5, *[None] * 3, 1))
+                forecasts.keep(
+                    db, Kept(account, key, cycle, NOW_MS - 5 * MINUTE, percent, chance, 0.5, None, None, None, 1)
+                )
     if state == "three":
         live(home, WORK, "work@example.com", "Team", 12.0, 40.0, resets=NOW_MS + 3 * HOUR, ago=5 * MINUTE)
         used_up = ExtraUsage(True, Money(2310, "EUR"), None, None)

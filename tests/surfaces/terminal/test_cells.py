@@ -8,25 +8,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from helpers import NOW, Home
-from monitors import UTC, state_of
+from monitors import HOSTILE, UTC, state_of
 from tachograph.demo.records import assistant, title
 from tachograph.surfaces.terminal.cells import foreign, padded, plain_text, row_width, tame
 from tachograph.surfaces.terminal.frame import Around, frame
 from tachograph.surfaces.terminal.view import View
 from tachograph.surfaces.text import width
-
-HOSTILE = {
-    "control": "a\x1b[31mred\x1b]0;title\x07\r\n\tb\x00",
-    "bidi": "\u202eevil\u202c \u2066x\u2069 שלום",
-    "long": "x" * 100_000,
-    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 👍🏽 ❤️ 1️⃣",
-    "wide": "東京の夜は長い" * 40,
-    "marks": "Z" + "\u0301\u0302\u0303\u0304" * 200 + "algo",
-    "halves": "ﾊﾝｶｸ ＦＵＬＬ",
-    "invisible": "a\u200b\u2060\ufeff\u00adb",
-    "private": "\ue000\U000f0000\uffff",
-    "markup": "[bold red]x[/] {curly} %s",
-}
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

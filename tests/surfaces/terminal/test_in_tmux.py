@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers import Home, command
+from monitors import HOSTILE
 from tachograph.demo.records import Record, assistant, title
 from tachograph.ledger.db import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder import process
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.push import parsed, push
+from tachograph.surfaces.text import width
 from terminals import Terminal, terminal
 
 SIZES = ((200, 60), (100, 30), (80, 24), (60, 20), (40, 6), (120, 1))
@@ -191,6 +193,24 @@ def pid_of(term: Terminal) -> int:
     shell = term.says("pane_pid")
     with open(f"/proc/{shell}/task/{shell}/children") as children:
         return int(children.read().split()[0])
+
+
+def test_hostile_names_stay_in_their_cells_as_the_terminal_counts(alive: Home) -> None:
+    for n, name in enumerate(HOSTILE.values()):
+        record = {**said(200 + n, "h"), "gitBranch": name[:300]}
+        alive.write(f"p/h{n}.jsonl", [title(name, session=uuid(200 + n)), record])
+    taken_in(alive)
+    with terminal(alive.root, alive.env, 120, 40) as term:
+        lines = watching(term, "--no-recorder")
+        heading = next(line for line in lines if "project" in line and "branch" in line)
+        project, model = heading.index("project"), heading.index("model")
+        rows = [line for line in lines if line.startswith(" ● ")]
+        assert len(rows) > len(HOSTILE)
+        for row in rows:
+            before = row[: row.index("shop")]
+            assert width(before) == project, row
+            assert width(row[: row.index("opus-5-5")]) == model, row
+        assert term.says("pane_title") != "title"  # what a name would have set
 
 
 def test_no_color_means_none(alive: Home) -> None:

@@ -166,7 +166,7 @@ class Live(App[None]):
             self._tell(f"Copied {session}, where the terminal allows it.")
         elif action == views.RECORDER:
             self.engine.start_recorder()
-            self.state, self.around = self.engine.look()
+            self._tick()
         elif before.layout != self.view.layout:
             self._tell(f"Layout: {self.view.layout}")
         elif before.theme != self.view.theme:

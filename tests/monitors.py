@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import Record, assistant, title, user
-from tachograph.ledger import forecasts, readings
+from tachograph.ledger import contexts, forecasts, readings
 from tachograph.ledger.forecasts import Kept
 from tachograph.ledger.names import Names
 from tachograph.model.limits import (
@@ -55,6 +55,8 @@ def prepare(home: Home, state: str) -> None:
             return
     work(home)
     home.ingest()
+    with home.ledger() as ledger, ledger.transaction() as db:
+        contexts.note(db, ARM, 200_000)
     ago = 2 * HOUR if state == "stale" else 0
     five = {"wall": 100.0}.get(state, 78.0)
     resets = NOW_MS - 10 * MINUTE if state == "reset" else RESETS

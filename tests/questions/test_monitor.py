@@ -1,16 +1,19 @@
 """What goes on right now: courses of limits, rates, burn, sessions at work."""
 
+import json
+
 import pytest
 
 from helpers import NOW_MS, Home
-from monitors import BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, prepare, state_of
+from monitors import ARM, BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, prepare, state_of
 from tachograph.ledger.activity import Level
 from tachograph.model.context import window
 from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, STATUSLINE
 from tachograph.model.periods import Span
-from tachograph.questions.monitor import course, monitor
+from tachograph.questions.monitor import Context, course, monitor
 from tachograph.questions.now import FRESH, RESET, STALE, WALL, NowLimit
 from tachograph.questions.spend import Question, spend
+from tachograph.recorder.push import parsed, push
 
 START = RESETS - 5 * HOUR
 
@@ -168,16 +171,31 @@ def test_names_of_projects_are_worked_out_again_only_where_there_may_be_new_ones
     assert {name for name, _ in later.projects} >= {"code/shop", "other/shop"}
 
 
+def test_a_status_line_tells_how_much_a_session_may_hold(home: Home) -> None:
+    prepare(home, "one")
+    assert state_of(home).sessions[1].context == Context(30_804, 200_000)
+    for size in (1_000_000, 1_000_000, 200_000):
+        told = {"session_id": ARM, "context_window": {"context_window_size": size, "used_percentage": 15}}
+        with home.ledger() as ledger:
+            assert push(ledger, parsed(json.dumps(told).encode(), NOW_MS), "") is None  # no reading came along
+        assert state_of(home).sessions[1].context == Context(30_804, size)
+    told = {"session_id": LIMITER, "context_window": {"context_window_size": 200_000}}
+    with home.ledger() as ledger:
+        push(ledger, parsed(json.dumps(told).encode(), NOW_MS), "")
+    assert state_of(home).sessions[0].context == Context(380_004, 1_000_000)  # it holds more than that already
+
+
 # -- the context window ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("model", "tokens", "expected"),
     [
-        ("claude-opus-4-8", 10_000, 1_000_000),
-        ("us.anthropic.claude-opus-4-8-v1:0", 10_000, 1_000_000),
+        ("claude-opus-4-8", 10_000, None),  # runs with either
+        ("us.anthropic.claude-opus-4-8-v1:0", 300_000, 1_000_000),  # which only the larger one holds
+        ("claude-opus-4-8", 1_200_000, None),
         ("claude-haiku-4-5-20251001", 10_000, 200_000),
-        ("claude-sonnet-4-5", 10_000, 200_000),
+        ("claude-sonnet-4-5", 10_000, None),
         ("claude-sonnet-4-5", 300_000, 1_000_000),  # only with the larger one
         ("claude-sonnet-4-5[1m]", 10_000, 1_000_000),
         ("claude-3-5-haiku-20241022", 10_000, 200_000),

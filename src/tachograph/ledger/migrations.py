@@ -23,6 +23,7 @@ What each table holds:
     poll        by config folder: when the service was asked last, what came of it, when it may be asked again
     alarm       every notice that was given, once for each window and threshold
     learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
+    context     by session: how many tokens it may keep in mind, where Claude Code told its status line
     forecast    every chance of reaching a limit that was worked out, and what became of it
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
@@ -221,6 +222,12 @@ STEPS: tuple[tuple[str, str], ...] = (
         );
         CREATE INDEX forecast_newest ON forecast (account, at);
         CREATE INDEX forecast_open ON forecast (cycle) WHERE hit IS NULL;
+        """,
+    ),
+    (
+        "context windows",
+        """
+        CREATE TABLE context (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
         """,
     ),
 )

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tachograph.ledger import activity, messages, rollups, sessions
+from tachograph.ledger import activity, contexts, messages, rollups, sessions
 from tachograph.ledger.activity import Heard, Level
 from tachograph.ledger.files import problem_counts
 from tachograph.model.context import window
@@ -65,7 +65,7 @@ class Burn(NamedTuple):
 
 
 class Context(NamedTuple):
-    """How many tokens a conversation holds, and how many it may; None where the model's window is not known."""
+    """How many tokens a conversation holds, and how many it may; None where nobody knows."""
 
     tokens: int
     window: int | None
@@ -305,13 +305,16 @@ def _at_work(
     until: int,
 ) -> Iterator[AtWork]:
     spends = _spends(db, book, [facts[session] for session, _ in work])
+    sizes = contexts.windows(db, [facts[session].uuid for session, _ in work])
     for session, last_at in work:
         known, last = facts[session], activity.last_of(db, session, until)
         if last is None:
             continue
         context = None
         if not last.is_side and last.prompt:
-            context = Context(last.prompt, window(last.model, last.prompt))
+            told = sizes.get(known.uuid)  # a window that holds less is one of before
+            size = told if told is not None and last.prompt <= told else window(last.model, last.prompt)
+            context = Context(last.prompt, size)
         yield AtWork(
             known.uuid,
             known.title or None,

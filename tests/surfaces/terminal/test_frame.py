@@ -79,3 +79,15 @@ def test_one_frame_without_rows_shows_everything(home: Home) -> None:
     for part in ("lab@example.net", "work@example.com", "Projects today", "Last messages", "* API-equivalent"):
         assert part in text
     assert " q quit" not in text
+
+
+def test_every_layout_turns_to_the_account_that_was_asked_for(home: Home) -> None:
+    prepare(home, "three")
+    state = state_of(home)
+    work = next(place for place, watched in enumerate(state.accounts) if watched.account.label == "work@example.com")
+    for columns, rows in SIZES:
+        for account in (work, work + 3):  # there were more accounts once
+            text = plain_text(frame(state, Around(), View(account=account), UTC, columns, rows).rows)
+            assert "12 %" in text or "12%" in text
+            assert "78 %" not in text or rows == 60
+    assert "+8.0 %/h" in plain_text(frame(state, Around(), View(account=work), UTC, 40, 6).rows)

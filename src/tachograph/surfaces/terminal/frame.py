@@ -70,7 +70,7 @@ def frame(state: Monitor, around: Around, view: View, calendar: Calendar, column
     if view.is_help and layout != LINE:
         made, places, page = _help(columns, rows), dict[int, str](), 0
     elif layout == LINE:
-        made, places, page = [_line(state, around, columns)], {}, 0
+        made, places, page = [_line(state, around, view, columns)], {}, 0
     elif layout == PANE:
         made, places, page = _pane(state, around, view, calendar, columns, rows)
     else:
@@ -214,7 +214,8 @@ def _bottom(
 
 def _turned(state: Monitor, view: View) -> tuple[Watched, ...]:
     """The accounts, from the one on that a person turned to."""
-    return state.accounts[view.account :] + state.accounts[: view.account]
+    first = view.account % max(1, len(state.accounts))  # there may be fewer by now
+    return state.accounts[first:] + state.accounts[:first]
 
 
 def _problems(state: Monitor, around: Around, view: View) -> list[str]:
@@ -322,7 +323,7 @@ def _pane(
     if len(made) < room:
         made.append(
             sides(
-                _pace(state, columns - len(mark) - 2 if mark else columns),
+                _pace(state, turned[:1], columns - len(mark) - 2 if mark else columns),
                 [Cell(cut(tame(mark), columns // 2), HIGH)],
                 columns,
             )
@@ -342,14 +343,14 @@ def _pane(
     return made, places, page
 
 
-def _pace(state: Monitor, columns: int) -> list[Cell]:
+def _pace(state: Monitor, lead: tuple[Watched, ...], columns: int) -> list[Cell]:
     """`+24.0 %/h (12.0)  $24.10/h`, what there is of it and room for."""
     parts: list[str] = []
-    five = next((c for w in state.accounts[:1] for c in w.courses if c.limit.group == "session"), None)
+    five = next((c for w in lead for c in w.courses if c.limit.group == "session"), None)
     if five is not None and five.rate is not None:
         lasting = "" if five.lasting is None else f" ({limits.rate_words(five.lasting)})"
         parts += [f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}{lasting}"]
-    likely = limits.likeliest(state.accounts[0] if state.accounts else None)
+    likely = limits.likeliest(lead[0] if lead else None)
     if likely is not None:
         parts.append(f"wall {limits.chance(likely)}")
     if state.burn.usd_per_hour:
@@ -363,10 +364,10 @@ def _tail(state: Monitor) -> list[Cell]:
     return [Cell(f"{state.running} running", DIM), Cell("  today "), Cell(sessions.cost(state.today), STRONG)]
 
 
-def _line(state: Monitor, around: Around, columns: int) -> Row:
+def _line(state: Monitor, around: Around, view: View, columns: int) -> Row:
     """`5h 78% · 7d 91% ▲`, then what else fits, the most important first."""
     parts: list[list[Cell]] = []
-    for watched in state.accounts[:1]:
+    for watched in _turned(state, view)[:1]:
         whole = limits.short(watched, columns)[1:]
         parts.append([cell for cell in whole if not cell.text.startswith("   extra")])
         five = next((c for c in watched.courses if c.limit.group == "session"), None)

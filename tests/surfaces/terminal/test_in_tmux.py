@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -186,6 +187,29 @@ def test_it_goes_to_the_background_and_comes_back(alive: Home) -> None:
             lambda lines: shows(lines, 44) and any(line.startswith("›") for line in lines), "the screen again"
         )
         assert "Last messages" in "".join(lines)
+
+
+def test_a_demo_is_shown_live_and_leaves_no_recorder_behind(alive: Home) -> None:
+    with terminal(alive.root, {**alive.env, "TMPDIR": str(alive.root)}, 100, 30) as term:
+        term.type(f"{command()} demo --days 5 watch")
+        lines = term.wait(lambda lines: any("Last messages" in line for line in lines), "the demo", 60)
+        assert "recorder" not in lines[0]
+        term.key("r")
+        term.key("q")
+        term.wait(lambda lines: any("home is gone again" in line for line in lines), "the end")
+        assert not processes_in(str(alive.root / "tachograph-demo-"))
+
+
+def processes_in(home: str) -> list[str]:
+    """Commands that run with a home that begins so."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"TACHOGRAPH_HOME={home}".encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_text())
+        except OSError:  # it has ended, or is not ours
+            continue
+    return found
 
 
 def pid_of(term: Terminal) -> int:

@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from tachograph.clock import FixedClock
 from tachograph.errors import TachographError, UsageError
 from tachograph.model.periods import parsed_zone
 from tachograph.questions.monitor import Monitor, monitor
@@ -81,13 +82,20 @@ def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:
     gc.enable()  # a command that ends at once does without; this one stays
     engine = Engine(context, getattr(arguments, "timezone", None))
     try:
-        if not arguments.no_recorder:
-            engine.start_recorder()
+        _begin(arguments, context, engine)
         view = _view(arguments, context)
         code: int = show(engine, view, env=context.env, step=arguments.every, titled=arguments.title)
         return code
     finally:
         engine.close()
+
+
+def _begin(arguments: argparse.Namespace, context: Context, engine: Any) -> None:
+    """Start or find the recorder; where the clock stands, as in a demo, take in what there is: nothing else will come."""
+    if isinstance(context.clock, FixedClock):
+        reading(arguments, context, lambda found: found.now, limits=True)
+    elif not arguments.no_recorder:
+        engine.start_recorder()
 
 
 def _view(arguments: argparse.Namespace, context: Context) -> View:
@@ -148,8 +156,7 @@ def _stream(arguments: argparse.Namespace, context: Context) -> int:
 
     gc.enable()
     engine = Engine(context, getattr(arguments, "timezone", None))
-    if not arguments.no_recorder:
-        engine.start_recorder()
+    _begin(arguments, context, engine)
     last, said_at = None, float("-inf")
     try:
         while True:

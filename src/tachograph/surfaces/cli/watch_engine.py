@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+from tachograph.clock import FixedClock
 from tachograph.errors import TachographError
 from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated, wait_at_most
 from tachograph.model.periods import Calendar, parsed_zone
@@ -73,6 +74,8 @@ class Engine:
 
     def start_recorder(self) -> None:
         """Start the recorder where it does not run, without waiting for it."""
+        if isinstance(self._context.clock, FixedClock):
+            return  # of a demo nothing is recorded
         if self._child is not None or process.running(self._paths) is not None:
             return
         self._child = subprocess.Popen(
@@ -98,6 +101,9 @@ class Engine:
                 else ""
             )
             self._child = None
+        if isinstance(self._context.clock, FixedClock):
+            self._around = self._around._replace(recorder="stands")
+            return
         runs = process.running(self._paths) is not None
         found = "runs" if runs else "starts" if self._child is not None else "none"
         if found == "starts":

@@ -34,7 +34,8 @@ _NATURAL_SESSIONS, _NATURAL_MESSAGES = 12, 8  # where the screen is as high as i
 
 
 class Around(NamedTuple):
-    """What the ledger does not hold. `recorder`: "runs", "starts" or "none"; `trouble`: why nothing newer can be shown;
+    """What the ledger does not hold. `recorder`: "runs", "starts", "none", or "stands" with
+    the clock; `trouble`: why nothing newer can be shown;
     `said`: what came of the last key; `why`: whose the week of the leading account is; `is_live`: it goes on changing, and takes keys."""
 
     recorder: str = "runs"
@@ -170,6 +171,8 @@ def _header(lead: Watched | None, state: Monitor, around: Around, calendar: Cale
         left.append(Cell(f"   {limits.who(lead.account)}"))
     if around.recorder == "none":
         now = Cell("■ no recorder, r starts it", HIGH) if around.is_live else Cell("no recorder", DIM)
+    elif around.recorder == "stands":
+        now = Cell("")
     elif around.recorder == "starts":
         now = Cell("recorder starts", DIM)
     else:

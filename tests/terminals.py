@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,11 +59,12 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, env: Mapping[str, str], columns: int, rows: int) -> Iterator[Terminal]:
+def terminal(env: Mapping[str, str], columns: int, rows: int) -> Iterator[Terminal]:
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not here")
-    made = Terminal(folder / "tmux", env, columns, rows)
-    try:
-        yield made
-    finally:
-        made.close()
+    with tempfile.TemporaryDirectory(prefix="tg") as short:  # a socket's path may have a hundred characters
+        made = Terminal(Path(short) / "s", env, columns, rows)
+        try:
+            yield made
+        finally:
+            made.close()

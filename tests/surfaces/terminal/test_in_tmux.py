@@ -84,7 +84,7 @@ def cursor(lines: list[str]) -> tuple[int, str]:
 
 
 def test_fifty_updates_leave_cursor_and_detail_where_they_are(alive: Home) -> None:
-    with terminal(alive.root, alive.env, 100, 30) as term:
+    with terminal(alive.env, 100, 30) as term:
         watching(term, "--every", "0.05", "--no-recorder")
         term.key("Down", "Down", "Down", "Down", "Enter")
         begun = term.wait(lambda lines: any(" session  " in line for line in lines), "the detail")
@@ -112,7 +112,7 @@ def test_fifty_updates_leave_cursor_and_detail_where_they_are(alive: Home) -> No
 
 def test_every_layout_comes_by_itself_and_the_cursor_survives(alive: Home) -> None:
     marks = {200: "heard", 100: "heard", 80: "so far", 60: "lasts at", 40: "session", 120: "5h 10%"}
-    with terminal(alive.root, alive.env, 100, 30) as term:
+    with terminal(alive.env, 100, 30) as term:
         watching(term, "--every", "0.2", "--no-recorder")
         term.key("Down", "Down", "Enter")
         _, chosen = cursor(term.wait(lambda lines: any(" session  " in line for line in lines), "the detail"))
@@ -132,7 +132,7 @@ def test_every_layout_comes_by_itself_and_the_cursor_survives(alive: Home) -> No
 
 def test_the_recorder_is_started_killed_and_started_again(alive: Home) -> None:
     paths = own_paths(alive.env)
-    with terminal(alive.root, alive.env, 100, 30) as term:
+    with terminal(alive.env, 100, 30) as term:
         watching(term, "--every", "0.2")
         term.wait(lambda lines: " live " in lines[0], "the recorder")
         first = process.running(paths)
@@ -153,7 +153,7 @@ def test_the_recorder_is_started_killed_and_started_again(alive: Home) -> None:
 
 @pytest.mark.parametrize("ending", ["C-c", "q", "SIGTERM"])
 def test_the_terminal_is_afterwards_as_it_was(alive: Home, ending: str) -> None:
-    with terminal(alive.root, alive.env, 80, 24) as term:
+    with terminal(alive.env, 80, 24) as term:
         term.type(f"cd {alive.root}; stty -g > before; echo before the screen")
         term.wait(lambda lines: "before the screen" in lines, "the shell")
         term.type(f"{command()} watch --no-recorder --title; echo ended with $?; stty -g > after; echo over")
@@ -173,7 +173,7 @@ def test_the_terminal_is_afterwards_as_it_was(alive: Home, ending: str) -> None:
 
 
 def test_it_goes_to_the_background_and_comes_back(alive: Home) -> None:
-    with terminal(alive.root, alive.env, 100, 30) as term:
+    with terminal(alive.env, 100, 30) as term:
         term.type("set -m")
         watching(term, "--no-recorder", "--every", "0.2")
         term.key("Down")
@@ -190,7 +190,7 @@ def test_it_goes_to_the_background_and_comes_back(alive: Home) -> None:
 
 
 def test_a_demo_is_shown_live_and_leaves_no_recorder_behind(alive: Home) -> None:
-    with terminal(alive.root, {**alive.env, "TMPDIR": str(alive.root)}, 100, 30) as term:
+    with terminal({**alive.env, "TMPDIR": str(alive.root)}, 100, 30) as term:
         term.type(f"{command()} demo --days 5 watch")
         lines = term.wait(lambda lines: any("Last messages" in line for line in lines), "the demo", 60)
         assert "recorder" not in lines[0]
@@ -224,7 +224,7 @@ def test_hostile_names_stay_in_their_cells_as_the_terminal_counts(alive: Home) -
         record = {**said(200 + n, "h"), "gitBranch": name[:300]}
         alive.write(f"p/h{n}.jsonl", [title(name, session=uuid(200 + n)), record])
     taken_in(alive)
-    with terminal(alive.root, alive.env, 120, 40) as term:
+    with terminal(alive.env, 120, 40) as term:
         lines = watching(term, "--no-recorder")
         heading = next(line for line in lines if "project" in line and "branch" in line)
         project, model = heading.index("project"), heading.index("model")
@@ -238,7 +238,7 @@ def test_hostile_names_stay_in_their_cells_as_the_terminal_counts(alive: Home) -
 
 
 def test_no_color_means_none(alive: Home) -> None:
-    with terminal(alive.root, {**alive.env, "NO_COLOR": "1"}, 100, 30) as term:
+    with terminal({**alive.env, "NO_COLOR": "1"}, 100, 30) as term:
         watching(term, "--no-recorder")
         limits(alive, 95)
         term.wait(lambda lines: shows(lines, 95), "the update")

@@ -138,7 +138,11 @@ class Account:
         used = [reading for reading in known if quota.same(reading.week_reset, reset) and reading.week is not None]
         if not used:
             return None
-        inside = [window.until(until) for window in self.windows if window.reset > since and window.start < until]
+        # put together anew, of rows up to the question alone
+        first, last = since - quota.FIVE_HOURS - 60, until
+        messages = self.messages[bisect_left(self.times, first) : bisect_right(self.times, last)]
+        readings = self.readings[bisect_left(self.heard, first) : bisect_right(self.heard, last)]
+        inside = [window for window in quota.windows(messages, readings) if window.reset > since]
         return shares.week(learned, inside, used[-1].week or 0.0, used[-1].at, since)
 
 

@@ -198,8 +198,8 @@ def windows(db: sqlite3.Connection, account: int, key: str | None = None, since:
         # one that has not begun has no reset and would stand behind all others: it is looked up by itself
         begun = f"{sql} account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC, id DESC LIMIT 8"
         waiting = f"{sql} account = ? AND key = ? AND resets_at IS NULL ORDER BY id DESC LIMIT 1"
-        rows = [*db.execute(begun, (account, key)), *db.execute(waiting, (account, key))]
-        return [Window._make(row) for row in rows]
+        found = [*db.execute(begun, (account, key)), *db.execute(waiting, (account, key))]
+        return [Window._make(row) for row in found]
     if since is not None:
         clauses.append("(resets_at IS NULL OR resets_at >= ?)")
         values.append(since)

@@ -68,7 +68,7 @@ class Window(NamedTuple):
 
     def until(self, at: float) -> "Window":
         """What of it was there at a moment."""
-        return self if at >= self.reset else self._replace(steps=tuple(step for step in self.steps if step.at <= at))
+        return self if at >= self.reset else _of(self.reset, [step for step in self.steps if step.at <= at])
 
     @property
     def watched(self) -> "Window":
@@ -122,11 +122,7 @@ def _first(times: Sequence[float], start: float, before: float) -> int:
 
 
 def _window(reset: float, messages: Sequence[Message], readings: Iterable[Reading]) -> Window:
-    totals: dict[str, float] = {}
-    for message in messages:
-        totals[message.session] = totals.get(message.session, 0.0) + sum(message.dollars)
-    big = frozenset(sorted(totals, key=lambda session: -totals[session])[:_OWN])
-    steps = []
+    steps: list[Step] = []
     begun, place = 0, 0
     for reading in readings:
         while place < len(messages) and messages[place].at <= reading.at:
@@ -137,6 +133,15 @@ def _window(reset: float, messages: Sequence[Message], readings: Iterable[Readin
         begun = place
     if begun < len(messages):
         steps.append(Step(messages[-1].at, None, _summed(messages[begun:])))
+    return _of(reset, steps)
+
+
+def _of(reset: float, steps: Sequence[Step]) -> Window:
+    totals: dict[str, float] = {}
+    for step in steps:
+        for work in step.work:
+            totals[work.session] = totals.get(work.session, 0.0) + sum(work.dollars)
+    big = frozenset(sorted(totals, key=lambda session: -totals[session])[:_OWN])
     return Window(reset - FIVE_HOURS, reset, tuple(steps), big)
 
 

@@ -36,11 +36,18 @@ _BEGINS, _LASTS, _RATE, _RATE_MOST = 5 * 3600.0, 1800.0, 1 / 120, 25.0
 _ACTIVE, _ACTIVE_HOURS, _ACTIVE_MOST = 0.15, 20.0, 120.0
 _USUAL = 0.12  # the part of the time to which _BEGINS belongs
 _ROUNDING = 0.12  # variance of a rounded percentage (1/12 if it were exact otherwise), points squared
+_LAST = 6.0  # points by which the message that reaches the wall may pass it
 _STEP = 1.0  # points of own work between two readings that count as two: the same rounded number twice is one
 _IDLE = 3600.0
-# A change of what work costs (a limit that changed, a promotion): CUSUM of windows that were dearer or cheaper.
-_SLACK, _ALARM, _CLEAR, _REMEMBERED = 0.5, 5.0, 0.08, 12
+# A change of what work costs (a limit that changed, a promotion): how much dearer or cheaper, as a logarithm, is tried;
+# the log odds of each such change, a window at a time, start over at 0 and speak from _ALARM on (Page's CUSUM).
+_SHIFTS = (-0.5, -0.35, -0.25, -0.15, 0.15, 0.25, 0.35, 0.5)
+_ALARM, _MOST_SAID, _REMEMBERED = 8.0, 2.0, 24
+_CALM = 1.0  # below these odds what is known by now is what windows are held against
+_OTHERS, _OTHERS_SIZE, _ODD = 0.4, 0.3, 0.02  # windows with use elsewhere, how much, and what fits nothing
 _EVIDENT = 6.0  # points of own work from which a window says something of the scale
+_ENOUGH = 20  # windows before a change can be told from not knowing yet
+_NONE = 1e-3  # chances that make no difference to a mixture: most of them, and most of the time it takes
 Z80 = 1.2816
 
 
@@ -52,7 +59,7 @@ class Regime(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A window that was taken in: how far it was off from what was expected, as a logarithm, and how sure that is."""
+    """A window that was taken in: how far it was off from what was known before, as a logarithm, and its deviation."""
 
     start: float
     off: float
@@ -64,7 +71,8 @@ class Weights(NamedTuple):
 
     `mean` and `cov` are of the logarithms (k, each model, each class). `five` and `week`: points that both limits rose
     by side by side, which say what a 5-hour window is of a week. `windows` counts those with enough in them to learn
-    from, `first` is when the first of them began, `dollars` the work in them.
+    from, `first` is when the first of them began, `dollars` the work in them. `reference` is `mean` as it was before
+    anything spoke for a change; `odds` are those of each change, `recent` the windows that they come from.
     """
 
     at: float
@@ -80,9 +88,9 @@ class Weights(NamedTuple):
     windows: int
     first: float
     dollars: float
+    reference: tuple[float, ...] = ()
+    odds: tuple[float, ...] = tuple(0.0 for _ in _SHIFTS)
     recent: tuple[Seen, ...] = ()
-    up: float = 0.0
-    down: float = 0.0
     regimes: tuple[Regime, ...] = ()
 
     @property
@@ -161,7 +169,12 @@ def _with_models(weights: Weights, names: Iterable[str]) -> Weights:
     zero = tuple(0.0 for _ in new)
     old = [(*row[:where], *zero, *row[where:]) for row in weights.cov]
     own = [tuple(_MODEL_SD**2 if j == where + i else 0.0 for j in range(len(mean))) for i in range(len(new))]
-    return weights._replace(models=(*weights.models, *new), mean=mean, cov=(*old[:where], *own, *old[where:]))
+    reference = weights.reference
+    if reference:
+        reference = (*reference[:where], *(0.0 for _ in new), *reference[where:])
+    return weights._replace(
+        models=(*weights.models, *new), mean=mean, cov=(*old[:where], *own, *old[where:]), reference=reference
+    )
 
 
 def learned(weights: Weights, window: Window) -> tuple[Weights, Explained]:
@@ -272,13 +285,21 @@ class _Run:
         self.names: list[list[str]] = []
         self.done: list[Matrix] = []  # dollars by session, model, class since the window began
         self.by_part: dict[tuple[str, str], list[float]] = {}
+        self.most = 100.0  # that this machine can have used of the window: no more than was read of it
+        self.late: list[Work] = []  # since the last reading that said something
         self.seconds = self.active_seconds = self.percent = 0.0
 
     def take(self, window: Window) -> None:
         last, waiting = window.start, 0.0
         is_over = False  # the service corrected itself: the rest of the window has no beginning
         for step in window.steps:
-            waiting += self._add(step.work, window.big, counts=step.at > self.since)
+            self.late += step.work
+            worth = self._add(step.work, window.big, counts=step.at > self.since)
+            waiting += worth
+            self.most = (
+                self.most + worth if step.percent is None else step.percent + (1.5 if step.percent < FULL else _LAST)
+            )
+            self.most = min(self.most, 100.0 + _LAST)
             if is_over or step.percent is None or step.percent >= FULL:
                 continue
             if step.percent < self.percent - 1.5:
@@ -289,7 +310,7 @@ class _Run:
             if step.percent < self.percent and waiting < _STEP:
                 continue
             self._step(max(60.0, step.at - last), step.percent, self._worth(step.blurred))
-            last, waiting = step.at, 0.0
+            last, waiting, self.late = step.at, 0.0, []
         self.mean, self.cov = _merged(self.chance, self.still, self.busy)
 
     def _add(self, works: Iterable[Work], big: frozenset[str], *, counts: bool) -> float:
@@ -370,13 +391,15 @@ class _Run:
     def explained(self) -> Explained:
         table = self.table if self.is_fast else _table(self.mean, self.models)
         where = self.elsewhere
+        own, _ = self._gradient(self.mean)
+        fitting = min(1.0, self.most / own) if own > 0 else 1.0  # what comes after 100 % is refused, or metered
         key_of = {s: self.sessions[s] if s in self.sessions else self.sessions[""] for s, _ in self.by_part}
         parts: dict[tuple[str, str], float] = {}
         totals: dict[str, float] = {}
         shares: dict[int, dict[str, float]] = {}
         for (session, model), dollars in self.by_part.items():
             key = key_of[session]
-            factor = math.exp(self.mean[where + 1 + key])
+            factor = fitting * math.exp(self.mean[where + 1 + key])
             value = factor * sum(map(float.__mul__, table[self.place[model]], dollars))
             parts[session, model] = value
             totals[session] = totals.get(session, 0.0) + value
@@ -408,6 +431,8 @@ def _grow(mean: Vector, cov: Matrix, var: float) -> None:
 
 def _merged(chance: float, still: tuple[Vector, Matrix], busy: tuple[Vector, Matrix]) -> tuple[Vector, Matrix]:
     """One Gaussian for two, of which the second has a chance."""
+    if chance < _NONE:
+        return still[0][:], [row[:] for row in still[1]]
     apart = [b - a for a, b in zip(still[0], busy[0], strict=True)]
     mean = [a + chance * d for a, d in zip(still[0], apart, strict=True)]
     left, spread = 1 - chance, chance * (1 - chance)
@@ -432,51 +457,71 @@ def _sessions_learned(weights: Weights, run: _Run) -> Weights:
 
 
 def _watched(after: Weights, before: Weights, window: Window, run: _Run) -> Weights:
-    """Notice where windows have clearly and for good become dearer or cheaper than what was learned expects.
+    """Notice where windows have clearly and for good become dearer or cheaper than what was known before.
 
-    Sessions' peculiarities take up a sudden change before what was learned follows it, so both together say how far a
-    window was off.
+    Use elsewhere only ever makes a window look dearer, and not every window has it: dearer for good is where none is as
+    cheap as before any more.
     """
+    reference = before.reference or before.mean
+    worth = _worth(reference, run)
+    if worth <= 0 or run.percent <= 0 or before.windows < _ENOUGH:
+        return after._replace(reference=after.mean)
     own, gradient = run._gradient(run.mean)
-    by_session = gradient[run.elsewhere + 1 :]
-    off = sum(run.mean[run.elsewhere + 1 + i] * value for i, value in enumerate(by_session)) / own
-    change = _scale(after, run) - _scale(before, run)
-    spread = before.session_var * sum((value / own) ** 2 for value in by_session)
-    sd = math.sqrt(spread + 0.03**2 + (0.5 / own) ** 2 + run.chance * 0.2)
-    seen = Seen(window.start, off + change, sd)
-    z = max(-3.0, min(3.0, seen.off / sd))
-    up, down = max(0.0, before.up + z - _SLACK), max(0.0, before.down - z - _SLACK)
+    alone = sum((value / own) ** 2 for value in gradient[run.elsewhere + 1 :]) if own > 0 else 1.0
+    sd = math.sqrt(before.session_var * alone + 0.03**2 + (0.5 / run.percent) ** 2)
+    seen = Seen(window.start, math.log(run.percent / worth), sd)
+    usual = _fit(seen.off, sd)
+    odds = tuple(
+        max(0.0, known + max(-_MOST_SAID, min(_MOST_SAID, math.log(_fit(seen.off - shift, sd) / usual))))
+        for shift, known in zip(_SHIFTS, before.odds, strict=True)
+    )
+    if max(odds) < _CALM:
+        return after._replace(reference=after.mean, odds=odds, recent=(seen,))
     recent = (*before.recent, seen)[-_REMEMBERED:]
-    after = after._replace(recent=recent, up=up, down=down)
-    if max(up, down) < _ALARM or before.windows < _REMEMBERED:
-        return after
-    sign = 1 if up > down else -1
-    since = len(recent)
-    total = 0.0
-    best, start = 0.0, len(recent) - 1
-    while since:  # the beginning of the stretch that made it sure
-        since -= 1
-        total += sign * recent[since].off / recent[since].sd - _SLACK
-        if total > best:
-            best, start = total, since
-    stretch = recent[start:]
-    shift = sum(one.off / one.sd**2 for one in stretch) / sum(1 / one.sd**2 for one in stretch)
-    after = after._replace(recent=(), up=0.0, down=0.0)
-    if abs(shift) < _CLEAR or len(stretch) < 3:
-        return after
-    mean = (after.mean[0] + off, *after.mean[1:])
-    cov = ((after.cov[0][0] + (0.5 * shift) ** 2, *after.cov[0][1:]), *after.cov[1:])
+    if max(odds) < _ALARM:
+        return after._replace(reference=reference, odds=odds, recent=recent)
+    likeliest = _SHIFTS[odds.index(max(odds))]
+    stretch = _stretch(recent, likeliest)
+    shift = _likeliest(stretch)
+    calm = after._replace(odds=tuple(0.0 for _ in _SHIFTS), recent=())
+    mean = (reference[0] + shift, *reference[1:])
+    cov = ((after.cov[0][0] + (0.25 * shift) ** 2, *after.cov[0][1:]), *after.cov[1:])
     regime = Regime(stretch[0].start, math.exp(shift))
-    return after._replace(mean=mean, cov=cov, regimes=(*after.regimes, regime)[-8:])
+    return calm._replace(mean=mean, reference=mean, cov=cov, regimes=(*after.regimes, regime)[-8:])
 
 
-def _scale(weights: Weights, run: _Run) -> float:
-    """The logarithm of what a window's work costs by some weights."""
-    table = _table(weights.mean, len(weights.models))
-    worth = sum(
+def _fit(off: float, sd: float) -> float:
+    """How well a window fits, that is off by so much, where nothing has changed."""
+    exact = (1 - _OTHERS) * math.exp(-0.5 * min(60.0, (off / sd) ** 2)) / (sd * 2.5066)
+    others = _OTHERS * math.exp(-off / _OTHERS_SIZE) / _OTHERS_SIZE if off > 0 else 0.0
+    return exact + others + _ODD
+
+
+def _stretch(recent: Sequence[Seen], shift: float) -> Sequence[Seen]:
+    """The windows from the one on that the change most likely began with."""
+    total, best, start = 0.0, -math.inf, len(recent) - 1
+    for place in range(len(recent) - 1, -1, -1):
+        one = recent[place]
+        total += max(-_MOST_SAID, min(_MOST_SAID, math.log(_fit(one.off - shift, one.sd) / _fit(one.off, one.sd))))
+        if total > best:
+            best, start = total, place
+    return recent[start:]
+
+
+def _likeliest(stretch: Sequence[Seen]) -> float:
+    """By how much windows changed, as a logarithm: what fits all of them best."""
+    tried = [step / 100 for step in range(-70, 71)]
+    return max(tried, key=lambda shift: sum(math.log(_fit(one.off - shift, one.sd)) for one in stretch))
+
+
+def _worth(mean: Sequence[float], run: _Run) -> float:
+    """What a window's work up to its last reading costs by some weights."""
+    table = _table(mean, run.models)
+    whole = sum(
         value * table[model][cls]
         for done in run.done
         for model, dollars in enumerate(done)
         for cls, value in enumerate(dollars)
     )
-    return math.log(worth) if worth > 0 else 0.0
+    late = sum(table[run.place[w.model]][cls] * value for w in run.late for cls, value in enumerate(w.dollars))
+    return whole - late

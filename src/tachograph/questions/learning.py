@@ -16,7 +16,7 @@ from tachograph.model.quota import Message, Reading, Window
 from tachograph.model.weights import Weights
 
 VERSION = 1
-_REMEMBERED_MS = 70 * 86_400_000  # what is older weighs next to nothing by now
+_REMEMBERED_MS = 56 * 86_400_000  # what is older weighs next to nothing by now
 _BACK_MS = 6 * 3_600_000  # windows reach back so far at most, with room for what is late
 _SETTLED_MS = 10 * 60_000  # a window that has only just reset may still get messages
 
@@ -175,6 +175,7 @@ def _loaded(text: str) -> Weights | None:
         table = json.loads(text)
         table["models"], table["mean"] = tuple(table["models"]), tuple(table["mean"])
         table["cov"] = tuple(tuple(row) for row in table["cov"])
+        table["reference"], table["odds"] = tuple(table["reference"]), tuple(table["odds"])
         table["recent"] = tuple(weights.Seen(*one) for one in table["recent"])
         table["regimes"] = tuple(weights.Regime(*one) for one in table["regimes"])
         return Weights(**table)

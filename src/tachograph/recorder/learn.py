@@ -37,7 +37,7 @@ def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: i
 
 def _holding(ledger: Ledger, account: NowAccount, at: int) -> dict[str, float]:
     """The chances that were worked out lately, of windows that are still the same and have not moved."""
-    newest = kept.newest(ledger.db, account.id, at - EVERY * 1000)
+    newest = kept.newest(ledger.db, account.id, at - EVERY * 1000 + 1)
     held = {}
     for limit in account.limits:
         one = newest.get(limit.key)

@@ -19,7 +19,7 @@ from tachograph.questions.what_if import WhatIf
 from tachograph.surfaces.now import clock, countdown, percent
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
-from tachograph.surfaces.text import UNKNOWN, cut, safe, usd, width
+from tachograph.surfaces.text import UNKNOWN, cut, cut_middle, safe, usd, width
 
 _MOST = 5  # rows of a part
 _BAR = 24
@@ -37,7 +37,7 @@ def why_screen(
     found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style, *, blocks: bool
 ) -> list[str]:
     words = clock_of(calendar, found.at)
-    made = [_heading(found, account, calendar, room, style), "", safe(sayings.why_words(found))]
+    made = [*_heading(found, account, calendar, room, style), "", *_wrapped(safe(sayings.why_words(found)), room)]
     if (left := sayings.unexplained_words(found)) != "":
         made += _wrapped(left, room)
     if found.method != NOTHING:
@@ -48,6 +48,7 @@ def why_screen(
             names = min(names, max(14, room - 46))
         for title, rows in parts:
             if rows:
+                made += [""] if title != "Models" else []
                 made += [f"{style.dim}{title}{style.end}", *_parts(rows, names, room, blocks)]
                 if title == "Models" and found.unexplained is not None:
                     made.append(_unexplained(found.unexplained, names, room, blocks))
@@ -63,15 +64,18 @@ def why_screen(
     return made
 
 
-def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> str:
+def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> list[str]:
+    """Whose limit it is and how it stands, in one line if it fits."""
     who = " · ".join(p for p in (safe(account.plan), safe(account.label)) if p) or "An account without a name"
     name = "5-hour" if found.limit == FIVE_HOUR else "7-day"
     aside = f"{name} {UNKNOWN if found.used is None else f'{found.used:.0f} %'}"
     if found.resets_at is not None:
         verb = "resets" if found.resets_at > found.at else "reset"
         aside += f", {verb} {clock(found.resets_at, found.at, calendar)}"
-    gap = max(3, (room or 88) - width(who) - width(aside))
-    return f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}"
+    gap = (room or 88) - width(who) - width(aside)
+    if gap < 3 and room is not None:
+        return [f"{style.bold}{cut(who, room)}{style.end}", f"{style.dim}{aside}{style.end}"]
+    return [f"{style.bold}{who}{style.end}{' ' * max(3, gap)}{style.dim}{aside}{style.end}"]
 
 
 def _parts(rows: Sequence[Part], names: int, room: int | None, blocks: bool) -> list[str]:
@@ -96,13 +100,20 @@ def _columns(room: int | None) -> int:
 
 
 def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool, *, is_measured: bool = True) -> str:
-    label = cut(name, names)
+    label = cut_middle(name, names) if "#" in name else cut(name, names)  # a pull request is told by its number
     columns = _columns(room)
-    filled = round(min(1.0, max(0.0, share.value)) * columns)
-    full, empty = ("█", "░") if blocks else ("#", ".")
-    bar = full * filled + empty * (columns - filled)
+    bar = _bar(share.value, columns, blocks)
     interval = f"  {sayings.interval(share)}" if is_measured and share.high >= 0.005 else ""
     return f"  {label}{' ' * (names - width(label))}  {bar}  {sayings.percent(share.value):>9}{interval}"
+
+
+def _bar(share: float, columns: int, blocks: bool) -> str:
+    """A share of 0 to 1 as a bar, in eighths of a column where there are blocks for them."""
+    eighths = round(min(1.0, max(0.0, share)) * columns * 8)
+    if not blocks:
+        return ("#" * round(eighths / 8)).ljust(columns, ".")
+    part = "▏▎▍▌▋▊▉"[eighths % 8 - 1] if eighths % 8 else ""
+    return f"{'█' * (eighths // 8)}{part}".ljust(columns, "░")
 
 
 def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
@@ -249,9 +260,8 @@ def next_document(found: NextSession) -> dict[str, Any]:
 def next_screen(found: NextSession, room: int | None) -> list[str]:
     made = _wrapped(sayings.next_words(found), room)
     if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
-        made.append(
-            f"Half of them used at most {found.median:.0f} points, nine of ten {found.p90:.0f}, the largest {found.most:.0f}."
-        )
+        sizes = f"at most {found.median:.0f} points, nine of ten {found.p90:.0f}, the largest {found.most:.0f}"
+        made += _wrapped(f"Half of them used {sizes}.", room)
     return made
 
 
@@ -312,7 +322,8 @@ def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, st
         values[2] += f"; {safe(found.model_week.label)} {_percent(found.model_week)}"
     made = []
     for (name, counts, unseen), value in zip(sayings.reconcile_words(), values, strict=True):
-        made += [f"{style.bold}{name}{style.end}   {value}"]
+        first, *more = _wrapped(f"{name}   {value}", room)
+        made += [f"{style.bold}{name}{style.end}{first.removeprefix(name)}", *more]
         made += [f"  {line}" for line in _wrapped(f"counts {counts}", None if room is None else room - 2)]
         made += [f"  {line}" for line in _wrapped(f"cannot see {unseen}", None if room is None else room - 2)]
         made.append("")

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from helpers import NOW_MS, Home
+from helpers import NOW, NOW_MS, Home
 from monitors import ARM, BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, prepare, state_of
+from tachograph.demo.records import assistant
 from tachograph.ledger.activity import Level
 from tachograph.model.context import window
 from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, STATUSLINE
@@ -161,9 +162,6 @@ def test_names_of_projects_are_worked_out_again_only_where_there_may_be_new_ones
         again = monitor(ledger.db, BOOK, UTC, NOW_MS, first.names)
     assert again.names is first.names
     assert again == first
-    from helpers import NOW
-    from tachograph.demo.records import assistant
-
     home.write("q/x.jsonl", [assistant("new", at=NOW, cwd="/other/shop", session=LONG, request="rn")])
     home.ingest()
     with home.ledger() as ledger:
@@ -183,6 +181,16 @@ def test_a_status_line_tells_how_much_a_session_may_hold(home: Home) -> None:
     with home.ledger() as ledger:
         push(ledger, parsed(json.dumps(told).encode(), NOW_MS), "")
     assert state_of(home).sessions[0].context == Context(380_004, 1_000_000)  # it holds more than that already
+
+
+def test_a_longer_prompt_before_tells_it_too(home: Home) -> None:
+    """After it was compacted a conversation holds less, in the same window."""
+    prepare(home, "one")
+    short = assistant("compacted", at=NOW, model="claude-opus-4-8", cache_read=50_000, session=LIMITER, request="rc")
+    home.append("shop/a.jsonl", [short])
+    home.ingest()
+    (limiter,) = [session for session in state_of(home).sessions if session.session == LIMITER]
+    assert limiter.context == Context(50_010, 1_000_000)
 
 
 # -- the context window ----------------------------------------------------------------------------------------

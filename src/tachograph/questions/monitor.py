@@ -11,7 +11,7 @@ from tachograph.model.context import window
 from tachograph.model.limits import STATUSLINE, same_reset
 from tachograph.model.names import short_paths
 from tachograph.model.periods import DAY, Calendar, Span
-from tachograph.model.prices import PICODOLLARS, PriceBook, tariff
+from tachograph.model.prices import PICODOLLARS, TIERS, PriceBook, tariff
 from tachograph.questions.now import FRESH, OVERAGE, WALL, NowAccount, NowLimit
 from tachograph.questions.now import now as now_question
 from tachograph.questions.overview import SKEW_MS
@@ -304,7 +304,7 @@ def _at_work(
     at: int,
     until: int,
 ) -> Iterator[AtWork]:
-    spends = _spends(db, book, [facts[session] for session, _ in work])
+    spends, large = _spends(db, book, [facts[session] for session, _ in work])
     sizes = contexts.windows(db, [facts[session].uuid for session, _ in work])
     for session, last_at in work:
         known, last = facts[session], activity.last_of(db, session, until)
@@ -313,7 +313,11 @@ def _at_work(
         context = None
         if not last.is_side and last.prompt:
             told = sizes.get(known.uuid)  # a window that holds less is one of before
-            size = told if told is not None and last.prompt <= told else window(last.model, last.prompt)
+            size = (
+                told
+                if told is not None and last.prompt <= told
+                else window(last.model, max(last.prompt, large.get((session, last.model), 0)))
+            )
             context = Context(last.prompt, size)
         yield AtWork(
             known.uuid,
@@ -331,9 +335,13 @@ def _at_work(
         )
 
 
-def _spends(db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.SessionFacts]) -> dict[int, Spend]:
-    """What each session used in all. Those that began lately are asked for apart: it is less to look through."""
+def _spends(
+    db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.SessionFacts]
+) -> tuple[dict[int, Spend], dict[tuple[int, str], int]]:
+    """What each session used in all; and, by session and model, how many tokens a prompt had at least, where one was
+    longer than the largest tier. Sessions that began lately are asked for apart: it is less to look through."""
     made: dict[int, Spend] = {}
+    large: list[tuple[int, int]] = []
     known = [(facts.first_at or 0, facts.id) for facts in asked]
     latest = max((first for first, _ in known), default=0)
     for is_new in (True, False):
@@ -342,9 +350,11 @@ def _spends(db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.Se
             continue
         quarter = messages.QUARTER_MS
         since = min(first for first, id in known if id in ids) // quarter * quarter
-        sums = rollups.sums(db, ("session",), [Span(since, None)], {"session": ids}, book.changes())
+        sums = list(rollups.sums(db, ("session",), [Span(since, None)], {"session": ids}, book.changes()))
+        large += [(row[0], row[1]) for _, row in sums if row[2] >> 2 == len(TIERS)]
         made |= {values[0]: used for _, values, used in priced(db, book, sums)}
-    return made
+    models = sessions.names(db, {model for _, model in large})
+    return made, {(session, models[model]): TIERS[-1] + 1 for session, model in large}
 
 
 def _said(book: PriceBook, message: Heard, facts: Mapping[int, sessions.SessionFacts], names: Names) -> Said:

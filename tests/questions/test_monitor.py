@@ -11,7 +11,8 @@ from tachograph.ledger.activity import Level
 from tachograph.model.context import window
 from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, STATUSLINE
 from tachograph.model.periods import Span
-from tachograph.questions.monitor import Context, course, monitor
+from tachograph.questions.courses import course
+from tachograph.questions.monitor import Context, monitor
 from tachograph.questions.now import FRESH, RESET, STALE, WALL, NowLimit
 from tachograph.questions.spend import Question, spend
 from tachograph.recorder.push import parsed, push

@@ -11,8 +11,8 @@ from helpers import NOW, Home
 from monitors import HOSTILE, UTC, state_of
 from tachograph.demo.records import assistant, title
 from tachograph.surfaces.terminal.cells import foreign, padded, plain_text, row_width, tame
-from tachograph.surfaces.terminal.frame import Around, frame
-from tachograph.surfaces.terminal.view import View
+from tachograph.surfaces.terminal.frame import frame
+from tachograph.surfaces.terminal.view import Around, View
 from tachograph.surfaces.text import width
 
 

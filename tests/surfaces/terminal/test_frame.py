@@ -11,8 +11,8 @@ import pytest
 from helpers import Home
 from monitors import STATES, UTC, prepare, state_of
 from tachograph.surfaces.terminal.cells import plain_text, row_width
-from tachograph.surfaces.terminal.frame import Around, Frame, frame
-from tachograph.surfaces.terminal.view import LAYOUTS, View
+from tachograph.surfaces.terminal.frame import Frame, frame
+from tachograph.surfaces.terminal.view import LAYOUTS, Around, View
 
 KEPT = Path(__file__).parents[2] / "data" / "watch"
 SIZES = ((200, 60), (100, 30), (80, 24), (60, 20), (40, 6), (120, 1))

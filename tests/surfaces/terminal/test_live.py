@@ -10,8 +10,7 @@ from helpers import NOW_MS, Home
 from monitors import LIMITER, UTC, prepare, state_of
 from tachograph.questions.monitor import Monitor
 from tachograph.surfaces.terminal.app import Live
-from tachograph.surfaces.terminal.frame import Around
-from tachograph.surfaces.terminal.view import View
+from tachograph.surfaces.terminal.view import Around, View
 
 
 class Engine:

@@ -6,8 +6,19 @@ from monitors import UTC
 from tachograph.model.messages import Tokens
 from tachograph.questions.monitor import AtWork, Burn, Context, Monitor
 from tachograph.questions.spend import Spend
-from tachograph.surfaces.terminal.frame import Around, frame
-from tachograph.surfaces.terminal.view import COPY, QUIT, RECORDER, View, clicked, listed, pressed, scrolled, settled
+from tachograph.surfaces.terminal.frame import frame
+from tachograph.surfaces.terminal.view import (
+    COPY,
+    QUIT,
+    RECORDER,
+    Around,
+    View,
+    clicked,
+    listed,
+    pressed,
+    scrolled,
+    settled,
+)
 
 T0 = 1_795_000_000_000
 

@@ -12,9 +12,9 @@ from tachograph.recorder import process
 from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
 from tachograph.surfaces.cli.reading import problems as reading_problems
 from tachograph.surfaces.output import Context
-from tachograph.surfaces.terminal.frame import LINE, Around, frame, layout_for
+from tachograph.surfaces.terminal.frame import LINE, frame, layout_for
 from tachograph.surfaces.terminal.themes import THEMES, ansi, usual
-from tachograph.surfaces.terminal.view import LAYOUTS, SORTS, View
+from tachograph.surfaces.terminal.view import LAYOUTS, SORTS, Around, View
 
 STEP_SECONDS = 1.0
 _PIPED_COLUMNS = 100

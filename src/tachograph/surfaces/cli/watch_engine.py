@@ -25,7 +25,7 @@ from tachograph.questions.spend import Spend
 from tachograph.recorder import process
 from tachograph.settings import load as load_settings
 from tachograph.surfaces.output import Context
-from tachograph.surfaces.terminal.frame import Around
+from tachograph.surfaces.terminal.view import Around
 
 _SLOW_SECONDS = 5.0  # what was burned lately, and who is at work, changes without anybody writing
 _RECORDER_SECONDS = 2.0

@@ -22,10 +22,10 @@ from tachograph.model.periods import Calendar
 from tachograph.questions.monitor import Monitor
 from tachograph.surfaces.terminal import view as views
 from tachograph.surfaces.terminal.cells import PLAIN, Row
-from tachograph.surfaces.terminal.frame import Around, Frame, frame
+from tachograph.surfaces.terminal.frame import Frame, frame
 from tachograph.surfaces.terminal.limits import title
 from tachograph.surfaces.terminal.themes import COLOURLESS, THEMES, Theme
-from tachograph.surfaces.terminal.view import View
+from tachograph.surfaces.terminal.view import Around, View
 
 _SAID_STEPS = 5  # looks for which what came of a key is shown
 

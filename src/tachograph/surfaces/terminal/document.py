@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tachograph.questions.monitor import Course, Monitor
+from tachograph.questions.courses import Course
+from tachograph.questions.monitor import Monitor
 from tachograph.questions.now import Now
 from tachograph.surfaces.now import document as limits_document
 from tachograph.surfaces.reports import iso, spend_document

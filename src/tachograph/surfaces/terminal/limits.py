@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from tachograph.model.limits import ExtraUsage
 from tachograph.model.periods import Calendar
+from tachograph.questions.courses import Course
 from tachograph.questions.estimates import EVEN
-from tachograph.questions.monitor import Course, Monitor, Watched
+from tachograph.questions.monitor import Monitor, Watched
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
 from tachograph.questions.sayings import SMALL, SURE, chance_before
 from tachograph.surfaces.money import spend

@@ -1,4 +1,5 @@
-"""What a person did to the screen: cursor, scroll, order, filter, an open detail; and what each key makes of it.
+"""What a person did to the screen: cursor, scroll, order, filter, an open detail; what each key makes of it; and what is
+around the screen.
 
 Pure: `pressed` takes a view and a key and returns a view. An update of the numbers goes through `settled`, which keeps
 the row under the cursor on its line, whatever came or went above it.
@@ -7,7 +8,7 @@ the row under the cursor on its line, whatever came or went above it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.questions.monitor import AtWork, Monitor
+from tachograph.questions.monitor import AtWork, Monitor, Watched
 
 SORTS = ("last", "cost", "tokens", "context", "project")
 THEMES = ("dark", "light", "contrast")
@@ -33,6 +34,24 @@ class View(NamedTuple):
     detail: str | None = None
     is_help: bool = False
     account: int = 0
+
+
+class Around(NamedTuple):
+    """What the ledger does not hold. `recorder`: "runs", "starts", "none", or "stands" with
+    the clock; `trouble`: why nothing newer can be shown;
+    `said`: what came of the last key; `why`: whose the week of the leading account is; `is_live`: it goes on changing, and takes keys."""
+
+    recorder: str = "runs"
+    trouble: str = ""
+    said: str = ""
+    why: str = ""
+    is_live: bool = True
+
+
+def turned(state: Monitor, view: View) -> tuple[Watched, ...]:
+    """The accounts, from the one on that a person turned to."""
+    first = view.account % max(1, len(state.accounts))  # there may be fewer by now
+    return state.accounts[first:] + state.accounts[:first]
 
 
 def listed(state: Monitor, view: View) -> list[AtWork]:

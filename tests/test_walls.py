@@ -45,6 +45,8 @@ THIRD_PARTY = {
     "wcwidth": {"surfaces/text.py"},
     "desktop_notifier": {"recorder/notify.py"},
     "dbus_fast": {"surfaces/tray/linux.py"},
+    "textual": {"surfaces/terminal/app.py"},
+    "rich": {"surfaces/terminal/app.py"},
     "AppKit": {"surfaces/tray/macos.py"},
     "Foundation": {"surfaces/tray/macos.py"},
     "objc": {"surfaces/tray/macos.py"},

@@ -8,12 +8,13 @@ not used up, 100 % is no wall: the state is `overage`, and the headline speaks o
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger import readings
+from tachograph.ledger import forecasts, readings
 from tachograph.ledger.readings import Window
-from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, STATUSLINE, ExtraUsage, Share
+from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, STATUSLINE, ExtraUsage, Share, same_reset
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
+CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _ORDER = {"session": 0, "weekly": 1}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
@@ -22,7 +23,8 @@ _NEARLY = 99.0  # percent, from which a number that was rounded down may still b
 
 
 class NowLimit(NamedTuple):
-    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms."""
+    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms. `chance`
+    (0 to 1) that it is reached before it resets, where the recorder worked it out lately; None elsewhere."""
 
     key: str
     label: str
@@ -34,6 +36,7 @@ class NowLimit(NamedTuple):
     source: str
     observed_at: int
     state: str
+    chance: float | None = None
 
     def age_ms(self, now: int) -> int:
         return max(0, now - self.observed_at)
@@ -97,6 +100,9 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         if known is None or _newness(window) > _newness(known):
             current[window.key] = window
     limits = sorted((_limit(window, extra, at) for window in current.values()), key=_place)
+    if id:
+        kept = forecasts.newest(db, id, at - CHANCE_MS)
+        limits = [_with_chance(limit, kept.get(limit.key)) for limit in limits]
     return NowAccount(
         id,
         uuid,
@@ -139,6 +145,13 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
         observed,
         state,
     )
+
+
+def _with_chance(limit: NowLimit, kept: forecasts.Kept | None) -> NowLimit:
+    """The limit with a chance that still speaks of it: of this window, and not reached yet."""
+    if kept is None or limit.state not in (FRESH, STALE) or not same_reset(limit.resets_at, kept.cycle):
+        return limit
+    return limit._replace(chance=kept.chance)
 
 
 def _is_at_wall(window: Window) -> bool:

@@ -34,7 +34,16 @@ UNROLLED = tuple(
     f"spend?along={along}&range=365d&project=shop" for along in ("day", "session", "branch", "pr", "model")
 )
 LOADS, ASKED, UPDATES = 5, 20, 8
-_FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def dashboard(bench: Bench, corpus: Corpus) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.clock import FixedClock
 from tachograph.demo import records, transcripts
 from tachograph.paths import own_paths
-from tachograph.surfaces.cli.demo import remember_limits
+from tachograph.surfaces.cli.demo import invent_limits
 from tachograph.surfaces.output import system_context
 from tachograph.surfaces.web import keys
 from tachograph.surfaces.web.server import Listener
@@ -117,7 +117,7 @@ def invented(root: Path, days: int = 24) -> Home:
     transcripts.write(home.claude, end=NOW, days=days, seed=7)
     home.data.mkdir(mode=0o700, exist_ok=True)
     (home.data / "settings.toml").write_text('timezone = "UTC"\n')
-    remember_limits(system_context()._replace(env=home.env, clock=FixedClock(NOW_MS)))
+    invent_limits(system_context()._replace(env=home.env, clock=FixedClock(NOW_MS)), days, 7)
     go_on(home, 3)
     return home
 

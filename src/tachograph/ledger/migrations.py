@@ -27,6 +27,7 @@ What each table holds:
     sighting    which accounts a paired browser reported, until when
     billing     what claude.ai alone says of an account: its subscription, and credits that are left
     learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
+    context     by session: how many tokens it may keep in mind, where Claude Code told its status line
     forecast    every chance of reaching a limit that was worked out, and what became of it
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
@@ -205,6 +206,35 @@ STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
+        "what work weighs, and forecasts",
+        """
+        CREATE TABLE learned (
+            account INTEGER PRIMARY KEY, version INTEGER NOT NULL,
+            until INTEGER NOT NULL,         -- every window that was over then is in it
+            messages INTEGER NOT NULL,      -- of the account, in the weeks before: if their number changes, learn again
+            state TEXT NOT NULL             -- JSON (model/weights.py)
+        );
+        CREATE TABLE forecast (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL,
+            cycle INTEGER NOT NULL,         -- the reset that it speaks of
+            at INTEGER NOT NULL, percent REAL NOT NULL, chance REAL NOT NULL,
+            prior REAL NOT NULL,            -- the chance before the account's own past was looked at
+            p10 REAL, p50 REAL, p90 REAL,   -- minutes to the wall, if it comes; null where nothing is said
+            version INTEGER NOT NULL,
+            hit INTEGER, scored_at INTEGER, -- whether it came; null until the window is over
+            UNIQUE (account, key, cycle, at)
+        );
+        CREATE INDEX forecast_newest ON forecast (account, at);
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE hit IS NULL;
+        """,
+    ),
+    (
+        "context windows",
+        """
+        CREATE TABLE context (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+        """,
+    ),
+    (
         "paired browsers",
         """
         CREATE TABLE offer (
@@ -228,29 +258,6 @@ STEPS: tuple[tuple[str, str], ...] = (
             status TEXT NOT NULL, renews_on TEXT NOT NULL, every TEXT NOT NULL, -- as claude.ai says it; '' where it does not
             credits TEXT, granted TEXT      -- JSON of an amount; null where unknown
         );
-        """,
-    ),
-    (
-        "what work weighs, and forecasts",
-        """
-        CREATE TABLE learned (
-            account INTEGER PRIMARY KEY, version INTEGER NOT NULL,
-            until INTEGER NOT NULL,         -- every window that was over then is in it
-            messages INTEGER NOT NULL,      -- of the account, in the weeks before: if their number changes, learn again
-            state TEXT NOT NULL             -- JSON (model/weights.py)
-        );
-        CREATE TABLE forecast (
-            id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL,
-            cycle INTEGER NOT NULL,         -- the reset that it speaks of
-            at INTEGER NOT NULL, percent REAL NOT NULL, chance REAL NOT NULL,
-            prior REAL NOT NULL,            -- the chance before the account's own past was looked at
-            p10 REAL, p50 REAL, p90 REAL,   -- minutes to the wall, if it comes; null where nothing is said
-            version INTEGER NOT NULL,
-            hit INTEGER, scored_at INTEGER, -- whether it came; null until the window is over
-            UNIQUE (account, key, cycle, at)
-        );
-        CREATE INDEX forecast_newest ON forecast (account, at);
-        CREATE INDEX forecast_open ON forecast (cycle) WHERE hit IS NULL;
         """,
     ),
 )

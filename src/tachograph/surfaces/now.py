@@ -306,9 +306,9 @@ def _rows(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | 
 
 def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool) -> str:
     label = cut(safe(limit.label), names)
-    bar = _bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
+    drawn = bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
     shown = DASH if limit.percent is None else f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
-    made = f"  {label}{' ' * (names - width(label))}  {bar}  {shown:>6} {sign(limit) or ' '}"
+    made = f"  {label}{' ' * (names - width(label))}  {drawn}  {shown:>6} {sign(limit) or ' '}"
     return f"{made} {limit_words(limit, at, calendar)}".rstrip()
 
 
@@ -346,7 +346,8 @@ def clock(moment: int, at: int, calendar: Calendar) -> str:
     return day_and_time(shown, local)
 
 
-def _bar(value: float | None, columns: int, blocks: bool) -> str:
+def bar(value: float | None, columns: int, blocks: bool) -> str:
+    """A percentage as a bar of so many columns."""
     full, part, empty = ("█", "▏▎▍▌▋▊▉", "░") if blocks else ("#", "", ".")
     filled = min(1.0, (value or 0) / 100) * columns
     whole = int(filled)

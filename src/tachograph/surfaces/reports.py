@@ -110,6 +110,7 @@ def _row_document(row: Row) -> dict[str, Any]:
 
 
 def spend_document(used: Spend) -> dict[str, Any]:
+    """The measures of a row."""
     t = used.tokens
     return {
         "messages": t.messages,

@@ -19,7 +19,7 @@ from tachograph.questions.what_if import WhatIf
 from tachograph.surfaces.now import clock, countdown, percent
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
-from tachograph.surfaces.text import UNKNOWN, cut, safe, usd, width
+from tachograph.surfaces.text import UNKNOWN, cut, cut_middle, safe, usd, width
 
 _MOST = 5  # rows of a part
 _BAR = 24
@@ -48,6 +48,7 @@ def why_screen(
             names = min(names, max(14, room - 46))
         for title, rows in parts:
             if rows:
+                made += [""] if title != "Models" else []
                 made += [f"{style.dim}{title}{style.end}", *_parts(rows, names, room, blocks)]
                 if title == "Models" and found.unexplained is not None:
                     made.append(_unexplained(found.unexplained, names, room, blocks))
@@ -99,13 +100,20 @@ def _columns(room: int | None) -> int:
 
 
 def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool, *, is_measured: bool = True) -> str:
-    label = cut(name, names)
+    label = cut_middle(name, names) if "#" in name else cut(name, names)  # a pull request is told by its number
     columns = _columns(room)
-    filled = round(min(1.0, max(0.0, share.value)) * columns)
-    full, empty = ("█", "░") if blocks else ("#", ".")
-    bar = full * filled + empty * (columns - filled)
+    bar = _bar(share.value, columns, blocks)
     interval = f"  {sayings.interval(share)}" if is_measured and share.high >= 0.005 else ""
     return f"  {label}{' ' * (names - width(label))}  {bar}  {sayings.percent(share.value):>9}{interval}"
+
+
+def _bar(share: float, columns: int, blocks: bool) -> str:
+    """A share of 0 to 1 as a bar, in eighths of a column where there are blocks for them."""
+    eighths = round(min(1.0, max(0.0, share)) * columns * 8)
+    if not blocks:
+        return ("#" * round(eighths / 8)).ljust(columns, ".")
+    part = "▏▎▍▌▋▊▉"[eighths % 8 - 1] if eighths % 8 else ""
+    return f"{'█' * (eighths // 8)}{part}".ljust(columns, "░")
 
 
 def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
@@ -252,9 +260,8 @@ def next_document(found: NextSession) -> dict[str, Any]:
 def next_screen(found: NextSession, room: int | None) -> list[str]:
     made = _wrapped(sayings.next_words(found), room)
     if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
-        made.append(
-            f"Half of them used at most {found.median:.0f} points, nine of ten {found.p90:.0f}, the largest {found.most:.0f}."
-        )
+        sizes = f"at most {found.median:.0f} points, nine of ten {found.p90:.0f}, the largest {found.most:.0f}"
+        made += _wrapped(f"Half of them used {sizes}.", room)
     return made
 
 
@@ -315,7 +322,8 @@ def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, st
         values[2] += f"; {safe(found.model_week.label)} {_percent(found.model_week)}"
     made = []
     for (name, counts, unseen), value in zip(sayings.reconcile_words(), values, strict=True):
-        made += [f"{style.bold}{name}{style.end}   {value}"]
+        first, *more = _wrapped(f"{name}   {value}", room)
+        made += [f"{style.bold}{name}{style.end}{first.removeprefix(name)}", *more]
         made += [f"  {line}" for line in _wrapped(f"counts {counts}", None if room is None else room - 2)]
         made += [f"  {line}" for line in _wrapped(f"cannot see {unseen}", None if room is None else room - 2)]
         made.append("")

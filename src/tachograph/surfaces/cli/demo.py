@@ -19,6 +19,8 @@ _SHOWN = (
     ("models", "--last", "30"),
     ("sessions", "--last", "4"),
     ("prs", "--last", "14"),
+    ("why",),
+    ("forecast",),
 )
 
 
@@ -65,8 +67,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
         env = {**context.env, **_moved(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
-        if arguments.keep or not arguments.command_line:
-            remember_limits(inner)
+        invent_limits(inner, arguments.days, arguments.seed)
         code = _show(arguments.command_line, inner)
         if not arguments.command_line and not arguments.no_open and context.is_terminal:
             _open(home, inner._replace(clock=context.clock))
@@ -81,9 +82,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def remember_limits(context: Context) -> None:
-    """Let the invented home know what the service would have said of the limits; before its messages are read, so that they
-    are its account's."""
+def invent_limits(context: Context, days: int, seed: int) -> None:
+    """An account, and readings of its limits that fit the messages: what the meter and estimates are about. Before the
+    messages are read, so that they are its account's."""
     from tachograph.ledger import readings
     from tachograph.ledger.db import open_ledger, translated
     from tachograph.ledger.names import Names
@@ -95,7 +96,9 @@ def remember_limits(context: Context) -> None:
 
     now = context.clock.now_ms()
     with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
-        demo_limits.invent(ledger, load({})[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now)
+        demo_limits.invent(
+            ledger, load()[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now, min(days, 70), seed=seed
+        )
         found = now_question(ledger.db, now).accounts
         if not found:
             return

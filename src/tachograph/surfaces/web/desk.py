@@ -1,6 +1,7 @@
 """The ledger as the dashboard reads it: a few threads with a connection each, settings and prices as they are now, and a
 number that says whether anything has changed."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -90,6 +91,7 @@ class Desk:
         self._lock = threading.Lock()
         self._remembered = Remembered(clock)
         self._number = 0
+        self._stamp: tuple[int, ...] = ()
         self._prefix = f"{clock.now_ms():x}"
         self._mark: tuple[float, ...] | None = None
         self._settings, self._book, self._wrong = Settings(), load_book({})[0], tuple[str, ...]()
@@ -157,10 +159,22 @@ class Desk:
         with translated(ledger.path):
             seen = changes_by_others(ledger.db)
         if seen != self._local.seen:
+            is_first, stamp = self._local.seen < 0, self._stamped()
             self._local.seen = seen
             with self._lock:
-                self._number += 1
+                if not is_first or stamp != self._stamp:  # another thread's first look alone is no change
+                    self._number += 1
+                self._stamp = stamp
         return ledger
+
+    def _stamped(self) -> tuple[int, ...]:
+        """A mark of the ledger's files, for connections that have not seen it before."""
+        made: list[int] = []
+        for path in (self._paths.ledger, f"{self._paths.ledger}-wal"):
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                made += [status.st_ino, status.st_size, status.st_mtime_ns]
+        return tuple(made)
 
     def _close(self) -> None:
         ledger: Ledger | None = getattr(self._local, "ledger", None)

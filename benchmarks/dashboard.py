@@ -18,7 +18,7 @@ from typing import Any
 import large_ledger
 from corpora import Corpus
 from measure import CommandFailed
-from meter import _rss
+from meter import rss
 from reports import Bench, Case
 from table import Row, format_bytes
 
@@ -87,7 +87,7 @@ def dashboard(bench: Bench, corpus: Corpus) -> Iterator[Row]:
             yield from _pages(context, port, raw)
             yield from _updates(context, port, growing, raw)
             browser.close()
-        resident = _rss(pid)
+        resident = rss(pid)
         raw["rss_bytes"] = resident
         yield Row(
             "recorder and server, resident",

@@ -1,12 +1,15 @@
 """The dashboard's server, asked as browsers and programs ask it: who may come in, one envelope, the same numbers as the
 reports, and what it says when there is nothing, too much, or trouble."""
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -19,8 +22,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from browsers import until
+from conftest import NOT_HERE
 from dashboards import PAGES, SESSION, Served, go_on, invented, serving
-from helpers import NOW, NOW_MS, Home
+from helpers import NOW, NOW_MS, Home, command
 from tachograph.clock import FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario
@@ -754,3 +759,58 @@ def test_tray_now_status_line_badge_and_page_say_the_same(home: Home, name: str)
         if pressing is not None and pressing.state in ("fresh", "wall") and (made := _badge(now)) is not None:
             assert made["text"] == str(round(pressing.percent or 0))
     assert compared >= 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason=NOT_HERE)
+def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> None:
+    import pty
+
+    said = home.root / "opened"
+    browser = home.root / "browser"
+    browser.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > '{said}'\n")
+    browser.chmod(0o755)
+    env = {"BROWSER": str(browser), "TMPDIR": str(home.root), "TERM": "dumb"}
+    assert "recorder" not in home.run("demo", "--days", "3", env=env).stdout
+    assert "$ tachograph" in home.run("demo", "--days", "3", "--no-open", env=env).stdout
+    assert not said.exists()
+    real = {name: value for name, value in home.env.items() if name != "TACHOGRAPH_NOW"}
+    leader, follower = pty.openpty()
+    demo = subprocess.Popen(
+        [command(), "demo", "--days", "3"], env={**real, **env}, stdin=follower, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    drain = threading.Thread(target=_drained, args=(leader,), daemon=True)
+    drain.start()
+    try:
+        until(said.exists, 60, "no browser was opened")
+        link = said.read_text()
+        port = int(re.findall(r":(\d+)/#t=", link)[0])
+        client = Served.__new__(Served)
+        client.home = home
+        ticket = json.dumps({"ticket": link.split("#t=")[1]}).encode()
+        client.keys = keys.Keys("x" * 64, port, "none")
+        headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
+        entered = client.ask("/enter", "POST", ticket, headers=headers)
+        assert entered.status == 200
+        cookie = entered.headers["set-cookie"].partition(";")[0]
+
+        def messages() -> int:
+            answer = client.ask("/api/totals?range=all", headers={"Cookie": cookie})
+            return int(answer.json["data"]["totals"]["messages"])
+
+        first = messages()
+        until(lambda: messages() > first, 30, "no session goes on")
+        page = client.ask("/", headers={"Cookie": cookie}).text
+        assert "ada@example.org" in page and "session running" in page.replace("sessions", "session")
+    finally:
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(20) == 0
+        drain.join(5)
+        os.close(leader)
+    assert not list(home.root.glob("tachograph-demo-*"))
+
+
+def _drained(terminal: int) -> None:
+    with contextlib.suppress(OSError):  # it ends with the program
+        while os.read(terminal, 65536):
+            pass

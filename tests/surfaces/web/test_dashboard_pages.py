@@ -183,6 +183,41 @@ def test_numbers_that_came_live_are_those_of_the_reports(served: Served, opened:
     assert float(page.get_attribute("#total-cost", "data-value") or 0) == wanted["cost_usd"]
 
 
+SHUFFLED = """async (seed) => {
+    const { morphInto } = await import("/static/morph.js")
+    let state = seed
+    const random = (n) => { state = (state * 1103515245 + 12345) % 2147483648; return state % n }
+    const box = document.createElement("ul")
+    document.getElementById("blocks").append(box)
+    let rows = [1, 2, 3, 4, 5, 6, 7, 8]
+    const html = () => rows.map((n) => `<li id="r${n}">row ${n} <b>${random(99)}</b>${random(3) ? "" : "<i>more</i>"}</li>`).join("\\n")
+    morphInto(box, html())
+    const known = new Map()
+    for (let turn = 0; turn < 300; turn += 1) {
+        for (const row of box.children) known.set(row.id, row)
+        const before = new Set(rows)
+        rows = rows.filter(() => random(6)).sort(() => random(3) - 1)
+        for (let n = 0; n < random(3); n += 1) rows.splice(random(rows.length + 1), 0, 100 + turn * 10 + n)
+        rows = [...new Set(rows)]
+        const wanted = html()
+        const fresh = document.createElement("ul")
+        fresh.innerHTML = wanted
+        morphInto(box, wanted)
+        const shown = [...box.children].map((row) => row.outerHTML).join("")
+        if (shown !== [...fresh.children].map((row) => row.outerHTML).join("")) return `turn ${turn}: ${shown}`
+        for (const row of box.children) if (before.has(Number(row.id.slice(1))) && known.get(row.id) !== row) return `turn ${turn}: ${row.id} is another`
+    }
+    box.remove()
+    return "ok"
+}"""
+
+
+def test_rows_that_come_go_and_change_places_stay_the_same_elements(served: Served, opened: Open) -> None:
+    page = opened(served, "/settings")
+    for seed in (1, 7, 42):
+        assert page.evaluate(SHUFFLED, seed) == "ok"
+
+
 # -- addresses, filters ----------------------------------------------------------------------------------------
 
 

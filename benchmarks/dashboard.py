@@ -27,7 +27,7 @@ PAINT_MS, ROUTE_MS, UNROLLED_MS, UPDATE_MS = 400, 60, 300, 16
 PAGE_BYTES, SERVER_BYTES = 250_000, 90e6
 PAGES = ("/", "/usage", "/sessions", "/pulls", "/limits", "/settings", "/usage?range=all")
 ROUTES = (
-    "now", "curves", "running", "totals", "caching", "hours", "pulls", "limits", "windows", "sources",
+    "now", "curves", "running", "totals", "caching", "hours", "pulls", "limits", "windows", "sources", "places?q=cache",
     "spend?along=day&by=model", "spend?along=model", "spend?along=project", "spend?along=session",
 )  # fmt: skip
 UNROLLED = tuple(

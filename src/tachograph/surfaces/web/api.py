@@ -15,7 +15,7 @@ from tachograph.questions.now import now as now_question
 from tachograph.questions.pulls import pulls
 from tachograph.questions.running import running
 from tachograph.questions.sources import health
-from tachograph.questions.spend import PERIODS, Answer, spend
+from tachograph.questions.spend import PERIODS, Answer, Question, spend
 from tachograph.questions.timeline import timeline
 from tachograph.questions.walls import walls
 from tachograph.questions.windows import windows
@@ -28,6 +28,7 @@ from tachograph.surfaces.web.pages.session import _id as session_id
 from tachograph.surfaces.web.pages.session import _told as told_of
 
 _DAY = 86_400_000
+_PLACES, _PLACES_SECONDS = 60, 20.0
 ALONG = (*PERIODS, "project", "model", "branch", "session", "pr", "window")
 ROUTES = ("now", "curves", "running", "totals", "spend", "caching", "hours", "pulls", "limits", "windows", "session", "sources", "places", "version")  # fmt: skip
 
@@ -233,43 +234,34 @@ def _sources(view: View, pairs: Mapping[str, str]) -> object:
 
 def _places(view: View, pairs: Mapping[str, str]) -> object:
     """What the palette finds: projects, models, and the newest or best fitting sessions."""
-    look, words = view.look, pairs.get("q", "").lower().split()
-    span = Span(view.now - 400 * _DAY, None)
-    question = view.asked.question(view.calendar, view.now)._replace(span=span, projects=(), models=())
+    words = pairs.get("q", "").lower().split()
+    known = view.look.remembered.answer("places", _PLACES_SECONDS, lambda: _all_places(view))
+    found = [place for searched, place in known if all(word in searched for word in words)]
+    return {"places": found[:_PLACES]}
 
-    def fits(text: str) -> bool:
-        return all(word in text.lower() for word in words)
 
-    projects = spend(look.db, look.book, look.calendar, question._replace(along="project")).rows[:200]
-    models = spend(look.db, look.book, look.calendar, question._replace(along="model")).rows
-    made: list[dict[str, object]] = [
-        {"kind": "project", "text": safe(row.key.project), "value": row.key.path}
-        for row in projects
-        if row.key.path and fits(row.key.path)
-    ]
-    made += [
-        {"kind": "model", "text": safe(shown_model(row.key.model)), "value": row.key.model}
-        for row in models
-        if row.key.model and fits(row.key.model)
-    ]
+def _all_places(view: View) -> list[tuple[str, dict[str, object]]]:
+    """Every place of the last 400 days, with the words by which it is found: projects and models by cost, then sessions, the
+    newest first."""
+    look = view.look
+    question = Question("project", Span(view.now - 400 * _DAY, None))
+    made: list[tuple[str, dict[str, object]]] = []
+    for row in spend(look.db, look.book, look.calendar, question).rows:
+        if row.key.path:
+            place = {"kind": "project", "text": safe(row.key.project), "value": row.key.path, "aside": None}
+            made.append((row.key.path.lower(), place))
+    for row in spend(look.db, look.book, look.calendar, question._replace(along="model")).rows:
+        if row.key.model:
+            place = {"kind": "model", "text": safe(shown_model(row.key.model)), "value": row.key.model, "aside": None}
+            made.append((row.key.model.lower(), place))
     rows = spend(look.db, look.book, look.calendar, question._replace(along="session")).rows
-    rows = tuple(sorted(rows, key=lambda row: -(row.key.ended_at or 0)))
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -(row.key.ended_at or 0)):
         key = row.key
-        text = " ".join(part for part in (key.title, key.session, key.project, key.branch) if part)
-        if key.session and fits(text):
-            aside = safe(key.project or "")
-            made.append(
-                {
-                    "kind": "session",
-                    "text": cut(safe(key.title or key.session), 80),
-                    "value": key.session,
-                    "aside": aside,
-                }
-            )
-            if len(made) > 60:
-                break
-    return {"places": made[:60]}
+        if key.session:
+            searched = " ".join(part for part in (key.title, key.session, key.project, key.branch) if part).lower()
+            text, aside = cut(safe(key.title or key.session), 80), safe(key.project or "") or None
+            made.append((searched, {"kind": "session", "text": text, "value": key.session, "aside": aside}))
+    return made
 
 
 def _version(view: View, pairs: Mapping[str, str]) -> object:

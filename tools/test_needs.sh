@@ -8,6 +8,7 @@ wants Xvfb xvfb
 wants xfce4-panel xfce4-panel
 wants xdotool xdotool
 wants tmux tmux
+wants chromium chromium
 if [ -n "$apt_wanted" ]; then
     # shellcheck disable=SC2086
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt_wanted; } >/dev/null 2>&1; then
@@ -17,17 +18,17 @@ if [ -n "$apt_wanted" ]; then
     fi
 fi
 into=benchmarks/out/npm
-if [ -d "$into/node_modules/ccusage" ]; then
-    exit 0
-fi
 if ! command -v npm >/dev/null 2>&1; then
-    echo "npm is not here: the tests that compare dollars with ccusage will skip (Debian: apt-get install npm)."
+    echo "npm is not here: the tests that compare dollars with ccusage, and axe's look at the pages, will skip (Debian: apt-get install npm)."
     exit 0
 fi
 mkdir -p "$into"
-if npm install --prefix "$into" --no-audit --no-fund --loglevel=error ccusage@20.0.24 >/dev/null 2>&1; then
-    chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
-    echo "Installed ccusage 20.0.24 under $into: tests compare our dollars with it."
-else
-    echo "ccusage could not be installed from npm: the tests that compare dollars with it will skip."
+# installed together, since npm takes away what it is not told of
+if [ ! -d "$into/node_modules/ccusage" ] || [ ! -d "$into/node_modules/axe-core" ]; then
+    if npm install --prefix "$into" --no-audit --no-fund --loglevel=error ccusage@20.0.24 axe-core@4.14.1 >/dev/null 2>&1; then
+        chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
+        echo "Installed ccusage 20.0.24 and axe-core 4.14.1 under $into: tests compare dollars with one, and pages with the other's rules."
+    else
+        echo "ccusage and axe-core could not be installed from npm: the tests that need them will skip."
+    fi
 fi

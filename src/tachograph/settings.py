@@ -24,12 +24,13 @@ class AlarmSettings(NamedTuple):
 
 class Settings(NamedTuple):
     """`timezone` as an IANA name or "local"; `week_start` 0 for Monday; `prices` as model/prices.py reads them;
-    `alarms`: when to say something of its own accord."""
+    `alarms`: when to say something of its own accord; `bridge_port`: where paired browsers are heard, on loopback."""
 
     timezone: str = "local"
     week_start: int = 0
     prices: Mapping[str, object] = _NO_PRICES
     alarms: AlarmSettings = AlarmSettings()
+    bridge_port: int = 63762
     budget: float | None = None  # US dollars a month, of API-equivalent spend
     problems: tuple[str, ...] = ()
 
@@ -69,6 +70,10 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
             elif key == "alarms" and isinstance(value, Mapping):
                 settings = settings._replace(alarms=_alarms(value, path, problems))
+            elif key == "bridge_port" and isinstance(value, int) and 1024 <= value <= 65535:
+                settings = settings._replace(bridge_port=value)
+            elif key == "bridge_port":
+                problems.append(f"{path}: bridge_port: {value!r} is not understood; a number from 1024 to 65535")
             else:
                 problems.append(f"{path}: {key} is not a setting")
         except UsageError as error:

@@ -22,6 +22,10 @@ What each table holds:
     choice      what a person switched by a command: consent to a source, alarms, the style of a title
     poll        by config folder: when the service was asked last, what came of it, when it may be asked again
     alarm       every notice that was given, once for each window and threshold
+    offer       the code of a pairing under way, as a key worked out from it; gone when it was used or is over
+    pairing     a browser that was paired: of its token only the SHA-256
+    sighting    which accounts a paired browser reported, until when
+    billing     what claude.ai alone says of an account: its subscription, and credits that are left
     learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
     context     by session: how many tokens it may keep in mind, where Claude Code told its status line
     forecast    every chance of reaching a limit that was worked out, and what became of it
@@ -228,6 +232,32 @@ STEPS: tuple[tuple[str, str], ...] = (
         "context windows",
         """
         CREATE TABLE context (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "paired browsers",
+        """
+        CREATE TABLE offer (
+            key BLOB NOT NULL, made_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE pairing (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, -- how the browser calls it: random, no secret
+            digest BLOB NOT NULL,           -- SHA-256 of its token
+            origin TEXT NOT NULL, browser TEXT NOT NULL,
+            paired_at INTEGER NOT NULL, seen_at INTEGER NOT NULL DEFAULT 0, revoked_at INTEGER
+        );
+        CREATE TABLE sighting (
+            pairing INTEGER NOT NULL, account INTEGER NOT NULL,
+            first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+            gone_at INTEGER,                -- when the browser first reported without it; null while it is there
+            PRIMARY KEY (pairing, account)
+        ) WITHOUT ROWID;
+        CREATE TABLE billing (
+            account INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+            status TEXT NOT NULL, renews_on TEXT NOT NULL, every TEXT NOT NULL, -- as claude.ai says it; '' where it does not
+            credits TEXT, granted TEXT      -- JSON of an amount; null where unknown
+        );
         """,
     ),
 )

@@ -84,6 +84,18 @@ class ExtraUsage(NamedTuple):
     blocked: str | None = None
 
 
+class Billing(NamedTuple):
+    """What claude.ai alone says of an account, at a moment: its subscription, and credits that are left. `status`,
+    `renews_on` (a date) and `every` as it words them, "" where it does not; amounts None likewise."""
+
+    at: int
+    status: str = ""
+    renews_on: str = ""
+    every: str = ""
+    credits: Money | None = None
+    granted: Money | None = None
+
+
 class Share(NamedTuple):
     """What part of the used week went to one product, by the server's own account; the shares add up to about 100."""
 

@@ -8,9 +8,22 @@ not used up, 100 % is no wall: the state is `overage`, and the headline speaks o
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger import forecasts, readings
-from tachograph.ledger.readings import Window
-from tachograph.model.limits import FIVE_HOUR, OK, SEVEN_DAY, STATUSLINE, ExtraUsage, Share, same_reset
+from tachograph.ledger import forecasts, pairings, readings
+from tachograph.ledger.billing import billing
+from tachograph.ledger.pairings import Sighting
+from tachograph.ledger.readings import Said, Window
+from tachograph.model.limits import (
+    BROWSER,
+    FIVE_HOUR,
+    OK,
+    SEVEN_DAY,
+    STATUSLINE,
+    Billing,
+    ExtraUsage,
+    Share,
+    same_reset,
+)
+from tachograph.questions.witnesses import Differing, browser_of, differing, gone_since
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
@@ -23,8 +36,10 @@ _NEARLY = 99.0  # percent, from which a number that was rounded down may still b
 
 
 class NowLimit(NamedTuple):
-    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms. `chance`
-    (0 to 1) that it is reached before it resets, where the recorder worked it out lately; None elsewhere."""
+    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms.
+
+    `browser`: which paired browser said it; `differs`: fresh sources that say something else; `chance` (0 to 1) that it is
+    reached before it resets, where the recorder worked it out lately, None elsewhere."""
 
     key: str
     label: str
@@ -36,6 +51,8 @@ class NowLimit(NamedTuple):
     source: str
     observed_at: int
     state: str
+    browser: str = ""
+    differs: tuple[Differing, ...] = ()
     chance: float | None = None
 
     def age_ms(self, now: int) -> int:
@@ -44,7 +61,8 @@ class NowLimit(NamedTuple):
 
 class NowAccount(NamedTuple):
     """An account now. `seen_at` is when anything was last heard of it, `used_at` when it was last used on this machine
-    (0: not lately, or nobody looked); `problems` are outcomes that hinder a source."""
+    (0: not lately, or nobody looked); `problems` are outcomes that hinder a source; `browsers` reported it, the newest
+    report first; `billing` is what claude.ai alone says of it."""
 
     id: int
     uuid: str
@@ -57,6 +75,14 @@ class NowAccount(NamedTuple):
     problems: tuple[tuple[str, str], ...]  # source, outcome
     seen_at: int
     used_at: int = 0
+    browsers: tuple[Sighting, ...] = ()
+    billing: Billing | None = None
+
+    @property
+    def gone_since(self) -> int | None:
+        """Since when no browser reports it any more, where nothing else has said anything of it since."""
+        gone = gone_since(list(self.browsers))
+        return gone if gone is not None and self.seen_at <= gone else None
 
     def limit(self, key: str) -> NowLimit | None:
         return next((limit for limit in self.limits if limit.key == key), None)
@@ -99,7 +125,8 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         known = current.get(window.key)
         if known is None or _newness(window) > _newness(known):
             current[window.key] = window
-    limits = sorted((_limit(window, extra, at) for window in current.values()), key=_place)
+    seen = pairings.sightings(db, id)
+    limits = sorted((_limit(window, extra, at, said, seen) for window in current.values()), key=_place)
     if id:
         kept = forecasts.newest(db, id, at - CHANCE_MS)
         limits = [_with_chance(limit, kept.get(limit.key)) for limit in limits]
@@ -114,6 +141,8 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         next((s.reading.breakdown for s in said if s.reading.breakdown), ()),
         tuple((s.reading.source, s.reading.outcome) for s in said if s.reading.outcome != OK),
         max((s.last_at for s in said), default=0),
+        browsers=tuple(seen),
+        billing=billing(db, id) if seen else None,
     )
 
 
@@ -121,7 +150,7 @@ def _newness(window: Window) -> tuple[int, int]:
     return max(window.at, window.wall_at or 0), window.id
 
 
-def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
+def _limit(window: Window, extra: ExtraUsage | None, at: int, said: list[Said], seen: list[Sighting]) -> NowLimit:
     percent, observed, source = window.percent, window.at, window.source
     if window.resets_at is not None and at >= window.resets_at:
         state, percent = RESET, None
@@ -132,7 +161,8 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
     elif percent is None:
         state = UNKNOWN
     else:
-        state = STALE if at - observed > FRESH_MS else FRESH
+        gone = gone_since(seen) if source == BROWSER else None
+        state = STALE if at - observed > FRESH_MS or (gone is not None and observed <= gone) else FRESH
     return NowLimit(
         window.key,
         window.label,
@@ -144,6 +174,8 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int) -> NowLimit:
         source,
         observed,
         state,
+        browser_of(window, seen) if source == BROWSER else "",
+        differing(window, said, at) if len(said) > 1 else (),
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from tachograph.model.limits import (
     BLOCKED,
+    BROWSER,
+    COOKIES,
     DENIED,
     EXPIRED,
     FIVE_HOUR,
@@ -58,9 +60,25 @@ _WORDS = {
 }
 
 
-def outcome_words(outcome: str) -> str:
-    """What an outcome of model.limits means, and its remedy; the outcome itself where we have no words for it."""
-    return _WORDS.get(outcome, outcome)
+_OF_A_BROWSER = {
+    EXPIRED: "signed out of claude.ai in that browser; sign in there, and it goes on",
+    FORBIDDEN: "claude.ai does not let that account read its usage",
+    BLOCKED: "claude.ai shows that browser a challenge page: blocked for now, not signed out; open claude.ai in it once",
+}
+_OF_COOKIES = {
+    NO_LOGIN: "no session of claude.ai is in that browser; sign in to claude.ai there",
+    DENIED: "that browser's cookies cannot be read here; its extension needs no cookies: tachograph pair --open",
+    EXPIRED: "the session in that browser is no longer good; sign in to claude.ai there",
+    FORBIDDEN: "claude.ai does not let that account read its usage",
+    BLOCKED: "claude.ai shows a challenge page to what is no browser; the extension is not stopped by it:"
+    " tachograph pair --open",
+}
+_BY_SOURCE = {BROWSER: _OF_A_BROWSER, COOKIES: _OF_COOKIES}
+
+
+def outcome_words(outcome: str, source: str = "") -> str:
+    """What an outcome of model.limits means for a source, and its remedy; the outcome itself where we have no words."""
+    return _BY_SOURCE.get(source, _WORDS).get(outcome) or _WORDS.get(outcome, outcome)
 
 
 # -- whose a limit is ------------------------------------------------------------------------------------------------

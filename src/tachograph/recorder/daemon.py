@@ -8,7 +8,7 @@ fails is said once and tried again.
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.clock import Clock
@@ -29,6 +29,7 @@ from tachograph.recorder.ingest import ingest
 from tachograph.recorder.learn import learn
 from tachograph.recorder.notify import notify
 from tachograph.recorder.poller import Poller
+from tachograph.recorder.services import Service, Services, Status
 from tachograph.settings import Settings
 from tachograph.settings import load as load_settings
 
@@ -158,10 +159,31 @@ def run(
     say: Say,
     sleep: Callable[[float], bool],
     beat: Callable[[], None],
+    services: Sequence[Service] = (),
+    tell: Callable[[dict[str, Status]], None] = lambda _: None,
 ) -> None:
-    """Record until `sleep(seconds)` says that it is time to stop; `beat` is called at every step."""
+    """Record until `sleep(seconds)` says that it is time to stop; `beat` is called at every step.
+
+    `services` run along; `tell` is given how all of them do whenever that has changed.
+    """
     protect()
     first_reading(paths, env, clock, sleep)
+    beside = Services(services, say, tell)
+    try:
+        _record(paths, env, clock, say, sleep, beat, beside)
+    finally:
+        beside.stop()
+
+
+def _record(
+    paths: Paths,
+    env: Mapping[str, str],
+    clock: Clock,
+    say: Say,
+    sleep: Callable[[float], bool],
+    beat: Callable[[], None],
+    beside: Services,
+) -> None:
     recorder = Recorder(paths, env, clock, say)
     wait, failures, beaten = 0.0, 0, float("-inf")
     while not sleep(wait):
@@ -175,6 +197,7 @@ def run(
                         raise LedgerReplaced("Another ledger has taken the place of this one.")
                     with translated(ledger.path):
                         wait = recorder.step(ledger)
+                        beside.tick(ledger)
                     if clock.monotonic() - beaten >= BEAT_SECONDS:
                         beat()
                         beaten = clock.monotonic()

@@ -33,14 +33,15 @@ TRAY = Part("tray", "The tray", ("tray", "--foreground"))
 
 
 class Running(NamedTuple):
-    """What runs: process id, since when (epoch ms), its last sign of life (epoch ms), its version, and the sentence
-    that it has for people ("" for none)."""
+    """What runs: process id, since when (epoch ms), its last sign of life (epoch ms), its version, the sentence that it
+    has for people ("" for none), and of each service inside it the name, the state and a sentence."""
 
     pid: int
     started_at: int
     beat_at: int
     version: str
     note: str = ""
+    services: tuple[tuple[str, str, str], ...] = ()
 
 
 class Lock:
@@ -53,6 +54,11 @@ class Lock:
     def note(self, text: str) -> None:
         """Leave a sentence for people."""
         self._said["note"] = text
+        self._write()
+
+    def tell(self, services: Mapping[str, tuple[str, str]]) -> None:
+        """Leave how the services inside do: by name, the state and a sentence."""
+        self._said["services"] = [[name, state, text[:200]] for name, (state, text) in services.items()]
         self._write()
 
     def _write(self) -> None:
@@ -100,7 +106,8 @@ def running(paths: Paths, part: Part = RECORDER) -> Running | None:
         try:
             said = json.loads(file.read(4096))
             pid, started = int(said["pid"]), int(said["started_at"])
-            return Running(pid, started, beat_at, str(said["version"]), str(said.get("note", "")))
+            services = tuple((str(name), str(state), str(text)) for name, state, text in said.get("services", ()))
+            return Running(pid, started, beat_at, str(said["version"]), str(said.get("note", "")), services)
         except (ValueError, KeyError, TypeError):  # it is just writing that
             return Running(0, beat_at, beat_at, "")
 

@@ -19,6 +19,8 @@ from tachograph.model.limits import OAUTH
 from tachograph.model.limits import OK as ANSWERED
 from tachograph.paths import Paths, config_folders, identity_files
 from tachograph.recorder.ingest import ingest
+from tachograph.recorder.process import running
+from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
 from tachograph.setup.ledger_files import damaged_copies
 from tachograph.setup.rescue import rescue
@@ -60,6 +62,7 @@ def examine(paths: Paths, env: Mapping[str, str], now_ms: int, *, read: bool = T
         *_accounts(env, logins),
         *_settings(paths),
         *ledger,
+        *_services(paths),
         *_kept(paths),
     )
 
@@ -214,6 +217,16 @@ def _asked(ledger: Ledger) -> Iterator[Finding]:
         kind = OK if state.outcome == ANSWERED else NOTE
         facts = {"path": state.folder, "outcome": state.outcome, "problem": state.problem, "at": state.asked_at}
         yield Finding(kind, "limits", "asked", facts)
+
+
+def _services(paths: Paths) -> Iterator[Finding]:
+    """What runs inside the recorder, where it runs."""
+    found = running(paths)
+    for name, state, text in found.services if found is not None else ():
+        if state != OFF:
+            yield Finding(
+                WRONG if state == FAILED else OK, "recorder", "service", {"name": name, "text": text or state}
+            )
 
 
 def _pass(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from tachograph.surfaces.table import Style
 from tachograph.surfaces.text import count, day_and_time, duration, plural, safe, size
 
 _SUBJECTS = {"logs": "Logs", "account": "Account", "settings": "Settings", "files": "Unread", "ledger": "Ledger"}
-_SUBJECTS |= {"backups": "Backups", "limits": "Limits"}
+_SUBJECTS |= {"backups": "Backups", "limits": "Limits", "recorder": "Recorder"}
 _REPAIR = "`tachograph doctor --repair` mends it; nothing is deleted."
 Facts = Mapping[str, Any]
 
@@ -180,6 +180,7 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     ),
     "account": _account,
     "asked": _asked,
+    "service": lambda f, _: (f"{f['name']}: {f['text']}.", ""),
     "logged_out": lambda f, _: (f"{f['path']}: {f['file']} names no account; messages are counted all the same.", ""),
     "no_identity": lambda f, _: (f"{f['path']}: there is no {f['file']}; messages are counted all the same.", ""),
     "bad_identity": lambda f, _: (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, ExtraUsage
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, Billing, ExtraUsage
 from tachograph.model.periods import Calendar
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.questions.sayings import chance_before, chance_short, outcome_words
@@ -171,14 +171,23 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
                 "severity": limit.severity,
                 "chance": limit.chance,
                 "source": limit.source,
+                "browser": limit.browser or None,
                 "observed_at": iso(limit.observed_at),
                 "age_seconds": limit.age_ms(at) // 1000,
                 "state": limit.state,
+                "differs": [
+                    {"source": one.source, "percent": one.percent, "observed_at": iso(one.at)} for one in limit.differs
+                ],
             }
             for limit in account.limits
         ],
         "extra_usage": _extra_document(account.extra),
         "breakdown": [share._asdict() for share in account.breakdown] or None,
+        "subscription": _subscription_document(account.billing),
+        "browsers": [
+            {"browser": one.browser, "reported_at": iso(one.last_at), "gone_at": iso(one.gone_at)}
+            for one in account.browsers
+        ],
         "problems": problem_words(account),
     }
 
@@ -196,12 +205,59 @@ def _extra_document(extra: ExtraUsage | None) -> Mapping[str, object] | None:
     }
 
 
+def _subscription_document(billing: Billing | None) -> Mapping[str, object] | None:
+    if billing is None:
+        return None
+    return {
+        "status": billing.status or None,
+        "next_charge_on": billing.renews_on or None,
+        "interval": billing.every or None,
+        "credits_left": billing.credits.major if billing.credits else None,
+        "granted_left": billing.granted.major if billing.granted else None,
+        "currency": next((m.currency for m in (billing.credits, billing.granted) if m is not None), None),
+        "observed_at": iso(billing.at),
+    }
+
+
 def problem_words(account: NowAccount) -> list[str]:
     """What hinders a source, with its remedy; and, at a limit, who could say whether metered use goes on."""
-    made = [f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome)}." for source, outcome in account.problems]
+    made = [
+        f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome, source)}." for source, outcome in account.problems
+    ]
+    made += [_differing_words(limit) for limit in account.limits if limit.differs]
+    if account.gone_since is not None:
+        made.append(
+            f"No browser reports this account any more. To take it from view: tachograph accounts forget{_named(account)}"
+        )
     if account.extra is None and any(limit.state == WALL for limit in account.limits):
         made.append("No source here says whether extra usage goes on: `tachograph sources enable oauth` would.")
     return made
+
+
+def source_words(limit: NowLimit) -> str:
+    return limit.browser or SOURCE_WORDS.get(limit.source, limit.source)
+
+
+def _differing_words(limit: NowLimit) -> str:
+    """Both numbers of two sources that disagree; which of them is right nobody here can know."""
+    others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {round(one.percent)} %" for one in limit.differs)
+    shown = f"{source_words(limit)} {round(limit.percent or 0)} %"
+    return f"The sources disagree on {limit.label}: {shown} (newer, shown), {others}."
+
+
+def _named(account: NowAccount) -> str:
+    return f' "{account.label}"' if account.label else ""
+
+
+def _billing_words(billing: Billing) -> str:
+    parts = []
+    if billing.credits is not None:
+        parts.append(f"{money(billing.credits)} credits left")
+    if billing.granted is not None and billing.granted.minor:
+        parts.append(f"{money(billing.granted)} granted credits left")
+    if billing.renews_on:
+        parts.append(f"next charge {safe(billing.renews_on)}")
+    return ", ".join(parts)
 
 
 # -- the screen ------------------------------------------------------------------------------------------------
@@ -219,7 +275,7 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         aside = ""
         if newest is not None:
             age = duration(newest.age_ms(now.at) / 1000)
-            aside = f"{age} ago, {SOURCE_WORDS.get(newest.source, newest.source)}"
+            aside = f"{age} ago, {safe(source_words(newest))}"
         gap = max(3, (room or 88) - width(who) - width(aside)) if room else 3
         lines.append(f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}")
         names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
@@ -227,6 +283,8 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
             lines += _rows(limit, now.at, calendar, min(names, 24), room, blocks)
         if account.extra is not None and account.extra.enabled:
             lines.append(f"  {'Extra'.ljust(min(names, 24))}  {extra_words(account.extra)}")
+        if account.billing is not None and (words := _billing_words(account.billing)):
+            lines.append(f"  {style.dim}{words}{style.end}")
         if account.breakdown:
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
             lines.append(f"  {style.dim}Of the used week, by the service's own account: {shares}{style.end}")

@@ -106,7 +106,7 @@ def _words(one: Shown, now: int) -> str:
     if one.health.outcome == OK:
         later = one.health.next_at
         return f"asked again in {duration((later - now) / 1000)}" if later is not None and later > now else "answers"
-    return safe(outcome_words(one.health.outcome))
+    return safe(outcome_words(one.health.outcome, one.source.name))
 
 
 def _wrapped(name: str, text: str) -> list[str]:

@@ -11,6 +11,7 @@ from tachograph.model.limits import EXPIRED, FORBIDDEN, OAUTH, OK
 from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder import process
+from tachograph.recorder.services import OFF, Service
 from tachograph.settings import load
 from tachograph.surfaces.cli.log import teller
 from tachograph.surfaces.output import Context
@@ -76,11 +77,20 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     say = teller(paths.log("recorder") if arguments.log else None, context)
     say(f"The recorder has started (process {process.own_id()}).")
     try:
-        daemon.run(paths, context.env, context.clock, say, stop.wait, lock.beat)
+        beside = _services(paths, context)
+        daemon.run(paths, context.env, context.clock, say, stop.wait, lock.beat, beside, lock.tell)
     finally:
         say("The recorder has ended.")
         lock.let_go()
     return 0
+
+
+def _services(paths: Paths, context: Context) -> list[Service]:
+    """What runs inside the recorder; none of them listens before a person asked for it."""
+    from tachograph.surfaces.cli.bridge import Bridge
+    from tachograph.surfaces.web.server import Dashboard
+
+    return [Bridge(paths, context.clock), Dashboard(context.env, context.clock)]
 
 
 # -- status ----------------------------------------------------------------------------------------------------
@@ -118,6 +128,9 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
         if state.outcome in (EXPIRED, FORBIDDEN):
             later = "next when Claude Code has signed in anew"
         context.out.write(f"Usage endpoint, {safe(state.folder)}: asked {at(state.asked_at)}, {said}; {later}.\n")
+    for name, how, text in found.services if found is not None else ():
+        if how != OFF:
+            context.out.write(f"{safe(name)}: {safe(text or how)}.\n")
     context.out.write(f"Notices near a limit are {alarms}.\n")
     return 0 if found else 1
 
@@ -137,6 +150,10 @@ def _document(
             "alive_at": iso(found.beat_at),
             "version": found.version,
         },
+        "services": [
+            {"service": name, "state": state, "text": text or None}
+            for name, state, text in (found.services if found is not None else ())
+        ],
         "oauth": consent,
         "alarms": alarms == "on",
         "polls": [

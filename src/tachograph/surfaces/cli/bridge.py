@@ -1,0 +1,98 @@
+"""The bridge as a service of the recorder: it listens while a browser is paired, or is being paired, and not before."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tachograph.clock import Clock
+from tachograph.errors import LedgerError, TachographError
+from tachograph.ledger.db import Ledger, open_ledger, translated
+from tachograph.ledger.pairings import offered, pairings
+from tachograph.paths import Paths
+from tachograph.recorder.services import FAILED, OFF, RUNNING, Status
+from tachograph.settings import load
+
+if TYPE_CHECKING:
+    from tachograph.surfaces.web.bridge import Routes
+    from tachograph.surfaces.web.listener import Listener
+
+NAME = "Browser bridge"
+
+
+class Bridge:
+    """recorder.services.Service. Nothing of it is imported before a browser is to be paired."""
+
+    name = NAME
+
+    def __init__(self, paths: Paths, clock: Clock) -> None:
+        self._paths, self._clock = paths, clock
+        self._open: tuple[Listener, Routes] | None = None
+
+    def tick(self, ledger: Ledger) -> Status:
+        paired, is_pairing = pairings(ledger.db), offered(ledger.db, self._clock.now_ms()) is not None
+        if not paired and not is_pairing:
+            self.stop()
+            return Status(OFF)
+        from tachograph.surfaces.web.bridge import Known
+
+        if self._open is None or not self._open[0].is_alive:
+            problem = self._listen()
+            if problem:
+                return Status(FAILED, problem)
+        if self._open is None:  # stopped in this very moment
+            return Status(OFF)
+        listener, routes = self._open
+        routes.known = Known(
+            tuple(one.name for one in paired),
+            tuple(one.digest for one in paired),
+            tuple(one.origin for one in paired),
+            is_pairing,
+        )
+        return Status(RUNNING, f"listens at 127.0.0.1:{listener.port}, {_browsers(len(paired), is_pairing)}")
+
+    def stop(self) -> None:
+        if self._open is not None:
+            self._open[0].stop()
+            self._open = None
+
+    def _listen(self) -> str:
+        """Begin to listen; what hinders it, "" where nothing does."""
+        from tachograph.recorder import browser
+        from tachograph.surfaces.web.bridge import Routes
+        from tachograph.surfaces.web.listener import Listener
+
+        self.stop()
+        port = load(self._paths.settings).bridge_port
+        routes = Routes(browser.Desk(self._opened, self._clock, self._look_again), browser.may_pair)
+        try:
+            listener = Listener(port, routes)
+        except OSError as error:
+            import errno
+
+            if error.errno != errno.EADDRINUSE:
+                return f"cannot listen at 127.0.0.1:{port}, so no browser is heard: {error.strerror}"
+            return (
+                f"port {port} is taken by another program, so no browser is heard; end that program, or set bridge_port"
+                " in settings.toml and pair again"
+            )
+        routes.port = listener.port
+        self._open = listener, routes
+        return ""
+
+    def _opened(self) -> Ledger:
+        """A ledger for one answer; LedgerError where it cannot be written."""
+        ledger = open_ledger(self._paths, self._clock.now_ms())
+        if ledger.readable_only:
+            ledger.close()
+            raise LedgerError(f"The ledger is only read: {ledger.readable_only}.")
+        return ledger
+
+    def _look_again(self) -> None:
+        """A pairing was made: its browser shall not have to wait for the next tick."""
+        if self._open is not None:
+            with suppress(TachographError), self._opened() as ledger, translated(ledger.path):
+                self.tick(ledger)
+
+
+def _browsers(count: int, is_pairing: bool) -> str:
+    said = "no browser yet" if not count else "one browser" if count == 1 else f"{count} browsers"
+    return f"{said}, pairing another" if is_pairing and count else f"{said}; a code is shown" if is_pairing else said

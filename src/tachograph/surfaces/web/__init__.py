@@ -1,0 +1,1 @@
+"""What listens on this machine's loopback: one gate for everything that does, and the bridge behind it."""

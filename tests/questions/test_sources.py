@@ -62,7 +62,9 @@ def test_a_yes_says_first_what_it_means_and_can_be_taken_back(signed_in: Home) -
 
 def test_what_needs_no_yes_and_what_is_not_there_says_so(home: Home) -> None:
     assert "needs no yes" in home.run("sources", "enable", "statusline").stdout
-    assert "not in this version" in home.run("sources", "enable", "cookies", code=2).stderr
+    assert "Which browser" in home.run("sources", "enable", "cookies", code=2).stderr
+    assert "is no browser" in home.run("sources", "enable", "cookies", "--browser", "lynx", code=2).stderr
+    assert "pair --open" in home.run("sources", "enable", "browser").stdout
     assert "cannot be switched off" in home.run("sources", "disable", "desktop", code=2).stderr
     assert "Known: statusline" in home.run("sources", "enable", "odd", code=1).stderr
     home.run("sources", "enable", code=2)

@@ -33,6 +33,7 @@ from tachograph.recorder import schedule
 from tachograph.recorder.schedule import Outcome, Push
 
 BASE = "TACHOGRAPH_CLAUDE_BASE"  # a fake of claude.ai on this machine, for tests
+BROWSERS = ("brave", "chrome", "chromium", "edge", "firefox", "opera", "vivaldi")
 WHICH = "cookies"  # the choice of a browser: its name, then ":" and a profile where one was named
 MOST_REFUSALS = 3
 DEADLINE_SECONDS = 20.0

@@ -19,8 +19,6 @@ from tachograph.paths import home_folder
 
 COOKIE = "sessionKey"
 HOSTS = (".claude.ai", "claude.ai")
-CHROMIUM = ("brave", "chrome", "chromium", "edge", "opera", "vivaldi")
-BROWSERS = (*CHROMIUM, "firefox")
 _STORES = {"firefox": ("cookies.sqlite", "moz_cookies", "host")}
 _CHROMIUM_STORE = ("Cookies", "cookies", "host_key")
 _SEALED = b"v20"

@@ -8,6 +8,9 @@ wants Xvfb xvfb
 wants xfce4-panel xfce4-panel
 wants xdotool xdotool
 wants tmux tmux
+wants chromium chromium
+wants firefox-esr firefox-esr
+wants openssl openssl
 if [ -n "$apt_wanted" ]; then
     # shellcheck disable=SC2086
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt_wanted; } >/dev/null 2>&1; then
@@ -17,17 +20,23 @@ if [ -n "$apt_wanted" ]; then
     fi
 fi
 into=benchmarks/out/npm
-if [ -d "$into/node_modules/ccusage" ]; then
-    exit 0
-fi
-if ! command -v npm >/dev/null 2>&1; then
-    echo "npm is not here: the tests that compare dollars with ccusage will skip (Debian: apt-get install npm)."
-    exit 0
-fi
-mkdir -p "$into"
-if npm install --prefix "$into" --no-audit --no-fund --loglevel=error ccusage@20.0.24 >/dev/null 2>&1; then
-    chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
-    echo "Installed ccusage 20.0.24 under $into: tests compare our dollars with it."
-else
-    echo "ccusage could not be installed from npm: the tests that compare dollars with it will skip."
-fi
+# name@version, what of it shows that it is there, and what it is for
+has_npm() {
+    if [ -e "$into/node_modules/$2" ]; then
+        return
+    fi
+    if ! command -v npm >/dev/null 2>&1; then
+        echo "npm is not here: the tests that $3 will skip (Debian: apt-get install npm)."
+        return
+    fi
+    mkdir -p "$into"
+    if npm install --prefix "$into" --no-audit --no-fund --loglevel=error "$1" >/dev/null 2>&1; then
+        echo "Installed $1 under $into: tests $3."
+    else
+        echo "$1 could not be installed from npm: the tests that $3 will skip."
+    fi
+}
+has_npm ccusage@20.0.24 ccusage "compare our dollars with it"
+chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
+has_npm web-ext@10.7.0 web-ext "put the extension through Mozilla's lint"
+exit 0

@@ -17,7 +17,7 @@ from test_walls import ALLOWED, SRC
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
-COMMAND_PAGES = ("reports.md", "meter.md", "sources.md", "ledger.md", "prices.md")
+COMMAND_PAGES = ("reports.md", "meter.md", "sources.md", "browser.md", "ledger.md", "prices.md")
 
 
 def page(name: str) -> str:
@@ -183,7 +183,9 @@ def test_places_that_the_house_names_are_there() -> None:
     for row in table(section(page("house.md"), "## I want to change …")):
         found = None
         for word in words(row[1]):
-            if word.endswith((".py", ".json")):
+            if word.endswith(".js"):
+                assert (SRC.parent.parent / word).exists(), word
+            elif word.endswith((".py", ".json")):
                 found = [path for name, path in sources.items() if f"/{name}".endswith(f"/{word}")]
                 assert found, word
             else:

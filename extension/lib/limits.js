@@ -88,6 +88,9 @@ export function state(limit, account, now) {
   return now - account.observed_at > OLD ? "stale" : "fresh"
 }
 
+// At the wall nothing goes on; where extra usage does, at least the work does.
+const presses = (limit, how) => limit.percent + (how === "wall" ? 10_000 : 0)
+
 // The limit that presses most over all accounts: {limit, account, state}, null where nothing is known.
 export function pressing(accounts, now) {
   let most = null
@@ -95,7 +98,7 @@ export function pressing(accounts, now) {
     for (const limit of account.usage ? limits(account.usage) : []) {
       const how = state(limit, account, now)
       if (!["session", "weekly"].includes(limit.group) || ["unknown", "reset"].includes(how)) continue
-      if (most === null || limit.percent > most.limit.percent) most = { limit, account, state: how }
+      if (most === null || presses(limit, how) > presses(most.limit, most.state)) most = { limit, account, state: how }
     }
   }
   return most

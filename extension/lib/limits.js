@@ -27,6 +27,15 @@ function moment(value) {
   return Number.isNaN(at) ? null : at
 }
 
+// The words for a window that stands by itself, also for one that nobody has seen yet.
+function named(key) {
+  if (NAMES[key]) return NAMES[key]
+  for (const [start, what, group] of [["seven_day_", "week", "weekly"], ["five_hour_", "5-hour", "session"]]) {
+    if (key.startsWith(start)) return [`${words(key.slice(start.length))} ${what}`, group]
+  }
+  return [words(key), ""]
+}
+
 // [{key, label, group, percent, resetsAt}], the 5-hour limit first; percent null where nobody said.
 export function limits(usage) {
   const found = new Map()
@@ -45,7 +54,7 @@ export function limits(usage) {
     if (["extra_usage", "spend"].includes(key) || found.has(key)) continue
     const percent = percentage(value.utilization)
     if (percent === null && value.utilization != null) continue
-    const [label, group, scope = ""] = NAMES[key] ?? [words(key), ""]
+    const [label, group, scope = ""] = named(key)
     if (scope && found.has(`weekly_scoped:${scope.toLowerCase()}`)) continue
     found.set(key, { key, label, group, scope, percent, resetsAt: moment(value.resets_at) })
   }

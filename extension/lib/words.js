@@ -7,7 +7,7 @@ export const OUTCOMES = {
   limited: "claude.ai was asked too often.",
   server: "claude.ai has trouble of its own.",
   timeout: "claude.ai did not answer in time.",
-  offline: "No connection to claude.ai.",
+  offline: "No connection to claude.ai (or this browser does not let the extension reach it: see its permissions).",
   shape: "claude.ai answers in a way that this version does not understand.",
 }
 

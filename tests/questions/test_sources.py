@@ -165,3 +165,13 @@ def test_yes_takes_the_defaults_and_never_asks_the_service(signed_in: Home, tmp_
     finally:
         signed_in.run("autostart", "off", env=env)
         signed_in.run("stop", env=env)
+
+
+def test_a_stranger_is_told_what_a_browser_and_its_cookies_read_and_send(home: Home) -> None:
+    browser = " ".join(home.run("sources", "browser").stdout.split())
+    for words in ("Reads", "every minute", "payment methods", "dropped in the browser", "never leaves it", "127.0.0.1"):
+        assert words in browser
+    assert "off" in browser and "tachograph pair --open" in browser
+    cookies = " ".join(home.run("sources", "cookies").stdout.split())
+    for words in ("sessionKey", "not kept", "https://claude.ai", "as tachograph and not as a browser", "own risk"):
+        assert words in cookies

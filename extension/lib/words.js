@@ -14,7 +14,7 @@ export const OUTCOMES = {
 export const BRIDGE = {
   unpaired: "Not paired with Tachograph on this computer.",
   ok: "Tachograph on this computer has the readings.",
-  absent: "Tachograph's recorder does not run on this computer.",
+  absent: "Tachograph does not answer on this computer: its recorder does not run, or this browser's pairing was revoked.",
   stranger: "Another program answers in Tachograph's place. Nothing was sent to it.",
   revoked: "Tachograph does not know this browser (any more). Pair again.",
   refused: "Tachograph did not take the readings.",

@@ -143,7 +143,7 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
     # without the recorder it goes on by itself, and says so
     refreshed(chromium)
     assert chromium.stored("bridge")["state"] == "absent"
-    assert "recorder does not run" in popup.locator("#bridge").inner_text()
+    assert "does not answer on this computer" in popup.locator("#bridge").inner_text()
     assert chromium.badge()[0] == "93"
 
     with recorder(living):

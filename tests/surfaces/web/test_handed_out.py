@@ -15,6 +15,7 @@ import pytest
 
 from browsers import EXTENSION_ID, SHIPPED
 from helpers import Home
+from tachograph import __version__
 from tachograph.paths import own_paths
 from tachograph.surfaces.cli.extension import copied
 
@@ -32,6 +33,7 @@ def test_both_manifests_say_the_same_but_for_what_only_one_family_knows() -> Non
     assert {k: v for k, v in chromium.items() if k not in own} == {k: v for k, v in firefox.items() if k not in own}
     assert chromium["host_permissions"] == ["https://claude.ai/*", "http://127.0.0.1/*"]
     assert set(chromium["permissions"]) == {"alarms", "storage"}
+    assert chromium["version"] == __version__
 
 
 def test_the_key_makes_the_id_that_is_pinned() -> None:

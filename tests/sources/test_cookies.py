@@ -213,7 +213,7 @@ def test_a_locked_store(tmp_path: Path) -> None:
     store.chmod(0)
     is_root = os.name == "posix" and os.geteuid() == 0
     if is_root:  # whom no mode keeps out
-        for folder in (tmp_path, *tmp_path.parents):
+        for folder in (store.parent, tmp_path, *tmp_path.parents):
             if folder.stat().st_uid == 0 and folder != Path("/") and "pytest" in str(folder):
                 folder.chmod(0o755)
         os.seteuid(65534)

@@ -31,6 +31,7 @@ _FLAGS = (
     "--disable-sync",
     "--ignore-certificate-errors",
 )
+_LIKE_PLAYWRIGHT = ("--password-store=basic", "--use-mock-keychain")  # so that it can read the cookies of before
 _WITHOUT = ("DisableLoadExtensionCommandLineSwitch",)
 # The browser's own defence of this machine against pages: where it is not there, or a person allowed it, ours must do.
 LOCAL_CHECKS = ("LocalNetworkAccessChecks", "LocalNetworkAccessChecksWebSockets", "LocalNetworkAccessForNavigations")
@@ -99,6 +100,10 @@ class Browser:
         with contextlib.suppress(Exception):
             self.context.close()
         self._playwright.stop()
+
+    def command(self) -> list[str]:
+        """What starts the same browser with nobody at its controls."""
+        return [CHROMIUM, *self._flags, f"--user-data-dir={self._profile}", *_LIKE_PLAYWRIGHT, "about:blank"]
 
     # -- the extension
 

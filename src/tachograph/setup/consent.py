@@ -84,7 +84,7 @@ SOURCES = (
         "A paired browser",
         ON_PAIRING,
         "What the browser extension sends: every minute, for each account that is signed in to claude.ai in that browser,"
-        " its limits, extra usage, subscription and credits, its address and plan. The extension asks claude.ai as its own"
+        " its limits, extra usage, subscription and credits, its e-mail address and plan. The extension asks claude.ai as its own"
         " settings page does; names, payment methods and everything that is not shown are dropped in the browser.",
         "Nothing from here, to nobody. The browser asks https://claude.ai with its own session, which never leaves it, and"
         " sends what it keeps to this computer alone (127.0.0.1), after the recorder has proved who it is.",

@@ -2,11 +2,12 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
-from browsers import certificate, code_of, free_port, limits_of, recorder, set_port, until
+from browsers import certificate, free_port, limits_of, recorder, set_port, until
 from firefox import ORIGIN, Firefox
-from helpers import Home
+from helpers import Home, command
 from tachograph.demo.claude_web import ClaudeWeb, Person
 from tachograph.paths import own_paths
 from tachograph.surfaces.cli.extension import copied
@@ -26,8 +27,13 @@ def test_from_signing_in_to_a_reading(home: Home, tmp_path: Path) -> None:
             until(lambda: firefox.run("return document.readyState") == "complete")
             firefox.run("return await browser.runtime.sendMessage({ what: 'refresh' })")
             assert firefox.run("return (await browser.storage.local.get('outcome')).outcome") == "ok"
-            code = json.dumps(code_of(home))
+            # a person's own `tachograph pair`, which waits for the browser
+            waiting = subprocess.Popen([command(), "pair"], env=home.env, stdout=subprocess.PIPE, text=True)
+            assert waiting.stdout is not None
+            code = json.dumps(next(line.split()[1] for line in waiting.stdout if line.startswith("Code")))
             assert firefox.run(f"return await browser.runtime.sendMessage({{ what: 'pair', code: {code} }})") == {}
+            assert "Firefox 1" in waiting.communicate(timeout=20)[0]
+            assert waiting.returncode == 0
             assert firefox.run("return (await browser.storage.local.get('bridge')).bridge.state") == "ok"
             assert firefox.run("return await browser.action.getBadgeText({})") == "81"
             assert "mary@example.org" in firefox.run("return document.body.innerText")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -78,3 +79,8 @@ def test_it_is_in_the_wheel(tmp_path: Path) -> None:
     for path in SHIPPED.rglob("*"):
         if path.is_file():
             assert f"tachograph/extension/{path.relative_to(SHIPPED).as_posix()}" in names
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    code = "from tachograph.surfaces.cli import extension; print(extension.shipped())"
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "installed")}
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+    assert Path(found.strip()) == tmp_path / "installed" / "tachograph" / "extension"

@@ -12,7 +12,7 @@ from tachograph.recorder import process
 from tachograph.recorder.browser import offer_code
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.settings import Settings, load
-from tachograph.surfaces.cli.bridge import NAME
+from tachograph.surfaces.cli.bridge import NAME, PAIRING
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.text import duration, safe
@@ -83,7 +83,7 @@ def _await_bridge(paths: Paths, ledger: Ledger) -> None:
     for _ in range(round(20 / _LOOK_SECONDS)):
         found = process.running(paths)
         state, text = next(((s, t) for name, s, t in (found.services if found else ()) if name == NAME), ("", ""))
-        if state == RUNNING and ("code" in text or "pairing" in text):
+        if state == RUNNING and PAIRING in text:
             return
         if state == FAILED:
             problem = text

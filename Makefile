@@ -16,7 +16,7 @@ run: $(VENV)/.installed   ## install into .venv and show your own numbers: `tach
 	@$(BIN)/tachograph
 
 test: $(VENV)/.dev needs  ## install what the tests need and run them
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_FLAGS)
 
 check: $(VENV)/.dev format lint types walls test  ## all that must be green before a commit
 
@@ -46,13 +46,15 @@ prices-check: $(VENV)/.dev  ## our price book against the genai-prices package
 needs:
 	@sh tools/test_needs.sh
 
-$(VENV)/.installed: pyproject.toml
+COMPILED := hatch_build.py src/tachograph/sources/transcripts/_scan.c
+
+$(VENV)/.installed: pyproject.toml $(COMPILED)
 	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing Tachograph into it …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml
+$(VENV)/.dev: pyproject.toml $(COMPILED)
 	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing Tachograph and what its tests need …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -e '.[dev]'

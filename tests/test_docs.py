@@ -177,15 +177,19 @@ def test_every_module_has_its_place_in_the_house() -> None:
         assert path.name in rooms, path.relative_to(SRC)
 
 
+KINDS = (".py", ".json", ".c")
+
+
 def test_places_that_the_house_names_are_there() -> None:
     """Each `file.py`, and each `name` that stands behind one in a table, is in the code."""
-    sources = {path.relative_to(SRC).as_posix(): path for path in SRC.rglob("*") if path.suffix in (".py", ".json")}
+    sources = {path.relative_to(SRC).as_posix(): path for path in SRC.rglob("*") if path.suffix in KINDS}
+    sources["/hatch_build.py"] = SRC.parent.parent / "hatch_build.py"
     for row in table(section(page("house.md"), "## I want to change …")):
         found = None
         for word in words(row[1]):
             if word.endswith(".js"):
                 assert (SRC.parent.parent / word).exists(), word
-            elif word.endswith((".py", ".json")):
+            elif word.endswith(KINDS):
                 found = [path for name, path in sources.items() if f"/{name}".endswith(f"/{word}")]
                 assert found, word
             else:
@@ -195,6 +199,8 @@ def test_places_that_the_house_names_are_there() -> None:
 
 def _defined(path: Path) -> set[str]:
     """The names of functions, classes and constants in a module."""
+    if path.suffix == ".c":
+        return set(re.findall(r"\b([a-z_]+)\(", path.read_text()))
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

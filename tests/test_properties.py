@@ -24,7 +24,8 @@ from helpers import NOW_MS, Home
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decode import Transcript
+from tachograph.sources.transcripts.decode import Fast, Transcript
+from tachograph.sources.transcripts.native import SCAN
 from tachograph.sources.transcripts.records import parsed
 from tachograph.sources.transcripts.typed import TYPED
 
@@ -253,6 +254,10 @@ nested = st.tuples(
 )
 
 
+WAYS = [Fast(typed=TYPED), *([Fast(scan=SCAN)] if SCAN else [])]  # tests/sources/test_native.py asks for the second
+either_way = st.sampled_from(WAYS)
+
+
 def damaged(line: bytes, damages: list[tuple[str, int, Any]]) -> bytes:
     for kind, place, what in damages:
         place %= len(line) + 1
@@ -271,17 +276,21 @@ FRIENDS = [
 
 
 @many
-@given(answers(), st.lists(st.one_of(flips, flips, insertions, truncations, nested), min_size=1, max_size=4))
-def test_a_damaged_line_changes_no_other_and_never_raises(record: Record, damages: list[tuple[str, int, Any]]) -> None:
+@given(
+    either_way, answers(), st.lists(st.one_of(flips, flips, insertions, truncations, nested), min_size=1, max_size=4)
+)
+def test_a_damaged_line_changes_no_other_and_never_raises(
+    fast: Fast, record: Record, damages: list[tuple[str, int, Any]]
+) -> None:
     line = damaged(records.dump([record])[:-1], damages) + b"\n"
     batch = Batch()
     block = records.dump([FRIENDS[0], line, *FRIENDS[1:]])
-    fed = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, typed=TYPED)
+    fed = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast)
     fed.feed(block, len(block), 0)
     fed.feed_tail(line[:-1], len(block))
     found = {message[4][6:8] + message[2] for message in batch.messages.values() if "friends" in message[5]}
     alone = Batch()
-    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40, typed=TYPED).feed(
+    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast).feed(
         block := records.dump(FRIENDS), len(block), 0
     )
     assert {message[4][6:8] + message[2] for message in alone.messages.values()} <= found
@@ -371,17 +380,21 @@ def odd_answers(draw: st.DrawFn) -> Record:
     return record
 
 
-def decoded(read: Callable[[Transcript], None]) -> tuple[Any, ...]:
+def decoded(fast: Fast, read: Callable[[Transcript], None]) -> tuple[Any, ...]:
     batch = Batch()
-    transcript = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, typed=TYPED)
+    transcript = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast)
     read(transcript)
     return batch.messages, batch.spans, batch.leaves, transcript.problems
 
 
+def fed(fast: Fast, block: bytes) -> tuple[Any, ...]:
+    return decoded(fast, lambda transcript: transcript.feed(block, len(block), 0))
+
+
 @many
-@given(st.one_of(odd_answers(), answers()))
-def test_the_typed_and_the_patient_way_say_the_same(record: Record) -> None:
-    """The fast decoder takes the usual layout only, and must then say what the patient one says of it."""
+@given(either_way, st.one_of(odd_answers(), answers()))
+def test_the_fast_and_the_patient_way_say_the_same(fast: Fast, record: Record) -> None:
+    """A fast way takes the usual layout only, and must then say what the patient one says of it."""
     line = records.dump([record])
 
     def patiently(transcript: Transcript) -> None:
@@ -389,18 +402,32 @@ def test_the_typed_and_the_patient_way_say_the_same(record: Record) -> None:
         assert read is not None
         transcript._note_answer(read, line)
 
-    assert decoded(lambda transcript: transcript.feed(line, len(line), 0)) == decoded(patiently)
+    assert fed(fast, line) == decoded(fast, patiently)
 
 
 @many
-@given(st.lists(st.one_of(usual_answers(), usual_answers(), answers()), min_size=2, max_size=5))
-def test_copies_within_a_file_merge_as_copies_between_files(copies: list[Record]) -> None:
-    """`_note_typed` merges on its own what `merged` merges: streamed lines of the same message in the same session."""
+@given(
+    st.lists(st.one_of(odd_answers(), usual_answers(), answers()), min_size=1, max_size=4),
+    st.lists(st.one_of(flips, flips, insertions, truncations, nested), max_size=4),
+)
+def test_whatever_is_damaged_all_ways_say_the_same_of_it(
+    copies: list[Record], damages: list[tuple[str, int, Any]]
+) -> None:
+    block = damaged(records.dump(copies)[:-1], damages) + b"\n"
+    plain = fed(Fast(), block)
+    for fast in WAYS:
+        assert fed(fast, block) == plain
+
+
+@many
+@given(either_way, st.lists(st.one_of(usual_answers(), usual_answers(), answers()), min_size=2, max_size=5))
+def test_copies_within_a_file_merge_as_copies_between_files(fast: Fast, copies: list[Record]) -> None:
+    """The fast ways merge on their own what `merged` merges: streamed lines of the same message in the same session."""
     whole = records.dump(copies)
-    together = decoded(lambda transcript: transcript.feed(whole, len(whole), 0))
+    together = fed(fast, whole)
     batch = Batch()
     for line in whole.splitlines(keepends=True):
-        for message in decoded(lambda transcript, line=line: transcript.feed(line, len(line), 0))[0].values():  # type: ignore[misc]
+        for message in fed(fast, line)[0].values():
             batch.add(message)
     assert together[0] == batch.messages
     assert together[1] == batch.spans

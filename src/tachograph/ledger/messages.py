@@ -9,6 +9,7 @@ account and pull request are worked out again whenever something they depend on 
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from tachograph.ledger.names import Names
@@ -180,16 +181,13 @@ class _Writer:
     def add(self, messages: list[Message], sessions: Mapping[str, int], among: set[int] | None) -> None:
         known = self._rows([m[0] for m in messages if among is None or m[0] in among])
         following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
-        with_links = {session for (session,) in self.db.execute("SELECT DISTINCT session FROM link")}
+        add_plain = self._add_plain
         for message in messages:
             old = known.get(message[0])
-            if old is None and len(message[5]) == 1:
-                ((uuid, flags),) = message[5].items()
-                session = sessions[uuid]
-                if session not in with_links:  # nothing about it can change in this batch any more
-                    self._add_plain(following, message, session, flags)
-                    following += 1
-                    continue
+            if old is None and len(message[5]) == 1:  # nothing about it can change in this batch any more
+                add_plain(following, message, sessions)
+                following += 1
+                continue
             candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
             if old is None:
                 self.change(None, self._row(following, message, candidates))
@@ -200,15 +198,19 @@ class _Writer:
                     self.change(old, new)
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
 
-    def _add_plain(self, id: int, message: Message, session: int, flags: int) -> None:
-        """A new message of one session without links, which nearly all are: its row and what it adds, at once."""
-        identity, at, counts, logged, choice, _ = message
+    def _add_plain(self, id: int, message: Message, sessions: Mapping[str, int]) -> None:
+        """A new message of one session, which nearly all are: its row and what it adds, at once."""
+        identity, at, counts, logged, choice, where = message
+        ((uuid, flags),) = where.items()
+        session = sessions[uuid]
         origin = self.origins.of(choice[2])
         account = self.account_at(origin, at) if origin.texts[7] or origin.folder in self.logins else 0
         when = None if at == NO_TIME else at
         billed = counts[1] > 0 or is_billed(origin.texts[3], 0)
         cost = None if logged < 0 else logged
         chosen_at = None if choice[1] == NO_TIME else choice[1]
+        links = self.links.get(session)
+        pull = pull_of(when, origin.branch, links) if links else 0
         self.plain.append(
             (
                 id,
@@ -223,12 +225,12 @@ class _Writer:
                 flags,
                 0,
                 account,
-                0,
+                pull,
                 int(billed),
             )
         )
         if billed:
-            _add_to(self.sums, self._key(when, counts, origin, session, account, 0), counts, cost)
+            _add_to(self.sums, self._key(when, counts, origin, session, account, pull), counts, cost)
 
     def _key(
         self, at: int | None, counts: Counts, origin: OriginRow, session: int, account: int, pull: int
@@ -340,9 +342,8 @@ class _Writer:
             touched.setdefault(row.session, []).append(row)
         for session in linked:
             self._link(session, [*touched.get(session, ()), *self._unchanged(session)])
-        with_links = {session for (session,) in self.db.execute("SELECT DISTINCT session FROM link")}
         for session, rows in touched.items():
-            if session in with_links:
+            if session in self.links:
                 if session not in linked:
                     self._link(session, rows)
             elif self.old:  # a row that was there before may come from a session that had links
@@ -355,10 +356,20 @@ class _Writer:
         found = self.db.execute(f"{_SELECT} WHERE session = ?", (session,))
         return [Row._make(row) for row in found if row[0] not in self.new]
 
+    @cached_property
+    def links(self) -> dict[int, list[tuple[int, int, int]]]:
+        """What each session links: (time or NO_TIME, pull request, branch), in the order in which `pull_of` wants it."""
+        sql = "SELECT session, at, url, pull, branch FROM link JOIN pull ON pull.id = pull"
+        made: dict[int, list[tuple[int, int, int]]] = {}
+        found = [
+            (NO_TIME if at is None else at, url, session, *rest) for session, at, url, *rest in self.db.execute(sql)
+        ]
+        for at, _, session, pull, branch in sorted(found):  # by time, then by url: ids differ
+            made.setdefault(session, []).append((at, pull, branch))
+        return made
+
     def _link(self, session: int, rows: list[Row]) -> None:
-        sql = "SELECT at, url, pull, branch FROM link JOIN pull ON pull.id = pull WHERE session = ?"
-        found = [(NO_TIME if at is None else at, *rest) for at, *rest in self.db.execute(sql, (session,))]
-        links = [(at, pull, branch) for at, _, pull, branch in sorted(found)]  # by time, then by url: ids differ
+        links = self.links.get(session, [])
         for row in rows:
             pull = pull_of(row.at, self.origins.at(row.origin).branch, links)
             if pull != row.pull:

@@ -3,9 +3,10 @@
 import itertools
 import sqlite3
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
+from tachograph.ledger.polls import last_message
 from tachograph.model.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.prices import PriceBook
 from tachograph.questions.spend import Question, Row, Spend, spend, spent
@@ -30,6 +31,7 @@ class Overview(NamedTuple):
     models: tuple[Row, ...]
     is_empty: bool
     unpriced_models: tuple[str, ...]
+    newest: date | None  # the day of the newest message, where the four weeks hold none
 
 
 def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int) -> Overview:
@@ -55,6 +57,7 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
         models=spend(db, book, calendar, Question("model", this_week)).rows,
         is_empty=not any(used.tokens.messages for used in everything),
         unpriced_models=tuple(sorted(missing)),
+        newest=None if weeks.tokens.messages or not (last_at := last_message(db)) else calendar.day(last_at),
     )
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tachograph.sources.transcripts.decode import Typed
+from tachograph.sources.transcripts.decode import Fast
 from tachograph.sources.transcripts.known import Known
 from tachograph.sources.transcripts.tail import Read, Reader
 
@@ -44,7 +44,7 @@ def read_all(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
 
 def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
     """Read transcripts in this process, a batch at a time."""
-    reader = Reader(now_ms, _typed_decoder(sum(max(0, job.size - job.offset) for job in jobs)))
+    reader = Reader(now_ms, _fast(sum(max(0, job.size - job.offset) for job in jobs)))
     reads: list[Read] = []
     size = 0
     for job in jobs:
@@ -57,12 +57,17 @@ def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
         yield reader.take(), reads
 
 
-def _typed_decoder(size: int) -> Typed | None:
+def _fast(size: int) -> Fast:
+    """What reads the usual layout faster here: the compiled loop, else the typed decoder where there is enough to read."""
+    from tachograph.sources.transcripts.native import SCAN
+
+    if SCAN is not None:
+        return Fast(scan=SCAN)
     if size < WORTH_TYPING:
-        return None
+        return Fast()
     from tachograph.sources.transcripts.typed import TYPED
 
-    return TYPED
+    return Fast(typed=TYPED)
 
 
 def _may_fork() -> bool:
@@ -77,6 +82,7 @@ def _read_forked(jobs: list[Known], now_ms: int, count: int) -> Iterator[Deliver
     import selectors
     import signal
 
+    _fast(WORTH_TYPING)  # imported here once, and not in every child
     children: dict[int, int] = {}  # our end of the pipe: process id
     chooser = selectors.DefaultSelector()
     try:

@@ -45,6 +45,8 @@ def screen(seen: Overview, problems: dict[str, int], room: int | None, style: St
         room,
     )
     made.append("")
+    if seen.newest is not None:
+        made += [f"The newest message is of {seen.newest:%a %d %b %Y}: tachograph monthly shows all that there is.", ""]
     return [line.rstrip() for line in made + footer(seen.weeks, seen.unpriced_models, problems, room)]
 
 

@@ -12,11 +12,14 @@ without being read.
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import (
+    EPOCH,
+    FIRST_MS,
     ISSUED,
     added_parts,
     billed,
@@ -38,6 +41,7 @@ FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp coun
 CUSTOM, AI = 0, 1  # kinds of title
 _LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
+_moment = datetime.fromisoformat
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 
 
@@ -47,6 +51,19 @@ class Typed(NamedTuple):
     decode: "Callable[[memoryview], AssistantRecord]"
     errors: tuple[type[Exception], ...]
     plain: Callable[[bytes], Any]
+
+
+# Reads the answers in a block: (block, end, folder, origins, looks, latest) to what it took, as `_put` wants it, and the
+# lines that it hands back: (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
+Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
+READ, PROMPT, UNCERTAIN, PROGRESS = range(4)
+
+
+class Fast(NamedTuple):
+    """What reads the usual layout faster than plain dictionaries, as far as there is any."""
+
+    scan: Scan | None = None
+    typed: Typed | None = None
 
 
 class _Held:
@@ -61,6 +78,21 @@ class _Held:
         self.output, self.counts = counts[1], counts
         self.leaf = (at, record.uuid) if record.uuid else None
 
+    def goes_on(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+        """Take in another line of the same message in the same session, later than the one that says the most."""
+        output = counts[1]
+        if output > self.output:  # what was said first wins where the output is the same
+            self.record, self.at, self.output = record, at, output
+        if at > self.last:
+            self.last = at
+            if record.uuid:
+                self.leaf = (at, record.uuid)
+        most = self.counts
+        if counts != most:
+            streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
+            self.counts = counts if streamed else larger(most, counts)
+        return True
+
 
 class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
@@ -71,8 +103,9 @@ class Transcript:
 
     __slots__ = (
         "_held",
-        "_ids",
+        "_latest",
         "_origins",
+        "_scan",
         "_typed",
         "batch",
         "branch",
@@ -84,39 +117,66 @@ class Transcript:
     )
 
     def __init__(
-        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, typed: Typed | None
+        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, fast: Fast
     ) -> None:
         self.batch = batch
-        self._typed = typed
+        self._typed, self._scan = fast.typed, fast.scan
         self.folder = folder
         self.now = now_ms
         self.branch = branch
         self.stamp = stamp
         self.looks = looks
         self.problems: dict[str, int] = {}
-        self._ids: dict[str, int] = {}
-        self._origins: dict[Origin, Origin] = {}
+        self._latest = now_ms + FUTURE_MS
+        self._origins: dict[tuple[str | None, ...], Origin] = {}
         self._held: _Held | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
+        if self._scan is not None:
+            self._feed_compiled(self._scan, block, end, offset)
+        else:
+            self._feed_here(block, end, offset)
+        self.branch = _last_branch(block, end) or self.branch
+        self.stamp = _last_stamp(block, end) or self.stamp
+
+    def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
+        """Let the compiled twin of `_feed_here` read the block, and look at what it hands back."""
+        find, put = block.find, self._put
+        for item in scan(block, end, self.folder, self._origins, self.looks, self._latest):
+            if len(item) == 4:
+                put(*item)
+                continue
+            how, pos, stop = item
+            if how == PROMPT:
+                if self.looks:
+                    self._look_for_prompt(bytes(block[pos:stop]))
+            elif how == READ or any(
+                find(needle, pos, stop) >= 0 for needle in _NEEDLES[: 1 if how == PROGRESS else None]
+            ):
+                self._read(bytes(block[pos:stop]), block, pos, offset)
+
+    def _feed_here(self, block: bytearray | bytes, end: int, offset: int) -> None:
         view = memoryview(block)
         find, rfind, starts = block.find, block.rfind, block.startswith
         decode, errors = (self._typed.decode, self._typed.errors) if self._typed else (None, ())
-        pos, heads = 0, True
+        note = self._note_typed
+        pos = 0
         while pos < end:
             stop = find(b"\n", pos, end)
             if stop < 0:
                 stop = end
-            kind = _head_kind(find, pos, stop) if heads else _tail_kind(find, rfind, pos, stop)
+            kind = _tail_kind(find, rfind, pos, stop)
             if kind == _UNCERTAIN:
-                kind = _tail_kind(find, rfind, pos, stop) if heads else _head_kind(find, pos, stop)
-                heads = heads is (kind == _UNCERTAIN)  # a file keeps to one layout: try that one first from now on
-            if starts(b'assistant"', kind):
+                kind = _head_kind(find, pos, stop)
+            if kind == _UNCERTAIN:
+                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
+            elif starts(b'assistant"', kind):
                 told = False
                 if decode is not None:
                     try:
-                        told = self._note_typed(decode(view[pos:stop]))
+                        told = note(decode(view[pos:stop]))
                     except errors:
                         pass
                 if not told:
@@ -124,9 +184,6 @@ class Transcript:
             elif starts(b'user"', kind):
                 if self.looks:
                     self._look_for_prompt(bytes(view[pos:stop]))
-            elif kind == _UNCERTAIN:
-                if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
-                    self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'progress"', kind):
                 if find(b'"usage"', pos, stop) >= 0:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
@@ -135,8 +192,6 @@ class Transcript:
             pos = stop + 1
         view.release()
         self._let_go()
-        self.branch = _last_branch(block, end) or self.branch
-        self.stamp = _last_stamp(block, end) or self.stamp
 
     def feed_tail(self, line: bytes, offset: int) -> None:
         """Read a last line that has no newline yet: counted if it is whole, and no problem if it is not.
@@ -161,42 +216,31 @@ class Transcript:
         lines that only repeat it or go on with it cost little.
         """
         answer = record.message
-        usage = answer.usage
+        usage, name, model = answer.usage, answer.id, answer.model
         if usage.iterations:
             for part in usage.iterations:
-                if part.type != "message" or part.model not in (None, answer.model):
+                if part.type != "message" or part.model not in (None, model):
                     return False
-        if answer.model == "<synthetic>":
-            return False
-        at = parsed_time(record.timestamp)
-        if at > self.now + FUTURE_MS or record.costUSD is not None or not answer.model:
-            return False
+        since = _moment(record.timestamp) - EPOCH
+        at = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
         five, hour = usage.cache_creation_input_tokens, 0
-        if usage.cache_creation is not None:
-            hour = usage.cache_creation.ephemeral_1h_input_tokens
-            five = max(five - hour, usage.cache_creation.ephemeral_5m_input_tokens)
+        split, searched = usage.cache_creation, usage.server_tool_use
+        if split is not None:
+            hour = split.ephemeral_1h_input_tokens
+            five = max(five - hour, split.ephemeral_5m_input_tokens)
         output = usage.output_tokens
-        searches = usage.server_tool_use.web_search_requests if usage.server_tool_use is not None else 0
+        searches = searched.web_search_requests if searched is not None else 0
         counts = (usage.input_tokens, output, five, hour, usage.cache_read_input_tokens, searches)
         flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
-        held = self._held
-        goes_on = held is not None and answer.id == held.name and record.sessionId == held.session
-        if held is not None and goes_on and flags == held.flags and at > held.at:
-            if output > held.output:  # what was said first wins where the output is the same
-                held.record, held.at, held.output = record, at, output
-            if at > held.last:
-                held.last = at
-                if record.uuid:
-                    held.leaf = (at, record.uuid)
-            most = held.counts
-            if counts != most:
-                streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
-                held.counts = counts if streamed else larger(most, counts)
-            return True
-        if not ISSUED.match(answer.id):
+        if not FIRST_MS <= at <= self._latest or record.costUSD is not None or not model or model == "<synthetic>":
             return False
+        held = self._held
         if held is not None:
+            if name == held.name and at > held.at and flags == held.flags and record.sessionId == held.session:
+                return held.goes_on(record, at, counts)
             self._let_go()
+        if not ISSUED.match(name):
+            return False
         self._held = _Held(record, at, counts, flags)
         return True
 
@@ -207,35 +251,41 @@ class Transcript:
             return
         self._held = None
         record, session = held.record, held.session
-        answer = record.message
-        identity = self._ids.get(held.name)
-        if identity is None:
-            identity = self._ids[held.name] = hashed(held.name)
-        origin = (
+        answer, usage = record.message, record.message.usage
+        said = (
             answer.model,
-            answer.usage.speed or "",
-            answer.usage.inference_geo or "",
-            answer.stop_reason or "",
-            record.gitBranch or "",
+            usage.speed,
+            usage.inference_geo,
+            answer.stop_reason,
+            record.gitBranch,
             record.cwd,
-            record.agentId or "",
-            record.ownerAccountUuid or "",
-            self.folder,
+            record.agentId,
+            record.ownerAccountUuid,
         )
-        # the same tuple for the same origin: marshal then sends it once
-        origin = self._origins.setdefault(origin, origin)
+        origin = self._origins.get(said)
+        if origin is None:  # the same tuple for the same origin: marshal then sends it once
+            a, b, c, d, e, f, g, h = (text or "" for text in said)
+            origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
+        identity = hashed(held.name)
         choice = (-held.output, held.at, origin, record.requestId or "")
-        new: Message = (identity, held.first, held.counts, -1, choice, {session: held.flags})
-        batch = self.batch
+        self._put((identity, held.first, held.counts, -1, choice, {session: held.flags}), session, held.last, held.leaf)
+
+    def _put(self, new: Message, session: str, last: int, leaf: tuple[int, str] | None) -> None:
+        """Put a message into the batch, with the time of its last line and the last record that names itself."""
+        identity, first, batch = new[0], new[1], self.batch
         old = batch.messages.get(identity)
         batch.messages[identity] = new if old is None else merged(old, new)
         span = batch.spans.get(session)
         if span is None:
-            batch.spans[session] = (held.first, held.last)
-        elif held.first < span[0] or held.last > span[1]:
-            batch.spans[session] = (min(held.first, span[0]), max(held.last, span[1]))
-        if held.leaf is not None:
-            batch.leaves[session] = max(batch.leaves.get(session, held.leaf), held.leaf)
+            batch.spans[session] = (first, last)
+        elif first < span[0]:
+            batch.spans[session] = (first, max(last, span[1]))
+        elif last > span[1]:
+            batch.spans[session] = (span[0], last)
+        if leaf is not None:
+            known = batch.leaves.get(session)
+            if known is None or leaf > known:
+                batch.leaves[session] = leaf
 
     # -- the patient way -------------------------------------------------------------------------------------
 

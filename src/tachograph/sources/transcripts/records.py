@@ -17,12 +17,12 @@ MAX_COUNT = 10**12
 TITLE_LENGTH = 200
 ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")  # an id that Anthropic gave: unique everywhere
 _PRIME = 2**61 - 1
-_FIRST_MS, _LAST_MS = (
+FIRST_MS, _LAST_MS = (
     -62_000_000_000_000,
     253_300_000_000_000,
 )  # years 5 to 9996: no calendar ends within a zone of them
 _patient = json.JSONDecoder(strict=False).decode  # made once: json.loads makes one for every line
-_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 def hashed(key: str) -> int:
@@ -31,7 +31,8 @@ def hashed(key: str) -> int:
     Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
     hash costs five times as much.
     """
-    return int.from_bytes(key.encode("utf-8", "surrogatepass"), "big") % _PRIME
+    data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
+    return int.from_bytes(data, "big") % _PRIME
 
 
 def parsed_time(value: object) -> int:
@@ -44,8 +45,8 @@ def parsed_time(value: object) -> int:
         return NO_TIME
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    at = (moment - _EPOCH) // _MS
-    return at if _FIRST_MS <= at <= _LAST_MS else NO_TIME
+    at = (moment - EPOCH) // _MS
+    return at if FIRST_MS <= at <= _LAST_MS else NO_TIME
 
 
 def parsed(line: bytes, fast: Callable[[bytes], Any] | None = None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decode import Transcript, Typed
+from tachograph.sources.transcripts.decode import Fast, Transcript
 from tachograph.sources.transcripts.known import LOOKS, Known
 
 BLOCK = 1 << 20
@@ -30,13 +30,13 @@ class Read(NamedTuple):
 class Reader:
     """Reads transcripts one after the other into a batch, through one buffer.
 
-    `typed`: the fast decoder, where there is enough to read that importing it pays.
+    `fast`: what reads the usual layout faster, where there is such a thing and it pays.
     """
 
-    __slots__ = ("_block", "_now", "_typed", "batch")
+    __slots__ = ("_block", "_fast", "_now", "batch")
 
-    def __init__(self, now_ms: int, typed: Typed | None) -> None:
-        self._typed = typed
+    def __init__(self, now_ms: int, fast: Fast) -> None:
+        self._fast = fast
         self._block = bytearray(BLOCK)
         self._now = now_ms
         self.batch = Batch()
@@ -67,7 +67,7 @@ class Reader:
             offset = 0
         branch, stamp, looks = (known.branch, known.stamp, known.looks) if offset else ("", "", LOOKS)
         transcript = Transcript(
-            self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks, typed=self._typed
+            self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks, fast=self._fast
         )
         new_offset = self._feed(descriptor, offset, transcript)
         head, tail = _ends(descriptor, new_offset)

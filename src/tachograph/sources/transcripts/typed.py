@@ -62,6 +62,6 @@ class AssistantRecord(msgspec.Struct, gc=False):
 
 TYPED = Typed(
     msgspec.json.Decoder(AssistantRecord).decode,
-    (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError),
+    (msgspec.DecodeError, ValueError, RecursionError, TypeError),
     msgspec.json.Decoder().decode,
 )

@@ -17,6 +17,7 @@ from tachograph.settings import load as load_settings
 from tachograph.surfaces.output import Context
 
 T = TypeVar("T")
+_RESCUES = 3  # another command may be at it too: whoever opens the ledger in that moment may find it damaged once more
 PROGRESS_AFTER = 0.5  # seconds: what is over sooner needs no progress
 
 
@@ -68,14 +69,15 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
                         raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problem}.") from error
                     raise
 
-    try:
-        return once()
-    except LedgerDamaged as damage:
-        from tachograph.setup.rescue import rescue
+    for _ in range(_RESCUES):
+        try:
+            return once()
+        except LedgerDamaged as damage:
+            from tachograph.setup.rescue import rescue
 
-        for sentence in rescue(paths, now, damage.message):
-            context.say(f"tachograph: {sentence}")
-        return once()
+            for sentence in rescue(paths, now, damage.message):
+                context.say(f"tachograph: {sentence}")
+    return once()
 
 
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:

@@ -163,9 +163,10 @@ def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:
         newest = max((limit.observed_at for limit in account.limits), default=account.seen_at)
         since = f"  (stale since {clock(newest, at, calendar)})"
     text = f"{_who(account)}  [{' / '.join(_pair(account))}]{since}"
-    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar)) for limit in account.limits]
+    # what one opens the menu for can be chosen, since desktops draw in pale grey what cannot
+    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in account.limits]
     if account.extra is not None and (account.extra.enabled or account.extra.blocked):
-        rows.append(Row(f"{key}:extra", cut(f"Extra usage   {extra_words(account.extra)}", _LONGEST)))
+        rows.append(Row(f"{key}:extra", cut(f"Extra usage   {extra_words(account.extra)}", _LONGEST), OPEN_USAGE))
     for place, words in enumerate(problem_words(account)):
         rows.append(Row(f"{key}:problem:{place}", cut(safe(words), _LONGEST)))
     rows += [Row(f"{key}:line"), Row(f"{key}:open", "Open claude.ai/settings/usage", OPEN_USAGE)]

@@ -1,0 +1,833 @@
+/* Reads the answers in a block of transcript lines: what the loop of decode.py does, compiled.
+
+   It takes the usual layout only, and takes a line whole or not at all. A line in which anything is out of the ordinary
+   (a count that is no plain number, a repeated or escaped key, a control character, an odd time, broken text …) is handed
+   back by its place, for records.py to read patiently. So it needs no rule for bad input, only the certainty that the
+   input is good. tests/test_properties.py holds it against the patient way.
+
+   All texts point into the caller's block, which cannot move while we hold its buffer. */
+
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#define DEEPEST 64 /* nesting that is still usual */
+#define MAX_COUNT 1000000000000ULL
+#define FIRST_MS (-62000000000000LL)
+#define PRIME ((1ULL << 61) - 1)
+#define LONGEST_ESCAPED 1024
+
+/* how a line is handed back; decode.py has the same numbers */
+enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3 };
+enum { FORKED = 1, SIDECHAIN = 2 }; /* model/messages.py */
+
+typedef const unsigned char *Bytes;
+
+typedef struct {
+    Bytes p, end;
+} Cursor;
+
+typedef struct { /* p is NULL where the text is null or missing */
+    Bytes p;
+    Py_ssize_t n;
+    int is_escaped;
+} Text;
+
+typedef struct { /* in the order of an origin (model/messages.py), then what else is said */
+    Text model, speed, geo, stop, branch, cwd, agent, owner;
+    Text id, session, request, uuid, stamp, part_model;
+    uint64_t input, output, written, read, five, hour, searches;
+    int has_split, has_usage, flags;
+    int64_t at;
+} Record;
+
+typedef struct { /* a message whose lines are being read: `_Held` of decode.py */
+    Record record;
+    int64_t first, last, leaf_at;
+    Text leaf;
+    uint64_t counts[6];
+    int is_there;
+} Held;
+
+typedef struct { /* what a call has made so far */
+    PyObject *made, *folder, *origins, *origin, *session, *empty;
+    Text origin_texts[8], session_text;
+    int has_origin, has_session;
+} Making;
+
+/* -- JSON ------------------------------------------------------------------------------------------------------ */
+
+#define ONES 0x0101010101010101ULL
+
+/* Past a string; the cursor stands on its opening quote. */
+static int text(Cursor *c, Text *out)
+{
+    Bytes p = c->p + 1, end = c->end;
+    out->p = p;
+    out->is_escaped = 0;
+    for (;;) {
+        while (end - p >= 8) { /* eight bytes at a time, as long as none is a quote, a backslash or a control */
+            uint64_t w, quote, slash;
+            memcpy(&w, p, 8);
+            quote = w ^ (ONES * '"');
+            slash = w ^ (ONES * '\\');
+            if ((((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | ((w - ONES * 0x20) & ~w)) & (ONES * 0x80))
+                break;
+            p += 8;
+        }
+        if (p >= end || *p < 0x20)
+            return 0;
+        if (*p == '"') {
+            out->n = p - out->p;
+            c->p = p + 1;
+            return 1;
+        }
+        if (*p == '\\') {
+            out->is_escaped = 1;
+            if (end - p < 2 || memchr("\"\\/bfnrtu", p[1], 9) == NULL)
+                return 0;
+            if (p[1] == 'u') {
+                if (end - p < 6)
+                    return 0;
+                for (int i = 2; i < 6; i++)
+                    if (!((p[i] >= '0' && p[i] <= '9') || ((p[i] | 32) >= 'a' && (p[i] | 32) <= 'f')))
+                        return 0;
+                p += 4;
+            }
+            p++;
+        }
+        p++;
+    }
+}
+
+static void space(Cursor *c)
+{
+    while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r'))
+        c->p++;
+}
+
+static int literal(Cursor *c, const char *word, Py_ssize_t n)
+{
+    if (c->end - c->p < n || memcmp(c->p, word, (size_t)n) != 0)
+        return 0;
+    c->p += n;
+    return 1;
+}
+#define LITERAL(c, word) literal(c, word, sizeof(word) - 1)
+
+static int digits(Cursor *c)
+{
+    Bytes start = c->p;
+    while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
+        c->p++;
+    return c->p > start;
+}
+
+static int number(Cursor *c)
+{
+    if (c->p < c->end && *c->p == '-')
+        c->p++;
+    if (c->p < c->end && *c->p == '0')
+        c->p++;
+    else if (!digits(c))
+        return 0;
+    if (c->p < c->end && *c->p == '.') {
+        c->p++;
+        if (!digits(c))
+            return 0;
+    }
+    if (c->p < c->end && (*c->p | 32) == 'e') {
+        c->p++;
+        if (c->p < c->end && (*c->p == '+' || *c->p == '-'))
+            c->p++;
+        if (!digits(c))
+            return 0;
+    }
+    return 1;
+}
+
+/* On to the value of the next key: 1; 0 where the object ends, -1 where something is odd. The cursor stands behind the
+   opening brace at first, later behind a value. */
+static int next_key(Cursor *c, int *begun, Text *key)
+{
+    space(c);
+    if (c->p >= c->end)
+        return -1;
+    if (*c->p == '}') {
+        c->p++;
+        return 0;
+    }
+    if (*begun) {
+        if (*c->p != ',')
+            return -1;
+        c->p++;
+        space(c);
+    }
+    *begun = 1;
+    if (c->p >= c->end || *c->p != '"' || !text(c, key) || key->is_escaped)
+        return -1;
+    space(c);
+    if (c->p >= c->end || *c->p != ':')
+        return -1;
+    c->p++;
+    space(c);
+    return c->p < c->end ? 1 : -1;
+}
+
+static int skip(Cursor *c, int depth)
+{
+    Text ignored;
+    int begun = 0, more;
+    if (c->p >= c->end || depth > DEEPEST)
+        return 0;
+    switch (*c->p) {
+    case '"':
+        return text(c, &ignored);
+    case 't':
+        return LITERAL(c, "true");
+    case 'f':
+        return LITERAL(c, "false");
+    case 'n':
+        return LITERAL(c, "null");
+    case '{':
+        c->p++;
+        while ((more = next_key(c, &begun, &ignored)) == 1)
+            if (!skip(c, depth + 1))
+                return 0;
+        return more == 0;
+    case '[':
+        c->p++;
+        for (;;) {
+            space(c);
+            if (c->p < c->end && *c->p == ']' && !begun)
+                break;
+            begun = 1;
+            if (!skip(c, depth + 1))
+                return 0;
+            space(c);
+            if (c->p >= c->end)
+                return 0;
+            if (*c->p == ']')
+                break;
+            if (*c->p != ',')
+                return 0;
+            c->p++;
+        }
+        c->p++;
+        return 1;
+    default:
+        return number(c);
+    }
+}
+
+/* Whether a text can be handed to Python as it stands, or after taking backslashes away. */
+static int is_fit(const Text *said)
+{
+    int is_ascii = 1;
+    for (Py_ssize_t i = 0; i < said->n; i++) {
+        is_ascii &= said->p[i] < 0x80;
+        if (said->p[i] == '\\') {
+            if (said->n > LONGEST_ESCAPED || said->p[i + 1] == 'u' || memchr("\"\\/", said->p[i + 1], 3) == NULL)
+                return 0;
+            i++;
+        }
+    }
+    if (!is_ascii) {
+        PyObject *tried = PyUnicode_DecodeUTF8((const char *)said->p, said->n, NULL);
+        if (tried == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+        Py_DECREF(tried);
+    }
+    return 1;
+}
+
+static int take(Cursor *c, Text *out)
+{
+    return *c->p == '"' && text(c, out) && is_fit(out);
+}
+
+static int take_or_null(Cursor *c, Text *out)
+{
+    if (*c->p != 'n')
+        return take(c, out);
+    out->p = NULL;
+    out->n = 0;
+    out->is_escaped = 0;
+    return LITERAL(c, "null");
+}
+
+static int count(Cursor *c, uint64_t *out)
+{
+    Bytes start = c->p;
+    uint64_t value = 0;
+    while (c->p < c->end && *c->p >= '0' && *c->p <= '9' && c->p - start < 14)
+        value = value * 10 + (uint64_t)(*c->p++ - '0');
+    if (c->p == start || (*start == '0' && c->p - start > 1) || value > MAX_COUNT || c->p >= c->end)
+        return 0;
+    *out = value;
+    return *c->p == ',' || *c->p == '}' || *c->p == ' ';
+}
+
+/* -- the record ------------------------------------------------------------------------------------------------ */
+
+#define IS(key, word) ((key).n == sizeof(word) - 1 && memcmp((key).p, word, sizeof(word) - 1) == 0)
+
+/* Note that a key was seen: false where it was before, since which of the two counts is for others to say. */
+static int once(unsigned *seen, int bit)
+{
+    unsigned before = *seen;
+    *seen |= 1u << bit;
+    return !(before >> bit & 1);
+}
+
+static int split_of(Cursor *c, Record *r)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more, good;
+    if (*c->p == 'n')
+        return LITERAL(c, "null");
+    if (*c->p++ != '{')
+        return 0;
+    r->has_split = 1;
+    while ((more = next_key(c, &begun, &key)) == 1) {
+        if (IS(key, "ephemeral_5m_input_tokens"))
+            good = once(&seen, 0) && count(c, &r->five);
+        else if (IS(key, "ephemeral_1h_input_tokens"))
+            good = once(&seen, 1) && count(c, &r->hour);
+        else
+            good = skip(c, 3);
+        if (!good)
+            return 0;
+    }
+    return more == 0;
+}
+
+static int tools_of(Cursor *c, Record *r)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more;
+    if (*c->p == 'n')
+        return LITERAL(c, "null");
+    if (*c->p++ != '{')
+        return 0;
+    while ((more = next_key(c, &begun, &key)) == 1)
+        if (!(IS(key, "web_search_requests") ? once(&seen, 0) && count(c, &r->searches) : skip(c, 3)))
+            return 0;
+    return more == 0;
+}
+
+/* `iterations`: only plain entries of the answer's own model add nothing; anything else is for the patient way. */
+static int parts_of(Cursor *c, Record *r)
+{
+    int is_first = 1;
+    if (*c->p == 'n')
+        return LITERAL(c, "null");
+    if (*c->p++ != '[')
+        return 0;
+    for (;;) {
+        Text key, kind = {NULL, 0, 0}, model = {NULL, 0, 0};
+        unsigned seen = 0;
+        int begun = 0, more, good;
+        space(c);
+        if (c->p >= c->end)
+            return 0;
+        if (*c->p == ']' && is_first)
+            break;
+        is_first = 0;
+        if (*c->p++ != '{')
+            return 0;
+        while ((more = next_key(c, &begun, &key)) == 1) {
+            if (IS(key, "type"))
+                good = once(&seen, 0) && take(c, &kind);
+            else if (IS(key, "model"))
+                good = once(&seen, 1) && take_or_null(c, &model);
+            else
+                good = skip(c, 4);
+            if (!good)
+                return 0;
+        }
+        if (more != 0 || !IS(kind, "message"))
+            return 0;
+        if (model.p != NULL) {
+            if (r->part_model.p != NULL &&
+                (model.n != r->part_model.n || memcmp(model.p, r->part_model.p, (size_t)model.n) != 0))
+                return 0;
+            r->part_model = model;
+        }
+        space(c);
+        if (c->p >= c->end)
+            return 0;
+        if (*c->p == ']')
+            break;
+        if (*c->p++ != ',')
+            return 0;
+    }
+    c->p++;
+    return 1;
+}
+
+static int usage_of(Cursor *c, Record *r)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more, good;
+    if (*c->p++ != '{')
+        return 0;
+    r->has_usage = 1;
+    while ((more = next_key(c, &begun, &key)) == 1) {
+        if (IS(key, "input_tokens"))
+            good = once(&seen, 0) && count(c, &r->input);
+        else if (IS(key, "output_tokens"))
+            good = once(&seen, 1) && count(c, &r->output);
+        else if (IS(key, "cache_creation_input_tokens"))
+            good = once(&seen, 2) && count(c, &r->written);
+        else if (IS(key, "cache_read_input_tokens"))
+            good = once(&seen, 3) && count(c, &r->read);
+        else if (IS(key, "cache_creation"))
+            good = once(&seen, 4) && split_of(c, r);
+        else if (IS(key, "server_tool_use"))
+            good = once(&seen, 5) && tools_of(c, r);
+        else if (IS(key, "speed"))
+            good = once(&seen, 6) && take_or_null(c, &r->speed);
+        else if (IS(key, "inference_geo"))
+            good = once(&seen, 7) && take_or_null(c, &r->geo);
+        else if (IS(key, "iterations"))
+            good = once(&seen, 8) && parts_of(c, r);
+        else
+            good = skip(c, 3);
+        if (!good)
+            return 0;
+    }
+    return more == 0;
+}
+
+static int message_of(Cursor *c, Record *r)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more, good;
+    if (*c->p++ != '{')
+        return 0;
+    while ((more = next_key(c, &begun, &key)) == 1) {
+        if (IS(key, "id"))
+            good = once(&seen, 0) && take(c, &r->id);
+        else if (IS(key, "model"))
+            good = once(&seen, 1) && take(c, &r->model);
+        else if (IS(key, "stop_reason"))
+            good = once(&seen, 2) && take_or_null(c, &r->stop);
+        else if (IS(key, "usage"))
+            good = once(&seen, 3) && usage_of(c, r);
+        else
+            good = skip(c, 2);
+        if (!good)
+            return 0;
+    }
+    return more == 0;
+}
+
+/* `forkedFrom`: an object that says something, or nothing at all */
+static int fork_of(Cursor *c, Record *r)
+{
+    Bytes start = c->p;
+    if (*start == 'n')
+        return LITERAL(c, "null");
+    if (*start != '{' || c->end - start < 2 || start[1] != '"')
+        return 0;
+    r->flags |= FORKED;
+    return skip(c, 1);
+}
+
+static int record_of(Cursor *c, Record *r)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more, good;
+    memset(r, 0, sizeof *r);
+    if (*c->p++ != '{')
+        return 0;
+    while ((more = next_key(c, &begun, &key)) == 1) {
+        if (IS(key, "message"))
+            good = once(&seen, 0) && message_of(c, r);
+        else if (IS(key, "timestamp"))
+            good = once(&seen, 1) && take(c, &r->stamp);
+        else if (IS(key, "sessionId"))
+            good = once(&seen, 2) && take(c, &r->session);
+        else if (IS(key, "cwd"))
+            good = once(&seen, 3) && take(c, &r->cwd);
+        else if (IS(key, "gitBranch"))
+            good = once(&seen, 4) && take_or_null(c, &r->branch);
+        else if (IS(key, "requestId"))
+            good = once(&seen, 5) && take_or_null(c, &r->request);
+        else if (IS(key, "uuid"))
+            good = once(&seen, 6) && take_or_null(c, &r->uuid);
+        else if (IS(key, "agentId"))
+            good = once(&seen, 7) && take_or_null(c, &r->agent);
+        else if (IS(key, "ownerAccountUuid"))
+            good = once(&seen, 8) && take_or_null(c, &r->owner);
+        else if (IS(key, "isSidechain")) {
+            good = once(&seen, 9);
+            if (good && LITERAL(c, "true"))
+                r->flags |= SIDECHAIN;
+            else
+                good = good && LITERAL(c, "false");
+        }
+        else if (IS(key, "forkedFrom"))
+            good = once(&seen, 10) && fork_of(c, r);
+        else if (IS(key, "costUSD"))
+            good = once(&seen, 11) && LITERAL(c, "null");
+        else if (IS(key, "type"))
+            good = once(&seen, 12) && skip(c, 1);
+        else
+            good = skip(c, 1);
+        if (!good)
+            return 0;
+    }
+    space(c);
+    return more == 0 && c->p == c->end;
+}
+
+static int two(Bytes p)
+{
+    return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+/* Epoch milliseconds of `2026-11-21T09:15:00.123Z` or the same without a fraction. */
+static int moment(const Text *said, int64_t *at)
+{
+    static const char layout[] = "dddd-dd-ddTdd:dd:dd.dddZ";
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year, month, day, hour, minute, second, length;
+    int64_t era_year, era, of_era, of_year, days;
+    Bytes p = said->p;
+    if (said->n != 24 && said->n != 20)
+        return 0;
+    for (int i = 0; i < said->n; i++) {
+        char wanted = i == said->n - 1 ? 'Z' : layout[i];
+        if (wanted == 'd' ? p[i] < '0' || p[i] > '9' : p[i] != (unsigned char)wanted)
+            return 0;
+    }
+    year = two(p) * 100 + two(p + 2);
+    month = two(p + 5);
+    day = two(p + 8);
+    hour = two(p + 11);
+    minute = two(p + 14);
+    second = two(p + 17);
+    if (year < 1 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+        return 0;
+    length = lengths[month - 1] + (month == 2 && (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)));
+    if (day < 1 || day > length)
+        return 0;
+    /* days since 1970 in the Gregorian calendar, years beginning in March (H. Hinnant, days_from_civil) */
+    era_year = month > 2 ? year : year - 1;
+    era = era_year / 400;
+    of_era = era_year - era * 400;
+    of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    *at = ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000;
+    if (said->n == 24)
+        *at += two(p + 20) * 10 + (p[22] - '0');
+    return 1;
+}
+
+static int is_issued(const Text *id)
+{
+    if (id->n < 24 || memcmp(id->p, "msg_", 4) != 0)
+        return 0;
+    for (Py_ssize_t i = 4; i < id->n; i++) {
+        unsigned char c = id->p[i];
+        if (!((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_'))
+            return 0;
+    }
+    return 1;
+}
+
+/* Whether the whole line is an answer in the usual layout. */
+static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r)
+{
+    Cursor c = {start, stop};
+    if (start >= stop || !record_of(&c, r) || !r->has_usage)
+        return 0;
+    if (r->model.n == 0 || IS(r->model, "<synthetic>") || r->session.p == NULL || !is_issued(&r->id))
+        return 0;
+    if (r->part_model.p != NULL &&
+        (r->part_model.n != r->model.n || memcmp(r->part_model.p, r->model.p, (size_t)r->model.n) != 0))
+        return 0;
+    return r->stamp.p != NULL && moment(&r->stamp, &r->at) && r->at >= FIRST_MS && r->at <= latest;
+}
+
+/* -- what becomes of it ---------------------------------------------------------------------------------------- */
+
+static int is_same(const Text *a, const Text *b)
+{
+    return a->n == b->n && a->is_escaped == b->is_escaped && (a->n == 0 || memcmp(a->p, b->p, (size_t)a->n) == 0);
+}
+
+static PyObject *string(const Making *m, const Text *said)
+{
+    char plain[LONGEST_ESCAPED];
+    Py_ssize_t n = 0;
+    if (said->n == 0)
+        return Py_NewRef(m->empty);
+    if (!said->is_escaped)
+        return PyUnicode_DecodeUTF8((const char *)said->p, said->n, NULL);
+    for (Py_ssize_t i = 0; i < said->n; i++) { /* is_fit has seen to the length, and to what follows a backslash */
+        if (said->p[i] == '\\')
+            i++;
+        plain[n++] = (char)said->p[i];
+    }
+    return PyUnicode_DecodeUTF8(plain, n, NULL);
+}
+
+/* A fingerprint of an id: `hashed` of records.py. */
+static uint64_t fingerprint(const Text *id)
+{
+    uint64_t h = 0;
+    for (Py_ssize_t i = 0; i < id->n; i++) {
+        h = ((h & ((1ULL << 53) - 1)) << 8) + (h >> 53) + id->p[i]; /* times 256, modulo 2^61 - 1 */
+        if (h >= PRIME)
+            h -= PRIME;
+    }
+    return h;
+}
+
+/* The origin of a record, borrowed: the same tuple for the same texts, within a call and (by `origins`) between calls. */
+static PyObject *origin_of(Making *m, const Record *r)
+{
+    const Text *texts = &r->model;
+    PyObject *made, *known;
+    int is_last = m->has_origin;
+    for (int i = 0; i < 8 && is_last; i++)
+        is_last = is_same(&texts[i], &m->origin_texts[i]);
+    if (is_last)
+        return m->origin;
+    made = PyTuple_New(9);
+    if (made == NULL)
+        return NULL;
+    for (int i = 0; i < 8; i++) {
+        PyObject *one = string(m, &texts[i]);
+        if (one == NULL || PyTuple_SetItem(made, i, one) < 0) {
+            Py_DECREF(made);
+            return NULL;
+        }
+    }
+    PyTuple_SetItem(made, 8, Py_NewRef(m->folder));
+    known = PyDict_GetItemWithError(m->origins, made);
+    if (known == NULL && (PyErr_Occurred() || PyDict_SetItem(m->origins, made, made) < 0)) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    if (known == NULL)
+        known = made;
+    Py_DECREF(made); /* `origins` holds it */
+    memcpy(m->origin_texts, texts, sizeof m->origin_texts);
+    m->has_origin = 1;
+    return m->origin = known;
+}
+
+static PyObject *session_of(Making *m, const Record *r)
+{
+    if (!m->has_session || !is_same(&m->session_text, &r->session)) {
+        PyObject *made = string(m, &r->session);
+        if (made == NULL)
+            return NULL;
+        Py_XDECREF(m->session);
+        m->session = made;
+        m->session_text = r->session;
+        m->has_session = 1;
+    }
+    return m->session;
+}
+
+/* Put the message that was held among what was made: (message, session, its last moment, leaf or None). */
+static int let_go(Making *m, Held *held)
+{
+    const Record *r = &held->record;
+    const uint64_t *n = held->counts;
+    PyObject *origin, *session, *request, *leaf, *id, *item;
+    int done;
+    if (!held->is_there)
+        return 1;
+    held->is_there = 0;
+    origin = origin_of(m, r);
+    session = origin ? session_of(m, r) : NULL;
+    if (session == NULL)
+        return 0;
+    request = string(m, &r->request);
+    leaf = Py_NewRef(Py_None);
+    if (held->leaf.n > 0) {
+        Py_DECREF(leaf);
+        id = string(m, &held->leaf);
+        leaf = id ? Py_BuildValue("(LN)", (long long)held->leaf_at, id) : NULL;
+    }
+    if (request == NULL || leaf == NULL) {
+        Py_XDECREF(request);
+        Py_XDECREF(leaf);
+        return 0;
+    }
+    item = Py_BuildValue(
+        "((KL(KKKKKK)i(LLON){O:i})OLN)", (unsigned long long)fingerprint(&r->id), (long long)held->first,
+        (unsigned long long)n[0], (unsigned long long)n[1], (unsigned long long)n[2], (unsigned long long)n[3],
+        (unsigned long long)n[4], (unsigned long long)n[5], -1, -(long long)r->output, (long long)r->at, origin, request,
+        session, r->flags, session, (long long)held->last, leaf);
+    done = item != NULL && PyList_Append(m->made, item) == 0;
+    Py_XDECREF(item);
+    return done;
+}
+
+/* Take in an answer: another line of the message that is held, or one that is held from now on. */
+static int note(Making *m, Held *held, const Record *r)
+{
+    uint64_t five = r->written;
+    if (r->has_split)
+        five = r->written > r->hour && r->written - r->hour > r->five ? r->written - r->hour : r->five;
+    const uint64_t counts[6] = {r->input, r->output, five, r->hour, r->read, r->searches};
+    if (held->is_there && is_same(&r->id, &held->record.id) && r->at > held->record.at &&
+        r->flags == held->record.flags && is_same(&r->session, &held->record.session)) {
+        for (int i = 0; i < 6; i++)
+            if (counts[i] > held->counts[i])
+                held->counts[i] = counts[i];
+        if (r->at > held->last) {
+            held->last = r->at;
+            if (r->uuid.n > 0) {
+                held->leaf = r->uuid;
+                held->leaf_at = r->at;
+            }
+        }
+        if (r->output > held->record.output) /* what was said first wins where the output is the same */
+            held->record = *r;
+        return 1;
+    }
+    if (!let_go(m, held))
+        return 0;
+    held->record = *r;
+    held->first = held->last = held->leaf_at = r->at;
+    held->leaf = r->uuid;
+    memcpy(held->counts, counts, sizeof counts);
+    held->is_there = 1;
+    return 1;
+}
+
+/* -- lines ----------------------------------------------------------------------------------------------------- */
+
+#define TYPE "\"type\":\""
+#define TYPE_LENGTH 8
+
+/* Where the value of a line's own `type` begins, or NULL where that is not certain: see decode.py. */
+static Bytes head_kind(Bytes start, Bytes stop)
+{
+    Bytes brace = memchr(start + 1, '{', (size_t)(stop - start - 1));
+    Bytes limit = brace ? brace : stop;
+    for (Bytes p = start; limit - p >= TYPE_LENGTH; p++) {
+        p = memchr(p, '"', (size_t)(limit - p - TYPE_LENGTH + 1));
+        if (p == NULL)
+            return NULL;
+        if (memcmp(p, TYPE, TYPE_LENGTH) == 0)
+            return p + TYPE_LENGTH;
+    }
+    return NULL;
+}
+
+static Bytes tail_kind(Bytes start, Bytes stop)
+{
+    for (Bytes p = stop - TYPE_LENGTH; p >= start; p--) {
+        if (*p == '{' || (*p == '}' && p != stop - 1))
+            return NULL; /* a brace between it and the end: it may stand inside another object */
+        if (*p == '"' && memcmp(p, TYPE, TYPE_LENGTH) == 0) {
+            p += TYPE_LENGTH;
+            return memchr(p, '}', (size_t)(stop - p)) == stop - 1 && memchr(p, '{', (size_t)(stop - p)) == NULL ? p
+                                                                                                                 : NULL;
+        }
+    }
+    return NULL;
+}
+
+#define BEGINS(p, stop, word) ((stop) - (p) >= (Py_ssize_t)sizeof(word) - 1 && memcmp(p, word, sizeof(word) - 1) == 0)
+
+static int hand_back(Making *m, int how, Bytes block, Bytes start, Bytes stop)
+{
+    PyObject *item = Py_BuildValue("(inn)", how, (Py_ssize_t)(start - block), (Py_ssize_t)(stop - block));
+    int done = item != NULL && PyList_Append(m->made, item) == 0;
+    Py_XDECREF(item);
+    return done;
+}
+
+static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int64_t latest)
+{
+    Held held;
+    Record record;
+    Bytes start = block, end = block + length, stop, kind;
+    int done = 1;
+    held.is_there = 0;
+    for (; start < end && done; start = stop + 1) {
+        stop = memchr(start, '\n', (size_t)(end - start));
+        if (stop == NULL)
+            stop = end;
+        if (stop == start)
+            continue;
+        kind = tail_kind(start, stop);
+        if (kind == NULL)
+            kind = head_kind(start, stop);
+        if (kind == NULL)
+            done = hand_back(m, UNCERTAIN, block, start, stop);
+        else if (BEGINS(kind, stop, "assistant\"")) {
+            if (answer_of(start, stop, latest, &record))
+                done = note(m, &held, &record);
+            else
+                done = hand_back(m, READ, block, start, stop);
+        }
+        else if (BEGINS(kind, stop, "user\"")) {
+            if (looks > 0) {
+                looks--;
+                done = hand_back(m, PROMPT, block, start, stop);
+            }
+        }
+        else if (BEGINS(kind, stop, "progress\""))
+            done = hand_back(m, PROGRESS, block, start, stop);
+        else if (BEGINS(kind, stop, "pr-link\"") || BEGINS(kind, stop, "ai-title\"") ||
+                 BEGINS(kind, stop, "custom-title\"") || BEGINS(kind, stop, "summary\""))
+            done = hand_back(m, READ, block, start, stop);
+    }
+    return done && let_go(m, &held);
+}
+
+static PyObject *scan(PyObject *self, PyObject *arguments)
+{
+    Py_buffer buffer;
+    Making making = {0};
+    PyObject *block;
+    Py_ssize_t end;
+    long looks;
+    long long latest;
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "OnUO!lL", &block, &end, &making.folder, &PyDict_Type, &making.origins, &looks, &latest))
+        return NULL;
+    if (PyObject_GetBuffer(block, &buffer, PyBUF_SIMPLE) < 0)
+        return NULL;
+    making.made = PyList_New(0);
+    making.empty = PyUnicode_FromStringAndSize("", 0);
+    if (making.made && making.empty &&
+        !read_lines(&making, buffer.buf, end < buffer.len ? (end < 0 ? 0 : end) : buffer.len, looks, latest))
+        Py_CLEAR(making.made);
+    Py_XDECREF(making.session);
+    Py_XDECREF(making.empty);
+    PyBuffer_Release(&buffer);
+    return making.made;
+}
+
+static PyMethodDef methods[] = {
+    {"scan", scan, METH_VARARGS, "What the lines in a block say: see tachograph.sources.transcripts.native."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", NULL, 0, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__scan(void)
+{
+    return PyModule_Create(&module);
+}

@@ -1,0 +1,5 @@
+from typing import Any
+
+def scan(
+    block: bytearray | bytes, end: int, folder: str, origins: dict[Any, Any], looks: int, latest: int, /
+) -> list[Any]: ...

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -38,9 +39,12 @@ LOCAL_CHECKS = ("LocalNetworkAccessChecks", "LocalNetworkAccessChecksWebSockets"
 
 
 def free_port() -> int:
-    with socket.socket() as plug:
-        plug.bind(("127.0.0.1", 0))
-        return int(plug.getsockname()[1])
+    """A port that is free now, outside those that the system hands out for connections: nobody takes it by chance."""
+    while True:
+        port = secrets.randbelow(12_000) + 20_000
+        with socket.socket() as plug, contextlib.suppress(OSError):
+            plug.bind(("127.0.0.1", port))
+            return port
 
 
 def certificate(folder: Path) -> tuple[str, str]:

@@ -65,7 +65,12 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 settings = settings._replace(prices=value)
             elif key == "alarms" and isinstance(value, Mapping):
                 settings = settings._replace(alarms=_alarms(value, path, problems))
-            elif key == "bridge_port" and isinstance(value, int) and 1024 <= value <= 65535:
+            elif (
+                key == "bridge_port"
+                and isinstance(value, int)
+                and not isinstance(value, bool)
+                and 1024 <= value <= 65535
+            ):
                 settings = settings._replace(bridge_port=value)
             elif key == "bridge_port":
                 problems.append(f"{path}: bridge_port: {value!r} is not understood; a number from 1024 to 65535")

@@ -172,13 +172,13 @@ def bridge(bench: Bench, corpus: Corpus) -> Iterator[Row]:
                 raise CommandFailed("the recorder did not hear its browser")
             time.sleep(0.6)
         time.sleep(SETTLING_SECONDS)
-        before, kept = _cpu_seconds(child.pid), []
+        before, kept = cpu_seconds(child.pid), []
         for _ in range(60):
             time.sleep(0.55)
             kept.append(_timed(port, "bench", 200))
-        share = (_cpu_seconds(child.pid) - before) / 3600
+        share = (cpu_seconds(child.pid) - before) / 3600
         refused = [_timed(port, "a stranger", 401) for _ in range(600)]
-        most = _rss(child.pid)
+        most = rss(child.pid)
     finally:
         child.terminate()
         child.wait(20)

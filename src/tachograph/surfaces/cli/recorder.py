@@ -66,6 +66,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     from tachograph.recorder import daemon
 
     gc.enable()  # a command that ends at once does without; this one stays
+    daemon.protect()  # before anybody can see that it runs
     lock = process.taken(paths, context.clock)
     if lock is None:
         found = process.running(paths)

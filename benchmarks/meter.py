@@ -3,10 +3,13 @@ and the tray beside it."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
+import socket
 import sqlite3
+import statistics
 import subprocess
 import tempfile
 import time
@@ -146,6 +149,93 @@ def tray(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     bench.forget()
 
 
+def bridge(bench: Bench, corpus: Corpus) -> Iterator[Row]:
+    """A recorder that hears a paired browser: an hour's posts in half a minute, then strangers."""
+    if not Path("/proc/self/stat").exists():
+        raise CommandFailed("the recorder is measured by /proc, which is not here")
+    bench.forget()
+    measure.run(bench.ours(corpus, "daily"))
+    command = bench.ours(corpus, "start", "--foreground")
+    with socket.socket() as plug:
+        plug.bind(("127.0.0.1", 0))
+        port = int(plug.getsockname()[1])
+    settings = bench.ledger / "settings.toml"
+    settings.write_text(f"bridge_port = {port}\n")
+    subprocess.run([str(bench.python), "-c", _PAIRED], env=command.env, check=True)
+    child = subprocess.Popen(
+        command.argv, env=command.env, cwd=command.cwd, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 60
+        while _post(port, "bench") != 200:
+            if child.poll() is not None or time.monotonic() > end:
+                raise CommandFailed("the recorder did not hear its browser")
+            time.sleep(0.6)
+        time.sleep(SETTLING_SECONDS)
+        before, kept = cpu_seconds(child.pid), []
+        for _ in range(60):
+            time.sleep(0.55)
+            kept.append(_timed(port, "bench", 200))
+        share = (cpu_seconds(child.pid) - before) / 3600
+        refused = [_timed(port, "a stranger", 401) for _ in range(600)]
+        most = rss(child.pid)
+    finally:
+        child.terminate()
+        child.wait(20)
+        settings.unlink()
+    ratio = statistics.median(refused) / statistics.median(kept)
+    bench.raw["bridge"] = {"share": share, "rss_bytes": most, "kept_seconds": kept, "refused_seconds": refused}
+    yield Row(
+        "recorder with a paired browser, after an hour's posts, resident",
+        format_bytes(most),
+        f"≤ {format_bytes(IDLE_BYTES)}",
+        most <= IDLE_BYTES,
+    )
+    shown = f"{share:.3%}".replace("%", " %")
+    yield Row("an hour's posts, of one core", shown, f"≤ {IDLE_SHARE:.1%}".replace("%", " %"), share <= IDLE_SHARE)
+    yield Row("a stranger's post, of one that is kept (time)", f"{ratio:.2f} ×", "≤ 1 ×", ratio <= 1)
+    bench.forget()
+
+
+# What pairing leaves in the ledger, without the browser.
+_PAIRED = """
+import hashlib, os
+from tachograph.ledger import pairings
+from tachograph.ledger.db import open_ledger
+from tachograph.paths import own_paths
+with open_ledger(own_paths(os.environ), 1) as ledger, ledger.transaction() as db:
+    pairings.add(db, "bench", hashlib.sha256(b"bench").digest(), "chrome-extension://bench", "A browser", 1)
+"""
+
+
+def _timed(port: int, token: str, status: int) -> float:
+    start = time.perf_counter()
+    if (said := _post(port, token)) != status:
+        raise CommandFailed(f"the bridge said {said} and not {status}")
+    return time.perf_counter() - start
+
+
+def _post(port: int, token: str) -> int:
+    """Post a reading as an extension does; the status, 0 where nobody listens."""
+    now = int(time.time() * 1000)
+    limits = [
+        {"kind": kind, "group": "weekly", "percent": now // 1000 % 100, "resets_at": "2030-01-01T00:00:00+00:00"}
+        for kind in ("session", "weekly_all", "daily_a", "daily_b")
+    ]
+    ids = {"account": "5ca1ab1e-0000-4000-8000-00000000000a", "organization": "5ca1ab1e-0000-4000-8000-00000000000b"}
+    account = {**ids, "label": "x", "observed_at": now, "outcome": "ok", "usage": {"limits": limits}}
+    body = {"version": 1, "sent_at": now, "browser": "A browser", "outcome": "ok", "accounts": [account]}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    try:
+        connection.request("POST", "/v1/readings", json.dumps(body), headers)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
 # A panel that takes any status item and reads its icon and label at every change, as panels do.
 _PANEL = """
 import asyncio
@@ -174,7 +264,12 @@ async def main():
 asyncio.run(main())
 """
 
-CASES = [Case("meter", ("M",), meter), Case("recorder", ("L",), recorder), Case("tray", ("M",), tray)]
+CASES = [
+    Case("meter", ("M",), meter),
+    Case("recorder", ("L",), recorder),
+    Case("tray", ("M",), tray),
+    Case("bridge", ("S",), bridge),
+]
 
 
 def _grow(path: Path) -> None:

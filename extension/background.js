@@ -18,7 +18,7 @@ let running = null
 
 // A tick at a time: who comes meanwhile waits for the one under way, and a person's wish is then followed.
 export function tick(isAsked = false) {
-  const before = running ?? Promise.resolve()
+  const before = (running ?? Promise.resolve()).catch(() => {})
   const mine = (running && !isAsked ? before : before.then(() => once(isAsked))).finally(() => {
     if (running === mine) running = null
   })

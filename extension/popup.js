@@ -26,7 +26,7 @@ function draw() {
     at("accounts").append(make("p", checkedAt ? "No account with chat in this browser." : "Not asked yet.", "empty"))
   }
   const how = pairing ? (bridge.state ?? "absent") : "unpaired"
-  const heard = how !== "ok" && bridge.at ? ` It last took readings ${ago(bridge.at, now)}.` : ""
+  const heard = how !== "ok" && bridge.at ? ` The recorder last had readings ${ago(bridge.at, now)}.` : ""
   at("bridge").textContent = `${BRIDGE[how] ?? how}${how === "refused" && bridge.text ? ` ${bridge.text}` : ""}${heard}`
   at("bridge").className = how === "ok" ? "ok" : ["unpaired", "absent"].includes(how) ? "" : "trouble"
   at("pairing").hidden = !(isOpen ?? !pairing)

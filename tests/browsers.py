@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -31,15 +32,19 @@ _FLAGS = (
     "--disable-sync",
     "--ignore-certificate-errors",
 )
+_LIKE_PLAYWRIGHT = ("--password-store=basic", "--use-mock-keychain")  # so that it can read the cookies of before
 _WITHOUT = ("DisableLoadExtensionCommandLineSwitch",)
 # The browser's own defence of this machine against pages: where it is not there, or a person allowed it, ours must do.
 LOCAL_CHECKS = ("LocalNetworkAccessChecks", "LocalNetworkAccessChecksWebSockets", "LocalNetworkAccessForNavigations")
 
 
 def free_port() -> int:
-    with socket.socket() as plug:
-        plug.bind(("127.0.0.1", 0))
-        return int(plug.getsockname()[1])
+    """A port that is free now, outside those that the system hands out for connections: nobody takes it by chance."""
+    while True:
+        port = secrets.randbelow(12_000) + 20_000
+        with socket.socket() as plug, contextlib.suppress(OSError):
+            plug.bind(("127.0.0.1", port))
+            return port
 
 
 def certificate(folder: Path) -> tuple[str, str]:
@@ -99,6 +104,10 @@ class Browser:
         with contextlib.suppress(Exception):
             self.context.close()
         self._playwright.stop()
+
+    def command(self) -> list[str]:
+        """What starts the same browser with nobody at its controls."""
+        return [CHROMIUM, *self._flags, f"--user-data-dir={self._profile}", *_LIKE_PLAYWRIGHT, "about:blank"]
 
     # -- the extension
 

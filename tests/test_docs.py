@@ -17,7 +17,17 @@ from test_walls import ALLOWED, SRC
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
-COMMAND_PAGES = ("reports.md", "meter.md", "watch.md", "why.md", "sources.md", "ledger.md", "prices.md", "dashboard.md")
+COMMAND_PAGES = (
+    "reports.md",
+    "meter.md",
+    "watch.md",
+    "why.md",
+    "sources.md",
+    "browser.md",
+    "ledger.md",
+    "prices.md",
+    "dashboard.md",
+)
 
 
 def page(name: str) -> str:
@@ -187,7 +197,9 @@ def test_places_that_the_house_names_are_there() -> None:
     for row in table(section(page("house.md"), "## I want to change …")):
         found = None
         for word in words(row[1]):
-            if word.endswith(KINDS):
+            if word.endswith(".js"):
+                assert (SRC.parent.parent / word).exists(), word
+            elif word.endswith(KINDS):
                 found = [path for name, path in sources.items() if f"/{name}".endswith(f"/{word}")]
                 assert found, word
             else:

@@ -9,6 +9,8 @@ wants xfce4-panel xfce4-panel
 wants xdotool xdotool
 wants tmux tmux
 wants chromium chromium
+wants firefox-esr firefox-esr
+wants openssl openssl
 if [ -n "$apt_wanted" ]; then
     # shellcheck disable=SC2086
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt_wanted; } >/dev/null 2>&1; then
@@ -18,17 +20,24 @@ if [ -n "$apt_wanted" ]; then
     fi
 fi
 into=benchmarks/out/npm
-if ! command -v npm >/dev/null 2>&1; then
-    echo "npm is not here: the tests that compare dollars with ccusage, and axe's look at the pages, will skip (Debian: apt-get install npm)."
-    exit 0
-fi
-mkdir -p "$into"
-# installed together, since npm takes away what it is not told of
-if [ ! -d "$into/node_modules/ccusage" ] || [ ! -d "$into/node_modules/axe-core" ]; then
-    if npm install --prefix "$into" --no-audit --no-fund --loglevel=error ccusage@20.0.24 axe-core@4.14.1 >/dev/null 2>&1; then
-        chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
-        echo "Installed ccusage 20.0.24 and axe-core 4.14.1 under $into: tests compare dollars with one, and pages with the other's rules."
-    else
-        echo "ccusage and axe-core could not be installed from npm: the tests that need them will skip."
+# name@version, what of it shows that it is there, and what it is for
+has_npm() {
+    if [ -e "$into/node_modules/$2" ]; then
+        return
     fi
-fi
+    if ! command -v npm >/dev/null 2>&1; then
+        echo "npm is not here: the tests that $3 will skip (Debian: apt-get install npm)."
+        return
+    fi
+    mkdir -p "$into"
+    if npm install --prefix "$into" --no-audit --no-fund --loglevel=error "$1" >/dev/null 2>&1; then
+        echo "Installed $1 under $into: tests $3."
+    else
+        echo "$1 could not be installed from npm: the tests that $3 will skip."
+    fi
+}
+has_npm ccusage@20.0.24 ccusage "compare our dollars with it"
+chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
+has_npm axe-core@4.14.1 axe-core "hold the pages to its rules"
+has_npm web-ext@10.7.0 web-ext "put the extension through Mozilla's lint"
+exit 0

@@ -38,6 +38,7 @@ export async function send(pairing, document) {
     const asked = nonce()
     const hello = await post(pairing.port, "/v1/hello", { pairing: pairing.id, nonce: asked })
     if (hello.status === 410) return { state: "revoked" }
+    if (hello.status >= 500) return { state: "refused", text: String(hello.said.error ?? hello.status).slice(0, 200) }
     if (hello.status !== 200 || hello.said.proof !== (await proof(key, "bridge", asked))) return { state: "stranger" }
     const kept = await post(pairing.port, "/v1/readings", document, pairing.token)
     if (kept.status === 200) return { state: "ok" }

@@ -27,6 +27,15 @@ function moment(value) {
   return Number.isNaN(at) ? null : at
 }
 
+// The words for a window that stands by itself, also for one that nobody has seen yet.
+function named(key) {
+  if (NAMES[key]) return NAMES[key]
+  for (const [start, what, group] of [["seven_day_", "week", "weekly"], ["five_hour_", "5-hour", "session"]]) {
+    if (key.startsWith(start)) return [`${words(key.slice(start.length))} ${what}`, group]
+  }
+  return [words(key), ""]
+}
+
 // [{key, label, group, percent, resetsAt}], the 5-hour limit first; percent null where nobody said.
 export function limits(usage) {
   const found = new Map()
@@ -45,7 +54,7 @@ export function limits(usage) {
     if (["extra_usage", "spend"].includes(key) || found.has(key)) continue
     const percent = percentage(value.utilization)
     if (percent === null && value.utilization != null) continue
-    const [label, group, scope = ""] = NAMES[key] ?? [words(key), ""]
+    const [label, group, scope = ""] = named(key)
     if (scope && found.has(`weekly_scoped:${scope.toLowerCase()}`)) continue
     found.set(key, { key, label, group, scope, percent, resetsAt: moment(value.resets_at) })
   }
@@ -88,6 +97,9 @@ export function state(limit, account, now) {
   return now - account.observed_at > OLD ? "stale" : "fresh"
 }
 
+// At the wall nothing goes on; where extra usage does, at least the work does.
+const presses = (limit, how) => limit.percent + (how === "wall" ? 10_000 : 0)
+
 // The limit that presses most over all accounts: {limit, account, state}, null where nothing is known.
 export function pressing(accounts, now) {
   let most = null
@@ -95,7 +107,7 @@ export function pressing(accounts, now) {
     for (const limit of account.usage ? limits(account.usage) : []) {
       const how = state(limit, account, now)
       if (!["session", "weekly"].includes(limit.group) || ["unknown", "reset"].includes(how)) continue
-      if (most === null || limit.percent > most.limit.percent) most = { limit, account, state: how }
+      if (most === null || presses(limit, how) > presses(most.limit, most.state)) most = { limit, account, state: how }
     }
   }
   return most

@@ -7,14 +7,14 @@ export const OUTCOMES = {
   limited: "claude.ai was asked too often.",
   server: "claude.ai has trouble of its own.",
   timeout: "claude.ai did not answer in time.",
-  offline: "No connection to claude.ai.",
+  offline: "No connection to claude.ai (or this browser does not let the extension reach it: see its permissions).",
   shape: "claude.ai answers in a way that this version does not understand.",
 }
 
 export const BRIDGE = {
   unpaired: "Not paired with Tachograph on this computer.",
   ok: "Tachograph on this computer has the readings.",
-  absent: "Tachograph's recorder does not run on this computer.",
+  absent: "Tachograph does not answer on this computer: its recorder does not run, or this browser's pairing was revoked.",
   stranger: "Another program answers in Tachograph's place. Nothing was sent to it.",
   revoked: "Tachograph does not know this browser (any more). Pair again.",
   refused: "Tachograph did not take the readings.",

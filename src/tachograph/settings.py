@@ -70,7 +70,12 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
             elif key == "alarms" and isinstance(value, Mapping):
                 settings = settings._replace(alarms=_alarms(value, path, problems))
-            elif key == "bridge_port" and isinstance(value, int) and 1024 <= value <= 65535:
+            elif (
+                key == "bridge_port"
+                and isinstance(value, int)
+                and not isinstance(value, bool)
+                and 1024 <= value <= 65535
+            ):
                 settings = settings._replace(bridge_port=value)
             elif key == "bridge_port":
                 problems.append(f"{path}: bridge_port: {value!r} is not understood; a number from 1024 to 65535")

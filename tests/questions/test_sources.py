@@ -62,7 +62,9 @@ def test_a_yes_says_first_what_it_means_and_can_be_taken_back(signed_in: Home) -
 
 def test_what_needs_no_yes_and_what_is_not_there_says_so(home: Home) -> None:
     assert "needs no yes" in home.run("sources", "enable", "statusline").stdout
-    assert "not in this version" in home.run("sources", "enable", "cookies", code=2).stderr
+    assert "Which browser" in home.run("sources", "enable", "cookies", code=2).stderr
+    assert "is no browser" in home.run("sources", "enable", "cookies", "--browser", "lynx", code=2).stderr
+    assert "pair --open" in home.run("sources", "enable", "browser").stdout
     assert "cannot be switched off" in home.run("sources", "disable", "desktop", code=2).stderr
     assert "Known: statusline" in home.run("sources", "enable", "odd", code=1).stderr
     home.run("sources", "enable", code=2)
@@ -163,3 +165,13 @@ def test_yes_takes_the_defaults_and_never_asks_the_service(signed_in: Home, tmp_
     finally:
         signed_in.run("autostart", "off", env=env)
         signed_in.run("stop", env=env)
+
+
+def test_a_stranger_is_told_what_a_browser_and_its_cookies_read_and_send(home: Home) -> None:
+    browser = " ".join(home.run("sources", "browser").stdout.split())
+    for words in ("Reads", "every minute", "payment methods", "dropped in the browser", "never leaves it", "127.0.0.1"):
+        assert words in browser
+    assert "off" in browser and "tachograph pair --open" in browser
+    cookies = " ".join(home.run("sources", "cookies").stdout.split())
+    for words in ("sessionKey", "not kept", "https://claude.ai", "as tachograph and not as a browser", "own risk"):
+        assert words in cookies

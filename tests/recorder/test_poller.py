@@ -1,8 +1,10 @@
 """Who is asked, when nobody is, and what is kept of it: the poller and the fake service over loopback."""
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,12 +12,13 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.clock import FixedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.service import Service
-from tachograph.ledger import accounts, polls
+from tachograph.ledger import accounts, polls, readings
 from tachograph.ledger.choices import CONSENT, choose
 from tachograph.ledger.db import Ledger
 from tachograph.ledger.names import Names
 from tachograph.model.limits import (
     BLOCKED,
+    BROWSER,
     EXPIRED,
     FORBIDDEN,
     LIMITED,
@@ -27,6 +30,7 @@ from tachograph.model.limits import (
     SERVER,
     SHAPE,
     TIMEOUT,
+    Reading,
 )
 from tachograph.questions.now import now
 from tachograph.recorder.poller import BASE, Poller, refresh
@@ -209,3 +213,31 @@ def test_a_credit_grant_shape_change_is_kept_as_a_problem_of_the_reading(home: H
     with Service(usage_shapes.payload("unseen", NOW)) as service:
         assert asked(ledger, home, service) == [OK]
     assert now(ledger.db, NOW_MS).accounts[0].limits
+
+
+def test_a_browser_spares_the_questions_for_its_account_and_for_no_other(home: Home, ledger: Ledger) -> None:
+    """Two config folders, each with an account of its own; a paired browser speaks for one of them."""
+    other = home.root / ".claude-work"
+    other.mkdir()
+    login = {"accessToken": f"{CANARY}-work", "expiresAt": NOW_MS + 28_800_000, "scopes": ["user:profile"]}
+    (other / ".credentials.json").write_text(json.dumps({"claudeAiOauth": login, "organizationUuid": "work"}))
+    home.env["CLAUDE_CONFIG_DIR"] = f"{home.claude},{other}"
+
+    def profile(seen: object) -> dict[str, Any]:
+        made = usage_shapes.profile()
+        made["organization"]["uuid"] = f"organization-{len(service.seen)}"
+        return made
+
+    with Service(profile=profile) as service:
+        assert asked(ledger, home, service) == [OK, OK]
+        first, second = (polls.poll(ledger.db, str(folder)).account for folder in (home.claude, other))
+        assert first and second and first != second
+        later = NOW_MS + 3_600_000
+        with ledger.transaction() as db:
+            who = accounts.named(db, first)
+            readings.append(db, Names(db), Reading(BROWSER, later - 60_000, account=who))
+        service.seen.clear()
+        assert asked(ledger, home, service, FixedClock(later)) == [OK]
+        assert len(service.seen) == 1
+        assert polls.poll(ledger.db, str(other)).asked_at == later
+        assert polls.poll(ledger.db, str(home.claude)).asked_at == NOW_MS

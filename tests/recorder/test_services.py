@@ -1,13 +1,9 @@
 """What runs inside the recorder: it is told when it starts to fail, and whatever it does, the recorder goes on."""
 
-import time
-from collections.abc import Callable
-from datetime import timedelta
-
 from helpers import NOW, Home, MovedClock
 from tachograph.ledger.db import Ledger
 from tachograph.paths import own_paths
-from tachograph.recorder import daemon, process
+from tachograph.recorder import process
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Services, Status
 
 
@@ -28,30 +24,16 @@ class Scripted:
         raise RuntimeError("will not")
 
 
-def steps(count: int, clock: MovedClock) -> Callable[[float], bool]:
-    """A sleep that ends the recorder after so many."""
-    left = [count]
-
-    def sleep(seconds: float) -> bool:
-        if seconds < 0.1:  # it waits for its first reading, which keeps real time
-            time.sleep(seconds)
-            return False
-        clock.at += timedelta(seconds=seconds)
-        left[0] -= 1
-        return left[0] < 0
-
-    return sleep
-
-
 def test_a_change_is_said_once_and_a_service_that_fails_stops_nothing(home: Home) -> None:
     said: list[str] = []
     told: list[dict[str, Status]] = []
     broken = Scripted(Status(OFF), ValueError("no"), ValueError("no"), Status(RUNNING, "listening at 127.0.0.1:1"))
     quiet = Scripted(Status(OFF), name="Other")
-    clock = MovedClock(NOW)
-    daemon.run(
-        own_paths(home.env), home.env, clock, said.append, steps(10, clock), lambda: None, (broken, quiet), told.append
-    )
+    beside = Services((broken, quiet), said.append, told.append)
+    with home.ledger() as ledger:
+        for _ in range(10):
+            beside.tick(ledger)
+    beside.stop()
     assert said == [
         "Listener: it failed: ValueError: no.",
         "Listener: listening at 127.0.0.1:1.",

@@ -10,6 +10,8 @@ from tachograph.ledger.names import Names
 
 CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself
 
+COOKIES_OF = "cookies:"  # in the place of a config folder: claude.ai, asked with the session of that browser
+
 _FIELDS = (
     "account, asked_at, next_at, wait_ms, barred_until, strikes, outcome, problem, answered_at, moved_at, levels,"
     " login, profile_at, claimed_at"
@@ -50,10 +52,10 @@ def poll(db: sqlite3.Connection, folder: str) -> Poll:
     return Poll(folder) if row is None else Poll(folder, *row)
 
 
-def states(db: sqlite3.Connection) -> list[Poll]:
-    """Every folder for which somebody was ever asked."""
+def states(db: sqlite3.Connection, *, cookies: bool = False) -> list[Poll]:
+    """Every folder for which the endpoint was ever asked; `cookies`: instead every browser with whose session claude.ai was."""
     rows = db.execute(f"SELECT name.text, {_FIELDS} FROM poll JOIN name ON name.id = poll.folder ORDER BY name.text")
-    return [Poll._make(row) for row in rows]
+    return [state for state in map(Poll._make, rows) if state.folder.startswith(COOKIES_OF) == cookies]
 
 
 def write(db: sqlite3.Connection, names: Names, state: Poll) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger import history, polls
-from tachograph.model.limits import OAUTH, SOURCES
+from tachograph.model.limits import COOKIES, OAUTH, SOURCES
 
 
 class Health(NamedTuple):
@@ -23,10 +23,12 @@ class Health(NamedTuple):
 def health(db: sqlite3.Connection, now: int) -> dict[str, Health]:
     """Every source by its name."""
     heard = history.heard(db, now - 86_400_000)
-    asked = [poll for poll in polls.states(db) if poll.next_at]
+    next_of = {
+        name: min((poll.next_at for poll in polls.states(db, cookies=name == COOKIES) if poll.next_at), default=None)
+        for name in (OAUTH, COOKIES)
+    }
     made = {}
     for name in SOURCES:
         answered_at, at, outcome, problem, times = heard.get(name, (None, None, None, None, 0))
-        next_at = min((poll.next_at for poll in asked), default=None) if name == OAUTH else None
-        made[name] = Health(name, answered_at, outcome, at, problem, times, next_at)
+        made[name] = Health(name, answered_at, outcome, at, problem, times, next_of.get(name))
     return made

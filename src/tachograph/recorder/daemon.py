@@ -25,10 +25,11 @@ from tachograph.questions.now import Now
 from tachograph.questions.now import now as now_question
 from tachograph.recorder.alarms import clock, raise_alarms
 from tachograph.recorder.collect import collect
+from tachograph.recorder.cookies import CookiePoller
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.learn import learn
 from tachograph.recorder.notify import notify
-from tachograph.recorder.poller import Poller
+from tachograph.recorder.poller import Poller, random_share
 from tachograph.recorder.services import Service, Services, Status
 from tachograph.settings import Settings
 from tachograph.settings import load as load_settings
@@ -59,6 +60,7 @@ class Recorder:
     def __init__(self, paths: Paths, env: Mapping[str, str], clock: Clock, say: Say) -> None:
         self._paths, self._env, self._clock, self._say = paths, env, clock, say
         self._poller = Poller(env, clock)
+        self._cookies = CookiePoller(env, clock, random_share)
         self._recent: list[Look] = []
         self._walked = self._passed = self._judged = self._backed_up = float("-inf")
         self._version = -1
@@ -74,11 +76,13 @@ class Recorder:
         came = self._poller.tick(ledger)
         for said in came:
             self._tell("asked", said.outcome.problem if said.outcome.outcome != OK else "")
+        if said_of_cookies := self._cookies.tick(ledger):
+            self._tell("cookies", said_of_cookies)
         self._judge(ledger, mono, bool(came))
         if mono - self._backed_up >= BACKUP_SECONDS:
             self._backed_up = mono
             weekly_backup(ledger.db, self._paths, self._clock.now_ms())
-        if self._poller.is_busy:
+        if self._poller.is_busy or self._cookies.is_busy:
             return 0.25
         return LOOK_SECONDS if self._recent else LAZY_SECONDS
 

@@ -82,7 +82,7 @@ class Poller:
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._env, self._clock, self._deadline = env, clock, deadline_seconds
-        self._jitter = jitter or _random
+        self._jitter = jitter or random_share
         self._running: dict[str, _Question] = {}
 
     @property
@@ -148,7 +148,7 @@ def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[Refres
         question.start(folder, polls.poll(ledger.db, folder))
         question.thread.join()
         said = question.said or _nothing(clock.now_ms())
-        keep(ledger, folder, said, clock.now_ms(), _random())
+        keep(ledger, folder, said, clock.now_ms(), random_share())
         made.append(Refreshed(folder, verdict, said.outcome.outcome, said.outcome.problem))
     return made
 
@@ -267,7 +267,7 @@ def _nothing(now: int) -> Said:
     return _failed(now, TIMEOUT, "the question ended without an answer", "")
 
 
-def _random() -> float:
+def random_share() -> float:
     import random
 
     return random.random()  # noqa: S311 - to spread questions, not to keep a secret

@@ -1,16 +1,18 @@
 """Where readings of limits may come from: what each source reads and sends, and which one needs a person's yes first."""
 
+import sqlite3
 from typing import NamedTuple
 
+from tachograph.ledger import pairings
 from tachograph.ledger.choices import CONSENT, choose, has_consent
 from tachograph.ledger.db import Ledger
 from tachograph.model.limits import BROWSER, CLAUDE_JSON, COOKIES, DESKTOP, OAUTH, STATUSLINE, TRANSCRIPT
 
-PASSIVE, ON_CONSENT, NOT_YET = "passive", "consent", "not yet"
+PASSIVE, ON_CONSENT, ON_PAIRING = "passive", "consent", "pairing"
 
 
 class Source(NamedTuple):
-    """A source in plain words. `kind`: read without asking, only after a yes, or not in this version."""
+    """A source in plain words. `kind`: read without asking, only after a yes, or once a browser was paired."""
 
     name: str
     title: str
@@ -81,20 +83,34 @@ SOURCES = (
     Source(
         BROWSER,
         "A paired browser",
-        NOT_YET,
-        "What a browser extension of ours would read on claude.ai.",
-        "Nothing, to nobody.",
-        "All limits every minute.",
-        "",
+        ON_PAIRING,
+        "What the browser extension sends: every minute, for each account that is signed in to claude.ai in that browser,"
+        " its limits, extra usage, subscription and credits, its e-mail address and plan. The extension asks claude.ai as its own"
+        " settings page does; names, payment methods and everything that is not shown are dropped in the browser.",
+        "Nothing from here, to nobody. The browser asks https://claude.ai with its own session, which never leaves it, and"
+        " sends what it keeps to this computer alone (127.0.0.1), after the recorder has proved who it is.",
+        "All limits of every account every minute, extra usage in money, the next charge, credits that are left; for that"
+        " account the usage endpoint is not asked meanwhile.",
+        "Which session or model used what. Accounts that are not signed in to in that browser.",
+        "What claude.ai tells its own page is not documented and may change or end. Anthropic's consumer terms do not"
+        " provide for automated access; an extension that asks in your own browser is at your own risk.",
+        "tachograph pair --open",
     ),
     Source(
         COOKIES,
         "A browser's cookies",
-        NOT_YET,
-        "A browser's session for claude.ai.",
-        "Nothing, to nobody.",
-        "What claude.ai shows.",
-        "",
+        ON_CONSENT,
+        "At the moment of asking, the one cookie sessionKey of claude.ai from the cookie store of the browser that you name"
+        " (a copy of it, from which everything else is deleted unread), decrypted with that browser's key from your"
+        " keyring. It is not kept, and appears in no log.",
+        "That session, to https://claude.ai and to nobody else, as tachograph and not as a browser: GET /api/account and"
+        " /api/organizations/…/usage; at most 12 times an hour, less when nothing moves.",
+        "All limits and extra usage of every account that is signed in to in that browser.",
+        "Anything where claude.ai shows a challenge page to what is no browser; cookies that Chrome and Edge on Windows"
+        " seal for themselves. After three refusals it switches itself off.",
+        "The last resort, for those who can load no extension. A session is as good as a password; Anthropic's terms forbid"
+        " others to collect it, and a tool on your own machine that asks with it is at your own risk.",
+        "tachograph sources enable cookies --browser NAME",
     ),
 )
 
@@ -106,7 +122,14 @@ def source(name: str) -> Source | None:
 
 def is_on(ledger: Ledger, one: Source) -> bool:
     """Whether it is used."""
-    return one.kind == PASSIVE or (one.kind == ON_CONSENT and has_consent(ledger.db, one.name))
+    return is_on_in(ledger.db, one)
+
+
+def is_on_in(db: sqlite3.Connection, one: Source) -> bool:
+    """The same, of an open database."""
+    if one.kind == ON_PAIRING:
+        return bool(pairings.pairings(db))
+    return one.kind == PASSIVE or has_consent(db, one.name)
 
 
 def switch(ledger: Ledger, one: Source, on: bool, now_ms: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tachograph.model.limits import OK
 from tachograph.questions.sayings import outcome_words
 from tachograph.questions.sources import Health
-from tachograph.setup.consent import NOT_YET, PASSIVE, Source
+from tachograph.setup.consent import ON_PAIRING, PASSIVE, Source
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Column, Style, lines
 from tachograph.surfaces.text import UNKNOWN, duration, safe
@@ -32,6 +32,8 @@ def screen(shown: Sequence[Shown], now: int, room: int | None, style: Style) -> 
     made += ["", "tachograph sources NAME            what it reads, sends and cannot see"]
     if not any(one.source.name == "oauth" and one.is_on for one in shown):
         made.append("tachograph sources enable oauth    ask the service; says first what it means")
+    if not any(one.source.name == "browser" and one.is_on for one in shown):
+        made.append("tachograph pair --open             let a browser's extension send its readings")
     return made
 
 
@@ -47,12 +49,16 @@ def detail(one: Shown, now: int) -> list[str]:
         ("Terms", source.terms),
         ("Last answer", _age(one.health.answered_at, now)),
         ("State", _words(one, now)),
-        ("Set up", source.how if not one.is_on or source.kind == PASSIVE else f"off again: tachograph sources disable {source.name}"),
+        ("Set up", source.how if not one.is_on or source.kind == PASSIVE else f"off again: {off_again(source)}"),
     )  # fmt: skip
     for name, text in parts:
         if text:
             made += _wrapped(name, text)
     return made
+
+
+def off_again(source: Source) -> str:
+    return "tachograph pair --revoke all" if source.kind == ON_PAIRING else f"tachograph sources disable {source.name}"
 
 
 def statement(source: Source) -> list[str]:
@@ -89,8 +95,6 @@ def document(shown: Sequence[Shown], now: int) -> dict[str, Any]:
 
 
 def _state(one: Shown) -> str:
-    if one.source.kind == NOT_YET:
-        return "not in this version"
     return "on" if one.is_on else "off"
 
 

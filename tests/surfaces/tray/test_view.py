@@ -7,6 +7,7 @@ from menus import HOUR, UTC, T, account, limit, menu, meter, spent, texts, usual
 from tachograph.clock import FixedClock
 from tachograph.demo.scenarios import NAMES, scenario
 from tachograph.ledger.db import open_ledger
+from tachograph.ledger.pairings import Sighting
 from tachograph.model.limits import LIMITED
 from tachograph.model.prices import load
 from tachograph.paths import own_paths
@@ -166,3 +167,16 @@ def test_in_the_workdays_title_rows_and_colours_say_what_now_says(home: Home, na
             if known.percent is not None:
                 assert f"{round(known.percent)} %" in said[known.label]
             assert now_surface.limit_words(known, at, UTC) in said[known.label]
+
+
+def test_what_failed_inside_the_recorder_is_said() -> None:
+    made = menu(usual(), around=Around(failed="Browser bridge: port 63762 is taken by another program"))
+    assert any(row.text == "Browser bridge: port 63762 is taken by another program" for row in made.rows)
+
+
+def test_an_account_that_no_browser_reports_any_more_can_be_forgotten() -> None:
+    gone = Sighting(1, 1, "Chromium 156", T - 1000, T, T)
+    one = usual()._replace(browsers=(gone,))
+    assert any(row.action == "forget:1" for row in menu(one).rows[0].children)
+    here = one._replace(browsers=(gone, gone._replace(pairing=2, gone_at=None)))
+    assert not any(row.action == "forget:1" for row in menu(here).rows[0].children)

@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -26,6 +27,7 @@ from tachograph.model.limits import OAUTH, AccountId, Limit, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder.browser import key_of, may_pair, new_code, offer_code, proof
 from tachograph.recorder.services import FAILED, OFF, RUNNING
+from tachograph.settings import of_table
 from tachograph.surfaces.cli.bridge import Bridge
 from tachograph.surfaces.web.listener import MOST_CONNECTIONS
 
@@ -245,6 +247,27 @@ def test_B22_a_flood_of_posts(world: World) -> None:
     assert world.home.call("now", "--json").json["accounts"][0]["limits"][0]["percent"] == 37.0
 
 
+def test_many_who_ask_for_proofs_at_once_do_not_keep_the_browser_out(world: World) -> None:
+    end = threading.Event()
+    statuses: list[int] = []
+
+    def ask() -> None:
+        while not end.is_set():
+            said = world.ask("/v1/hello", {"pairing": "pairing-1", "nonce": "0" * 32}, Authorization=None, Origin=None)
+            statuses.append(said.status)
+
+    threads = [threading.Thread(target=ask) for _ in range(4 * MOST_CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    heard = [world.ask().status for _ in range(30)]
+    end.set()
+    for thread in threads:
+        thread.join()
+    assert 200 in heard and set(heard) <= {0, 200, 429, 503}
+    assert set(statuses) <= {0, 200, 503}
+
+
 # -- B21: who holds the port
 
 
@@ -337,6 +360,28 @@ def test_nothing_listens_before_a_pairing_and_after_the_last_is_revoked(world: W
     assert world.tick() == OFF
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", world.port), timeout=1)
+
+
+def test_an_old_backup_brings_no_pairing_back(world: World) -> None:
+    backup = world.home.root / "before.sqlite3"
+    world.home.run("backup", str(backup))
+    world.home.run("pair", "--revoke", "all")
+    said = world.home.run("restore", str(backup), "--yes")
+    assert "was paired in that backup; it may post no more" in said.stdout
+    assert world.home.call("pair", "--list", "--json").json["pairings"] == []
+    assert world.ask().status == 401
+    # and one that is paired now stays so
+    code = offer(world)
+    assert paired(world, code).status == 200
+    world.home.run("backup", str(backup), "--force")
+    assert "was paired" not in world.home.run("restore", str(backup), "--yes").stdout
+    assert len(world.home.call("pair", "--list", "--json").json["pairings"]) == 1
+
+
+@pytest.mark.parametrize("value", ["80", "65536", '"x"', "true", "1.5"])
+def test_a_port_that_cannot_be_is_a_problem_and_the_usual_one_holds(home: Home, value: str) -> None:
+    settings = of_table(tomllib.loads(f"bridge_port = {value}"), "settings.toml")
+    assert settings.bridge_port == 63762 and "bridge_port" in settings.problems[0]
 
 
 # -- merge

@@ -101,6 +101,9 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
         assert "not the code" in chromium.pair("AAAA-BBBB-CCCC:" + code.partition(":")[2], popup)
         assert chromium.pair(code, popup) == ""
         assert "has the readings" in popup.locator("#bridge").inner_text()
+        token = chromium.stored("pairing")["token"].encode()
+        secrets = (token, code.partition(":")[0].encode(), b"sessionKey")
+        assert not any(one in path.read_bytes() for path in living.data.rglob("*") if path.is_file() for one in secrets)
         (account,) = limits_of(living)
         five = account["limits"][0]
         assert (five["percent"], five["source"], five["state"]) == (37.0, "browser", "fresh")
@@ -143,7 +146,7 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
     # without the recorder it goes on by itself, and says so
     refreshed(chromium)
     assert chromium.stored("bridge")["state"] == "absent"
-    assert "recorder does not run" in popup.locator("#bridge").inner_text()
+    assert "does not answer on this computer" in popup.locator("#bridge").inner_text()
     assert chromium.badge()[0] == "93"
 
     with recorder(living):

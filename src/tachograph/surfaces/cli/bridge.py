@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tachograph.surfaces.web.listener import Listener
 
 NAME = "Browser bridge"
+PAIRING = "a code is shown"  # stands in its status from when a browser can be paired
 
 
 class Bridge:
@@ -95,4 +96,4 @@ class Bridge:
 
 def _browsers(count: int, is_pairing: bool) -> str:
     said = "no browser yet" if not count else "one browser" if count == 1 else f"{count} browsers"
-    return f"{said}, pairing another" if is_pairing and count else f"{said}; a code is shown" if is_pairing else said
+    return f"{said}; {PAIRING}" if is_pairing else said

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError, UsageError
+from tachograph.model.limits import COOKIES, OAUTH
 from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.setup.ledger_files import Done, Holding, Holdings, Offer, backup, holdings, purge, restorable, restore
@@ -48,10 +49,10 @@ def _restore(arguments: argparse.Namespace, context: Context) -> Done | None:
         _show(_offered(offer, paths.ledger, context.clock), context)
         if not _agreed("restore", "Type restore to go on: ", context):
             return None
-    asked_before = _consents(paths, context)
+    before = _allowed(paths, context)
     with _without_recorder(paths, context):
         done = restore(paths, arguments.file, context.clock.now_ms())
-        withdrawn = _withdrawn(paths, context, asked_before)
+        withdrawn = _withdrawn(paths, context, before)
     return done._replace(did=(*done.did, *withdrawn))
 
 
@@ -86,33 +87,44 @@ def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> 
             context.say("The recorder runs again.")
 
 
-def _consents(paths: Paths, context: Context) -> bool:
-    """Whether the usage endpoint may be asked now; no where nobody can tell."""
+def _allowed(paths: Paths, context: Context) -> frozenset[str]:
+    """What a person allowed that asks or is heard: sources by name, paired browsers by id; nothing where nobody can tell."""
+    from tachograph.ledger import pairings
     from tachograph.ledger.choices import has_consent
     from tachograph.ledger.db import open_ledger, translated
-    from tachograph.model.limits import OAUTH
 
     if not os.path.exists(paths.ledger):
-        return False
+        return frozenset()
     try:
         with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
-            return has_consent(ledger.db, OAUTH)
+            sources = {name for name in (OAUTH, COOKIES) if has_consent(ledger.db, name)}
+            return frozenset(sources | {one.name for one in pairings.pairings(ledger.db)})
     except LedgerError:
-        return False
+        return frozenset()
 
 
-def _withdrawn(paths: Paths, context: Context, asked_before: bool) -> list[str]:
-    """An old backup brings no consent back that was withdrawn, or given to another ledger."""
+def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[str]:
+    """An old backup brings nothing back that was withdrawn, or allowed to another ledger."""
+    from tachograph.ledger import pairings
     from tachograph.ledger.db import open_ledger, translated
-    from tachograph.model.limits import OAUTH
     from tachograph.setup import consent
 
-    source = consent.source(OAUTH)
-    if asked_before or source is None or not _consents(paths, context):
+    revived = _allowed(paths, context) - before
+    if not revived:
         return []
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
-        consent.switch(ledger, source, False, context.clock.now_ms())
-    return ["The usage endpoint was on in that backup; it is off now. On again: tachograph sources enable oauth"]
+    now, said = context.clock.now_ms(), []
+    with open_ledger(paths, now) as ledger, translated(ledger.path):
+        for name, title in ((OAUTH, "The usage endpoint"), (COOKIES, "Asking with a browser's cookies")):
+            source = consent.source(name)
+            if name in revived and source is not None:
+                consent.switch(ledger, source, False, now)
+                said.append(f"{title} was on in that backup; it is off now. On again: {source.how}")
+        browsers = [one for one in pairings.pairings(ledger.db) if one.name in revived]
+        with ledger.transaction() as db:
+            for one in browsers:
+                pairings.revoke(db, one.id, now)
+                said.append(f"{one.browser} was paired in that backup; it may post no more. Again: tachograph pair")
+    return said
 
 
 def _offered(offer: Offer, ledger: str, clock: Clock) -> list[str]:

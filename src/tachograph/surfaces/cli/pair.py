@@ -12,12 +12,13 @@ from tachograph.recorder import process
 from tachograph.recorder.browser import offer_code
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.settings import Settings, load
-from tachograph.surfaces.cli.bridge import NAME
+from tachograph.surfaces.cli.bridge import NAME, PAIRING
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.text import duration, safe
 
 _LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 120.0  # a recorder that was just started reads all transcripts first
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -80,10 +81,10 @@ def shown(code: str, settings: Settings) -> str:
 def _await_bridge(paths: Paths, ledger: Ledger) -> None:
     """Wait until the recorder listens. TachographError, after the code was taken back, where it cannot."""
     problem = "the recorder has not begun to listen"
-    for _ in range(round(20 / _LOOK_SECONDS)):
+    for _ in range(round(_PATIENCE_SECONDS / _LOOK_SECONDS)):
         found = process.running(paths)
         state, text = next(((s, t) for name, s, t in (found.services if found else ()) if name == NAME), ("", ""))
-        if state == RUNNING and ("code" in text or "pairing" in text):
+        if state == RUNNING and PAIRING in text:
             return
         if state == FAILED:
             problem = text

@@ -61,6 +61,7 @@ def _walk(found: Found, context: Context, ask: Ask) -> int:
     _endpoint(found, context, ask, say)
     _at_login(found, context, ask, say)
     _in_the_tray(context, ask, say)
+    say("\nBrowser: an extension can read your limits on claude.ai every minute.  tachograph pair --open")
     say("")
     context.out.flush()
     from tachograph.surfaces.cli import carry_out
@@ -167,6 +168,7 @@ def _found_words(found: Found, context: Context) -> list[str]:
         return [
             f"There is no Claude Code folder here ({safe(where)}).",
             "Run `claude` once and sign in, then come back; or see an invented life: tachograph demo",
+            "You use claude.ai only? Its limits come from your browser: tachograph pair --open",
         ]
     made = []
     for folder in found.folders:

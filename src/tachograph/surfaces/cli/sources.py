@@ -4,14 +4,19 @@ import argparse
 import sys
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.ledger.choices import choose
 from tachograph.ledger.db import open_ledger, translated
+from tachograph.model.limits import COOKIES
 from tachograph.paths import Paths, own_paths
 from tachograph.questions.sources import health
+from tachograph.recorder.cookies import BROWSERS, WHICH
 from tachograph.setup import consent
-from tachograph.setup.consent import NOT_YET, PASSIVE, Source
+from tachograph.setup.consent import ON_PAIRING, PASSIVE, Source
 from tachograph.surfaces import sources as surface
 from tachograph.surfaces.cli.reading import Reading, add_reading_flags, reading
 from tachograph.surfaces.output import Context
+
+_QUESTION = "Ask the service with your own sign-in?"
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -21,6 +26,8 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("what", nargs="?", metavar="NAME|enable|disable", help="a source, or what to do with one")
     parser.add_argument("name", nargs="?", metavar="NAME", help="with enable and disable: which source")
+    parser.add_argument("--browser", metavar="NAME", help="with enable cookies: the browser whose session is read")
+    parser.add_argument("--profile", metavar="NAME", help="with enable cookies: its profile, by name or path")
     parser.add_argument("--yes", action="store_true", help="with enable: you have read what it means; do not ask")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_reading_flags(parser)
@@ -38,12 +45,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     def ask(found: Reading) -> list[surface.Shown]:
         known = health(found.db, found.now)
-        from tachograph.ledger.choices import has_consent
-
-        return [
-            surface.Shown(one, one.kind == PASSIVE or (one.kind != NOT_YET and has_consent(found.db, one.name)), known[one.name])
-            for one in consent.SOURCES
-        ]  # fmt: skip
+        return [surface.Shown(one, consent.is_on_in(found.db, one), known[one.name]) for one in consent.SOURCES]
 
     chosen = _source(arguments.what) if arguments.what else None
     shown = reading(arguments, context, ask, limits=True)
@@ -77,24 +79,45 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
         if source.how:
             print(f"  {source.how}", file=context.out)
         return 0
-    if source.kind == NOT_YET:
-        raise UsageError(f"{source.name} is not in this version.", "tachograph sources lists those that are.")
+    if source.kind == ON_PAIRING:
+        print(f"{source.name} is switched on by pairing a browser: {source.how}", file=context.out)
+        return 0
+    which = _browser(arguments) if source.name == COOKIES else ""
     for line in surface.statement(source):
         print(line, file=context.out)
-    if not arguments.yes and not agrees("Ask the service with your own sign-in? [y/N] ", context):
+    question = f"Ask claude.ai with the session in {arguments.browser}?" if which else _QUESTION
+    if not arguments.yes and not agrees(f"{question} [y/N] ", context):
         print("Nothing was switched on.", file=context.out)
         return 1
     with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
         consent.switch(ledger, source, True, context.clock.now_ms())
+        if which:
+            with ledger.transaction() as db:
+                choose(db, WHICH, which, context.clock.now_ms())
     print(f"{source.name} is on.  Back: tachograph sources disable {source.name}", file=context.out)
     from tachograph.recorder import process
 
     if process.running(paths) is None:
-        print("  tachograph now --refresh    ask once, now", file=context.out)
+        if not which:
+            print("  tachograph now --refresh    ask once, now", file=context.out)
         print("  tachograph start            let the recorder ask, every 5 to 30 minutes", file=context.out)
     else:
         print("The recorder asks within seconds.", file=context.out)
     return 0
+
+
+def _browser(arguments: argparse.Namespace) -> str:
+    """The browser that was named, with its profile, as the ledger keeps it. UsageError where it is none we can read."""
+    names = ", ".join(BROWSERS)
+    if not arguments.browser:
+        raise UsageError("Which browser's session?", f"--browser NAME, one of {names}; a profile with --profile.")
+    if arguments.browser not in BROWSERS:
+        raise UsageError(f"{arguments.browser!r} is no browser that can be read.", f"One of {names}.")
+    import importlib.util
+
+    if importlib.util.find_spec("yt_dlp") is None:
+        raise UsageError("The reader of cookie stores is not installed.", "pip install 'tachograph[cookies]'")
+    return f"{arguments.browser}:{arguments.profile}" if arguments.profile else str(arguments.browser)
 
 
 def _disable(source: Source, paths: Paths, context: Context) -> int:
@@ -102,6 +125,11 @@ def _disable(source: Source, paths: Paths, context: Context) -> int:
         raise UsageError(
             f"{source.name} cannot be switched off: it only reads what is on this machine.",
             "tachograph statusline uninstall takes our status line out." if source.how else "",
+        )
+    if source.kind == ON_PAIRING:
+        raise UsageError(
+            f"{source.name} is switched off by revoking its pairings.",
+            "tachograph pair --revoke all; pair --list shows them.",
         )
     with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
         consent.switch(ledger, source, False, context.clock.now_ms())

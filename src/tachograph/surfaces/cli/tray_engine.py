@@ -21,6 +21,7 @@ from tachograph.questions.meter import ALARMS, TITLE, meter
 from tachograph.questions.now import LEADS
 from tachograph.recorder import process
 from tachograph.recorder.process import Lock
+from tachograph.recorder.services import FAILED
 from tachograph.settings import load as load_settings
 from tachograph.setup import autostart
 from tachograph.surfaces.output import Context
@@ -125,9 +126,13 @@ class Engine:
             self._book, _ = load_book(settings.prices)
 
     def _look_around(self) -> None:
-        runs = process.running(self._paths) is not None
-        if runs != self._around.recorder_runs:
-            self._around, self._is_dirty = self._around._replace(recorder_runs=runs), True
+        found = process.running(self._paths)
+        failed = next(
+            (f"{name}: {text}" for name, state, text in (found.services if found else ()) if state == FAILED), ""
+        )
+        around = self._around._replace(recorder_runs=found is not None, failed=failed)
+        if around != self._around:
+            self._around, self._is_dirty = around, True
 
     def _starts_at_login(self) -> bool:
         return autostart.state(self._context.env, autostart.TRAY).is_on

@@ -73,12 +73,14 @@ class Menu(NamedTuple):
 
 class Around(NamedTuple):
     """What the ledger does not know: whether we start at login and whether the recorder runs, what a refresh came to
-    ("" for nothing to say), where a dashboard is to be opened ("" where there is none)."""
+    ("" for nothing to say), where a dashboard is to be opened ("" where there is none), what inside the recorder
+    has failed ("" for nothing)."""
 
     at_login: bool = False
     recorder_runs: bool = True
     said: str = ""
     dashboard: str = ""
+    failed: str = ""
 
 
 def view(meter: Meter, around: Around, calendar: Calendar) -> Menu:
@@ -148,6 +150,8 @@ def _rows(meter: Meter, around: Around, calendar: Calendar) -> tuple[Row, ...]:
     ]  # fmt: skip
     if not around.recorder_runs:
         made.append(Row("recorder", "The recorder does not run: start it", RECORDER))
+    if around.failed:
+        made.append(Row("failed", cut(safe(around.failed), _LONGEST)))
     made.append(Row("refresh", "Refresh now", REFRESH))
     if around.dashboard:
         made.append(Row("dashboard", "Open dashboard", DASHBOARD))
@@ -187,7 +191,7 @@ def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:
 
 def is_stale(account: NowAccount, at: int) -> bool:
     """Whether nothing that is shown of an account was heard lately."""
-    return all(at - limit.observed_at > FRESH_MS for limit in account.limits)
+    return account.gone_since is not None or all(at - limit.observed_at > FRESH_MS for limit in account.limits)
 
 
 def _who(account: NowAccount) -> str:

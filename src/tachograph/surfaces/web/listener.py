@@ -69,6 +69,7 @@ class Listener:
         self.port = int(self._plug.getsockname()[1])
         self._route = route
         self._waiting: dict[asyncio.Task[None], None] = {}  # still being read, the oldest first
+        self._busy = 0
         self._workers = ThreadPoolExecutor(1, "bridge-desk")  # the ledger has one writer anyway
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
@@ -124,9 +125,7 @@ class Listener:
             is_whole = wire.their_state is h11.DONE
             self._waiting.pop(task, None)  # it was quick enough, and is not let go any more
             if not isinstance(made, Answer):
-                answering, body = made
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    made = await self._loop.run_in_executor(self._workers, _safely, answering, body)
+                made = await self._worked_out(*made)
         except TimeoutError:
             made = Answer(503 if is_whole else 408, {"error": "That took too long."})
         except h11.RemoteProtocolError as error:
@@ -142,6 +141,17 @@ class Listener:
                 for _ in range(_DRAIN_BYTES // 16384):
                     if not await reader.read(16384):
                         break
+
+    async def _worked_out(self, answering: Callable[[bytes], Answer], body: bytes) -> Answer:
+        """The answer of another thread; of so many that wait for theirs, no more."""
+        if self._busy >= MOST_CONNECTIONS:
+            return Answer(503, {"error": "Too many ask at once.", "retry": True})
+        self._busy += 1
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._loop.run_in_executor(self._workers, _safely, answering, body)
+        finally:
+            self._busy -= 1
 
     async def _read(
         self, wire: h11.Connection, reader: asyncio.StreamReader

@@ -1,0 +1,146 @@
+"""Asks claude.ai with a browser's session, where a person switched that on: in a thread, at the pull schedule of the meter.
+
+After three refusals in a row it switches itself off, and says so: a session that is no longer good, or a challenge page,
+does not get better by asking.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tachograph.clock import Clock
+from tachograph.errors import UsageError
+from tachograph.ledger import accounts, polls, readings
+from tachograph.ledger.choices import CONSENT, choice, choose, has_consent
+from tachograph.ledger.db import Ledger
+from tachograph.ledger.names import Names
+from tachograph.ledger.polls import COOKIES_OF
+from tachograph.model.limits import (
+    BLOCKED,
+    BROWSER,
+    COOKIES,
+    DENIED,
+    EXPIRED,
+    FIVE_HOUR,
+    FORBIDDEN,
+    NO_LOGIN,
+    OFFLINE,
+    OK,
+    TIMEOUT,
+    Reading,
+)
+from tachograph.recorder import schedule
+from tachograph.recorder.schedule import Outcome, Push
+
+BASE = "TACHOGRAPH_CLAUDE_BASE"  # a fake of claude.ai on this machine, for tests
+BROWSERS = ("brave", "chrome", "chromium", "edge", "firefox", "opera", "vivaldi")
+WHICH = "cookies"  # the choice of a browser: its name, then ":" and a profile where one was named
+MOST_REFUSALS = 3
+DEADLINE_SECONDS = 20.0
+_REFUSALS = (EXPIRED, FORBIDDEN, BLOCKED, NO_LOGIN, DENIED)
+
+
+class Came(NamedTuple):
+    outcome: Outcome
+    readings: tuple[tuple[Reading, str], ...] = ()
+
+
+class CookiePoller:
+    """A question under way, if there is one. `tick` never waits."""
+
+    def __init__(self, env: Mapping[str, str], clock: Clock, jitter: Callable[[], float]) -> None:
+        self._env, self._clock, self._jitter = env, clock, jitter
+        self._thread: threading.Thread | None = None
+        self._came: Came | None = None
+        self._folder = ""
+
+    @property
+    def is_busy(self) -> bool:
+        return self._thread is not None
+
+    def wait(self, seconds: float) -> None:
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def tick(self, ledger: Ledger) -> str:
+        """Take in what came and ask if that is due; what a person has to be told, "" for nothing. Raises LedgerError."""
+        said = ""
+        if self._thread is not None and not self._thread.is_alive():
+            came, self._thread = self._came, None
+            said = self._keep(ledger, came or _failed(TIMEOUT, "the question ended without an answer"))
+        if self._thread is not None or not has_consent(ledger.db, COOKIES):
+            return said
+        which = choice(ledger.db, WHICH)
+        folder, now = f"{COOKIES_OF}{which}", self._clock.now_ms()
+        state = polls.poll(ledger.db, folder)
+        push = Push(polls.last_push(ledger.db, state.account, BROWSER)) if state.account else Push()
+        if not which or not schedule.due(state, now, push).ask:
+            return said
+        with ledger.transaction() as db:
+            if not polls.claim(db, Names(db), folder, now):
+                return said
+        self._folder, self._came = folder, None
+        self._thread = threading.Thread(target=self._run, args=(which,), name="cookies", daemon=True)
+        self._thread.start()
+        return said
+
+    def _run(self, which: str) -> None:
+        try:
+            self._came = self._asked(which)
+        except UsageError as error:
+            self._came = _failed(OFFLINE, error.message)
+
+    def _asked(self, which: str) -> Came:
+        from tachograph.sources import asking, claude_web, cookies
+
+        browser, _, profile = which.partition(":")
+        session = cookies.session(browser, profile, self._env)
+        if isinstance(session, cookies.Refusal):
+            return _failed(session.outcome, session.problem)
+        end = Clock().monotonic() + DEADLINE_SECONDS
+        base = self._env.get(BASE) or claude_web.SERVICE
+
+        def ask(path: str) -> asking.Answer:
+            left = end - Clock().monotonic()
+            if left <= 0:
+                return asking.Answer(TIMEOUT, problem=f"no whole answer within {DEADLINE_SECONDS:g} s")
+            return asking.ask(session, claude_web.SERVICE, base, path, left, clock=self._clock)
+
+        found = claude_web.found(ask, self._clock.now_ms())
+        if found.outcome != OK:
+            return Came(Outcome(found.outcome, found.retry_after_seconds, found.problem))
+        limits = [limit for reading, _ in found.readings for limit in reading.limits]
+        levels = " ".join(f"{limit.key}={limit.percent}" for limit in limits)
+        five = max((limit.percent or 0 for limit in limits if limit.key == FIVE_HOUR), default=None)
+        now = self._clock.now_ms()
+        resets = [limit.resets_at for limit in limits if limit.resets_at is not None and limit.resets_at > now]
+        return Came(Outcome(OK, None, "", levels, five, min(resets, default=None)), found.readings)
+
+    def _keep(self, ledger: Ledger, came: Came) -> str:
+        """Write down what came, and when to ask again; what a person has to be told."""
+        now, said = self._clock.now_ms(), came.outcome
+        with ledger.transaction() as db:
+            names = Names(db)
+            state = polls.poll(db, self._folder)
+            for reading, label in came.readings:
+                account = readings.append(db, names, reading)
+                accounts.learn(db, account, label, reading.plan or "")
+                if not state.account:
+                    state = state._replace(account=account)
+            if said.outcome != OK:
+                who = accounts.named(db, state.account) if state.account else None
+                problems = (said.problem,) if said.problem else ()
+                readings.append(db, names, Reading(COOKIES, now, said.outcome, who, problems=problems))
+            state = schedule.after(state, said, now, active_at=polls.last_message(db), jitter=self._jitter())
+            is_over = said.outcome in _REFUSALS and state.strikes >= MOST_REFUSALS
+            if is_over:
+                choose(db, CONSENT + COOKIES, "off", now)
+                state = state._replace(strikes=0, next_at=0, wait_ms=0)
+            polls.write(db, names, state)
+        if is_over:
+            return f"cookies: refused three times ({said.problem or said.outcome}), so this source is off now"
+        return f"cookies: {said.problem}" if said.outcome != OK else ""
+
+
+def _failed(outcome: str, problem: str) -> Came:
+    return Came(Outcome(outcome, None, problem))

@@ -55,6 +55,7 @@ THIRD_PARTY = {
     "starlette": {"surfaces/web/app.py"},
     "uvicorn": {"surfaces/web/server.py"},
     "jinja2": {"surfaces/web/render.py"},
+    "markupsafe": {"surfaces/web/render.py"},
     "pyarrow": {"surfaces/everything.py"},
     "objc": {"surfaces/tray/macos.py"},
 }

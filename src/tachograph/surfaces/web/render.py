@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from tachograph.errors import TachographError
 from tachograph.ledger import rollups
@@ -54,6 +55,12 @@ def slug(text: str) -> str:
     return "h" + hashlib.blake2b(plain.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
+def coded(text: str) -> Markup:
+    """A sentence of ours in which commands stand in `quotes`."""
+    parts = str(escape(text)).split("`")
+    return Markup("".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts)))  # noqa: S704 - escaped above
+
+
 class Renderer:
     """`static` gives the address of a file of the page."""
 
@@ -67,6 +74,7 @@ class Renderer:
             auto_reload=False,
         )
         self._templates.filters["slug"] = slug
+        self._templates.filters["coded"] = coded
         self._templates.filters["clip"] = lambda text, most: cut(text, max(2, most))
         self._templates.globals["static"] = static
         self._templates.globals["stacks"] = asking.STACKS

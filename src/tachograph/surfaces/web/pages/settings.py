@@ -8,6 +8,7 @@ from typing import Any
 from tachograph.ledger import accounts, alarms, pairings
 from tachograph.ledger.choices import choice
 from tachograph.ledger.files import held
+from tachograph.model.limits import OAUTH
 from tachograph.model.periods import MONTH, Span
 from tachograph.questions.meter import ALARMS
 from tachograph.questions.now import LEADS
@@ -36,14 +37,14 @@ def _sources(view: View) -> Mapping[str, Any]:
         else:
             said = f"heard {ago(found.answered_at, look.now)}, {plural(found.times, 'time')} in the last day"
         if found is not None and found.outcome not in (None, "ok"):
-            said += f"; last: {outcome_words(found.outcome or '')}"
+            said += f"; last: {outcome_words(found.outcome or '', source.name)}"
         made.append(
             {
                 "name": source.name,
                 "title": source.title,
-                "kind": source.kind,
+                "may_switch": source.kind == consent.ON_CONSENT and (on or source.name == OAUTH),
                 "on": on,
-                "state": "on" if on else "not in this version" if source.kind == consent.NOT_YET else "off",
+                "state": "on" if on else "off",
                 "said": said,
                 "source": source,
             }

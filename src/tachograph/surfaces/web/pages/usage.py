@@ -1,6 +1,6 @@
 """*Usage*: where did it go. Totals with their change, spend over time, what took it, when, and what caching did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ def _totals(view: View) -> Mapping[str, Any]:
             "text": text,
             "value": value,
             "change": change_words(change) if compared else "",
-            "before": before if compared else "",
+            "before": before if compared and (now.tokens.messages or earlier.tokens.messages) else "",
         }
 
     cards = [
@@ -650,19 +650,24 @@ def _sessions(view: View) -> Mapping[str, Any]:
     }
 
 
+def _where_used(answer: Callable[[View], Mapping[str, Any]]) -> Callable[[View], Mapping[str, Any] | None]:
+    """Nothing but the totals, which say what will appear, where nothing was ever used."""
+    return lambda view: None if usage.first_moment(view.look.db) is None else answer(view)
+
+
 PAGE = Page(
     "usage",
     "/usage",
     "Usage",
     (
         Block("totals", "usage_totals.html", _totals),
-        Block("spend", "usage_spend.html", _course),
+        Block("spend", "usage_spend.html", _where_used(_course)),
         Block("why", "usage_why.html", why),
-        Block("where", "usage_where.html", _where),
-        Block("calendar", "usage_figure.html", _calendar),
-        Block("hours", "usage_figure.html", _hours),
-        Block("caching", "usage_figure.html", _caching),
-        Block("sessions", "usage_sessions.html", _sessions),
+        Block("where", "usage_where.html", _where_used(_where)),
+        Block("calendar", "usage_figure.html", _where_used(_calendar)),
+        Block("hours", "usage_figure.html", _where_used(_hours)),
+        Block("caching", "usage_figure.html", _where_used(_caching)),
+        Block("sessions", "usage_sessions.html", _where_used(_sessions)),
     ),
     filters="full",
     compares=True,

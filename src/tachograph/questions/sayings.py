@@ -25,7 +25,6 @@ from tachograph.model.limits import (
     TIMEOUT,
     TLS,
 )
-from tachograph.model.prices import shown
 from tachograph.questions import estimates as of
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     if evidence.nobodys:
         made.append(f"{_count(evidence.nobodys, 'message')} of an unknown account {'is' if evidence.nobodys == 1 else 'are'} left out.")  # fmt: skip
     if evidence.unpriced:
-        names = ", ".join(shown(model) for model in evidence.unpriced)
+        names = ", ".join(_shown(model) for model in evidence.unpriced)
         made.append(f"Without a price, and so left out: {names}.")
     return made
 
@@ -282,7 +281,7 @@ def what_if_words(found: WhatIf) -> list[str]:
     else:
         part = "the rest of the week" if found.share >= 0.995 else f"{percent(found.share)} of the rest of the week"
         made.append(
-            f"If {part} ran on {shown(found.model)}, the weekly limit would end at {_end(found.changed)};"
+            f"If {part} ran on {_shown(found.model)}, the weekly limit would end at {_end(found.changed)};"
             f" as it goes now at {_end(found.as_is)}."
         )
         made.append("Tokens are taken as they were: another model may need more or fewer for the same work.")
@@ -380,3 +379,9 @@ def _used(value: float) -> str:
 
 def _count(n: int, one: str) -> str:
     return f"{n:,} {one}{'' if n == 1 else 's'}"
+
+
+def _shown(model: str) -> str:
+    from tachograph.model.prices import shown  # only by those who name a model: a status line has no time for it
+
+    return shown(model)

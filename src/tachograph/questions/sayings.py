@@ -352,9 +352,7 @@ def reconcile_differences(found: Reconciled) -> list[str]:
             "What each model weighs against the limit is not known yet, so spend and percent cannot be held together."
         )
     if found.model_week is not None and found.model_week.percent is not None:
-        made.append(
-            f"{found.model_week.label} is a limit of its own: it blocks that model alone, and counts toward the week as well."
-        )
+        made.append(f"{found.model_week.label} is a limit of its own, and blocks that model alone.")
     return made
 
 

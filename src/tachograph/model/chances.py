@@ -225,6 +225,22 @@ def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
     return Forecast(blended_chance, prior, when if blended_chance >= 0.05 else None)
 
 
+def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
+    """Percent at the reset in one, five and nine of ten cases like this one, as far as the plan lets it."""
+    if seen.used >= FULL:
+        return 100.0, 100.0, 100.0
+    knots = shipped()["seven_day" if isinstance(seen, WeekPace) else "five_hour"]["fan"]
+    above = next((place for place, knot in enumerate(knots) if knot[0] >= chance), len(knots))
+    if above == 0 or above == len(knots):
+        parts = knots[min(above, len(knots) - 1)][1:]
+    else:
+        before, after = knots[above - 1], knots[above]
+        along = (chance - before[0]) / (after[0] - before[0])
+        parts = [a + along * (b - a) for a, b in zip(before[1:], after[1:], strict=True)]
+    low, middle, high = (seen.used + part * (100 - seen.used) for part in parts)
+    return low, middle, high
+
+
 def blended(prior: float, past: Sequence[Past]) -> float:
     """A chance moved towards how often earlier ones like it came true, the more the more windows there are."""
     if not past:

@@ -239,6 +239,7 @@ def limit_forecast(made: LimitForecast) -> dict[str, Any]:
         "chance": made.chance,
         "prior_chance": made.prior,
         "if_so": None if made.p50 is None else {"p10": iso(made.p10), "p50": iso(made.p50), "p90": iso(made.p90)},
+        "ends_at_percent": estimate(made.ends),
         "own_windows": made.windows,
         "why_not": made.why_not or None,
     }

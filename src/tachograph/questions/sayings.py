@@ -272,7 +272,7 @@ def what_if_words(found: WhatIf) -> list[str]:
         made.append(
             {
                 of.NO_WEEK: "No running week has been read, so its end cannot be said.",
-                of.NO_WORK: "This machine's logs hold no work of the last two weeks that could move to another model.",
+                of.NO_WORK: "This machine's logs hold no work of the last week that could move to another model.",
             }.get(
                 found.why_not,
                 "Too little is known yet of what your models' work weighs; `tachograph why` says how much it takes.",

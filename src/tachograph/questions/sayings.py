@@ -21,6 +21,7 @@ from tachograph.model.limits import (
     OK,
     PORTAL,
     SERVER,
+    SEVEN_DAY,
     SHAPE,
     TIMEOUT,
     TLS,
@@ -100,6 +101,8 @@ def why_words(found: Attribution) -> str:
         return f"No reading of {stretch.removesuffix(' so far')} is there, so there is nothing to share out."
     if found.method == of.NOTHING:
         return f"{_used(found.used)} of {stretch} is used, and this machine's logs hold no message from it."
+    if found.limit not in (FIVE_HOUR, SEVEN_DAY):
+        return _measured_words(found)
     if found.method == of.LIST_PRICE:
         top = found.by_model[0]
         return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of this machine's work in {stretch}."
@@ -109,6 +112,14 @@ def why_words(found: Attribution) -> str:
     if top.share is None or top.share.value < CLEAR_SIGN:
         return f"No model of this machine used a clear part of {stretch}."
     return f"{top.name} burned {with_interval(top.share)} of {stretch}."
+
+
+def _measured_words(found: Attribution) -> str:
+    """A limit that the service measures for one model: only what this machine did of it is split."""
+    label = found.measured[0].label if found.measured else "This week"
+    top = found.by_project[0]
+    how = with_interval(top.share) if top.share is not None else f"{percent(top.list_price or 0.0)} by list price"
+    return f"{label} is at {_used(found.used or 0.0)}, as the service itself counts it; of this machine's part of it {top.name} is {how}."
 
 
 def unexplained_words(found: Attribution) -> str:

@@ -79,6 +79,8 @@ class Renderer:
         self._templates.globals["static"] = static
         self._templates.globals["stacks"] = asking.STACKS
         self._templates.globals["measures"] = asking.MEASURES
+        for name in self._templates.list_templates(extensions=["html"]):
+            self._templates.get_template(name)  # all of one version, whatever is installed while the recorder runs
         self._options: tuple[str, float, dict[str, list[tuple[str, str]]]] | None = None
 
     def head(self, page: Page, title: str, form: str, least_ms: int) -> str:

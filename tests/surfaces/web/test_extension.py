@@ -217,7 +217,7 @@ def test_an_hour_in_steady_state(tmp_path: Path, files: tuple[str, str], home: H
                     clock.at += timedelta(seconds=15)
             counts = web.counts()
             assert sum(counts.values()) <= 80, counts
-            assert counts["usage"] == 60
+            assert 59 <= counts["usage"] <= 61, "one a minute; the browser's own clock may add or swallow one"
             assert oauth.seen == []
             assert browser.stored("bridge")["state"] == "ok"
         # the browser is closed: after 120 seconds without it the recorder asks by itself

@@ -23,16 +23,18 @@ from typing import NoReturn
 
 import ccusage
 import corpora
+import estimates
 import machine
 import meter
 import reports
 import table
+import watch
 from corpora import Corpus
 from measure import CommandFailed
 from reports import Bench, Case
 from table import Row
 
-CASES: list[Case] = [*reports.CASES, *meter.CASES]  # another file of cases adds its list here
+CASES: list[Case] = [*reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES]  # another file adds its list here
 README = Path(__file__).with_name("README.md")
 BUSY_LOAD_PER_CORE = 0.3  # from here on, somebody else has a good part of a core
 

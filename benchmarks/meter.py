@@ -38,7 +38,7 @@ def meter(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     measure.run(bench.ours(corpus, "daily"))
     _grow(bench.ledger / "ledger.sqlite3")
     piped = bench.scratch / "piped.json"
-    _write_piped(piped)
+    write_piped(piped)
     now = bench.ours(corpus, "now")
     line = bench.ours(corpus, "statusline")
     shell = replace(line, name="statusline", argv=["/bin/sh", "-c", f'exec "{line.argv[0]}" statusline < "{piped}"'])
@@ -66,12 +66,12 @@ def recorder(bench: Bench, corpus: Corpus) -> Iterator[Row]:
                 raise CommandFailed("the recorder did not take the corpus in")
             time.sleep(1)
         time.sleep(SETTLING_SECONDS)
-        before = _cpu_seconds(child.pid)
+        before = cpu_seconds(child.pid)
         most, end = 0, time.monotonic() + IDLE_SECONDS
         while time.monotonic() < end:
             time.sleep(1)
-            most = max(most, _rss(child.pid))
-        used = _cpu_seconds(child.pid) - before
+            most = max(most, rss(child.pid))
+        used = cpu_seconds(child.pid) - before
     finally:
         child.terminate()
         child.wait(20)
@@ -112,21 +112,21 @@ def tray(bench: Bench, corpus: Corpus) -> Iterator[Row]:
             time.sleep(SETTLING_SECONDS)
             recorder_pid = int(json.loads((bench.ledger / "recorder.lock").read_bytes().lstrip(b"\0"))["pid"])
             pids = (child.pid, recorder_pid)
-            before = sum(map(_cpu_seconds, pids))
+            before = sum(map(cpu_seconds, pids))
             alone = together = 0
             end, next_reading, percent = time.monotonic() + IDLE_SECONDS, 0.0, 10.0
             piped = bench.scratch / "piped.json"
             while time.monotonic() < end:
                 if time.monotonic() >= next_reading:
                     next_reading, percent = time.monotonic() + 60, percent + 1
-                    _write_piped(piped, percent)
+                    write_piped(piped, percent)
                     with open(piped, "rb") as stream:
                         line = bench.ours(corpus, "statusline")
                         subprocess.run(line.argv, env=line.env, stdin=stream, stdout=subprocess.DEVNULL, check=True)
                 time.sleep(1)
-                alone = max(alone, _rss(child.pid))
-                together = max(together, sum(map(_rss, pids)))
-            share = (sum(map(_cpu_seconds, pids)) - before) / IDLE_SECONDS
+                alone = max(alone, rss(child.pid))
+                together = max(together, sum(map(rss, pids)))
+            share = (sum(map(cpu_seconds, pids)) - before) / IDLE_SECONDS
         finally:
             child.terminate()
             child.wait(20)
@@ -172,13 +172,13 @@ def bridge(bench: Bench, corpus: Corpus) -> Iterator[Row]:
                 raise CommandFailed("the recorder did not hear its browser")
             time.sleep(0.6)
         time.sleep(SETTLING_SECONDS)
-        before, kept = _cpu_seconds(child.pid), []
+        before, kept = cpu_seconds(child.pid), []
         for _ in range(60):
             time.sleep(0.55)
             kept.append(_timed(port, "bench", 200))
-        share = (_cpu_seconds(child.pid) - before) / 3600
+        share = (cpu_seconds(child.pid) - before) / 3600
         refused = [_timed(port, "a stranger", 401) for _ in range(600)]
-        most = _rss(child.pid)
+        most = rss(child.pid)
     finally:
         child.terminate()
         child.wait(20)
@@ -285,7 +285,7 @@ def _grow(path: Path) -> None:
     db.close()
 
 
-def _write_piped(path: Path, percent: float = 41.5) -> None:
+def write_piped(path: Path, percent: float = 41.5) -> None:
     resets = int(time.time()) + 7200
     windows = {key: {"used_percentage": percent, "resets_at": resets} for key in ("five_hour", "seven_day")}
     path.write_text(
@@ -309,10 +309,10 @@ def _has_read(bench: Bench, corpus: Corpus) -> bool:
     return bool(json.loads(printed)["totals"]["messages"] == corpus.truth.messages)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _rss(pid: int) -> int:
+def rss(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

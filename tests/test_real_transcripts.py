@@ -169,3 +169,37 @@ def test_deleted_transcripts_change_no_number(real: RealSet) -> None:
     assert flat(_document(real, "daily")["totals"]) == real.expected["total"]
     real.home.projects.mkdir()
     assert flat(_document(real, "daily")["totals"]) == real.expected["total"]
+
+
+def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet, tmp_path: Path) -> None:
+    """No special case for them: what is learned is held against the weights that the readings were made with."""
+    from tachograph.ledger.db import open_ledger
+    from tachograph.model.prices import load
+    from tachograph.paths import own_paths
+    from tachograph.questions.attribution import attribution, leading
+    from tachograph.questions.forecast import forecast, next_session
+    from tachograph.questions.now import now
+    from tachograph.surfaces.cli import demo_limits
+
+    book = load()[0]
+    env = {**real.home.env, "TACHOGRAPH_HOME": str(tmp_path / "data")}
+    newest = real.home.db().execute("SELECT max(at) FROM answer WHERE at < 4000000000000").fetchone()[0]
+    if newest is None:
+        return
+    at = newest + 600_000
+    with open_ledger(own_paths(env), at) as ledger:
+        hidden = demo_limits.invent(ledger, book, env, str(real.home.claude), at, 400)
+        account = leading(now(ledger.db, at))
+        if account is None:
+            assert not hidden.said
+            return
+        found = attribution(ledger.db, book, account, at)
+        assert found.method in ("learned", "list_price", "nothing")
+        if found.method == "learned":
+            true = hidden.weeks[(found.resets_at or 0) / 1000]
+            for part in found.by_model:
+                assert part.share is not None
+                assert abs(part.share.value - true.get(part.full, 0.0) / sum(true.values())) <= 0.15
+        for one in forecast(ledger.db, book, account, at):
+            assert one.chance is None or 0 < one.chance <= 1
+        next_session(ledger.db, book, account, at)

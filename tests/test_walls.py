@@ -47,6 +47,8 @@ THIRD_PARTY = {
     "yt_dlp": {"sources/cookies.py"},
     "h11": {"surfaces/web/listener.py"},
     "dbus_fast": {"surfaces/tray/linux.py"},
+    "textual": {"surfaces/terminal/app.py"},
+    "rich": {"surfaces/terminal/app.py"},
     "AppKit": {"surfaces/tray/macos.py"},
     "Foundation": {"surfaces/tray/macos.py"},
     "objc": {"surfaces/tray/macos.py"},

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     prices: Mapping[str, object] = _NO_PRICES
     alarms: AlarmSettings = AlarmSettings()
     bridge_port: int = 63762
+    budget: float | None = None  # US dollars a month, of API-equivalent spend
     problems: tuple[str, ...] = ()
 
 
@@ -63,6 +64,10 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 settings = settings._replace(week_start=parsed_weekday(str(value)))
             elif key == "prices" and isinstance(value, Mapping):
                 settings = settings._replace(prices=value)
+            elif key == "budget" and _is_number(value) and value > 0:
+                settings = settings._replace(budget=float(value))
+            elif key == "budget":
+                problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
             elif key == "alarms" and isinstance(value, Mapping):
                 settings = settings._replace(alarms=_alarms(value, path, problems))
             elif (

@@ -213,3 +213,12 @@ def test_several_accounts_are_told_apart_by_their_first_letter(ledger: Ledger) -
             reading = Reading(STATUSLINE, T0 - n, limits=(five(10 + n), seven(20 + n)))
             readings.append(db, names, reading, f"/{n}")
     assert title(now(ledger.db, T0), "medium") == "A: 5h 10% · 7d 20%    W: 5h 11% · 7d 21%"
+
+
+def test_a_window_that_has_not_begun_is_one_however_many_have_been(ledger: Ledger) -> None:
+    for day in range(12):
+        at = T0 + day * 24 * HOUR
+        say(ledger, OAUTH, at, five(10.0, at + 5 * HOUR))
+        say(ledger, OAUTH, at + 6 * HOUR, five(0.0, None))
+    rows = ledger.db.execute("SELECT count(*) FROM window WHERE key = ? AND resets_at IS NULL", (FIVE_HOUR,)).fetchone()
+    assert rows[0] == 1

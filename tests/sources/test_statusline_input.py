@@ -46,6 +46,7 @@ def test_a_whole_input_is_read() -> None:
         model="Opus 5.5",
         cost_usd=2.5,
         context_percent=12.0,
+        context_window=200_000,
         cwd="/home/mary/garden",
         config_folder="/home/mary/.claude",
         reading=Reading(

@@ -22,6 +22,9 @@ What each table holds:
     choice      what a person switched by a command: consent to a source, alarms, the style of a title
     poll        by config folder: when the service was asked last, what came of it, when it may be asked again
     alarm       every notice that was given, once for each window and threshold
+    learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
+    context     by session: how many tokens it may keep in mind, where Claude Code told its status line
+    forecast    every chance of reaching a limit that was worked out, and what became of it
     offer       the code of a pairing under way, as a key worked out from it; gone when it was used or is over
     pairing     a browser that was paired: of its token only the SHA-256
     sighting    which accounts a paired browser reported, until when
@@ -200,6 +203,35 @@ STEPS: tuple[tuple[str, str], ...] = (
             dismissed_at INTEGER,
             UNIQUE (account, kind, key, threshold, cycle)
         );
+        """,
+    ),
+    (
+        "what work weighs, and forecasts",
+        """
+        CREATE TABLE learned (
+            account INTEGER PRIMARY KEY, version INTEGER NOT NULL,
+            until INTEGER NOT NULL,         -- every window that was over then is in it
+            messages INTEGER NOT NULL,      -- of the account, in the weeks before: if their number changes, learn again
+            state TEXT NOT NULL             -- JSON (model/weights.py)
+        );
+        CREATE TABLE forecast (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL,
+            cycle INTEGER NOT NULL,         -- the reset that it speaks of
+            at INTEGER NOT NULL, percent REAL NOT NULL, chance REAL NOT NULL,
+            prior REAL NOT NULL,            -- the chance before the account's own past was looked at
+            p10 REAL, p50 REAL, p90 REAL,   -- minutes to the wall, if it comes; null where nothing is said
+            version INTEGER NOT NULL,
+            hit INTEGER, scored_at INTEGER, -- whether it came; null until the window is over
+            UNIQUE (account, key, cycle, at)
+        );
+        CREATE INDEX forecast_newest ON forecast (account, at);
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE hit IS NULL;
+        """,
+    ),
+    (
+        "context windows",
+        """
+        CREATE TABLE context (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
         """,
     ),
     (

@@ -195,13 +195,22 @@ def windows(db: sqlite3.Connection, account: int, key: str | None = None, since:
     clauses, values = ["account = ?"], [account]
     sql = f"SELECT {_WINDOW} FROM window WHERE "
     if key is not None:
-        rows = db.execute(f"{sql} account = ? AND key = ? ORDER BY resets_at DESC, id DESC LIMIT 8", (account, key))
-        return [Window._make(row) for row in rows]
+        # one that has not begun has no reset and would stand behind all others: it is looked up by itself
+        begun = f"{sql} account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC, id DESC LIMIT 8"
+        waiting = f"{sql} account = ? AND key = ? AND resets_at IS NULL ORDER BY id DESC LIMIT 1"
+        found = [*db.execute(begun, (account, key)), *db.execute(waiting, (account, key))]
+        return [Window._make(row) for row in found]
     if since is not None:
         clauses.append("(resets_at IS NULL OR resets_at >= ?)")
         values.append(since)
     rows = db.execute(f"{sql}{' AND '.join(clauses)} ORDER BY resets_at DESC, id DESC", values)
     return [Window._make(row) for row in rows]
+
+
+def known_resets(db: sqlite3.Connection, account: int, key: str) -> list[int]:
+    """When the windows of an account's limit reset, newest first."""
+    sql = "SELECT resets_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC"
+    return [int(row[0]) for row in db.execute(sql, (account, key))]
 
 
 def last_use(db: sqlite3.Connection, account: int, since: int) -> int:

@@ -4,10 +4,13 @@ An old number still counts where it says stop, for a window only fills; an old n
 for much may have been used since.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph.model.limits import FIVE_HOUR
+from tachograph.questions.estimates import EVEN
 from tachograph.questions.now import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.questions.sayings import guard_chance
 
 CLEAR, NEAR, AT_WALL, ON_OVERAGE = "clear", "near", "wall", "overage"
 EXIT_CODES = {CLEAR: 0, NEAR: 10, AT_WALL: 11, ON_OVERAGE: 12, UNKNOWN: 20}
@@ -36,10 +39,13 @@ def judge(
     threshold: float = 90.0,
     allow_overage: bool = False,
     fresh_ms: int | None = None,
+    chances: Mapping[str, float] | None = None,
+    odds: float = EVEN,
 ) -> Verdict:
     """The verdict on an account (the leading one if None) and its limits (the pressing ones if no keys are given).
 
-    `fresh_ms`: how old a number below the threshold may be; as old as `now` takes for fresh if None.
+    `fresh_ms`: how old a number below the threshold may be; as old as `now` takes for fresh if None. `chances`: by key of
+    a limit, the chance (0 to 1) that it is reached before it resets; what is clear but has at least such `odds` is near.
     """
     of = account if account is not None else (now.accounts[0] if now.accounts else None)
     if of is None:
@@ -50,6 +56,8 @@ def judge(
     if not limits:
         return Verdict(UNKNOWN, of, None, threshold, "no reading of this limit is there")
     verdicts = [_one(of, limit, now.at, threshold, allow_overage, fresh_ms) for limit in limits]
+    if chances is not None:
+        verdicts = [_forecast(verdict, chances, odds) for verdict in verdicts]
     return max(verdicts, key=lambda verdict: (_ORDER.index(verdict.state), _percent(verdict)))
 
 
@@ -77,6 +85,16 @@ def _one(
     if is_old:
         return verdict(UNKNOWN, f"it was at {limit.percent:.0f} %, but that number is old")
     return verdict(CLEAR, f"it is at {limit.percent:.0f} %")
+
+
+def _forecast(verdict: Verdict, chances: Mapping[str, float], odds: float) -> Verdict:
+    chance = None if verdict.limit is None else chances.get(verdict.limit.key)
+    if chance is None or verdict.limit is None:
+        return verdict
+    verdict = verdict._replace(limit=verdict.limit._replace(chance=chance))
+    if verdict.state == CLEAR and chance >= odds:
+        return verdict._replace(state=NEAR, why=guard_chance(verdict.why, chance))
+    return verdict
 
 
 def _percent(verdict: Verdict) -> float:

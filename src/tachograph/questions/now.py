@@ -8,15 +8,26 @@ not used up, 100 % is no wall: the state is `overage`, and the headline speaks o
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger import pairings, readings
+from tachograph.ledger import forecasts, pairings, readings
 from tachograph.ledger.billing import billing
 from tachograph.ledger.pairings import Sighting
 from tachograph.ledger.readings import Said, Window
-from tachograph.model.limits import BROWSER, FIVE_HOUR, OK, SEVEN_DAY, STATUSLINE, Billing, ExtraUsage, Share
+from tachograph.model.limits import (
+    BROWSER,
+    FIVE_HOUR,
+    OK,
+    SEVEN_DAY,
+    STATUSLINE,
+    Billing,
+    ExtraUsage,
+    Share,
+    same_reset,
+)
 from tachograph.questions.witnesses import Differing, browser_of, differing, gone_since
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
+CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _ORDER = {"session": 0, "weekly": 1}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
@@ -25,7 +36,8 @@ _NEARLY = 99.0  # percent, from which a number that was rounded down may still b
 
 
 class NowLimit(NamedTuple):
-    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms.
+    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms. `chance`
+    (0 to 1) that it is reached before it resets, where the recorder worked it out lately; None elsewhere.
 
     `browser`: which paired browser said it; `differs`: fresh sources that say something else."""
 
@@ -39,6 +51,7 @@ class NowLimit(NamedTuple):
     source: str
     observed_at: int
     state: str
+    chance: float | None = None
     browser: str = ""
     differs: tuple[Differing, ...] = ()
 
@@ -114,6 +127,9 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
             current[window.key] = window
     seen = pairings.sightings(db, id)
     limits = sorted((_limit(window, extra, at, said, seen) for window in current.values()), key=_place)
+    if id:
+        kept = forecasts.newest(db, id, at - CHANCE_MS)
+        limits = [_with_chance(limit, kept.get(limit.key)) for limit in limits]
     return NowAccount(
         id,
         uuid,
@@ -158,9 +174,16 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int, said: list[Said], 
         source,
         observed,
         state,
-        browser_of(window, seen) if source == BROWSER else "",
-        differing(window, said, at) if len(said) > 1 else (),
+        browser=browser_of(window, seen) if source == BROWSER else "",
+        differs=differing(window, said, at) if len(said) > 1 else (),
     )
+
+
+def _with_chance(limit: NowLimit, kept: forecasts.Kept | None) -> NowLimit:
+    """The limit with a chance that still speaks of it: of this window, and not reached yet."""
+    if kept is None or limit.state not in (FRESH, STALE) or not same_reset(limit.resets_at, kept.cycle):
+        return limit
+    return limit._replace(chance=kept.chance)
 
 
 def _is_at_wall(window: Window) -> bool:

@@ -13,12 +13,13 @@ from tachograph.ledger.choices import choice
 from tachograph.ledger.db import Ledger
 from tachograph.model.limits import FIVE_HOUR, ExtraUsage, Money, same_reset
 from tachograph.model.periods import Calendar
+from tachograph.questions.estimates import EVEN
 from tachograph.questions.now import FRESH, OVERAGE, WALL, Now, NowAccount, NowLimit
+from tachograph.questions.sayings import alarm_words
 from tachograph.settings import AlarmSettings
 
 THRESHOLD, SPEND, RESET, CHANCE = "threshold", "spend", "reset", "chance"
 EXTRA = "extra_usage"
-EVEN = 0.5  # a chance of the wall below even odds is not spoken of
 _FALLS = 5.0  # points below a threshold from which it counts as passed anew, where no reset tells windows apart
 _NEWS_MS = 3_600_000  # a reset longer ago is no news
 _REMEMBERED_MS = 32 * 86_400_000  # a month of metered use
@@ -92,8 +93,7 @@ def _chance(account: NowAccount, limit: NowLimit, chance: float | None, clock: C
     """Only with a reset: "before" needs to say before what."""
     if chance is None or chance < EVEN or limit.resets_at is None or limit.state == WALL:
         return
-    title = f"Claude: {limit.label} may run out"
-    text = f"{chance * 100:.0f} % chance that the {limit.label} limit is reached before it resets {clock(limit.resets_at)}."
+    title, text = alarm_words(limit.label, chance, limit.resets_at, clock)
     yield Alarm(account.id, CHANCE, limit.key, EVEN * 100, limit.resets_at, limit.percent, title, text)
 
 

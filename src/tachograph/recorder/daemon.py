@@ -18,12 +18,16 @@ from tachograph.ledger.backups import weekly_backup
 from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated
 from tachograph.model.limits import OK
 from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.model.prices import PriceBook
+from tachograph.model.prices import load as load_book
 from tachograph.paths import Paths
+from tachograph.questions.now import Now
 from tachograph.questions.now import now as now_question
 from tachograph.recorder.alarms import clock, raise_alarms
 from tachograph.recorder.collect import collect
 from tachograph.recorder.cookies import CookiePoller
 from tachograph.recorder.ingest import ingest
+from tachograph.recorder.learn import learn
 from tachograph.recorder.notify import notify
 from tachograph.recorder.poller import Poller, random_share
 from tachograph.recorder.services import Service, Services, Status
@@ -62,6 +66,7 @@ class Recorder:
         self._version = -1
         self._told: set[str] = set()
         self._settings, self._settings_mark = Settings(), ""
+        self._book: PriceBook | None = None
 
     def step(self, ledger: Ledger) -> float:
         """Do what is due; returns the seconds until something may be due again. Raises LedgerError."""
@@ -116,8 +121,17 @@ class Recorder:
 
         question = now_question(ledger.db, now)
         minute = local.hour * 60 + local.minute
-        for alarm in raise_alarms(ledger, question, settings.alarms, minute, clock(calendar, now), told):
+        chances = self._learn(ledger, question, now)
+        for alarm in raise_alarms(ledger, question, settings.alarms, minute, clock(calendar, now), told, chances):
             self._say(f"notice: {alarm.text}")
+
+    def _learn(self, ledger: Ledger, question: Now, now: int) -> dict[str, float]:
+        """Learn, and make the forecasts that are due; the chances of the leading account."""
+        book = self._book
+        if book is None:
+            book = self._book = load_book(self._settings.prices)[0]
+        chances = learn(ledger, book, question.accounts, now)
+        return chances.get(question.accounts[0].id, {}) if question.accounts else {}
 
     def _read_settings(self) -> Settings:
         """The settings, read again when the file changed."""
@@ -128,6 +142,7 @@ class Recorder:
             mark = "none"
         if mark != self._settings_mark:
             self._settings_mark, self._settings = mark, load_settings(self._paths.settings)
+            self._book = None
             for problem in self._settings.problems:
                 self._say(problem)
         return self._settings

@@ -1,6 +1,6 @@
 """Takes in what Claude Code pipes to its status line. It runs at every redraw, so it imports next to nothing."""
 
-from tachograph.ledger import readings
+from tachograph.ledger import contexts, readings
 from tachograph.ledger.db import Ledger
 from tachograph.ledger.names import Names
 from tachograph.sources.statusline import StatusInput, parsed
@@ -9,8 +9,15 @@ __all__ = ["StatusInput", "parsed", "push"]
 
 
 def push(ledger: Ledger, said: StatusInput, folder: str) -> int | None:
-    """Keep the reading in what was piped in, if there is one; returns the account it was of. Raises LedgerError."""
-    if said.reading is None:
+    """Keep the reading in what was piped in, if there is one, and the session's context window where that is news;
+    returns the account the reading was of. Raises LedgerError."""
+    session, size = said.session, said.context_window
+    is_news = session is not None and size is not None and contexts.window(ledger.db, session) != size
+    if said.reading is None and not is_news:
         return None
     with ledger.transaction() as db:
+        if is_news and session is not None and size is not None:
+            contexts.note(db, session, size)
+        if said.reading is None:
+            return None
         return readings.append(db, Names(db), said.reading, folder)

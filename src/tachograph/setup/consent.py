@@ -30,7 +30,8 @@ SOURCES = (
         STATUSLINE,
         "Claude Code's status line",
         PASSIVE,
-        "What Claude Code pipes to its status line command: percentages and resets of the 5-hour and the 7-day limit.",
+        "What Claude Code pipes to its status line command: percentages and resets of the 5-hour and the 7-day limit, and how"
+        " large a session's context window is.",
         "Nothing, to nobody.",
         "A number with every answer, while a session runs in a terminal.",
         "Other limits (Opus, Fable), extra usage, sessions without a terminal (claude -p, the desktop app, the IDE).",

@@ -16,13 +16,15 @@ _LONGEST = 4096  # of a path
 
 
 class StatusInput(NamedTuple):
-    """`cost_usd` is Claude Code's own estimate; `context_percent` how full the context is; `config_folder` the Claude
+    """`cost_usd` is Claude Code's own estimate; `context_percent` how full the context is, of
+    `context_window` tokens; `config_folder` the Claude
     Code config folder that the transcript stands in. `reading` is None where no limits came along."""
 
     session: str | None = None
     model: str | None = None
     cost_usd: float | None = None
     context_percent: float | None = None
+    context_window: int | None = None
     cwd: str | None = None
     config_folder: str | None = None
     reading: Reading | None = None
@@ -49,6 +51,7 @@ def parsed(data: bytes, observed_at: int) -> StatusInput:
         model=text(_object(document.get("model")).get("display_name")) or None,
         cost_usd=float(cost) if is_number(cost) and cost >= 0 else None,
         context_percent=percentage(context),
+        context_window=_size(_object(document.get("context_window")).get("context_window_size")),
         cwd=_path(document.get("cwd")),
         config_folder=_config_folder(_path(document.get("transcript_path")) or ""),
         reading=reading,
@@ -104,6 +107,11 @@ def _config_folder(transcript: str) -> str | None:
 def _path(value: object) -> str | None:
     """A path as it stands: it may hold anything, also what a terminal must not see."""
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST else None
+
+
+def _size(value: object) -> int | None:
+    """A number of tokens as a context window may have."""
+    return value if type(value) is int and 1_000 <= value <= 100_000_000 else None
 
 
 def _object(value: object) -> Mapping[str, object]:

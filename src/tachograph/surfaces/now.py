@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, Billing, ExtraUsage
 from tachograph.model.periods import Calendar
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
-from tachograph.questions.sayings import outcome_words
+from tachograph.questions.sayings import chance_before, chance_short, outcome_words
 from tachograph.surfaces.money import money, spend
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
@@ -122,6 +122,7 @@ def fields(now: Now, calendar: Calendar) -> dict[str, str]:
         made[name] = f"{round(limit.percent or 0)}" if known and limit else DASH
         made[f"{name}_reset"] = countdown(limit.resets_at, now.at, calendar) if limit and limit.resets_at else DASH
         made[f"{name}_state"] = limit.state if limit else UNKNOWN
+        made[f"{name}_chance"] = DASH if limit is None or limit.chance is None else f"{round(limit.chance * 100)}"
     return made
 
 
@@ -168,6 +169,7 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
                 "percent": limit.percent,
                 "resets_at": iso(limit.resets_at),
                 "severity": limit.severity,
+                "chance": limit.chance,
                 "source": limit.source,
                 "browser": limit.browser or None,
                 "observed_at": iso(limit.observed_at),
@@ -277,7 +279,8 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         gap = max(3, (room or 88) - width(who) - width(aside)) if room else 3
         lines.append(f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}")
         names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
-        lines += [_row(limit, now.at, calendar, min(names, 24), room, blocks) for limit in account.limits]
+        for limit in account.limits:
+            lines += _rows(limit, now.at, calendar, min(names, 24), room, blocks)
         if account.extra is not None and account.extra.enabled:
             lines.append(f"  {'Extra'.ljust(min(names, 24))}  {extra_words(account.extra)}")
         if account.billing is not None and (words := _billing_words(account.billing)):
@@ -290,11 +293,22 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
     return lines[:-1]
 
 
+def _rows(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool) -> list[str]:
+    """A limit with the chance of its wall: beside it, or below it where there is no room."""
+    row = _row(limit, at, calendar, names, room, blocks)
+    chance = chance_short(limit.chance) if limit.chance is not None else ""
+    if not chance or limit.chance is None or limit.resets_at is None:
+        return [row]
+    if room is None or width(row) + 3 + width(chance) <= room:
+        return [f"{row}   {chance}"]
+    return [row, f"  {' ' * names}  {chance_before(limit.chance, limit.resets_at, lambda m: clock(m, at, calendar))}"]
+
+
 def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool) -> str:
     label = cut(safe(limit.label), names)
-    bar = _bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
+    drawn = bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
     shown = DASH if limit.percent is None else f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
-    made = f"  {label}{' ' * (names - width(label))}  {bar}  {shown:>6} {sign(limit) or ' '}"
+    made = f"  {label}{' ' * (names - width(label))}  {drawn}  {shown:>6} {sign(limit) or ' '}"
     return f"{made} {limit_words(limit, at, calendar)}".rstrip()
 
 
@@ -332,7 +346,8 @@ def clock(moment: int, at: int, calendar: Calendar) -> str:
     return day_and_time(shown, local)
 
 
-def _bar(value: float | None, columns: int, blocks: bool) -> str:
+def bar(value: float | None, columns: int, blocks: bool) -> str:
+    """A percentage as a bar of so many columns."""
     full, part, empty = ("█", "▏▎▍▌▋▊▉", "░") if blocks else ("#", "", ".")
     filled = min(1.0, (value or 0) / 100) * columns
     whole = int(filled)

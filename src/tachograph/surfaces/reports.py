@@ -97,19 +97,20 @@ def document(report: Report) -> dict[str, Any]:
         "timezone": report.calendar.zone_name,
         "range": {"since": report.since, "until": report.until},
         "rows": [_row_document(row) for row in report.answer.rows],
-        "totals": _spend_document(report.answer.totals),
+        "totals": spend_document(report.answer.totals),
         "problems": dict(report.problems),
     }
 
 
 def _row_document(row: Row) -> dict[str, Any]:
-    made = {**_key_document(row.key), **_spend_document(row.spend)}
+    made = {**_key_document(row.key), **spend_document(row.spend)}
     if row.by:
         made["by"] = [_row_document(sub) for sub in row.by]
     return made
 
 
-def _spend_document(used: Spend) -> dict[str, Any]:
+def spend_document(used: Spend) -> dict[str, Any]:
+    """The measures of a row."""
     t = used.tokens
     return {
         "messages": t.messages,
@@ -150,7 +151,7 @@ def table_rows(report: Report) -> tuple[list[str], list[list[object]]]:
         if sub is not None:
             made |= _flat(_key_document(sub.key), "by_")
         keys += [key for key in made if key not in keys]
-        spend = _spend_document((sub or row).spend)
+        spend = spend_document((sub or row).spend)
         rows.append({**made, **_flat({"messages": spend["messages"], **spend.pop("tokens"), **spend}, "")})
     numbers = ["messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches"]
     numbers += ["cost_usd", "unpriced_messages"]

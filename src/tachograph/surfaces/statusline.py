@@ -2,6 +2,7 @@
 
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, Reading
 from tachograph.questions.now import OVERAGE, RESET, STALE, Now, NowAccount, NowLimit
+from tachograph.questions.sayings import status_chance
 from tachograph.surfaces.money import spend
 from tachograph.surfaces.text import UNKNOWN, safe, usd
 
@@ -44,15 +45,17 @@ def _five(account: NowAccount, at: int) -> str:
     limit = account.limit(FIVE_HOUR)
     if limit is None:
         return ""
-    left = _left(limit, at)
-    return f"5h {_percent(limit)}{' ' + left if left else ''}"
+    left, chance = _left(limit, at), status_chance(limit.chance)
+    return f"5h {_percent(limit)}{' ' + left if left else ''}{' ' + chance if chance else ''}"
 
 
 def _week(account: NowAccount) -> str:
     limit = account.weekly
     if limit is None:
         return ""
-    return f"{'7d' if limit.key == SEVEN_DAY else safe(limit.scope or limit.label)} {_percent(limit)}"
+    chance = status_chance(limit.chance)
+    name = "7d" if limit.key == SEVEN_DAY else safe(limit.scope or limit.label)
+    return f"{name} {_percent(limit)}{' ' + chance if chance else ''}"
 
 
 def _percent(limit: NowLimit) -> str:

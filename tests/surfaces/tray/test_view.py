@@ -129,6 +129,14 @@ def test_the_rows_in_their_order() -> None:
     assert menu(usual()).rows[5].children[1].action == ""
 
 
+def test_the_likeliest_limit_has_its_chance_below_todays_spend() -> None:
+    five, week = limit("five_hour", 78)._replace(chance=0.38), limit("seven_day", 91)._replace(chance=0.2)
+    rows = menu(account(five, week)).rows
+    assert [row.text for row in rows if row.key == "forecast"] == ["38 % chance of the wall before 14:00"]
+    assert [row.key for row in rows[:4]] == ["account:1", "line:spend", "today", "forecast"]
+    assert not [row for row in menu(account(five._replace(chance=0.01))).rows if row.key == "forecast"]
+
+
 def test_the_tooltip_changes_with_numbers_only() -> None:
     later = view(meter(usual(), at=T + 50_000), Around(), UTC)
     assert later.tooltip == menu(usual()).tooltip == "5-hour 78 %, resets 14:00\n7-day 91 % ▲, resets Thu 00:00"

@@ -19,6 +19,8 @@ _SHOWN = (
     ("models", "--last", "30"),
     ("sessions", "--last", "4"),
     ("prs", "--last", "14"),
+    ("why",),
+    ("forecast",),
 )
 
 
@@ -64,6 +66,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
         env = {**context.env, **_moved(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
+        _invent_limits(inner, arguments.days, arguments.seed)
         code = _show(arguments.command_line, inner)
         if arguments.keep:
             assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
@@ -74,6 +77,20 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     finally:
         if not arguments.keep:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _invent_limits(context: Context, days: int, seed: int) -> None:
+    """An account, and readings of its limits that fit the messages: what the meter and estimates are about."""
+    from tachograph.ledger.db import open_ledger, translated
+    from tachograph.model.prices import load
+    from tachograph.paths import own_paths
+    from tachograph.surfaces.cli import demo_limits
+
+    now = context.clock.now_ms()
+    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+        demo_limits.invent(
+            ledger, load()[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now, min(days, 70), seed=seed
+        )
 
 
 def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int:

@@ -5,6 +5,7 @@ import time
 
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.model.periods import Calendar
+from tachograph.questions.estimates import WALL_OF
 from tachograph.questions.guard import CLEAR, EXIT_CODES, Verdict, found_account, found_limits, judge
 from tachograph.questions.now import UNKNOWN, Now, NowAccount
 from tachograph.questions.now import now as now_question
@@ -31,6 +32,14 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--max-age", type=float, metavar="MINUTES", help="how old a number below the threshold may be (default: 30)"
     )
+    parser.add_argument(
+        "--forecast",
+        nargs="?",
+        type=float,
+        const=50.0,
+        metavar="ODDS",
+        help="near (10), too, where the chance to reach the limit before it resets is at least so many percent (50)",
+    )
     parser.add_argument("--wait", action="store_true", help="sleep until it is clear, and say so")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: no longer than this")
     parser.add_argument("--quiet", action="store_true", help="the exit code only")
@@ -42,6 +51,8 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 0 < arguments.threshold <= 1000:
         raise UsageError(f"--threshold {arguments.threshold:g}: give a percentage such as 90.")
+    if arguments.forecast is not None and not 0 < arguments.forecast <= 100:
+        raise UsageError(f"--forecast {arguments.forecast:g}: give a chance in percent such as 50.")
     try:
         verdict, calendar, at = _asked(arguments, context)
         if arguments.wait and verdict.state != CLEAR:
@@ -75,10 +86,13 @@ def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
 
 
 def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Calendar, int]:
-    def ask(found: Reading) -> tuple[Now, Calendar]:
-        return now_question(found.db, found.now), found.calendar
+    wants_chance = arguments.forecast is not None
 
-    now, calendar = reading(arguments, context, ask, limits=True)
+    def ask(found: Reading) -> tuple[Now, Calendar, dict[int, dict[str, float]]]:
+        now = now_question(found.db, found.now)
+        return now, found.calendar, _chances(found, now) if wants_chance else {}
+
+    now, calendar, chances = reading(arguments, context, ask, limits=True, learns=wants_chance)
     account: NowAccount | None = None
     keys: tuple[str, ...] = ()
     if arguments.account:
@@ -101,8 +115,29 @@ def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Ca
         threshold=arguments.threshold,
         allow_overage=arguments.allow_overage,
         fresh_ms=None if arguments.max_age is None else int(arguments.max_age * 60_000),
+        chances=_of(chances, account, now) if wants_chance else None,
+        odds=(arguments.forecast or 0.0) / 100,
     )
     return verdict, calendar, now.at
+
+
+def _chances(found: Reading, now: Now) -> dict[int, dict[str, float]]:
+    """By account and limit the chance to reach it before it resets, where that can be said."""
+    from tachograph.questions.forecast import forecast
+
+    return {
+        account.id: {
+            one.key: one.chance
+            for one in forecast(found.db, found.book, account, found.now)
+            if one.chance is not None and one.of == WALL_OF
+        }
+        for account in now.accounts
+    }
+
+
+def _of(chances: dict[int, dict[str, float]], account: NowAccount | None, now: Now) -> dict[str, float]:
+    of = account if account is not None else now.accounts[0] if now.accounts else None
+    return {} if of is None else chances.get(of.id, {})
 
 
 def _waited(
@@ -136,6 +171,7 @@ def _document(verdict: Verdict, at: int) -> dict[str, object]:
         "account": None if account is None else account.label or account.uuid or None,
         "limit": None if limit is None else limit.key,
         "percent": None if limit is None else limit.percent,
+        "chance": None if limit is None else limit.chance,
         "resets_at": None if limit is None else iso(limit.resets_at),
         "source": None if limit is None else limit.source,
         "age_seconds": None if limit is None else limit.age_ms(at) // 1000,

@@ -39,10 +39,17 @@ def problems(now: Reading) -> dict[str, int]:
     return {**problem_counts(now.db), "not_updated": int(now.is_stale)}
 
 
-def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Reading], T], *, limits: bool = False) -> T:
+def reading(
+    arguments: argparse.Namespace,
+    context: Context,
+    ask: Callable[[Reading], T],
+    *,
+    limits: bool = False,
+    learns: bool = False,
+) -> T:
     """Open the ledger, bring it up to date, ask. A damaged ledger is set aside and rebuilt, then asked once more.
 
-    `limits`: what other programs here know of the limits is taken in as well.
+    `limits`: what other programs here know of the limits is taken in as well; `learns`: and learned from.
     """
     paths = own_paths(context.env)
     settings = load_settings(paths.settings)
@@ -59,6 +66,8 @@ def reading(arguments: argparse.Namespace, context: Context, ask: Callable[[Read
             wanted = not getattr(arguments, "no_ingest", False)
             is_stale = wanted and not _ingest(ledger, paths, context, now)
             found = _collect(ledger, context, now) if limits and wanted and not is_stale else ()
+            if learns and wanted and not is_stale:
+                _learn(ledger, book, context, now)
             with translated(ledger.path):
                 try:
                     return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale, found))
@@ -125,6 +134,20 @@ def _collect(ledger: Ledger, context: Context, now: int) -> tuple[str, ...]:
         raise
     except LedgerError as trouble:
         return (trouble.message,)
+
+
+def _learn(ledger: Ledger, book: PriceBook, context: Context, now: int) -> None:
+    """Keep what is learned, so that the next question finds it. What hinders that hinders no answer: it learns anew."""
+    from tachograph.questions.now import now as now_question
+    from tachograph.recorder.learn import catch_up
+
+    try:
+        with translated(ledger.path):
+            catch_up(ledger, book, now_question(ledger.db, now).accounts, now)
+    except LedgerDamaged:
+        raise
+    except LedgerError as trouble:
+        context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
 
 
 def _back_up(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:

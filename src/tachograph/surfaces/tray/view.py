@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tachograph.model.periods import Calendar
 from tachograph.questions.meter import TITLES, Meter
 from tachograph.questions.now import FRESH_MS, NowAccount, NowLimit
+from tachograph.questions.sayings import chance_before, chance_short
 from tachograph.surfaces.now import (
     SOURCE_WORDS,
     clock,
@@ -128,7 +129,10 @@ def _rows(meter: Meter, around: Around, calendar: Calendar) -> tuple[Row, ...]:
             Row("none:how", "tachograph setup says what it takes, in a minute"),
         ]
     spent = usd(meter.today.usd if meter.today.tokens.messages else 0.0)
-    made += [Row("line:spend"), Row("today", f"Today {spent} (API-equivalent)"), Row("line:choices")]
+    made += [Row("line:spend"), Row("today", f"Today {spent} (API-equivalent)")]
+    if (chance := _chance(meter, calendar)) != "":
+        made.append(Row("forecast", chance))
+    made.append(Row("line:choices"))
     made.append(Row("style", "Style", children=tuple(_style(meter, kind) for kind in TITLES)))
     if len(now.accounts) > 1:
         made.append(Row("leads", "Leads", children=tuple(_leads(meter))))
@@ -154,6 +158,16 @@ def _rows(meter: Meter, around: Around, calendar: Calendar) -> tuple[Row, ...]:
     made.append(Row("login", "Start at login", f"{LOGIN}{'off' if around.at_login else 'on'}", around.at_login))
     made.append(Row("quit", "Quit", QUIT))
     return tuple(made)
+
+
+def _chance(meter: Meter, calendar: Calendar) -> str:
+    """`38 % chance of the wall before 14:05`: of the leading account, the limit that is likelier to be reached."""
+    limits = [limit for account in meter.now.accounts[:1] for limit in account.limits]
+    known = [limit for limit in limits if limit.chance is not None and chance_short(limit.chance) and limit.resets_at]
+    likeliest = max(known, key=lambda limit: limit.chance or 0.0, default=None)
+    if likeliest is None or likeliest.chance is None or likeliest.resets_at is None:
+        return ""
+    return chance_before(likeliest.chance, likeliest.resets_at, lambda m: clock(m, meter.now.at, calendar))
 
 
 def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:

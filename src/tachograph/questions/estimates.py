@@ -1,0 +1,13 @@
+"""Words that programs and sentences share about estimates: how an answer was found, and why there is none."""
+
+# How shares were found (attribution.py).
+LEARNED, LIST_PRICE, NOTHING = "learned", "list_price", "nothing"
+
+# What a chance is about: the limit's wall, or, where it is reached and use goes on, the spending cap (forecast.py).
+WALL_OF, CAP_OF = "wall", "cap"
+EVEN = 0.5  # below even odds nothing is shouted
+# Why no chance can be said.
+NO_RESET, NO_READING, OLD, AT_WALL, NO_CAP = "no_reset", "no_reading", "old", "at_wall", "no_cap"
+
+# Why the end of a week cannot be said (what_if.py).
+NO_WEEK, NO_WEIGHTS, NO_WORK = "no_week", "no_weights", "no_work"

@@ -1,0 +1,82 @@
+"""The three numbers that are taken for each other, side by side: what the work would cost, the 5-hour percent, the week.
+
+They measure different things over different stretches, and none of them sees what the others do. This question only
+collects them; the sentences that say why they differ stand in sayings.py.
+"""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.periods import MONTH, Calendar, Span
+from tachograph.model.prices import PriceBook
+from tachograph.questions.attribution import Attribution, attribution
+from tachograph.questions.estimates import LEARNED
+from tachograph.questions.learning import known
+from tachograph.questions.now import NowAccount, NowLimit
+from tachograph.questions.spend import Spend, spent
+
+SKEW_MS = 300_000
+_DAY_MS = 86_400_000
+
+
+class Money(NamedTuple):
+    """API-equivalent spend since the month began, against a budget a month (US dollars; None: none is set), and since
+    seven days against the mean of the four weeks before them."""
+
+    month: Spend
+    budget: float | None
+    week: Spend
+    usual_week: float | None
+
+
+class Reconciled(NamedTuple):
+    """`five` and `week`: the limits as `now` has them, None where nobody said; `model_week` the most pressing weekly
+    limit of one model, None where there is none. `why`: whose the week is. `five_dollars` and `week_dollars`: this
+    machine's API-equivalent work in the same stretches as the two percentages, US dollars, None without a price."""
+
+    at: int
+    account: int
+    label: str
+    money: Money
+    five: NowLimit | None
+    week: NowLimit | None
+    model_week: NowLimit | None
+    five_dollars: float | None
+    week_dollars: float | None
+    why: Attribution | None
+    is_learned: bool
+
+
+def reconcile(
+    db: sqlite3.Connection,
+    book: PriceBook,
+    calendar: Calendar,
+    account: NowAccount | None,
+    at: int,
+    budget: float | None = None,
+) -> Reconciled:
+    """All of it at a moment (epoch ms). Spend is of every account on this machine: a bill would be, too."""
+    month = calendar.period(MONTH, at)[1].start
+    spans = [Span(month, at + SKEW_MS), Span(at - 7 * _DAY_MS, at + SKEW_MS)]
+    spans += [Span(at - (7 * n + 14) * _DAY_MS, at - (7 * n + 7) * _DAY_MS) for n in range(4)]
+    this_month, this_week, *before = spent(db, book, spans)
+    used = [one.usd for one in before if one.usd is not None]
+    money = Money(this_month, budget, this_week, sum(used) / len(used) if used else None)
+    if account is None:
+        return Reconciled(at, 0, "", money, None, None, None, None, None, None, False)
+    five, week = account.limit(FIVE_HOUR), account.limit(SEVEN_DAY)
+    scoped = [limit for limit in account.limits if limit.group == "weekly" and limit.key != SEVEN_DAY]
+    model_week = max(scoped, key=lambda limit: limit.percent or -1.0, default=None)
+    why = attribution(db, book, account, at, SEVEN_DAY, 0, known(db, book, account.id, at))
+    ends = [limit.resets_at if limit is not None else None for limit in (five, week)]
+    dollars: list[float | None] = []
+    for end, length in zip(ends, (5 * 3_600_000, 7 * _DAY_MS), strict=True):
+        if end is None or end <= at:
+            dollars.append(None)
+        else:
+            dollars.append(spent(db, book, [Span(end - length, at + SKEW_MS)])[0].usd)
+    is_learned = why.method == LEARNED
+    return Reconciled(
+        at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned
+    )

@@ -1,0 +1,70 @@
+"""Learn from windows that are over, make the forecasts that are due, keep both, and score the ones that are over."""
+
+from collections.abc import Sequence
+
+from tachograph.ledger import forecasts as kept
+from tachograph.ledger import quota as kept_quota
+from tachograph.ledger.db import Ledger
+from tachograph.model.chances import EVERY
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
+from tachograph.model.prices import PriceBook
+from tachograph.questions.forecast import forecast, kept_form
+from tachograph.questions.learning import known
+from tachograph.questions.now import FRESH, NowAccount
+
+_MOVED = 3.0  # points from which a limit is looked at again before its time
+
+
+def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: int) -> dict[int, dict[str, float]]:
+    """By account and limit the chances that hold at a moment (0 to 1). Raises LedgerError.
+
+    A forecast of a limit is made every quarter hour, or when the limit has moved: in between the kept one holds.
+    """
+    chances: dict[int, dict[str, float]] = {}
+    for account in accounts:
+        if account.id == 0:
+            continue  # nobody knows whose it is
+        held = _holding(ledger, account, at)
+        limits = [limit for key in (FIVE_HOUR, SEVEN_DAY) if (limit := account.limit(key)) is not None]
+        if any(limit.state == FRESH and limit.key not in held for limit in limits):
+            held.update(_make(ledger, book, account, at))
+        chances[account.id] = held
+    if kept.is_any_over(ledger.db, at):
+        with ledger.transaction() as db:
+            kept.score(db, at)
+    return chances
+
+
+def _holding(ledger: Ledger, account: NowAccount, at: int) -> dict[str, float]:
+    """The chances that were worked out lately, of windows that are still the same and have not moved."""
+    newest = kept.newest(ledger.db, account.id, at - EVERY * 1000 + 1)
+    held = {}
+    for limit in account.limits:
+        one = newest.get(limit.key)
+        if one is None or limit.state != FRESH or not same_reset(one.cycle, limit.resets_at):
+            continue
+        if abs((limit.percent or 0.0) - one.percent) < _MOVED:
+            held[limit.key] = one.chance
+    return held
+
+
+def _make(ledger: Ledger, book: PriceBook, account: NowAccount, at: int) -> dict[str, float]:
+    found = known(ledger.db, book, account.id, at)
+    made = forecast(ledger.db, book, account, at, found)
+    with ledger.transaction() as db:
+        if found.to_store is not None:
+            kept_quota.store(db, account.id, found.to_store)
+        for one in made:
+            if (row := kept_form(one)) is not None:
+                kept.keep(db, row)
+    return {one.key: one.chance for one in made if one.chance is not None}
+
+
+def catch_up(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: int) -> None:
+    """Keep what can be learned of accounts now, for a question that is about to be asked. Raises LedgerError."""
+    learn(ledger, book, accounts, at)
+    for account in accounts:
+        found = known(ledger.db, book, account.id, at)
+        if found.to_store is not None:
+            with ledger.transaction() as db:
+                kept_quota.store(db, account.id, found.to_store)

@@ -1,0 +1,61 @@
+"""`tachograph why`: which model, project, session or pull request used up a limit, and what is not explained."""
+
+import argparse
+
+from tachograph.errors import NotFound, UsageError
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.questions.attribution import Attribution, attribution
+from tachograph.questions.guard import found_limits
+from tachograph.questions.now import NowAccount
+from tachograph.questions.now import now as now_question
+from tachograph.surfaces import why as surface
+from tachograph.surfaces.cli.estimating import NO_READING, add_account_flags, meant
+from tachograph.surfaces.cli.reading import Reading, reading
+from tachograph.surfaces.output import Context
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = (
+        "Says whose a used limit is, in shares with 80 % intervals, learned from your own readings and logs; and how much"
+        " of it this machine's logs do not explain."
+    )
+    parser.add_argument("--limit", metavar="NAME", default=SEVEN_DAY, help="seven_day (the default) or five_hour")
+    parser.add_argument("--week", "--back", dest="week", type=int, default=0, metavar="N", help="so many windows before this one (default: 0)")  # fmt: skip
+    add_account_flags(parser)
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if not 0 <= arguments.week <= 520:
+        raise UsageError(f"--week {arguments.week}: give 0 for the running one, 1 for the one before it, and so on.")
+
+    def ask(found: Reading) -> tuple[Attribution | None, NowAccount | None, Reading]:
+        now = now_question(found.db, found.now)
+        account = meant(now, arguments.account)
+        if account is None:
+            return None, None, found
+        keys = found_limits(now, arguments.limit) or (arguments.limit,)
+        if keys[0] not in (FIVE_HOUR, SEVEN_DAY):
+            raise NotFound(f"Only five_hour and seven_day can be shared out, not {arguments.limit!r}.", "A model's own week is measured by the service: `tachograph now`.")  # fmt: skip
+        return attribution(found.db, found.book, account, found.now, keys[0], arguments.week), account, found
+
+    answer, account, asked = reading(arguments, context, ask, limits=True, learns=True)
+    if answer is None or account is None:
+        if arguments.json:
+            _print({"format": 1, "account": None, "method": "nothing"}, context)
+        else:
+            print("\n".join(NO_READING), file=context.out)
+        return 0
+    if arguments.json:
+        _print(surface.why_document(answer, account), context)
+        return 0
+    shown = surface.why_screen(
+        answer, account, asked.calendar, context.room, context.style, blocks=context.can_show("█")
+    )
+    print("\n".join(shown), file=context.out)
+    return 0
+
+
+def _print(document: dict[str, object], context: Context) -> None:
+    from tachograph.surfaces.cli.reports import print_json
+
+    print_json(document, context)

@@ -1,0 +1,154 @@
+"""The recorder keeps a forecast each quarter hour, scores it when its window is over, and says one thing at even odds."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from helpers import Home, MovedClock
+from tachograph.ledger import accounts, forecasts, readings
+from tachograph.ledger.db import Ledger
+from tachograph.ledger.names import Names
+from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
+from tachograph.model.prices import load
+from tachograph.questions.forecast import calibration, forecast
+from tachograph.questions.now import NowAccount, now
+from tachograph.recorder.daemon import Recorder
+from tachograph.recorder.learn import learn
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+ADA = AccountId("ada-uuid", "ada-org")
+BOOK = load()[0]
+
+
+def ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def say(
+    ledger: Ledger, at: datetime, five: float, week: float = 30.0, resets: datetime = START + timedelta(hours=5)
+) -> None:
+    limits = (
+        Limit(FIVE_HOUR, "5-hour", "session", five, ms(resets)),
+        Limit(SEVEN_DAY, "7-day", "weekly", week, ms(START + timedelta(days=4))),
+    )
+    with ledger.transaction() as db:
+        names = Names(db)
+        accounts.observe(db, names, "somewhere", accounts.Identity(*ADA, "ada@example.org", "Pro"), ms(at))
+        readings.append(db, names, Reading(OAUTH, ms(at), account=ADA, limits=limits))
+
+
+def stand(ledger: Ledger, at: datetime) -> tuple[NowAccount, ...]:
+    return now(ledger.db, ms(at)).accounts
+
+
+def test_a_forecast_is_kept_every_quarter_hour_and_when_the_limit_moves_and_scored_at_the_end(home: Home) -> None:
+    with home.ledger() as ledger:
+        for minute in range(0, 120, 5):
+            at = START + timedelta(minutes=minute)
+            say(ledger, at, minute / 12)
+            learn(ledger, BOOK, stand(ledger, at), ms(at))
+        count = ledger.db.execute("SELECT count(*) FROM forecast WHERE key = 'five_hour'").fetchone()[0]
+        assert 8 <= count <= 9
+        at = START + timedelta(minutes=121)
+        say(ledger, at, 60.0)
+        learn(ledger, BOOK, stand(ledger, at), ms(at))
+        assert ledger.db.execute("SELECT count(*) FROM forecast WHERE key = 'five_hour'").fetchone()[0] == count + 1
+        assert calibration(ledger.db).forecasts == 0
+        say(ledger, START + timedelta(hours=4), 100.0)
+        over = START + timedelta(hours=5, minutes=2)
+        learn(ledger, BOOK, stand(ledger, over), ms(over))
+        found = calibration(ledger.db)
+        assert (found.forecasts, found.windows) == (count + 1, 1)
+        assert sum(one.came_true for one in found.bins) == count + 1
+        assert all(one.hit for one in forecasts.scored(ledger.db, None, FIVE_HOUR, 0))
+        assert not forecasts.scored(ledger.db, None, SEVEN_DAY, 0)  # the week is not over
+
+
+def test_a_window_that_was_not_reached_counts_as_such(home: Home) -> None:
+    with home.ledger() as ledger:
+        say(ledger, START, 20.0)
+        learn(ledger, BOOK, stand(ledger, START), ms(START))
+        over = START + timedelta(hours=6)
+        learn(ledger, BOOK, stand(ledger, over), ms(over))
+        (one,) = forecasts.scored(ledger.db, None, FIVE_HOUR, 0)
+        assert one.hit is False
+
+
+def test_a_refusal_counts_as_reached_whatever_was_read(home: Home) -> None:
+    with home.ledger() as ledger:
+        say(ledger, START, 88.0)
+        learn(ledger, BOOK, stand(ledger, START), ms(START))
+        with ledger.transaction() as db:
+            who = db.execute("SELECT id FROM account WHERE uuid = ?", (ADA.uuid,)).fetchone()[0]
+            readings.hit_wall(
+                db, who, FIVE_HOUR, "5-hour", ms(START + timedelta(hours=1)), ms(START + timedelta(hours=5))
+            )
+            forecasts.score(db, ms(START + timedelta(hours=6)))
+        (one,) = forecasts.scored(ledger.db, None, FIVE_HOUR, 0)
+        assert one.hit is True
+
+
+def test_now_shows_a_kept_chance_while_it_is_new_and_of_this_window(home: Home) -> None:
+    with home.ledger() as ledger:
+        say(ledger, START, 40.0)
+        made = learn(ledger, BOOK, stand(ledger, START), ms(START))
+        (account,) = stand(ledger, START + timedelta(minutes=10))
+        limit = account.limit(FIVE_HOUR)
+        assert limit is not None
+        assert limit.chance == made[account.id][FIVE_HOUR]
+        for at in (START + timedelta(minutes=30), START + timedelta(hours=6)):
+            (account,) = stand(ledger, at)
+            old = account.limit(FIVE_HOUR)
+            assert old is not None
+            assert old.chance is None
+
+
+def test_forecasts_of_ones_own_windows_move_the_next_one(home: Home) -> None:
+    with home.ledger() as ledger:
+        say(ledger, START, 40.0)
+        (account,) = stand(ledger, START)
+        before = forecast(ledger.db, BOOK, account, ms(START))[0]
+        assert before.chance == before.prior
+        with ledger.transaction() as db:
+            for window in range(80):
+                cycle = ms(START) - (window + 1) * 86_400_000
+                kept = forecasts.Kept(
+                    account.id, FIVE_HOUR, cycle, cycle - 3_600_000, 40.0, 0.2, 0.2, None, None, None, 1
+                )
+                forecasts.keep(db, kept)
+                db.execute("UPDATE forecast SET hit = 1, scored_at = ? WHERE cycle = ?", (ms(START), cycle))
+        after = forecast(ledger.db, BOOK, account, ms(START))[0]
+        assert after.windows == 80
+        assert before.chance is not None and after.chance is not None
+        assert after.chance > before.chance
+
+
+def test_the_recorder_gives_one_notice_at_even_odds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    def heard(title: str, text: str, *_: object) -> str:
+        given.append(text)
+        return ""
+
+    monkeypatch.setattr("tachograph.recorder.daemon.notify", heard)
+    from tachograph.paths import own_paths
+
+    clock = MovedClock(START)
+    recorder = Recorder(own_paths(home.env), home.env, clock, lambda words: None)
+    with home.ledger() as ledger:
+        for minute in range(0, 60, 2):
+            clock.at = START + timedelta(minutes=minute)
+            say(ledger, clock.at, min(88.0, minute * 2.6))
+            recorder.step(ledger)
+    chances = [text for text in given if "chance that the 5-hour limit is reached" in text]
+    assert len(chances) == 1
+    assert int(chances[0].split(" %")[0]) >= 50
+
+
+def test_nobodys_readings_get_no_forecast(home: Home) -> None:
+    with home.ledger() as ledger:
+        limit = Limit(FIVE_HOUR, "5-hour", "session", 50.0, ms(START + timedelta(hours=3)))
+        with ledger.transaction() as db:
+            readings.append(db, Names(db), Reading(OAUTH, ms(START), limits=(limit,)))
+        assert learn(ledger, BOOK, stand(ledger, START), ms(START)) == {}
+        assert ledger.db.execute("SELECT count(*) FROM forecast").fetchone()[0] == 0

@@ -23,6 +23,7 @@ from typing import NoReturn
 
 import ccusage
 import corpora
+import dashboard
 import estimates
 import machine
 import meter
@@ -34,7 +35,9 @@ from measure import CommandFailed
 from reports import Bench, Case
 from table import Row
 
-CASES: list[Case] = [*reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES]  # another file adds its list here
+CASES: list[Case] = [
+    *reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES, *dashboard.CASES,  # another file adds its list here
+]  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BUSY_LOAD_PER_CORE = 0.3  # from here on, somebody else has a good part of a core
 

@@ -5,6 +5,7 @@ Reads the traces as benchmarks/quota.py does, and writes model/chances.json (or 
 user in turn and says how well those are forecast: the honest number. Needs numpy, which the program itself does not.
 """
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from tachograph.model import chances
 from tachograph.model.quota import FULL, WEEK, same
 
 _WEEK_EVERY = 4 * 3600
+_KNOTS = 12
 
 
 def five_hours(account: Account) -> Iterator[tuple[chances.Pace, float, bool, float | None]]:
-    """Of every quarter hour of every window: how it stood, its reset, whether the wall came, and in how many minutes."""
+    """Of every quarter hour of every window: how it stood, what part of the rest was used in the end, whether the wall came,
+    and in how many minutes."""
     for window in account.windows:
         readings = [r for r in account.during(window) if same(r.five_reset, window.reset)]
         last = 0.0
@@ -35,7 +38,8 @@ def five_hours(account: Account) -> Iterator[tuple[chances.Pace, float, bool, fl
             seen = account.pace(readings[: place + 1], at)
             wall = next((r.at for r in readings[place:] if (r.five or 0) >= FULL), None)
             if seen is not None:
-                yield seen, window.reset, wall is not None, None if wall is None else (wall - at) / 60
+                rest = (max(r.five or 0 for r in readings) - seen.used) / (100 - seen.used)
+                yield seen, min(1.0, max(0.0, rest)), wall is not None, None if wall is None else (wall - at) / 60
 
 
 def weeks(account: Account) -> Iterator[tuple[chances.WeekPace, float, bool, float | None]]:
@@ -53,7 +57,9 @@ def weeks(account: Account) -> Iterator[tuple[chances.WeekPace, float, bool, flo
             seen = chances.week_pace(readings[: place + 1], reading.at, done)
             wall = next((r.at for r in readings[place:] if r.week >= FULL), None)
             if seen is not None and readings[-1].at > reset - 86_400:
-                yield seen, reset, wall is not None, None if wall is None else (wall - reading.at) / 60
+                rest = (max(r.week for r in readings) - seen.used) / (100 - seen.used)
+                minutes = None if wall is None else (wall - reading.at) / 60
+                yield seen, min(1.0, max(0.0, rest)), wall is not None, minutes
         done.append(max(r.week for r in readings))
 
 
@@ -90,7 +96,19 @@ def table(rows: list[Any], features: Any, walls: Any, unit: float) -> tuple[Any,
     came = [(seen, minutes) for seen, _, hit, minutes in rows if hit and minutes and minutes < seen.left * unit]
     wx = np.array([walls(seen) for seen, _ in came])
     share = np.clip(np.array([minutes / (seen.left * unit) for seen, minutes in came]), 0.002, 0.998)
-    return x, y, wx, share
+    return x, y, wx, share, np.array([rest for _, rest, _, _ in rows])
+
+
+def fan(p: Any, rest: Any) -> list[list[float]]:
+    """By the chance of the wall: of what was left, how much was used in the end in one, five and nine of ten cases."""
+    order = np.argsort(p)
+    knots = [
+        [float(p[part].mean()), *(float(v) for v in np.quantile(rest[part], [0.1, 0.5, 0.9]))]
+        for part in np.array_split(order, _KNOTS)
+    ]
+    for before, after in itertools.pairwise(knots):  # a larger chance never means less
+        after[1:] = [max(a, b) for a, b in zip(before[1:], after[1:], strict=True)]
+    return [[round(v, 4) for v in knot] for knot in knots]
 
 
 def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
@@ -127,6 +145,10 @@ def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
             "wall": [round(float(v), 5) for v in wb],
             "wall_spread": [round(float(spread[0]), 4), round(float(spread[2]), 4)],
             "wall_middle": round(float(spread[1]), 4),
+            "fan": fan(
+                np.concatenate([1 / (1 + np.exp(-(b[0] + t[0] @ b[1:]))) for t in kept]),
+                np.concatenate([t[4] for t in kept]),
+            ),
             "forecasts": sum(len(t[1]) for t in kept),
         }
     target = out or Path(tachograph.model.__file__).parent / "chances.json"

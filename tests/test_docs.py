@@ -17,7 +17,17 @@ from test_walls import ALLOWED, SRC
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
-COMMAND_PAGES = ("reports.md", "meter.md", "watch.md", "why.md", "sources.md", "browser.md", "ledger.md", "prices.md")
+COMMAND_PAGES = (
+    "reports.md",
+    "meter.md",
+    "watch.md",
+    "why.md",
+    "sources.md",
+    "browser.md",
+    "ledger.md",
+    "prices.md",
+    "dashboard.md",
+)
 
 
 def page(name: str) -> str:

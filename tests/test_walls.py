@@ -24,6 +24,7 @@ ALLOWED = {
     "setup": {"sources", "ledger", "recorder", "model", "paths", "settings", "clock"},
     "questions": {"ledger", "model", "clock"},
     "surfaces": {"questions", "setup", "model", "settings", "clock"},
+    "surfaces/web": {"questions", "setup", "model", "settings", "clock", "recorder", "ledger", "paths", "surfaces"},
     "surfaces/cli": {
         "questions",
         "setup",
@@ -51,14 +52,19 @@ THIRD_PARTY = {
     "rich": {"surfaces/terminal/app.py"},
     "AppKit": {"surfaces/tray/macos.py"},
     "Foundation": {"surfaces/tray/macos.py"},
+    "starlette": {"surfaces/web/app.py"},
+    "uvicorn": {"surfaces/web/server.py"},
+    "jinja2": {"surfaces/web/render.py"},
+    "markupsafe": {"surfaces/web/render.py"},
+    "pyarrow": {"surfaces/everything.py"},
     "objc": {"surfaces/tray/macos.py"},
 }
 
 
 def room_of(path: Path) -> str:
     parts = path.relative_to(SRC).parts
-    if parts[:2] == ("surfaces", "cli"):
-        return "surfaces/cli"
+    if parts[:2] in (("surfaces", "cli"), ("surfaces", "web")):
+        return "/".join(parts[:2])
     return parts[0].removesuffix(".py")
 
 
@@ -89,7 +95,7 @@ def test_a_file_imports_only_from_the_rooms_it_may(path: Path) -> None:
         if parts[0] != "tachograph" or len(parts) < 2:
             continue
         assert parts[1] in allowed, f"{room} imports {name}"
-        if room == "surfaces":
+        if room in ("surfaces", "surfaces/web"):
             assert parts[1:3] != ["surfaces", "cli"] or path.parent.name == "cli", f"{path}: a surface imports the cli"
 
 
@@ -149,6 +155,19 @@ def test_a_warm_report_loads_nothing_that_it_does_not_use(tmp_path: Path) -> Non
     modules_after(["daily"], env)
     loaded = modules_after(["daily"], env)
     heavy = {"msgspec", "rich", "click", "dataclasses", "inspect", "asyncio", "ssl", "http.client", "urllib.request"}
-    heavy |= {"subprocess", "tomllib", "csv", "logging", "tempfile", "hashlib", "multiprocessing", "wcwidth", "shtab"}
+    heavy |= {
+        "subprocess",
+        "tomllib",
+        "csv",
+        "logging",
+        "tempfile",
+        "hashlib",
+        "multiprocessing",
+        "wcwidth",
+        "shtab",
+        "starlette",
+        "uvicorn",
+        "jinja2",
+    }
     assert not loaded & heavy
     assert not {name for name in loaded if name.startswith("tachograph.demo")}

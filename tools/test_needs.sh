@@ -2,6 +2,7 @@
 # What the tests use beside Python packages. What cannot be had is named; the tests that need it skip and say why
 # (and fail instead where TACHOGRAPH_TEST_REQUIRE_ALL=1).
 apt_wanted=""
+npm_missing=""
 wants() { command -v "$1" >/dev/null 2>&1 || apt_wanted="$apt_wanted $2"; }
 wants dbus-daemon dbus
 wants Xvfb xvfb
@@ -20,23 +21,23 @@ if [ -n "$apt_wanted" ]; then
     fi
 fi
 into=benchmarks/out/npm
-# name@version, what of it shows that it is there, and what it is for
-has_npm() {
-    if [ -e "$into/node_modules/$2" ]; then
-        return
-    fi
-    if ! command -v npm >/dev/null 2>&1; then
-        echo "npm is not here: the tests that $3 will skip (Debian: apt-get install npm)."
-        return
-    fi
-    mkdir -p "$into"
-    if npm install --prefix "$into" --no-audit --no-fund --loglevel=error "$1" >/dev/null 2>&1; then
-        echo "Installed $1 under $into: tests $3."
-    else
-        echo "$1 could not be installed from npm: the tests that $3 will skip."
-    fi
-}
-has_npm ccusage@20.0.24 ccusage "compare our dollars with it"
-chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
-has_npm web-ext@10.7.0 web-ext "put the extension through Mozilla's lint"
-exit 0
+# installed together, since npm takes away what it is not told of
+npm_wanted="ccusage@20.0.24 axe-core@4.14.1 web-ext@10.7.0"
+for name in ccusage axe-core web-ext; do
+    [ -d "$into/node_modules/$name" ] || npm_missing="$npm_missing $name"
+done
+for_what="compare dollars with ccusage, look at the pages with axe, and put the extension through Mozilla's lint"
+if [ -z "$npm_missing" ]; then
+    exit 0
+elif ! command -v npm >/dev/null 2>&1; then
+    echo "npm is not here: the tests that $for_what will skip (Debian: apt-get install npm)."
+    exit 0
+fi
+mkdir -p "$into"
+# shellcheck disable=SC2086
+if npm install --prefix "$into" --no-audit --no-fund --loglevel=error $npm_wanted >/dev/null 2>&1; then
+    chmod +x "$into"/node_modules/@ccusage/*/bin/ccusage 2>/dev/null
+    echo "Installed $npm_wanted under $into: tests $for_what."
+else
+    echo "$npm_wanted could not be installed from npm: the tests that $for_what will skip."
+fi

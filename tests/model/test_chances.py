@@ -82,3 +82,12 @@ def test_where_nobody_knows_what_work_weighs_the_readings_speak() -> None:
 def test_a_week_at_twice_the_pace_of_its_limit_is_likelier_to_be_reached() -> None:
     calm, wild = (chances.chance(WeekPace(used, 84, used / 3.5, used / 3.5, 60)).chance for used in (10, 90))
     assert calm < 0.15 < 0.3 < wild
+
+
+def test_where_it_ends_lies_between_now_and_the_wall_and_further_the_likelier_the_wall_is() -> None:
+    calm, wild = chances.ends(pace(40), 0.02), chances.ends(pace(40), 0.9)
+    for low, middle, high in (calm, wild, chances.ends(WeekPace(40, 80, 10, 10, 60), 0.3)):
+        assert 40 <= low <= middle <= high <= 100
+    assert calm < wild
+    assert wild[2] == pytest.approx(100)
+    assert chances.ends(pace(100), 1.0) == (100, 100, 100)

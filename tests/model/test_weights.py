@@ -1,5 +1,6 @@
 """What work weighs, learned from readings and messages whose hidden weights are known: shares, intervals, changes."""
 
+import math
 import random
 
 import pytest
@@ -167,3 +168,42 @@ def test_nothing_is_learned_from_nothing() -> None:
     assert weights.first_guess([]) is None
     assert quota.windows([], []) == []
     assert shares.week(weights.begin(1.0, T0), [], 50.0, T0, T0 - quota.WEEK) is None
+
+
+def test_readings_without_rhyme_or_reason_break_nothing() -> None:
+    """Percentages that jump about, work of any size, resets that jitter: what is learned stays finite, shares stay shares."""
+    for seed in range(60):
+        chance = random.Random(seed)  # noqa: S311 - nonsense, but the same each time
+        scale, at = 10 ** chance.uniform(-6, 4), T0
+        messages: list[Message] = []
+        readings: list[Reading] = []
+        for _ in range(chance.randint(1, 20)):
+            at += chance.uniform(0, 40_000)
+            reset = at + quota.FIVE_HOURS
+            for _ in range(chance.randint(0, 40)):
+                moment = at + chance.uniform(-200, 19_000)
+                a, b, c, d = (scale * chance.expovariate(1) * (chance.random() < 0.7) for _ in range(4))
+                messages.append(Message(moment, f"s{chance.randint(0, 20)}", chance.choice("abc"), (a, b, c, d)))
+                five = chance.choice([None, 0.0, 100.0, chance.uniform(0, 130), float(chance.randint(0, 100))])
+                named = chance.choice([None, reset, reset + chance.uniform(-100, 100)])
+                readings.append(
+                    Reading(moment + 1, five, named, chance.choice([None, chance.uniform(0, 110)]), T0 + 9e6)
+                )
+            at = reset
+        messages.sort(key=lambda message: message.at)
+        readings.sort(key=lambda reading: reading.at)
+        windows = quota.windows(messages, readings)
+        guess = weights.first_guess(windows)
+        if guess is None:
+            continue
+        known = weights.begin(guess, windows[0].start)
+        for window in windows:
+            known, _ = weights.learned(known, window)
+            inside = [reading for reading in readings if window.start <= reading.at < window.reset]
+            known = weights.side_by_side(known, quota.rises(inside))
+        assert all(math.isfinite(value) for value in known.mean), seed
+        assert all(known.cov[place][place] >= 0 for place in range(len(known.mean))), seed
+        for used in (0.0, 50.0, 100.0):
+            found = shares.week(known, windows[-6:], used, windows[-1].reset, windows[-1].start - 500_000)
+            for one in [] if found is None else [*found.by_model.values(), found.unexplained]:
+                assert 0 <= one.low <= one.value + 1e-9 <= one.high + 2e-9 <= 1 + 3e-9, (seed, one)

@@ -22,6 +22,7 @@ from tachograph.questions.forecast import forecast, next_session
 from tachograph.questions.learning import known
 from tachograph.questions.now import NowAccount, now
 from tachograph.questions.reconcile import reconcile
+from tachograph.questions.sayings import why_words
 from tachograph.questions.what_if import what_if
 from tachograph.surfaces.cli import demo_limits
 
@@ -347,3 +348,19 @@ def test_the_folder_of_a_module_is_where_its_prior_is() -> None:
     from tachograph.model import chances
 
     assert (Path(chances.__file__).parent / "chances.json").is_file()
+
+
+def test_inside_a_week_that_the_service_measures_only_this_machines_part_is_split(
+    ledger: Ledger, book: PriceBook
+) -> None:
+    week = ledger.db.execute("SELECT max(resets_at) FROM window WHERE key = 'seven_day'").fetchone()[0]
+    opus = Limit("seven_day_opus", "Opus week", "weekly", 77.0, week, scope="Opus")
+    say(ledger, NOW_MS - 1, opus)
+    found = why(ledger, book, limit="seven_day_opus")
+    assert (found.method, found.used) == (LEARNED, 77.0)
+    assert found.by_model and all("opus" in part.full for part in found.by_model)
+    for parts in (found.by_model, found.by_project, found.by_session):
+        assert sum(part.share.value for part in parts if part.share is not None) == pytest.approx(1)
+    assert found.unexplained is None
+    words = why_words(found)
+    assert words.startswith("Opus week is at 77 %, as the service itself counts it; of this machine's part of it ")

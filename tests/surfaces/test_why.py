@@ -123,6 +123,8 @@ def test_reconcile_puts_three_numbers_side_by_side_and_a_budget_where_one_is_set
     try:
         assert "of the budget of $200.00" in run(lived, "reconcile").stdout
         assert run(lived, "reconcile", "--json").json["spend"]["budget_usd"] == 200
+        (lived.data / "settings.toml").write_text("budget = -5\n")
+        assert "budget: -5 is not understood" in run(lived, "reconcile").stderr
     finally:
         (lived.data / "settings.toml").unlink()
 

@@ -53,6 +53,19 @@ class Ledger:
                 raise
 
 
+@contextmanager
+def snapshot(ledger: Ledger) -> Iterator[sqlite3.Connection]:
+    """The ledger as it is now: what others write meanwhile is not seen, so that several answers belong together."""
+    with translated(ledger.path):
+        ledger.db.execute("BEGIN")
+        try:
+            ledger.db.execute("SELECT 1 FROM choice LIMIT 1").fetchone()  # it begins with the first read
+            yield ledger.db
+        finally:
+            if ledger.db.in_transaction:
+                ledger.db.execute("ROLLBACK")
+
+
 def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
     """The ledger of this user, made if there is none. `new`: an empty one is meant, though there be backups of another.
 

@@ -176,3 +176,16 @@ def recent(db: sqlite3.Connection, since_ns: int) -> list[tuple[bytes, int, int]
     """Transcripts that changed after a moment of the file system's clock: path, size, modification time (ns)."""
     sql = "SELECT path, size, mtime FROM file WHERE mtime >= ? AND NOT gone ORDER BY mtime DESC LIMIT 200"
     return [(bytes(path), size, mtime) for path, size, mtime in db.execute(sql, (since_ns,))]
+
+
+def held(db: sqlite3.Connection) -> dict[str, int]:
+    """How many sessions, transcripts (and of these, how many are gone) and readings the ledger holds."""
+    made = {}
+    for name, sql in (
+        ("sessions", "SELECT count(*) FROM session WHERE id <> 0"),
+        ("transcripts", "SELECT count(*) FROM file"),
+        ("transcripts that are gone", "SELECT count(*) FROM file WHERE gone"),
+        ("readings", "SELECT count(*) FROM reading"),
+    ):
+        made[name] = int(db.execute(sql).fetchone()[0])
+    return made

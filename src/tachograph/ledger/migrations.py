@@ -22,13 +22,13 @@ What each table holds:
     choice      what a person switched by a command: consent to a source, alarms, the style of a title
     poll        by config folder: when the service was asked last, what came of it, when it may be asked again
     alarm       every notice that was given, once for each window and threshold
-    learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
-    context     by session: how many tokens it may keep in mind, where Claude Code told its status line
-    forecast    every chance of reaching a limit that was worked out, and what became of it
     offer       the code of a pairing under way, as a key worked out from it; gone when it was used or is over
     pairing     a browser that was paired: of its token only the SHA-256
     sighting    which accounts a paired browser reported, until when
     billing     what claude.ai alone says of an account: its subscription, and credits that are left
+    learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
+    context     by session: how many tokens it may keep in mind, where Claude Code told its status line
+    forecast    every chance of reaching a limit that was worked out, and what became of it
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
 nanodollars as old versions of Claude Code wrote them: prices may change, so costs are worked out when they are shown.

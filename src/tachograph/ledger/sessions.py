@@ -51,13 +51,79 @@ def pulls(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PullFacts]:
     return {row[0]: PullFacts._make(row) for row in _in_parts(db, select, ids)}
 
 
+def pull_ids(db: sqlite3.Connection, urls: Iterable[str]) -> dict[str, int]:
+    """The ids of pull requests by their addresses, of those that are known."""
+    return dict(_in_parts(db, "SELECT url, id FROM pull", urls, "url"))
+
+
+def session_ids(db: sqlite3.Connection, uuids: Iterable[str]) -> dict[str, int]:
+    """The ids of sessions by their uuids, of those that are known."""
+    return dict(_in_parts(db, "SELECT uuid, id FROM session", uuids, "uuid"))
+
+
+def active_since(db: sqlite3.Connection, at: int, until: int) -> list[int]:
+    """The sessions with a message between two moments (epoch ms), the one used last first."""
+    sql = (
+        "SELECT session FROM answer WHERE at >= ? AND at < ? AND session > 0 AND billed GROUP BY session"
+        " ORDER BY max(at) DESC"
+    )
+    return [row[0] for row in db.execute(sql, (at, until))]
+
+
+def pulls_of(db: sqlite3.Connection, session: int) -> list[PullFacts]:
+    """The pull requests that a session named, in the order in which it did."""
+    ids = [row[0] for row in db.execute("SELECT pull FROM link WHERE session = ? ORDER BY at, pull", (session,))]
+    known = pulls(db, ids)
+    return [known[id] for id in ids if id in known]
+
+
+def files_of(db: sqlite3.Connection, uuid: str) -> list[tuple[bytes, bool]]:
+    """The transcripts of a session, its subagents' included, and whether each is gone: by how Claude Code names them."""
+    plain = uuid.encode()
+    sql = "SELECT path, gone FROM file WHERE instr(path, ?) > 0 ORDER BY path"
+    return [(bytes(path), bool(gone)) for path, gone in db.execute(sql, (plain,))]
+
+
+class Turn(NamedTuple):
+    """One message of a session: `agent` is "" on the main chain, `prompt` what was sent with it in tokens."""
+
+    id: int
+    identity: int
+    at: int | None
+    model: str
+    tariff_of: tuple[str, str]  # speed, geography
+    counts: tuple[int, int, int, int, int, int]
+    logged_cost: int | None
+    agent: str
+    is_side: bool
+    stop: str
+    request: str
+
+
+def turns(db: sqlite3.Connection, session: int) -> list[Turn]:
+    """The messages that are counted in a session, oldest first."""
+    sql = (
+        "SELECT m.id, identity, at, model.text, speed.text, geo.text, input, output, cache_write_5m, cache_write_1h, cache_read,"
+        " web_searches, logged_cost, agent.text, flags, stop.text, request FROM message m"
+        " JOIN name model ON model.id = m.model JOIN name speed ON speed.id = m.speed JOIN name geo ON geo.id = m.geo"
+        " JOIN name agent ON agent.id = m.agent JOIN name stop ON stop.id = m.stop"
+        " WHERE session = ? AND billed ORDER BY at IS NULL, at, m.id"
+    )
+    return [
+        Turn(r[0], r[1], r[2], r[3], (r[4], r[5]), tuple(r[6:12]), r[12], r[13], bool(r[14] & 2), r[15], r[16])
+        for r in db.execute(sql, (session,))
+    ]
+
+
 def names(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, str]:
     """The texts of name ids."""
     return dict(_in_parts(db, "SELECT id, text FROM name", ids))
 
 
-def _in_parts(db: sqlite3.Connection, select: str, ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
-    wanted = sorted(set(ids))
+def _in_parts(
+    db: sqlite3.Connection, select: str, keys: Iterable[Any], column: str = "id"
+) -> Iterator[tuple[Any, ...]]:
+    wanted = sorted(set(keys))
     for start in range(0, len(wanted), 500):
         part = wanted[start : start + 500]
-        yield from db.execute(f"{select} WHERE id IN ({', '.join('?' * len(part))})", part)
+        yield from db.execute(f"{select} WHERE {column} IN ({', '.join('?' * len(part))})", part)

@@ -20,7 +20,7 @@ VERSION = 1  # of the features: forecasts of other versions are not learned from
 EVERY = 900  # seconds between two forecasts of one limit that are kept
 _LEAST, _MOST = 0.003, 0.995  # nothing is certain before it has happened
 # How much an account's own past may move the shipped prior: deviations of an intercept and a slope around 0 and 1, how
-# much one window weighs however many forecasts it saw, and the number of windows that count as much as the prior.
+# much a window weighs, and the number of windows that count as much as the prior.
 _SHIFT_SD, _SLOPE_SD, _ONE_WINDOW, _PRIOR_WINDOWS = 0.5, 0.2, 1.5, 60.0
 _USUAL_HITS, _USUAL_WINDOWS = 1.0, 9.0
 _USUAL_DAY = 8.0  # percent of a week on a day, for a week without any before it
@@ -225,15 +225,31 @@ def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
     return Forecast(blended_chance, prior, when if blended_chance >= 0.05 else None)
 
 
+def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
+    """Percent at the reset in one, five and nine of ten cases like this one, as far as the plan lets it."""
+    if seen.used >= FULL:
+        return 100.0, 100.0, 100.0
+    knots = shipped()["seven_day" if isinstance(seen, WeekPace) else "five_hour"]["fan"]
+    above = next((place for place, knot in enumerate(knots) if knot[0] >= chance), len(knots))
+    if above == 0 or above == len(knots):
+        parts = knots[min(above, len(knots) - 1)][1:]
+    else:
+        before, after = knots[above - 1], knots[above]
+        along = (chance - before[0]) / (after[0] - before[0])
+        parts = [a + along * (b - a) for a, b in zip(before[1:], after[1:], strict=True)]
+    low, middle, high = (seen.used + part * (100 - seen.used) for part in parts)
+    return low, middle, high
+
+
 def blended(prior: float, past: Sequence[Past]) -> float:
     """A chance moved towards how often earlier ones like it came true, the more the more windows there are."""
     if not past:
         return prior
-    per_window: dict[float, int] = {}
-    for one in past:
-        per_window[one.reset] = per_window.get(one.reset, 0) + 1
-    shift, slope = _recalibrated([(_logit(o.chance), float(o.hit), _ONE_WINDOW / per_window[o.reset]) for o in past])
-    trust = len(per_window) / (len(per_window) + _PRIOR_WINDOWS)
+    windows = len({one.reset for one in past})
+    # the same weight for each: windows that were reached early saw fewer, and would else count for too much
+    weight = _ONE_WINDOW * windows / len(past)
+    shift, slope = _recalibrated([(_logit(one.chance), float(one.hit), weight) for one in past])
+    trust = windows / (windows + _PRIOR_WINDOWS)
     own = _logistic(shift + slope * _logit(prior))
     return _bounded(trust * own + (1 - trust) * prior)
 

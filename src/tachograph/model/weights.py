@@ -37,6 +37,10 @@ _ACTIVE, _ACTIVE_HOURS, _ACTIVE_MOST = 0.15, 20.0, 120.0
 _USUAL = 0.12  # the part of the time to which _BEGINS belongs
 _ROUNDING = 0.12  # variance of a rounded percentage (1/12 if it were exact otherwise), points squared
 _LAST = 6.0  # points by which the message that reaches the wall may pass it
+_FAR = 5.0  # deviations from which a reading is taken for odd
+_FACTOR = (
+    3.0  # no model, class or session is that far (as a logarithm) from what it should be; no window moves k as far
+)
 _STEP = 1.0  # points of own work between two readings that count as two: the same rounded number twice is one
 _IDLE = 3600.0
 # A change of what work costs (a limit that changed, a promotion): how much dearer or cheaper, as a logarithm, is tried;
@@ -275,6 +279,7 @@ class _Run:
         self.elsewhere = len(mean)
         self.table = _table(weights.mean, self.models)
         self.is_fast = not mean
+        self.scale = weights.mean[0]
         mean, cov = mean[:], [row[:] for row in cov]
         _grow(mean, cov, 1e-6)
         self.chance = weights.active  # that somebody else is at it
@@ -363,11 +368,19 @@ class _Run:
         reach = [sum(map(float.__mul__, row, gradient)) for row in cov]
         var = sum(map(float.__mul__, reach, gradient)) + noise
         off = percent - own - mean[self.elsewhere]
+        fits = math.exp(max(-60.0, -0.5 * off * off / var)) / math.sqrt(var) + 1e-12
+        var = max(var, (off / _FAR) ** 2)  # what fits nothing at all moves what is known by a step, not by a leap
         gain = [value / var for value in reach]
         mean = [value + g * off for value, g in zip(mean, gain, strict=True)]
         cov = [[value - g * r for value, r in zip(row, reach, strict=True)] for row, g in zip(cov, gain, strict=True)]
+        for place in range(len(mean)):
+            cov[place][place] = max(cov[place][place], 1e-9)
+            if place > self.elsewhere or 0 < place < self.elsewhere:
+                mean[place] = max(-_FACTOR, min(_FACTOR, mean[place]))
         mean[self.elsewhere] = max(0.0, mean[self.elsewhere])
-        return (mean, cov), math.exp(max(-60.0, -0.5 * off * off / var)) / math.sqrt(var) + 1e-12
+        if self.elsewhere:
+            mean[0] = max(self.scale - _FACTOR, min(self.scale + _FACTOR, mean[0]))
+        return (mean, cov), fits
 
     def _gradient(self, mean: Vector, only: int | None = None) -> tuple[float, Vector]:
         """Points of this machine's work (or of one session's), and what they change by with each place of the state."""

@@ -30,7 +30,7 @@ from tachograph.questions.learning import (
     touching,
     worked,
 )
-from tachograph.questions.now import Now, NowAccount
+from tachograph.questions.now import Now, NowAccount, NowLimit
 
 
 class Part(NamedTuple):
@@ -116,10 +116,12 @@ def attribution(
 ) -> Attribution:
     """Whose a limit of an account is: the running window of it (`back` 0), or the one so many before it.
 
-    `limit`: FIVE_HOUR or SEVEN_DAY. `found`: what is known of the account, where the caller has it.
+    `limit`: FIVE_HOUR, SEVEN_DAY or the key of a week of one model: that is measured by the service, and only this machine's
+    part of it is split further. `found`: what is known of the account, where the caller has it.
     """
     found = known(db, book, account.id, at) if found is None else found
-    stretch = _stretch(db, account.id, at, limit, back)
+    scoped = next((one for one in account.limits if one.key == limit and one.key not in (FIVE_HOUR, SEVEN_DAY)), None)
+    stretch = _stretch(db, account.id, at, limit, back) if scoped is None else _scoped(scoped)
     measured = tuple(
         Measured(one.label, one.percent, one.resets_at)
         for one in account.limits
@@ -142,7 +144,9 @@ def attribution(
         (),
         None,
         _evidence(found, 0, 0, ()),
-        measured if is_running and limit == SEVEN_DAY else (),
+        tuple(one for one in measured if is_running and (scoped is None or one.label == scoped.label))
+        if limit != FIVE_HOUR
+        else (),
         account.breakdown if is_running and limit == SEVEN_DAY else (),
         _window_points(found),
     )
@@ -150,13 +154,21 @@ def attribution(
         return base
     until = min(at, int(stretch.reset * 1000))
     work = worked(db, book, account.id, int((stretch.since - FIVE_HOURS) * 1000), until)
-    inside = [place for place, message in enumerate(work.messages) if message.at > stretch.since]
+    inside = [
+        place
+        for place, message in enumerate(work.messages)
+        if message.at > stretch.since and (scoped is None or _is_of(message.model, scoped.scope or scoped.label))
+    ]
     nobodys = kept_quota.messages_in(db, 0, int(stretch.since * 1000), until)
     base = base._replace(evidence=_evidence(found, len(inside), nobodys, work.unpriced))
     if not inside or account.id == 0:
         return base
-    answer = _learned(db, found, work, stretch, limit, until) if found.is_enough else None
-    return _told(db, base, work, inside, answer, stretch.used)
+    if scoped is None:
+        answer = _learned(db, found, work, stretch, limit, until) if found.is_enough else None
+        return _told(db, base, work, inside, answer, stretch.used)
+    week = _stretch(db, account.id, at, SEVEN_DAY, 0)
+    answer = _learned(db, found, work, week, SEVEN_DAY, until) if found.is_enough and week is not None else None
+    return _inside(_told(db, base, work, inside, answer, stretch.used))
 
 
 def week_number(db: sqlite3.Connection, account: int, at: int) -> int:
@@ -236,6 +248,44 @@ def _told(
         by_pull=pulls,
     )
     return made if answer is None else made._replace(unexplained=answer.unexplained)
+
+
+def _scoped(limit: NowLimit) -> _Stretch | None:
+    """The running week of one model, as it was read last."""
+    if limit.percent is None or limit.resets_at is None:
+        return None
+    reset = limit.resets_at / 1000
+    return _Stretch(reset - WEEK, reset, limit.percent, limit.observed_at / 1000)
+
+
+def _is_of(model: str, scope: str) -> bool:
+    """Whether a model is what a weekly limit is narrowed to: `Opus` is every Opus."""
+    return scope.lower().split(" ")[0] in model.lower()
+
+
+def _inside(found: Attribution) -> Attribution:
+    """Shares of this machine's part of a limit that the service measures: together they are the whole of that part."""
+    whole = sum(part.share.value for part in found.by_model if part.share is not None)
+
+    def scaled(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        if whole <= 0:
+            return parts
+        made = []
+        for part in parts:
+            if part.share is None:
+                made.append(part)
+                continue
+            low, high = part.share.low / whole, min(1.0, part.share.high / whole)
+            made.append(part._replace(share=Estimate(part.share.value / whole, low, high), points=None))
+        return tuple(made)
+
+    return found._replace(
+        by_model=scaled(found.by_model),
+        by_project=scaled(found.by_project),
+        by_session=scaled(found.by_session),
+        by_pull=scaled(found.by_pull),
+        unexplained=None,
+    )
 
 
 def _names(db: sqlite3.Connection, parts: Mapping[str, Mapping[int, object]]) -> dict[str, dict[int, tuple[str, str]]]:

@@ -14,6 +14,7 @@ from tachograph.model.chances import Past
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.prices import PriceBook
 from tachograph.model.quota import FIVE_HOURS, FULL, WEEK, Message, Reading
+from tachograph.model.shares import Estimate
 from tachograph.questions.estimates import AT_WALL, CAP_OF, NO_CAP, NO_READING, NO_RESET, OLD, WALL_OF
 from tachograph.questions.learning import Known, known, readings, worked
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
@@ -27,7 +28,8 @@ class LimitForecast(NamedTuple):
     """One limit of an account. `chance` (0 to 1) that it is reached before `resets_at`, None where it cannot be said and
     `why_not` says why; `prior` the same before the account's own past was looked at. `p10`, `p50`, `p90`: moments (epoch
     ms) by which, if it comes, it comes in one, five and nine of ten such cases. `of`: WALL_OF or CAP_OF. `windows`: how
-    many of the account's own are in the chance. `state` and `percent` as `now` has them; all moments epoch ms."""
+    many of the account's own are in the chance. `ends`: percent at the reset, with the interval that eight of ten such cases
+    end in (a fan from `percent` now to it). `state` and `percent` as `now` has them; all moments epoch ms."""
 
     account: int
     key: str
@@ -44,6 +46,7 @@ class LimitForecast(NamedTuple):
     windows: int
     at: int
     why_not: str = ""
+    ends: Estimate | None = None
 
 
 class Bin(NamedTuple):
@@ -133,7 +136,10 @@ def next_session(
     resets_at = limit.resets_at if limit is not None and limit.state != RESET else None
     if found.weights is None:
         return NextSession(left, 0, 0, None, None, None, resets_at, False)
-    sizes = _sessions(worked(db, book, account.id, at - 70 * 86_400_000, at).messages, found.weights, at)
+    sizes: list[float] = []
+    for days in (14, 56):  # who works much has enough of them in the last days
+        if len(sizes) < SESSIONS:
+            sizes = _sessions(worked(db, book, account.id, at - days * 86_400_000, at).messages, found.weights, at)
     if not sizes:
         return NextSession(left, 0, 0, None, None, None, resets_at, False)
     ordered = sorted(sizes)
@@ -207,7 +213,13 @@ def _one(db: sqlite3.Connection, book: PriceBook, account: NowAccount, limit: No
         p50=moments[1],
         p90=moments[2],
         windows=len({one.reset for one in past}),
+        ends=_ends(seen, made.chance),
     )
+
+
+def _ends(seen: chances.Pace | chances.WeekPace, chance: float) -> Estimate:
+    low, middle, high = chances.ends(seen, chance)
+    return Estimate(middle, low, high)
 
 
 def _five(db: sqlite3.Connection, book: PriceBook, found: Known, limit: NowLimit) -> chances.Pace | None:

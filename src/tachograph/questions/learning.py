@@ -93,21 +93,29 @@ def known(db: sqlite3.Connection, book: PriceBook, account: int, at: int) -> Kno
 
 
 def readings(db: sqlite3.Connection, account: int, since: int, until: int) -> list[Reading]:
-    """Readings of both limits, oldest first. A status line repeats what it knew: where it falls behind, it is left out."""
+    """Readings of both limits, oldest first. A status line repeats what it knew: where it falls behind, it is left out.
+
+    What was said and then said again counts at both ends of that time: the first is just after a rounded number changed, the
+    last just before it changes again, and only together are they right in the middle.
+    """
     made: list[Reading] = []
     most: dict[tuple[str, int | None], float] = {}
     at: tuple[int, str] | None = None
     five: tuple[float | None, int | None] = (None, None)
     week: tuple[float | None, int | None] = (None, None)
+    confirmed = 0
 
     def flush() -> None:
         if at is not None and (five[0] is not None or week[0] is not None):
             made.append(Reading(at[0] / 1000, five[0], _seconds(five[1]), week[0], _seconds(week[1])))
+            if at[1] != STATUSLINE and at[0] < confirmed <= until:
+                made.append(made[-1]._replace(at=confirmed / 1000))
 
     for level in kept.levels(db, account, since, until):
         if (level.at, level.source) != at:
             flush()
             at, five, week = (level.at, level.source), (None, None), (None, None)
+            confirmed = level.confirmed_at
         group = (level.key, None if level.resets_at is None else round(level.resets_at / 600_000))
         if level.percent is not None:
             if level.source == STATUSLINE and level.percent < most.get(group, 0.0):
@@ -118,7 +126,7 @@ def readings(db: sqlite3.Connection, account: int, since: int, until: int) -> li
         else:
             week = (level.percent, level.resets_at)
     flush()
-    return made
+    return sorted(made, key=lambda reading: reading.at)
 
 
 def worked(db: sqlite3.Connection, book: PriceBook, account: int, since: int, until: int) -> Work:

@@ -63,7 +63,7 @@ def history(
             window.source,
             window.resets_at is not None and window.resets_at > now,
         )
-        for window in kept.all_windows(db, key, account)
+        for window in kept.all_windows(db, key, account, since)
         if window.resets_at is not None and window.resets_at > since
     ]
     found.sort(key=lambda window: (-(window.resets_at or 0), window.account, window.key))

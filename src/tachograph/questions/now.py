@@ -36,10 +36,10 @@ _NEARLY = 99.0  # percent, from which a number that was rounded down may still b
 
 
 class NowLimit(NamedTuple):
-    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms. `chance`
-    (0 to 1) that it is reached before it resets, where the recorder worked it out lately; None elsewhere.
+    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms.
 
-    `browser`: which paired browser said it; `differs`: fresh sources that say something else."""
+    `browser`: which paired browser said it; `differs`: fresh sources that say something else; `chance` (0 to 1) that it is
+    reached before it resets, where the recorder worked it out lately, None elsewhere."""
 
     key: str
     label: str
@@ -51,9 +51,9 @@ class NowLimit(NamedTuple):
     source: str
     observed_at: int
     state: str
-    chance: float | None = None
     browser: str = ""
     differs: tuple[Differing, ...] = ()
+    chance: float | None = None
 
     def age_ms(self, now: int) -> int:
         return max(0, now - self.observed_at)
@@ -174,8 +174,8 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int, said: list[Said], 
         source,
         observed,
         state,
-        browser=browser_of(window, seen) if source == BROWSER else "",
-        differs=differing(window, said, at) if len(said) > 1 else (),
+        browser_of(window, seen) if source == BROWSER else "",
+        differing(window, said, at) if len(said) > 1 else (),
     )
 
 

@@ -23,11 +23,11 @@ from tachograph.model.limits import (
     OK,
     PORTAL,
     SERVER,
+    SEVEN_DAY,
     SHAPE,
     TIMEOUT,
     TLS,
 )
-from tachograph.model.prices import shown
 from tachograph.questions import estimates as of
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def why_words(found: Attribution) -> str:
         return f"No reading of {stretch.removesuffix(' so far')} is there, so there is nothing to share out."
     if found.method == of.NOTHING:
         return f"{_used(found.used)} of {stretch} is used, and this machine's logs hold no message from it."
+    if found.limit not in (FIVE_HOUR, SEVEN_DAY):
+        return _measured_words(found)
     if found.method == of.LIST_PRICE:
         top = found.by_model[0]
         return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of this machine's work in {stretch}."
@@ -128,6 +130,14 @@ def why_words(found: Attribution) -> str:
     if top.share is None or top.share.value < CLEAR_SIGN:
         return f"No model of this machine used a clear part of {stretch}."
     return f"{top.name} burned {with_interval(top.share)} of {stretch}."
+
+
+def _measured_words(found: Attribution) -> str:
+    """A limit that the service measures for one model: only what this machine did of it is split."""
+    label = found.measured[0].label if found.measured else "This week"
+    top = found.by_project[0]
+    how = with_interval(top.share) if top.share is not None else f"{percent(top.list_price or 0.0)} by list price"
+    return f"{label} is at {_used(found.used or 0.0)}, as the service itself counts it; of this machine's part of it {top.name} is {how}."
 
 
 def unexplained_words(found: Attribution) -> str:
@@ -157,7 +167,7 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     if evidence.nobodys:
         made.append(f"{_count(evidence.nobodys, 'message')} of an unknown account {'is' if evidence.nobodys == 1 else 'are'} left out.")  # fmt: skip
     if evidence.unpriced:
-        names = ", ".join(shown(model) for model in evidence.unpriced)
+        names = ", ".join(_shown(model) for model in evidence.unpriced)
         made.append(f"Without a price, and so left out: {names}.")
     return made
 
@@ -291,7 +301,7 @@ def what_if_words(found: WhatIf) -> list[str]:
         made.append(
             {
                 of.NO_WEEK: "No running week has been read, so its end cannot be said.",
-                of.NO_WORK: "This machine's logs hold no work of the last two weeks that could move to another model.",
+                of.NO_WORK: "This machine's logs hold no work of the last week that could move to another model.",
             }.get(
                 found.why_not,
                 "Too little is known yet of what your models' work weighs; `tachograph why` says how much it takes.",
@@ -300,7 +310,7 @@ def what_if_words(found: WhatIf) -> list[str]:
     else:
         part = "the rest of the week" if found.share >= 0.995 else f"{percent(found.share)} of the rest of the week"
         made.append(
-            f"If {part} ran on {shown(found.model)}, the weekly limit would end at {_end(found.changed)};"
+            f"If {part} ran on {_shown(found.model)}, the weekly limit would end at {_end(found.changed)};"
             f" as it goes now at {_end(found.as_is)}."
         )
         made.append("Tokens are taken as they were: another model may need more or fewer for the same work.")
@@ -371,9 +381,7 @@ def reconcile_differences(found: Reconciled) -> list[str]:
             "What each model weighs against the limit is not known yet, so spend and percent cannot be held together."
         )
     if found.model_week is not None and found.model_week.percent is not None:
-        made.append(
-            f"{found.model_week.label} is a limit of its own: it blocks that model alone, and counts toward the week as well."
-        )
+        made.append(f"{found.model_week.label} is a limit of its own, and blocks that model alone.")
     return made
 
 
@@ -398,3 +406,9 @@ def _used(value: float) -> str:
 
 def _count(n: int, one: str) -> str:
     return f"{n:,} {one}{'' if n == 1 else 's'}"
+
+
+def _shown(model: str) -> str:
+    from tachograph.model.prices import shown  # only by those who name a model: a status line has no time for it
+
+    return shown(model)

@@ -112,6 +112,10 @@ class Question(NamedTuple):
     models: tuple[str, ...] = ()
     session: int | None = None
     last: int | None = None  # windows alone: so many of the newest
+    branches: tuple[str, ...] = ()  # whole names; "unknown" is where no record says
+    pulls: tuple[str, ...] = ()  # addresses; "none" is what belongs to no pull request
+    sessions: tuple[str, ...] = ()  # whole ids
+    accounts: tuple[int, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -257,7 +261,21 @@ def chosen(db: sqlite3.Connection, question: Question) -> dict[str, set[int]]:
         filters["model"] = _matching_models(rollups.present(db, "model"), question.models)
     if question.session is not None:
         filters["session"] = {question.session}
+    if question.branches:
+        names = {name or "unknown": id for id, name in rollups.present(db, "branch")}
+        filters["branch"] = {names.get(name, NOBODY) for name in question.branches}
+    if question.pulls:
+        known = sessions.pull_ids(db, question.pulls)
+        filters["pull"] = {0 if url == "none" else known.get(url, NOBODY) for url in question.pulls}
+    if question.sessions:
+        ids = sessions.session_ids(db, question.sessions)
+        filters["session"] = {ids.get(uuid, NOBODY) for uuid in question.sessions}
+    if question.accounts:
+        filters["account"] = set(question.accounts)
     return filters
+
+
+NOBODY = -1  # an id that no row has: what was named and is not there lets nothing through
 
 
 def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:
@@ -297,7 +315,7 @@ def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]
         if found:
             return set(found)
     if not names:
-        return {-1}  # an empty ledger: nothing is found, and that is no mistake
+        return {NOBODY}  # an empty ledger: nothing is found, and that is no mistake
     known = ", ".join(sorted(set(filter(None, names)), key=str.lower)[:12])
     raise NotFound(f"No {what} called {word!r} in the ledger.", f"Known: {known}")
 

@@ -21,7 +21,7 @@ from tachograph.questions.forecast import past_weeks
 from tachograph.questions.learning import Known, dollars, known, worked
 from tachograph.questions.now import RESET, NowAccount
 
-_LOOK_BACK_MS = 14 * 86_400_000
+_LOOK_BACK_MS = 7 * 86_400_000
 _PACE_SD = 0.45  # of the logarithm of a whole week's pace
 _SURE_WEEKS = 2.0
 

@@ -170,7 +170,6 @@ def run(
 
     `services` run along; `tell` is given how all of them do whenever that has changed.
     """
-    protect()
     first_reading(paths, env, clock, sleep)
     beside = Services(services, say, tell)
     try:

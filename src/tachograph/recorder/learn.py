@@ -10,7 +10,7 @@ from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 from tachograph.model.prices import PriceBook
 from tachograph.questions.forecast import forecast, kept_form
 from tachograph.questions.learning import known
-from tachograph.questions.now import FRESH, NowAccount
+from tachograph.questions.now import FRESH, NowAccount, NowLimit
 
 _MOVED = 3.0  # points from which a limit is looked at again before its time
 
@@ -26,13 +26,18 @@ def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: i
             continue  # nobody knows whose it is
         held = _holding(ledger, account, at)
         limits = [limit for key in (FIVE_HOUR, SEVEN_DAY) if (limit := account.limit(key)) is not None]
-        if any(limit.state == FRESH and limit.key not in held for limit in limits):
+        if any(_is_due(limit) and limit.key not in held for limit in limits):
             held.update(_make(ledger, book, account, at))
         chances[account.id] = held
     if kept.is_any_over(ledger.db, at):
         with ledger.transaction() as db:
             kept.score(db, at)
     return chances
+
+
+def _is_due(limit: NowLimit) -> bool:
+    """Whether a chance could be said of a limit: of what nobody says when it resets, none can be."""
+    return limit.state == FRESH and limit.percent is not None and limit.resets_at is not None
 
 
 def _holding(ledger: Ledger, account: NowAccount, at: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ The sentences are those of questions/sayings.py; here they only find their place
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tachograph.model.limits import FIVE_HOUR
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.periods import Calendar
 from tachograph.model.shares import Estimate
 from tachograph.questions import sayings
@@ -53,7 +53,8 @@ def why_screen(
                 if title == "Models" and found.unexplained is not None:
                     made.append(_unexplained(found.unexplained, names, room, blocks))
         made.append("")
-    made += [line for one in found.measured if (line := _measured(one.label, one.percent, one.resets_at, words))]
+    if found.limit == SEVEN_DAY:
+        made += [line for one in found.measured if (line := _measured(one.label, one.percent, one.resets_at, words))]
     if found.breakdown:
         shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
         made.append(f"Of the used week, by the service's own account: {shares}.")
@@ -67,7 +68,9 @@ def why_screen(
 def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> list[str]:
     """Whose limit it is and how it stands, in one line if it fits."""
     who = " · ".join(p for p in (safe(account.plan), safe(account.label)) if p) or "An account without a name"
-    name = "5-hour" if found.limit == FIVE_HOUR else "7-day"
+    name = {FIVE_HOUR: "5-hour", SEVEN_DAY: "7-day"}.get(found.limit)
+    if name is None:
+        name = safe(found.measured[0].label) if found.measured else safe(found.limit)
     aside = f"{name} {UNKNOWN if found.used is None else f'{found.used:.0f} %'}"
     if found.resets_at is not None:
         verb = "resets" if found.resets_at > found.at else "reset"
@@ -239,6 +242,7 @@ def limit_forecast(made: LimitForecast) -> dict[str, Any]:
         "chance": made.chance,
         "prior_chance": made.prior,
         "if_so": None if made.p50 is None else {"p10": iso(made.p10), "p50": iso(made.p50), "p90": iso(made.p90)},
+        "ends_at_percent": estimate(made.ends),
         "own_windows": made.windows,
         "why_not": made.why_not or None,
     }

@@ -131,7 +131,7 @@ def test_unchanged_numbers_cost_no_message_and_a_changed_one_three_at_most(env: 
 def test_every_row_does_what_it_says(env: Env, home: Home) -> None:
     now = int(time.time() * 1000)
     sign_in(env, "first@example.org", "11111111-1111-4111-8111-111111111111")
-    piped(env, 80, 12, at=now - 4_000_000)  # more than half an hour ago: stale
+    piped(env, 80, 12, at=now - 4_000_000, ends_in=10_800)  # more than half an hour ago: stale
     second(env)
     piped(env, 95, 12)
     opener = home.root / "browser"

@@ -36,6 +36,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         choices=("tuesday", "friday", "sunday"),
         help="a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
     )
+    parser.add_argument("--no-open", action="store_true", help="show the reports only, open no browser")
     parser.add_argument(
         "command_line",
         nargs=argparse.REMAINDER,
@@ -66,8 +67,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
         env = {**context.env, **_moved(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
-        _invent_limits(inner, arguments.days, arguments.seed)
+        invent_limits(inner, arguments.days, arguments.seed)
         code = _show(arguments.command_line, inner)
+        if not arguments.command_line and not arguments.no_open and context.is_terminal:
+            _open(home, inner._replace(clock=context.clock))
         if arguments.keep:
             assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
             context.say(f"\nIt stays there. Try more: env {assigned} tachograph sessions")
@@ -79,11 +82,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _invent_limits(context: Context, days: int, seed: int) -> None:
-    """An account, and readings of its limits that fit the messages: what the meter and estimates are about."""
+def invent_limits(context: Context, days: int, seed: int) -> None:
+    """An account, and readings of its limits that fit the messages: what the meter and estimates are about. Before the
+    messages are read, so that they are its account's."""
+    from tachograph.ledger import readings
     from tachograph.ledger.db import open_ledger, translated
+    from tachograph.ledger.names import Names
+    from tachograph.model.limits import OAUTH, AccountId, ExtraUsage, Limit, Money, Reading, Share
     from tachograph.model.prices import load
     from tachograph.paths import own_paths
+    from tachograph.questions.now import now as now_question
     from tachograph.surfaces.cli import demo_limits
 
     now = context.clock.now_ms()
@@ -91,6 +99,44 @@ def _invent_limits(context: Context, days: int, seed: int) -> None:
         demo_limits.invent(
             ledger, load()[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now, min(days, 70), seed=seed
         )
+        found = now_question(ledger.db, now).accounts
+        if not found:
+            return
+        known = [Limit(one.key, one.label, one.group, one.percent, one.resets_at) for one in found[0].limits]
+        week = next((limit for limit in known if limit.group == "weekly"), None)
+        if week is not None:
+            fable = Limit("weekly_scoped:fable", "Fable week", "weekly", 61.0, week.resets_at, scope="Fable")
+            extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
+            shares = (
+                Share("claude_code", "Claude Code", 71.0),
+                Share("chat", "Chat", 22.0),
+                Share("cowork", "Cowork", 5.0),
+                Share("other", "Other", 2.0),
+            )
+            who = AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization)
+            said = Reading(OAUTH, now - 14_000, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
+            with ledger.transaction() as db:
+                readings.append(db, Names(db), said)
+
+
+def _open(home: str, context: Context) -> None:
+    """Serve the invented home's dashboard and open it; a session goes on in it until Ctrl-C."""
+    from tachograph.paths import own_paths
+    from tachograph.surfaces.cli import demo_life
+    from tachograph.surfaces.cli.dashboard import address, opened
+    from tachograph.surfaces.web import keys
+    from tachograph.surfaces.web.server import Listener, free_port
+
+    known = keys.renewed(own_paths(context.env), free_port())
+    listener = Listener(context.env, context.clock, known)
+    try:
+        link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
+        if not opened(link):
+            context.say(f"\nNo browser could be opened. Within a minute: {link}")
+        context.say(f"\nThe invented home is served at {address(known)}, where a session goes on. Ctrl-C ends it.")
+        demo_life.go_on(home, context)
+    finally:
+        listener.stop()
 
 
 def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int:

@@ -48,6 +48,8 @@ COMMANDS = (
     Command("status", "what the recorder does", "recorder"),
     Command("watch", "a live screen in the terminal: limits, burn, sessions at work", "watch"),
     Command("tray", "the two numbers in the desktop's tray, and a menu", "tray"),
+    Command("dashboard", "open the local page: limits, usage, sessions, pull requests", "dashboard"),
+    Command("export", "write messages, sessions, readings, windows as CSV, JSON Lines, Parquet", "export"),
     Command("autostart", "start recorder and tray at login, or no longer", "autostart"),
     Command("prices", "the price book that costs are worked out with", "prices"),
     Command("demo", "see it with sixty invented days", "demo"),

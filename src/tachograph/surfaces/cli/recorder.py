@@ -66,6 +66,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     from tachograph.recorder import daemon
 
     gc.enable()  # a command that ends at once does without; this one stays
+    daemon.protect()  # before anybody can see that it runs
     lock = process.taken(paths, context.clock)
     if lock is None:
         found = process.running(paths)
@@ -88,8 +89,9 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 def _services(paths: Paths, context: Context) -> list[Service]:
     """What runs inside the recorder; none of them listens before a person asked for it."""
     from tachograph.surfaces.cli.bridge import Bridge
+    from tachograph.surfaces.web.server import Dashboard
 
-    return [Bridge(paths, context.clock)]
+    return [Bridge(paths, context.clock), Dashboard(context.env, context.clock)]
 
 
 # -- status ----------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class Engine:
         self._opened: tuple[int, int] | None = None
         self._version = -1
         self._next = self._next_around = self._next_try = float("-inf")
-        self._around = view.Around(at_login=self._starts_at_login())
+        self._around = view.Around(at_login=self._starts_at_login(), dashboard="local")
         self._said, self._said_until = "", float("-inf")
         self._children: list[_Child] = []
         self._settings_mark: float | None = None
@@ -147,6 +147,8 @@ class Engine:
                 return False
             if action == view.OPEN_USAGE:
                 self._start([sys.executable, "-m", "webbrowser", USAGE_PAGE], "Opening claude.ai")
+            elif action == view.DASHBOARD:
+                self._start([*_OURS, "dashboard"], "Opening the dashboard")
             elif action == view.REFRESH:
                 self._start([*_OURS, "now", "--refresh", "--format", "plain"], "Asking")
             elif action == view.RECORDER:

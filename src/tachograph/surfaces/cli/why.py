@@ -19,7 +19,12 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "Says whose a used limit is, in shares with 80 % intervals, learned from your own readings and logs; and how much"
         " of it this machine's logs do not explain."
     )
-    parser.add_argument("--limit", metavar="NAME", default=SEVEN_DAY, help="seven_day (the default) or five_hour")
+    parser.add_argument(
+        "--limit",
+        metavar="NAME",
+        default=SEVEN_DAY,
+        help="seven_day (the default), five_hour, or a model's own week: opus",
+    )
     parser.add_argument("--week", "--back", dest="week", type=int, default=0, metavar="N", help="so many windows before this one (default: 0)")  # fmt: skip
     add_account_flags(parser)
 
@@ -34,8 +39,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         if account is None:
             return None, None, found
         keys = found_limits(now, arguments.limit) or (arguments.limit,)
-        if keys[0] not in (FIVE_HOUR, SEVEN_DAY):
-            raise NotFound(f"Only five_hour and seven_day can be shared out, not {arguments.limit!r}.", "A model's own week is measured by the service: `tachograph now`.")  # fmt: skip
+        scoped = account.limit(keys[0])
+        if keys[0] not in (FIVE_HOUR, SEVEN_DAY) and (scoped is None or scoped.group != "weekly" or arguments.week):
+            raise NotFound(
+                f"There is no limit {arguments.limit!r} that could be shared out so.",
+                "five_hour and seven_day can be, and the running week of one model (`tachograph now` lists them).",
+            )
         return attribution(found.db, found.book, account, found.now, keys[0], arguments.week), account, found
 
     answer, account, asked = reading(arguments, context, ask, limits=True, learns=True)

@@ -1,0 +1,42 @@
+"""Reads whole tables row by row, for an export: texts in the place of ids, times as the ledger keeps them."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+
+def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every billed message, in the order in which they were first seen: at, session, project, branch, model, agent, flags,
+    speed, geo, stop, request, account, pull request, the six counts, logged cost."""
+    names = dict(db.execute("SELECT id, text FROM name"))
+    uuids = dict(db.execute("SELECT id, uuid FROM session"))
+    accounts = dict(db.execute("SELECT id, CASE given WHEN '' THEN label ELSE given END FROM account"))
+    pulls = dict(db.execute("SELECT id, url FROM pull"))
+    sql = (
+        "SELECT at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, input, output,"
+        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost FROM message WHERE billed"
+    )
+    for r in db.execute(sql):
+        texts = (names.get(r[2], ""), names.get(r[3], ""), names.get(r[4], ""), names.get(r[5], ""))
+        more = (names.get(r[7], ""), names.get(r[8], ""), names.get(r[9], ""), r[10])
+        yield (r[0], uuids.get(r[1], ""), *texts, r[6], *more, accounts.get(r[11], ""), pulls.get(r[12], ""), *r[13:])
+
+
+def readings(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every limit of every reading, and readings without one once: account, source, first and last time, how often, outcome,
+    plan, key, label, percent, resets_at, severity, extra usage as JSON."""
+    sql = (
+        "SELECT CASE a.given WHEN '' THEN a.label ELSE a.given END, r.source, r.observed_at, r.last_at, r.times, r.outcome,"
+        " r.plan, l.key, l.label, l.percent, l.resets_at, l.severity, r.extra FROM reading r"
+        " LEFT JOIN level l ON l.reading = r.id LEFT JOIN account a ON a.id = r.account ORDER BY r.id, l.place"
+    )
+    yield from db.execute(sql)
+
+
+def windows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every window of every limit: account, key, label, first seen, reset, peak, when it was refused, last percent, source."""
+    sql = (
+        "SELECT CASE a.given WHEN '' THEN a.label ELSE a.given END, w.key, w.label, w.first_at, w.resets_at, w.peak,"
+        " w.wall_at, w.percent, w.source FROM window w LEFT JOIN account a ON a.id = w.account ORDER BY w.id"
+    )
+    yield from db.execute(sql)

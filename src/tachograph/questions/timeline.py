@@ -1,0 +1,122 @@
+"""One session message by message: what each cost, how the context grew, which subagents it had, and what part of each
+5-hour window it took."""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger import history, messages, sessions
+from tachograph.model.limits import FIVE_HOUR
+from tachograph.model.messages import Tokens
+from tachograph.model.periods import Span
+from tachograph.model.prices import PriceBook
+from tachograph.model.prices import tariff as tariff_of
+from tachograph.questions.spend import Spend, cost_of, priced, total
+from tachograph.questions.windows import LENGTH_MS
+
+_NO_LOG = (0, 0)
+
+
+class Step(NamedTuple):
+    """A message: `prompt` is all that was sent with it in tokens, which is how large the context was; `so_far` what the
+    session had cost by then. Costs in picodollars, None where there is no price. `agent` is "" on the main chain."""
+
+    id: int
+    identity: int
+    at: int | None
+    model: str
+    spend: Spend
+    prompt: int
+    so_far: int | None
+    agent: str
+    request: str
+
+
+class Agent(NamedTuple):
+    """A subagent: what it used, when it was at work, with which models (the most used first)."""
+
+    agent: str
+    spend: Spend
+    first_at: int | None
+    last_at: int | None
+    models: tuple[str, ...]
+
+
+class Share(NamedTuple):
+    """A 5-hour window that the session touched: what the session used in it and what all sessions did."""
+
+    starts_at: int
+    ends_at: int
+    used: Spend
+    whole: Spend
+    peak: float | None
+
+    @property
+    def share(self) -> float | None:
+        """The session's part of the window's cost; None where it has no price."""
+        return self.used.cost / self.whole.cost if self.used.cost is not None and self.whole.cost else None
+
+
+class Timeline(NamedTuple):
+    steps: tuple[Step, ...]
+    agents: tuple[Agent, ...]
+    totals: Spend
+
+
+def timeline(db: sqlite3.Connection, book: PriceBook, session: int) -> Timeline:
+    """Every message that is counted in a session, oldest first; they add up to what the reports say of it."""
+    steps, so_far = [], None
+    by_agent: dict[str, list[Step]] = {}
+    for turn in sessions.turns(db, session):
+        prompt = turn.counts[0] + turn.counts[2] + turn.counts[3] + turn.counts[4]
+        tariff = tariff_of(*turn.tariff_of, prompt)
+        logged = _NO_LOG if turn.logged_cost is None else (1, turn.logged_cost)
+        cost, unpriced = cost_of(book, turn.model, turn.at, tariff, (1, *turn.counts, *logged))
+        so_far = so_far if cost is None else (so_far or 0) + cost
+        used = Spend(Tokens(1, *turn.counts), cost, unpriced)
+        step = Step(turn.id, turn.identity, turn.at, turn.model, used, prompt, so_far, turn.agent, turn.request)
+        steps.append(step)
+        if turn.agent:
+            by_agent.setdefault(turn.agent, []).append(step)
+    agents = [_agent(agent, parts) for agent, parts in by_agent.items()]
+    return Timeline(tuple(steps), tuple(agents), total(step.spend for step in steps))
+
+
+def _agent(agent: str, steps: list[Step]) -> Agent:
+    times = [step.at for step in steps if step.at is not None]
+    costs: dict[str, int] = {}
+    for step in steps:
+        costs[step.model] = costs.get(step.model, 0) + step.spend.tokens.total
+    models = sorted(costs, key=lambda model: (-costs[model], model))
+    first, last = (min(times), max(times)) if times else (None, None)
+    return Agent(agent, total(step.spend for step in steps), first, last, tuple(models))
+
+
+def shares(db: sqlite3.Connection, book: PriceBook, session: int, steps: tuple[Step, ...]) -> tuple[Share, ...]:
+    """The session's part of each 5-hour window of the service that it touched, oldest first."""
+    times = [step.at for step in steps if step.at is not None]
+    if not times:
+        return ()
+    touched = []
+    for window in history.all_windows(db, FIVE_HOUR, since=times[0]):
+        if window.resets_at is None:
+            continue
+        start = window.resets_at - LENGTH_MS
+        if start <= times[-1] and window.resets_at > times[0] and any(start <= at < window.resets_at for at in times):
+            touched.append((start, window.resets_at, 100.0 if window.wall_at is not None else window.peak))
+    spans = [Span(start, end) for start, end, _ in touched]
+    mine = [Spend()] * len(spans)
+    whole = [Spend()] * len(spans)
+    for place, _, used in priced(db, book, messages.sums(db, (), spans, {"session": {session}}, book.changes())):
+        mine[place] = mine[place] + used
+    for place, _, used in priced(db, book, messages.sums(db, (), spans, {}, book.changes())):
+        whole[place] = whole[place] + used
+    return tuple(Share(start, end, mine[place], whole[place], peak) for place, (start, end, peak) in enumerate(touched))
+
+
+def by_model(steps: tuple[Step, ...]) -> tuple[tuple[str, Spend], ...]:
+    """What each model used, the dearest first."""
+    parts: dict[str, list[Spend]] = {}
+    for step in steps:
+        parts.setdefault(step.model, []).append(step.spend)
+    made = [(model, total(spends)) for model, spends in parts.items()]
+    return tuple(sorted(made, key=lambda pair: (-(pair[1].cost or 0), pair[0])))

@@ -1,0 +1,94 @@
+"""Every window of every account: its peak, how fast it filled, whether it was hit, and what the logs say was used in it."""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger import history as kept
+from tachograph.model.periods import WEEK, Calendar, Span
+from tachograph.model.prices import PriceBook
+from tachograph.questions.limits import Habit, PastWindow, history
+from tachograph.questions.spend import Spend, spent
+from tachograph.questions.windows import LENGTH_MS
+
+_WEEK_MS = 7 * 86_400_000
+_FAST = 50.0  # percent: how long a window took to get there says how fast it filled
+
+
+class Wall(NamedTuple):
+    """A window with what was used in it on this machine. `half_ms`: how long after it began it was first read at half,
+    None where it was never, or nobody was looking."""
+
+    window: PastWindow
+    starts_at: int | None
+    used: Spend | None
+    half_ms: int | None
+
+
+class WeekOfLimit(NamedTuple):
+    """The windows of one limit that ended in a week: how many, the highest peak of them, how many were hit."""
+
+    key: str
+    week: str
+    windows: int
+    peak: float | None
+    hits: int
+
+
+class Walls(NamedTuple):
+    windows: tuple[Wall, ...]  # newest first
+    habits: tuple[Habit, ...]
+    weeks: tuple[WeekOfLimit, ...]  # oldest first
+
+
+def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int, since: int, most: int = 400) -> Walls:
+    """The windows that ran after a moment; what was used in them is worked out for the newest `most`."""
+    found = history(db, calendar, now, since)
+    shown = found.windows[:most]
+    starts = [_start(window) for window in shown]
+    spans = [Span(start, min(window.resets_at or now, now)) for start, window in zip(starts, shown, strict=True)]
+    used = spent(db, book, [span if span.start is not None else Span(0, 0) for span in spans])
+    halves = _halves(db, shown, since)
+    made = tuple(
+        Wall(window, start, None if start is None else what, halves.get((window.account, window.key, window.resets_at)))
+        for window, start, what in zip(shown, starts, used, strict=True)
+    )
+    return Walls(made, found.habits, _weeks(found.windows, calendar))
+
+
+def _start(window: PastWindow) -> int | None:
+    """When a window began, by how long windows of its kind are."""
+    length = {"session": LENGTH_MS, "weekly": _WEEK_MS}.get(window.group)
+    return None if length is None or window.resets_at is None else window.resets_at - length
+
+
+def _halves(
+    db: sqlite3.Connection, windows: tuple[PastWindow, ...], since: int
+) -> dict[tuple[int, str, int | None], int]:
+    """How long after its beginning each window was first read at half or more."""
+    made: dict[tuple[int, str, int | None], int] = {}
+    by_limit: dict[tuple[int, str], list[PastWindow]] = {}
+    for window in windows:
+        by_limit.setdefault((window.account, window.key), []).append(window)
+    for (account, key), own in by_limit.items():
+        levels = [level for level in kept.levels(db, account, since, (key,)) if level.percent >= _FAST]
+        for window in own:
+            start = _start(window)
+            if start is None:
+                continue
+            first = next((x.at for x in levels if start <= x.at < (window.resets_at or 0)), None)
+            if first is not None:
+                made[(account, key, window.resets_at)] = first - start
+    return made
+
+
+def _weeks(windows: tuple[PastWindow, ...], calendar: Calendar) -> tuple[WeekOfLimit, ...]:
+    groups: dict[tuple[str, str], list[PastWindow]] = {}
+    for window in windows:
+        if window.resets_at is not None:
+            groups.setdefault((window.key, calendar.period(WEEK, window.resets_at - 1)[0]), []).append(window)
+    made = []
+    for (key, week), own in groups.items():
+        peaks = [100.0 if w.hit_at is not None else w.peak for w in own]
+        known = [peak for peak in peaks if peak is not None]
+        made.append(WeekOfLimit(key, week, len(own), max(known, default=None), sum(w.hit_at is not None for w in own)))
+    return tuple(sorted(made, key=lambda one: (one.week, one.key)))

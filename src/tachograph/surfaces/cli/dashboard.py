@@ -1,0 +1,101 @@
+"""`dashboard`: open the local page, starting the recorder that serves it if need be."""
+
+import argparse
+from contextlib import suppress
+
+from tachograph.clock import Clock
+from tachograph.errors import TachographError, UsageError
+from tachograph.ledger.choices import choose
+from tachograph.ledger.db import open_ledger, translated
+from tachograph.paths import Paths, own_paths
+from tachograph.recorder import process
+from tachograph.recorder.services import FAILED, RUNNING
+from tachograph.surfaces.output import Context
+from tachograph.surfaces.text import safe
+from tachograph.surfaces.web import keys
+from tachograph.surfaces.web.server import DASHBOARD, free_port, said
+
+_PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--no-open", action="store_true", help="print the link, open no browser")
+    parser.add_argument("--port", type=int, metavar="N", help="listen at this port of 127.0.0.1 from now on")
+    parser.add_argument("--token", action="store_true", help="print the token for programs that read its JSON")
+    parser.add_argument("--new-keys", action="store_true", help="end every open page and token, then open it anew")
+    parser.add_argument("--off", action="store_true", help="listen no longer")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    paths = own_paths(context.env)
+    if arguments.port is not None and not 1024 <= arguments.port <= 65535:
+        raise UsageError(f"--port {arguments.port}: give a number from 1024 to 65535.")
+    if arguments.off:
+        _choose(paths, context, "off")
+        context.out.write("The dashboard listens no longer.  Back: tachograph dashboard\n")
+        return 0
+    known = _keys(paths, arguments)
+    if arguments.token:
+        context.out.write(f"{known.api}\n")
+        return 0
+    _choose(paths, context, "on")
+    if process.running(paths) is None:
+        process.start(paths, context.env)
+        context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
+    wait_until_served(paths, known)
+    link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
+    if arguments.no_open or not opened(link):
+        context.out.write(f"{link}\n")
+        context.say("The link works once, within a minute.")
+    else:
+        context.out.write(f"The dashboard is open: {address(known)}\n")
+    return 0
+
+
+def address(known: keys.Keys) -> str:
+    return f"http://127.0.0.1:{known.port}/"
+
+
+def _keys(paths: Paths, arguments: argparse.Namespace) -> keys.Keys:
+    known = keys.load(paths)
+    if known is None:
+        return keys.renewed(paths, arguments.port or free_port())
+    if arguments.new_keys:
+        return keys.renewed(paths, arguments.port or known.port)
+    if arguments.port and arguments.port != known.port:
+        return keys.write(paths, known._replace(port=arguments.port))
+    return known
+
+
+def _choose(paths: Paths, context: Context, value: str) -> None:
+    now = context.clock.now_ms()
+    with open_ledger(paths, now) as ledger, translated(ledger.path), ledger.transaction() as db:
+        choose(db, DASHBOARD, value, now)
+
+
+def wait_until_served(paths: Paths, known: keys.Keys) -> None:
+    """Wait until the recorder says that it listens at our port: the ticket is for nobody else. Raises TachographError."""
+    clock = Clock()  # the system's, wherever a test has set ours
+    end = clock.monotonic() + _PATIENCE_SECONDS
+    while clock.monotonic() < end:
+        found = process.running(paths)
+        if found is None:
+            break
+        for name, state, text in found.services:
+            if name == DASHBOARD and state == RUNNING and text == said(known):
+                return
+            if name == DASHBOARD and state == FAILED and f"port {known.port} " in text:
+                raise TachographError(f"The dashboard cannot listen: {safe(text)}.")
+        process.pause(0.05)
+    raise TachographError(
+        "The recorder does not serve the page yet.", "tachograph status says what it does; then try again."
+    )
+
+
+def opened(link: str) -> bool:
+    """Open a browser; False where there is none. The link holds a ticket: it goes to no log."""
+    import webbrowser
+
+    with suppress(webbrowser.Error, OSError):
+        return webbrowser.open(link)
+    return False

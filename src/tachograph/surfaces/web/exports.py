@@ -1,0 +1,29 @@
+"""What can be carried away from the settings page: the same as `tachograph export` writes."""
+
+from collections.abc import Iterator
+
+from tachograph.errors import NotFound
+from tachograph.questions.everything import EVERYTHING
+from tachograph.surfaces import everything
+from tachograph.surfaces.web.desk import Desk
+
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def meant(name: str) -> tuple[str, str]:
+    """What and in which form, from `messages.csv`. Raises NotFound."""
+    what, _, form = name.partition(".")
+    if what not in EVERYTHING or form not in TYPES:
+        raise NotFound("There is no such export.")
+    return what, form
+
+
+def chunks(desk: Desk, what: str, form: str) -> Iterator[bytes]:
+    """Its bytes, as of one moment. Raises UsageError where the form needs what is not installed."""
+    with desk.look() as look:
+        one = EVERYTHING[what]
+        yield from everything.chunks(form, one.fields, one.rows(look.db, look.book, look.calendar))

@@ -1,0 +1,159 @@
+"""*Limits*: every window of every account with its peak, the walls that were hit, how fast it filled, and what the logs say
+was used in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tachograph.questions.walls import Walls, walls
+from tachograph.surfaces import limits as words
+from tachograph.surfaces.reports import iso
+from tachograph.surfaces.text import UNKNOWN, duration, plural, safe, tokens
+from tachograph.surfaces.web.page import Block, Page, View
+from tachograph.surfaces.web.pages.estimates import calibrated
+from tachograph.surfaces.web.pages.now import source_words
+from tachograph.surfaces.web.show import Cell, Column, Line, Table, as_json, moment, money, named
+
+_DAY = 86_400_000
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MOST = 300
+
+
+def _since(view: View) -> tuple[int, int]:
+    """From when on, and how many days that is; a year where the range is open."""
+    span = view.asked.span(view.calendar, view.now)
+    since = span.start if span.start is not None else view.now - 3 * 365 * _DAY
+    return since, max(1, round((view.now - since) / _DAY))
+
+
+def _found(view: View) -> Walls:
+    look = view.look
+    since, _ = _since(view)
+    found = walls(look.db, look.book, look.calendar, look.now, since, _MOST)
+    end = view.asked.span(view.calendar, view.now).end
+    if end is not None and end < look.now:
+        found = found._replace(windows=tuple(w for w in found.windows if (w.window.resets_at or 0) <= end))
+    return found
+
+
+def _habits(view: View) -> Mapping[str, Any]:
+    found = _found(view)
+    _, days = _since(view)
+    return {
+        "sentences": [words.said(habit, days) for habit in found.habits],
+        "hits": sum(habit.hits for habit in found.habits),
+    }
+
+
+def _weeks(view: View) -> Mapping[str, Any]:
+    """One line for each limit, a point a week: the highest that it reached."""
+    found = _found(view)
+    names = {habit.key: safe(habit.name) for habit in found.habits}
+    weeks = sorted({week.week for week in found.weeks})
+    by_place = {(week.key, week.week): week for week in found.weeks}
+    labels = [f"{int(week[8:])} {_MONTHS[int(week[5:7]) - 1]} {week[:4]}" for week in weeks]
+    series = [
+        {
+            "label": name,
+            "colour": place % 10,
+            "values": [one.peak if (one := by_place.get((key, week))) else None for week in weeks],
+        }
+        for place, (key, name) in enumerate(names.items())
+    ]
+    full = [week for week in found.weeks if week.hits]
+    title = "No window was seen yet"
+    if weeks:
+        title = f"{plural(len({week.week for week in full}), 'week')} of {len(weeks)} with a limit that was hit"
+    lines = tuple(
+        Line(
+            f"{week.week}-{week.key}",
+            (
+                Cell(labels[weeks.index(week.week)], week.week),
+                Cell(names.get(week.key, safe(week.key))),
+                Cell(str(week.windows), week.windows, "num"),
+                Cell(UNKNOWN if week.peak is None else f"{week.peak:.0f} %", week.peak, "num"),
+                Cell(str(week.hits) if week.hits else "", week.hits, "num"),
+            ),
+        )
+        for week in reversed(found.weeks)
+    )
+    columns = (
+        Column("Week of"),
+        Column("Limit"),
+        Column("Windows", "num"),
+        Column("Peak", "num"),
+        Column("Hits", "num"),
+    )
+    return {
+        "figure": {
+            "key": "weeks",
+            "title": title,
+            "summary": "The highest that each limit reached in each week.",
+            "chart": as_json({"kind": "weeks", "labels": labels, "series": series, "unit": "%", "max": 100}),
+            "legend": [(name, place % 10, "") for place, name in enumerate(names.values())],
+            "table": Table("t-weeks", "The highest of each week", columns, lines),
+        }
+    }
+
+
+def _windows(view: View) -> Mapping[str, Any]:
+    found = _found(view)
+    several = len({wall.window.account for wall in found.windows}) > 1
+    lines = []
+    for wall in found.windows:
+        window = wall.window
+        hit = window.hit_at is not None
+        peak = 100.0 if hit and window.peak is None else window.peak
+        reached = UNKNOWN if peak is None else f"{round(peak)} %{' ■' if hit else ' ▲' if peak >= 90 else ''}"
+        running = " (running)" if window.is_running else ""
+        name = f"{safe(window.name)}{f', {named(window.label)}' if several else ''}"
+        cells = (
+            Cell(f"{name}{running}", window.key),
+            moment(wall.starts_at, view.calendar, view.now) if wall.starts_at is not None else Cell(UNKNOWN, ""),
+            moment(window.resets_at, view.calendar, view.now),
+            Cell(reached, window.peak, "num", title=f"by {source_words(window.source)}"),
+            moment(window.hit_at, view.calendar, view.now) if hit else Cell("", ""),
+            Cell(UNKNOWN if wall.half_ms is None else f"half in {duration(wall.half_ms / 1000)}", wall.half_ms, "num"),
+            Cell(
+                tokens(wall.used.tokens.total) if wall.used else UNKNOWN,
+                wall.used.tokens.total if wall.used else "",
+                "num",
+            ),
+            money(wall.used.usd if wall.used and wall.used.tokens.messages else None if wall.used is None else 0.0),
+        )
+        lines.append(Line(f"{window.account}-{window.key}-{iso(window.resets_at)}", cells, kind="hit" if hit else ""))
+    columns = (
+        Column("Limit"),
+        Column("From", drop=3),
+        Column("Reset"),
+        Column("Reached", "num"),
+        Column("Hit", drop=4),
+        Column("Filled", "num", 5),
+        Column("Tokens here", "num", 2),
+        Column("Cost here*", "num", 1),
+    )
+    empty = (
+        "No window of a limit was seen in this time. They appear with the first reading: `tachograph sources` says where"
+        " readings come from."
+    )
+    hits = sum(wall.window.hit_at is not None for wall in found.windows)
+    return {
+        "title": f"{plural(len(lines), 'window')}, {plural(hits, 'hit')}"
+        if lines
+        else "No window was seen in this time",
+        "summary": "What the logs of this machine say was used in each; chat and other machines draw from the same limits.",
+        "table": Table("windows", "Windows, the newest first", columns, tuple(lines), empty=empty),
+    }
+
+
+PAGE = Page(
+    "limits",
+    "/limits",
+    "Limits",
+    (
+        Block("habits", "limits_habits.html", _habits),
+        Block("weeks", "usage_figure.html", _weeks),
+        Block("windows", "running.html", _windows),
+        Block("calibration", "running.html", calibrated),
+    ),
+    filters="range",
+)

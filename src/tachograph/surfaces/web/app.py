@@ -24,7 +24,7 @@ from tachograph.surfaces.web.asked import asked
 from tachograph.surfaces.web.desk import Desk, Look
 from tachograph.surfaces.web.guard import Rules, digest, given_tokens, matching, own_origins, refusal, values
 from tachograph.surfaces.web.keys import Keys, Tickets
-from tachograph.surfaces.web.memory import trim_memory
+from tachograph.surfaces.web.memory import LONG_BYTES, trim_memory
 from tachograph.surfaces.web.page import Page, View
 from tachograph.surfaces.web.render import HERE, PAGES, Renderer, Shown
 
@@ -177,7 +177,10 @@ class App:
         def answer() -> bytes:
             with self._desk.look() as look:
                 data = api.answer(path, View(look, view_of, path), pairs)
-                return _dumped(self._envelope(path, data, look=look))
+                made = _dumped(self._envelope(path, data, look=look))
+            if len(made) > LONG_BYTES:
+                trim_memory()
+            return made
 
         return Response(await self._run(answer), media_type="application/json")
 

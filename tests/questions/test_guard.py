@@ -92,7 +92,7 @@ def pipe(home: Home, percent: float) -> None:
 def test_the_command(home: Home) -> None:
     assert "no reading" in home.run("guard", code=20).stdout
     pipe(home, 41)
-    assert home.run("guard").stdout.startswith("clear: 5-hour limit, it is at 41 %; resets in 2 h 0 min, 14:00")
+    assert home.run("guard").stdout.startswith("clear: the 5-hour limit is at 41 %; resets in 2 h 0 min, 14:00")
     pipe(home, 93.4)
     document = home.run("guard", "--json", code=10).json
     assert (document["state"], document["percent"], document["limit"]) == ("near", 93.4, "five_hour")
@@ -115,7 +115,7 @@ def test_wait_ends_when_it_is_clear(home: Home) -> None:
         [command(), "statusline"], input=json.dumps(piped).encode(), env=home.env, check=True, capture_output=True
     )
     result = home.run("guard", "--wait", "--timeout", "30")
-    assert "Waiting. near: 5-hour limit" in result.stderr
+    assert "Waiting. near: the 5-hour limit" in result.stderr
     assert result.stdout.startswith("clear: 5-hour limit, it has just reset")
 
 

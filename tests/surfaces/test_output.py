@@ -643,6 +643,6 @@ def test_days_within_any_report_are_those_of_the_daily_one(demo: Home, report: s
 def test_a_screen_without_anything_lately_says_when_there_was(home: Home) -> None:
     home.write("a/s.jsonl", [assistant("A", at="2025-06-10T12:37:00.000Z")])
     said = home.run().stdout
-    assert "The newest message is of Tue 10 Jun 2025: tachograph monthly shows all that there is." in said
+    assert "The newest message is of Tue 10 Jun 2025 (all of them: tachograph monthly)." in said
     home.write("a/t.jsonl", [assistant("B")])
     assert "newest message" not in home.run().stdout

@@ -103,7 +103,10 @@ def _decrypted(browser: str, profile: str) -> Session | Refusal:
     try:
         from yt_dlp.cookies import YDLLogger, extract_cookies_from_browser
     except ImportError:
-        return Refusal(DENIED, "the reader of cookie stores is not installed: pip install 'tachograph[cookies]'")
+        return Refusal(
+            DENIED,
+            "the reader of cookie stores is not installed: pipx inject tachograph yt-dlp; in a clone: pip install '.[cookies]'",
+        )
 
     class Quiet(YDLLogger):  # type: ignore[misc]
         """It says nothing: its words name files, and a progress bar is none of ours."""

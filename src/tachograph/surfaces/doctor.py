@@ -99,7 +99,7 @@ def _folder(f: Facts, m: Moments) -> tuple[str, str]:
     if not f["transcripts"]:
         return f"{f['path']}: no transcripts yet.", ""
     return (
-        f"{f['path']}: {plural(f['transcripts'], 'transcript')}, {size(f['bytes'])}, newest {m.ago(f['newest'])}.",
+        f"{f['path']}: {plural(f['transcripts'], 'transcript')}, {size(f['bytes'])}, newest file changed {m.ago(f['newest'])}.",
         "",
     )
 

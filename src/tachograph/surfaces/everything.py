@@ -65,7 +65,7 @@ def _parquet(fields: Sequence[Field], rows: Iterable[tuple[Any, ...]]) -> Iterat
     except ImportError:
         raise UsageError(
             "Parquet needs the package pyarrow, which is not installed here.",
-            "pip install 'tachograph[parquet]', or export as csv or jsonl.",
+            "pipx inject tachograph pyarrow; in a clone: pip install '.[parquet]'. Or export as csv or jsonl.",
         ) from None
     kinds = {
         TEXT: pyarrow.string(),

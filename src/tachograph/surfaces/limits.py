@@ -47,7 +47,8 @@ def _reached(window: PastWindow) -> str:
     sign = " ■" if window.hit_at is not None else "  "
     if window.peak is None:
         return f"{'100 %' if window.hit_at is not None else UNKNOWN}{sign}"
-    return f"{round(window.peak)} %{sign}"
+    refused = "refused at " if window.hit_at is not None and window.peak < 100 else ""
+    return f"{refused}{round(window.peak)} %{sign}"
 
 
 def document(found: History, days: int, now: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tachograph.surfaces.money import money, spend
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
 from tachograph.surfaces.text import UNKNOWN as DASH
-from tachograph.surfaces.text import cut, day_and_time, duration, safe, weekday, width
+from tachograph.surfaces.text import cut, day_and_time, duration, folded, safe, weekday, width
 
 ORANGE_FROM, RED_FROM = 90.0, 100.0
 SOURCE_WORDS = {
@@ -279,23 +279,30 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         gap = max(3, (room or 88) - width(who) - width(aside)) if room else 3
         lines.append(f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}")
         names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
+        names = min(names, 24)
+        longest = max([0, *(width(limit_words(limit, now.at, calendar)) for limit in account.limits)])
+        columns = 30 if room is None else max(8, min(30, room - names - longest - 15))  # 15: gaps, percent and sign
         for limit in account.limits:
-            lines += _rows(limit, now.at, calendar, min(names, 24), room, blocks)
+            lines += _rows(limit, now.at, calendar, names, room, blocks, columns)
         if account.extra is not None and account.extra.enabled:
-            lines.append(f"  {'Extra'.ljust(min(names, 24))}  {extra_words(account.extra)}")
+            lines.append(f"  {'Extra'.ljust(names)}  {extra_words(account.extra)}")
         if account.billing is not None and (words := _billing_words(account.billing)):
             lines.append(f"  {style.dim}{words}{style.end}")
         if account.breakdown:
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
-            lines.append(f"  {style.dim}Of the used week, by the service's own account: {shares}{style.end}")
-        lines += [f"  {words}" for words in problem_words(account)]
+            said = folded(f"  Of the used week, by the service's own account: {shares}", room, "    ")
+            lines += [f"{style.dim}{line}{style.end}" for line in said]
+        for words in problem_words(account):
+            lines += folded(f"  {words}", room, "    ")
         lines.append("")
     return lines[:-1]
 
 
-def _rows(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool) -> list[str]:
+def _rows(
+    limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool, columns: int
+) -> list[str]:
     """A limit with the chance of its wall: beside it, or below it where there is no room."""
-    row = _row(limit, at, calendar, names, room, blocks)
+    row = _row(limit, at, calendar, names, blocks, columns)
     chance = chance_short(limit.chance) if limit.chance is not None else ""
     if not chance or limit.chance is None or limit.resets_at is None:
         return [row]
@@ -304,9 +311,9 @@ def _rows(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | 
     return [row, f"  {' ' * names}  {chance_before(limit.chance, limit.resets_at, lambda m: clock(m, at, calendar))}"]
 
 
-def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool) -> str:
+def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, blocks: bool, columns: int) -> str:
     label = cut(safe(limit.label), names)
-    drawn = bar(limit.percent, 30 if room is None or room >= 72 else 12, blocks)
+    drawn = bar(limit.percent, columns, blocks)
     shown = DASH if limit.percent is None else f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
     made = f"  {label}{' ' * (names - width(label))}  {drawn}  {shown:>6} {sign(limit) or ' '}"
     return f"{made} {limit_words(limit, at, calendar)}".rstrip()

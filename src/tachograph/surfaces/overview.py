@@ -31,11 +31,12 @@ def empty(
 def screen(seen: Overview, problems: dict[str, int], room: int | None, style: Style, *, blocks: bool) -> list[str]:
     """The whole screen; `blocks`: the output can show block characters."""
     draw = sparkline if blocks else ascii_sparkline
-    wide = room is None or room >= 76
+    wide = room is None or room >= 80
+    gap = "    " if room is None or room >= 84 else "  "
     made = [f"{style.dim}{'':14}{'messages':>9}{'tokens':>11}{'cost*':>12}{style.end}"]
-    made.append(_line("Today", seen.today, draw(list(seen.hours)) if wide else ""))
-    made.append(_line("This week", seen.week, _compared(seen.week, seen.last_week_by_now) if wide else ""))
-    made.append(_line("Four weeks", seen.weeks, draw(list(seen.days)) if wide else ""))
+    made.append(_line("Today", seen.today, draw(list(seen.hours)) if wide else "", gap))
+    made.append(_line("This week", seen.week, _compared(seen.week, seen.last_week_by_now) if wide else "", gap))
+    made.append(_line("Four weeks", seen.weeks, draw(list(seen.days)) if wide else "", gap))
     if not wide:
         made += [_compared(seen.week, seen.last_week_by_now), draw(list(seen.days))]
     made.append("")
@@ -46,23 +47,23 @@ def screen(seen: Overview, problems: dict[str, int], room: int | None, style: St
     )
     made.append("")
     if seen.newest is not None:
-        made += [f"The newest message is of {seen.newest:%a %d %b %Y}: tachograph monthly shows all that there is.", ""]
+        made += [f"The newest message is of {seen.newest:%a %d %b %Y} (all of them: tachograph monthly).", ""]
     return [line.rstrip() for line in made + footer(seen.weeks, seen.unpriced_models, problems, room)]
 
 
 assert WEEKS_SHOWN == 4  # noqa: S101 - the screen says so in words
 
 
-def _line(name: str, used: Spend, aside: str) -> str:
+def _line(name: str, used: Spend, aside: str, gap: str) -> str:
     cells = f"{count(used.tokens.messages):>9}{tokens(used.tokens.total):>11}{usd(used.usd):>12}"
-    return f"{name:14}{cells}    {aside}".rstrip()
+    return f"{name:14}{cells}{gap}{aside}".rstrip()
 
 
 def _compared(week: Spend, last: Spend) -> str:
     if not week.tokens.messages:
         return f"{usd(last.usd)} last week by now" if last.usd else ""
     if not last.usd:
-        return "nothing last week by now" if week.usd else ""
+        return "none last week by now" if week.usd else ""
     change = (week.usd or 0.0) / last.usd - 1
     if abs(change) < 0.005:
         return "as much as last week by now"

@@ -240,6 +240,9 @@ def wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
         yield line
 
 
+SESSION = "Session"  # a title: which session it is, the ID beside it tells
+
+
 def _key_columns(report: Report, called: Names) -> list[Column]:
     """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
     now = report.calendar.local(report.now)
@@ -249,14 +252,14 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
     first = rows[0].key
     names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
     if isinstance(first, SessionKey):
-        names = [("Last active", False, 0, None), ("Session", False, 0, 20), ("ID", False, 0, None)]
+        names = [("Last active", False, 0, None), (SESSION, False, 0, 20), ("ID", False, 0, None)]
         names += [("Project", False, 0, 12), ("Branch", False, 9, 20)]
     elif isinstance(first, BranchKey):
         names = [("Branch", False, 0, 20), ("Project", False, 0, 12)]
     elif isinstance(first, PullKey):
         names = [("Pull request", False, 0, None), ("Linked", False, 9, None)]
     elif isinstance(first, WindowKey):
-        names = [("Window", False, 0, None), ("Reached", True, 8, None)]
+        names = [("Window", False, 0, None), ("Reached", True, 0, None)]
     else:
         names = [(report.noun[0].upper() + report.noun[1:], False, 0, None)]
     cells: list[list[str]] = []
@@ -273,7 +276,7 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
             names[0] = (*names[0][:3], least)
     padded = [c + [""] * (len(names) - len(c)) for c in cells]
     return [
-        Column(heading, [row[place] for row in padded], right, drop, least)
+        Column(heading, [row[place] for row in padded], right, drop, least, tells=heading != SESSION)
         for place, (heading, right, drop, least) in enumerate(names)
     ]
 

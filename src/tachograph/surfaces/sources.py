@@ -24,7 +24,7 @@ def screen(shown: Sequence[Shown], now: int, room: int | None, style: Style) -> 
         Column("Source", [one.source.name for one in shown], right=False),
         Column("", [_state(one) for one in shown], right=False),
         Column("Last answer", [_age(one.health.answered_at, now) for one in shown], right=False),
-        Column("24 h", [str(one.health.times) if one.health.times else "" for one in shown], drop=2),
+        Column("Answers in 24 h", [str(one.health.times) if one.health.times else "" for one in shown], drop=2),
         Column("What it is", [one.source.title for one in shown], right=False, drop=3),
         Column("State", [_words(one, now) for one in shown], right=False, drop=1),
     ]
@@ -37,7 +37,7 @@ def screen(shown: Sequence[Shown], now: int, room: int | None, style: Style) -> 
     return made
 
 
-def detail(one: Shown, now: int) -> list[str]:
+def detail(one: Shown, now: int, room: int | None = None) -> list[str]:
     """Everything about one source, in sentences."""
     source = one.source
     made = [f"{source.title} ({source.name}): {_state(one)}."]
@@ -53,7 +53,7 @@ def detail(one: Shown, now: int) -> list[str]:
     )  # fmt: skip
     for name, text in parts:
         if text:
-            made += _wrapped(name, text)
+            made += _wrapped(name, text, room)
     return made
 
 
@@ -61,10 +61,13 @@ def off_again(source: Source) -> str:
     return "tachograph pair --revoke all" if source.kind == ON_PAIRING else f"tachograph sources disable {source.name}"
 
 
-def statement(source: Source) -> list[str]:
+def statement(source: Source, room: int | None = None) -> list[str]:
     """What a person says yes to."""
     parts = (("Reads", source.reads), ("Sends", source.sends), ("Gives", source.gives), ("Terms", source.terms))
-    return [f"{source.title} ({source.name})", *(line for name, text in parts if text for line in _wrapped(name, text))]
+    return [
+        f"{source.title} ({source.name})",
+        *(line for name, text in parts if text for line in _wrapped(name, text, room)),
+    ]
 
 
 def document(shown: Sequence[Shown], now: int) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _words(one: Shown, now: int) -> str:
     return safe(outcome_words(one.health.outcome, one.source.name))
 
 
-def _wrapped(name: str, text: str) -> list[str]:
+def _wrapped(name: str, text: str, room: int | None) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(f"{name:12}{text}", 96, initial_indent="  ", subsequent_indent=" " * 14)
+    return textwrap.wrap(f"{name:12}{text}", min(96, room or 96), initial_indent="  ", subsequent_indent=" " * 14)

@@ -12,13 +12,15 @@ GAP = "  "
 
 
 class Column(NamedTuple):
-    """A heading and its cells. `drop`: the higher, the sooner it goes; 0 stays. `least`: may be cut down to that."""
+    """A heading and its cells. `drop`: the higher, the sooner it goes; 0 stays. `least`: may be cut down to that;
+    where it `tells` rows apart, so that they still differ."""
 
     heading: str
     cells: Sequence[str]
     right: bool = True
     drop: int = 0
     least: int | None = None
+    tells: bool = True
 
 
 class Style(NamedTuple):
@@ -38,7 +40,12 @@ def lines(columns: Sequence[Column], room: int | None, style: Style, *, footer: 
     shown = list(range(len(columns)))
     if room is not None:
         shown, widths = _fitted(columns, widths, room)
-    cells = {i: _cut_apart(columns[i].cells, widths[i]) for i in shown}
+    cells = {
+        i: _cut_apart(columns[i].cells, widths[i])
+        if columns[i].tells
+        else [cut(cell, widths[i]) for cell in columns[i].cells]
+        for i in shown
+    }
     widths = [max([widths[i], *map(width, cells[i])]) if i in cells else widths[i] for i in range(len(columns))]
     count = len(columns[0].cells)
     made = [_line(columns, shown, widths, [columns[i].heading for i in shown], style.dim, style.end)]

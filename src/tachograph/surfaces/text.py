@@ -129,6 +129,23 @@ def width(text: str) -> int:
     return max(0, wcswidth(text))
 
 
+def folded(text: str, room: int | None, hang: str = "") -> list[str]:
+    """A sentence in as many lines as it needs on a terminal, in one elsewhere; `hang` stands before all but the first."""
+    if room is None or width(text) <= room:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip())]
+    lines: list[str] = []
+    line = ""
+    for word in text.strip().split(" "):
+        start = hang if lines else indent
+        if line and width(f"{start}{line} {word}") > room:
+            lines.append(start + line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, (hang if lines else indent) + line]
+
+
 def cut_middle(text: str, most: int) -> str:
     """A text shortened to so many columns in its middle: what it ends with tells as much as what it begins with."""
     if len(text) <= most and width(text) <= most:

@@ -19,7 +19,7 @@ from tachograph.questions.what_if import WhatIf
 from tachograph.surfaces.now import clock, countdown, percent
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
-from tachograph.surfaces.text import UNKNOWN, cut, cut_middle, safe, usd, width
+from tachograph.surfaces.text import UNKNOWN, cut, cut_middle, folded, safe, usd, width
 
 _MOST = 5  # rows of a part
 _BAR = 24
@@ -37,9 +37,9 @@ def why_screen(
     found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style, *, blocks: bool
 ) -> list[str]:
     words = clock_of(calendar, found.at)
-    made = [*_heading(found, account, calendar, room, style), "", *_wrapped(safe(sayings.why_words(found)), room)]
+    made = [*_heading(found, account, calendar, room, style), "", *folded(safe(sayings.why_words(found)), room)]
     if (left := sayings.unexplained_words(found)) != "":
-        made += _wrapped(left, room)
+        made += folded(left, room)
     if found.method != NOTHING:
         made.append("")
         parts = (("Models", found.by_model), ("Projects", found.by_project), ("Sessions", found.by_session), ("Pull requests", found.by_pull))  # fmt: skip
@@ -61,7 +61,7 @@ def why_screen(
     if (window := sayings.window_words(found.window_points)) and found.method == LEARNED:
         made.append(window)
     for line in sayings.evidence_words(found.evidence, found.method, words):
-        made += _wrapped(safe(line), room)
+        made += folded(safe(line), room)
     return made
 
 
@@ -134,20 +134,6 @@ def _measured(label: str, value: float | None, resets_at: int | None, words: Cal
     return f"{safe(label)}: {value:.0f} %, as the service itself counts it{resets}."
 
 
-def _wrapped(text: str, room: int | None) -> list[str]:
-    """A sentence in as many lines as it needs on a terminal, in one elsewhere."""
-    if room is None or width(text) <= room:
-        return [text]
-    lines, line = [], ""
-    for word in text.split(" "):
-        if line and width(f"{line} {word}") > room:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*lines, line]
-
-
 def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
     evidence = found.evidence
     return {
@@ -209,13 +195,13 @@ def forecast_screen(
     words = clock_of(calendar, at)
     lines = []
     for one in made:
-        lines += _wrapped(safe(sayings.forecast_words(one, words)), room)
+        lines += folded(safe(sayings.forecast_words(one, words)), room)
     if following.is_enough and following.left is not None:
-        lines += _wrapped(sayings.next_words(following), room)
+        lines += folded(sayings.next_words(following), room)
     own = max((one.windows for one in made), default=0)
     if any(one.chance is not None for one in made):
         source = f"a shipped prior and {own} windows of this account" if own else "a shipped prior alone, so far"
-        lines += ["", *_wrapped(f"From {source}. `tachograph forecast --score` shows how ours came true.", room)]
+        lines += ["", *folded(f"From {source}. `tachograph forecast --score` shows how ours came true.", room)]
     return lines
 
 
@@ -262,10 +248,10 @@ def next_document(found: NextSession) -> dict[str, Any]:
 
 
 def next_screen(found: NextSession, room: int | None) -> list[str]:
-    made = _wrapped(sayings.next_words(found), room)
+    made = folded(sayings.next_words(found), room)
     if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
         sizes = f"at most {found.median:.0f} points, nine of ten {found.p90:.0f}, the largest {found.most:.0f}"
-        made += _wrapped(f"Half of them used {sizes}.", room)
+        made += folded(f"Half of them used {sizes}.", room)
     return made
 
 
@@ -312,7 +298,7 @@ def what_if_document(found: WhatIf, at: int) -> dict[str, Any]:
 
 
 def what_if_screen(found: WhatIf, room: int | None) -> list[str]:
-    return [line for words in sayings.what_if_words(found) for line in _wrapped(safe(words), room)]
+    return [line for words in sayings.what_if_words(found) for line in folded(safe(words), room)]
 
 
 def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, style: Style) -> list[str]:
@@ -326,13 +312,13 @@ def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, st
         values[2] += f"; {safe(found.model_week.label)} {_percent(found.model_week)}"
     made = []
     for (name, counts, unseen), value in zip(sayings.reconcile_words(), values, strict=True):
-        first, *more = _wrapped(f"{name}   {value}", room)
+        first, *more = folded(f"{name}   {value}", room)
         made += [f"{style.bold}{name}{style.end}{first.removeprefix(name)}", *more]
-        made += [f"  {line}" for line in _wrapped(f"counts {counts}", None if room is None else room - 2)]
-        made += [f"  {line}" for line in _wrapped(f"cannot see {unseen}", None if room is None else room - 2)]
+        made += [f"  {line}" for line in folded(f"counts {counts}", None if room is None else room - 2)]
+        made += [f"  {line}" for line in folded(f"cannot see {unseen}", None if room is None else room - 2)]
         made.append("")
     for words in sayings.reconcile_differences(found):
-        made += _wrapped(safe(words), room)
+        made += folded(safe(words), room)
     return made if made[-1] else made[:-1]
 
 

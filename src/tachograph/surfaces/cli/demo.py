@@ -52,6 +52,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     if not 1 <= arguments.days <= 3650:
         raise UsageError(f"--days {arguments.days}: give a number from 1 to 3650.")
+    if arguments.command_line:
+        from tachograph.surfaces.cli.parser import parsed
+
+        parsed(arguments.command_line)  # what is wrong with it is said before anything is written
     home = _home(arguments.keep)
     if arguments.scenario:
         return _scenario(arguments, home, context)
@@ -88,7 +92,7 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
     from tachograph.ledger import readings
     from tachograph.ledger.db import open_ledger, translated
     from tachograph.ledger.names import Names
-    from tachograph.model.limits import OAUTH, AccountId, ExtraUsage, Limit, Money, Reading, Share
+    from tachograph.model.limits import CLAUDE_JSON, AccountId, ExtraUsage, Limit, Money, Reading, Share
     from tachograph.model.prices import load
     from tachograph.paths import own_paths
     from tachograph.questions.now import now as now_question
@@ -114,7 +118,9 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
                 Share("other", "Other", 2.0),
             )
             who = AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization)
-            said = Reading(OAUTH, now - 14_000, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
+            said = Reading(
+                CLAUDE_JSON, now - 14_000, account=who, limits=(*known, fable), extra=extra, breakdown=shares
+            )
             with ledger.transaction() as db:
                 readings.append(db, Names(db), said)
 

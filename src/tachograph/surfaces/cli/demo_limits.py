@@ -7,7 +7,7 @@ from tachograph.ledger import accounts, readings
 from tachograph.ledger.db import Ledger
 from tachograph.ledger.names import Names
 from tachograph.ledger.quota import counted
-from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
+from tachograph.model.limits import CLAUDE_JSON, FIVE_HOUR, SEVEN_DAY, AccountId, Limit, Reading
 from tachograph.model.prices import PriceBook
 from tachograph.questions.learning import dollars
 from tachograph.recorder.ingest import ingest
@@ -52,5 +52,5 @@ def invent(
             reset = None if said.five_reset is None else int(said.five_reset * 1000)
             five = Limit(FIVE_HOUR, "5-hour", "session", said.five, reset)
             week = Limit(SEVEN_DAY, "7-day", "weekly", said.week, int(said.week_reset * 1000))
-            readings.append(db, names, Reading(OAUTH, int(said.at * 1000), account=who, limits=(five, week)))
+            readings.append(db, names, Reading(CLAUDE_JSON, int(said.at * 1000), account=who, limits=(five, week)))
     return made

@@ -72,15 +72,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
-    """`near: 5-hour limit of ada@example.org, it is at 91 %; resets in 40 min, 12:00 (status line, 2 min ago)`."""
+    """`near: the 5-hour limit of ada@example.org is at 91 %; resets in 40 min, 12:00 (status line, 2 min ago)`."""
     if verdict.account is None or verdict.limit is None:
         return f"{verdict.state}: {verdict.why}; `tachograph sources` says where readings come from"
     limit = verdict.limit
     of = f" of {safe(verdict.account.label)}" if verdict.account.label else ""
     resets = f"; resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at and limit.resets_at > at else ""
     source = SOURCE_WORDS.get(limit.source, limit.source)
+    why = verdict.why.removeprefix("it") if verdict.why.startswith("it ") else f": {verdict.why}"
     return (
-        f"{verdict.state}: {safe(limit.label)} limit{of}, {verdict.why}{resets}"
+        f"{verdict.state}: the {safe(limit.label)} limit{of}{why}{resets}"
         f" ({source}, {duration(limit.age_ms(at) / 1000)} ago)"
     )
 

@@ -12,6 +12,8 @@ from tachograph.surfaces.now import screen as limits_screen
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.overview import empty, screen
 
+NO_LIMITS = "No reading of your limits yet: tachograph setup says what it takes, in a minute."
+
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(found: Reading) -> tuple[Overview, dict[str, int], Now, Calendar]:
@@ -21,6 +23,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     seen, wrong, limits, calendar = reading(arguments, context, ask, limits=True)
     blocks = context.can_show("█")
     lines = limits_screen(limits, calendar, context.room, context.style, blocks=blocks) if limits.accounts else []
+    if not lines and not seen.is_empty:
+        lines = [NO_LIMITS]
     lines += [""] if lines else []
     if seen.is_empty:
         from tachograph.setup.doctor import has_transcripts

@@ -90,7 +90,12 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     called = _called(argv)
     if called is not None and called not in names:
         raise UsageError(f"There is no command {called!r}.{_meant(called, names)}", "tachograph --help lists them.")
-    return parser(called).parse_args(argv)
+    try:
+        return parser(called).parse_args(argv)
+    except UsageError as error:
+        if called and error.hint == "See tachograph --help.":  # argparse leaves unknown flags to the outer parser
+            raise UsageError(error.message, f"See tachograph {called} --help.") from None
+        raise
 
 
 def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentParser:

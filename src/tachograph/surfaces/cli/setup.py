@@ -16,7 +16,7 @@ from tachograph.surfaces.cli.autostart import own_program
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.sources import statement
-from tachograph.surfaces.text import plural, safe
+from tachograph.surfaces.text import folded, plural, safe
 
 Ask = Callable[[str, bool], bool]  # a question and its default -> yes or no; EOFError where nobody answers any more
 
@@ -64,9 +64,26 @@ def _walk(found: Found, context: Context, ask: Ask) -> int:
     say("\nBrowser: an extension can read your limits on claude.ai every minute.  tachograph pair --open")
     say("")
     context.out.flush()
-    from tachograph.surfaces.cli import carry_out
+    if _knows_limits(context):
+        from tachograph.surfaces.cli import carry_out
 
-    return carry_out(["now"], context)
+        return carry_out(["now"], context)
+    say(
+        "No reading of your limits yet. Now open `claude` in a terminal and ask it something: with a status line of ours its"
+        " first answer brings the numbers, and tachograph now shows them. Other ways: tachograph sources"
+    )
+    return 0
+
+
+def _knows_limits(context: Context) -> bool:
+    from tachograph.questions.now import now as now_question
+    from tachograph.recorder.collect import collect
+
+    now = context.clock.now_ms()
+    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+        if not ledger.readable_only:
+            collect(ledger, context.env, now)
+        return bool(now_question(ledger.db, now).accounts)
 
 
 def _status_line(found: Found, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
@@ -94,7 +111,7 @@ def _endpoint(found: Found, context: Context, ask: Ask, say: Callable[[str], Non
         say("\nUsage endpoint: on already.")
         return
     say("")
-    for line in statement(source):
+    for line in statement(source, context.room):
         say(line)
     if not ask("  Ask the service with your own sign-in?", False):
         return
@@ -144,7 +161,9 @@ def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None
 
 def _sayer(context: Context) -> Callable[[str], None]:
     def say(text: str) -> None:
-        print(text, file=context.out, flush=True)
+        for line in text.split("\n"):
+            hang = " " * (len(line) - len(line.lstrip()) + 2)
+            print("\n".join(folded(line, context.room, hang)), file=context.out, flush=True)
 
     return say
 

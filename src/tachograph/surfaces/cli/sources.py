@@ -57,7 +57,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
         print_json(surface.document(shown, now), context)
         return 0
-    made = surface.detail(shown[0], now) if chosen else surface.screen(shown, now, context.room, context.style)
+    made = (
+        surface.detail(shown[0], now, context.room)
+        if chosen
+        else surface.screen(shown, now, context.room, context.style)
+    )
     for line in made:
         print(line, file=context.out)
     return 0
@@ -83,7 +87,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
         print(f"{source.name} is switched on by pairing a browser: {source.how}", file=context.out)
         return 0
     which = _browser(arguments) if source.name == COOKIES else ""
-    for line in surface.statement(source):
+    for line in surface.statement(source, context.room):
         print(line, file=context.out)
     question = f"Ask claude.ai with the session in {arguments.browser}?" if which else _QUESTION
     if not arguments.yes and not agrees(f"{question} [y/N] ", context):
@@ -116,7 +120,10 @@ def _browser(arguments: argparse.Namespace) -> str:
     import importlib.util
 
     if importlib.util.find_spec("yt_dlp") is None:
-        raise UsageError("The reader of cookie stores is not installed.", "pip install 'tachograph[cookies]'")
+        raise UsageError(
+            "The reader of cookie stores is not installed.",
+            "pipx inject tachograph yt-dlp; in a clone: pip install '.[cookies]'",
+        )
     return f"{arguments.browser}:{arguments.profile}" if arguments.profile else str(arguments.browser)
 
 

@@ -116,7 +116,7 @@ def test_wait_ends_when_it_is_clear(home: Home) -> None:
     )
     result = home.run("guard", "--wait", "--timeout", "30")
     assert "Waiting. near: the 5-hour limit" in result.stderr
-    assert result.stdout.startswith("clear: 5-hour limit, it has just reset")
+    assert result.stdout.startswith("clear: the 5-hour limit has just reset")
 
 
 def test_wait_gives_up_at_its_timeout(home: Home) -> None:

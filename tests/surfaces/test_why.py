@@ -82,7 +82,7 @@ def test_forecast_says_a_chance_with_its_reset_and_where_it_comes_from(lived: Ho
     shown = run(lived, "forecast").stdout
     assert re.search(r"5-hour limit .*before \d\d:\d\d", shown)
     assert "7-day limit" in shown
-    assert "From a shipped prior alone, so far." in shown
+    assert "From what is usual; this account's own past does not count in it yet." in shown
     made = run(lived, "forecast", "--json").json
     assert [limit["limit"] for limit in made["limits"]] == [FIVE_HOUR, SEVEN_DAY]
     assert all(0 < limit["chance"] < 1 for limit in made["limits"])

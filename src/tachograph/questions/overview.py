@@ -31,6 +31,7 @@ class Overview(NamedTuple):
     models: tuple[Row, ...]
     is_empty: bool
     unpriced_models: tuple[str, ...]
+    week_began: date
     newest: date | None  # the day of the newest message, where the four weeks hold none
 
 
@@ -57,6 +58,7 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
         models=spend(db, book, calendar, Question("model", this_week)).rows,
         is_empty=not any(used.tokens.messages for used in everything),
         unpriced_models=tuple(sorted(missing)),
+        week_began=calendar.day(week.start),
         newest=None if weeks.tokens.messages or not (last_at := last_message(db)) else calendar.day(last_at),
     )
 

@@ -323,7 +323,8 @@ def _end(estimate: Estimate) -> str:
     """What passes the limit by far is only said to pass it: nobody gets there."""
     if estimate.low > 100:
         return "the limit, before it resets"
-    return f"about {min(estimate.value, 100):.0f} % ({estimate.low:.0f}–{min(estimate.high, 100):.0f})"
+    low, high = f"{estimate.low:.0f}", f"{min(estimate.high, 100):.0f}"
+    return f"about {min(estimate.value, 100):.0f} %{f' ({low}–{high})' if low != high else ''}"
 
 
 # -- three numbers side by side --------------------------------------------------------------------------------------

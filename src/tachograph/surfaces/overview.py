@@ -41,8 +41,13 @@ def screen(seen: Overview, problems: dict[str, int], room: int | None, style: St
         made += [_compared(seen.week, seen.last_week_by_now), draw(list(seen.days))]
     made.append("")
     made += _beside(
-        _top("Projects this week", [(row.key.project or "unknown", row) for row in seen.projects], seen.week, style),
-        _top("Models this week", _named_models(seen.models), seen.week, style),
+        _top(
+            f"Projects since {seen.week_began:%a %d %b}",
+            [(row.key.project or "unknown", row) for row in seen.projects],
+            seen.week,
+            style,
+        ),
+        _top(f"Models since {seen.week_began:%a %d %b}", _named_models(seen.models), seen.week, style),
         room,
     )
     made.append("")

@@ -200,8 +200,12 @@ def forecast_screen(
         lines += folded(sayings.next_words(following), room)
     own = max((one.windows for one in made), default=0)
     if any(one.chance is not None for one in made):
-        source = f"a shipped prior and {own} windows of this account" if own else "a shipped prior alone, so far"
-        lines += ["", *folded(f"From {source}. `tachograph forecast --score` shows how ours came true.", room)]
+        source = (
+            f"From what is usual, moved by {own} windows of this account."
+            if own
+            else "From what is usual; this account's own past does not count in it yet."
+        )
+        lines += ["", *folded(f"{source} `tachograph forecast --score` shows how our chances came true.", room)]
     return lines
 
 
@@ -250,8 +254,9 @@ def next_document(found: NextSession) -> dict[str, Any]:
 def next_screen(found: NextSession, room: int | None) -> list[str]:
     made = folded(sayings.next_words(found), room)
     if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
-        sizes = f"at most {found.median:.0f} points, nine of ten {found.p90:.0f}, the largest {found.most:.0f}"
-        made += folded(f"Half of them used {sizes}.", room)
+        over = " (it went on into another window)" if found.most > 100 else ""
+        sizes = f"at most {found.median:.0f}, nine of ten {found.p90:.0f}, the largest {found.most:.0f}{over}"
+        made += folded(f"In points of a 5-hour window, half of them used {sizes}.", room)
     return made
 
 

@@ -30,6 +30,18 @@ def teller(path: str | None, context: Context) -> Callable[[str], None]:
     return say
 
 
+def last_problem(path: str) -> str:
+    """What a part that has just ended said last before it said so, without its time; "" where nothing can be read."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.partition("  ")[2] for line in lines]
+    return next((words for words in reversed(said) if words and not words.endswith("has ended.")), "")
+
+
 def _clean(text: str) -> str:
     """A line for a log: nothing that steers a terminal, and nothing that looks like a login, wherever it came from."""
     import re

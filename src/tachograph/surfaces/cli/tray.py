@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tachograph.errors import TachographError, UsageError
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder import process
-from tachograph.surfaces.cli.log import teller
+from tachograph.surfaces.cli.log import last_problem, teller
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.text import safe
@@ -54,7 +54,10 @@ def _start(context: Context, paths: Paths) -> int:
         process.pause(0.05)
         found = process.running(paths, process.TRAY)
     if found is None:
-        raise TachographError("The tray has ended again.", "tachograph tray --foreground shows why.")
+        raise TachographError(
+            f"The tray has ended again. {last_problem(paths.log('tray'))}".rstrip(),
+            "tachograph tray --foreground shows more.",
+        )
     print(f"The tray runs (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
     print(
         "  tachograph tray stop       ends it\n  tachograph autostart on    starts it at every login", file=context.out

@@ -43,7 +43,7 @@ async def _kept(engine: Engine) -> int:
         except Exception as error:  # a missing variable, socket or answer: each has its own error
             if not had_one:
                 raise TachographError(
-                    f"There is no desktop session to show a tray in ({type(error).__name__}: {error}).", INSTEAD
+                    "There is no desktop session to show a tray in: no session bus answers.", INSTEAD
                 ) from error
             if waited >= _PATIENCE_SECONDS:
                 engine.say("The session bus did not come back.")

@@ -125,10 +125,10 @@ def _open(home: str, context: Context) -> None:
     from tachograph.surfaces.cli import demo_life
     from tachograph.surfaces.cli.dashboard import address, opened
     from tachograph.surfaces.web import keys
-    from tachograph.surfaces.web.server import Listener, free_port
+    from tachograph.surfaces.web.server import Doorway, free_port
 
     known = keys.renewed(own_paths(context.env), free_port())
-    listener = Listener(context.env, context.clock, known)
+    listener = Doorway(context.env, context.clock, known)
     try:
         link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
         if not opened(link):

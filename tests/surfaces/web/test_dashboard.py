@@ -12,6 +12,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import url2pathname
 
 import pytest
 
@@ -26,7 +28,7 @@ from browsers import until
 from conftest import NOT_HERE
 from dashboards import PAGES, SESSION, Served, go_on, invented, serving
 from helpers import NOW, NOW_MS, Home, command
-from tachograph.clock import FixedClock
+from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario
 from tachograph.model.periods import Calendar, parsed_zone
@@ -39,7 +41,7 @@ from tachograph.surfaces.cli.scenario import play
 from tachograph.surfaces.output import system_context
 from tachograph.surfaces.reports import iso
 from tachograph.surfaces.tray.view import Around, view
-from tachograph.surfaces.web import api, keys, render
+from tachograph.surfaces.web import api, door, keys, render
 
 STATIC = Path(render.HERE) / "static"
 DOCS = Path(__file__).parents[3] / "docs"
@@ -631,6 +633,48 @@ def test_the_command_starts_the_recorder_and_gives_a_link_that_works(home: Home)
         home.run("stop")
 
 
+@pytest.mark.skipif(os.name != "posix", reason=NOT_HERE)
+def test_the_link_is_in_no_command_line_and_the_file_that_leads_to_it_goes(small: Served) -> None:
+    from tachograph.surfaces.cli import dashboard
+
+    said = small.home.root / "opened"
+    browser = small.home.root / "browser"
+    browser.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > '{said}'\n")
+    browser.chmod(0o755)
+    code = "import os, sys; from tachograph.surfaces.cli import dashboard as d; from tachograph.surfaces.web import keys; from tachograph.paths import own_paths; paths = own_paths(os.environ); print(d.opened(paths, keys.load(paths), sys.stdin.read()))"
+
+    def open_(ticket: str, browser: Path) -> str:
+        env = {**small.home.env, "BROWSER": str(browser)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=ticket, env=env, capture_output=True, text=True, timeout=30
+        )
+        return done.stdout.strip() + done.stderr
+
+    def files() -> list[Path]:
+        return sorted(small.home.data.glob("open-*"))
+
+    paths = own_paths(small.home.env)
+    ticket = small.keys.ticket(small.clock.now_ms())
+    assert open_(ticket, browser) == "True"
+    (leads,) = files()
+    assert said.read_text() == leads.as_uri() and leads.stat().st_mode & 0o777 == 0o600
+    assert f'url={dashboard.address(small.keys)}#t={ticket}"' in leads.read_text()
+    door.sweep(paths, Clock())
+    assert files() == [leads]  # its minute is not over
+    headers = {"Content-Type": "application/json", "Origin": small.origin}
+    assert small.ask("/enter", "POST", json.dumps({"ticket": ticket}).encode(), headers=headers).status == 200
+    assert files() == []
+    for end in (small.stop, small.start):  # what was left over
+        open_(small.keys.ticket(small.clock.now_ms()), browser)
+        assert len(files()) == 1
+        end()
+        assert files() == []
+    open_(small.keys.ticket(small.clock.now_ms()), browser)
+    os.utime(files()[0], (time.time() - 61, time.time() - 61))
+    door.sweep(paths, Clock())
+    assert files() == []
+
+
 def test_a_port_that_somebody_holds_is_said_loudly(home: Home) -> None:
     import socket
 
@@ -783,7 +827,11 @@ def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> N
     drain.start()
     try:
         until(said.exists, 60, "no browser was opened")
-        link = said.read_text()
+        given = said.read_text()  # what every user of this computer can see
+        assert given.startswith("file:///") and "#t=" not in given
+        leads = Path(url2pathname(given.removeprefix("file://")))
+        assert leads.stat().st_mode & 0o777 == 0o600
+        link = re.findall(r'href="([^"]+)"', leads.read_text())[0]
         port = int(re.findall(r":(\d+)/#t=", link)[0])
         client = Served.__new__(Served)
         client.home = home
@@ -791,7 +839,7 @@ def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> N
         client.keys = keys.Keys("x" * 64, port, "none")
         headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
         entered = client.ask("/enter", "POST", ticket, headers=headers)
-        assert entered.status == 200
+        assert entered.status == 200 and not leads.exists()
         cookie = entered.headers["set-cookie"].partition(";")[0]
 
         def messages() -> int:

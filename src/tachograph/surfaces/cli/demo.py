@@ -130,9 +130,9 @@ def _open(home: str, context: Context) -> None:
     known = keys.renewed(own_paths(context.env), free_port())
     listener = Doorway(context.env, context.clock, known)
     try:
-        link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
-        if not opened(link):
-            context.say(f"\nNo browser could be opened. Within a minute: {link}")
+        ticket = known.ticket(context.clock.now_ms())
+        if not opened(own_paths(context.env), known, ticket):
+            context.say(f"\nNo browser could be opened. Within a minute: {address(known)}#t={ticket}")
         context.say(f"\nThe invented home is served at {address(known)}, where a session goes on. Ctrl-C ends it.")
         demo_life.go_on(home, context)
     finally:

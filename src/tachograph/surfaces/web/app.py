@@ -57,9 +57,10 @@ _POST = frozenset({"POST"})
 
 
 class App:
-    """The ASGI application. `stopping` ends open streams when the server is to end."""
+    """The ASGI application. `stopping` ends open streams when the server is to end; `used` is told of tickets that were."""
 
-    def __init__(self, desk: Desk, keys: Keys, port: int) -> None:
+    def __init__(self, desk: Desk, keys: Keys, port: int, used: Callable[[str], None]) -> None:
+        self._used = used
         self._desk, self._keys, self._port = desk, keys, port
         self._tickets = Tickets(keys, desk.now_ms())
         self._session, self._api = (digest(keys.session),), (digest(keys.session), digest(keys.api))
@@ -160,6 +161,7 @@ class App:
         ticket = said.get("ticket") if isinstance(said, dict) else None
         if not isinstance(ticket, str) or not self._tickets.take(ticket[:200], self._desk.now_ms()):
             return JSONResponse({"ok": False, "message": "This link was used already, or is older than a minute."}, 401)
+        self._used(ticket)
         response = JSONResponse({"ok": True})
         response.set_cookie(
             self._keys.cookie, self._keys.session, max_age=30 * 86_400, httponly=True, samesite="strict", path="/"

@@ -15,7 +15,7 @@ from tachograph.ledger.choices import choice
 from tachograph.ledger.db import Ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Status
-from tachograph.surfaces.web import keys
+from tachograph.surfaces.web import door, keys
 from tachograph.surfaces.web.plug import bound
 
 DASHBOARD = "dashboard"  # the choice (ledger/choices.py): "on" once a person asked for it
@@ -35,6 +35,7 @@ class Dashboard:
         self._failed, self._next_try = "", float("-inf")
 
     def tick(self, ledger: Ledger) -> Status:
+        door.sweep(self._paths, Clock())  # the system's: files are as old as it says
         if choice(ledger.db, DASHBOARD, "off") != "on":
             self.stop()
             return Status(OFF)
@@ -73,6 +74,7 @@ class Doorway:
     def __init__(self, env: Mapping[str, str], clock: Clock, known: keys.Keys) -> None:
         self._env, self._clock, self._keys = env, clock, known
         self._socket = bound(known.port)
+        door.sweep(own_paths(env))  # no link from before works with what begins here
         self._wake, self._woken = socket.socketpair()
         self._end: Callable[[], None] = lambda: None
         self._is_ending = False
@@ -89,6 +91,7 @@ class Doorway:
             self._wake.send(b".")
         self._end()
         self._thread.join(5)
+        door.sweep(own_paths(self._env))
         for one in (self._socket, self._wake, self._woken):
             with contextlib.suppress(OSError):
                 one.close()
@@ -114,7 +117,7 @@ class Doorway:
         desk = Desk(self._env, self._clock)
 
         async def main() -> None:
-            app = App(desk, self._keys, self._keys.port)
+            app = App(desk, self._keys, self._keys.port, lambda ticket: door.used(own_paths(self._env), ticket))
             config: Any = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio", http=patient_for(HEAD_SECONDS, STALL_SECONDS),
                 server_header=False, proxy_headers=False, timeout_keep_alive=20, timeout_graceful_shutdown=2,

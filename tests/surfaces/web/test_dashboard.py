@@ -95,7 +95,8 @@ def test_without_a_token_a_page_is_a_frame_without_data(served: Served) -> None:
 def test_without_a_token_no_data_route_answers(served: Served, path: str) -> None:
     assert served.ask(path).status == 401
     assert served.ask(path, headers={"Cookie": f"{served.keys.cookie}=guess"}).status == 401
-    assert served.ask(path, headers={"Authorization": f"Bearer {served.keys.form}"}).status == 401
+    for other in (served.keys.form, served.keys.session):  # what a browser holds comes in its cookie alone
+        assert served.ask(path, headers={"Authorization": f"Bearer {other}"}).status == 401
 
 
 @pytest.mark.parametrize("path", EVERY)
@@ -143,6 +144,17 @@ def test_a_ticket_opens_once_within_a_minute(served: Served) -> None:
     assert enter("x" * 1000).status == 401
 
 
+@pytest.mark.parametrize(
+    "told", ['{"ticket": "\\ud800.a.b"}', '{"do": "label", "name": "1", "value": "a\\udfffb"}', '[{"\\ud800": 1}]']
+)
+def test_text_that_is_no_text_is_refused_with_a_sentence(served: Served, told: str) -> None:
+    headers = {"Content-Type": "application/json", "Origin": served.origin, "X-Tachograph-Form": served.keys.form}
+    headers["Cookie"] = f"{served.keys.cookie}={served.keys.session}"
+    for path in ("/enter", "/do"):
+        answer = served.ask(path, "POST", told.encode(), headers=headers)
+        assert (answer.status, answer.text) == (422, "The body holds text that is no text.\n")
+
+
 def test_what_changes_something_needs_the_token_of_the_form(served: Served) -> None:
     before = served.state()
     said = {"do": "alarms", "value": "off"}
@@ -163,6 +175,8 @@ def test_programs_come_with_their_token_and_cannot_change_anything(served: Serve
         if path != "/api/session":
             assert served.ask(path, headers=bearer).status == 200, path
     assert "works once" in served.ask("/usage", headers=bearer).text
+    session = {"Authorization": f"Bearer {served.keys.session}"}
+    assert "works once" in served.ask("/usage", headers=session).text
     headers = {**bearer, "Content-Type": "application/json", "X-Tachograph-Form": served.keys.form}
     assert served.ask("/do", "POST", b'{"do":"alarms","value":"off"}', headers=headers).status == 401
 

@@ -326,6 +326,19 @@ def test_rows_add_up_to_totals(served: Served) -> None:
         assert sum(row["cost_usd"] or 0 for row in pulls["rows"]) == pytest.approx(cost, abs=1e-9)
 
 
+def test_a_range_of_centuries_is_as_large_as_what_there_is(served: Served) -> None:
+    whole = served.get("/usage?range=all").text
+    for range_ in ("since=1000-01-01&until=9999-12-30", "since=1000-01-01", "until=9999-12-30"):
+        for stack in ("model", "class"):
+            text = served.get(f"/usage?{range_}&stack={stack}").text
+            assert len(text) < len(whole) * 1.3, range_
+        assert served.data(f"/api/totals?{range_}")["totals"] == served.data("/api/totals?range=all")["totals"]
+    for range_ in ("since=1000-01-01&until=1000-02-01", "since=9990-01-01", "since=2030-01-01&until=2031-01-01"):
+        answer = served.get(f"/usage?{range_}")
+        assert answer.status == 200 and "data-version" in answer.text
+        assert Found(answer.text).value("total-messages") == 0
+
+
 def test_a_branch_and_a_pull_request_narrow_as_their_rows_say(served: Served) -> None:
     row = next(row for row in served.data("/api/spend?along=pr&range=all")["rows"] if row["pr"])
     narrowed = served.data("/api/totals?" + urlencode({"range": "all", "pr": row["pr"]["url"]}))["totals"]

@@ -18,7 +18,7 @@ from tachograph.paths import own_paths
 from tachograph.surfaces.cli.demo import invent_limits
 from tachograph.surfaces.output import system_context
 from tachograph.surfaces.web import keys
-from tachograph.surfaces.web.server import Listener
+from tachograph.surfaces.web.server import Doorway
 
 PAGES = ("/", "/usage", "/sessions", "/pulls", "/limits", "/settings")
 SESSION = "5e551011-0000-4000-8000-00000000feed"
@@ -44,11 +44,11 @@ class Served:
     def __init__(self, home: Home, at: int = NOW_MS) -> None:
         self.home, self.clock = home, FixedClock(at)
         self.keys = keys.renewed(own_paths(home.env), free_port())
-        self.listener: Listener | None = None
+        self.listener: Doorway | None = None
         self.start()
 
     def start(self) -> None:
-        self.listener = Listener(self.home.env, self.clock, self.keys)
+        self.listener = Doorway(self.home.env, self.clock, self.keys)
 
     def stop(self) -> None:
         if self.listener is not None:

@@ -53,7 +53,7 @@ THIRD_PARTY = {
     "AppKit": {"surfaces/tray/macos.py"},
     "Foundation": {"surfaces/tray/macos.py"},
     "starlette": {"surfaces/web/app.py"},
-    "uvicorn": {"surfaces/web/server.py"},
+    "uvicorn": {"surfaces/web/server.py", "surfaces/web/wire.py"},
     "jinja2": {"surfaces/web/render.py"},
     "markupsafe": {"surfaces/web/render.py"},
     "pyarrow": {"surfaces/everything.py"},

@@ -185,6 +185,9 @@ def every_period(calendar: Calendar, kind: str, span: Span) -> list[str]:
 
 
 def shown_span(db: sqlite3.Connection, span: Span, now: int) -> Span:
-    """A span with its open ends closed: at the first message, and at now."""
-    start = span.start if span.start is not None else first_moment(db)
-    return Span(now if start is None else start, min(span.end, now + 1) if span.end is not None else now + 1)
+    """The part of a span of which anything can be known: from the first message to now, whatever days were asked for."""
+    first = first_moment(db)
+    start, end = now if first is None else first, now + 1
+    return Span(
+        start if span.start is None else max(start, span.start), end if span.end is None else min(end, span.end)
+    )

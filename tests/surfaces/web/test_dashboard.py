@@ -12,6 +12,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import url2pathname
 
 import pytest
 
@@ -26,7 +28,7 @@ from browsers import until
 from conftest import NOT_HERE
 from dashboards import PAGES, SESSION, Served, go_on, invented, serving
 from helpers import NOW, NOW_MS, Home, command
-from tachograph.clock import FixedClock
+from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario
 from tachograph.model.periods import Calendar, parsed_zone
@@ -39,7 +41,7 @@ from tachograph.surfaces.cli.scenario import play
 from tachograph.surfaces.output import system_context
 from tachograph.surfaces.reports import iso
 from tachograph.surfaces.tray.view import Around, view
-from tachograph.surfaces.web import api, keys, render
+from tachograph.surfaces.web import api, door, keys, render
 
 STATIC = Path(render.HERE) / "static"
 DOCS = Path(__file__).parents[3] / "docs"
@@ -93,7 +95,8 @@ def test_without_a_token_a_page_is_a_frame_without_data(served: Served) -> None:
 def test_without_a_token_no_data_route_answers(served: Served, path: str) -> None:
     assert served.ask(path).status == 401
     assert served.ask(path, headers={"Cookie": f"{served.keys.cookie}=guess"}).status == 401
-    assert served.ask(path, headers={"Authorization": f"Bearer {served.keys.form}"}).status == 401
+    for other in (served.keys.form, served.keys.session):  # what a browser holds comes in its cookie alone
+        assert served.ask(path, headers={"Authorization": f"Bearer {other}"}).status == 401
 
 
 @pytest.mark.parametrize("path", EVERY)
@@ -141,6 +144,17 @@ def test_a_ticket_opens_once_within_a_minute(served: Served) -> None:
     assert enter("x" * 1000).status == 401
 
 
+@pytest.mark.parametrize(
+    "told", ['{"ticket": "\\ud800.a.b"}', '{"do": "label", "name": "1", "value": "a\\udfffb"}', '[{"\\ud800": 1}]']
+)
+def test_text_that_is_no_text_is_refused_with_a_sentence(served: Served, told: str) -> None:
+    headers = {"Content-Type": "application/json", "Origin": served.origin, "X-Tachograph-Form": served.keys.form}
+    headers["Cookie"] = f"{served.keys.cookie}={served.keys.session}"
+    for path in ("/enter", "/do"):
+        answer = served.ask(path, "POST", told.encode(), headers=headers)
+        assert (answer.status, answer.text) == (422, "The body holds text that is no text.\n")
+
+
 def test_what_changes_something_needs_the_token_of_the_form(served: Served) -> None:
     before = served.state()
     said = {"do": "alarms", "value": "off"}
@@ -161,6 +175,8 @@ def test_programs_come_with_their_token_and_cannot_change_anything(served: Serve
         if path != "/api/session":
             assert served.ask(path, headers=bearer).status == 200, path
     assert "works once" in served.ask("/usage", headers=bearer).text
+    session = {"Authorization": f"Bearer {served.keys.session}"}
+    assert "works once" in served.ask("/usage", headers=session).text
     headers = {**bearer, "Content-Type": "application/json", "X-Tachograph-Form": served.keys.form}
     assert served.ask("/do", "POST", b'{"do":"alarms","value":"off"}', headers=headers).status == 401
 
@@ -308,6 +324,19 @@ def test_rows_add_up_to_totals(served: Served) -> None:
         pulls = served.data(f"/api/pulls?{query}")
         assert pulls["totals"] == totals
         assert sum(row["cost_usd"] or 0 for row in pulls["rows"]) == pytest.approx(cost, abs=1e-9)
+
+
+def test_a_range_of_centuries_is_as_large_as_what_there_is(served: Served) -> None:
+    whole = served.get("/usage?range=all").text
+    for range_ in ("since=1000-01-01&until=9999-12-30", "since=1000-01-01", "until=9999-12-30"):
+        for stack in ("model", "class"):
+            text = served.get(f"/usage?{range_}&stack={stack}").text
+            assert len(text) < len(whole) * 1.3, range_
+        assert served.data(f"/api/totals?{range_}")["totals"] == served.data("/api/totals?range=all")["totals"]
+    for range_ in ("since=1000-01-01&until=1000-02-01", "since=9990-01-01", "since=2030-01-01&until=2031-01-01"):
+        answer = served.get(f"/usage?{range_}")
+        assert answer.status == 200 and "data-version" in answer.text
+        assert Found(answer.text).value("total-messages") == 0
 
 
 def test_a_branch_and_a_pull_request_narrow_as_their_rows_say(served: Served) -> None:
@@ -631,6 +660,48 @@ def test_the_command_starts_the_recorder_and_gives_a_link_that_works(home: Home)
         home.run("stop")
 
 
+@pytest.mark.skipif(os.name != "posix", reason=NOT_HERE)
+def test_the_link_is_in_no_command_line_and_the_file_that_leads_to_it_goes(small: Served) -> None:
+    from tachograph.surfaces.cli import dashboard
+
+    said = small.home.root / "opened"
+    browser = small.home.root / "browser"
+    browser.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > '{said}'\n")
+    browser.chmod(0o755)
+    code = "import os, sys; from tachograph.surfaces.cli import dashboard as d; from tachograph.surfaces.web import keys; from tachograph.paths import own_paths; paths = own_paths(os.environ); print(d.opened(paths, keys.load(paths), sys.stdin.read()))"
+
+    def open_(ticket: str, browser: Path) -> str:
+        env = {**small.home.env, "BROWSER": str(browser)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=ticket, env=env, capture_output=True, text=True, timeout=30
+        )
+        return done.stdout.strip() + done.stderr
+
+    def files() -> list[Path]:
+        return sorted(small.home.data.glob("open-*"))
+
+    paths = own_paths(small.home.env)
+    ticket = small.keys.ticket(small.clock.now_ms())
+    assert open_(ticket, browser) == "True"
+    (leads,) = files()
+    assert said.read_text() == leads.as_uri() and leads.stat().st_mode & 0o777 == 0o600
+    assert f'url={dashboard.address(small.keys)}#t={ticket}"' in leads.read_text()
+    door.sweep(paths, Clock())
+    assert files() == [leads]  # its minute is not over
+    headers = {"Content-Type": "application/json", "Origin": small.origin}
+    assert small.ask("/enter", "POST", json.dumps({"ticket": ticket}).encode(), headers=headers).status == 200
+    assert files() == []
+    for end in (small.stop, small.start):  # what was left over
+        open_(small.keys.ticket(small.clock.now_ms()), browser)
+        assert len(files()) == 1
+        end()
+        assert files() == []
+    open_(small.keys.ticket(small.clock.now_ms()), browser)
+    os.utime(files()[0], (time.time() - 61, time.time() - 61))
+    door.sweep(paths, Clock())
+    assert files() == []
+
+
 def test_a_port_that_somebody_holds_is_said_loudly(home: Home) -> None:
     import socket
 
@@ -783,7 +854,11 @@ def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> N
     drain.start()
     try:
         until(said.exists, 60, "no browser was opened")
-        link = said.read_text()
+        given = said.read_text()  # what every user of this computer can see
+        assert given.startswith("file:///") and "#t=" not in given
+        leads = Path(url2pathname(given.removeprefix("file://")))
+        assert leads.stat().st_mode & 0o777 == 0o600
+        link = re.findall(r'href="([^"]+)"', leads.read_text())[0]
         port = int(re.findall(r":(\d+)/#t=", link)[0])
         client = Served.__new__(Served)
         client.home = home
@@ -791,7 +866,7 @@ def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> N
         client.keys = keys.Keys("x" * 64, port, "none")
         headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
         entered = client.ask("/enter", "POST", ticket, headers=headers)
-        assert entered.status == 200
+        assert entered.status == 200 and not leads.exists()
         cookie = entered.headers["set-cookie"].partition(";")[0]
 
         def messages() -> int:

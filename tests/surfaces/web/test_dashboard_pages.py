@@ -15,7 +15,9 @@ from browsers import CHROMIUM, until
 from dashboards import PAGES, SESSION, Served, go_on, serving
 from helpers import NOW, Home
 from tachograph.demo import records
+from tachograph.paths import own_paths
 from tachograph.surfaces.web import app as web
+from tachograph.surfaces.web import door
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "benchmarks" / "out" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -434,6 +436,17 @@ def test_the_link_of_a_command_opens_the_page_and_leaves_no_trace(served: Served
     other.goto(link)
     wait(other, "document.getElementById('enter-said').textContent.includes('used already')")
     other.context.close()
+    context.close()
+
+
+def test_the_file_that_leads_to_the_link_opens_the_page(served: Served, chromium: Browser) -> None:
+    """A navigation from a file comes from another site to a browser: the frame without data opens, and lets itself in."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(door.made(own_paths(served.home.env), f"{served.origin}/", served.keys.ticket(served.clock.now_ms())))
+    page.wait_for_url(f"{served.origin}/")
+    page.wait_for_selector("html[data-ready]")
+    assert not list(served.home.data.glob("open-*"))
     context.close()
 
 

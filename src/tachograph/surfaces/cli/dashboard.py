@@ -12,7 +12,7 @@ from tachograph.recorder import process
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.text import safe
-from tachograph.surfaces.web import keys
+from tachograph.surfaces.web import door, keys
 from tachograph.surfaces.web.server import DASHBOARD, free_port, said
 
 _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
@@ -43,12 +43,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         process.start(paths, context.env)
         context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
     wait_until_served(paths, known)
-    link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
-    if arguments.no_open or not opened(link):
-        context.out.write(f"{link}\n")
+    ticket = known.ticket(context.clock.now_ms())
+    if arguments.no_open or not opened(paths, known, ticket):
+        context.out.write(f"{address(known)}#t={ticket}\n")
         context.say("The link works once, within a minute.")
     else:
         context.out.write(f"The dashboard is open: {address(known)}\n")
+        context.say("If your browser may not read the file that leads there: tachograph dashboard --no-open")
     return 0
 
 
@@ -92,10 +93,12 @@ def wait_until_served(paths: Paths, known: keys.Keys) -> None:
     )
 
 
-def opened(link: str) -> bool:
-    """Open a browser; False where there is none. The link holds a ticket: it goes to no log."""
+def opened(paths: Paths, known: keys.Keys, ticket: str) -> bool:
+    """Open a browser; False where there is none. Its command line, which others can read, does not hold the ticket."""
     import webbrowser
 
     with suppress(webbrowser.Error, OSError):
-        return webbrowser.open(link)
+        if webbrowser.open(door.made(paths, address(known), ticket)):
+            return True
+    door.used(paths, ticket)
     return False

@@ -131,14 +131,14 @@ def _open(home: str, context: Context) -> None:
     from tachograph.surfaces.cli import demo_life
     from tachograph.surfaces.cli.dashboard import address, opened
     from tachograph.surfaces.web import keys
-    from tachograph.surfaces.web.server import Listener, free_port
+    from tachograph.surfaces.web.server import Doorway, free_port
 
     known = keys.renewed(own_paths(context.env), free_port())
-    listener = Listener(context.env, context.clock, known)
+    listener = Doorway(context.env, context.clock, known)
     try:
-        link = f"{address(known)}#t={known.ticket(context.clock.now_ms())}"
-        if not opened(link):
-            context.say(f"\nNo browser could be opened. Within a minute: {link}")
+        ticket = known.ticket(context.clock.now_ms())
+        if not opened(own_paths(context.env), known, ticket):
+            context.say(f"\nNo browser could be opened. Within a minute: {address(known)}#t={ticket}")
         context.say(f"\nThe invented home is served at {address(known)}, where a session goes on. Ctrl-C ends it.")
         demo_life.go_on(home, context)
     finally:

@@ -3,14 +3,17 @@ may be switched. Nothing here deletes anything, and no GET changes anything.
 """
 
 import asyncio
+import contextlib
 import gzip
 import hashlib
 import hmac
 import json
 import os
+import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from starlette.requests import Request
@@ -21,8 +24,8 @@ from tachograph.errors import LedgerError, NotFound, TachographError, UsageError
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.web import api, doing, exports
 from tachograph.surfaces.web.asked import asked
-from tachograph.surfaces.web.desk import Desk, Look
-from tachograph.surfaces.web.guard import Rules, digest, given_tokens, matching, own_origins, refusal, values
+from tachograph.surfaces.web.desk import MOST_EXPORTS, Desk, Look
+from tachograph.surfaces.web.guard import Rules, cookie_tokens, digest, matching, own_origins, refusal, values
 from tachograph.surfaces.web.keys import Keys, Tickets
 from tachograph.surfaces.web.memory import LONG_BYTES, trim_memory
 from tachograph.surfaces.web.page import Page, View
@@ -45,6 +48,7 @@ LIVE_SECONDS = 1.0  # between two looks at whether anybody wrote, while somebody
 LEAST_MS = 1000  # between two refreshes of a page
 TICK_SECONDS = 20.0  # numbers grow old and windows reset without anybody writing
 MOST_LIVE = 24  # open streams
+STALL_SECONDS = 10.0  # so long may whoever asked take nothing of what waits for it; then the answer is cut off
 _LONGEST_BODY = 4096
 _LEVEL = 4  # of compression: the rest costs more than loopback gains
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -53,16 +57,18 @@ _POST = frozenset({"POST"})
 
 
 class App:
-    """The ASGI application. `stopping` ends open streams when the server is to end."""
+    """The ASGI application. `stopping` ends open streams when the server is to end; `used` is told of tickets that were."""
 
-    def __init__(self, desk: Desk, keys: Keys, port: int) -> None:
+    def __init__(self, desk: Desk, keys: Keys, port: int, used: Callable[[str], None]) -> None:
+        self._used = used
         self._desk, self._keys, self._port = desk, keys, port
         self._tickets = Tickets(keys, desk.now_ms())
-        self._session, self._api = (digest(keys.session),), (digest(keys.session), digest(keys.api))
+        self._session, self._api = (digest(keys.session),), (digest(keys.api),)
         self._origins = own_origins(port)
         self._files = _static_files()
         self._render = Renderer(self._static)
         self._live = 0
+        self._exporting = threading.BoundedSemaphore(MOST_EXPORTS)
         self.stopping = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +85,8 @@ class App:
             response.headers["content-encoding"] = "gzip"
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        await response(scope, receive, send)
+        with contextlib.suppress(Stalled):  # uvicorn cuts off what was not finished
+            await response(scope, receive, send)
 
     # -- who may come in ---------------------------------------------------------------------------------------
 
@@ -100,11 +107,11 @@ class App:
         if path == "/enter":
             return Rules(_POST, longest=_LONGEST_BODY)
         if path == "/do":
-            return Rules(_POST, self._session, self._keys.cookie, _LONGEST_BODY)
+            return Rules(_POST, (), self._keys.cookie, _LONGEST_BODY, sessions=self._session)
         if path == "/live" or path.startswith("/export/"):
-            return Rules(_GET, self._api, self._keys.cookie)
+            return Rules(_GET, self._api, self._keys.cookie, sessions=self._session)
         if path.startswith("/api/"):
-            return Rules(_GET, self._api, self._keys.cookie) if api.is_known(path) else None
+            return Rules(_GET, self._api, self._keys.cookie, sessions=self._session) if api.is_known(path) else None
         return Rules(is_shell=True) if _page_of(path) is not None else None
 
     def _refused(self, path: str, status: int, sentence: str) -> Response:
@@ -113,11 +120,19 @@ class App:
         return PlainTextResponse(f"{sentence}\n", status)
 
     def _trouble(self, path: str, trouble: TachographError) -> Response:
-        status = 404 if isinstance(trouble, NotFound) else 400 if isinstance(trouble, UsageError) else 503
+        status = (
+            404
+            if isinstance(trouble, NotFound)
+            else 422
+            if isinstance(trouble, NoText)
+            else 400
+            if isinstance(trouble, UsageError)
+            else 503
+        )
         if path.startswith("/api/"):
             said = (trouble.message, trouble.hint)
             return JSONResponse(self._envelope(path, None, error=said), status)
-        return PlainTextResponse(f"{trouble.message} {trouble.hint}\n", status)
+        return PlainTextResponse(f"{trouble.message} {trouble.hint}".rstrip() + "\n", status)
 
     # -- routes ------------------------------------------------------------------------------------------------
 
@@ -154,6 +169,7 @@ class App:
         ticket = said.get("ticket") if isinstance(said, dict) else None
         if not isinstance(ticket, str) or not self._tickets.take(ticket[:200], self._desk.now_ms()):
             return JSONResponse({"ok": False, "message": "This link was used already, or is older than a minute."}, 401)
+        self._used(ticket)
         response = JSONResponse({"ok": True})
         response.set_cookie(
             self._keys.cookie, self._keys.session, max_age=30 * 86_400, httponly=True, samesite="strict", path="/"
@@ -201,7 +217,11 @@ class App:
 
     async def _export(self, path: str) -> Response:
         what, form = exports.meant(path.removeprefix("/export/"))
-        chunks = self._chunks(lambda: exports.chunks(self._desk, what, form))
+        if not self._exporting.acquire(blocking=False):
+            return PlainTextResponse("Other exports are being written: try again when one of them is done.\n", 503)
+        chunks = self._chunks(
+            lambda: exports.chunks(self._desk, what, form), self._desk.exporter, self._exporting.release
+        )
         first = await anext(chunks)  # what hinders it is said before anything is sent
         name = f"tachograph-{what}.{form}"
 
@@ -240,7 +260,7 @@ class App:
         headers = request.scope["headers"]
         if values(headers, "sec-fetch-site") not in ([], [b"none"], [b"same-origin"]):
             return False
-        return matching(given_tokens(headers, self._keys.cookie), self._session) is not None
+        return matching(cookie_tokens(headers, self._keys.cookie), self._session) is not None
 
     def _status(self, page: Page, path: str, what: str, view_of: Any) -> int:
         try:
@@ -255,7 +275,7 @@ class App:
     def _title(self, page: Page, view: View) -> str:
         return page.title_of(view) if page.title_of else page.title
 
-    def _whole(self, page: Page, path: str, what: str, view_of: Any) -> Iterator[bytes]:
+    def _whole(self, page: Page, path: str, what: str, view_of: Any) -> Generator[bytes, None, None]:
         """A page piece by piece: its frame at once, then each block as soon as it is known."""
         yield self._render.head(page, page.title, self._keys.form, LEAST_MS).encode()
         try:
@@ -329,36 +349,62 @@ class App:
     async def _run(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._desk.executor, work)
 
-    async def _chunks(self, make: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
-        """What a generator gives, run from beginning to end in one thread: its look at the ledger is that thread's."""
+    async def _chunks(
+        self,
+        make: Callable[[], Generator[bytes, None, None]],
+        executor: Executor | None = None,
+        done: Callable[[], None] = lambda: None,
+    ) -> AsyncIterator[bytes]:
+        """What a generator gives, run from beginning to end in one thread: its look at the ledger is that thread's.
+
+        The thread waits for whoever reads slowly, and gives up (`Stalled`) on whoever reads nothing for STALL_SECONDS.
+        `done` is called when it is free again.
+        """
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
-        left = False
+        taken, left = 0, False
 
         def put(item: bytes | BaseException | None) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, item)
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+
+        def wait() -> None:
+            seen, since = taken, time.monotonic()
+            while queue.qsize() > 32 and not left:
+                if taken != seen:
+                    seen, since = taken, time.monotonic()
+                elif self.stopping.is_set() or time.monotonic() - since > STALL_SECONDS:
+                    raise Stalled
+                time.sleep(0.01)
 
         def work() -> None:
             try:
-                for chunk in make():
-                    while queue.qsize() > 32 and not left:
-                        time.sleep(0.01)  # whoever reads is slower than we are
-                    if left:
-                        return
-                    put(chunk)
+                with contextlib.closing(make()) as chunks:  # its look at the ledger ends in this thread
+                    for chunk in chunks:
+                        wait()
+                        if left:
+                            return
+                        put(chunk)
                 put(None)
             except BaseException as error:  # noqa: BLE001 - raised again where it is read
                 put(error)
+            finally:
+                done()
 
-        running: Awaitable[None] = loop.run_in_executor(self._desk.executor, work)
+        running: Awaitable[None] = loop.run_in_executor(executor or self._desk.executor, work)
         try:
             while (item := await queue.get()) is not None:
+                taken += 1
                 if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
             left = True
         await running
+
+
+class Stalled(Exception):
+    """Nobody reads an answer any more."""
 
 
 def _takes_gzip(request: Request) -> bool:
@@ -409,14 +455,22 @@ async def _body(request: Request) -> Any:
     except TimeoutError:
         raise UsageError("The body did not come.") from None
     try:
-        return json.loads(raw)
+        said = json.loads(raw)
+        _dumped(said, "strict")
+    except UnicodeEncodeError:  # half of a pair (\\ud800), which neither a hash nor the ledger takes
+        raise NoText("The body holds text that is no text.") from None
     except (ValueError, RecursionError):
         raise UsageError("The body is no JSON.") from None
+    return said
+
+
+class NoText(UsageError):
+    """Text that cannot be written down."""
 
 
 def _numbers(text: str) -> frozenset[int]:
     return frozenset(int(part) for part in text.split(",")[:200] if part.isdecimal() and len(part) < 6)
 
 
-def _dumped(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+def _dumped(value: object, errors: str = "replace") -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", errors)

@@ -70,10 +70,6 @@ class Asked(NamedTuple):
             return None
         return (calendar.day(span.end - 1) - calendar.day(span.start)).days + 1
 
-    @property
-    def is_narrowed(self) -> bool:
-        return any(getattr(self, name) for name in _MANY)
-
     def with_(self, **changes: object) -> "Asked":
         return self._replace(**changes)  # type: ignore[arg-type]
 

@@ -22,6 +22,7 @@ from tachograph.settings import Settings
 from tachograph.settings import load as load_settings
 
 _THREADS = 3
+MOST_EXPORTS = 2  # at once: they take as long as whoever reads them, so they have threads of their own
 _PATIENCE_MS = 1_500  # a page that waits longer had better say that the ledger is busy
 
 
@@ -82,7 +83,7 @@ class _Standing(NamedTuple):
 
 
 class Desk:
-    """Gives looks at the ledger. `executor` runs what looks; its threads keep their connections."""
+    """Gives looks at the ledger. `executor` runs what looks, `exporter` what is carried away; their threads keep their connections."""
 
     def __init__(self, env: Mapping[str, str], clock: Clock) -> None:
         self._env, self._clock = env, clock
@@ -96,9 +97,11 @@ class Desk:
         self._mark: tuple[float, ...] | None = None
         self._settings, self._book, self._wrong = Settings(), load_book({})[0], tuple[str, ...]()
         self.executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="dashboard")
+        self.exporter = ThreadPoolExecutor(MOST_EXPORTS, thread_name_prefix="export")
 
     def close(self) -> None:
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        for one in (self.executor, self.exporter):
+            one.shutdown(wait=False, cancel_futures=True)
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
@@ -110,7 +113,7 @@ class Desk:
 
     @contextmanager
     def look(self) -> Iterator[Look]:
-        """A look at the ledger. Raises LedgerError; call it in a thread of `executor`."""
+        """A look at the ledger. Raises LedgerError; call it in a thread of an executor here."""
         ledger = self._opened()
         self._read_settings()
         calendar = Calendar(*parsed_zone(self._settings.timezone), self._settings.week_start)

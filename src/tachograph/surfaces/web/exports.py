@@ -1,6 +1,6 @@
 """What can be carried away from the settings page: the same as `tachograph export` writes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tachograph.errors import NotFound
 from tachograph.questions.everything import EVERYTHING
@@ -22,7 +22,7 @@ def meant(name: str) -> tuple[str, str]:
     return what, form
 
 
-def chunks(desk: Desk, what: str, form: str) -> Iterator[bytes]:
+def chunks(desk: Desk, what: str, form: str) -> Generator[bytes, None, None]:
     """Its bytes, as of one moment. Raises UsageError where the form needs what is not installed."""
     with desk.look() as look:
         one = EVERYTHING[what]

@@ -32,7 +32,7 @@ class Rules(NamedTuple):
     """What one path asks for.
 
     `digests`: SHA-256 of every token that opens it, None where it asks for none. A token comes as `Authorization:
-    Bearer`, or in the cookie of the name `cookie`. `longest`: of a body, in bytes; 0 takes none. `is_shell`: a page that
+    Bearer`, or in the cookie of the name `cookie`; one of `sessions` comes in the cookie alone. `longest`: of a body, in bytes; 0 takes none. `is_shell`: a page that
     holds no data, to which a link from anywhere may lead.
     """
 
@@ -41,6 +41,7 @@ class Rules(NamedTuple):
     cookie: str = ""
     longest: int = 0
     is_shell: bool = False
+    sessions: tuple[bytes, ...] = ()
 
 
 class Refusal(NamedTuple):
@@ -83,6 +84,12 @@ def given_tokens(headers: Headers, cookie: str = "") -> list[str]:
     said = values(headers, "authorization")
     if len(said) == 1 and said[0][:7].lower() == b"bearer ":
         found.append(said[0][7:].strip().decode("latin-1"))
+    return (found + cookie_tokens(headers, cookie))[:8]
+
+
+def cookie_tokens(headers: Headers, cookie: str) -> list[str]:
+    """The tokens in cookies of the name."""
+    found = list[str]()
     if cookie:
         pairs = (pair.partition(b"=") for value in values(headers, "cookie") for pair in value.split(b";"))
         found += [value.strip().decode("latin-1") for name, _, value in pairs if name.strip() == cookie.encode()]
@@ -149,9 +156,11 @@ def _method(method: str, rules: Rules | None) -> Refusal | None:
 def _token(headers: Headers, rules: Rules | None) -> Refusal | None:
     if rules is None or rules.digests is None:
         return None
-    if matching(given_tokens(headers, rules.cookie), rules.digests) is None:
-        return Refusal(401, "That needs a token.")
-    return None
+    if matching(given_tokens(headers, rules.cookie), rules.digests) is not None:
+        return None
+    if matching(cookie_tokens(headers, rules.cookie), rules.sessions) is not None:
+        return None
+    return Refusal(401, "That needs a token.")
 
 
 def _body(headers: Headers, rules: Rules | None) -> Refusal | None:

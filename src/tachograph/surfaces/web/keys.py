@@ -1,7 +1,8 @@
 """Who may look at the dashboard: one secret of this user in a file of mode 0600, and what is derived from it.
 
     ticket   opens the page once, within a minute: what `tachograph dashboard` puts behind `#t=` in the address
-    session  what a browser holds in a cookie after that; it stays the same when the recorder starts again
+    session  what a browser holds in a cookie after that, and is taken from a cookie alone; it stays the same when the
+             recorder starts again, so that open pages go on
     form     what a page sends along with whatever changes something; another site cannot know it
     api      what programs send as `Authorization: Bearer`
 

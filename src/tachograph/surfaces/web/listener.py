@@ -8,8 +8,6 @@ its body is read.
 
 import asyncio
 import json
-import socket
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +16,8 @@ from typing import Any, NamedTuple
 import h11
 
 from tachograph.surfaces.web.guard import Headers
+from tachograph.surfaces.web.plug import bound
 
-HOST = "127.0.0.1"
 HEAD_AND_BODY_SECONDS = 3.0
 ANSWER_SECONDS = 15.0  # a ledger that somebody holds is waited for
 MOST_CONNECTIONS = 8
@@ -42,23 +40,6 @@ class Head(NamedTuple):
 
 # From a head: an answer at once, or what makes one of the body (called in another thread, it may take its time).
 Route = Callable[[Head], Answer | Callable[[bytes], Answer]]
-
-
-def bound(port: int) -> socket.socket:
-    """A listening socket on loopback. OSError where the port is taken: nothing else is ever tried instead."""
-    plug = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if sys.platform == "win32":
-            plug.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        plug.bind((HOST, port))
-        plug.listen(64)
-        plug.setblocking(False)
-    except OSError:
-        plug.close()
-        raise
-    return plug
 
 
 class Listener:

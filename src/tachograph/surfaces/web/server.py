@@ -15,9 +15,11 @@ from tachograph.ledger.choices import choice
 from tachograph.ledger.db import Ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Status
-from tachograph.surfaces.web import keys
+from tachograph.surfaces.web import door, keys
+from tachograph.surfaces.web.plug import bound
 
 DASHBOARD = "dashboard"  # the choice (ledger/choices.py): "on" once a person asked for it
+HEAD_SECONDS = 3.0  # a request whose head takes longer is nobody's whom we serve
 _AGAIN_SECONDS = 10.0  # between two tries to have the port
 
 
@@ -28,11 +30,12 @@ class Dashboard:
 
     def __init__(self, env: Mapping[str, str], clock: Clock) -> None:
         self._env, self._clock, self._paths = env, clock, own_paths(env)
-        self._listener: Listener | None = None
+        self._listener: Doorway | None = None
         self._keys: keys.Keys | None = None
         self._failed, self._next_try = "", float("-inf")
 
     def tick(self, ledger: Ledger) -> Status:
+        door.sweep(self._paths, Clock())  # the system's: files are as old as it says
         if choice(ledger.db, DASHBOARD, "off") != "on":
             self.stop()
             return Status(OFF)
@@ -47,7 +50,7 @@ class Dashboard:
                 return Status(FAILED, self._failed)
             self._keys = known
             try:
-                self._listener = Listener(self._env, self._clock, known)
+                self._listener = Doorway(self._env, self._clock, known)
             except OSError as error:
                 self._next_try = self._clock.monotonic() + _AGAIN_SECONDS
                 self._failed = f"another program holds port {known.port} ({error.strerror}); `tachograph dashboard --port` chooses another"
@@ -65,12 +68,13 @@ def said(known: keys.Keys) -> str:
     return f"it listens at http://127.0.0.1:{known.port} with the keys {known.cookie[-8:]}"
 
 
-class Listener:
+class Doorway:
     """A socket on loopback, and behind it the server, from the first connection on. Raises OSError where the port is held."""
 
     def __init__(self, env: Mapping[str, str], clock: Clock, known: keys.Keys) -> None:
         self._env, self._clock, self._keys = env, clock, known
         self._socket = bound(known.port)
+        door.sweep(own_paths(env))  # no link from before works with what begins here
         self._wake, self._woken = socket.socketpair()
         self._end: Callable[[], None] = lambda: None
         self._is_ending = False
@@ -87,6 +91,7 @@ class Listener:
             self._wake.send(b".")
         self._end()
         self._thread.join(5)
+        door.sweep(own_paths(self._env))
         for one in (self._socket, self._wake, self._woken):
             with contextlib.suppress(OSError):
                 one.close()
@@ -103,17 +108,18 @@ class Listener:
 
         import uvicorn
 
-        from tachograph.surfaces.web.app import App
+        from tachograph.surfaces.web.app import STALL_SECONDS, App
         from tachograph.surfaces.web.desk import Desk
         from tachograph.surfaces.web.memory import spare_memory
+        from tachograph.surfaces.web.wire import patient_for
 
         spare_memory()
         desk = Desk(self._env, self._clock)
 
         async def main() -> None:
-            app = App(desk, self._keys, self._keys.port)
+            app = App(desk, self._keys, self._keys.port, lambda ticket: door.used(own_paths(self._env), ticket))
             config: Any = uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio", http="h11",
+                app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio", http=patient_for(HEAD_SECONDS, STALL_SECONDS),
                 server_header=False, proxy_headers=False, timeout_keep_alive=20, timeout_graceful_shutdown=2,
                 limit_concurrency=200, h11_max_incomplete_event_size=16_384,
             )  # fmt: skip
@@ -137,20 +143,6 @@ class Listener:
             asyncio.run(main())
         finally:
             desk.close()
-
-
-def bound(port: int) -> socket.socket:
-    """A listening socket on this machine's loopback alone. Raises OSError."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(("127.0.0.1", port))
-        made.listen(128)
-        made.setblocking(False)
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 def free_port() -> int:

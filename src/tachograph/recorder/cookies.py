@@ -53,6 +53,9 @@ class CookiePoller:
         self._thread: threading.Thread | None = None
         self._came: Came | None = None
         self._folder = ""
+        from tachograph.sources import cookies
+
+        cookies.sweep(env)
 
     @property
     def is_busy(self) -> bool:

@@ -238,6 +238,28 @@ def test_B20_slow_heads_and_more_connections_than_there_is_room_for(unchanged: W
     assert answered.count(200) >= 18
 
 
+def test_B20_bursts_of_connections_leave_no_more_open_than_there_is_room_for(unchanged: World) -> None:
+    plugs = []
+    for _ in range(3):
+        for _ in range(60):
+            plug = socket.socket()
+            plug.setblocking(False)
+            plug.connect_ex(("127.0.0.1", unchanged.port))
+            plugs.append(plug)
+        time.sleep(0.2)
+    time.sleep(0.5)  # far less than a slow one is given
+    still_open = 0
+    for plug in plugs:
+        try:
+            plug.recv(1)
+        except BlockingIOError:
+            still_open += 1
+        except OSError:
+            pass  # let go
+        plug.close()
+    assert 1 <= still_open <= MOST_CONNECTIONS
+
+
 def test_B22_a_flood_of_posts(world: World) -> None:
     statuses = [world.ask(Authorization="Bearer guessed").status for _ in range(200)]
     assert set(statuses) == {401}

@@ -18,7 +18,9 @@ from tachograph import __version__
 from tachograph.demo.claude_web import ClaudeWeb, Organization, Person
 from tachograph.ledger.choices import has_consent
 from tachograph.ledger.db import Ledger
-from tachograph.model.limits import COOKIES, DENIED, NO_LOGIN
+from tachograph.ledger.names import Names
+from tachograph.ledger.readings import append
+from tachograph.model.limits import BROWSER, COOKIES, DENIED, NO_LOGIN, AccountId, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
 from tachograph.recorder.cookies import BASE
@@ -150,6 +152,64 @@ def test_one_good_answer_between_refusals_begins_the_count_anew(chromium_profile
         assert has_consent(ledger.db, COOKIES)
 
 
+def test_only_refusals_count_as_refusals(tmp_path: Path, home: Home) -> None:
+    firefox_store(tmp_path, SESSION)
+    home.run("sources", "enable", "cookies", "--browser", "firefox", "--profile", str(tmp_path), "--yes")
+    clock = MovedClock(NOW)
+    with ClaudeWeb({SESSION: Person()}) as web, polling(home, clock) as (ledger, poll):
+        told = []
+        for step in ("offline", "offline", "401", "500", "401", "offline", "429", "offline"):
+            home.env[BASE] = "http://127.0.0.1:9" if step == "offline" else web.base
+            web.faults = {"account": step}
+            told += poll()
+            assert has_consent(ledger.db, COOKIES), (step, told)
+            clock.at += timedelta(hours=7)
+        home.env[BASE], web.faults = web.base, {"*": "challenge"}
+        assert "refused three times" in poll()[-1]
+        assert not has_consent(ledger.db, COOKIES)
+
+
+TEAM = Organization("0c0ffee0-0000-4000-8000-00000000000d", "Team", ("chat", "raven"), "default_raven", session=9.0)
+
+
+@pytest.mark.parametrize("reported", [(0,), (1,), (0, 1)])
+def test_what_a_paired_browser_reports_is_not_asked_for_and_everything_else_is(
+    reported: tuple[int, ...], tmp_path: Path, home: Home
+) -> None:
+    firefox_store(tmp_path, SESSION)
+    home.run("sources", "enable", "cookies", "--browser", "firefox", "--profile", str(tmp_path), "--yes")
+    person = Person(organizations=(Organization(), TEAM))
+    clock = MovedClock(NOW)
+
+    def asked() -> set[int]:
+        web.asked.clear()
+        poll()
+        of = [one.uuid for one in person.organizations]
+        return {of.index(one.organization) for one in web.asked if one.part == "usage"}
+
+    with ClaudeWeb({SESSION: person}) as web, polling(home, clock) as (ledger, poll):
+        home.env[BASE] = web.base
+        assert asked() == {0, 1}
+        for _ in range(2):  # the second time too: what was left out of an answer is not forgotten
+            clock.at += timedelta(hours=1)
+            with ledger.transaction() as db:
+                for index in reported:
+                    who = AccountId(person.uuid, person.organizations[index].uuid)
+                    append(db, Names(db), Reading(BROWSER, clock.now_ms(), account=who))
+            assert asked() == {0, 1} - set(reported)
+            assert bool(web.asked) == (len(reported) == 1)
+        clock.at += timedelta(hours=1)
+        others = [index for index in (0, 1) if index not in reported]
+        with ledger.transaction() as db:
+            for index in others:
+                append(
+                    db,
+                    Names(db),
+                    Reading(BROWSER, clock.now_ms(), account=AccountId(person.uuid, person.organizations[index].uuid)),
+                )
+        assert asked() == set(reported)
+
+
 def test_an_account_that_may_not_be_read_hides_no_other(chromium_profile: Path, home: Home) -> None:
     other = Organization(
         "0c0ffee0-0000-4000-8000-00000000000d", "Team", ("chat", "raven"), "default_raven", session=9.0
@@ -179,6 +239,15 @@ def chromium_store(folder: Path, encrypted: bytes, host: str = ".claude.ai") -> 
             " expires_utc INTEGER, is_secure INTEGER)"
         )
         db.execute("INSERT INTO cookies VALUES (?, 'sessionKey', '', ?, '/', 99999999999999999, 1)", (host, encrypted))
+    return store
+
+
+def firefox_store(folder: Path, value: str) -> Path:
+    """What is needed of a store as Firefox lays it out, with one cookie."""
+    store = folder / "cookies.sqlite"
+    with closing(sqlite3.connect(store)) as db, db:
+        db.execute("CREATE TABLE moz_cookies (host TEXT, name TEXT, value TEXT)")
+        db.execute("INSERT INTO moz_cookies VALUES ('.claude.ai', 'sessionKey', ?)", (value,))
     return store
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bridges import ACCOUNT, FIREFOX, ORGANIZATION, Said, World, document
-from browsers import set_port
+from browsers import free_port, set_port
 from helpers import NOW, NOW_MS, Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.ledger.names import Names
@@ -310,6 +310,25 @@ def test_B21_a_taken_port_is_said_loudly_and_never_moved(home: Home) -> None:
     bridge.stop()
 
 
+def test_a_changed_port_is_followed_by_the_next_tick(world: World) -> None:
+    old, new = world.port, free_port()
+    set_port(world.home, new)
+    assert world.tick() == RUNNING
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", old), timeout=1)
+    world.port = new
+    assert world.ask().status == 200
+    listening = world.bridge._open
+    assert world.tick() == RUNNING and world.bridge._open is listening  # only then
+    with closing(socket.socket()) as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        set_port(world.home, squatter.getsockname()[1])
+        assert world.tick() == FAILED
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", new), timeout=1)
+
+
 def test_only_who_has_the_token_s_digest_can_prove_to_be_the_recorder(world: World) -> None:
     nonce = secrets.token_hex(24)
     said = world.ask("/v1/hello", {"pairing": "pairing-1", "nonce": nonce}, Authorization=None)
@@ -353,6 +372,31 @@ def test_a_code_pairs_one_browser_once_and_its_token_is_its_own(world: World) ->
         assert db.execute("SELECT count(*) FROM offer").fetchone() == (0,)
     listed = world.home.call("pair", "--list", "--json").json["pairings"]
     assert [one["browser"] for one in listed] == ["Chromium 156", "Firefox 153"]
+
+
+def test_a_browser_that_was_paired_during_a_tick_is_heard_at_once(world: World) -> None:
+    code, is_paired = offer(world), threading.Event()
+    has_read = threading.Event()
+
+    def wait(statement: str) -> None:
+        if "FROM offer" in statement:  # by then the tick has read who is paired
+            has_read.set()
+            is_paired.wait(1.0)
+
+    def tick() -> None:
+        with world.home.ledger() as ledger:
+            ledger.db.set_trace_callback(wait)
+            world.bridge.tick(ledger)
+            ledger.db.set_trace_callback(None)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    assert has_read.wait(5.0)
+    said = paired(world, code)
+    is_paired.set()
+    thread.join()
+    assert said.status == 200
+    assert world.ask(Authorization=f"Bearer {said.body['token']}", Origin=FIREFOX).status == 200
 
 
 def test_a_wrong_code_may_be_tried_five_times(world: World) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bridges import ACCOUNT, FIREFOX, ORGANIZATION, Said, World, document
-from browsers import free_port, set_port
+from browsers import ORIGIN, free_port, set_port
 from helpers import NOW, NOW_MS, Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.ledger.names import Names
@@ -28,6 +28,7 @@ from tachograph.paths import own_paths
 from tachograph.recorder.browser import key_of, may_pair, new_code, offer_code, proof
 from tachograph.recorder.services import FAILED, OFF, RUNNING
 from tachograph.settings import of_table
+from tachograph.sources.browser import LONGEST, MOST_ACCOUNTS
 from tachograph.surfaces.cli.bridge import Bridge
 from tachograph.surfaces.web.listener import MOST_CONNECTIONS
 
@@ -133,6 +134,29 @@ def test_B17_a_deep_body(unchanged: World) -> None:
 def test_B18_more_accounts_than_anybody_has(unchanged: World) -> None:
     many = [{**document()["accounts"][0], "usage": {}, "account": f"{n:08x}{ACCOUNT[8:]}"} for n in range(60)]
     assert unchanged.ask(body={**document(), "accounts": many}).status == 422
+
+
+def accounts_of(count: int) -> bytes:
+    """A document with so many accounts, each as short as it can be."""
+    plain: dict[str, Any] = {"organization": ORGANIZATION, "observed_at": NOW_MS, "outcome": "offline"}
+    many = [{"account": f"{n:08x}{ACCOUNT[8:]}", **plain} for n in range(count)]
+    return json.dumps({**document(), "accounts": many}, separators=(",", ":")).encode()
+
+
+def test_B18_as_many_accounts_as_there_is_room_for(unchanged: World) -> None:
+    each = len(accounts_of(2)) - len(accounts_of(1))
+    count = 1 + (LONGEST - len(accounts_of(1))) // each
+    body = accounts_of(count)
+    assert LONGEST - each < len(body) <= LONGEST and count > 300
+    said = unchanged.ask(body=body)
+    assert said.status == 422 and f"at most {MOST_ACCOUNTS}" in said.body["error"]
+
+
+def test_B18_twenty_thousand_accounts(unchanged: World) -> None:
+    body = accounts_of(20_000)
+    assert len(body) > 2_000_000
+    said = unchanged.ask(body=body[:200_000], Content_Length=str(len(body)))  # the answer comes before the rest is sent
+    assert said.status == 413
 
 
 @pytest.mark.parametrize(
@@ -397,6 +421,22 @@ def test_a_browser_that_was_paired_during_a_tick_is_heard_at_once(world: World) 
     thread.join()
     assert said.status == 200
     assert world.ask(Authorization=f"Bearer {said.body['token']}", Origin=FIREFOX).status == 200
+
+
+def test_every_question_needs_a_nonce_and_says_what_else_it_needs(world: World) -> None:
+    offer(world)
+    nonce = {"nonce": "0" * 32}
+    for path in ("/v1/hello", "/v1/pair/hello", "/v1/pair"):
+        for bad in ({}, {"nonce": 5}, {"nonce": "0" * 31}, {"nonce": "G" * 32}):
+            said = world.ask(
+                path,
+                {"pairing": "pairing-1", "proof": "0", **bad},
+                Authorization=None,
+                Origin=FIREFOX if "pair" in path else ORIGIN,
+            )
+            assert (said.status, said.body) == (422, {"error": "A nonce of 32 to 128 hexadecimal digits is asked for."})
+    assert world.ask("/v1/hello", nonce, Authorization=None).body == {"error": "A pairing is asked for."}
+    assert world.ask("/v1/pair", nonce, Authorization=None).body == {"error": "A proof is asked for."}
 
 
 def test_a_wrong_code_may_be_tried_five_times(world: World) -> None:

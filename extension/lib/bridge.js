@@ -2,7 +2,7 @@
 // another program on the port learns nothing.
 
 export const PORT = 63762
-const DEADLINE = 5_000
+const DEADLINE = 20_000 // longer than the recorder takes at most, when it waits for its ledger
 const ROUNDS = 100_000
 const SALT = "tachograph pairing 1"
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,9 @@ from tachograph import __version__
 from tachograph.demo.claude_web import ClaudeWeb, Organization, Person
 from tachograph.ledger.choices import has_consent
 from tachograph.ledger.db import Ledger
-from tachograph.model.limits import COOKIES, DENIED, NO_LOGIN
+from tachograph.ledger.names import Names
+from tachograph.ledger.readings import append
+from tachograph.model.limits import BROWSER, COOKIES, DENIED, NO_LOGIN, AccountId, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
 from tachograph.recorder.cookies import BASE
@@ -149,6 +152,64 @@ def test_one_good_answer_between_refusals_begins_the_count_anew(chromium_profile
         assert has_consent(ledger.db, COOKIES)
 
 
+def test_only_refusals_count_as_refusals(tmp_path: Path, home: Home) -> None:
+    firefox_store(tmp_path, SESSION)
+    home.run("sources", "enable", "cookies", "--browser", "firefox", "--profile", str(tmp_path), "--yes")
+    clock = MovedClock(NOW)
+    with ClaudeWeb({SESSION: Person()}) as web, polling(home, clock) as (ledger, poll):
+        told = []
+        for step in ("offline", "offline", "401", "500", "401", "offline", "429", "offline"):
+            home.env[BASE] = "http://127.0.0.1:9" if step == "offline" else web.base
+            web.faults = {"account": step}
+            told += poll()
+            assert has_consent(ledger.db, COOKIES), (step, told)
+            clock.at += timedelta(hours=7)
+        home.env[BASE], web.faults = web.base, {"*": "challenge"}
+        assert "refused three times" in poll()[-1]
+        assert not has_consent(ledger.db, COOKIES)
+
+
+TEAM = Organization("0c0ffee0-0000-4000-8000-00000000000d", "Team", ("chat", "raven"), "default_raven", session=9.0)
+
+
+@pytest.mark.parametrize("reported", [(0,), (1,), (0, 1)])
+def test_what_a_paired_browser_reports_is_not_asked_for_and_everything_else_is(
+    reported: tuple[int, ...], tmp_path: Path, home: Home
+) -> None:
+    firefox_store(tmp_path, SESSION)
+    home.run("sources", "enable", "cookies", "--browser", "firefox", "--profile", str(tmp_path), "--yes")
+    person = Person(organizations=(Organization(), TEAM))
+    clock = MovedClock(NOW)
+
+    def asked() -> set[int]:
+        web.asked.clear()
+        poll()
+        of = [one.uuid for one in person.organizations]
+        return {of.index(one.organization) for one in web.asked if one.part == "usage"}
+
+    with ClaudeWeb({SESSION: person}) as web, polling(home, clock) as (ledger, poll):
+        home.env[BASE] = web.base
+        assert asked() == {0, 1}
+        for _ in range(2):  # the second time too: what was left out of an answer is not forgotten
+            clock.at += timedelta(hours=1)
+            with ledger.transaction() as db:
+                for index in reported:
+                    who = AccountId(person.uuid, person.organizations[index].uuid)
+                    append(db, Names(db), Reading(BROWSER, clock.now_ms(), account=who))
+            assert asked() == {0, 1} - set(reported)
+            assert bool(web.asked) == (len(reported) == 1)
+        clock.at += timedelta(hours=1)
+        others = [index for index in (0, 1) if index not in reported]
+        with ledger.transaction() as db:
+            for index in others:
+                append(
+                    db,
+                    Names(db),
+                    Reading(BROWSER, clock.now_ms(), account=AccountId(person.uuid, person.organizations[index].uuid)),
+                )
+        assert asked() == set(reported)
+
+
 def test_an_account_that_may_not_be_read_hides_no_other(chromium_profile: Path, home: Home) -> None:
     other = Organization(
         "0c0ffee0-0000-4000-8000-00000000000d", "Team", ("chat", "raven"), "default_raven", session=9.0
@@ -178,6 +239,15 @@ def chromium_store(folder: Path, encrypted: bytes, host: str = ".claude.ai") -> 
             " expires_utc INTEGER, is_secure INTEGER)"
         )
         db.execute("INSERT INTO cookies VALUES (?, 'sessionKey', '', ?, '/', 99999999999999999, 1)", (host, encrypted))
+    return store
+
+
+def firefox_store(folder: Path, value: str) -> Path:
+    """What is needed of a store as Firefox lays it out, with one cookie."""
+    store = folder / "cookies.sqlite"
+    with closing(sqlite3.connect(store)) as db, db:
+        db.execute("CREATE TABLE moz_cookies (host TEXT, name TEXT, value TEXT)")
+        db.execute("INSERT INTO moz_cookies VALUES ('.claude.ai', 'sessionKey', ?)", (value,))
     return store
 
 
@@ -233,3 +303,95 @@ def test_a_store_that_is_damaged(tmp_path: Path) -> None:
 
 def test_a_session_shows_nothing_of_itself() -> None:
     assert SESSION not in repr(Session(SESSION)) and SESSION not in f"{Session(SESSION)}"
+
+
+# -- what a killed program leaves behind
+
+OTHERS = b"CANARY-of-everybody-else"
+_KILLED = """
+import os, signal, sys
+event, count, browser, profile = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+from tachograph.sources import cookies
+left = [count]
+def look(name, arguments):
+    if name == event:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(look)
+cookies.session(browser, profile, os.environ)
+print("survived")
+"""
+
+
+def fill(store: Path, table: str, columns: str, row: tuple[object, ...]) -> None:
+    """Many cookies of others; committed, but for the most part still in the log of the store."""
+    with closing(sqlite3.connect(store)) as db, db:
+        marks = ", ".join("?" * len(row))
+        db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [row] * 2000)
+
+
+def holding(root: Path, what: bytes) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file() and what in path.read_bytes()]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="it kills by a signal")
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [
+        ("sqlite3.connect", 1),
+        ("sqlite3.connect", 2),
+        ("shutil.copyfile", 1),
+        ("tempfile.mkdtemp", 2),
+        ("shutil.rmtree", 1),
+    ],
+)
+def test_who_is_killed_while_reading_leaves_no_cookie_of_others(event: str, count: int, tmp_path: Path) -> None:
+    browser, home, temporary = tmp_path / "browser", tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    store = chromium_store(browser, b"v10-OURS" + b"x" * 29)
+    fill(store, "cookies", "host_key, name, encrypted_value, path", ("else.test", "sessionKey", OTHERS, "/"))
+    env = {
+        "HOME": str(home),
+        "TACHOGRAPH_HOME": str(home / "data"),
+        "TMPDIR": str(temporary),
+        "PATH": os.environ["PATH"],
+    }
+    child = [sys.executable, "-c", _KILLED, event, str(count), "chromium", str(browser)]
+    said = subprocess.run(child, env=env, capture_output=True, text=True, timeout=60)
+    assert said.returncode == -9, said.stderr  # it came to that
+    assert holding(home, OTHERS) == holding(temporary, OTHERS) == []
+    assert holding(temporary, b"v10-OURS") == []
+    for left in home.rglob("*"):
+        assert left == home / "data" or not left.is_dir() or left.stat().st_mode & 0o077 == 0, left
+    daemon.Recorder(own_paths(env), env, MovedClock(NOW), print)
+    assert holding(home, b"v10-OURS") == [] and not list((home / "data").glob("cookies-*"))
+
+
+def test_a_store_that_its_browser_holds_is_read_as_of_its_last_commit_and_not_touched(tmp_path: Path) -> None:
+    store = tmp_path / "a.default" / "cookies.sqlite"
+    store.parent.mkdir()
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        assert db.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("CREATE TABLE moz_cookies (host TEXT, name TEXT, value TEXT)")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        for value in ("first", "second", SESSION):
+            db.execute("BEGIN")
+            db.execute("DELETE FROM moz_cookies")
+            others = [("else.test", "sessionKey", f"{value}-{n}") for n in range(500)]
+            db.executemany("INSERT INTO moz_cookies VALUES (?, ?, ?)", others)
+            db.execute("INSERT INTO moz_cookies VALUES ('.claude.ai', 'sessionKey', ?)", (value,))
+            db.execute("COMMIT")
+            found = session("firefox", str(tmp_path), {"HOME": str(tmp_path)})
+            assert isinstance(found, Session) and found.headers() == {"Cookie": f"sessionKey={value}"}
+            if value == "first":
+                db.execute("PRAGMA wal_checkpoint(RESTART)")  # the next round of the log goes over this one
+        db.execute("BEGIN")
+        db.execute("UPDATE moz_cookies SET value = 'not yet'")
+        db.execute("PRAGMA cache_spill = 1")
+        before = {path: path.read_bytes() for path in store.parent.iterdir()}
+        found = session("firefox", str(tmp_path), {"HOME": str(tmp_path)})
+        assert isinstance(found, Session) and found.headers() == {"Cookie": f"sessionKey={SESSION}"}
+        assert {path: path.read_bytes() for path in store.parent.iterdir()} == before

@@ -260,4 +260,11 @@ STEPS: tuple[tuple[str, str], ...] = (
         );
         """,
     ),
+    (
+        "refusals of a session, and its accounts",
+        """
+        ALTER TABLE poll ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0; -- since the last good answer
+        ALTER TABLE poll ADD COLUMN accounts TEXT NOT NULL DEFAULT '';   -- that the last good answer named, by their ids
+        """,
+    ),
 )

@@ -14,7 +14,7 @@ COOKIES_OF = "cookies:"  # in the place of a config folder: claude.ai, asked wit
 
 _FIELDS = (
     "account, asked_at, next_at, wait_ms, barred_until, strikes, outcome, problem, answered_at, moved_at, levels,"
-    " login, profile_at, claimed_at"
+    " login, profile_at, claimed_at, refusals, accounts"
 )
 
 
@@ -25,7 +25,8 @@ class Poll(NamedTuple):
     answer. `next_at`: when to ask again, `wait_ms` after the moment at which that was decided. `barred_until`: before
     then not even on a person's word. `moved_at`: when an answer last differed from the one before, `levels` a mark of
     it. `login`: a mark of the credentials file as it was at the last question. `profile_at`: when the account of that
-    login was asked for. `claimed_at`: when somebody began to ask; 0 when it is over.
+    login was asked for. `claimed_at`: when somebody began to ask; 0 when it is over. Of a browser's session only: `refusals` since the
+    last good answer, and the `accounts` that it named, ids with blanks between.
     """
 
     folder: str
@@ -43,6 +44,8 @@ class Poll(NamedTuple):
     login: str = ""
     profile_at: int = 0
     claimed_at: int = 0
+    refusals: int = 0
+    accounts: str = ""
 
 
 def poll(db: sqlite3.Connection, folder: str) -> Poll:

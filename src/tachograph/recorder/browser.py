@@ -76,12 +76,10 @@ class Desk:
 
     def hello(self, body: bytes) -> Reply:
         """Show a browser that was paired before that we are who it was paired with."""
-        said = source.decoded(body)
-        if isinstance(said, Wrong):
-            return _refused(said)
-        nonce, name = said.get("nonce"), said.get("pairing")
-        if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce) or not isinstance(name, str):
-            return Reply(422, {"error": "A pairing and a nonce of 32 to 128 hexadecimal digits are asked for."})
+        said = _asked(body, "pairing")
+        if isinstance(said, Reply):
+            return said
+        nonce, name = said["nonce"], said["pairing"]
         with self._opened() as ledger:
             found = next((one for one in pairings.pairings(ledger.db) if one.name == name), None)
         if found is None:
@@ -90,26 +88,21 @@ class Desk:
 
     def greet(self, body: bytes) -> Reply:
         """Show a browser that is being paired that we have the code."""
-        said = source.decoded(body)
-        if isinstance(said, Wrong):
-            return _refused(said)
-        nonce = said.get("nonce")
-        if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
-            return Reply(422, {"error": "A nonce of 32 to 128 hexadecimal digits is asked for."})
+        said = _asked(body)
+        if isinstance(said, Reply):
+            return said
         with self._opened() as ledger:
             key = pairings.offered(ledger.db, self._clock.now_ms())
         if key is None:
             return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
-        return Reply(200, {"proof": proof(key, "bridge", nonce)})
+        return Reply(200, {"proof": proof(key, "bridge", said["nonce"])})
 
     def pair(self, body: bytes, origin: str) -> Reply:
         """Give a browser that has the code a token of its own."""
-        said = source.decoded(body)
-        if isinstance(said, Wrong):
-            return _refused(said)
-        nonce, shown = said.get("nonce"), said.get("proof")
-        if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce) or not isinstance(shown, str):
-            return Reply(422, {"error": "A nonce and a proof are asked for."})
+        said = _asked(body, "proof")
+        if isinstance(said, Reply):
+            return said
+        nonce, shown = said["nonce"], said["proof"]
         if not may_pair(origin):
             return Reply(403, {"error": "Only the extension can be paired."})
         now = self._clock.now_ms()
@@ -177,6 +170,18 @@ def _family(browser: str) -> str:
 def may_pair(origin: str) -> bool:
     """Whether an origin is that of our extension, as far as it can be told: Firefox gives every copy another one."""
     return origin == CHROMIUM_ORIGIN or _FIREFOX.fullmatch(origin) is not None
+
+
+def _asked(body: bytes, *more: str) -> dict[str, Any] | Reply:
+    """What a question says, with a proper nonce in it and texts under `more`; else what is answered to it."""
+    said = source.decoded(body)
+    if isinstance(said, Wrong):
+        return _refused(said)
+    if not isinstance(said.get("nonce"), str) or not _NONCE.fullmatch(said["nonce"]):
+        return Reply(422, {"error": "A nonce of 32 to 128 hexadecimal digits is asked for."})
+    if missing := next((name for name in more if not isinstance(said.get(name), str)), ""):
+        return Reply(422, {"error": f"A {missing} is asked for."})
+    return dict(said)
 
 
 def _refused(wrong: Wrong) -> Reply:

@@ -1,11 +1,13 @@
 """Asks claude.ai with a browser's session, where a person switched that on: in a thread, at the pull schedule of the meter.
 
-After three refusals in a row it switches itself off, and says so: a session that is no longer good, or a challenge page,
-does not get better by asking.
+After three refusals without a good answer between them it switches itself off, and says so: a session that is no longer
+good, or a challenge page, does not get better by asking. A network that is down refuses nothing, and is not counted.
+
+An account that a paired browser reports meanwhile is not asked for.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from tachograph.clock import Clock
@@ -27,6 +29,7 @@ from tachograph.model.limits import (
     OFFLINE,
     OK,
     TIMEOUT,
+    AccountId,
     Reading,
 )
 from tachograph.recorder import schedule
@@ -43,6 +46,7 @@ _REFUSALS = (EXPIRED, FORBIDDEN, BLOCKED, NO_LOGIN, DENIED)
 class Came(NamedTuple):
     outcome: Outcome
     readings: tuple[tuple[Reading, str], ...] = ()
+    left_out: tuple[AccountId, ...] = ()
 
 
 class CookiePoller:
@@ -53,6 +57,9 @@ class CookiePoller:
         self._thread: threading.Thread | None = None
         self._came: Came | None = None
         self._folder = ""
+        from tachograph.sources import cookies
+
+        cookies.sweep(env)
 
     @property
     def is_busy(self) -> bool:
@@ -73,24 +80,30 @@ class CookiePoller:
         which = choice(ledger.db, WHICH)
         folder, now = f"{COOKIES_OF}{which}", self._clock.now_ms()
         state = polls.poll(ledger.db, folder)
-        push = Push(polls.last_push(ledger.db, state.account, BROWSER)) if state.account else Push()
+        known = [int(account) for account in state.accounts.split()]
+        push = Push(min((polls.last_push(ledger.db, account, BROWSER) for account in known), default=0))
         if not which or not schedule.due(state, now, push).ask:
             return said
         with ledger.transaction() as db:
             if not polls.claim(db, Names(db), folder, now):
                 return said
+        pushed = [
+            AccountId(one.uuid, one.organization)
+            for one in accounts.accounts(ledger.db)
+            if 0 <= now - polls.last_push(ledger.db, one.id, BROWSER) < schedule.FRESH_PUSH
+        ]
         self._folder, self._came = folder, None
-        self._thread = threading.Thread(target=self._run, args=(which,), name="cookies", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(which, pushed), name="cookies", daemon=True)
         self._thread.start()
         return said
 
-    def _run(self, which: str) -> None:
+    def _run(self, which: str, pushed: Collection[AccountId]) -> None:
         try:
-            self._came = self._asked(which)
+            self._came = self._asked(which, pushed)
         except UsageError as error:
             self._came = _failed(OFFLINE, error.message)
 
-    def _asked(self, which: str) -> Came:
+    def _asked(self, which: str, pushed: Collection[AccountId]) -> Came:
         from tachograph.sources import asking, claude_web, cookies
 
         browser, _, profile = which.partition(":")
@@ -106,7 +119,7 @@ class CookiePoller:
                 return asking.Answer(TIMEOUT, problem=f"no whole answer within {DEADLINE_SECONDS:g} s")
             return asking.ask(session, claude_web.SERVICE, base, path, left, clock=self._clock)
 
-        found = claude_web.found(ask, self._clock.now_ms())
+        found = claude_web.found(ask, self._clock.now_ms(), pushed)
         if found.outcome != OK:
             return Came(Outcome(found.outcome, found.retry_after_seconds, found.problem))
         limits = [limit for reading, _ in found.readings for limit in reading.limits]
@@ -114,7 +127,7 @@ class CookiePoller:
         five = max((limit.percent or 0 for limit in limits if limit.key == FIVE_HOUR), default=None)
         now = self._clock.now_ms()
         resets = [limit.resets_at for limit in limits if limit.resets_at is not None and limit.resets_at > now]
-        return Came(Outcome(OK, None, "", levels, five, min(resets, default=None)), found.readings)
+        return Came(Outcome(OK, None, "", levels, five, min(resets, default=None)), found.readings, found.left_out)
 
     def _keep(self, ledger: Ledger, came: Came) -> str:
         """Write down what came, and when to ask again; what a person has to be told."""
@@ -122,9 +135,12 @@ class CookiePoller:
         with ledger.transaction() as db:
             names = Names(db)
             state = polls.poll(db, self._folder)
+            there = [readings.account_id(db, account, 0) for account in came.left_out]
             for reading, label in came.readings:
                 account = readings.append(db, names, reading)
                 accounts.learn(db, account, label, reading.plan or "")
+                if reading.outcome == OK:
+                    there.append(account)
                 if not state.account:
                     state = state._replace(account=account)
             if said.outcome != OK:
@@ -132,10 +148,14 @@ class CookiePoller:
                 problems = (said.problem,) if said.problem else ()
                 readings.append(db, names, Reading(COOKIES, now, said.outcome, who, problems=problems))
             state = schedule.after(state, said, now, active_at=polls.last_message(db), jitter=self._jitter())
-            is_over = said.outcome in _REFUSALS and state.strikes >= MOST_REFUSALS
+            if said.outcome == OK:
+                state = state._replace(refusals=0, accounts=" ".join(str(account) for account in there))
+            is_refused = said.outcome in _REFUSALS
+            state = state._replace(refusals=state.refusals + is_refused)
+            is_over = is_refused and state.refusals >= MOST_REFUSALS
             if is_over:
                 choose(db, CONSENT + COOKIES, "off", now)
-                state = state._replace(strikes=0, next_at=0, wait_ms=0)
+                state = state._replace(strikes=0, refusals=0, next_at=0, wait_ms=0)
             polls.write(db, names, state)
         if is_over:
             return f"cookies: refused three times ({said.problem or said.outcome}), so this source is off now"

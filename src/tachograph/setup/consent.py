@@ -101,8 +101,8 @@ SOURCES = (
         "A browser's cookies",
         ON_CONSENT,
         "At the moment of asking, the one cookie sessionKey of claude.ai from the cookie store of the browser that you name"
-        " (a copy of it, from which everything else is deleted unread), decrypted with that browser's key from your"
-        " keyring. It is not kept, and appears in no log.",
+        " (read into memory; no cookie of others is written down), decrypted with that browser's key from your keyring. It"
+        " is not kept, and appears in no log.",
         "That session, to https://claude.ai and to nobody else, as tachograph and not as a browser: GET /api/account and"
         " /api/organizations/…/usage; at most 12 times an hour, less when nothing moves.",
         "All limits and extra usage of every account that is signed in to in that browser.",

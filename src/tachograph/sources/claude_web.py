@@ -1,6 +1,6 @@
 """The limits of every account of a session, as claude.ai's own page asks for them. Asked as what we are: tachograph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from tachograph.model.limits import COOKIES, EXPIRED, FORBIDDEN, OK, SHAPE, AccountId, Reading
@@ -16,15 +16,17 @@ Ask = Callable[[str], Answer]
 
 
 class Found(NamedTuple):
-    """What came of it: the readings and labels of all accounts, or an outcome with a problem."""
+    """What came of it: the readings and labels of the accounts, and which were there but not asked for, as was wished; or
+    an outcome with a problem."""
 
     outcome: str
     readings: tuple[tuple[Reading, str], ...] = ()
     problem: str = ""
     retry_after_seconds: int | None = None
+    left_out: tuple[AccountId, ...] = ()
 
 
-def found(ask: Ask, now_ms: int) -> Found:
+def found(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ()) -> Found:
     """Ask who is signed in, and for the limits of each organisation that has chat. Never raises for an answer."""
     who = ask("/api/account")
     if who.outcome != OK:
@@ -34,7 +36,10 @@ def found(ask: Ask, now_ms: int) -> Found:
     if accounts is None:
         return Found(SHAPE, (), "the answer names no account that we understand")
     readings = []
+    left_out = tuple(account for account, _, _ in accounts if account in leave_out)
     for account, label, plan in accounts:
+        if account in left_out:
+            continue
         said = ask(f"/api/organizations/{account.organization}/usage")
         if said.outcome not in (OK, FORBIDDEN):
             return Found(said.outcome, (), said.problem, said.retry_after_seconds)
@@ -43,7 +48,7 @@ def found(ask: Ask, now_ms: int) -> Found:
         else:
             made = Reading(COOKIES, now_ms, FORBIDDEN)
         readings.append((made._replace(account=account, plan=plan), label))
-    return Found(OK, tuple(readings))
+    return Found(OK, tuple(readings), left_out=left_out)
 
 
 def _accounts(payload: object) -> list[tuple[AccountId, str, str | None]] | None:

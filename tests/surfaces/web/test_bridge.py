@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bridges import ACCOUNT, FIREFOX, ORGANIZATION, Said, World, document
-from browsers import set_port
+from browsers import ORIGIN, free_port, set_port
 from helpers import NOW, NOW_MS, Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.ledger.names import Names
@@ -28,6 +28,7 @@ from tachograph.paths import own_paths
 from tachograph.recorder.browser import key_of, may_pair, new_code, offer_code, proof
 from tachograph.recorder.services import FAILED, OFF, RUNNING
 from tachograph.settings import of_table
+from tachograph.sources.browser import LONGEST, MOST_ACCOUNTS
 from tachograph.surfaces.cli.bridge import Bridge
 from tachograph.surfaces.web.listener import MOST_CONNECTIONS
 
@@ -135,6 +136,29 @@ def test_B18_more_accounts_than_anybody_has(unchanged: World) -> None:
     assert unchanged.ask(body={**document(), "accounts": many}).status == 422
 
 
+def accounts_of(count: int) -> bytes:
+    """A document with so many accounts, each as short as it can be."""
+    plain: dict[str, Any] = {"organization": ORGANIZATION, "observed_at": NOW_MS, "outcome": "offline"}
+    many = [{"account": f"{n:08x}{ACCOUNT[8:]}", **plain} for n in range(count)]
+    return json.dumps({**document(), "accounts": many}, separators=(",", ":")).encode()
+
+
+def test_B18_as_many_accounts_as_there_is_room_for(unchanged: World) -> None:
+    each = len(accounts_of(2)) - len(accounts_of(1))
+    count = 1 + (LONGEST - len(accounts_of(1))) // each
+    body = accounts_of(count)
+    assert LONGEST - each < len(body) <= LONGEST and count > 300
+    said = unchanged.ask(body=body)
+    assert said.status == 422 and f"at most {MOST_ACCOUNTS}" in said.body["error"]
+
+
+def test_B18_twenty_thousand_accounts(unchanged: World) -> None:
+    body = accounts_of(20_000)
+    assert len(body) > 2_000_000
+    said = unchanged.ask(body=body[:200_000], Content_Length=str(len(body)))  # the answer comes before the rest is sent
+    assert said.status == 413
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -238,6 +262,28 @@ def test_B20_slow_heads_and_more_connections_than_there_is_room_for(unchanged: W
     assert answered.count(200) >= 18
 
 
+def test_B20_bursts_of_connections_leave_no_more_open_than_there_is_room_for(unchanged: World) -> None:
+    plugs = []
+    for _ in range(3):
+        for _ in range(60):
+            plug = socket.socket()
+            plug.setblocking(False)
+            plug.connect_ex(("127.0.0.1", unchanged.port))
+            plugs.append(plug)
+        time.sleep(0.2)
+    time.sleep(0.5)  # far less than a slow one is given
+    still_open = 0
+    for plug in plugs:
+        try:
+            plug.recv(1)
+        except BlockingIOError:
+            still_open += 1
+        except OSError:
+            pass  # let go
+        plug.close()
+    assert 1 <= still_open <= MOST_CONNECTIONS
+
+
 def test_B22_a_flood_of_posts(world: World) -> None:
     statuses = [world.ask(Authorization="Bearer guessed").status for _ in range(200)]
     assert set(statuses) == {401}
@@ -288,6 +334,25 @@ def test_B21_a_taken_port_is_said_loudly_and_never_moved(home: Home) -> None:
     bridge.stop()
 
 
+def test_a_changed_port_is_followed_by_the_next_tick(world: World) -> None:
+    old, new = world.port, free_port()
+    set_port(world.home, new)
+    assert world.tick() == RUNNING
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", old), timeout=1)
+    world.port = new
+    assert world.ask().status == 200
+    listening = world.bridge._open
+    assert world.tick() == RUNNING and world.bridge._open is listening  # only then
+    with closing(socket.socket()) as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        set_port(world.home, squatter.getsockname()[1])
+        assert world.tick() == FAILED
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", new), timeout=1)
+
+
 def test_only_who_has_the_token_s_digest_can_prove_to_be_the_recorder(world: World) -> None:
     nonce = secrets.token_hex(24)
     said = world.ask("/v1/hello", {"pairing": "pairing-1", "nonce": nonce}, Authorization=None)
@@ -331,6 +396,47 @@ def test_a_code_pairs_one_browser_once_and_its_token_is_its_own(world: World) ->
         assert db.execute("SELECT count(*) FROM offer").fetchone() == (0,)
     listed = world.home.call("pair", "--list", "--json").json["pairings"]
     assert [one["browser"] for one in listed] == ["Chromium 156", "Firefox 153"]
+
+
+def test_a_browser_that_was_paired_during_a_tick_is_heard_at_once(world: World) -> None:
+    code, is_paired = offer(world), threading.Event()
+    has_read = threading.Event()
+
+    def wait(statement: str) -> None:
+        if "FROM offer" in statement:  # by then the tick has read who is paired
+            has_read.set()
+            is_paired.wait(1.0)
+
+    def tick() -> None:
+        with world.home.ledger() as ledger:
+            ledger.db.set_trace_callback(wait)
+            world.bridge.tick(ledger)
+            ledger.db.set_trace_callback(None)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    assert has_read.wait(5.0)
+    said = paired(world, code)
+    is_paired.set()
+    thread.join()
+    assert said.status == 200
+    assert world.ask(Authorization=f"Bearer {said.body['token']}", Origin=FIREFOX).status == 200
+
+
+def test_every_question_needs_a_nonce_and_says_what_else_it_needs(world: World) -> None:
+    offer(world)
+    nonce = {"nonce": "0" * 32}
+    for path in ("/v1/hello", "/v1/pair/hello", "/v1/pair"):
+        for bad in ({}, {"nonce": 5}, {"nonce": "0" * 31}, {"nonce": "G" * 32}):
+            said = world.ask(
+                path,
+                {"pairing": "pairing-1", "proof": "0", **bad},
+                Authorization=None,
+                Origin=FIREFOX if "pair" in path else ORIGIN,
+            )
+            assert (said.status, said.body) == (422, {"error": "A nonce of 32 to 128 hexadecimal digits is asked for."})
+    assert world.ask("/v1/hello", nonce, Authorization=None).body == {"error": "A pairing is asked for."}
+    assert world.ask("/v1/pair", nonce, Authorization=None).body == {"error": "A proof is asked for."}
 
 
 def test_a_wrong_code_may_be_tried_five_times(world: World) -> None:

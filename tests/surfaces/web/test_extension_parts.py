@@ -1,19 +1,26 @@
 """The extension's pure modules, in the browser that they are for, held against what the recorder makes of the same answers."""
 
 import json
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+from bridges import World, document
 from browsers import ORIGIN, Browser
-from helpers import NOW, NOW_MS
+from helpers import NOW, NOW_MS, Home
 from tachograph.demo import usage_shapes
 from tachograph.demo.usage_shapes import SHAPES
 from tachograph.model.limits import BROWSER
+from tachograph.paths import own_paths
 from tachograph.sources.usage_payload import plan_words, reading
+from tachograph.surfaces.web.listener import ANSWER_SECONDS, HEAD_AND_BODY_SECONDS
 
 MINUTE = 60_000
 
@@ -201,3 +208,31 @@ def test_foreign_text_is_text(page: Page, tmp_path: Path) -> None:
     assert page.locator("img").count() == 0 and page.title() == "Tachograph"
     assert "<img" in page.locator("h2").inner_text()
     page.evaluate("() => chrome.storage.local.remove(['accounts'])")
+
+
+def test_a_busy_ledger_is_waited_for_and_not_taken_for_an_absent_recorder(page: Page, home: Home) -> None:
+    world = World(home)
+    is_held = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(own_paths(home.env).ledger, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            is_held.set()
+            time.sleep(6.0)  # longer than most would wait, and within what the bridge does
+            db.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_held.wait(5.0)
+        pairing = {"id": "pairing-1", "token": world.token, "port": world.port}
+        assert call(page, "bridge", "send", pairing, document()) == {"state": "ok"}
+    finally:
+        thread.join()
+        world.bridge.stop()
+
+
+def test_the_extension_waits_longer_than_the_bridge_takes(page: Page) -> None:
+    source = str(page.evaluate("async () => (await fetch('/lib/bridge.js')).text()"))
+    waits = int(source.partition("const DEADLINE = ")[2].split()[0].replace("_", ""))
+    assert waits > (HEAD_AND_BODY_SECONDS + ANSWER_SECONDS) * 1000

@@ -1,5 +1,6 @@
 """The bridge as a service of the recorder: it listens while a browser is paired, or is being paired, and not before."""
 
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -27,20 +28,26 @@ class Bridge:
     def __init__(self, paths: Paths, clock: Clock) -> None:
         self._paths, self._clock = paths, clock
         self._open: tuple[Listener, Routes] | None = None
+        self._port = 0  # that was asked for
+        self._lock = threading.RLock()  # the recorder ticks, and so does the desk, in its own thread
 
     def tick(self, ledger: Ledger) -> Status:
+        with self._lock:  # around the reading too: what was read first shall not be set last
+            return self._tick(ledger)
+
+    def _tick(self, ledger: Ledger) -> Status:
         paired, is_pairing = pairings(ledger.db), offered(ledger.db, self._clock.now_ms()) is not None
         if not paired and not is_pairing:
             self.stop()
             return Status(OFF)
         from tachograph.surfaces.web.bridge import Known
 
-        if self._open is None or not self._open[0].is_alive:
-            problem = self._listen()
+        port = load(self._paths.settings).bridge_port
+        if self._open is None or not self._open[0].is_alive or port != self._port:
+            problem = self._listen(port)
             if problem:
                 return Status(FAILED, problem)
-        if self._open is None:  # stopped in this very moment
-            return Status(OFF)
+        assert self._open is not None  # noqa: S101 - it listens now
         listener, routes = self._open
         routes.known = Known(
             tuple(one.name for one in paired),
@@ -51,18 +58,18 @@ class Bridge:
         return Status(RUNNING, f"listens at 127.0.0.1:{listener.port}, {_browsers(len(paired), is_pairing)}")
 
     def stop(self) -> None:
-        if self._open is not None:
-            self._open[0].stop()
-            self._open = None
+        with self._lock:
+            if self._open is not None:
+                self._open[0].stop()
+                self._open = None
 
-    def _listen(self) -> str:
+    def _listen(self, port: int) -> str:
         """Begin to listen; what hinders it, "" where nothing does."""
         from tachograph.recorder import browser
         from tachograph.surfaces.web.bridge import Routes
         from tachograph.surfaces.web.listener import Listener
 
         self.stop()
-        port = load(self._paths.settings).bridge_port
         routes = Routes(browser.Desk(self._opened, self._clock, self._look_again), browser.may_pair)
         try:
             listener = Listener(port, routes)
@@ -76,7 +83,7 @@ class Bridge:
                 " in settings.toml and pair again"
             )
         routes.port = listener.port
-        self._open = listener, routes
+        self._open, self._port = (listener, routes), port
         return ""
 
     def _opened(self) -> Ledger:
@@ -89,8 +96,8 @@ class Bridge:
 
     def _look_again(self) -> None:
         """A pairing was made: its browser shall not have to wait for the next tick."""
-        if self._open is not None:
-            with suppress(TachographError), self._opened() as ledger, translated(ledger.path):
+        with suppress(TachographError), self._opened() as ledger, translated(ledger.path), self._lock:
+            if self._open is not None:  # else it was stopped meanwhile
                 self.tick(ledger)
 
 

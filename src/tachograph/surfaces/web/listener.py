@@ -84,7 +84,9 @@ class Listener:
         if (task := asyncio.current_task()) is None:
             return
         if len(self._waiting) >= MOST_CONNECTIONS:
-            next(iter(self._waiting)).cancel()
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]  # now: its own turn comes later, and the next newcomer has to find another one
+            oldest.cancel()
         self._waiting[task] = None
         try:
             await self._answered(task, reader, writer)

@@ -260,4 +260,13 @@ STEPS: tuple[tuple[str, str], ...] = (
         );
         """,
     ),
+    (
+        "forecasts of windows that nobody watched",
+        """
+        -- what nobody looked at was taken for a limit that was not reached: judge those again
+        UPDATE forecast SET hit = NULL, scored_at = NULL WHERE hit = 0;
+        DROP INDEX forecast_open;
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE scored_at IS NULL;
+        """,
+    ),
 )

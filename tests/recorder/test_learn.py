@@ -137,6 +137,31 @@ def test_what_was_judged_without_a_look_is_judged_again_by_a_newer_version(home:
         assert calibration(ledger.db, key=FIVE_HOUR).forecasts == 0
 
 
+def test_calibration_adds_up_as_it_does_by_hand(home: Home) -> None:
+    """In SQL by tenths, against the same forecasts one by one."""
+    chances = [0.0, 0.099, 0.1, 0.31, 0.39, 0.7, 0.95, 1.0]
+    with home.ledger() as ledger, ledger.transaction() as db:
+        for n, chance in enumerate(chances * 3):
+            account, cycle = 1 + n // 16, ms(START) + n // 4 * 5 * HOUR_MS
+            forecasts.keep(
+                db, forecasts.Kept(account, FIVE_HOUR, cycle, ms(START) + n, 40.0, chance, 0.2, None, None, None, 1)
+            )
+            db.execute("UPDATE forecast SET hit = ?, scored_at = 1 WHERE at = ?", (n % 3 == 0, ms(START) + n))
+        db.execute("UPDATE forecast SET hit = NULL WHERE at = ?", (ms(START),))  # nobody saw
+        for account in (None, 1, 2):
+            found = calibration(db, account)
+            rows = forecasts.scored(db, account, None, 0)
+            rate = sum(bool(one.hit) for one in rows) / len(rows)
+            assert (found.forecasts, found.since) == (len(rows), rows[0].at)
+            assert found.windows == len({(one.account, one.cycle) for one in rows})
+            assert found.brier == pytest.approx(sum((one.chance - bool(one.hit)) ** 2 for one in rows) / len(rows))
+            assert found.base_brier == pytest.approx(rate * (1 - rate))
+            for tenth in found.bins:
+                mine = [one for one in rows if min(9, int(one.chance * 10)) == round(tenth.low * 10)]
+                assert (tenth.forecasts, tenth.came_true) == (len(mine), sum(bool(one.hit) for one in mine))
+                assert tenth.mean == pytest.approx(sum(one.chance for one in mine) / len(mine))
+
+
 def test_a_refusal_counts_as_reached_whatever_was_read(home: Home) -> None:
     with home.ledger() as ledger:
         say(ledger, START, 88.0)

@@ -59,6 +59,30 @@ def scored(
     return [_kept(row) for row in db.execute(sql, (since, account, key, version))]
 
 
+class Tenth(NamedTuple):
+    """Forecasts whose chance lies in the same tenth (0 to 9), of which it is known what became of them. `chances` and
+    `squares`: the sums of their chances, and of the squares by which those were off."""
+
+    tenth: int
+    forecasts: int
+    chances: float
+    hits: int
+    squares: float
+    first_at: int
+
+
+def tenths(db: sqlite3.Connection, account: int | None, key: str | None, since: int) -> tuple[list[Tenth], int]:
+    """What became of forecasts, by tenths of the chance; and about how many windows they were."""
+    what = " FROM forecast WHERE hit IS NOT NULL AND at >= ?1 AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR key = ?3)"
+    sums = (
+        "SELECT min(9, CAST(chance * 10 AS INTEGER)), count(*), sum(chance), sum(hit), sum((chance - hit) * (chance - hit)),"
+        f" min(at){what} GROUP BY 1 ORDER BY 1"
+    )
+    windows = f"SELECT count(*) FROM (SELECT DISTINCT account, key, (cycle + 300000) / 600000{what})"
+    asked = (since, account, key)
+    return list(map(Tenth._make, db.execute(sums, asked))), int(db.execute(windows, asked).fetchone()[0])
+
+
 def is_any_over(db: sqlite3.Connection, now: int) -> bool:
     """Whether there is a forecast to score."""
     return (

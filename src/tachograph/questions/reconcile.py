@@ -7,7 +7,6 @@ collects them; the sentences that say why they differ stand in sayings.py.
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger import quota as kept_quota
 from tachograph.ledger import rollups
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.periods import MONTH, Calendar, Span
@@ -81,8 +80,8 @@ def reconcile(
         if end is None or end <= at:
             dollars.append(None)
             continue
-        nobodys = max(nobodys, kept_quota.messages_in(db, 0, end - length, at + SKEW_MS))
         stretch = Span(end - length, at + SKEW_MS)
+        nobodys = max(nobodys, spent(db, book, [stretch], account=0)[0].tokens.messages)
         dollars.append(spent(db, book, [stretch], account=account.id)[0].usd if account.id else None)
     is_learned = why.method == LEARNED
     return Reconciled(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.ledger import history as kept
-from tachograph.ledger import quota as kept_quota
 from tachograph.model.periods import WEEK, Calendar, Span
 from tachograph.model.prices import PriceBook
 from tachograph.questions.limits import Habit, PastWindow, history
@@ -57,7 +56,7 @@ def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int,
         for window, what in zip(shown, used, strict=True)
     )
     first = min((wall.starts_at for wall in made if wall.starts_at is not None), default=now)
-    nobodys = kept_quota.messages_in(db, 0, first, now)
+    nobodys = spent(db, book, [Span(first, now)], account=0)[0].tokens.messages
     return Walls(made, found.habits, _weeks(found.windows, calendar), nobodys)
 
 

@@ -254,10 +254,11 @@ def _windows(view: View) -> Mapping[str, Any]:
         )
         lines.append(Line(f"{one.account}-{iso(one.starts_at)}", cells))
     columns = (Column("Window from"), Column("to", drop=1), Column("Reached", "num", 2), Column("This session*", "num"), Column("All of its account here*", "num", 3), Column("Share", "num"))  # fmt: skip
-    empty = "No source named the windows that this session fell into."
+    left_out = left_out_words(touched.nobodys)
+    empty = f"No source named the windows that this session fell into. {left_out}".rstrip()
     return {
         "title": f"It touched {plural(len(lines), '5-hour window')}",
-        "summary": f"Its part of what its account used on this machine in each window; chat and other machines draw from the same windows. {left_out_words(touched.nobodys)}".rstrip(),
+        "summary": f"Its part of what its account used on this machine in each window; chat and other machines draw from the same windows. {left_out}".rstrip(),
         "table": Table("windows", "5-hour windows of the service", columns, tuple(lines), empty=empty),
     }
 

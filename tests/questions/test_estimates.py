@@ -242,6 +242,38 @@ def test_where_messages_of_learned_weeks_come_or_go_it_is_learned_again(ledger: 
     assert known(ledger.db, book, id, NOW_MS).to_store is not None
 
 
+def test_where_a_price_changes_it_is_learned_again_in_the_new_dollars(ledger: Ledger, book: PriceBook) -> None:
+    from tachograph.ledger import quota
+
+    id = account(ledger).id
+    before = known(ledger.db, book, id, NOW_MS)
+    assert before.to_store is not None and before.weights is not None
+    with ledger.transaction() as db:
+        quota.store(db, id, before.to_store)
+    own: dict[str, object] = {}
+    for entry in book.entries():
+        tenfold = {name: price * 10 for name, price in entry.prices._asdict().items()}
+        own |= dict.fromkeys(entry.names, tenfold)
+    dearer, problems = load(own)
+    assert not problems
+    after = known(ledger.db, dearer, id, NOW_MS)
+    assert after.to_store is not None and after.weights is not None
+    with ledger.transaction() as db:
+        db.execute("DELETE FROM learned")
+    assert after.weights == known(ledger.db, dearer, id, NOW_MS).weights != before.weights
+    was = next_session(ledger.db, book, account(ledger), NOW_MS, before).median
+    now_is = next_session(ledger.db, dearer, account(ledger), NOW_MS, after).median
+    assert was is not None and now_is == pytest.approx(was, rel=0.25)  # points, whatever a dollar is
+
+
+def test_a_book_is_known_by_its_prices_alone(book: PriceBook) -> None:
+    entry = book.entries()[0]
+    assert load()[0].digest() == book.digest()
+    assert load({"my-model": entry.prices._asdict()})[0].digest() != book.digest()
+    cheaper = entry.prices._replace(output=entry.prices.output - 1)._asdict()
+    assert load({entry.names[0]: cheaper})[0].digest() != book.digest()
+
+
 # -- forecast, next
 
 

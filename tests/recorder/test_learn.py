@@ -18,6 +18,7 @@ from tachograph.recorder.learn import learn
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ADA = AccountId("ada-uuid", "ada-org")
 BOOK = load()[0]
+HOUR_MS = 3_600_000
 
 
 def ms(moment: datetime) -> int:
@@ -68,10 +69,97 @@ def test_a_window_that_was_not_reached_counts_as_such(home: Home) -> None:
     with home.ledger() as ledger:
         say(ledger, START, 20.0)
         learn(ledger, BOOK, stand(ledger, START), ms(START))
+        say(ledger, START + timedelta(hours=4, minutes=30), 88.0)
         over = START + timedelta(hours=6)
         learn(ledger, BOOK, stand(ledger, over), ms(over))
         (one,) = forecasts.scored(ledger.db, None, FIVE_HOUR, 0)
         assert one.hit is False
+
+
+@pytest.mark.parametrize(
+    ("percent", "before_the_end", "hit"),
+    [
+        (20.0, timedelta(hours=5), None),  # one look, then the lid was closed
+        (70.0, timedelta(minutes=50), None),
+        (95.0, timedelta(minutes=35), False),
+        (20.0, timedelta(minutes=20), False),
+        (99.6, timedelta(hours=4), True),  # once reached it stays so, whoever looks
+    ],
+)
+def test_a_window_that_nobody_watched_counts_neither_way(
+    home: Home, percent: float, before_the_end: timedelta, hit: bool | None
+) -> None:
+    with home.ledger() as ledger:
+        say(ledger, START, 20.0)
+        learn(ledger, BOOK, stand(ledger, START), ms(START))
+        say(ledger, START + timedelta(hours=5) - before_the_end, percent)
+        over = START + timedelta(hours=6)
+        for at in (over, over + timedelta(minutes=1)):
+            learn(ledger, BOOK, stand(ledger, at), ms(at))
+        (row,) = ledger.db.execute("SELECT hit, scored_at FROM forecast WHERE key = 'five_hour'").fetchall()
+        assert row == (hit, ms(over))
+        assert calibration(ledger.db, key=FIVE_HOUR).forecasts == (hit is not None)
+        assert not forecasts.is_any_over(ledger.db, ms(over) + HOUR_MS)
+
+
+def test_a_window_that_nobody_ever_named_counts_neither_way_and_is_done_with(home: Home) -> None:
+    with home.ledger() as ledger, ledger.transaction() as db:
+        forecasts.keep(
+            db, forecasts.Kept(1, SEVEN_DAY, ms(START), ms(START) - HOUR_MS, 40.0, 0.2, 0.2, None, None, None, 1)
+        )
+        assert forecasts.score(db, ms(START) + HOUR_MS) == 1
+        assert forecasts.score(db, ms(START) + HOUR_MS) == 0
+        assert db.execute("SELECT hit FROM forecast").fetchone() == (None,)
+
+
+def test_a_week_that_is_far_from_its_wall_counts_a_day_before_its_end(home: Home) -> None:
+    end = START + timedelta(days=4)
+    with home.ledger() as ledger:
+        say(ledger, end - timedelta(hours=13), 5.0, 30.0, end - timedelta(hours=9))
+        learn(ledger, BOOK, stand(ledger, end - timedelta(hours=13)), ms(end - timedelta(hours=13)))
+        with ledger.transaction() as db:
+            forecasts.score(db, ms(end) + HOUR_MS)
+        assert [one.hit for one in forecasts.scored(ledger.db, None, SEVEN_DAY, 0)] == [False]
+
+
+def test_what_was_judged_without_a_look_is_judged_again_by_a_newer_version(home: Home) -> None:
+    from tachograph.ledger.migrations import STEPS
+
+    (step,) = [sql for title, sql in STEPS if title == "forecasts of windows that nobody watched"]
+    with home.ledger() as ledger:
+        say(ledger, START, 70.0)
+        learn(ledger, BOOK, stand(ledger, START), ms(START))
+        ledger.db.execute("UPDATE forecast SET hit = 0, scored_at = 1 WHERE key = 'five_hour'")
+        ledger.db.executescript(step)
+    with home.ledger() as ledger:
+        over = START + timedelta(hours=6)
+        learn(ledger, BOOK, stand(ledger, over), ms(over))
+        assert calibration(ledger.db, key=FIVE_HOUR).forecasts == 0
+
+
+def test_calibration_adds_up_as_it_does_by_hand(home: Home) -> None:
+    """In SQL by tenths, against the same forecasts one by one."""
+    chances = [0.0, 0.099, 0.1, 0.31, 0.39, 0.7, 0.95, 1.0]
+    with home.ledger() as ledger, ledger.transaction() as db:
+        for n, chance in enumerate(chances * 3):
+            account, cycle = 1 + n // 16, ms(START) + n // 4 * 5 * HOUR_MS
+            forecasts.keep(
+                db, forecasts.Kept(account, FIVE_HOUR, cycle, ms(START) + n, 40.0, chance, 0.2, None, None, None, 1)
+            )
+            db.execute("UPDATE forecast SET hit = ?, scored_at = 1 WHERE at = ?", (n % 3 == 0, ms(START) + n))
+        db.execute("UPDATE forecast SET hit = NULL WHERE at = ?", (ms(START),))  # nobody saw
+        for account in (None, 1, 2):
+            found = calibration(db, account)
+            rows = forecasts.scored(db, account, None, 0)
+            rate = sum(bool(one.hit) for one in rows) / len(rows)
+            assert (found.forecasts, found.since) == (len(rows), rows[0].at)
+            assert found.windows == len({(one.account, one.cycle) for one in rows})
+            assert found.brier == pytest.approx(sum((one.chance - bool(one.hit)) ** 2 for one in rows) / len(rows))
+            assert found.base_brier == pytest.approx(rate * (1 - rate))
+            for tenth in found.bins:
+                mine = [one for one in rows if min(9, int(one.chance * 10)) == round(tenth.low * 10)]
+                assert (tenth.forecasts, tenth.came_true) == (len(mine), sum(bool(one.hit) for one in mine))
+                assert tenth.mean == pytest.approx(sum(one.chance for one in mine) / len(mine))
 
 
 def test_a_refusal_counts_as_reached_whatever_was_read(home: Home) -> None:

@@ -267,4 +267,13 @@ STEPS: tuple[tuple[str, str], ...] = (
         ALTER TABLE poll ADD COLUMN accounts TEXT NOT NULL DEFAULT '';   -- that the last good answer named, by their ids
         """,
     ),
+    (
+        "forecasts of windows that nobody watched",
+        """
+        -- what nobody looked at was taken for a limit that was not reached: judge those again
+        UPDATE forecast SET hit = NULL, scored_at = NULL WHERE hit = 0;
+        DROP INDEX forecast_open;
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE scored_at IS NULL;
+        """,
+    ),
 )

@@ -102,26 +102,16 @@ def calibration(
     db: sqlite3.Connection, account: int | None = None, key: str | None = None, since: int = 0
 ) -> Calibration:
     """What became of the forecasts that were kept, in tenths of the chance."""
-    found = kept.scored(db, account, key, since)
-    if not found:
+    found, windows = kept.tenths(db, account, key, since)
+    forecasts = sum(one.forecasts for one in found)
+    if not forecasts:
         return Calibration((), 0, 0, None, None, None)
-    groups: dict[int, list[kept.Kept]] = {}
-    for one in found:
-        groups.setdefault(min(9, int(one.chance * 10)), []).append(one)
     bins = tuple(
-        Bin(
-            place / 10,
-            (place + 1) / 10,
-            len(group),
-            sum(one.chance for one in group) / len(group),
-            sum(1 for one in group if one.hit),
-        )
-        for place, group in sorted(groups.items())
+        Bin(one.tenth / 10, (one.tenth + 1) / 10, one.forecasts, one.chances / one.forecasts, one.hits) for one in found
     )
-    rate = sum(1 for one in found if one.hit) / len(found)
-    brier = sum((one.chance - float(bool(one.hit))) ** 2 for one in found) / len(found)
-    windows = len({(one.account, one.key, round(one.cycle / 600_000)) for one in found})
-    return Calibration(bins, len(found), windows, brier, rate * (1 - rate), min(one.at for one in found))
+    rate = sum(one.hits for one in found) / forecasts
+    brier = sum(one.squares for one in found) / forecasts
+    return Calibration(bins, forecasts, windows, brier, rate * (1 - rate), min(one.first_at for one in found))
 
 
 def next_session(

@@ -1,7 +1,8 @@
 """What is known of an account's work and its weight, as of a moment: from what was kept, and what came since.
 
 Learning takes in each 5-hour window once; what is kept is a handful of numbers, so an answer over a year of data looks
-only at what is newer. If messages of weeks that were learned from have come or gone, it is learned again.
+only at what is newer. If messages of weeks that were learned from have come or gone, or a price has changed, it is
+learned again: what is kept are points per dollar of the list.
 """
 
 import sqlite3
@@ -68,7 +69,7 @@ def known(db: sqlite3.Connection, book: PriceBook, account: int, at: int) -> Kno
     held = None
     if stored is not None and stored.version == VERSION and stored.until <= at:
         count = kept.messages_in(db, account, stored.until - _REMEMBERED_MS, stored.until)
-        held = _loaded(stored.state) if stored.messages == count else None
+        held = _loaded(stored.state, book.digest()) if stored.messages == count else None
     since = at - _REMEMBERED_MS if held is None or stored is None else stored.until - _BACK_MS
     rows = readings(db, account, since, at)
     work = worked(db, book, account, since, at)
@@ -89,7 +90,7 @@ def known(db: sqlite3.Connection, book: PriceBook, account: int, at: int) -> Kno
         return Known(account, at, held, None)
     until = int(held.at * 1000)
     count = kept.messages_in(db, account, until - _REMEMBERED_MS, until)
-    return Known(account, at, held, kept.Stored(VERSION, until, count, _dumped(held)))
+    return Known(account, at, held, kept.Stored(VERSION, until, count, _dumped(held, book.digest())))
 
 
 def readings(db: sqlite3.Connection, account: int, since: int, until: int) -> list[Reading]:
@@ -170,17 +171,20 @@ def _seconds(ms: int | None) -> float | None:
     return None if ms is None else ms / 1000
 
 
-def _dumped(state: Weights) -> str:
+def _dumped(state: Weights, prices: str) -> str:
     import json
 
-    return json.dumps(state._asdict(), separators=(",", ":"))
+    return json.dumps({**state._asdict(), "prices": prices}, separators=(",", ":"))
 
 
-def _loaded(text: str) -> Weights | None:
+def _loaded(text: str, prices: str) -> Weights | None:
+    """What was kept; None where it cannot be used, or was learned in dollars of other prices (`PriceBook.digest`)."""
     import json
 
     try:
         table = json.loads(text)
+        if table.pop("prices", None) != prices:
+            return None
         table["models"], table["mean"] = tuple(table["models"]), tuple(table["mean"])
         table["cov"] = tuple(tuple(row) for row in table["cov"])
         table["reference"], table["odds"] = tuple(table["reference"]), tuple(table["odds"])

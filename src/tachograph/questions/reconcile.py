@@ -7,6 +7,7 @@ collects them; the sentences that say why they differ stand in sayings.py.
 import sqlite3
 from typing import NamedTuple
 
+from tachograph.ledger import rollups
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.periods import MONTH, Calendar, Span
 from tachograph.model.prices import PriceBook
@@ -22,7 +23,8 @@ _DAY_MS = 86_400_000
 
 class Money(NamedTuple):
     """API-equivalent spend since the month began, against a budget a month (US dollars; None: none is set), and since
-    seven days against the mean of the four weeks before them."""
+    seven days against the mean of the four weeks before them, of those that the ledger reaches back to: a week without any
+    work is one of $0, a week whose work has no price is none."""
 
     month: Spend
     budget: float | None
@@ -33,7 +35,8 @@ class Money(NamedTuple):
 class Reconciled(NamedTuple):
     """`five` and `week`: the limits as `now` has them, None where nobody said; `model_week` the most pressing weekly
     limit of one model, None where there is none. `why`: whose the week is. `five_dollars` and `week_dollars`: this
-    machine's API-equivalent work in the same stretches as the two percentages, US dollars, None without a price."""
+    machine's API-equivalent work of the account in the same stretches as the two percentages, US dollars, None without a
+    price or an account. `nobodys`: messages in the longer of them that nobody's account is known for, left out."""
 
     at: int
     account: int
@@ -46,6 +49,7 @@ class Reconciled(NamedTuple):
     week_dollars: float | None
     why: Attribution | None
     is_learned: bool
+    nobodys: int = 0
 
 
 def reconcile(
@@ -59,9 +63,9 @@ def reconcile(
     """All of it at a moment (epoch ms). Spend is of every account on this machine: a bill would be, too."""
     month = calendar.period(MONTH, at)[1].start
     spans = [Span(month, at + SKEW_MS), Span(at - 7 * _DAY_MS, at + SKEW_MS)]
-    spans += [Span(at - (7 * n + 14) * _DAY_MS, at - (7 * n + 7) * _DAY_MS) for n in range(4)]
-    this_month, this_week, *before = spent(db, book, spans)
-    used = [one.usd for one in before if one.usd is not None]
+    weeks = [Span(at - (7 * n + 14) * _DAY_MS, at - (7 * n + 7) * _DAY_MS) for n in range(4)]
+    this_month, this_week, *before = spent(db, book, spans + weeks)
+    used = _known_weeks(weeks, before, rollups.next_moment(db, Span(None, at)))
     money = Money(this_month, budget, this_week, sum(used) / len(used) if used else None)
     if account is None:
         return Reconciled(at, 0, "", money, None, None, None, None, None, None, False)
@@ -71,12 +75,29 @@ def reconcile(
     why = attribution(db, book, account, at, SEVEN_DAY, 0, known(db, book, account.id, at))
     ends = [limit.resets_at if limit is not None else None for limit in (five, week)]
     dollars: list[float | None] = []
+    nobodys = 0
     for end, length in zip(ends, (5 * 3_600_000, 7 * _DAY_MS), strict=True):
         if end is None or end <= at:
             dollars.append(None)
-        else:
-            dollars.append(spent(db, book, [Span(end - length, at + SKEW_MS)])[0].usd)
+            continue
+        stretch = Span(end - length, at + SKEW_MS)
+        nobodys = max(nobodys, spent(db, book, [stretch], account=0)[0].tokens.messages)
+        dollars.append(spent(db, book, [stretch], account=account.id)[0].usd if account.id else None)
     is_learned = why.method == LEARNED
     return Reconciled(
-        at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned
-    )
+        at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned,
+        nobodys,
+    )  # fmt: skip
+
+
+def _known_weeks(weeks: list[Span], used: list[Spend], first: int | None) -> list[float]:
+    """What was spent in weeks since the ledger's first moment, US dollars."""
+    made = []
+    for week, one in zip(weeks, used, strict=True):
+        if first is None or (week.end or 0) <= first:
+            continue  # before anything was kept
+        if one.usd is not None:
+            made.append(one.usd)
+        elif not one.tokens.messages:
+            made.append(0.0)
+    return made

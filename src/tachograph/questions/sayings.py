@@ -165,11 +165,16 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     if method == of.LEARNED and evidence.changed_at is not None and evidence.changed_by is not None:
         made.append(changed_words(evidence.changed_at, evidence.changed_by, clock))
     if evidence.nobodys:
-        made.append(f"{_count(evidence.nobodys, 'message')} of an unknown account {'is' if evidence.nobodys == 1 else 'are'} left out.")  # fmt: skip
+        made.append(left_out_words(evidence.nobodys))
     if evidence.unpriced:
         names = ", ".join(_shown(model) for model in evidence.unpriced)
         made.append(f"Without a price, and so left out: {names}.")
     return made
+
+
+def left_out_words(nobodys: int) -> str:
+    """That messages belong to nobody who is known, so they are held against no limit; "" without any."""
+    return f"{_count(nobodys, 'message')} of an unknown account {'is' if nobodys == 1 else 'are'} left out." if nobodys else ""  # fmt: skip
 
 
 def changed_words(since: int, factor: float, clock: Clock) -> str:
@@ -381,6 +386,8 @@ def reconcile_differences(found: Reconciled) -> list[str]:
         made.append(
             "What each model weighs against the limit is not known yet, so spend and percent cannot be held together."
         )
+    if found.nobodys:
+        made.append(left_out_words(found.nobodys))
     if found.model_week is not None and found.model_week.percent is not None:
         made.append(f"{found.model_week.label} is a limit of its own, and blocks that model alone.")
     return made

@@ -436,10 +436,15 @@ def by_cost(row: Row) -> tuple[float, int, str]:
 
 
 def spent(
-    db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span | None], missing: set[str] | None = None
+    db: sqlite3.Connection,
+    book: PriceBook,
+    spans: Sequence[Span | None],
+    missing: set[str] | None = None,
+    account: int | None = None,
 ) -> list[Spend]:
-    """What was used in each of the spans."""
+    """What was used in each of the spans, by all accounts or by one."""
     found = [Spend()] * len(spans)
-    for place, _, used in priced(db, book, rollups.sums(db, (), spans, {}, book.changes()), missing):
+    filters = {} if account is None else {"account": {account}}
+    for place, _, used in priced(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):
         found[place] = found[place] + used
     return found

@@ -2,9 +2,10 @@
 5-hour window it took."""
 
 import sqlite3
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from tachograph.ledger import history, messages, sessions
+from tachograph.ledger import accounts, history, messages, sessions
 from tachograph.model.limits import FIVE_HOUR
 from tachograph.model.messages import Tokens
 from tachograph.model.periods import Span
@@ -42,8 +43,11 @@ class Agent(NamedTuple):
 
 
 class Share(NamedTuple):
-    """A 5-hour window that the session touched: what the session used in it and what all sessions did."""
+    """A 5-hour window that the session touched: what the session used in it and what all sessions of that account did.
+    `label` of the account."""
 
+    account: int
+    label: str
     starts_at: int
     ends_at: int
     used: Spend
@@ -54,6 +58,13 @@ class Share(NamedTuple):
     def share(self) -> float | None:
         """The session's part of the window's cost; None where it has no price."""
         return self.used.cost / self.whole.cost if self.used.cost is not None and self.whole.cost else None
+
+
+class Shares(NamedTuple):
+    """`windows` oldest first; `nobodys`: messages of the session that nobody's account is known for, in none of them."""
+
+    windows: tuple[Share, ...]
+    nobodys: int
 
 
 class Timeline(NamedTuple):
@@ -91,26 +102,42 @@ def _agent(agent: str, steps: list[Step]) -> Agent:
     return Agent(agent, total(step.spend for step in steps), first, last, tuple(models))
 
 
-def shares(db: sqlite3.Connection, book: PriceBook, session: int, steps: tuple[Step, ...]) -> tuple[Share, ...]:
-    """The session's part of each 5-hour window of the service that it touched, oldest first."""
+def shares(db: sqlite3.Connection, book: PriceBook, session: int, steps: tuple[Step, ...]) -> Shares:
+    """The session's part of each 5-hour window of the service that it touched: of the accounts that it ran under."""
     times = [step.at for step in steps if step.at is not None]
     if not times:
-        return ()
-    touched = []
-    for window in history.all_windows(db, FIVE_HOUR, since=times[0]):
-        if window.resets_at is None:
-            continue
-        start = window.resets_at - LENGTH_MS
-        if start <= times[-1] and window.resets_at > times[0] and any(start <= at < window.resets_at for at in times):
-            touched.append((start, window.resets_at, 100.0 if window.wall_at is not None else window.peak))
-    spans = [Span(start, end) for start, end, _ in touched]
-    mine = [Spend()] * len(spans)
-    whole = [Spend()] * len(spans)
-    for place, _, used in priced(db, book, messages.sums(db, (), spans, {"session": {session}}, book.changes())):
-        mine[place] = mine[place] + used
-    for place, _, used in priced(db, book, messages.sums(db, (), spans, {}, book.changes())):
-        whole[place] = whole[place] + used
-    return tuple(Share(start, end, mine[place], whole[place], peak) for place, (start, end, peak) in enumerate(touched))
+        return Shares((), 0)
+    lived = Span(times[0], times[-1] + 1)
+    counts = {values[0]: used.tokens.messages for _, values, used in _by_account(db, book, [lived], session)}
+    names = {known.id: known.name for known in accounts.accounts(db)}
+    touched = [
+        Share(account, names.get(account, ""), window.resets_at - LENGTH_MS, window.resets_at, Spend(), Spend(), _peak(window))
+        for account in sorted(counts.keys() - {0})
+        for window in history.all_windows(db, FIVE_HOUR, account, since=times[0])
+        if window.resets_at is not None and window.resets_at - LENGTH_MS <= times[-1]
+    ]  # fmt: skip
+    spans = [Span(share.starts_at, share.ends_at) for share in touched]
+    for place, (account,), used in _by_account(db, book, spans, session):
+        if account == touched[place].account:
+            touched[place] = touched[place]._replace(used=used)
+    touched = [share for share in touched if share.used.tokens.messages]
+    spans = [Span(share.starts_at, share.ends_at) for share in touched]
+    for place, (account,), whole in _by_account(db, book, spans, None):
+        if account == touched[place].account:
+            touched[place] = touched[place]._replace(whole=whole)
+    return Shares(tuple(sorted(touched, key=lambda share: (share.starts_at, share.account))), counts.get(0, 0))
+
+
+def _by_account(
+    db: sqlite3.Connection, book: PriceBook, spans: list[Span], session: int | None
+) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
+    """What each account used in the spans, exact to the millisecond: in one session or in all."""
+    filters = {} if session is None else {"session": {session}}
+    return priced(db, book, messages.sums(db, ("account",), spans, filters, book.changes()))
+
+
+def _peak(window: history.OwnedWindow) -> float | None:
+    return 100.0 if window.wall_at is not None else window.peak
 
 
 def by_model(steps: tuple[Step, ...]) -> tuple[tuple[str, Spend], ...]:

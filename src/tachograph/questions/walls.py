@@ -1,6 +1,10 @@
-"""Every window of every account: its peak, how fast it filled, whether it was hit, and what the logs say was used in it."""
+"""Every window of every account: its peak, how fast it filled, whether it was hit, and what the logs say was used in it.
+
+Only the work of an account is held against its windows. Messages that nobody's account is known for are counted and left out.
+"""
 
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.ledger import history as kept
@@ -15,8 +19,8 @@ _FAST = 50.0  # percent: how long a window took to get there says how fast it fi
 
 
 class Wall(NamedTuple):
-    """A window with what was used in it on this machine. `half_ms`: how long after it began it was first read at half,
-    None where it was never, or nobody was looking."""
+    """A window with what its account used in it on this machine, None where that is not known. `half_ms`: how long after
+    it began it was first read at half, None where it was never, or nobody was looking."""
 
     window: PastWindow
     starts_at: int | None
@@ -38,21 +42,41 @@ class Walls(NamedTuple):
     windows: tuple[Wall, ...]  # newest first
     habits: tuple[Habit, ...]
     weeks: tuple[WeekOfLimit, ...]  # oldest first
+    nobodys: int  # messages of an unknown account since the oldest of the windows: in none of them
 
 
 def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int, since: int, most: int = 400) -> Walls:
     """The windows that ran after a moment; what was used in them is worked out for the newest `most`."""
     found = history(db, calendar, now, since)
     shown = found.windows[:most]
-    starts = [_start(window) for window in shown]
-    spans = [Span(start, min(window.resets_at or now, now)) for start, window in zip(starts, shown, strict=True)]
-    used = spent(db, book, [span if span.start is not None else Span(0, 0) for span in spans])
+    used = _used(db, book, shown, now)
     halves = _halves(db, shown, since)
     made = tuple(
-        Wall(window, start, None if start is None else what, halves.get((window.account, window.key, window.resets_at)))
-        for window, start, what in zip(shown, starts, used, strict=True)
+        Wall(window, _start(window), what, halves.get((window.account, window.key, window.resets_at)))
+        for window, what in zip(shown, used, strict=True)
     )
-    return Walls(made, found.habits, _weeks(found.windows, calendar))
+    first = min((wall.starts_at for wall in made if wall.starts_at is not None), default=now)
+    nobodys = spent(db, book, [Span(first, now)], account=0)[0].tokens.messages
+    return Walls(made, found.habits, _weeks(found.windows, calendar), nobodys)
+
+
+def _used(db: sqlite3.Connection, book: PriceBook, windows: Sequence[PastWindow], now: int) -> list[Spend | None]:
+    """What was used in each window by its account; None where its beginning or its account is not known."""
+    spans: dict[int, list[Span]] = {}  # by account; several limits may have the same stretch
+    for window in windows:
+        if window.account and (span := _span(window, now)) is not None:
+            spans.setdefault(window.account, []).append(span)
+    found: dict[tuple[int, Span], Spend] = {}
+    for account, own in spans.items():
+        each = list(dict.fromkeys(own))
+        for span, used in zip(each, spent(db, book, each, account=account), strict=True):
+            found[account, span] = used
+    return [None if (span := _span(one, now)) is None else found.get((one.account, span)) for one in windows]
+
+
+def _span(window: PastWindow, now: int) -> Span | None:
+    start = _start(window)
+    return None if start is None else Span(start, min(window.resets_at or now, now))
 
 
 def _start(window: PastWindow) -> int | None:

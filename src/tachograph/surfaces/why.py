@@ -368,5 +368,6 @@ def reconcile_document(found: Reconciled) -> dict[str, Any]:
             {"number": name, "counts": counts, "cannot_see": unseen}
             for name, counts, unseen in sayings.reconcile_words()
         ],
+        "unknown_account_messages": found.nobodys,
         "says": sayings.reconcile_differences(found),
     }

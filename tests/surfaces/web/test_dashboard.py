@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ from helpers import NOW, NOW_MS, Home, command
 from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario
+from tachograph.ledger import readings
+from tachograph.ledger.names import Names
+from tachograph.model.limits import AccountId, Limit, Reading
 from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.model.prices import load
 from tachograph.paths import own_paths
@@ -375,6 +379,43 @@ def test_what_caching_saved_is_worked_out_by_hand(small: Served) -> None:
     found = small.data("/api/caching?range=today")
     assert found["saved_usd"] == pytest.approx(3.80 - 0.40)
     assert found["hit_rate"] == pytest.approx(1_000_000 / 1_100_000)
+
+
+def test_how_chances_did_is_added_up_in_the_ledger_and_once_for_several_looks(
+    small: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tachograph.ledger import forecasts
+    from tachograph.surfaces.web.pages import estimates
+
+    def one_by_one(*_: object) -> list[forecasts.Kept]:
+        raise AssertionError("a row for every forecast that was ever made")
+
+    asked: list[object] = []
+    real = estimates.calibration
+    monkeypatch.setattr(forecasts, "scored", one_by_one)
+    monkeypatch.setattr(estimates, "calibration", lambda db: (asked.append(db), real(db))[1])
+    with small.home.ledger() as ledger, ledger.transaction() as db:
+        for n in range(8):
+            made = forecasts.Kept(1, "five_hour", NOW_MS, NOW_MS - n * 900_000, 40.0, 0.72, 0.7, None, None, None, 1)
+            forecasts.keep(db, made)
+        db.execute("UPDATE forecast SET hit = at % 2, scored_at = 1")
+    for _ in range(3):
+        assert "How 8 forecasts did" in small.get("/limits").text
+    assert len(asked) == 1
+
+
+def test_what_is_nobodys_is_in_no_window_and_is_said_to_be(small: Served) -> None:
+    at = NOW - timedelta(minutes=10)
+    small.home.write("p/a.jsonl", [records.assistant(name, at=at, session="S-nobody") for name in ("one", "two")])
+    small.home.ingest()
+    with small.home.ledger() as ledger, ledger.transaction() as db:
+        limit = Limit("five_hour", "5-hour", "session", 40.0, NOW_MS + 3_600_000)
+        readings.append(db, Names(db), Reading("oauth", NOW_MS, account=AccountId("ada", "o"), limits=(limit,)))
+    said = "2 messages of an unknown account are left out."
+    assert said in small.get("/limits").text
+    assert said in small.get("/sessions/S-nobody").text
+    found = small.data("/api/windows")
+    assert (found["unknown_account_messages"], found["windows"][0]["used"]["messages"]) == (2, 0)
 
 
 def test_a_session_adds_up_with_its_subagents_and_tools(served: Served) -> None:

@@ -175,6 +175,7 @@ def _windows(view: View, pairs: Mapping[str, str]) -> object:
             }
             for row, wall in zip(rows, found.windows, strict=True)
         ],
+        "unknown_account_messages": found.nobodys,
         "weeks": [week._asdict() for week in found.weeks],
     }
 

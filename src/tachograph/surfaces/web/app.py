@@ -59,12 +59,12 @@ _POST = frozenset({"POST"})
 class App:
     """The ASGI application. `stopping` ends open streams when the server is to end; `used` is told of tickets that were."""
 
-    def __init__(self, desk: Desk, keys: Keys, port: int, used: Callable[[str], None]) -> None:
+    def __init__(self, desk: Desk, keys: Keys, began_ms: int, used: Callable[[str], None]) -> None:
         self._used = used
-        self._desk, self._keys, self._port = desk, keys, port
-        self._tickets = Tickets(keys, desk.now_ms())
+        self._desk, self._keys, self._port = desk, keys, keys.port
+        self._tickets = Tickets(keys, began_ms)
         self._session, self._api = (digest(keys.session),), (digest(keys.api),)
-        self._origins = own_origins(port)
+        self._origins = own_origins(keys.port)
         self._files = _static_files()
         self._render = Renderer(self._static)
         self._live = 0

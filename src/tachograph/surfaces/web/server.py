@@ -74,6 +74,7 @@ class Doorway:
     def __init__(self, env: Mapping[str, str], clock: Clock, known: keys.Keys) -> None:
         self._env, self._clock, self._keys = env, clock, known
         self._socket = bound(known.port)
+        self._began = clock.now_ms()  # tickets are good from here on: the server behind it is made when somebody comes
         door.sweep(own_paths(env))  # no link from before works with what begins here
         self._wake, self._woken = socket.socketpair()
         self._end: Callable[[], None] = lambda: None
@@ -117,7 +118,7 @@ class Doorway:
         desk = Desk(self._env, self._clock)
 
         async def main() -> None:
-            app = App(desk, self._keys, self._keys.port, lambda ticket: door.used(own_paths(self._env), ticket))
+            app = App(desk, self._keys, self._began, lambda ticket: door.used(own_paths(self._env), ticket))
             config: Any = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio", http=patient_for(HEAD_SECONDS, STALL_SECONDS),
                 server_header=False, proxy_headers=False, timeout_keep_alive=20, timeout_graceful_shutdown=2,

@@ -133,7 +133,8 @@ def fan_of(made: LimitForecast | None) -> dict[str, Any] | None:
 
 def calibrated(view: View) -> Mapping[str, Any]:
     """How the chances did that were said here."""
-    found = calibration(view.look.db)
+    look = view.look
+    found = look.remembered.answer(("calibration",), _SECONDS, lambda: calibration(look.db))
     lines = tuple(
         Line(
             f"{one.low}",

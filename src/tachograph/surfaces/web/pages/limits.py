@@ -4,6 +4,7 @@ was used in it."""
 from collections.abc import Mapping
 from typing import Any
 
+from tachograph.questions.sayings import left_out_words
 from tachograph.questions.walls import Walls, walls
 from tachograph.surfaces import limits as words
 from tachograph.surfaces.reports import iso
@@ -140,7 +141,12 @@ def _windows(view: View) -> Mapping[str, Any]:
         "title": f"{plural(len(lines), 'window')}, {plural(hits, 'hit')}"
         if lines
         else "No window was seen in this time",
-        "summary": "What the logs of this machine say was used in each; chat and other machines draw from the same limits.",
+        "summary": " ".join(
+            (
+                "What the logs of this machine say the account used in each; chat and other machines draw from the same limits.",
+                left_out_words(found.nobodys),
+            )
+        ).rstrip(),
         "table": Table("windows", "Windows, the newest first", columns, tuple(lines), empty=empty),
     }
 

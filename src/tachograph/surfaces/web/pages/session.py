@@ -9,6 +9,7 @@ from tachograph.ledger import sessions
 from tachograph.model.prices import PICODOLLARS
 from tachograph.model.prices import shown as shown_model
 from tachograph.questions.running import session_row
+from tachograph.questions.sayings import left_out_words
 from tachograph.questions.timeline import Timeline, by_model, shares, timeline
 from tachograph.recorder.tools import Told, told
 from tachograph.surfaces.reports import iso
@@ -238,22 +239,26 @@ def _windows(view: View) -> Mapping[str, Any]:
     look, id = view.look, _id(view)
     found = timeline(look.db, look.book, id)
     lines = []
-    for one in shares(look.db, look.book, id, found.steps):
+    touched = shares(look.db, look.book, id, found.steps)
+    several = len({one.account for one in touched.windows}) > 1
+    for one in touched.windows:
+        begun = moment(one.starts_at, view.calendar, view.now)
         peak = UNKNOWN if one.peak is None else f"{one.peak:.0f} %"
         cells = (
-            moment(one.starts_at, view.calendar, view.now),
+            begun._replace(text=f"{begun.text}, {named(one.label)}") if several else begun,
             moment(one.ends_at, view.calendar, view.now),
             Cell(peak, one.peak, "num"),
             money(one.used.usd),
             money(one.whole.usd),
             share_cell(one.share),
         )
-        lines.append(Line(iso(one.starts_at) or "", cells))
-    columns = (Column("Window from"), Column("to", drop=1), Column("Reached", "num", 2), Column("This session*", "num"), Column("All sessions here*", "num", 3), Column("Share", "num"))  # fmt: skip
-    empty = "No source named the windows that this session fell into."
+        lines.append(Line(f"{one.account}-{iso(one.starts_at)}", cells))
+    columns = (Column("Window from"), Column("to", drop=1), Column("Reached", "num", 2), Column("This session*", "num"), Column("All of its account here*", "num", 3), Column("Share", "num"))  # fmt: skip
+    left_out = left_out_words(touched.nobodys)
+    empty = f"No source named the windows that this session fell into. {left_out}".rstrip()
     return {
         "title": f"It touched {plural(len(lines), '5-hour window')}",
-        "summary": "Its part of what was used on this machine in each window; chat and other machines draw from the same windows.",
+        "summary": f"Its part of what its account used on this machine in each window; chat and other machines draw from the same windows. {left_out}".rstrip(),
         "table": Table("windows", "5-hour windows of the service", columns, tuple(lines), empty=empty),
     }
 

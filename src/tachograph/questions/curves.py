@@ -8,6 +8,7 @@ from tachograph.ledger import history
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 
 MOST_POINTS = 600  # of a curve: more than a chart has columns
+_BREAK_MS = 1_000  # a break at the very moment of the next reading would be no break: charts count in seconds
 
 
 class Point(NamedTuple):
@@ -57,7 +58,7 @@ def _points(levels: Sequence[history.Level]) -> list[Point]:
         if level.resets_at is not None and resets_at is not None and not same_reset(level.resets_at, resets_at):
             if level.resets_at < resets_at:
                 continue  # of a window that is over
-            made.append(Point(min(resets_at, level.at), None))
+            made.append(Point(min(resets_at, level.at - _BREAK_MS), None))
         elif (
             made and made[-1].percent is not None and level.percent < made[-1].percent and level.source == "statusline"
         ):

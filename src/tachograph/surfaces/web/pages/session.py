@@ -88,7 +88,7 @@ def _steps(view: View) -> Mapping[str, Any]:
     dearest = max(timed, key=lambda step: step.spend.cost or 0, default=None)
     title = f"The context grew to {tokens(most)}" if most else "No message with a time"
     if dearest is not None and dearest.spend.usd is not None:
-        title += f"; the dearest message cost {usd(dearest.spend.usd)}"
+        title += f"; the most expensive message cost {usd(dearest.spend.usd)}"
     chart = {
         "kind": "timeline",
         "x": [(step.at or 0) / 1000 for step in timed],
@@ -234,6 +234,10 @@ def _tools(view: View) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def _few(n: int) -> str:
+    return {0: "no", 1: "one"}.get(n) or count(n)
+
+
 def _windows(view: View) -> Mapping[str, Any]:
     look, id = view.look, _id(view)
     found = timeline(look.db, look.book, id)
@@ -252,7 +256,7 @@ def _windows(view: View) -> Mapping[str, Any]:
     columns = (Column("Window from"), Column("to", drop=1), Column("Reached", "num", 2), Column("This session*", "num"), Column("All sessions here*", "num", 3), Column("Share", "num"))  # fmt: skip
     empty = "No source named the windows that this session fell into."
     return {
-        "title": f"It touched {plural(len(lines), '5-hour window')}",
+        "title": f"It touched {_few(len(lines))} 5-hour window{'' if len(lines) == 1 else 's'}",
         "summary": "Its part of what was used on this machine in each window; chat and other machines draw from the same windows.",
         "table": Table("windows", "5-hour windows of the service", columns, tuple(lines), empty=empty),
     }

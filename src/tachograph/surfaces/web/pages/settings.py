@@ -171,4 +171,5 @@ PAGE = Page(
         Block("data", "settings_data.html", _data),
         Block("prices", "settings_prices.html", _prices),
     ),
+    finds="",
 )

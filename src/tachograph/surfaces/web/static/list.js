@@ -54,10 +54,11 @@ export const watchList = (what) => {
   const scroll = document.getElementById("sessions-scroll");
   if (!scroll) return;
   if (what?.fresh) scroll.scrollTop = 0;
-  if (!watcher || watcher.root !== scroll) {
+  const root = getComputedStyle(scroll).overflowY === "visible" ? null : scroll; // on a small screen the page is what scrolls
+  if (!watcher || watcher.root !== root) {
     watcher?.disconnect();
     known = new WeakSet();
-    watcher = new IntersectionObserver(looked, { root: scroll, rootMargin: "900px 0px" });
+    watcher = new IntersectionObserver(looked, { root, rootMargin: "900px 0px" });
   }
   for (const body of bodies()) {
     sized(body);

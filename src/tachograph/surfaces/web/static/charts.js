@@ -156,8 +156,9 @@ const timeWords = (seconds, step, zone, before) => { // the day where it is a ne
 const axes = (said) => {
   const grid = { stroke: css("--line"), width: 1 };
   const look = { gap: 6, stroke: css("--muted"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
-  const x = said.labels
-    ? { ...look, grid: { show: false }, size: 30, space: Math.max(70, 8 * Math.max(0, ...said.labels.map((one) => one.length))), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => said.labels[v] ?? "") }
+  const labels = said.labels && (said.small ? said.labels.map((one) => one.replace(/ \d\d:\d\d$/, "")) : said.labels); // the tip says the time
+  const x = labels
+    ? { ...look, grid: { show: false }, size: 30, space: 8 * Math.max(9, ...labels.map((one) => one.length)), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => labels[v] ?? "") }
     : { ...look, grid: { show: false }, size: 30, space: 90, values: (_, splits, __, ___, step) => splits.map((v, n) => timeWords(v, step, said.zone, n ? splits[n - 1] : null)) };
   const y = { ...look, grid, size: 58, scale: said.kind === "timeline" ? "cost" : "y", values: (_, splits) => splits.map((v) => numbers[said.unit](+v.toFixed(4))) };
   if (said.kind !== "timeline") return [x, y];

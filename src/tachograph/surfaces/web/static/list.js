@@ -19,7 +19,7 @@ const emptied = (body) => {
   const row = document.createElement("tr");
   const cell = document.createElement("td");
   cell.colSpan = 7;
-  cell.textContent = `${body.dataset.count} more sessions`;
+  cell.textContent = `${body.dataset.count} more session${body.dataset.count === "1" ? "" : "s"}`;
   row.append(cell);
   body.replaceChildren(row);
   body.classList.add("gap");

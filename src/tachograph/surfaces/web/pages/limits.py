@@ -136,8 +136,7 @@ def _windows(view: View) -> Mapping[str, Any]:
         Column("Cost here*", "num", 1),
     )
     empty = (
-        "The windows of your limits appear with the first reading: `tachograph sources` says where"
-        " readings come from."
+        "The windows of your limits appear with the first reading: `tachograph sources` says where readings come from."
     )
     hits = sum(wall.window.hit_at is not None for wall in found.windows)
     return {

@@ -96,7 +96,9 @@ def _list(view: View) -> Mapping[str, Any]:
     ]
     searched = f" with “{named(view.asked.find)}”" if view.asked.find else ""
     return {
-        "title": f"{plural(len(rows), 'session')}{searched}, {usd(totals.usd)}" if rows else f"No session{searched} in this time",
+        "title": f"{plural(len(rows), 'session')}{searched}, {usd(totals.usd)}"
+        if rows
+        else f"No session{searched} in this time",
         "heads": heads,
         "chunks": chunks,
         "total": len(rows),
@@ -114,9 +116,7 @@ def _course(view: View) -> Mapping[str, Any] | None:
     if not rows:
         return None
     dearest = max(rows, key=lambda row: row.spend.cost or 0)
-    title = (
-        f"The most expensive session cost {usd(dearest.spend.usd)}: {cut(named(dearest.key.title, 'without a title'), 60)}"
-    )
+    title = f"The most expensive session cost {usd(dearest.spend.usd)}: {cut(named(dearest.key.title, 'without a title'), 60)}"
     labels = [moment(row.key.ended_at, view.calendar, view.now).text for row in rows]
     from tachograph.surfaces.web.show import SPEND_COLUMNS, Column, Table
 

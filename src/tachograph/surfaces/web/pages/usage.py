@@ -78,7 +78,11 @@ def _totals(view: View) -> Mapping[str, Any]:
         notes.append(
             f"{plural(now.unpriced, 'message')} of {models} {'has' if now.unpriced == 1 else 'have'} no price."
         )
-    return {"cards": cards, "notes": [*notes, *(_with_command(line) for line in problem_lines(look.problems, None))], "is_empty": not now.tokens.messages}
+    return {
+        "cards": cards,
+        "notes": [*notes, *(_with_command(line) for line in problem_lines(look.problems, None))],
+        "is_empty": not now.tokens.messages,
+    }
 
 
 def _with_command(line: str) -> str:

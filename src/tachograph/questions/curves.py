@@ -8,6 +8,7 @@ from tachograph.ledger import history
 from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 
 MOST_POINTS = 600  # of a curve: more than a chart has columns
+_BREAK_MS = 1_000  # a break at the very moment of the next reading would be no break: charts count in seconds
 
 
 class Point(NamedTuple):
@@ -53,11 +54,17 @@ def _points(levels: Sequence[history.Level]) -> list[Point]:
     falls: idle status lines repeat old values."""
     made: list[Point] = []
     resets_at: int | None = None
+    is_between = False  # after a reset, before the next window has begun: no reset is named then
     for level in levels:
-        if level.resets_at is not None and resets_at is not None and not same_reset(level.resets_at, resets_at):
-            if level.resets_at < resets_at:
+        is_next = resets_at is not None and level.resets_at is None and level.at >= resets_at
+        if resets_at is not None and level.resets_at is not None:
+            is_next = not same_reset(level.resets_at, resets_at)
+            if (is_next and level.resets_at < resets_at) or (is_between and not is_next):
                 continue  # of a window that is over
-            made.append(Point(min(resets_at, level.at), None))
+        if is_next and resets_at is not None:
+            if not is_between:
+                made.append(Point(min(resets_at, level.at - _BREAK_MS), None))
+            is_between = level.resets_at is None
         elif (
             made and made[-1].percent is not None and level.percent < made[-1].percent and level.source == "statusline"
         ):

@@ -184,15 +184,7 @@ def _at_work(
         known, last = facts[session], activity.last_of(db, session, until)
         if last is None:
             continue
-        context = None
-        if not last.is_side and last.prompt:
-            told = sizes.get(known.uuid)  # a window that holds less is one of before
-            size = (
-                told
-                if told is not None and last.prompt <= told
-                else window(last.model, max(last.prompt, large.get((session, last.model), 0)))
-            )
-            context = Context(last.prompt, size)
+        context = _context(last, sizes.get(known.uuid), session, large)
         yield AtWork(
             known.uuid,
             known.title or None,
@@ -207,6 +199,31 @@ def _at_work(
             at - last_at < AT_WORK_MS,
             tuple(activity.agents(db, session, at - AGENTS_MS)) if at - last_at < AGENTS_MS else (),
         )
+
+
+def held(
+    db: sqlite3.Connection, book: PriceBook, uuids: Sequence[str], at: int
+) -> dict[str, tuple[Context | None, tuple[str, ...]]]:
+    """For each of those sessions what `monitor` says of it: how full its context is, which subagents were heard just now."""
+    until = at + SKEW_MS
+    facts = sessions.facts(db, list(sessions.session_ids(db, list(uuids)).values()))
+    _, large = _spends(db, book, facts.values())
+    sizes = contexts.windows(db, list(uuids))
+    made = {}
+    for session, known in facts.items():
+        context = _context(activity.last_of(db, session, until), sizes.get(known.uuid), session, large)
+        made[known.uuid] = context, tuple(activity.agents(db, session, at - AGENTS_MS))
+    return made
+
+
+def _context(
+    last: Heard | None, told: int | None, session: int, large: Mapping[tuple[int, str], int]
+) -> Context | None:
+    if last is None or last.is_side or not last.prompt:
+        return None
+    if told is not None and last.prompt <= told:  # a window that holds less is one of before
+        return Context(last.prompt, told)
+    return Context(last.prompt, window(last.model, max(last.prompt, large.get((session, last.model), 0))))
 
 
 def _spends(

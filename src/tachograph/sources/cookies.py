@@ -191,7 +191,10 @@ def _decrypted(browser: str, profile: str, folder: str) -> Session | Refusal:
     try:
         from yt_dlp import cookies as reader
     except ImportError:
-        return Refusal(DENIED, "the reader of cookie stores is not installed: pipx inject tachograph yt-dlp; in a clone: pip install '.[cookies]'")
+        return Refusal(
+            DENIED,
+            "the reader of cookie stores is not installed: pipx inject tachograph yt-dlp; in a clone: pip install '.[cookies]'",
+        )
     # It copies what it reads once more, into the system's temporary folder, where nobody would sweep.
     reader.tempfile = SimpleNamespace(TemporaryDirectory=partial(tempfile.TemporaryDirectory, dir=folder))
 

@@ -85,10 +85,13 @@ def opened(chromium: Browser) -> Iterator[Open]:
 # Moves, opens, selects, focuses, zooms and types what there is of each on a page; answers what there was.
 PREPARE = """async () => {
     const done = {}
-    const find = document.getElementById("find")
+    const find = document.querySelector("#find, #blocks input[type=text], #blocks .percent")  // what can be typed into, else what can have the focus
+    const types = find.matches("input")
     find.focus()
-    find.value = "a"
-    find.dispatchEvent(new InputEvent("input", { bubbles: true }))
+    if (types) {
+        find.value = "a"
+        find.dispatchEvent(new InputEvent("input", { bubbles: true }))
+    }
     await new Promise((then) => setTimeout(then, 900))
     for (const details of [...document.querySelectorAll("#blocks details")].slice(0, 2)) details.open = true
     await new Promise((then) => setTimeout(then, 50))
@@ -102,7 +105,8 @@ PREPARE = """async () => {
     }
     const text = [...document.querySelectorAll("#blocks th[scope=row] a, #blocks th[scope=row], #blocks h2")].find((one) => one.checkVisibility() && one.textContent.trim())
     find.focus({ preventScroll: true })
-    find.setSelectionRange(1, 1)
+    if (types) find.setSelectionRange(1, 1)
+    done.types = types
     getSelection().selectAllChildren(text)
     find.focus({ preventScroll: true })
     for (const box of document.querySelectorAll("#blocks .scroll, #blocks .wide")) box.scrollTop = 40
@@ -116,8 +120,8 @@ LOOK = """() => {
         scroll: scrollY,
         boxes: [...document.querySelectorAll("#blocks .scroll, #blocks .wide")].map((box) => box.scrollTop),
         open: [...document.querySelectorAll("#blocks details[open]")].map((one) => one.id),
-        focus: document.activeElement.id,
-        typed: document.getElementById("find").value,
+        focus: document.activeElement.id || document.activeElement.getAttribute("aria-label")?.split(" ")[0],
+        typed: document.querySelector("#find, #blocks input[type=text]")?.value,
         selected: getSelection().toString(),
         zoom: chart && JSON.stringify(window.tachographZoom(chart)),
         picture: chart && chart.querySelector("canvas") && chart.querySelector("canvas").width > 0,
@@ -151,7 +155,9 @@ def test_fifty_live_updates_take_nothing_from_the_reader(
         before[path] = page.evaluate(LOOK)
         numbers[path] = page.inner_text("#blocks")
         page.evaluate("window.arrived = Number(document.documentElement.dataset.updates)")
-        assert before[path]["focus"] == "find" and before[path]["typed"] == "a"
+        is_typed = before[path]["typed"] == "a" if done["types"] else path == "/"
+        assert before[path]["focus"] and is_typed, path
+        assert before[path]["focus"] == "find" or path in ("/", "/settings"), path
         assert before[path]["scroll"] > 0 or page.evaluate("document.documentElement.scrollHeight <= innerHeight"), path
         assert before[path]["selected"], path
         assert before[path]["open"], path
@@ -487,3 +493,51 @@ def test_names_from_elsewhere_make_no_element_and_break_no_rule(home: Home, open
             assert "owned" not in page.title()
             if page.locator("[data-chart]").count():
                 page.hover("[data-chart] >> nth=0", force=True)
+
+
+def test_a_small_screen_shows_every_page_and_every_column(served: Served, opened: Open) -> None:
+    for path in PAGES:
+        page = opened(served, path, width=360)
+        nav = page.locator(".rail nav")
+        assert nav.evaluate("(one) => one.scrollWidth <= one.clientWidth"), path
+        for place in nav.locator("a").all():
+            box = place.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 360
+        assert page.evaluate("document.querySelector('.rail').offsetHeight") < 160, path
+    page = opened(served, "/limits", width=360)
+    assert page.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.getElementById('box-windows'))")
+    page = opened(served, "/sessions", width=360)
+    scrolls = "(one => one.scrollHeight > one.clientHeight && getComputedStyle(one).overflowY !== 'visible')"
+    assert not page.evaluate(f"{scrolls}(document.getElementById('sessions-scroll'))")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    wait(page, "!document.querySelector('#sessions tbody.gap')")
+
+
+def test_words_are_found_where_there_is_a_table(served: Served, opened: Open, home: Home) -> None:
+    for path in ("/", "/settings"):
+        assert not opened(served, path).locator("#find").count(), path
+    assert opened(served, "/usage").locator("#find").is_visible()
+    home.data.mkdir(mode=0o700, exist_ok=True)
+    with serving(home) as empty:
+        for path in ("/usage", "/limits"):
+            assert not opened(empty, path, expects=GONE).locator("#find").is_visible(), path
+
+
+def test_labels_stay_in_their_cells_and_can_be_read(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage")
+    for theme in ("light", "dark"):
+        page.select_option("#theme", theme)
+        found = page.evaluate("""() => [...document.querySelectorAll(".treemap a")].flatMap((part) => {
+            const cell = part.querySelector("rect")
+            const rgb = (node) => getComputedStyle(node).fill.match(/\\d+/g).map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+            const light = (node) => rgb(node).reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0)
+            return [...part.querySelectorAll("text")].map((text) => {
+                const [a, b] = [light(text), light(cell)].sort((a, b) => b - a)
+                return { over: text.getBBox().x + text.getBBox().width - cell.getBBox().x - cell.getBBox().width, contrast: (a + 0.05) / (b + 0.05) }
+            })
+        })""")
+        assert found
+        assert max(one["over"] for one in found) <= 0
+        assert min(one["contrast"] for one in found) >= 4.2

@@ -44,7 +44,8 @@ class Block(NamedTuple):
 
 
 class Page(NamedTuple):
-    """`filters`: "full" where range and filters apply, "range", or "" where none does."""
+    """`filters`: "full" where range and filters apply, "range", or "" where none does. `finds`: what its search field says,
+    "" where it has none."""
 
     key: str
     path: str

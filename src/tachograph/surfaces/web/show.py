@@ -64,7 +64,9 @@ def money(value: float | None) -> Cell:
 def spend_cells(used: Spend) -> tuple[Cell, ...]:
     t = used.tokens
     cost = money(used.usd)
-    if used.unpriced:
+    if not t.messages:
+        cost = cost._replace(title="")
+    elif used.unpriced:
         cost = cost._replace(title=f"{count(used.unpriced)} messages have no price")
     return (
         Cell(count(t.messages), t.messages, "num"),

@@ -50,7 +50,7 @@ def why(view: View) -> Mapping[str, Any] | None:
     unexplained = found.unexplained
     return {
         "title": f"Why the 7-day limit stands at {found.used:.0f} %" if found.used is not None else "Why the week stands where it does",
-        "whose": f"{safe(account.label)}: the week of the limit, whatever range is chosen above." if account.label else "The week of the limit, whatever range is chosen above.",
+        "whose": f"{f'{safe(account.label)}: the week' if account.label else 'The week'} of the limit{f', since {_clock(view)(found.since)}' if found.since is not None else ''}, whatever range is chosen above.",
         "sentences": [safe(words) for words in (sayings.why_words(found), sayings.unexplained_words(found)) if words],
         "groups": groups,
         "unexplained": None
@@ -124,11 +124,11 @@ def words_of(view: View, made: LimitForecast) -> str:
 
 
 def fan_of(made: LimitForecast | None) -> dict[str, Any] | None:
-    """What a chart draws ahead of now: from the percent that is known to 100 in one, five and nine of ten such cases."""
-    if made is None or made.chance is None or made.percent is None or made.p10 is None:
+    """What a chart draws ahead of now: where it ends at the reset (low, middle, high); when it is at 100, if it ever is."""
+    if made is None or made.chance is None or made.percent is None or made.resets_at is None:
         return None
     times = [at // 1000 for at in (made.p10, made.p50, made.p90) if at is not None]
-    return {"percent": made.percent, "to": times, "reset": None if made.resets_at is None else made.resets_at // 1000}
+    return {"percent": made.percent, "to": times, "reset": made.resets_at // 1000, "chance": round(made.chance, 3), "ends": None if made.ends is None else [round(one, 1) for one in (made.ends.low, made.ends.value, made.ends.high)]}  # fmt: skip
 
 
 def calibrated(view: View) -> Mapping[str, Any]:

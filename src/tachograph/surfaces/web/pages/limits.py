@@ -4,6 +4,7 @@ was used in it."""
 from collections.abc import Mapping
 from typing import Any
 
+from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.questions.sayings import left_out_words
 from tachograph.questions.walls import Walls, walls
 from tachograph.surfaces import limits as words
@@ -36,8 +37,10 @@ def _found(view: View) -> Walls:
     return found
 
 
-def _habits(view: View) -> Mapping[str, Any]:
+def _habits(view: View) -> Mapping[str, Any] | None:
     found = _found(view)
+    if not found.habits:
+        return None
     _, days = _since(view)
     return {
         "sentences": [words.said(habit, days) for habit in found.habits],
@@ -45,9 +48,11 @@ def _habits(view: View) -> Mapping[str, Any]:
     }
 
 
-def _weeks(view: View) -> Mapping[str, Any]:
+def _weeks(view: View) -> Mapping[str, Any] | None:
     """One line for each limit, a point a week: the highest that it reached."""
     found = _found(view)
+    if not found.weeks:
+        return None
     names = {habit.key: safe(habit.name) for habit in found.habits}
     weeks = sorted({week.week for week in found.weeks})
     by_place = {(week.key, week.week): week for week in found.weeks}
@@ -61,9 +66,7 @@ def _weeks(view: View) -> Mapping[str, Any]:
         for place, (key, name) in enumerate(names.items())
     ]
     full = [week for week in found.weeks if week.hits]
-    title = "No window was seen yet"
-    if weeks:
-        title = f"{plural(len({week.week for week in full}), 'week')} of {len(weeks)} with a limit that was hit"
+    title = f"{plural(len({week.week for week in full}), 'week')} of {len(weeks)} with a limit that was hit"
     lines = tuple(
         Line(
             f"{week.week}-{week.key}",
@@ -102,6 +105,7 @@ def _windows(view: View) -> Mapping[str, Any]:
     lines = []
     for wall in found.windows:
         window = wall.window
+        used = wall.used if window.key in (FIVE_HOUR, SEVEN_DAY) else None  # what is here is of all models
         hit = window.hit_at is not None
         peak = 100.0 if hit and window.peak is None else window.peak
         reached = UNKNOWN if peak is None else f"{round(peak)} %{' ■' if hit else ' ▲' if peak >= 90 else ''}"
@@ -115,11 +119,11 @@ def _windows(view: View) -> Mapping[str, Any]:
             moment(window.hit_at, view.calendar, view.now) if hit else Cell("", ""),
             Cell(UNKNOWN if wall.half_ms is None else f"half in {duration(wall.half_ms / 1000)}", wall.half_ms, "num"),
             Cell(
-                tokens(wall.used.tokens.total) if wall.used else UNKNOWN,
-                wall.used.tokens.total if wall.used else "",
+                tokens(used.tokens.total) if used else UNKNOWN,
+                used.tokens.total if used else "",
                 "num",
             ),
-            money(wall.used.usd if wall.used and wall.used.tokens.messages else None if wall.used is None else 0.0),
+            money(used.usd if used else None),
         )
         lines.append(Line(f"{window.account}-{window.key}-{iso(window.resets_at)}", cells, kind="hit" if hit else ""))
     columns = (
@@ -133,8 +137,7 @@ def _windows(view: View) -> Mapping[str, Any]:
         Column("Cost here*", "num", 1),
     )
     empty = (
-        "No window of a limit was seen in this time. They appear with the first reading: `tachograph sources` says where"
-        " readings come from."
+        "The windows of your limits appear with the first reading: `tachograph sources` says where readings come from."
     )
     hits = sum(wall.window.hit_at is not None for wall in found.windows)
     return {
@@ -151,6 +154,12 @@ def _windows(view: View) -> Mapping[str, Any]:
     }
 
 
+def _calibration(view: View) -> Mapping[str, Any] | None:
+    """How forecasts did, where there is anything that they could have been about."""
+    made = calibrated(view)
+    return made if made["table"].lines or _found(view).windows else None
+
+
 PAGE = Page(
     "limits",
     "/limits",
@@ -159,7 +168,7 @@ PAGE = Page(
         Block("habits", "limits_habits.html", _habits),
         Block("weeks", "usage_figure.html", _weeks),
         Block("windows", "running.html", _windows),
-        Block("calibration", "running.html", calibrated),
+        Block("calibration", "running.html", _calibration),
     ),
     filters="range",
 )

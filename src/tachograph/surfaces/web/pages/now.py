@@ -8,6 +8,7 @@ from tachograph.model.prices import shown as shown_model
 from tachograph.questions.curves import Curve, curves
 from tachograph.questions.forecast import LimitForecast
 from tachograph.questions.meter import meter
+from tachograph.questions.monitor import Context, held
 from tachograph.questions.now import STALE, NowAccount, NowLimit
 from tachograph.questions.now import now as now_question
 from tachograph.questions.running import running
@@ -15,7 +16,7 @@ from tachograph.questions.sayings import chance_short
 from tachograph.surfaces import now as words
 from tachograph.surfaces.money import money as amount
 from tachograph.surfaces.reports import iso
-from tachograph.surfaces.text import UNKNOWN, day_and_time, plural, safe, tokens, usd
+from tachograph.surfaces.text import UNKNOWN, day_and_time, percent, plural, safe, tokens, usd
 from tachograph.surfaces.web.page import Block, Page, View
 from tachograph.surfaces.web.pages.estimates import fan_of, forecasts, words_of
 from tachograph.surfaces.web.show import Cell, Column, Line, Table, ago, as_json, money, named, short_list
@@ -45,7 +46,7 @@ def _limits(view: View) -> Mapping[str, Any]:
     look = view.look
     found = meter(look.db, look.book, look.calendar, look.now)
     accounts = [_account(account, view) for account in found.now.accounts]
-    today = usd(found.today.usd if found.today.tokens.messages else 0.0)
+    today = usd(found.today.usd)
     return {
         "accounts": accounts,
         "headline": words.title(found.now, "medium"),
@@ -115,12 +116,18 @@ def _curves(view: View) -> Mapping[str, Any] | None:
     for account in now_question(look.db, look.now).accounts:
         keys = [FIVE_HOUR, SEVEN_DAY, *(x.key for x in account.limits if x.key not in (FIVE_HOUR, SEVEN_DAY))]
         found = {curve.key: curve for curve in curves(look.db, account.id, look.now - 14 * _DAY, look.now, keys)}
-        ahead = {one.key: one for one in forecasts(view, account)}
+        ahead = {one.key: _as_kept(one, account) for one in forecasts(view, account)}
         for name, days, own in (("five", 2, keys[:1]), ("week", 14, keys[1:])):
             shown = [found[key] for key in own if key in found and found[key].points]
             if shown:
                 made.append(_figure(f"curve-{name}-{account.id}", shown, days, account, view, ahead.get(shown[0].key)))
     return {"figures": made}
+
+
+def _as_kept(made: LimitForecast, account: NowAccount) -> LimitForecast:
+    """A forecast with the chance that the limit's row says: a page says one. Worked out minutes apart they differ."""
+    limit = account.limit(made.key)
+    return made if limit is None or limit.chance is None or made.chance is None else made._replace(chance=limit.chance)
 
 
 def _figure(
@@ -143,8 +150,9 @@ def _figure(
     resets = len({mark["at"] for mark in marks if mark["kind"] == "reset"})
     stretch = f"{days * 24} hours" if days < 3 else f"{days} days"
     whose = f" of {safe(account.label)}" if account.label else ""
-    name = " and ".join([safe(c.label) for c in shown][:2])
-    verb = "was" if len(shown) == 1 else "were"
+    names = [safe(c.label) for c in shown]
+    name = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    noun, verb = ("limit", "was") if len(shown) == 1 else ("limits", "were")
     hit = f"{verb} not hit" if not walls else f"{verb} hit {'once' if walls == 1 else f'{walls} times'}"
     by_key = {limit.key: limit for limit in account.limits}
     latest = [f"{safe(c.label)} {words.percent(by_key[c.key]).replace('%', ' %')}" for c in shown if c.key in by_key]
@@ -166,9 +174,8 @@ def _figure(
     said = f" {words_of(view, ahead)}" if ahead is not None else ""
     return {
         "key": key,
-        "title": f"{name}{whose} {hit} in the last {stretch}",
-        "summary": f"{stretch.capitalize()} of {name}{whose}: {plural(resets, 'reset')}, "
-        f"{plural(walls, 'hit', 'hits')}. Now {', '.join(latest) or 'unknown'}.{said}",
+        "title": f"The {name} {noun}{whose} {hit} in the last {stretch}",
+        "summary": f"{plural(resets, 'reset')}, {plural(walls, 'hit')}. Now {', '.join(latest) or 'unknown'}.{said}",
         "chart": as_json(
             {
                 "kind": "line",
@@ -192,13 +199,25 @@ def _course(values: list[float | None]) -> list[float | str | None]:
     return ["" if value == -1.0 else value for value in values]
 
 
+def _context_cell(context: Context | None) -> Cell:
+    """How full it is, as the monitor in a terminal says it; tokens where nobody knows how many it may hold."""
+    if context is None:
+        return Cell(UNKNOWN, "", "num")
+    if context.share is None:
+        return Cell(tokens(context.tokens), context.tokens, "num", title="how many it may hold is not known")
+    whole = f"{tokens(context.tokens)} of {tokens(context.window or 0)} tokens"
+    return Cell(percent(context.share), context.tokens, "num", title=whole)
+
+
 def _running(view: View) -> Mapping[str, Any]:
     look = view.look
     lines = []
-    for one in running(look.db, look.book, look.calendar, look.now):
+    found = running(look.db, look.book, look.calendar, look.now)
+    work = held(look.db, look.book, [one.row.key.session for one in found if one.row.key.session], look.now)
+    for one in found:
         key, used = one.row.key, one.row.spend
+        context, agents = work.get(key.session or "", (None, ()))
         model = named(shown_model(one.last.model)) if one.last else UNKNOWN
-        context = tokens(one.last.prompt) if one.last else UNKNOWN
         lines.append(
             Line(
                 key.session,
@@ -206,10 +225,10 @@ def _running(view: View) -> Mapping[str, Any]:
                     Cell(named(key.title, "without a title"), href=f"/sessions/{key.session}"),
                     Cell(named(key.project)),
                     Cell(model),
-                    Cell(context, one.last.prompt if one.last else "", "num"),
+                    _context_cell(context),
                     money(used.usd),
                     Cell(ago(key.ended_at or look.now, look.now), iso(key.ended_at)),
-                    Cell(str(one.agents) if one.agents else "", one.agents, "num"),
+                    Cell(str(len(agents)) if agents else "none at work", len(agents), "num"),
                 ),
             )
         )
@@ -241,4 +260,5 @@ PAGE = Page(
         Block("curves", "figures.html", _curves),
         Block("running", "running.html", _running),
     ),
+    finds="",
 )

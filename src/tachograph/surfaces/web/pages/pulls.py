@@ -1,4 +1,4 @@
-"""*Pull requests*: what each cost with its sessions, models and days; the middle, the trend, and cost by branch."""
+"""*Pull requests*: what each cost with its sessions, models and days; the median, the trend, and cost by branch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,9 +56,9 @@ def _list(view: View) -> Mapping[str, Any]:
         part = found.none.spend.cost / found.totals.cost
     title = "No pull request in this time"
     if found.rows:
-        title = f"{plural(len(found.rows), 'pull request')}, the middle one {usd(found.median_usd)}"
+        title = f"{plural(len(found.rows), 'pull request')}, the median one {usd(found.median_usd)}"
     aside = "" if part is None else f" {percent(part)} of the cost belongs to no pull request."
-    empty = "Nothing was used in this time. Pull requests appear when Claude Code links one in a session, as it does when it opens one with gh."
+    empty = "Pull requests appear when Claude Code links one in a session, as it does when it opens one with `gh`."
     return {
         "title": title,
         "summary": f"A message belongs to the pull request that its session links next on its branch.{aside}",
@@ -128,16 +128,17 @@ def _line(pull: Pull, view: View) -> Line:
     )
 
 
-def _trend(view: View) -> Mapping[str, Any]:
+def _trend(view: View) -> Mapping[str, Any] | None:
     look = view.look
     found = pulls(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
     weeks = found.weeks
+    if not weeks:
+        return None
     labels = [f"{int(week.week[8:])} {_MONTHS[int(week.week[5:7]) - 1]}" for week in weeks]
-    title = "No pull request was linked in this time"
     if len(weeks) > 1 and weeks[0].median_usd and weeks[-1].median_usd:
-        title = f"The middle pull request cost {usd(weeks[0].median_usd)} in the first week, {usd(weeks[-1].median_usd)} in the last"
-    elif weeks:
-        title = f"The middle pull request cost {usd(weeks[-1].median_usd)}"
+        title = f"The median pull request cost {usd(weeks[0].median_usd)} in the first week, {usd(weeks[-1].median_usd)} in the last"
+    else:
+        title = f"The median pull request cost {usd(weeks[-1].median_usd)}"
     lines = tuple(
         Line(week.week, (Cell(label, week.week), Cell(str(week.pulls), week.pulls, "num"), money(week.median_usd)))
         for week, label in zip(weeks, labels, strict=True)
@@ -148,14 +149,16 @@ def _trend(view: View) -> Mapping[str, Any]:
             "title": title,
             "summary": f"By the week in which they were first linked; {plural(len(weeks), 'week')}.",
             "chart": as_json({"kind": "stack", "labels": labels, "series": [{"label": "Median cost", "colour": 0, "values": [week.median_usd for week in weeks]}], "unit": "$", "small": True}),
-            "table": Table("t-trend", "The middle pull request of each week", (Column("Week of"), Column("Pull requests", "num"), Column("Median cost*", "num")), lines),
+            "table": Table("t-trend", "The median pull request of each week", (Column("Week of"), Column("Pull requests", "num"), Column("Median cost*", "num")), lines),
         }
     }  # fmt: skip
 
 
-def _branches(view: View) -> Mapping[str, Any]:
+def _branches(view: View) -> Mapping[str, Any] | None:
     look = view.look
     found = branches(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
+    if not found.rows:
+        return None
     lines = tuple(
         Line(
             f"{row.key.project}/{row.key.branch}",
@@ -177,13 +180,9 @@ def _branches(view: View) -> Mapping[str, Any]:
         )
         for row in found.rows[:300]
     )
-    first = found.rows[0] if found.rows else None
-    title = (
-        "No branch was used"
-        if first is None
-        else f"{plural(len(found.rows), 'branch', 'branches')}; the dearest, {named(first.key.branch)}, cost {usd(first.spend.usd)}"
-    )
-    aside = f"The dearest 300 of {len(found.rows)}; the totals are of all." if len(found.rows) > 300 else ""
+    first = found.rows[0]
+    title = f"{plural(len(found.rows), 'branch', 'branches')}; the most expensive, {named(first.key.branch)}, cost {usd(first.spend.usd)}"
+    aside = f"The 300 most expensive of {len(found.rows)}; the totals are of all." if len(found.rows) > 300 else ""
     return {
         "title": title,
         "summary": aside,

@@ -89,7 +89,7 @@ def _steps(view: View) -> Mapping[str, Any]:
     dearest = max(timed, key=lambda step: step.spend.cost or 0, default=None)
     title = f"The context grew to {tokens(most)}" if most else "No message with a time"
     if dearest is not None and dearest.spend.usd is not None:
-        title += f"; the dearest message cost {usd(dearest.spend.usd)}"
+        title += f"; the most expensive message cost {usd(dearest.spend.usd)}"
     chart = {
         "kind": "timeline",
         "x": [(step.at or 0) / 1000 for step in timed],
@@ -235,6 +235,10 @@ def _tools(view: View) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def _few(n: int) -> str:
+    return {0: "no", 1: "one"}.get(n) or count(n)
+
+
 def _windows(view: View) -> Mapping[str, Any]:
     look, id = view.look, _id(view)
     found = timeline(look.db, look.book, id)
@@ -257,7 +261,7 @@ def _windows(view: View) -> Mapping[str, Any]:
     left_out = left_out_words(touched.nobodys)
     empty = f"No source named the windows that this session fell into. {left_out}".rstrip()
     return {
-        "title": f"It touched {plural(len(lines), '5-hour window')}",
+        "title": f"It touched {_few(len(lines))} 5-hour window{'' if len(lines) == 1 else 's'}",
         "summary": f"Its part of what its account used on this machine in each window; chat and other machines draw from the same windows. {left_out}".rstrip(),
         "table": Table("windows", "5-hour windows of the service", columns, tuple(lines), empty=empty),
     }

@@ -96,7 +96,9 @@ def _list(view: View) -> Mapping[str, Any]:
     ]
     searched = f" with “{named(view.asked.find)}”" if view.asked.find else ""
     return {
-        "title": f"{plural(len(rows), 'session')}{searched}, {usd(totals.usd if rows else 0.0)}",
+        "title": f"{plural(len(rows), 'session')}{searched}, {usd(totals.usd)}"
+        if rows
+        else f"No session{searched} in this time",
         "heads": heads,
         "chunks": chunks,
         "total": len(rows),
@@ -106,17 +108,15 @@ def _list(view: View) -> Mapping[str, Any]:
     }
 
 
-def _course(view: View) -> Mapping[str, Any]:
-    """What the sessions of the list cost, one bar each, in the order of time: the dear ones stand out."""
+def _course(view: View) -> Mapping[str, Any] | None:
+    """What the sessions of the list cost, one bar each, in the order of time: the dear ones stand out; nothing where there are none."""
     rows = [row for row in found_rows(view) if row.key.ended_at is not None]
     rows.sort(key=lambda row: row.key.ended_at or 0)
     rows = rows[-400:]
-    dearest = max(rows, key=lambda row: row.spend.cost or 0, default=None)
-    title = "No session in this time"
-    if dearest is not None:
-        title = (
-            f"The dearest session cost {usd(dearest.spend.usd)}: {cut(named(dearest.key.title, 'without a title'), 60)}"
-        )
+    if not rows:
+        return None
+    dearest = max(rows, key=lambda row: row.spend.cost or 0)
+    title = f"The most expensive session cost {usd(dearest.spend.usd)}: {cut(named(dearest.key.title, 'without a title'), 60)}"
     labels = [moment(row.key.ended_at, view.calendar, view.now).text for row in rows]
     from tachograph.surfaces.web.show import SPEND_COLUMNS, Column, Table
 

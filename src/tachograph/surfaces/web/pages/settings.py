@@ -143,6 +143,7 @@ def _data(view: View) -> Mapping[str, Any]:
     )
     return {
         "folder": safe(look.paths.data),
+        "has_messages": bool(rows),
         "settings": safe(look.paths.settings),
         "settings_problems": look.settings.problems,
         "zone": view.calendar.zone_name,
@@ -171,4 +172,5 @@ PAGE = Page(
         Block("data", "settings_data.html", _data),
         Block("prices", "settings_prices.html", _prices),
     ),
+    finds="",
 )

@@ -9,7 +9,7 @@ from tachograph.model.prices import PICODOLLARS
 from tachograph.model.prices import shown as shown_model
 from tachograph.questions import usage
 from tachograph.questions.spend import Answer, Row, Spend, spend
-from tachograph.surfaces.reports import ESTIMATE, problem_lines
+from tachograph.surfaces.reports import problem_lines
 from tachograph.surfaces.text import UNKNOWN, count, percent, plural, safe, tokens, usd
 from tachograph.surfaces.web import charts
 from tachograph.surfaces.web.page import Block, Page, View
@@ -67,18 +67,26 @@ def _totals(view: View) -> Mapping[str, Any]:
         }
 
     cards = [
-        card("cost", "Cost*", usd(now.usd if now.tokens.messages else 0.0), now.usd, usage.change(now.usd, earlier.usd), usd(earlier.usd)),
+        card("cost", "Cost*", usd(now.usd), now.usd, usage.change(now.usd, earlier.usd), usd(earlier.usd)),
         card("tokens", "Tokens", tokens(now.tokens.total), now.tokens.total, usage.change(now.tokens.total, earlier.tokens.total), tokens(earlier.tokens.total)),
         card("messages", "Messages", count(now.tokens.messages), now.tokens.messages, usage.change(now.tokens.messages, earlier.tokens.messages), count(earlier.tokens.messages)),
         card("cache", "Cache hit rate", UNKNOWN if cached.hit_rate is None else percent(cached.hit_rate), cached.hit_rate, None, UNKNOWN if hit_before is None else percent(hit_before)),
     ]  # fmt: skip
-    notes = [ESTIMATE]
+    notes = []  # that the cost is an estimate stands at the foot of every page
     if now.unpriced:
         models = ", ".join(safe(shown_model(model)) for model in sorted(missing)[:3])
         notes.append(
             f"{plural(now.unpriced, 'message')} of {models} {'has' if now.unpriced == 1 else 'have'} no price."
         )
-    return {"cards": cards, "notes": [*notes, *problem_lines(look.problems, None)], "is_empty": not now.tokens.messages}
+    return {
+        "cards": cards,
+        "notes": [*notes, *(_with_command(line) for line in problem_lines(look.problems, None))],
+        "is_empty": not now.tokens.messages,
+    }
+
+
+def _with_command(line: str) -> str:
+    return line.replace("tachograph doctor", "`tachograph doctor`")
 
 
 class Series(NamedTuple):
@@ -530,7 +538,7 @@ def _hours(view: View) -> Mapping[str, Any]:
         "figure": {
             "key": "hours",
             "title": title,
-            "summary": f"Hours of the week in {view.calendar.zone_name}, {usd(whole.usd if whole.tokens.messages else 0.0)} in all.",
+            "summary": f"Hours of the week in {view.calendar.zone_name}, {usd(whole.usd)} in all.",
             "hours": cells,
             "weekdays": list(enumerate(names)),
             "table": Table(
@@ -637,7 +645,7 @@ def _sessions(view: View) -> Mapping[str, Any]:
         for row in top
     )
     return {
-        "title": f"{plural(len(answer.rows), 'session')}; the dearest {len(top)}"
+        "title": f"{plural(len(answer.rows), 'session')}; the {len(top)} most expensive"
         if len(answer.rows) > 10
         else plural(len(answer.rows), "session"),
         "all": view.elsewhere("/sessions", sort="cost"),

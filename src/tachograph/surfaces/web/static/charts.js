@@ -45,9 +45,15 @@ const marksOf = (holder) => (chart) => {
   pen.restore();
 };
 
-const fanOf = (holder) => (chart) => { // ahead of now: where the limit is reached in one, five and nine of ten such cases
+const EVEN = 0.5;
+
+// Ahead of now: where eight of ten such cases end at the reset. Where it is as likely as not that the limit is reached: when
+// it is in one, five and nine of ten of those cases, and how likely that is.
+const fanOf = (holder) => (chart) => {
   const { fan, now } = holder.said;
   if (!fan) return;
+  const isReached = fan.chance >= EVEN && fan.to.length > 0;
+  if (!isReached && !fan.ends) return;
   const pen = chart.ctx;
   const { left, top, width, height } = chart.bbox;
   const at = (x, y) => [chart.valToPos(x, "x", true), chart.valToPos(y, "y", true)];
@@ -56,7 +62,7 @@ const fanOf = (holder) => (chart) => { // ahead of now: where the limit is reach
   pen.rect(left, top, width, height);
   pen.clip();
   const from = at(now, fan.percent);
-  const ends = fan.to.map((x) => at(x, 100));
+  const ends = isReached ? fan.to.map((x) => at(x, 100)) : fan.ends.map((y) => at(fan.reset, Math.min(100, y)));
   pen.beginPath();
   pen.moveTo(...from);
   pen.lineTo(...ends[0]);
@@ -73,6 +79,20 @@ const fanOf = (holder) => (chart) => { // ahead of now: where the limit is reach
   pen.moveTo(...from);
   pen.lineTo(...ends[Math.min(1, ends.length - 1)]);
   pen.stroke();
+  const [low, high] = isReached ? [] : [fan.ends[0], fan.ends.at(-1)].map((y) => Math.round(Math.min(100, y)));
+  const words = isReached ? `if it is reached, ${Math.round(fan.chance * 100)} %` : low === high ? `about ${low} % at the reset` : `${low}–${high} % at the reset`;
+  pen.setLineDash([]);
+  pen.font = `${12 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  pen.lineJoin = "round";
+  pen.lineWidth = 4 * devicePixelRatio;
+  pen.strokeStyle = css("--bg");
+  pen.fillStyle = css("--muted");
+  const gap = 8 * devicePixelRatio;
+  const [x, y] = isReached ? [ends[0][0] - gap, top + 2 * gap] : [left + width - gap / 2, Math.max(top + gap, Math.min(ends[0][1], ends.at(-1)[1]) - 1.5 * gap)];
+  pen.strokeText(words, x, y);
+  pen.fillText(words, x, y);
   pen.restore();
 };
 
@@ -136,12 +156,20 @@ const timeWords = (seconds, step, zone, before) => { // the day where it is a ne
 const axes = (said) => {
   const grid = { stroke: css("--line"), width: 1 };
   const look = { gap: 6, stroke: css("--muted"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
-  const x = said.labels
-    ? { ...look, grid: { show: false }, size: 30, space: 70, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => said.labels[v] ?? "") }
+  const labels = said.labels && (said.small ? said.labels.map((one) => one.replace(/ \d\d:\d\d$/, "")) : said.labels); // the tip says the time
+  const x = labels
+    ? { ...look, grid: { show: false }, size: 30, space: 8 * Math.max(9, ...labels.map((one) => one.length)), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => labels[v] ?? "") }
     : { ...look, grid: { show: false }, size: 30, space: 90, values: (_, splits, __, ___, step) => splits.map((v, n) => timeWords(v, step, said.zone, n ? splits[n - 1] : null)) };
   const y = { ...look, grid, size: 58, scale: said.kind === "timeline" ? "cost" : "y", values: (_, splits) => splits.map((v) => numbers[said.unit](+v.toFixed(4))) };
   if (said.kind !== "timeline") return [x, y];
   return [x, y, { ...look, side: 1, scale: "tokens", grid: { show: false }, size: 58, values: (_, splits) => splits.map((v) => short(v)) }];
+};
+
+const alone = (chart, n) => { // a reading without one beside it, which no line shows
+  const values = chart.data[n];
+  const isKnown = (v) => v !== null && v !== undefined;
+  const beside = (place, step) => { do place += step; while (place >= 0 && place < values.length && values[place] === undefined); return values[place]; };
+  return values.map((v, place) => place).filter((place) => isKnown(values[place]) && !isKnown(beside(place, -1)) && !isKnown(beside(place, 1)));
 };
 
 const seriesOf = (said) => {
@@ -151,7 +179,7 @@ const seriesOf = (said) => {
     if (said.kind === "timeline" && one.scale === "cost") return { label: one.label, scale: "cost", stroke: paint, fill: paint, width: 0, paths: uPlot.paths.bars({ size: [0.9, 5, 2] }), points: { show: false } };
     if (said.kind === "timeline") return { label: one.label, scale: "tokens", stroke: paint, width: 1.6, spanGaps: true, points: { show: false } };
     const dash = one.colour % 3 === 1 ? [6, 3] : one.colour % 3 === 2 ? [2, 2] : undefined;
-    return { label: one.label, stroke: paint, width: 2, dash, spanGaps: said.kind === "weeks", points: { show: said.kind === "weeks", size: 4, fill: paint }, paths: said.kind === "line" ? uPlot.paths.stepped({ align: 1 }) : undefined };
+    return { label: one.label, stroke: paint, width: 2, dash, spanGaps: said.kind === "weeks", points: { show: true, size: said.kind === "weeks" ? 5 : 6, fill: paint, filter: said.kind === "weeks" ? undefined : alone }, paths: said.kind === "line" ? uPlot.paths.stepped({ align: 1 }) : undefined };
   });
   return said.kind === "stack" ? made.reverse() : made;
 };

@@ -19,7 +19,7 @@ const emptied = (body) => {
   const row = document.createElement("tr");
   const cell = document.createElement("td");
   cell.colSpan = 7;
-  cell.textContent = `${body.dataset.count} more sessions`;
+  cell.textContent = `${body.dataset.count} more session${body.dataset.count === "1" ? "" : "s"}`;
   row.append(cell);
   body.replaceChildren(row);
   body.classList.add("gap");
@@ -54,10 +54,11 @@ export const watchList = (what) => {
   const scroll = document.getElementById("sessions-scroll");
   if (!scroll) return;
   if (what?.fresh) scroll.scrollTop = 0;
-  if (!watcher || watcher.root !== scroll) {
+  const root = getComputedStyle(scroll).overflowY === "visible" ? null : scroll; // on a small screen the page is what scrolls
+  if (!watcher || watcher.root !== root) {
     watcher?.disconnect();
     known = new WeakSet();
-    watcher = new IntersectionObserver(looked, { root: scroll, rootMargin: "900px 0px" });
+    watcher = new IntersectionObserver(looked, { root, rootMargin: "900px 0px" });
   }
   for (const body of bodies()) {
     sized(body);

@@ -20,7 +20,7 @@ const say = (on, words) => {
   if (text.textContent !== words) text.textContent = words;
 };
 
-const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 const marks = () =>
   [["top", document.getElementById("top").dataset.mark ?? "-"], ...[...document.querySelectorAll(".block")].map((b) => [b.id.slice(2), b.dataset.mark])]

@@ -21,14 +21,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import url2pathname
+from urllib.request import Request, url2pathname, urlopen
 
 import pytest
 
-from browsers import until
+from browsers import free_port, until
 from conftest import NOT_HERE
 from dashboards import PAGES, SESSION, Served, go_on, invented, serving
-from helpers import NOW, NOW_MS, Home, command
+from helpers import NOW, NOW_MS, Home, MovedClock, command
 from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario
@@ -46,6 +46,7 @@ from tachograph.surfaces.output import system_context
 from tachograph.surfaces.reports import iso
 from tachograph.surfaces.tray.view import Around, view
 from tachograph.surfaces.web import api, door, keys, render
+from tachograph.surfaces.web.server import Doorway
 
 STATIC = Path(render.HERE) / "static"
 DOCS = Path(__file__).parents[3] / "docs"
@@ -125,6 +126,22 @@ def test_a_link_from_elsewhere_shows_the_frame_alone_even_with_a_cookie(served: 
         headers = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
         answer = served.get("/usage", **headers)
         assert answer.status == 200 and "works once" in answer.text
+
+
+def test_the_first_link_opens_however_long_its_browser_takes_to_come(home: Home) -> None:
+    """The server behind the socket is made when somebody comes; links are good from when it was bound."""
+    clock = MovedClock(NOW)
+    known = keys.renewed(own_paths(home.env), free_port())
+    doorway = Doorway(home.env, clock, known)
+    try:
+        ticket = known.ticket(clock.now_ms())
+        clock.at += timedelta(seconds=20)
+        headers = {"Host": f"127.0.0.1:{known.port}", "Content-Type": "application/json"}
+        request = Request(f"http://127.0.0.1:{known.port}/enter", json.dumps({"ticket": ticket}).encode(), headers)
+        with urlopen(request, timeout=20) as answer:  # noqa: S310 - our own server
+            assert answer.status == 200
+    finally:
+        doorway.stop()
 
 
 def test_a_ticket_opens_once_within_a_minute(served: Served) -> None:
@@ -670,7 +687,6 @@ def test_the_page_is_light(served: Served) -> None:
 
 
 def test_the_command_starts_the_recorder_and_gives_a_link_that_works(home: Home) -> None:
-    from browsers import free_port
 
     port = free_port()
     invented_env = {"TACHOGRAPH_NOW": str(int(time.time() * 1000))}

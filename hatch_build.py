@@ -1,6 +1,6 @@
 """Compiles the reader of transcripts (_scan.c) into the wheel where there is a compiler; without one, Python does it.
 
-`TACHOGRAPH_PURE=1` leaves it out. setuptools knows the compilers of all platforms; hatchling does everything else.
+`TACHOGRAPH_PURE=1` leaves it out, of an editable tree too where one was built there before. setuptools knows the compilers of all platforms; hatchling does everything else.
 """
 
 import os
@@ -20,7 +20,10 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel":
             return
-        built = None if os.environ.get("TACHOGRAPH_PURE") else compiled(Path(self.root) / FOLDER)
+        folder, is_pure = Path(self.root) / FOLDER, bool(os.environ.get("TACHOGRAPH_PURE"))
+        if not is_pure or version == "editable":  # a wheel that is merely built leaves the tree beside it as it is
+            _unlink(folder)
+        built = None if is_pure else compiled(folder)
         if built is None:
             self.app.display_info("The reader of transcripts is not compiled: Python reads them, more slowly.")
             return
@@ -30,12 +33,16 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
             build_data["force_include"][str(built)] = f"tachograph/sources/transcripts/{built.name}"
 
 
+def _unlink(folder: Path) -> None:
+    """Take away what was built before: it would be loaded, whatever is decided now."""
+    for old in [*folder.glob(f"{NAME}*.so"), *folder.glob(f"{NAME}*.pyd")]:
+        old.unlink()
+
+
 def compiled(folder: Path) -> Path | None:
     """The extension, built beside its source; None where that is not possible."""
     import tempfile
 
-    for old in [*folder.glob(f"{NAME}*.so"), *folder.glob(f"{NAME}*.pyd")]:
-        old.unlink()
     try:
         from setuptools import Distribution, Extension
         from setuptools.command.build_ext import build_ext

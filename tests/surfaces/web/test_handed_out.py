@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -85,3 +86,19 @@ def test_it_is_in_the_wheel(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "installed")}
     found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
     assert Path(found.strip()) == tmp_path / "installed" / "tachograph" / "extension"
+
+
+@pytest.mark.parametrize(("version", "is_left"), [("editable", False), ("standard", True)])
+def test_a_tree_without_the_compiled_reader_keeps_no_old_one(
+    version: str, is_left: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hatchling.bridge.app import Application
+
+    hook = runpy.run_path(str(ROOT / "hatch_build.py"))
+    old = tmp_path / hook["FOLDER"] / "_scan.abi3.so"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    monkeypatch.setenv("TACHOGRAPH_PURE", "1")
+    made: dict[str, Any] = {"force_include": {}}
+    hook["CompiledReader"](str(tmp_path), {}, None, None, "", "wheel", Application()).initialize(version, made)
+    assert (old.exists(), made) == (is_left, {"force_include": {}})

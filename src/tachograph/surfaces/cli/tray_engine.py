@@ -4,26 +4,22 @@ Nothing here waits: what takes longer than a moment (asking the service, a brows
 command of ours in a process of its own, and its last words are shown when it ends.
 """
 
-import os
 import subprocess
 import sys
-from contextlib import ExitStack
 from typing import NamedTuple
 
 from tachograph.errors import TachographError
 from tachograph.ledger import accounts, alarms
 from tachograph.ledger.choices import choose
-from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated
-from tachograph.model.periods import Calendar, parsed_zone
-from tachograph.model.prices import load as load_book
+from tachograph.ledger.db import translated
 from tachograph.paths import own_paths
 from tachograph.questions.meter import ALARMS, TITLE, meter
 from tachograph.questions.now import LEADS
 from tachograph.recorder import process
 from tachograph.recorder.process import Lock
 from tachograph.recorder.services import FAILED
-from tachograph.settings import load as load_settings
 from tachograph.setup import autostart
+from tachograph.surfaces.cli.following import Followed
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.text import cut
 from tachograph.surfaces.tray import view
@@ -47,16 +43,11 @@ class Engine:
 
     def __init__(self, context: Context, lock: Lock) -> None:
         self._context, self._lock, self._paths = context, lock, own_paths(context.env)
-        self._stack = ExitStack()
-        self._ledger: Ledger | None = None
-        self._opened: tuple[int, int] | None = None
-        self._version = -1
+        self._followed = Followed(self._paths)
         self._next = self._next_around = self._next_try = float("-inf")
         self._around = view.Around(at_login=self._starts_at_login(), dashboard="local")
         self._said, self._said_until = "", float("-inf")
         self._children: list[_Child] = []
-        self._settings_mark: float | None = None
-        self._calendar, self._book = Calendar(*parsed_zone("local")), load_book({})[0]
         self._menu = view.Menu((view.Segment("–"),), view.Icon("–", "unknown"), "Nothing was read yet", ())
         self._is_dirty = True
 
@@ -77,53 +68,27 @@ class Engine:
         try:
             self._read(mono)
         except TachographError as trouble:
-            self._close()
+            self._followed.close()
             self._next_try = mono + _RETRY_SECONDS
             self._menu = self._menu._replace(rows=_told(self._menu.rows, trouble.message))
         return self._menu
 
     def _read(self, mono: float) -> None:
-        if self._ledger is not None and self._standing() != self._opened:
-            self._close()  # restored, rescued or deleted meanwhile
-        if self._ledger is None:
-            if self._standing() is None and not self._around.recorder_runs:
-                self._menu = self._menu._replace(rows=_told(self._menu.rows, "There is no ledger yet."))
-                return  # it was deleted: whoever deleted it wants no new one
-            self._ledger = self._stack.enter_context(open_ledger(self._paths, self._context.clock.now_ms()))
-            self._opened, self._version = self._standing(), -1
-        ledger = self._ledger
+        if not self._followed.is_there and not self._around.recorder_runs:
+            self._followed.close()
+            self._menu = self._menu._replace(rows=_told(self._menu.rows, "There is no ledger yet."))
+            return  # it was deleted: whoever deleted it wants no new one
+        now = self._context.clock.now_ms()
+        ledger, has_news = self._followed.look(now)
         with translated(ledger.path):
-            version = changes_by_others(ledger.db)
-            if version == self._version and mono < self._next and not self._is_dirty:
+            if not has_news and mono < self._next and not self._is_dirty:
                 return
-            self._version, self._next, self._is_dirty = version, mono + _SLOW_SECONDS, False
-            self._read_settings()
-            found = meter(ledger.db, self._book, self._calendar, self._context.clock.now_ms())
-        menu = view.view(found, self._around._replace(said=self._said), self._calendar)
+            self._next, self._is_dirty = mono + _SLOW_SECONDS, False
+            self._followed.read_settings()
+            found = meter(ledger.db, self._followed.book, self._followed.calendar, now)
+        menu = view.view(found, self._around._replace(said=self._said), self._followed.calendar)
         if menu != self._menu:
             self._menu = menu
-
-    def _standing(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self._paths.ledger)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
-    def _close(self) -> None:
-        self._stack.close()
-        self._ledger = None
-
-    def _read_settings(self) -> None:
-        """Zone and prices, read again when the file changed."""
-        try:
-            mark = os.stat(self._paths.settings).st_mtime
-        except OSError:
-            mark = 0.0
-        if mark != self._settings_mark:
-            settings = load_settings(self._paths.settings)
-            self._calendar, self._settings_mark = Calendar(*parsed_zone(settings.timezone), settings.week_start), mark
-            self._book, _ = load_book(settings.prices)
 
     def _look_around(self) -> None:
         found = process.running(self._paths)
@@ -164,10 +129,11 @@ class Engine:
 
     def _write(self, kind: str, what: str) -> None:
         """What the ledger keeps."""
-        if self._ledger is None:
+        ledger = self._followed.ledger
+        if ledger is None:
             raise TachographError("The ledger cannot be written now.")
         now = self._context.clock.now_ms()
-        with translated(self._ledger.path), self._ledger.transaction() as db:
+        with translated(ledger.path), ledger.transaction() as db:
             if f"{kind}:" == view.STYLE:
                 choose(db, TITLE, what, now)
             elif f"{kind}:" == view.LEAD:

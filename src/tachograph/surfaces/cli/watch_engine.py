@@ -4,18 +4,15 @@ Nothing here waits for anybody: a ledger that is held is tried again at the next
 command of ours in a process of its own.
 """
 
-import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
 
 from tachograph.clock import FixedClock
 from tachograph.errors import TachographError
-from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated, wait_at_most
-from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.ledger.db import translated
+from tachograph.model.periods import Calendar
 from tachograph.model.prices import PriceBook
-from tachograph.model.prices import load as load_book
 from tachograph.paths import own_paths
 from tachograph.questions.attribution import attribution
 from tachograph.questions.estimates import NOTHING
@@ -23,7 +20,7 @@ from tachograph.questions.monitor import Burn, Monitor, monitor
 from tachograph.questions.sayings import why_words
 from tachograph.questions.spend import Spend
 from tachograph.recorder import process
-from tachograph.settings import load as load_settings
+from tachograph.surfaces.cli.following import Followed
 from tachograph.surfaces.output import Context
 from tachograph.surfaces.terminal.view import Around
 
@@ -38,17 +35,16 @@ class Engine:
     """The newest state, and what is around it."""
 
     def __init__(self, context: Context, zone: str | None) -> None:
-        self._context, self._paths, self._zone = context, own_paths(context.env), zone
-        self._stack = ExitStack()
-        self._ledger: Ledger | None = None
-        self._opened: tuple[int, int] | None = None
-        self._version = -1
+        self._context, self._paths = context, own_paths(context.env)
+        self._followed = Followed(self._paths, zone, _WAIT_MS)
         self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
         self._child: subprocess.Popen[bytes] | None = None
-        self._settings_mark: float | None = None
-        self.calendar, self._book = Calendar(*parsed_zone(zone or "local")), load_book({})[0]
         self._state = Monitor(context.clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
         self._around = Around()
+
+    @property
+    def calendar(self) -> Calendar:
+        return self._followed.calendar
 
     def look(self) -> tuple[Monitor, Around]:
         """The newest state, dated now. Never raises what a person could mend."""
@@ -69,8 +65,7 @@ class Engine:
         return self._state, self._around
 
     def close(self) -> None:
-        self._stack.close()
-        self._ledger = None
+        self._followed.close()
 
     def start_recorder(self) -> None:
         """Start the recorder where it does not run, without waiting for it."""
@@ -111,43 +106,17 @@ class Engine:
         self._around = self._around._replace(recorder=found, said=said)
 
     def _read(self, mono: float, now: int) -> None:
-        if self._ledger is not None and self._standing() != self._opened:
-            self.close()  # restored, rescued or deleted meanwhile
-        if self._ledger is None:
-            self._ledger = self._stack.enter_context(open_ledger(self._paths, now))
-            self._opened, self._version = self._standing(), -1
-            with translated(self._ledger.path):
-                wait_at_most(self._ledger.db, _WAIT_MS)
-        with translated(self._ledger.path):
-            version = changes_by_others(self._ledger.db)
+        ledger, has_news = self._followed.look(now)
+        with translated(ledger.path):
             reset = self._state.next_change
-            is_due = mono >= self._next or version != self._version or (reset is not None and now >= reset)
-            if not is_due:
+            if not (has_news or mono >= self._next or (reset is not None and now >= reset)):
                 return
-            self._read_settings()
-            self._state = monitor(self._ledger.db, self._book, self.calendar, now, self._state.names)
-            self._version, self._next = version, mono + _SLOW_SECONDS
+            self._followed.read_settings()
+            self._state = monitor(ledger.db, self._followed.book, self.calendar, now, self._state.names)
+            self._next = mono + _SLOW_SECONDS
             if mono >= self._next_why:
                 self._next_why = mono + _WHY_SECONDS
-                self._around = self._around._replace(why=why(self._ledger.db, self._book, self._state))
-
-    def _standing(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self._paths.ledger)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
-    def _read_settings(self) -> None:
-        """Zone and prices, read again when the file changed."""
-        try:
-            mark = os.stat(self._paths.settings).st_mtime
-        except OSError:
-            mark = 0.0
-        if mark != self._settings_mark:
-            settings = load_settings(self._paths.settings)
-            self.calendar = Calendar(*parsed_zone(self._zone or settings.timezone), settings.week_start)
-            self._book, self._settings_mark = load_book(settings.prices)[0], mark
+                self._around = self._around._replace(why=why(ledger.db, self._followed.book, self._state))
 
 
 def why(db: sqlite3.Connection, book: PriceBook, state: Monitor) -> str:

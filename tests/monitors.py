@@ -23,6 +23,7 @@ from tachograph.model.limits import (
 from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.model.prices import load
 from tachograph.questions.monitor import Monitor, monitor
+from tachograph.surfaces.terminal.cells import Row
 
 HOUR, MINUTE = 3_600_000, 60_000
 ADA, WORK, LAB = AccountId("u-ada", "o-ada"), AccountId("u-work", "o-work"), AccountId("u-lab", "o-lab")
@@ -204,3 +205,8 @@ def state_of(home: Home, at: int = NOW_MS) -> Monitor:
     """What the question says of a home."""
     with home.ledger() as ledger:
         return monitor(ledger.db, BOOK, UTC, at)
+
+
+def plain_text(rows: Iterable[Row]) -> str:
+    """The rows of a live screen without their styles."""
+    return "\n".join("".join(cell.text for cell in row).rstrip() for row in rows)

@@ -148,9 +148,9 @@ def test_calibration_adds_up_as_it_does_by_hand(home: Home) -> None:
             )
             db.execute("UPDATE forecast SET hit = ?, scored_at = 1 WHERE at = ?", (n % 3 == 0, ms(START) + n))
         db.execute("UPDATE forecast SET hit = NULL WHERE at = ?", (ms(START),))  # nobody saw
-        for account in (None, 1, 2):
-            found = calibration(db, account)
-            rows = forecasts.scored(db, account, None, 0)
+        for who in (None, 1, 2):
+            found = calibration(db, who)
+            rows = forecasts.scored(db, who, None, 0)
             rate = sum(bool(one.hit) for one in rows) / len(rows)
             assert (found.forecasts, found.since) == (len(rows), rows[0].at)
             assert found.windows == len({(one.account, one.cycle) for one in rows})

@@ -199,3 +199,28 @@ def test_guard_with_forecast_stops_by_the_chance(home: Home) -> None:
     strict = home.run("guard", "--no-ingest", "--forecast", "1", "--json", code=10).json
     assert strict["state"] == "near"
     assert "to be reached before it resets" in strict["why"]
+
+
+def test_a_small_part_is_short_in_a_table_and_words_in_a_sentence() -> None:
+    from tachograph.questions import sayings
+    from tachograph.questions.attribution import Part
+    from tachograph.surfaces import text, why
+
+    part = Part("opus-5-5", "claude-opus-5-5", None, None, 0.003)
+    (row,) = why._parts((part,), 20, 80, blocks=True)
+    assert row.endswith("  <1 %") and text.percent(0.003) == "<1 %"
+    assert sayings.percent(0.003) == "under 1 %"
+
+
+def test_the_percent_of_a_limit_is_the_same_in_rows_and_where_there_is_little_room(home: Home) -> None:
+    from tachograph.questions.now import now
+    from tachograph.surfaces.now import percent, short_percent
+
+    with home.ledger() as ledger:
+        with ledger.transaction() as db:
+            limit = Limit(FIVE_HOUR, "5-hour", "session", 77.6, NOW_MS + HOUR)
+            readings.append(db, Names(db), Reading(OAUTH, NOW_MS, limits=(limit,)))
+        for at, shown in ((NOW_MS, "78 %"), (NOW_MS + HOUR - 1, "~78 %")):
+            (account,) = now(ledger.db, at).accounts
+            assert (percent(account.limits[0]), short_percent(account.limits[0])) == (shown, shown.replace(" ", ""))
+    assert (percent(None), short_percent(None)) == ("–", "–")

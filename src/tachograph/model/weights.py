@@ -98,12 +98,6 @@ class Weights(NamedTuple):
     regimes: tuple[Regime, ...] = ()
 
     @property
-    def points_per_dollar(self) -> dict[str, float]:
-        """By model: points of a 5-hour window for a dollar of output at list price."""
-        place = 1 + len(self.models) + CLASSES.index("output")
-        return {m: math.exp(self.mean[0] + self.mean[1 + i] + self.mean[place]) for i, m in enumerate(self.models)}
-
-    @property
     def week_per_window(self) -> float | None:
         """Percent of the week that one full 5-hour window is, as a fraction of one; None until both were seen to rise."""
         return self.week / self.five if self.five >= 8 and self.week >= 1 else None

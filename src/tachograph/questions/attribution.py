@@ -171,11 +171,6 @@ def attribution(
     return _inside(_told(db, base, work, inside, answer, stretch.used))
 
 
-def week_number(db: sqlite3.Connection, account: int, at: int) -> int:
-    """How many weeks of an account can be asked for."""
-    return len(_resets(db, account, SEVEN_DAY, at))
-
-
 def _learned(
     db: sqlite3.Connection, found: Known, work: Work, stretch: _Stretch, limit: str, until: int
 ) -> shares.Shares | None:

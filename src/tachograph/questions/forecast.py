@@ -213,10 +213,7 @@ def _ends(seen: chances.Pace | chances.WeekPace, chance: float) -> Estimate:
 
 
 def _five(db: sqlite3.Connection, book: PriceBook, found: Known, limit: NowLimit) -> chances.Pace | None:
-    at = found.at / 1000
-    reset = (limit.resets_at or 0) / 1000
-    said = readings(db, found.account, int((reset - FIVE_HOURS) * 1000), found.at)
-    mine = [r for r in said if r.five is not None and quota.same(r.five_reset, reset)]
+    mine, reset = _said(db, found, limit), (limit.resets_at or 0) / 1000
     if not mine:
         return None
     if (limit.percent or 0.0) != mine[-1].five:
@@ -231,17 +228,22 @@ def _five(db: sqlite3.Connection, book: PriceBook, found: Known, limit: NowLimit
         ]
     first = kept_quota.first_message(db, work.rows[-1].session) if work.rows else None
     hits, windows = _reached(db, found.account, found.at)
-    return chances.pace(mine, at, done, None if first is None else first / 1000, hits, windows)
+    return chances.pace(mine, found.at / 1000, done, None if first is None else first / 1000, hits, windows)
 
 
 def _week(db: sqlite3.Connection, found: Known, limit: NowLimit) -> chances.WeekPace | None:
-    at = found.at / 1000
+    mine = _said(db, found, limit)
+    return chances.week_pace(mine, found.at / 1000, past_weeks(db, found.account, found.at)) if mine else None
+
+
+def _said(db: sqlite3.Connection, found: Known, limit: NowLimit) -> list[Reading]:
+    """What was read of the window of a limit that is running, oldest first."""
     reset = (limit.resets_at or 0) / 1000
-    said = readings(db, found.account, int((reset - WEEK) * 1000), found.at)
-    mine = [r for r in said if r.week is not None and quota.same(r.week_reset, reset)]
-    if not mine:
-        return None
-    return chances.week_pace(mine, at, past_weeks(db, found.account, found.at))
+    since = reset - (FIVE_HOURS if limit.key == FIVE_HOUR else WEEK)
+    said = readings(db, found.account, int(since * 1000), found.at)
+    if limit.key == FIVE_HOUR:
+        return [r for r in said if r.five is not None and quota.same(r.five_reset, reset)]
+    return [r for r in said if r.week is not None and quota.same(r.week_reset, reset)]
 
 
 def past_weeks(db: sqlite3.Connection, account: int, at: int, most: int = 6) -> list[float]:

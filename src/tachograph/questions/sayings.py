@@ -85,7 +85,8 @@ def outcome_words(outcome: str, source: str = "") -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1 as a whole percent; something never as nothing."""
+    """A share of 0 to 1 as a whole percent; something never as nothing. In a sentence: tables, which may not be asked
+    for from here, have `<1 %` (surfaces/text.py)."""
     return "under 1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
 
 

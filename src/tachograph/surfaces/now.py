@@ -32,10 +32,15 @@ TITLES = ("long", "medium", "compact")
 
 
 def percent(limit: NowLimit | None) -> str:
-    """78 %, ~78 % where it is old, a dash where it is not known."""
+    """`78 %`, `~78 %` where it is old, a dash where it is not known."""
     if limit is None or limit.percent is None:
         return DASH
-    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)}%"
+    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
+
+
+def short_percent(limit: NowLimit | None) -> str:
+    """The same where there is little room: `78%`."""
+    return percent(limit).replace(" ", "")
 
 
 def sign(limit: NowLimit | None) -> str:
@@ -60,7 +65,7 @@ def headline(account: NowAccount, kind: str = "medium") -> list[Part]:
     over = next((limit for limit in account.limits if limit.state == OVERAGE), None)
     name = "7d" if week is None or week.key == SEVEN_DAY else safe(week.scope or week.label)
     names = ("", "") if kind == "compact" else ("5h ", f"{name} ")
-    numbers = [(names[0], Part(percent(five), five)), (names[1], Part(percent(week), week))]
+    numbers = [(names[0], Part(short_percent(five), five)), (names[1], Part(short_percent(week), week))]
     if over is not None:
         shown = numbers[0] if over.group == "session" else numbers[1]
         numbers = [shown, ("", Part(spend(account.extra) or "extra usage"))]
@@ -314,8 +319,7 @@ def _rows(
 def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, blocks: bool, columns: int) -> str:
     label = cut(safe(limit.label), names)
     drawn = bar(limit.percent, columns, blocks)
-    shown = DASH if limit.percent is None else f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
-    made = f"  {label}{' ' * (names - width(label))}  {drawn}  {shown:>6} {sign(limit) or ' '}"
+    made = f"  {label}{' ' * (names - width(label))}  {drawn}  {percent(limit):>6} {sign(limit) or ' '}"
     return f"{made} {limit_words(limit, at, calendar)}".rstrip()
 
 

@@ -28,7 +28,7 @@ def usd(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1 as a whole percent."""
+    """A share of 0 to 1 as a whole percent, for a cell; in a sentence it is `under 1 %` (questions/sayings.py)."""
     return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
 
 

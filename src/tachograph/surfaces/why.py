@@ -16,10 +16,11 @@ from tachograph.questions.forecast import Calibration, LimitForecast, NextSessio
 from tachograph.questions.now import NowAccount, NowLimit
 from tachograph.questions.reconcile import Reconciled
 from tachograph.questions.what_if import WhatIf
-from tachograph.surfaces.now import clock, countdown, percent
+from tachograph.surfaces.now import clock, countdown
+from tachograph.surfaces.now import percent as percent_of
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Style
-from tachograph.surfaces.text import UNKNOWN, cut, cut_middle, folded, safe, usd, width
+from tachograph.surfaces.text import UNKNOWN, cut, cut_middle, folded, percent, safe, usd, width
 
 _MOST = 5  # rows of a part
 _BAR = 24
@@ -92,9 +93,7 @@ def _parts(rows: Sequence[Part], names: int, room: int | None, blocks: bool) -> 
     if len(rows) > _MOST:
         rest = rows[_MOST:]
         value = sum(part.share.value if part.share is not None else part.list_price or 0.0 for part in rest)
-        made.append(
-            f"  {cut(f'{len(rest)} more', names):<{names}}  {' ' * _columns(room)}  {sayings.percent(value):>9}"
-        )
+        made.append(f"  {cut(f'{len(rest)} more', names):<{names}}  {' ' * _columns(room)}  {percent(value):>9}")
     return made
 
 
@@ -107,7 +106,7 @@ def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool,
     columns = _columns(room)
     bar = _bar(share.value, columns, blocks)
     interval = f"  {sayings.interval(share)}" if is_measured and share.high >= 0.005 else ""
-    return f"  {label}{' ' * (names - width(label))}  {bar}  {sayings.percent(share.value):>9}{interval}"
+    return f"  {label}{' ' * (names - width(label))}  {bar}  {percent(share.value):>9}{interval}"
 
 
 def _bar(share: float, columns: int, blocks: bool) -> str:
@@ -314,7 +313,7 @@ def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, st
         _limit(found.week, found.week_dollars, found.at, calendar),
     ]
     if found.model_week is not None:
-        values[2] += f"; {safe(found.model_week.label)} {_percent(found.model_week)}"
+        values[2] += f"; {safe(found.model_week.label)} {percent_of(found.model_week)}"
     made = []
     for (name, counts, unseen), value in zip(sayings.reconcile_words(), values, strict=True):
         first, *more = folded(f"{name}   {value}", room)
@@ -327,14 +326,10 @@ def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, st
     return made if made[-1] else made[:-1]
 
 
-def _percent(limit: NowLimit) -> str:
-    return percent(limit).replace("%", " %")
-
-
 def _limit(limit: NowLimit | None, dollars: float | None, at: int, calendar: Calendar) -> str:
     if limit is None:
         return "no reading"
-    made = _percent(limit)
+    made = percent_of(limit)
     if limit.resets_at is not None and limit.resets_at > at:
         made += f", resets {countdown(limit.resets_at, at, calendar)}"
     if dollars is not None:

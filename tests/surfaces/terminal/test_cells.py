@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from helpers import NOW, Home
-from monitors import HOSTILE, UTC, state_of
+from monitors import HOSTILE, UTC, plain_text, state_of
 from tachograph.demo.records import assistant, title
-from tachograph.surfaces.terminal.cells import foreign, padded, plain_text, row_width, tame
+from tachograph.surfaces.terminal.cells import foreign, padded, row_width, tame
 from tachograph.surfaces.terminal.frame import frame
 from tachograph.surfaces.terminal.view import Around, View
 from tachograph.surfaces.text import width

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from helpers import Home
-from monitors import STATES, UTC, prepare, state_of
-from tachograph.surfaces.terminal.cells import plain_text, row_width
+from monitors import STATES, UTC, plain_text, prepare, state_of
+from tachograph.surfaces.terminal.cells import row_width
 from tachograph.surfaces.terminal.frame import Frame, frame
 from tachograph.surfaces.terminal.view import LAYOUTS, Around, View
 

@@ -38,6 +38,7 @@ from tachograph.model.limits import AccountId, Limit, Reading
 from tachograph.model.periods import Calendar, parsed_zone
 from tachograph.model.prices import load
 from tachograph.paths import own_paths
+from tachograph.questions.forecast import Calibration, calibration
 from tachograph.questions.meter import meter
 from tachograph.questions.now import Now
 from tachograph.surfaces import now as now_surface
@@ -402,15 +403,18 @@ def test_how_chances_did_is_added_up_in_the_ledger_and_once_for_several_looks(
     small: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tachograph.ledger import forecasts
-    from tachograph.surfaces.web.pages import estimates
 
     def one_by_one(*_: object) -> list[forecasts.Kept]:
         raise AssertionError("a row for every forecast that was ever made")
 
     asked: list[object] = []
-    real = estimates.calibration
+
+    def counted(db: sqlite3.Connection) -> Calibration:
+        asked.append(db)
+        return calibration(db)
+
     monkeypatch.setattr(forecasts, "scored", one_by_one)
-    monkeypatch.setattr(estimates, "calibration", lambda db: (asked.append(db), real(db))[1])
+    monkeypatch.setattr("tachograph.surfaces.web.pages.estimates.calibration", counted)
     with small.home.ledger() as ledger, ledger.transaction() as db:
         for n in range(8):
             made = forecasts.Kept(1, "five_hour", NOW_MS, NOW_MS - n * 900_000, 40.0, 0.72, 0.7, None, None, None, 1)

@@ -120,8 +120,3 @@ def wrapped(text: str, columns: int, most: int) -> list[str]:
         else:
             made.append(word)
     return [cut(line, columns) for line in made]
-
-
-def plain_text(rows: Iterable[Row]) -> str:
-    """The rows without their styles."""
-    return "\n".join("".join(cell.text for cell in row).rstrip() for row in rows)

@@ -10,7 +10,7 @@ from tachograph.questions.monitor import Monitor, Watched
 from tachograph.questions.now import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
 from tachograph.questions.sayings import SMALL, SURE, chance_before
 from tachograph.surfaces.money import spend
-from tachograph.surfaces.now import SOURCE_WORDS, bar, clock, extra_words, headline, level_of, sign
+from tachograph.surfaces.now import SOURCE_WORDS, bar, clock, extra_words, headline, level_of, percent, sign
 from tachograph.surfaces.terminal.cells import (
     AT_WALL,
     DIM,
@@ -117,12 +117,6 @@ def narrow_row(course: Course, columns: int, at: int, calendar: Calendar) -> Row
 def mark(limit: NowLimit) -> str:
     """The sign that stands beside a colour: it says the same."""
     return "◆" if limit.state == OVERAGE else sign(limit)
-
-
-def percent(limit: NowLimit) -> str:
-    if limit.percent is None:
-        return DASH
-    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
 
 
 def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:

@@ -211,8 +211,7 @@ def _limit_row(limit: NowLimit, at: int, calendar: Calendar) -> str:
 
 def _number(limit: NowLimit) -> str:
     mark = sign(limit)
-    shown = percent(limit)
-    return f"{shown.replace('%', ' %')}{f' {mark}' if mark else ''}"
+    return f"{percent(limit)}{f' {mark}' if mark else ''}"
 
 
 def _style(meter: Meter, kind: str) -> Row:

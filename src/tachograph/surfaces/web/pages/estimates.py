@@ -12,7 +12,7 @@ from tachograph.questions.forecast import LimitForecast, calibration, forecast
 from tachograph.questions.now import NowAccount
 from tachograph.questions.now import now as now_question
 from tachograph.surfaces.now import clock
-from tachograph.surfaces.text import UNKNOWN, plural, safe
+from tachograph.surfaces.text import UNKNOWN, percent, plural, safe
 from tachograph.surfaces.web import charts
 from tachograph.surfaces.web.page import View
 from tachograph.surfaces.web.show import Cell, Column, Line, Table
@@ -56,7 +56,7 @@ def why(view: View) -> Mapping[str, Any] | None:
         "unexplained": None
         if unexplained is None
         else {
-            "text": sayings.percent(unexplained.value) if unexplained.value >= sayings.CLEAR_SIGN else "under 5 %",
+            "text": percent(unexplained.value) if unexplained.value >= sayings.CLEAR_SIGN else "under 5 %",
             "width": 100 * unexplained.value if unexplained.value >= sayings.CLEAR_SIGN else 0,
         },
         "evidence": [safe(words) for words in sayings.evidence_words(found.evidence, found.method, _clock(view))],
@@ -79,7 +79,7 @@ def _bar(part: Part, kind: str, view: View) -> dict[str, Any]:
         "width": 100 * min(1.0, value),
         "low": 100 * min(1.0, share.low) if share is not None else None,
         "high": 100 * min(1.0, share.high) if share is not None else None,
-        "text": sayings.percent(value),
+        "text": percent(value),
         "colour": charts.model_colour(part.full) if kind == "model" else 0,
         "interval": sayings.interval(share) if share is not None and share.high >= 0.005 else "",
     }
@@ -94,9 +94,9 @@ def _table(found: Attribution, parts: tuple[tuple[str, str, tuple[Part, ...]], .
             cells = (
                 Cell(name),
                 Cell(safe(part.name), safe(part.full)),
-                Cell(UNKNOWN if value is None else sayings.percent(value), value, "num"),
-                Cell(UNKNOWN if share is None else sayings.percent(share.low), None if share is None else share.low, "num"),
-                Cell(UNKNOWN if share is None else sayings.percent(share.high), None if share is None else share.high, "num"),
+                Cell(UNKNOWN if value is None else percent(value), value, "num"),
+                Cell(UNKNOWN if share is None else percent(share.low), None if share is None else share.low, "num"),
+                Cell(UNKNOWN if share is None else percent(share.high), None if share is None else share.high, "num"),
                 Cell(UNKNOWN if part.points is None else f"{part.points.value:.1f}", None if part.points is None else part.points.value, "num"),
             )  # fmt: skip
             lines.append(Line(f"{kind}-{part.full}", cells))
@@ -141,8 +141,8 @@ def calibrated(view: View) -> Mapping[str, Any]:
             (
                 Cell(f"{round(100 * one.low)} to {round(100 * one.high)} %"),
                 Cell(str(one.forecasts), one.forecasts, "num"),
-                Cell(sayings.percent(one.mean), one.mean, "num"),
-                Cell(sayings.percent(one.came_true / one.forecasts), one.came_true / one.forecasts, "num"),
+                Cell(percent(one.mean), one.mean, "num"),
+                Cell(percent(one.came_true / one.forecasts), one.came_true / one.forecasts, "num"),
             ),
         )
         for one in found.bins

@@ -78,7 +78,7 @@ def _account(account: NowAccount, view: View) -> dict[str, Any]:
 
 def limit_row(limit: NowLimit, view: View) -> LimitRow:
     """A limit as every page shows it: the same number, sign and words as the meter."""
-    shown = words.percent(limit).replace("%", " %")
+    shown = words.percent(limit)
     observed = view.calendar.local(limit.observed_at)
     source = safe(words.source_words(limit))
     age = ago(limit.observed_at, view.now)
@@ -155,7 +155,7 @@ def _figure(
     noun, verb = ("limit", "was") if len(shown) == 1 else ("limits", "were")
     hit = f"{verb} not hit" if not walls else f"{verb} hit {'once' if walls == 1 else f'{walls} times'}"
     by_key = {limit.key: limit for limit in account.limits}
-    latest = [f"{safe(c.label)} {words.percent(by_key[c.key]).replace('%', ' %')}" for c in shown if c.key in by_key]
+    latest = [f"{safe(c.label)} {words.percent(by_key[c.key])}" for c in shown if c.key in by_key]
     lines = [
         Line(
             f"{at}-{curve.key}",

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -337,6 +338,26 @@ def test_a_range_of_centuries_is_as_large_as_what_there_is(served: Served) -> No
         answer = served.get(f"/usage?{range_}")
         assert answer.status == 200 and "data-version" in answer.text
         assert Found(answer.text).value("total-messages") == 0
+
+
+def test_what_runs_is_known_without_reading_whole_sessions(small: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on(small.home, 2)
+    agents = [
+        records.assistant(f"a{n}", at=NOW - timedelta(minutes=ago), session=SESSION, agent=f"a{n}", input=7 + n)
+        for n, ago in enumerate((1, 2, 90))
+    ]
+    alone = "5e551011-0000-4000-8000-00000000a10e"
+    agents.append(records.assistant("b", at=NOW - timedelta(minutes=1), session=alone, agent="b", input=5))
+    small.home.write("p/agents.jsonl", agents)
+    small.home.ingest()
+
+    def never(*_: object) -> None:
+        raise AssertionError("a whole session was read")
+
+    monkeypatch.setattr("tachograph.ledger.sessions.turns", never)
+    rows = {row["session"]: row for row in small.data("/api/running")["rows"]}
+    assert (rows[SESSION]["context_tokens"], rows[SESSION]["agents"]) == (130_003, 2)
+    assert (rows[alone]["context_tokens"], rows[alone]["agents"]) == (None, 1)
 
 
 def test_a_branch_and_a_pull_request_narrow_as_their_rows_say(served: Served) -> None:

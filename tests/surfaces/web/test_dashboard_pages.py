@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from browsers import CHROMIUM, until
+from browsers import plain, until
 from dashboards import PAGES, SESSION, Served, go_on, serving
 from helpers import NOW, Home
 from tachograph.demo import records
@@ -25,26 +25,12 @@ AXE = ROOT / "benchmarks" / "out" / "npm" / "node_modules" / "axe-core" / "axe.m
 EVERY = (*PAGES, f"/sessions/{SESSION}")
 UPDATES = 50
 GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")  # a server that ended
-_FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("chromium is not here (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+    with plain() as browser:
         yield browser
-        browser.close()
 
 
 Open = Callable[..., Page]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Worker, sync_playwright
 
 from helpers import Home
@@ -66,6 +67,17 @@ def until(claim: Callable[[], Any], seconds: float = 20.0, what: str = "it did n
             return found
         assert time.monotonic() < end, what
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def plain() -> Iterator[Chromium]:
+    """Chromium without an extension, whose contexts forget everything."""
+    if not os.path.exists(CHROMIUM):
+        pytest.skip("chromium is not here (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield browser
+        browser.close()
 
 
 class Browser:

@@ -4,12 +4,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.ledger import messages, sessions
+from tachograph.ledger import activity, messages, sessions
+from tachograph.ledger.activity import Heard
 from tachograph.model.periods import Calendar, Span
 from tachograph.model.prices import PriceBook
 from tachograph.questions.overview import SKEW_MS
 from tachograph.questions.spend import Cells, Row, described, priced
-from tachograph.questions.timeline import Step, timeline
 
 LATELY_MS = 15 * 60_000
 
@@ -19,7 +19,7 @@ class Running(NamedTuple):
     has none), how many subagents were active lately."""
 
     row: Row
-    last: Step | None
+    last: Heard | None
     agents: int
 
 
@@ -31,11 +31,11 @@ def running(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: in
     rows = {row.key.session: row for row in _rows(db, book, ids)}
     made = []
     for id, facts in sessions.facts(db, ids).items():
-        steps = timeline(db, book, id).steps
-        main = [step for step in steps if not step.agent]
-        lately = {step.agent for step in steps if step.agent and (step.at or 0) >= now - LATELY_MS}
         if facts.uuid in rows:
-            made.append((ids.index(id), Running(rows[facts.uuid], main[-1] if main else None, len(lately))))
+            last = activity.last_of(db, id, now + SKEW_MS)
+            main = None if last is None or last.agent else last
+            agents = activity.agents(db, id, now - LATELY_MS)
+            made.append((ids.index(id), Running(rows[facts.uuid], main, len(agents))))
     return tuple(one for _, one in sorted(made, key=lambda pair: pair[0]))
 
 

@@ -4,6 +4,7 @@ and what was spent by class of token. Everything that is a plain report comes fr
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from operator import add
 from typing import NamedTuple
 
 from tachograph.ledger import rollups, sessions
@@ -142,16 +143,18 @@ def hours_of_week(
     """Seven days, the first day of the calendar's week first, of 24 hours each: what was used in them in local time."""
     offset = calendar.local(question.span.end or 0).utcoffset()
     quarters = 1 if offset is not None and offset.total_seconds() % 3600 else 4
-    sums: dict[tuple[int, int], list[tuple[int, tuple[int, ...]]]] = {}
-    places: dict[int, tuple[int, int]] = {}
+    sums: dict[tuple[int, ...], list[int]] = {}  # hour of the week, model, tariff, epoch: five years are as few as one
+    places: dict[int, int] = {}
     for at, row in rollups.by_bucket(db, question.span, chosen(db, question), book.changes(), quarters):
         place = places.get(at)
         if place is None:
             local = calendar.local(at)
-            place = places[at] = ((local.weekday() - calendar.week_start) % 7, local.hour)
-        sums.setdefault(place, []).append((place[0] * 24 + place[1], row))
+            place = places[at] = (local.weekday() - calendar.week_start) % 7 * 24 + local.hour
+        key = (place, *row[:3])
+        known = sums.get(key)
+        sums[key] = list(row[3:]) if known is None else list(map(add, known, row[3:]))
     found = [Spend()] * 168
-    for place_, _, used in priced(db, book, (one for group in sums.values() for one in group)):
+    for place_, _, used in priced(db, book, ((key[0], (*key[1:], *used)) for key, used in sums.items())):
         found[place_] = found[place_] + used
     return tuple(tuple(found[day * 24 : day * 24 + 24]) for day in range(7))
 

@@ -361,6 +361,26 @@ def test_a_range_of_centuries_is_as_large_as_what_there_is(served: Served) -> No
         assert Found(answer.text).value("total-messages") == 0
 
 
+def test_what_runs_is_known_without_reading_whole_sessions(small: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on(small.home, 2)
+    agents = [
+        records.assistant(f"a{n}", at=NOW - timedelta(minutes=ago), session=SESSION, agent=f"a{n}", input=7 + n)
+        for n, ago in enumerate((1, 2, 90))
+    ]
+    alone = "5e551011-0000-4000-8000-00000000a10e"
+    agents.append(records.assistant("b", at=NOW - timedelta(minutes=1), session=alone, agent="b", input=5))
+    small.home.write("p/agents.jsonl", agents)
+    small.home.ingest()
+
+    def never(*_: object) -> None:
+        raise AssertionError("a whole session was read")
+
+    monkeypatch.setattr("tachograph.ledger.sessions.turns", never)
+    rows = {row["session"]: row for row in small.data("/api/running")["rows"]}
+    assert (rows[SESSION]["context_tokens"], rows[SESSION]["agents"]) == (130_003, 2)
+    assert (rows[alone]["context_tokens"], rows[alone]["agents"]) == (None, 1)
+
+
 def test_a_branch_and_a_pull_request_narrow_as_their_rows_say(served: Served) -> None:
     row = next(row for row in served.data("/api/spend?along=pr&range=all")["rows"] if row["pr"])
     narrowed = served.data("/api/totals?" + urlencode({"range": "all", "pr": row["pr"]["url"]}))["totals"]

@@ -5,13 +5,14 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from browsers import CHROMIUM, until
+from browsers import plain, until
 from dashboards import PAGES, SESSION, Served, go_on, serving
 from helpers import NOW, Home
 from tachograph.demo import records
@@ -24,26 +25,12 @@ AXE = ROOT / "benchmarks" / "out" / "npm" / "node_modules" / "axe-core" / "axe.m
 EVERY = (*PAGES, f"/sessions/{SESSION}")
 UPDATES = 50
 GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")  # a server that ended
-_FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("chromium is not here (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+    with plain() as browser:
         yield browser
-        browser.close()
 
 
 Open = Callable[..., Page]
@@ -391,6 +378,46 @@ def test_axe_objects_to_nothing_and_nothing_is_wider_than_its_screen(served: Ser
                 continue
             found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
             assert not found, (scheme, width, [(v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found])
+
+
+# -- what is unknown -------------------------------------------------------------------------------------------
+
+COLUMNS = """id => {
+    const chart = document.getElementById(id)
+    const over = chart.querySelector(".u-over")
+    const pen = chart.querySelector("canvas").getContext("2d")
+    const { labels } = JSON.parse(chart.dataset.chart)
+    const slot = over.clientWidth / labels.length
+    return labels.map((_, n) => {
+        const x = over.offsetLeft + Math.round((n + 0.5) * slot) - 5
+        const { data } = pen.getImageData(x, over.offsetTop + over.clientHeight - 12, 10, 10) // above the line of nothing
+        return data.filter((part, place) => place % 4 === 3 && part > 0).length
+    })
+}"""
+
+
+@pytest.mark.parametrize("path", ["/usage?range=7d", "/sessions?range=7d"])
+def test_what_has_no_price_is_drawn_otherwise_than_nothing(home: Home, opened: Open, path: str) -> None:
+    home.data.mkdir(mode=0o700, exist_ok=True)
+    (home.data / "settings.toml").write_text('timezone = "UTC"\n')
+    models = {5: "claude-opus-5-5", 3: "nobody-knows-1", 1: "claude-opus-5-5"}
+    for ago, model in models.items():
+        line = records.assistant(f"m{ago}", at=NOW - timedelta(days=ago), model=model, session=f"s{ago}", output=9_000)
+        home.write(f"p/s{ago}.jsonl", [line])
+    home.ingest()
+    id = "chart-spend" if path.startswith("/usage") else "chart-session-costs"
+    with serving(home) as served:
+        page = opened(served, path, expects=GONE)
+        columns = page.evaluate(COLUMNS, id)
+        places = (0, 2, 4) if id == "chart-spend" else (0, 1, 2)
+        known, unknown, known_too = (columns[place] for place in places)
+        assert known == known_too == 100 and 10 < unknown < 90  # full, and hatched
+        if id == "chart-spend":
+            assert columns[1] == columns[3] == 0  # days on which nothing was used
+        box = page.locator(f"#{id} .u-over").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * (places[1] + 0.5) / len(columns), box["y"] + 40)
+        wait(page, f"document.querySelector('#{id} .u-tip').textContent.includes('no price')")
 
 
 # -- live, and when it is not ----------------------------------------------------------------------------------

@@ -31,8 +31,13 @@ class Spawned(NamedTuple):
 def calls(path: bytes) -> Iterator[Call]:
     """The calls of a transcript; a call that was written several times comes several times. Raises OSError."""
     with open(path, "rb") as file:
-        for line in file:
-            if b'"tool_use"' not in line or len(line) > _LONGEST:
+        while line := file.readline(_LONGEST):
+            if len(line) == _LONGEST and not line.endswith(b"\n"):
+                while rest := file.readline(_LONGEST):  # no more of it is held at once
+                    if rest.endswith(b"\n"):
+                        break
+                continue
+            if b'"tool_use"' not in line:
                 continue
             try:
                 record = json.loads(line)

@@ -111,7 +111,7 @@ def _course(view: View) -> Mapping[str, Any]:
     series = _series(answer, keys, asked.stack, view)
     whole = {row.key.period: row.spend for row in answer.rows}
     labels = [_period_label(key, period, keys) for key in keys]
-    values = [[_measured(one, asked.measure) for one in part.spends] for part in series]
+    values = [[_drawn(one, asked.measure) for one in part.spends] for part in series]
     first = series[0] if series else None
     total = answer.totals
     lines = tuple(
@@ -292,6 +292,11 @@ def _measured(used: Spend, measure: str) -> float | None:
     if measure == "cost":
         return used.usd
     return used.tokens.total if measure == "tokens" else used.tokens.messages
+
+
+def _drawn(used: Spend, measure: str) -> float | None:
+    """What a chart draws: 0 where nothing was used, None where something was that has no price."""
+    return _measured(used, measure) if used.tokens.messages else 0
 
 
 def _measure_cell(used: Spend, measure: str) -> Cell:

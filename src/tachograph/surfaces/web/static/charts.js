@@ -13,6 +13,37 @@ const stacked = (said) => { // sums from below; the last one is all of them
   return said.series.map((one) => one.values.map((v, n) => (sums[n] += v ?? 0)));
 };
 
+// Unknown is not nothing: where a part has no price, a hatched piece stands on what is known of the bar.
+const unknownOf = (holder) => (chart) => {
+  const { said } = holder;
+  if (said.kind !== "stack") return;
+  const pen = chart.ctx;
+  const { left, top, width, height } = chart.bbox;
+  const sums = stacked(said).at(-1) ?? [];
+  const slot = Math.abs(chart.valToPos(1, "x", true) - chart.valToPos(0, "x", true));
+  const wide = Math.max(2, Math.min(slot * 0.78, 60 * devicePixelRatio));
+  const tall = 14 * devicePixelRatio;
+  for (const n of said.labels.keys()) {
+    if (!said.series.some((one) => one.values[n] === null)) continue;
+    const x = chart.valToPos(n, "x", true) - wide / 2;
+    const y = Math.max(top, chart.valToPos(sums[n], "y", true) - tall);
+    pen.save();
+    pen.beginPath();
+    pen.rect(left, top, width, height);
+    pen.clip();
+    pen.beginPath();
+    pen.rect(x, y, wide, tall);
+    pen.clip();
+    pen.strokeStyle = css("--muted");
+    pen.lineWidth = devicePixelRatio;
+    pen.beginPath();
+    pen.rect(x, y, wide, tall);
+    for (let at = x - tall; at < x + wide; at += 5 * devicePixelRatio) { pen.moveTo(at, y + tall); pen.lineTo(at + tall, y); }
+    pen.stroke();
+    pen.restore();
+  }
+};
+
 const dataOf = (said) => {
   if (said.kind === "stack") {
     const sums = stacked(said);
@@ -106,7 +137,7 @@ const tip = (holder) => {
         const { idx, left } = chart.cursor;
         const { said } = holder;
         if (idx === null || idx === undefined || left < 0) { box.style.display = "none"; return; }
-        const rows = said.series.map((one) => [one.label, valueNear(one.values, idx, said.kind), one.unit ?? (one.scale === "tokens" ? "tokens" : said.unit)]).filter(([, v]) => v !== null && v !== undefined && v !== "" && v !== 0);
+        const rows = said.series.map((one) => [one.label, valueNear(one.values, idx, said.kind), one.unit ?? (one.scale === "tokens" ? "tokens" : said.unit)]).filter(([, v]) => (v !== null || said.kind === "stack") && v !== undefined && v !== "" && v !== 0);
         box.replaceChildren();
         const head = document.createElement("b");
         head.textContent = said.labels ? said.labels[idx] : whenWords(said.x[idx], said.zone);
@@ -118,7 +149,7 @@ const tip = (holder) => {
           name.textContent = label;
           const number = document.createElement("span");
           number.className = "num";
-          number.textContent = exact[unit](value);
+          number.textContent = value === null ? (unit === "$" ? "no price" : "unknown") : exact[unit](value);
           row.append(name, number);
           box.append(row);
         }
@@ -208,7 +239,7 @@ const optionsOf = (holder, element) => {
     plugins: [tip(holder)],
     hooks: {
       drawAxes: [fanOf(holder)],
-      draw: [marksOf(holder)],
+      draw: [unknownOf(holder), marksOf(holder)],
       setSelect: [(chart) => { if (chart.select.width > 0) holder.zoom = true; }],
     },
   };

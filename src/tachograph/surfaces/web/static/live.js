@@ -83,9 +83,9 @@ export const refresh = async (address = location.pathname + location.search, fre
   }
 };
 
-const soon = () => {
+const soon = () => { // where a refresh takes long, five times as long is between two of them
   clearTimeout(timer);
-  const wait = Math.max(0, last + Math.max(LEAST_MS, cost > 200 ? cost * 5 : 0) - performance.now());
+  const wait = Math.max(0, last + LEAST_MS * Math.max(1, cost / 200) - performance.now());
   timer = setTimeout(() => { if (!document.hidden) refresh(); }, wait);
 };
 

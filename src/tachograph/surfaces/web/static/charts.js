@@ -189,12 +189,15 @@ const seriesOf = (said) => {
   return said.kind === "stack" ? made.reverse() : made;
 };
 
+// From when to when a chart is; of one moment some minutes around it.
+const ends = (x) => (x[0] === x.at(-1) ? [x[0] - 300, x[0] + 300] : [x[0], x.at(-1)]);
+
 const optionsOf = (holder, element) => {
   const { said } = holder;
   const isList = Boolean(said.labels);
   const most = said.max;
   const scales = {
-    x: isList ? { time: false, range: (_, low, high) => (low === null ? [-0.5, 0.5] : holder.zoom ? [low, high] : [-0.5, said.labels.length - 0.5]) } : { time: true, range: (_, low, high) => (low !== null && low === high ? [low - 300, high + 300] : [low, high]) },
+    x: isList ? { time: false, range: (_, low, high) => (low === null ? [-0.5, 0.5] : holder.zoom ? [low, high] : [-0.5, said.labels.length - 0.5]) } : { time: true, range: (chart, low, high) => (low === null || holder.zoom ? [low, high] : ends(chart.data[0])) },
     y: { range: (_, low, high) => [0, most ?? (high ? high * 1.06 : 1)] },
   };
   if (said.kind === "timeline") {
@@ -224,7 +227,7 @@ const shape = (said) => JSON.stringify([said.kind, said.unit, said.series.map((o
 const whole = (chart, holder) => {
   holder.zoom = false;
   const [x] = chart.data;
-  if (x.length) chart.setScale("x", holder.said.labels ? { min: -0.5, max: x.length - 0.5 } : { min: x[0], max: x.at(-1) });
+  if (x.length) chart.setScale("x", holder.said.labels ? { min: -0.5, max: x.length - 0.5 } : { min: ends(x)[0], max: ends(x)[1] });
 };
 
 const make = (element) => {
@@ -294,7 +297,7 @@ const keyed = (event) => {
   if (!holder || event.ctrlKey || event.metaKey) return;
   const { chart } = holder;
   const { min, max } = chart.scales.x;
-  const [low, high] = holder.said.labels ? [-0.5, chart.data[0].length - 0.5] : [chart.data[0][0], chart.data[0].at(-1)];
+  const [low, high] = holder.said.labels ? [-0.5, chart.data[0].length - 0.5] : ends(chart.data[0]);
   const size = max - min;
   let next = null;
   if (event.key === "+" || event.key === "=") next = [min + size / 4, max - size / 4];

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tachograph.model.periods import Calendar
 from tachograph.questions.spend import Spend
 from tachograph.surfaces.reports import iso
-from tachograph.surfaces.text import UNKNOWN, count, day_and_time, duration, percent, safe, tokens, usd
+from tachograph.surfaces.text import UNKNOWN, count, day_and_time, duration, percent, plural, safe, tokens, usd
 
 
 class Cell(NamedTuple):
@@ -61,17 +61,19 @@ def money(value: float | None) -> Cell:
     return Cell(usd(value), "" if value is None else value, "num", title="no price" if value is None else "")
 
 
+def cost_cell(used: Spend) -> Cell:
+    cost = money(used.usd)
+    if not used.tokens.messages:
+        return cost._replace(title="")
+    return cost._replace(title=f"{plural(used.unpriced, 'message')} without a price") if used.unpriced else cost
+
+
 def spend_cells(used: Spend) -> tuple[Cell, ...]:
     t = used.tokens
-    cost = money(used.usd)
-    if not t.messages:
-        cost = cost._replace(title="")
-    elif used.unpriced:
-        cost = cost._replace(title=f"{count(used.unpriced)} messages have no price")
     return (
         Cell(count(t.messages), t.messages, "num"),
         Cell(tokens(t.total), t.total, "num", title=f"{count(t.total)} tokens"),
-        cost,
+        cost_cell(used),
     )
 
 

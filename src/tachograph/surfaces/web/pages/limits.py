@@ -13,7 +13,7 @@ from tachograph.surfaces.text import UNKNOWN, duration, plural, safe, tokens
 from tachograph.surfaces.web.page import Block, Page, View
 from tachograph.surfaces.web.pages.estimates import calibrated
 from tachograph.surfaces.web.pages.now import source_words
-from tachograph.surfaces.web.show import Cell, Column, Line, Table, as_json, moment, money, named
+from tachograph.surfaces.web.show import Cell, Column, Line, Table, as_json, cost_cell, moment, named
 
 _DAY = 86_400_000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -123,7 +123,7 @@ def _windows(view: View) -> Mapping[str, Any]:
                 used.tokens.total if used else "",
                 "num",
             ),
-            money(used.usd if used else None),
+            cost_cell(used) if used else Cell(UNKNOWN, "", "num"),
         )
         lines.append(Line(f"{window.account}-{window.key}-{iso(window.resets_at)}", cells, kind="hit" if hit else ""))
     columns = (

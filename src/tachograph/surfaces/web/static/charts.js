@@ -189,7 +189,7 @@ const axes = (said) => {
   const look = { gap: 6, stroke: css("--muted"), font: `12px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
   const labels = said.labels && (said.small ? said.labels.map((one) => one.replace(/ \d\d:\d\d$/, "")) : said.labels); // the tip says the time
   const x = labels
-    ? { ...look, grid: { show: false }, size: 30, space: 8 * Math.max(9, ...labels.map((one) => one.length)), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => labels[v] ?? "") }
+    ? { ...look, grid: { show: false }, size: 30, space: Math.max(70, 8 * Math.max(0, ...labels.map((one) => one.length))), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_, splits) => splits.map((v) => labels[v] ?? "") }
     : { ...look, grid: { show: false }, size: 30, space: 90, values: (_, splits, __, ___, step) => splits.map((v, n) => timeWords(v, step, said.zone, n ? splits[n - 1] : null)) };
   const y = { ...look, grid, size: 58, scale: said.kind === "timeline" ? "cost" : "y", values: (_, splits) => splits.map((v) => numbers[said.unit](+v.toFixed(4))) };
   if (said.kind !== "timeline") return [x, y];
@@ -203,24 +203,32 @@ const alone = (chart, n) => { // a reading without one beside it, which no line 
   return values.map((v, place) => place).filter((place) => isKnown(values[place]) && !isKnown(beside(place, -1)) && !isKnown(beside(place, 1)));
 };
 
+const atOnce = (chart, n) => { // all that a series has is of one moment
+  const known = chart.data[n].flatMap((v, place) => (v === null || v === undefined ? [] : place));
+  return known.length && chart.data[0][known[0]] === chart.data[0][known.at(-1)] ? [known.at(-1)] : [];
+};
+
 const seriesOf = (said) => {
   const made = said.series.map((one) => {
     const paint = colour(one.colour);
     if (said.kind === "stack") return { label: one.label, fill: paint, stroke: paint, width: 0, paths: uPlot.paths.bars({ size: [0.78, 60], align: 0 }), points: { show: false } };
     if (said.kind === "timeline" && one.scale === "cost") return { label: one.label, scale: "cost", stroke: paint, fill: paint, width: 0, paths: uPlot.paths.bars({ size: [0.9, 5, 2] }), points: { show: false } };
-    if (said.kind === "timeline") return { label: one.label, scale: "tokens", stroke: paint, width: 1.6, spanGaps: true, points: { show: false } };
+    if (said.kind === "timeline") return { label: one.label, scale: "tokens", stroke: paint, width: 1.6, spanGaps: true, points: { show: true, size: 6, fill: paint, filter: atOnce } };
     const dash = one.colour % 3 === 1 ? [6, 3] : one.colour % 3 === 2 ? [2, 2] : undefined;
     return { label: one.label, stroke: paint, width: 2, dash, spanGaps: said.kind === "weeks", points: { show: true, size: said.kind === "weeks" ? 5 : 6, fill: paint, filter: said.kind === "weeks" ? undefined : alone }, paths: said.kind === "line" ? uPlot.paths.stepped({ align: 1 }) : undefined };
   });
   return said.kind === "stack" ? made.reverse() : made;
 };
 
+// From when to when a chart is; of one moment some minutes around it.
+const ends = (x) => (x[0] === x.at(-1) ? [x[0] - 300, x[0] + 300] : [x[0], x.at(-1)]);
+
 const optionsOf = (holder, element) => {
   const { said } = holder;
   const isList = Boolean(said.labels);
   const most = said.max;
   const scales = {
-    x: isList ? { time: false, range: (_, low, high) => (low === null ? [-0.5, 0.5] : holder.zoom ? [low, high] : [-0.5, said.labels.length - 0.5]) } : { time: true },
+    x: isList ? { time: false, range: (_, low, high) => (low === null ? [-0.5, 0.5] : holder.zoom ? [low, high] : [-0.5, said.labels.length - 0.5]) } : { time: true, range: (chart, low, high) => (low === null || holder.zoom ? [low, high] : ends(chart.data[0])) },
     y: { range: (_, low, high) => [0, most ?? (high ? high * 1.06 : 1)] },
   };
   if (said.kind === "timeline") {
@@ -250,7 +258,7 @@ const shape = (said) => JSON.stringify([said.kind, said.unit, said.series.map((o
 const whole = (chart, holder) => {
   holder.zoom = false;
   const [x] = chart.data;
-  if (x.length) chart.setScale("x", holder.said.labels ? { min: -0.5, max: x.length - 0.5 } : { min: x[0], max: x.at(-1) });
+  if (x.length) chart.setScale("x", holder.said.labels ? { min: -0.5, max: x.length - 0.5 } : { min: ends(x)[0], max: ends(x)[1] });
 };
 
 const make = (element) => {
@@ -320,7 +328,7 @@ const keyed = (event) => {
   if (!holder || event.ctrlKey || event.metaKey) return;
   const { chart } = holder;
   const { min, max } = chart.scales.x;
-  const [low, high] = holder.said.labels ? [-0.5, chart.data[0].length - 0.5] : [chart.data[0][0], chart.data[0].at(-1)];
+  const [low, high] = holder.said.labels ? [-0.5, chart.data[0].length - 0.5] : ends(chart.data[0]);
   const size = max - min;
   let next = null;
   if (event.key === "+" || event.key === "=") next = [min + size / 4, max - size / 4];

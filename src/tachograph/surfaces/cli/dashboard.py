@@ -39,10 +39,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         context.out.write(f"{known.api}\n")
         return 0
     _choose(paths, context, "on")
-    if process.running(paths) is None:
+    is_new = process.running(paths) is None
+    if is_new:
         process.start(paths, context.env)
-        context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
     wait_until_served(paths, known)
+    if is_new:
+        context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
     ticket = known.ticket(context.clock.now_ms())
     if arguments.no_open or not opened(paths, known, ticket):
         context.out.write(f"{address(known)}#t={ticket}\n")
@@ -86,7 +88,10 @@ def wait_until_served(paths: Paths, known: keys.Keys) -> None:
             if name == DASHBOARD and state == RUNNING and text == said(known):
                 return
             if name == DASHBOARD and state == FAILED and f"port {known.port} " in text:
-                raise TachographError(f"The dashboard cannot listen: {safe(text)}.")
+                raise TachographError(
+                    f"The dashboard cannot listen: {safe(text)}.",
+                    "tachograph dashboard --port N takes another one. The recorder runs all the same.",
+                )
         process.pause(0.05)
     raise TachographError(
         "The recorder does not serve the page yet.", "tachograph status says what it does; then try again."

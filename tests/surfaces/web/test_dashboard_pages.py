@@ -517,7 +517,7 @@ def test_names_from_elsewhere_make_no_element_and_break_no_rule(home: Home, open
             page.keyboard.press("Control+k")
             wait(page, "document.querySelectorAll('#palette-list li').length > 6")
             assert page.evaluate("document.querySelectorAll('#palette img, #palette svg').length") == 0
-            assert page.title() != "owned"
+            assert page.title() != "owned"  # a refresh writes the session's own title there, as text
             if page.locator("[data-chart]").count():
                 page.hover("[data-chart] >> nth=0", force=True)
 

@@ -18,7 +18,7 @@ QUARTER_MB = b"x" * (1 << 18)
 @pytest.fixture
 def own(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A server of a test's own that loses patience sooner, with an export that is larger than what a socket holds."""
-    monkeypatch.setattr("tachograph.surfaces.web.app.STALL_SECONDS", 2.0)
+    monkeypatch.setattr("tachograph.surfaces.web.app.STALL_SECONDS", 3.0)
     monkeypatch.setattr("tachograph.surfaces.web.server.HEAD_SECONDS", 1.0)
     monkeypatch.setattr("tachograph.surfaces.web.exports.chunks", _large)
     home.data.mkdir(mode=0o700, exist_ok=True)
@@ -81,7 +81,7 @@ def test_an_export_that_is_read_slowly_comes_whole(own: Served) -> None:
         got, began = 0, time.monotonic()
         while data := plug.recv(1 << 20):
             got += len(data)
-            if time.monotonic() - began < 3.0:  # longer than the server waits for whoever takes nothing
+            if time.monotonic() - began < 4.0:  # longer than the server waits for whoever takes nothing
                 time.sleep(0.1)
         assert got > 400 * len(QUARTER_MB)
 

@@ -368,9 +368,9 @@ class App:
             with contextlib.suppress(RuntimeError):  # the server has ended
                 loop.call_soon_threadsafe(queue.put_nowait, item)
 
-        def wait() -> None:
+        def wait(given: int) -> None:
             seen, since = taken, time.monotonic()
-            while queue.qsize() > 32 and not left:
+            while given - taken > 32 and not left:  # what is on its way to the queue counts as well
                 if taken != seen:
                     seen, since = taken, time.monotonic()
                 elif self.stopping.is_set() or time.monotonic() - since > STALL_SECONDS:
@@ -380,8 +380,8 @@ class App:
         def work() -> None:
             try:
                 with contextlib.closing(make()) as chunks:  # its look at the ledger ends in this thread
-                    for chunk in chunks:
-                        wait()
+                    for given, chunk in enumerate(chunks):
+                        wait(given)
                         if left:
                             return
                         put(chunk)

@@ -15,7 +15,7 @@ from tachograph.questions.attribution import Attribution, attribution
 from tachograph.questions.estimates import LEARNED
 from tachograph.questions.learning import known
 from tachograph.questions.now import NowAccount, NowLimit
-from tachograph.questions.spend import Spend, spent
+from tachograph.questions.spend import Spend, spent, spent_exactly
 
 SKEW_MS = 300_000
 _DAY_MS = 86_400_000
@@ -81,8 +81,8 @@ def reconcile(
             dollars.append(None)
             continue
         stretch = Span(end - length, at + SKEW_MS)
-        nobodys = max(nobodys, spent(db, book, [stretch], account=0)[0].tokens.messages)
-        dollars.append(spent(db, book, [stretch], account=account.id)[0].usd if account.id else None)
+        nobodys = max(nobodys, spent_exactly(db, book, [stretch], 0)[0].tokens.messages)
+        dollars.append(spent_exactly(db, book, [stretch], account.id)[0].usd if account.id else None)
     is_learned = why.method == LEARNED
     return Reconciled(
         at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tachograph.errors import NotFound
-from tachograph.ledger import rollups, sessions
+from tachograph.ledger import messages, rollups, sessions
+from tachograph.ledger.messages import QUARTER_MS
 from tachograph.model.messages import Tokens
 from tachograph.model.names import short_paths
 from tachograph.model.periods import Calendar, Span
@@ -447,4 +448,30 @@ def spent(
     filters = {} if account is None else {"account": {account}}
     for place, _, used in priced(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):
         found[place] = found[place] + used
+    return found
+
+
+def spent_exactly(
+    db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span], account: int | None = None
+) -> list[Spend]:
+    """As `spent`, to the millisecond, for closed spans that do not begin on the quarter hour, as windows of limits do:
+    whole quarters from the totals, what lies beside them from the messages."""
+    found = [Spend()] * len(spans)
+    filters = {} if account is None else {"account": {account}}
+    whole: list[tuple[int, Span]] = []
+    beside: list[tuple[int, Span]] = []
+    for place, span in enumerate(spans):
+        assert span.start is not None and span.end is not None  # noqa: S101 - closed, as the docstring says
+        first, last = -(-span.start // QUARTER_MS) * QUARTER_MS, span.end // QUARTER_MS * QUARTER_MS
+        if first < last:
+            whole.append((place, Span(first, last)))
+            edges = [Span(span.start, first), Span(last, span.end)]
+        else:
+            edges = [span]
+        beside += [(place, edge) for edge in edges if (edge.start or 0) < (edge.end or 0)]
+    for parts, sums in ((whole, rollups.sums), (beside, messages.sums)):
+        rows = sums(db, (), [span for _, span in parts], filters, book.changes())
+        for n, _, used in priced(db, book, rows, set()):
+            place = parts[n][0]
+            found[place] = found[place] + used
     return found

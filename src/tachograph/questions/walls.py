@@ -11,7 +11,7 @@ from tachograph.ledger import history as kept
 from tachograph.model.periods import WEEK, Calendar, Span
 from tachograph.model.prices import PriceBook
 from tachograph.questions.limits import Habit, PastWindow, history
-from tachograph.questions.spend import Spend, spent
+from tachograph.questions.spend import Spend, spent, spent_exactly
 from tachograph.questions.windows import LENGTH_MS
 
 _WEEK_MS = 7 * 86_400_000
@@ -69,7 +69,7 @@ def _used(db: sqlite3.Connection, book: PriceBook, windows: Sequence[PastWindow]
     found: dict[tuple[int, Span], Spend] = {}
     for account, own in spans.items():
         each = list(dict.fromkeys(own))
-        for span, used in zip(each, spent(db, book, each, account=account), strict=True):
+        for span, used in zip(each, spent_exactly(db, book, each, account), strict=True):
             found[account, span] = used
     return [None if (span := _span(one, now)) is None else found.get((one.account, span)) for one in windows]
 

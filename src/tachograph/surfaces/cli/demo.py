@@ -118,9 +118,8 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
                 Share("other", "Other", 2.0),
             )
             who = AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization)
-            said = Reading(
-                CLAUDE_JSON, now - 14_000, account=who, limits=(*known, fable), extra=extra, breakdown=shares
-            )
+            at = max(now - 14_000, *(one.observed_at + 1 for one in found[0].limits))  # the newest of them all
+            said = Reading(CLAUDE_JSON, at, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
             with ledger.transaction() as db:
                 readings.append(db, Names(db), said)
 

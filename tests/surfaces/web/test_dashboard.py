@@ -719,7 +719,7 @@ def test_the_command_starts_the_recorder_and_gives_a_link_that_works(home: Home)
     try:
         link = home.run("dashboard", "--no-open", "--port", str(port)).stdout.strip()
         assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/#t=\d+\.[\w-]+\.[0-9a-f]{{64}}", link)
-        assert f"dashboard: it listens at http://127.0.0.1:{port}" in home.run("status").stdout
+        assert f"Dashboard: listens at http://127.0.0.1:{port}" in home.run("status").stdout
         known = keys.load(own_paths(home.env))
         assert known is not None and known.port == port
         client = Served.__new__(Served)

@@ -131,7 +131,7 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
         context.out.write(f"Usage endpoint, {safe(state.folder)}: asked {at(state.asked_at)}, {said}; {later}.\n")
     for name, how, text in found.services if found is not None else ():
         if how != OFF:
-            context.out.write(f"{safe(name)}: {safe(text or how)}.\n")
+            context.out.write(f"{safe(name[:1].upper() + name[1:])}: {safe(text or how)}.\n")
     context.out.write(f"Notices near a limit are {alarms}.\n")
     return 0 if found else 1
 

@@ -65,7 +65,7 @@ class Dashboard:
 
 def said(known: keys.Keys) -> str:
     """What people are told of a server that listens; whoever waits for one with these keys knows it by that."""
-    return f"it listens at http://127.0.0.1:{known.port} with the keys {known.cookie[-8:]}"
+    return f"listens at http://127.0.0.1:{known.port} with the keys {known.cookie[-8:]}"
 
 
 class Doorway:

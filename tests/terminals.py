@@ -21,6 +21,8 @@ class Terminal:
         self._tmux("set-option", "-g", "status", "off")
         self._tmux("set-option", "-g", "window-size", "manual")
         self.resize(columns, rows)
+        # what is typed before the shell has said its prompt is shown twice
+        self.wait(lambda lines: any(line.strip() for line in lines), "the shell")
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-u", "-f", os.devnull, "-S", str(self._socket), *arguments]

@@ -10,6 +10,9 @@ from tachograph.ledger.alarms import Raised
 from tachograph.ledger.choices import choose
 from tachograph.ledger.db import Ledger
 from tachograph.model.limits import ExtraUsage, Money
+from tachograph.model.periods import Calendar, parsed_zone
+from tachograph.model.prices import load as load_book
+from tachograph.questions.meter import meter
 from tachograph.questions.now import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.recorder.alarms import CHANCE, Alarm, due, raise_alarms
 from tachograph.recorder.alarms import RESET as RESET_NOTICE
@@ -217,6 +220,17 @@ def test_the_command_lists_dismisses_and_switches(home: Home, ledger: Ledger) ->
     document = home.call("alarms", "--json").json
     assert document["on"] is False and document["alarms"][0]["key"] == "five_hour"
     assert "Notices are on" in home.call("alarms", "on").stdout
+
+
+def test_a_notice_whose_reset_nobody_knows_stands_until_it_is_dismissed(home: Home) -> None:
+    """What the tray and the page offer to silence is what `dismiss` silences."""
+    later = NOW_MS + 3_600_000
+    with home.ledger() as ledger, ledger.transaction() as db:
+        for n, cycle in enumerate((0, later + 1, later - 1)):  # unknown, running, over
+            kept.keep(db, 1, "threshold", f"limit-{n}", 90.0, cycle, NOW_MS, 91.0, "said", is_shown=True)
+        assert meter(db, load_book({})[0], Calendar(*parsed_zone("UTC")), later).standing == 2
+        assert kept.dismiss(db, later) == 2
+        assert kept.standing(db, later) == 0
 
 
 @pytest.mark.parametrize(

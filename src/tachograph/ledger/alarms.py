@@ -64,7 +64,14 @@ def mark_shown(db: sqlite3.Connection, ids: Iterable[int]) -> None:
     db.executemany("UPDATE alarm SET shown = 1 WHERE id = ?", [(id,) for id in ids])
 
 
+_STANDS = "dismissed_at IS NULL AND (cycle > ?1 OR cycle = 0)"  # its window still runs, or nobody knows when it resets
+
+
+def standing(db: sqlite3.Connection, now_ms: int) -> int:
+    """How many notices `dismiss` would silence."""
+    return int(db.execute(f"SELECT count(*) FROM alarm WHERE {_STANDS}", (now_ms,)).fetchone()[0])
+
+
 def dismiss(db: sqlite3.Connection, now_ms: int) -> int:
     """Silence what stands: no further notice for these limits until their windows reset. How many were silenced."""
-    sql = "UPDATE alarm SET dismissed_at = ?1 WHERE dismissed_at IS NULL AND (cycle > ?1 OR cycle = 0)"
-    return db.execute(sql, (now_ms,)).rowcount
+    return db.execute(f"UPDATE alarm SET dismissed_at = ?1 WHERE {_STANDS}", (now_ms,)).rowcount

@@ -12,7 +12,6 @@ _UNSURE = 1.15  # intervals are wider than the filter thinks: it takes its own p
 _SILENT = 0.012  # a part that small may be none
 _FLOOR = 0.004  # of a share, standard deviation: nothing here is surer
 _ROUNDED = 0.35  # points by which a rounded week is off, standard deviation
-_UNSEEN = 0.35  # of the use elsewhere, relative standard deviation where windows were not watched to their end
 
 
 class Estimate(NamedTuple):

@@ -33,12 +33,11 @@ def meter(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) 
     start = calendar.period(DAY, at)[1].start
     (today,) = spent(db, book, [Span(start, at + SKEW_MS)])
     style = choice(db, TITLE, "medium")
-    raised = alarms.raised(db, at)
     return Meter(
         now_question(db, at),
         today,
         style if style in TITLES else "medium",
         choice(db, LEADS),
         choice(db, ALARMS, "on") == "on",
-        sum(1 for one in raised if one.dismissed_at is None and (one.cycle > at or one.cycle == 0)),
+        alarms.standing(db, at),
     )

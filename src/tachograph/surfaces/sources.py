@@ -9,7 +9,7 @@ from tachograph.questions.sources import Health
 from tachograph.setup.consent import ON_PAIRING, PASSIVE, Source
 from tachograph.surfaces.reports import FORMAT, iso
 from tachograph.surfaces.table import Column, Style, lines
-from tachograph.surfaces.text import UNKNOWN, duration, safe
+from tachograph.surfaces.text import UNKNOWN, duration, folded, safe
 
 
 class Shown(NamedTuple):
@@ -117,6 +117,4 @@ def _words(one: Shown, now: int) -> str:
 
 
 def _wrapped(name: str, text: str, room: int | None) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(f"{name:12}{text}", min(96, room or 96), initial_indent="  ", subsequent_indent=" " * 14)
+    return folded(f"  {name:12}{text}", min(96, room or 96), " " * 14)

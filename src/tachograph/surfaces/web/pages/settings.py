@@ -95,7 +95,7 @@ def _alarms(view: View) -> Mapping[str, Any]:
     )
     return {
         "on": choice(look.db, ALARMS, "on") == "on",
-        "standing": sum(1 for one in raised if one.dismissed_at is None and (one.cycle > look.now or one.cycle == 0)),
+        "standing": alarms.standing(look.db, look.now),
         "thresholds": ", ".join(f"{value:g} %" for value in settings.thresholds),
         "table": Table("alarms", "Notices that were given", (Column("When"), Column("Said"), Column("")), lines, empty="No notice was given yet."),
     }  # fmt: skip

@@ -1,0 +1,194 @@
+"""Record the machine-readable output of every command and dashboard route, to compare two versions of the program.
+
+    python tools/record_outputs.py COMMAND OUT [TRANSCRIPTS ...]
+
+COMMAND is an installed `tachograph`. OUT receives one file per output: demo lives with seeds 1 to 3 at a fixed moment,
+and each folder of TRANSCRIPTS as a config folder. Compare two such folders with `diff -r`, or with --compare OLD NEW,
+which leaves out the prose fields in PROSE.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+NOW_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z: a demo life depends on the minute it is made for
+DAYS = 30
+# fields that hold sentences for people; their wording may change, their presence may not
+PROSE = {"says", "text", "cannot_see", "caveat", "reads", "sends", "terms", "remedy", "hint", "message", "title", "body", "what", "why", "note", "words"}  # fmt: skip
+REPORTS = ("daily", "weekly", "monthly", "hourly", "sessions", "projects", "models", "branches", "prs", "windows")
+BY = ("model", "project", "session", "branch", "pr", "day")
+OWN = {"daily": "day", "hourly": "day", "sessions": "session", "projects": "project", "models": "model", "branches": "branch", "prs": "pr"}  # fmt: skip
+OTHERS = (
+    ("now", "--json"),
+    ("guard", "--json"),
+    ("guard", "--json", "--allow-overage"),
+    ("limits", "--json"),
+    ("limits", "--csv"),
+    ("why", "--json"),
+    ("why", "--json", "--week", "1"),
+    ("forecast", "--json"),
+    ("forecast", "--score", "--json"),
+    ("next", "--json"),
+    ("what-if", "--model", "sonnet", "--json"),
+    ("reconcile", "--json"),
+    ("sources", "--json"),
+    ("accounts", "--json"),
+    ("alarms", "--json"),
+    ("status", "--json"),
+    ("setup", "--json"),
+    ("pair", "--json"),
+    ("autostart", "--json"),
+    ("prices", "--json"),
+    ("doctor", "--json"),
+    ("watch", "--once", "--json", "--no-recorder"),
+    *((("export", kind, "--format", form)) for kind in ("messages", "sessions", "readings", "windows") for form in ("csv", "jsonl")),
+)  # fmt: skip
+ROUTES = ("now", "curves", "running", "totals", "spend", "spend?by=project", "caching", "hours", "pulls", "limits", "windows", "sources", "places")  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--compare"]:
+        return compare(Path(arguments[1]), Path(arguments[2]))
+    command, out = arguments[0], Path(arguments[1])
+    for seed in (1, 2, 3):
+        with home() as (root, env):
+            shutil.rmtree(root)
+            demo = (command, "demo", "--seed", str(seed), "--days", str(DAYS), "--keep", root, "--no-open", "daily")
+            run(demo, env)
+            record(command, {**env, "TACHOGRAPH_HOME": f"{root}/.tachograph"}, out / f"seed-{seed}", root)
+    for folder in map(Path, arguments[2:]):
+        with home() as (root, env):
+            shutil.copytree(folder, f"{root}/.claude", dirs_exist_ok=True)
+            record(command, env, out / folder.name, root)
+    return 0
+
+
+class home:
+    """A fixed folder for one person, so that paths and ids that depend on paths are equal in every run."""
+
+    def __enter__(self) -> tuple[str, dict[str, str]]:
+        self.root = os.path.join(tempfile.gettempdir(), "tachograph-recording")
+        shutil.rmtree(self.root, ignore_errors=True)
+        os.makedirs(self.root)
+        fixed = {
+            "HOME": self.root,
+            "CLAUDE_CONFIG_DIR": f"{self.root}/.claude",
+            "TACHOGRAPH_HOME": f"{self.root}/tachograph",
+            "TACHOGRAPH_NOW": str(NOW_MS),
+            "TZ": "UTC",
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "120",
+            "PATH": os.environ["PATH"],
+        }
+        if "PYTHONPATH" in os.environ:
+            fixed["PYTHONPATH"] = os.environ["PYTHONPATH"]
+        return self.root, fixed
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def calls(sessions: list[str]) -> Iterator[tuple[str, ...]]:
+    for report in REPORTS:
+        for form in ("--json", "--csv"):
+            yield (report, form)
+            for by in BY:
+                if by != OWN.get(report):
+                    yield (report, "--by", by, form)
+    for session in sessions:
+        yield ("session", session, "--json")
+        yield ("session", session, "--csv")
+    yield from OTHERS
+
+
+def record(command: str, env: dict[str, str], out: Path, root: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    env = {**env, "TACHOGRAPH_NOW": str(NOW_MS + 60_000)}
+    first = run((command, "sessions", "--json"), env)[1]
+    rows = json.loads(first).get("rows", [])
+    ids = [row["session"]["id"] if isinstance(row.get("session"), dict) else row.get("session") for row in rows][:3]
+    for call in calls([one for one in ids if isinstance(one, str)]):
+        code, text, _ = run((command, *call), env)
+        name = re.sub(r"[^A-Za-z0-9]+", "_", " ".join(call)).strip("_")
+        (out / f"{name}.txt").write_text(f"exit {code}\n{pretty(neutral(text, root))}")
+    serve(command, env, out, root)
+
+
+def serve(command: str, env: Mapping[str, str], out: Path, root: str) -> None:
+    """Record the dashboard's JSON routes from a recorder in the foreground, where this machine can serve one."""
+    recorder = subprocess.Popen([command, "start", "--foreground"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        time.sleep(1)
+        run((command, "dashboard", "--no-open"), env)  # from then on the recorder serves it
+        token = run((command, "dashboard", "--token"), env)[1].strip()
+        file = json.loads((Path(env["TACHOGRAPH_HOME"]) / "dashboard.json").read_text())
+        time.sleep(2)
+        for route in ROUTES:
+            request = urllib.request.Request(  # noqa: S310: loopback only
+                f"http://127.0.0.1:{file['port']}/api/{route}", headers={"Authorization": f"Bearer {token}"}
+            )
+            try:
+                body = urllib.request.urlopen(request, timeout=20).read().decode()  # noqa: S310
+            except OSError as error:
+                body = f"error {error}"
+            name = re.sub(r"[^A-Za-z0-9]+", "_", route).strip("_")
+            (out / f"route_{name}.txt").write_text(pretty(neutral(body, root)))
+    finally:
+        recorder.terminate()
+        recorder.wait(20)
+
+
+def run(call: tuple[str, ...], env: Mapping[str, str]) -> tuple[int, str, str]:
+    done = subprocess.run(call, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+    return done.returncode, done.stdout, done.stderr
+
+
+def neutral(text: str, root: str) -> str:
+    return re.sub(r'"(pid|port)": ?\d+', r'"\1": 0', text.replace(root, "HOME"))
+
+
+def pretty(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
+    except ValueError:
+        return text
+
+
+def compare(old: Path, new: Path) -> int:
+    """Print what differs outside prose fields; 1 if anything does."""
+    names = sorted({p.relative_to(base) for base in (old, new) for p in base.rglob("*.txt")})
+    differing = 0
+    for name in names:
+        texts = [(base / name).read_text() if (base / name).exists() else "missing" for base in (old, new)]
+        if comparable(texts[0]) != comparable(texts[1]):
+            differing += 1
+            print(f"differs: {name}")
+    print(f"{len(names) - differing} equal, {differing} differ")
+    return 1 if differing else 0
+
+
+def comparable(text: str) -> Any:
+    head, _, body = text.partition("\n") if text.startswith("exit") else ("", "", text)
+    try:
+        return head, without_prose(json.loads(body))
+    except ValueError:
+        return head, body
+
+
+def without_prose(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: ("…" if k in PROSE and isinstance(v, str) else without_prose(v)) for k, v in value.items()}
+    return [without_prose(one) for one in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

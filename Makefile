@@ -31,7 +31,7 @@ types: $(VENV)/.dev
 	@MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
 
 walls: $(VENV)/.dev   ## who may import whom
-	@$(BIN)/python -m pytest -q tests/test_walls.py
+	@$(BIN)/python -m pytest -q tests/test_layers.py
 
 bench: $(VENV)/.dev   ## what we promise about speed, measured beside ccusage
 	@rm -rf benchmarks/out/venv && $(PYTHON) -m venv benchmarks/out/venv && benchmarks/out/venv/bin/python -m pip --disable-pip-version-check -q install .

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from tachograph.ledger.db import open_ledger
-from tachograph.ledger.integrity import add_up_again
-from tachograph.ledger.names import Names
+from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.integrity import add_up_again
+from tachograph.ledger.usage.strings import Names
 from tachograph.paths import Paths
 
 MESSAGES, SESSIONS, DAYS = 1_000_000, 3_000, 5 * 365

@@ -14,13 +14,15 @@ from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Any
 
-from tachograph.model import chances, prices, quota, shares, weights
+from tachograph.model.estimates import attribution, training_windows, weights
+from tachograph.model.estimates import forecast as chances
+from tachograph.model.usage import prices
 
 BASE_RATE = 0.1  # where a moment has no reading at all
 _BOOK = prices.load()[0]
 
 
-def dollars(row: dict[str, Any]) -> quota.Dollars:
+def dollars(row: dict[str, Any]) -> training_windows.Dollars:
     """A message's cost at list prices by class of token."""
     rates = _BOOK.rates(row["model"], int(row["at"] * 1000), prices.tariff("", "", 0))
     if rates is None:
@@ -31,18 +33,20 @@ def dollars(row: dict[str, Any]) -> quota.Dollars:
     return (a, b, c, d)
 
 
-def load(path: Path) -> tuple[list[quota.Message], list[quota.Reading]]:
+def load(path: Path) -> tuple[list[training_windows.Message], list[training_windows.Reading]]:
     """The rows of a trace, both kinds in order of time."""
     messages, readings = [], []
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
             if row["type"] == "message":
-                messages.append(quota.Message(row["at"], row["session"], row["model"], dollars(row)))
+                messages.append(training_windows.Message(row["at"], row["session"], row["model"], dollars(row)))
             else:
                 five, week = row["five_hour"], row["seven_day"]
                 readings.append(
-                    quota.Reading(row["at"], five["percent"], five["resets_at"], week["percent"], week["resets_at"])
+                    training_windows.Reading(
+                        row["at"], five["percent"], five["resets_at"], week["percent"], week["resets_at"]
+                    )
                 )
     messages.sort(key=lambda message: message.at)
     readings.sort(key=lambda reading: reading.at)
@@ -52,9 +56,9 @@ def load(path: Path) -> tuple[list[quota.Message], list[quota.Reading]]:
 class Account:
     """What is known of an account as time goes on."""
 
-    def __init__(self, messages: list[quota.Message], readings: list[quota.Reading]) -> None:
+    def __init__(self, messages: list[training_windows.Message], readings: list[training_windows.Reading]) -> None:
         self.messages, self.readings = messages, readings
-        self.windows = quota.windows(messages, readings)
+        self.windows = training_windows.windows(messages, readings)
         self.times = [message.at for message in messages]
         self.heard = [reading.at for reading in readings]
         self.learned: weights.Weights | None = None
@@ -77,15 +81,15 @@ class Account:
                 self._take(self.learned, window)
             self.taken += 1
 
-    def _take(self, learned: weights.Weights, window: quota.Window) -> None:
+    def _take(self, learned: weights.Weights, window: training_windows.Window) -> None:
         # The traces count a session as far as its window was read.
         learned, self.explained[window.reset] = weights.learned(learned, window.watched)
-        self.learned = weights.side_by_side(learned, quota.rises(self.during(window)))
+        self.learned = weights.side_by_side(learned, training_windows.rises(self.during(window)))
 
-    def during(self, window: quota.Window) -> list[quota.Reading]:
+    def during(self, window: training_windows.Window) -> list[training_windows.Reading]:
         return self.readings[bisect_left(self.heard, window.start) : bisect_left(self.heard, window.reset)]
 
-    def pace(self, readings: list[quota.Reading], at: float) -> chances.Pace | None:
+    def pace(self, readings: list[training_windows.Reading], at: float) -> chances.Pace | None:
         """How a running window stands, from its readings so far."""
         if not self.begun:
             for message in self.messages:
@@ -94,17 +98,19 @@ class Account:
         done = None
         if self.learned is not None:
             done = [
-                chances.Done(m.at, m.session, sum(weights.points(self.learned, [quota.Work(*m[1:])]).values()))
+                chances.Done(
+                    m.at, m.session, sum(weights.points(self.learned, [training_windows.Work(*m[1:])]).values())
+                )
                 for m in hour
             ]
         over = [window for window in self.windows[: self.taken] if window.reset <= at]
-        hits = sum(any((step.percent or 0) >= quota.FULL for step in window.steps) for window in over)
+        hits = sum(any((step.percent or 0) >= training_windows.FULL for step in window.steps) for window in over)
         first = self.begun[hour[-1].session] if hour else None
         return chances.pace(readings, at, done, first, hits, len(over))
 
     def forecast(self, at: float, reset: float) -> chances.Forecast | None:
         """The chance of the wall in the window that resets then, blended with the forecasts of windows that are over."""
-        readings = [r for r in self.readings[bisect_left(self.heard, reset - quota.FIVE_HOURS) : bisect_right(self.heard, at)] if quota.same(r.five_reset, reset)]  # fmt: skip
+        readings = [r for r in self.readings[bisect_left(self.heard, reset - training_windows.FIVE_HOURS) : bisect_right(self.heard, at)] if training_windows.same(r.five_reset, reset)]  # fmt: skip
         if not readings:
             return None
         self._score(at)
@@ -116,11 +122,11 @@ class Account:
         """What a recorder would have said before, and what came of it: a forecast each quarter hour of each window."""
         while self.scored < len(self.windows) and self.windows[self.scored].reset <= at:
             window = self.windows[self.scored]
-            readings = [r for r in self.during(window) if quota.same(r.five_reset, window.reset)]
-            hit = any((r.five or 0) >= quota.FULL for r in readings)
+            readings = [r for r in self.during(window) if training_windows.same(r.five_reset, window.reset)]
+            hit = any((r.five or 0) >= training_windows.FULL for r in readings)
             last = 0.0
             for place, reading in enumerate(readings):
-                if (reading.five or 0) >= quota.FULL or reading.at - last < chances.EVERY:
+                if (reading.five or 0) >= training_windows.FULL or reading.at - last < chances.EVERY:
                     continue
                 last = reading.at
                 self.advance(reading.at)
@@ -129,21 +135,25 @@ class Account:
                     self.past.append(chances.Past(chances.chance(seen).prior, window.reset, hit))
             self.scored += 1
 
-    def week(self, reset: float, until: float) -> shares.Shares | None:
+    def week(self, reset: float, until: float) -> attribution.Shares | None:
         learned = self.learned
         if learned is None:
             return None
-        since = reset - quota.WEEK
+        since = reset - training_windows.WEEK
         known = self.readings[bisect_left(self.heard, since) : bisect_right(self.heard, until)]
-        used = [reading for reading in known if quota.same(reading.week_reset, reset) and reading.week is not None]
+        used = [
+            reading
+            for reading in known
+            if training_windows.same(reading.week_reset, reset) and reading.week is not None
+        ]
         if not used:
             return None
         # put together anew, of rows up to the question alone
-        first, last = since - quota.FIVE_HOURS - 60, until
+        first, last = since - training_windows.FIVE_HOURS - 60, until
         messages = self.messages[bisect_left(self.times, first) : bisect_right(self.times, last)]
         readings = self.readings[bisect_left(self.heard, first) : bisect_right(self.heard, last)]
-        inside = [window for window in quota.windows(messages, readings) if window.reset > since]
-        return shares.week(learned, inside, used[-1].week or 0.0, used[-1].at, since)
+        inside = [window for window in training_windows.windows(messages, readings) if window.reset > since]
+        return attribution.week(learned, inside, used[-1].week or 0.0, used[-1].at, since)
 
 
 def estimate(trace: Path, questions: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +179,7 @@ def estimate(trace: Path, questions: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _week(answer: shares.Shares | None) -> dict[str, Any]:
+def _week(answer: attribution.Shares | None) -> dict[str, Any]:
     if answer is None:
         return {"share_of_used": {}, "unexplained": {"value": 0.5, "low": 0.0, "high": 1.0}}
     by_model = {model: estimate._asdict() for model, estimate in answer.by_model.items()}
@@ -179,7 +189,7 @@ def _week(answer: shares.Shares | None) -> dict[str, Any]:
 def _session(account: Account, question: dict[str, Any]) -> dict[str, float]:
     explained = account.explained.get(question["window_resets_at"])
     part = explained.sessions.get(question["session"]) if explained is not None else None
-    return shares.session_points(*(part or (0.0, 10.0)))._asdict()
+    return attribution.session_points(*(part or (0.0, 10.0)))._asdict()
 
 
 def main(traces: Path, out: Path) -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fit the shipped prior of forecasts anew: benchmarks/refit_chances.py TRACES_DIR [--leave-out] [OUT]
 
-Reads the traces as benchmarks/quota.py does, and writes model/chances.json (or OUT). `--leave-out` fits without each
+Reads the traces as benchmarks/quota.py does, and writes model/estimates/forecast_prior.json (or OUT). `--leave-out` fits without each
 user in turn and says how well those are forecast: the honest number. Needs numpy, which the program itself does not.
 """
 
@@ -16,14 +16,14 @@ import numpy as np
 
 import tachograph.model
 from quota import Account, load
-from tachograph.model import chances
-from tachograph.model.quota import FULL, WEEK, same
+from tachograph.model.estimates import forecast
+from tachograph.model.estimates.training_windows import FULL, WEEK, same
 
 _WEEK_EVERY = 4 * 3600
 _KNOTS = 12
 
 
-def five_hours(account: Account) -> Iterator[tuple[chances.Pace, float, bool, float | None]]:
+def five_hours(account: Account) -> Iterator[tuple[forecast.Pace, float, bool, float | None]]:
     """Of every quarter hour of every window: how it stood, what part of the rest was used in the end, whether the wall came,
     and in how many minutes."""
     for window in account.windows:
@@ -31,7 +31,7 @@ def five_hours(account: Account) -> Iterator[tuple[chances.Pace, float, bool, fl
         last = 0.0
         for place, reading in enumerate(readings):
             at = reading.at
-            if (reading.five or 0) >= FULL or at - last < chances.EVERY or window.reset - at < 120:
+            if (reading.five or 0) >= FULL or at - last < forecast.EVERY or window.reset - at < 120:
                 continue
             last = at
             account.advance(at)
@@ -42,7 +42,7 @@ def five_hours(account: Account) -> Iterator[tuple[chances.Pace, float, bool, fl
                 yield seen, min(1.0, max(0.0, rest)), wall is not None, None if wall is None else (wall - at) / 60
 
 
-def weeks(account: Account) -> Iterator[tuple[chances.WeekPace, float, bool, float | None]]:
+def weeks(account: Account) -> Iterator[tuple[forecast.WeekPace, float, bool, float | None]]:
     by_reset: dict[float, list[Any]] = {}
     for reading in account.readings:
         if reading.week is not None and reading.week_reset is not None:
@@ -54,7 +54,7 @@ def weeks(account: Account) -> Iterator[tuple[chances.WeekPace, float, bool, flo
             if reading.week >= FULL or reading.at - last < _WEEK_EVERY or reading.at < reset - WEEK + 6 * 3600:
                 continue
             last = reading.at
-            seen = chances.week_pace(readings[: place + 1], reading.at, done)
+            seen = forecast.week_pace(readings[: place + 1], reading.at, done)
             wall = next((r.at for r in readings[place:] if r.week >= FULL), None)
             if seen is not None and readings[-1].at > reset - 86_400:
                 rest = (max(r.week for r in readings) - seen.used) / (100 - seen.used)
@@ -114,14 +114,14 @@ def fan(p: Any, rest: Any) -> list[list[float]]:
 def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
     per_user: dict[str, tuple[Any, Any]] = {}
     for path in sorted(traces.glob("*.jsonl.gz")):
-        five = table(list(five_hours(Account(*load(path)))), chances.features, chances.wall_features, 1)
-        week = table(list(weeks(Account(*load(path)))), chances.week_features, chances.week_wall_features, 60)
+        five = table(list(five_hours(Account(*load(path)))), forecast.features, forecast.wall_features, 1)
+        week = table(list(weeks(Account(*load(path)))), forecast.week_features, forecast.week_wall_features, 60)
         per_user[path.name] = (five, week)
     made: dict[str, Any] = {
         "from": "simulated users: there were no traces of real ones when this was made; the account's own past counts more with every window",
         "refit": "benchmarks/refit_chances.py TRACES_DIR",
         "users": len(per_user),
-        "version": chances.VERSION,
+        "version": forecast.VERSION,
     }
     for which, (name, ridge) in enumerate((("five_hour", 1.0), ("seven_day", 3.0))):
         kept = [user[which] for user in per_user.values()]
@@ -151,7 +151,7 @@ def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
             ),
             "forecasts": sum(len(t[1]) for t in kept),
         }
-    target = out or Path(tachograph.model.__file__).parent / "chances.json"
+    target = out or Path(tachograph.model.__file__).parent / "estimates" / "forecast_prior.json"
     target.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 

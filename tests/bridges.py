@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from browsers import ORIGIN, free_port, set_port
 from helpers import NOW, NOW_MS, Home, MovedClock
 from tachograph.demo import usage_shapes
-from tachograph.ledger import pairings
+from tachograph.ledger.limits import pairings
 from tachograph.paths import own_paths
 from tachograph.recorder.services import RUNNING
-from tachograph.surfaces.cli.bridge import Bridge
+from tachograph.server.extension_service import Bridge
 
 ACCOUNT, ORGANIZATION = "5ca1ab1e-0000-4000-8000-00000000000a", "5ca1ab1e-0000-4000-8000-00000000000b"
 FIREFOX = "moz-extension://0f0f0f0f-0000-4000-8000-00000000000f"

@@ -15,10 +15,10 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.clock import FixedClock
 from tachograph.demo import records, transcripts
 from tachograph.paths import own_paths
-from tachograph.surfaces.cli.demo import invent_limits
-from tachograph.surfaces.output import system_context
-from tachograph.surfaces.web import keys
-from tachograph.surfaces.web.server import Doorway
+from tachograph.server import access_keys
+from tachograph.ui.cli.demo.command import invent_limits
+from tachograph.ui.dashboard.service import Doorway
+from tachograph.workspace.terminal_io import system_context
 
 PAGES = ("/", "/usage", "/sessions", "/pulls", "/limits", "/settings")
 SESSION = "5e551011-0000-4000-8000-00000000feed"
@@ -43,7 +43,7 @@ class Served:
 
     def __init__(self, home: Home, at: int = NOW_MS) -> None:
         self.home, self.clock = home, FixedClock(at)
-        self.keys = keys.renewed(own_paths(home.env), free_port())
+        self.keys = access_keys.renewed(own_paths(home.env), free_port())
         self.listener: Doorway | None = None
         self.start()
 

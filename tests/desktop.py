@@ -16,9 +16,9 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from helpers import Home, command
-from tachograph.ledger.db import open_ledger
+from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
-from tachograph.recorder.push import parsed, push
+from tachograph.recorder.statusline import parsed, push
 
 WATCHER, ITEM, MENU = "org.kde.StatusNotifierWatcher", "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
 PATIENCE = 15.0

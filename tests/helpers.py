@@ -17,11 +17,11 @@ import oracle
 from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.records import Record
-from tachograph.ledger.db import Ledger, open_ledger
+from tachograph.ledger.storage.connection import Ledger, open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import Pass, Progress, ingest
-from tachograph.surfaces.cli.parser import parsed
-from tachograph.surfaces.output import Context
+from tachograph.ui.cli.parser import parsed
+from tachograph.workspace.terminal_io import Context
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -122,7 +122,7 @@ class Home:
         parsed_arguments = parsed(arguments)
         out, talk = io.StringIO(), io.StringIO()
         context = Context(self.env, FixedClock(NOW_MS), out, talk)
-        code = import_module(f"tachograph.surfaces.cli.{parsed_arguments.module}").run(parsed_arguments, context)
+        code = import_module(f"tachograph.ui.cli.{parsed_arguments.module}").run(parsed_arguments, context)
         return Result(code, out.getvalue(), talk.getvalue())
 
     def report(self, *arguments: str) -> Any:

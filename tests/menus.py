@@ -1,13 +1,13 @@
 """Menus for tests: a meter by hand, and what the view makes of it."""
 
 from helpers import NOW_MS
-from tachograph.model.limits import ExtraUsage, Money
-from tachograph.model.messages import Tokens
-from tachograph.model.periods import Calendar, parsed_zone
-from tachograph.questions.meter import Meter
-from tachograph.questions.now import FRESH, Now, NowAccount, NowLimit
-from tachograph.questions.spend import Spend
-from tachograph.surfaces.tray.view import Around, Menu, Row, view
+from tachograph.model.limits.limits import ExtraUsage, Money
+from tachograph.model.usage.messages import Tokens
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.queries.limits.current import FRESH, Now, NowAccount, NowLimit
+from tachograph.queries.tray_state import Meter
+from tachograph.queries.usage.spend import Spend
+from tachograph.ui.tray.view import Around, Menu, Row, view
 
 UTC = Calendar(*parsed_zone("UTC"))
 T, HOUR = NOW_MS, 3_600_000

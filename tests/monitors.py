@@ -5,10 +5,12 @@ from datetime import timedelta
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import Record, assistant, title, user
-from tachograph.ledger import contexts, forecasts, readings
-from tachograph.ledger.forecasts import Kept
-from tachograph.ledger.names import Names
-from tachograph.model.limits import (
+from tachograph.ledger.estimates import forecasts
+from tachograph.ledger.estimates.forecasts import Kept
+from tachograph.ledger.limits import readings
+from tachograph.ledger.usage import context_windows
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.limits.limits import (
     FIVE_HOUR,
     LIMITED,
     OAUTH,
@@ -20,10 +22,10 @@ from tachograph.model.limits import (
     Money,
     Reading,
 )
-from tachograph.model.periods import Calendar, parsed_zone
-from tachograph.model.prices import load
-from tachograph.questions.monitor import Monitor, monitor
-from tachograph.surfaces.terminal.cells import Row
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.model.usage.prices import load
+from tachograph.queries.live import Monitor, monitor
+from tachograph.ui.terminal.cells import Row
 
 HOUR, MINUTE = 3_600_000, 60_000
 ADA, WORK, LAB = AccountId("u-ada", "o-ada"), AccountId("u-work", "o-work"), AccountId("u-lab", "o-lab")
@@ -57,7 +59,7 @@ def prepare(home: Home, state: str) -> None:
     work(home)
     home.ingest()
     with home.ledger() as ledger, ledger.transaction() as db:
-        contexts.note(db, ARM, 200_000)
+        context_windows.note(db, ARM, 200_000)
     ago = 2 * HOUR if state == "stale" else 0
     five = {"wall": 100.0}.get(state, 78.0)
     resets = NOW_MS - 10 * MINUTE if state == "reset" else RESETS

@@ -10,9 +10,9 @@ import pytest
 
 from helpers import REPORTS, Home
 from tachograph.demo.records import Record, assistant, pr_link, title
-from tachograph.surfaces.cli.parser import COMMANDS, parser
-from tachograph.surfaces.reports import FORMAT
-from test_walls import ALLOWED, SRC
+from tachograph.ui.cli.parser import COMMANDS, parser
+from tachograph.ui.documents.reports import FORMAT
+from test_layers import ALLOWED, SRC
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -175,12 +175,12 @@ def test_exit_codes_are_as_described() -> None:
 
 
 def test_the_walls_of_the_house_are_those_that_are_asserted() -> None:
-    rows = table(section(page("house.md"), "## Who may import whom"))
+    rows = table(section(page("architecture.md"), "## Who may import whom"))
     assert {words(row[0])[0]: set(words(row[1])) for row in rows} == ALLOWED
 
 
 def test_every_module_has_its_place_in_the_house() -> None:
-    rooms = section(page("house.md"), "## The rooms")
+    rooms = section(page("architecture.md"), "## The rooms")
     for path in SRC.rglob("*.py"):
         if path.name == "__init__.py" or path.parent.name in ("cli", "demo"):
             continue
@@ -194,7 +194,7 @@ def test_places_that_the_house_names_are_there() -> None:
     """Each `file.py`, and each `name` that stands behind one in a table, is in the code."""
     sources = {path.relative_to(SRC).as_posix(): path for path in SRC.rglob("*") if path.suffix in KINDS}
     sources["/hatch_build.py"] = SRC.parent.parent / "hatch_build.py"
-    for row in table(section(page("house.md"), "## I want to change …")):
+    for row in table(section(page("architecture.md"), "## I want to change …")):
         found = None
         for word in words(row[1]):
             if word.endswith(".js"):

@@ -24,10 +24,10 @@ from helpers import NOW_MS, Home
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
 from tachograph.sources.transcripts.batch import Batch
+from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Fast, Transcript
-from tachograph.sources.transcripts.native import SCAN
+from tachograph.sources.transcripts.msgspec_decoder import TYPED
 from tachograph.sources.transcripts.records import parsed
-from tachograph.sources.transcripts.typed import TYPED
 
 T = TypeVar("T")
 SCALE = int(os.environ.get("TACHOGRAPH_TEST_EXAMPLES", "1"))  # so many times as many examples: for a long search

@@ -173,13 +173,13 @@ def test_deleted_transcripts_change_no_number(real: RealSet) -> None:
 
 def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet, tmp_path: Path) -> None:
     """No special case for them: what is learned is held against the weights that the readings were made with."""
-    from tachograph.ledger.db import open_ledger
-    from tachograph.model.prices import load
+    from tachograph.ledger.storage.connection import open_ledger
+    from tachograph.model.usage.prices import load
     from tachograph.paths import own_paths
-    from tachograph.questions.attribution import attribution, leading
-    from tachograph.questions.forecast import forecast, next_session
-    from tachograph.questions.now import now
-    from tachograph.surfaces.cli import demo_limits
+    from tachograph.queries.estimates.attribution import attribution, leading
+    from tachograph.queries.estimates.forecast import forecast, next_session
+    from tachograph.queries.limits.current import now
+    from tachograph.ui.cli.demo import limits
 
     book = load()[0]
     env = {**real.home.env, "TACHOGRAPH_HOME": str(tmp_path / "data")}
@@ -188,7 +188,7 @@ def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet
         return
     at = newest + 600_000
     with open_ledger(own_paths(env), at) as ledger:
-        hidden = demo_limits.invent(ledger, book, env, str(real.home.claude), at, 400)
+        hidden = limits.invent(ledger, book, env, str(real.home.claude), at, 400)
         account = leading(now(ledger.db, at))
         if account is None:
             assert not hidden.said

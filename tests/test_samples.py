@@ -162,14 +162,14 @@ def test_the_cached_sample(home: Home, samples: Path) -> None:
 
 
 def test_the_desktop_sample(home: Home, samples: Path) -> None:
-    from tachograph.sources import desktop
+    from tachograph.sources import claude_desktop
 
     data = (samples / "plan-usage-history.json").read_bytes()
     last = max(sample["t"] for sample in json.loads(data)["samples"])
     env = {**home.env, "TACHOGRAPH_NOW": str(last + 60_000)}
-    path = Path(desktop.history_files(env, "linux")[0]) if desktop.history_files(env, "linux") else None
+    path = Path(claude_desktop.history_files(env, "linux")[0]) if claude_desktop.history_files(env, "linux") else None
     if path is None:  # no such app on Linux: the pass over its samples is the same
-        found, problems = desktop.readings(data, 0)
+        found, problems = claude_desktop.readings(data, 0)
         assert found and not problems
         assert {limit.key for reading in found for limit in reading.limits} >= {"five_hour", "seven_day"}
         return

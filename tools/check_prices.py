@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from tachograph.model import prices
+from tachograph.model.usage import prices
 
 STANDARD, LONG, FAST = "standard price", "long prompts", "fast mode"
 ABSENT_THERE, ABSENT_HERE = "absent there", "absent here"

@@ -26,13 +26,13 @@ def outcome() -> int:
     from tachograph.errors import TachographError
 
     try:
-        from tachograph.surfaces.cli import run
+        from tachograph.ui.cli import run
 
         code = run(sys.argv[1:])
         sys.stdout.flush()  # here, so that a closed pipe is noticed in time
         return code
     except TachographError as error:
-        from tachograph.surfaces.text import safe  # names from the ledger may stand in what is said
+        from tachograph.text.format import safe  # names from the ledger may stand in what is said
 
         print(f"tachograph: {safe(error.message)}", file=sys.stderr)
         if error.hint:

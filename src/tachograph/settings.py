@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tachograph.errors import UsageError
-from tachograph.model.periods import parsed_weekday, parsed_zone
+from tachograph.model.usage.periods import parsed_weekday, parsed_zone
 
 _NO_PRICES: Mapping[str, object] = {}
 
@@ -23,7 +23,7 @@ class AlarmSettings(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """`timezone` as an IANA name or "local"; `week_start` 0 for Monday; `prices` as model/prices.py reads them;
+    """`timezone` as an IANA name or "local"; `week_start` 0 for Monday; `prices` as model/usage/prices.py reads them;
     `alarms`: when to say something of its own accord; `bridge_port`: where paired browsers are heard, on loopback."""
 
     timezone: str = "local"

@@ -18,11 +18,11 @@ import pytest
 from helpers import NOW_MS, Home, command, flat
 from tachograph.demo import records
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.ledger import db as ledger_db
-from tachograph.ledger import migrations
-from tachograph.ledger.backups import backups
-from tachograph.ledger.db import is_network_folder, open_ledger
-from tachograph.ledger.integrity import full_check, rollup_differences
+from tachograph.ledger.storage import connection as ledger_db
+from tachograph.ledger.storage import migrations
+from tachograph.ledger.storage.backups import backups
+from tachograph.ledger.storage.connection import is_network_folder, open_ledger
+from tachograph.ledger.storage.integrity import full_check, rollup_differences
 from tachograph.paths import own_paths
 from tachograph.recorder import workers
 

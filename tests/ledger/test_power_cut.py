@@ -16,8 +16,8 @@ import pytest
 
 from helpers import Home
 from tachograph.demo import records
-from tachograph.ledger import db as ledger_db
-from tachograph.ledger.integrity import full_check, rollup_differences
+from tachograph.ledger.storage import connection as ledger_db
+from tachograph.ledger.storage.integrity import full_check, rollup_differences
 
 apsw: Any = pytest.importorskip("apsw", reason="apsw is not installed: pip install -e .[dev]")
 

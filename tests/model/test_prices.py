@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.model import prices
-from tachograph.model.prices import PICODOLLARS, TIERS, PriceBook, Rates, cost, load, normalised, shown, tariff
+from tachograph.model.usage import prices
+from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, Rates, cost, load, normalised, shown, tariff
 
 BOOK, _ = load()
 RAW: dict[str, Any] = json.loads((Path(prices.__file__).parent / "prices.json").read_text())
@@ -572,8 +572,8 @@ def test_rates_are_worked_out_once() -> None:
 
 
 def test_importing_prices_brings_in_no_slow_module() -> None:
-    source = str(Path(prices.__file__).parents[2])
-    code = "import sys, tachograph.model.prices; print(*sys.modules)"
+    source = str(Path(prices.__file__).parents[3])
+    code = "import sys, tachograph.model.usage.prices; print(*sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-S", "-c", code],
         capture_output=True,

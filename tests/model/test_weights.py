@@ -6,9 +6,9 @@ import random
 import pytest
 
 from tachograph.demo import limits
-from tachograph.model import quota, shares, weights
-from tachograph.model.quota import Message, Reading, Window
-from tachograph.model.weights import Weights
+from tachograph.model.estimates import attribution, training_windows, weights
+from tachograph.model.estimates.training_windows import Message, Reading, Window
+from tachograph.model.estimates.weights import Weights
 
 DAY, HOUR = 86_400.0, 3600.0
 T0 = 2900 * limits.WEEK
@@ -36,7 +36,7 @@ def learned(
     """Everything that was over at a moment, taken in; and the windows and readings there were."""
     messages = [Message(*one) for one in work if one.at <= until]
     readings = [Reading(s.at, s.five, s.five_reset, s.week, s.week_reset) for s in invented.said if s.at <= until]
-    windows = quota.windows(messages, readings)
+    windows = training_windows.windows(messages, readings)
     guess = weights.first_guess(windows)
     assert guess is not None
     known = weights.begin(guess, windows[0].start)
@@ -44,19 +44,21 @@ def learned(
         if window.reset <= until:
             known, _ = weights.learned(known, window)
             inside = [reading for reading in readings if window.start <= reading.at < window.reset]
-            known = weights.side_by_side(known, quota.rises(inside))
+            known = weights.side_by_side(known, training_windows.rises(inside))
     return known, windows, readings
 
 
-def week_of(work: list[limits.Used], invented: limits.Invented, until: float) -> tuple[shares.Shares, dict[str, float]]:
+def week_of(
+    work: list[limits.Used], invented: limits.Invented, until: float
+) -> tuple[attribution.Shares, dict[str, float]]:
     """The estimated shares of the week that runs at a moment, and the true ones ("" is elsewhere)."""
     known, windows, readings = learned(work, invented, until)
     last = readings[-1]
     assert last.week is not None
     assert last.week_reset is not None
-    since = last.week_reset - quota.WEEK
+    since = last.week_reset - training_windows.WEEK
     mine = [window.until(until) for window in windows if window.reset > since]
-    found = shares.week(known, mine, last.week, last.at, since)
+    found = attribution.week(known, mine, last.week, last.at, since)
     assert found is not None
     true = invented.weeks[last.week_reset]
     return found, {model: points / sum(true.values()) for model, points in true.items()}
@@ -98,11 +100,15 @@ def test_a_session_costs_what_it_did_within_a_point() -> None:
     for window in windows[-20:]:
         for session, part in weights.explain(known, window).sessions.items():
             true = next(
-                (p for (s, reset), p in invented.sessions.items() if s == session and quota.same(reset, window.reset)),
+                (
+                    p
+                    for (s, reset), p in invented.sessions.items()
+                    if s == session and training_windows.same(reset, window.reset)
+                ),
                 None,
             )
             if true is not None:
-                said = shares.session_points(part.points, part.sd)
+                said = attribution.session_points(part.points, part.sd)
                 off.append(abs(said.value - true))
                 inside.append(said.low <= true <= said.high)
     assert len(off) >= 15
@@ -158,16 +164,16 @@ def test_gaps_corrections_and_readings_at_the_wall_do_not_spoil_what_is_learned(
 def test_a_new_model_begins_at_its_list_price_and_unsure() -> None:
     work = worked(20)
     known, _, _ = learned(work, limits.readings(work, T0 + 20 * DAY), T0 + 20 * DAY)
-    new = quota.Work("s", "claude-new", (0.0, 1.0, 0.0, 0.0))
-    old = quota.Work("s", OPUS, (0.0, 1.0, 0.0, 0.0))
+    new = training_windows.Work("s", "claude-new", (0.0, 1.0, 0.0, 0.0))
+    old = training_windows.Work("s", OPUS, (0.0, 1.0, 0.0, 0.0))
     assert sum(weights.points(known, [new]).values()) > 0
     assert weights.points_var(known, [new]) > 4 * weights.points_var(known, [old])
 
 
 def test_nothing_is_learned_from_nothing() -> None:
     assert weights.first_guess([]) is None
-    assert quota.windows([], []) == []
-    assert shares.week(weights.begin(1.0, T0), [], 50.0, T0, T0 - quota.WEEK) is None
+    assert training_windows.windows([], []) == []
+    assert attribution.week(weights.begin(1.0, T0), [], 50.0, T0, T0 - training_windows.WEEK) is None
 
 
 def test_readings_without_rhyme_or_reason_break_nothing() -> None:
@@ -179,7 +185,7 @@ def test_readings_without_rhyme_or_reason_break_nothing() -> None:
         readings: list[Reading] = []
         for _ in range(chance.randint(1, 20)):
             at += chance.uniform(0, 40_000)
-            reset = at + quota.FIVE_HOURS
+            reset = at + training_windows.FIVE_HOURS
             for _ in range(chance.randint(0, 40)):
                 moment = at + chance.uniform(-200, 19_000)
                 a, b, c, d = (scale * chance.expovariate(1) * (chance.random() < 0.7) for _ in range(4))
@@ -192,7 +198,7 @@ def test_readings_without_rhyme_or_reason_break_nothing() -> None:
             at = reset
         messages.sort(key=lambda message: message.at)
         readings.sort(key=lambda reading: reading.at)
-        windows = quota.windows(messages, readings)
+        windows = training_windows.windows(messages, readings)
         guess = weights.first_guess(windows)
         if guess is None:
             continue
@@ -200,10 +206,10 @@ def test_readings_without_rhyme_or_reason_break_nothing() -> None:
         for window in windows:
             known, _ = weights.learned(known, window)
             inside = [reading for reading in readings if window.start <= reading.at < window.reset]
-            known = weights.side_by_side(known, quota.rises(inside))
+            known = weights.side_by_side(known, training_windows.rises(inside))
         assert all(math.isfinite(value) for value in known.mean), seed
         assert all(known.cov[place][place] >= 0 for place in range(len(known.mean))), seed
         for used in (0.0, 50.0, 100.0):
-            found = shares.week(known, windows[-6:], used, windows[-1].reset, windows[-1].start - 500_000)
+            found = attribution.week(known, windows[-6:], used, windows[-1].reset, windows[-1].start - 500_000)
             for one in [] if found is None else [*found.by_model.values(), found.unexplained]:
                 assert 0 <= one.low <= one.value + 1e-9 <= one.high + 2e-9 <= 1 + 3e-9, (seed, one)

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from helpers import NOW_MS, Home
-from tachograph.ledger import alarms as kept
-from tachograph.ledger.alarms import Raised
-from tachograph.ledger.choices import choose
-from tachograph.ledger.db import Ledger
-from tachograph.model.limits import ExtraUsage, Money
-from tachograph.model.periods import Calendar, parsed_zone
-from tachograph.model.prices import load as load_book
-from tachograph.questions.meter import meter
-from tachograph.questions.now import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
-from tachograph.recorder.alarms import CHANCE, Alarm, due, raise_alarms
-from tachograph.recorder.alarms import RESET as RESET_NOTICE
+from tachograph.ledger.limits import notifications as kept
+from tachograph.ledger.limits.notifications import Raised
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.preferences import choose
+from tachograph.model.limits.limits import ExtraUsage, Money
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.model.usage.prices import load as load_book
+from tachograph.queries.limits.current import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.queries.tray_state import meter
+from tachograph.recorder.notifications import CHANCE, Alarm, due, raise_alarms
+from tachograph.recorder.notifications import RESET as RESET_NOTICE
 from tachograph.settings import AlarmSettings
 
 T = NOW_MS

@@ -6,12 +6,12 @@ from typing import Any
 from helpers import Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.service import Seen, Service, Step
-from tachograph.ledger import polls, readings
-from tachograph.ledger.choices import CONSENT, choose
-from tachograph.ledger.db import Ledger, open_ledger
-from tachograph.model.limits import FIVE_HOUR, OAUTH
+from tachograph.ledger.limits import poll_state, readings
+from tachograph.ledger.storage.connection import Ledger, open_ledger
+from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.model.limits.limits import FIVE_HOUR, OAUTH
 from tachograph.paths import own_paths
-from tachograph.questions.now import now as now_question
+from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.poller import BASE, Poller
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -58,7 +58,7 @@ class Day:
         self.poller.wait(5)
         for said in self.poller.tick(self.ledger):
             asked = "+".join(seen.path.rsplit("/", 1)[1] for seen in self.service.seen[before:]) or "nobody"
-            state = polls.poll(self.ledger.db, str(self.home.claude))
+            state = poll_state.poll(self.ledger.db, str(self.home.claude))
             next_at = datetime.fromtimestamp(state.next_at / 1000, UTC)
             five = next((limit.percent for limit in said.reading.limits if limit.key == FIVE_HOUR), None)
             shown = f" {five:g}%" if five is not None else ""

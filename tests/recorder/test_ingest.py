@@ -15,7 +15,7 @@ from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, limit, pr_link, title, user
 from tachograph.recorder import workers
-from tachograph.sources.transcripts.known import Known
+from tachograph.sources.transcripts.file_state import Known
 
 
 def conversation(name: str, count: int, *, start: int = 0) -> list[Record]:

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers import Home, MovedClock
-from tachograph.ledger import accounts, forecasts, readings
-from tachograph.ledger.db import Ledger
-from tachograph.ledger.names import Names
-from tachograph.model.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
-from tachograph.model.prices import load
-from tachograph.questions.forecast import calibration, forecast
-from tachograph.questions.now import NowAccount, now
+from tachograph.ledger.estimates import forecasts
+from tachograph.ledger.limits import accounts, readings
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
+from tachograph.model.usage.prices import load
+from tachograph.queries.estimates.forecast import calibration, forecast
+from tachograph.queries.limits.current import NowAccount, now
 from tachograph.recorder.daemon import Recorder
 from tachograph.recorder.learn import learn
 
@@ -123,7 +124,7 @@ def test_a_week_that_is_far_from_its_wall_counts_a_day_before_its_end(home: Home
 
 
 def test_what_was_judged_without_a_look_is_judged_again_by_a_newer_version(home: Home) -> None:
-    from tachograph.ledger.migrations import STEPS
+    from tachograph.ledger.storage.migrations import STEPS
 
     (step,) = [sql for title, sql in STEPS if title == "forecasts of windows that nobody watched"]
     with home.ledger() as ledger:

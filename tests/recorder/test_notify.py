@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import NOT_HERE
-from tachograph.recorder.notify import notify
+from tachograph.recorder.desktop_notification import notify
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason=NOT_HERE)
 

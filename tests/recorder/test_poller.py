@@ -12,11 +12,11 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.clock import FixedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.service import Service
-from tachograph.ledger import accounts, polls, readings
-from tachograph.ledger.choices import CONSENT, choose
-from tachograph.ledger.db import Ledger
-from tachograph.ledger.names import Names
-from tachograph.model.limits import (
+from tachograph.ledger.limits import accounts, poll_state, readings
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.limits.limits import (
     BLOCKED,
     BROWSER,
     EXPIRED,
@@ -32,7 +32,7 @@ from tachograph.model.limits import (
     TIMEOUT,
     Reading,
 )
-from tachograph.questions.now import now
+from tachograph.queries.limits.current import now
 from tachograph.recorder.poller import BASE, Poller, refresh
 
 CLOCK = FixedClock(NOW_MS)
@@ -70,7 +70,7 @@ def test_an_answer_is_kept_with_account_plan_and_the_next_moment(home: Home, led
     (account,) = now(ledger.db, NOW_MS).accounts
     assert (account.uuid, account.plan) == ("5ca1ab1e-0000-4000-8000-00000000000a", "Max 20x")
     assert account.label == "mary@example.org"
-    state = polls.poll(ledger.db, str(home.claude))
+    state = poll_state.poll(ledger.db, str(home.claude))
     assert (state.asked_at, state.next_at, state.account) == (NOW_MS, NOW_MS + 300_000, account.id)
 
 
@@ -98,7 +98,7 @@ def test_every_outcome_is_kept_and_no_good_number_is_lost(home: Home, ledger: Le
     (account,) = now(ledger.db, NOW_MS).accounts
     assert account.limits == before
     assert [told[1] for told in account.problems] == [outcome]
-    assert polls.poll(ledger.db, str(home.claude)).outcome == outcome
+    assert poll_state.poll(ledger.db, str(home.claude)).outcome == outcome
 
 
 def test_no_file_is_no_login_and_no_question(home: Home, ledger: Ledger) -> None:
@@ -154,10 +154,10 @@ def test_two_programs_never_ask_at_once(home: Home, ledger: Ledger) -> None:
 
 def test_the_claim_of_a_killed_program_ends_by_itself(home: Home, ledger: Ledger) -> None:
     with ledger.transaction() as db:
-        assert polls.claim(db, Names(db), "f", NOW_MS)
-        assert not polls.claim(db, Names(db), "f", NOW_MS + 1000)
-        assert polls.claim(db, Names(db), "f", NOW_MS + polls.CLAIM_MS)
-        assert polls.claim(db, Names(db), "f", NOW_MS - 3_600_000)  # the clock was set back
+        assert poll_state.claim(db, Names(db), "f", NOW_MS)
+        assert not poll_state.claim(db, Names(db), "f", NOW_MS + 1000)
+        assert poll_state.claim(db, Names(db), "f", NOW_MS + poll_state.CLAIM_MS)
+        assert poll_state.claim(db, Names(db), "f", NOW_MS - 3_600_000)  # the clock was set back
 
 
 def test_a_forgotten_account_is_not_asked_for(home: Home, ledger: Ledger) -> None:
@@ -165,7 +165,7 @@ def test_a_forgotten_account_is_not_asked_for(home: Home, ledger: Ledger) -> Non
         asked(ledger, home, service)
         count = len(service.seen)
         with ledger.transaction() as db:
-            accounts.hide(db, polls.poll(db, str(home.claude)).account, NOW_MS)
+            accounts.hide(db, poll_state.poll(db, str(home.claude)).account, NOW_MS)
         later = FixedClock(NOW_MS + 3_600_000)
         assert asked(ledger, home, service, later) == []
         (done,) = refresh(ledger, {**home.env, BASE: service.base}, later)
@@ -201,8 +201,8 @@ def test_the_token_is_in_no_row_of_the_ledger(home: Home, ledger: Ledger) -> Non
             service.say(step)
             refresh(ledger, {**home.env, BASE: service.base}, CLOCK)
             with ledger.transaction() as db:
-                state = polls.poll(db, str(home.claude))
-                polls.write(db, Names(db), state._replace(asked_at=0, barred_until=0, wait_ms=0))
+                state = poll_state.poll(db, str(home.claude))
+                poll_state.write(db, Names(db), state._replace(asked_at=0, barred_until=0, wait_ms=0))
     ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for path in home.data.rglob("*"):
         if path.is_file():
@@ -230,7 +230,7 @@ def test_a_browser_spares_the_questions_for_its_account_and_for_no_other(home: H
 
     with Service(profile=profile) as service:
         assert asked(ledger, home, service) == [OK, OK]
-        first, second = (polls.poll(ledger.db, str(folder)).account for folder in (home.claude, other))
+        first, second = (poll_state.poll(ledger.db, str(folder)).account for folder in (home.claude, other))
         assert first and second and first != second
         later = NOW_MS + 3_600_000
         with ledger.transaction() as db:
@@ -239,5 +239,5 @@ def test_a_browser_spares_the_questions_for_its_account_and_for_no_other(home: H
         service.seen.clear()
         assert asked(ledger, home, service, FixedClock(later)) == [OK]
         assert len(service.seen) == 1
-        assert polls.poll(ledger.db, str(other)).asked_at == later
-        assert polls.poll(ledger.db, str(home.claude)).asked_at == NOW_MS
+        assert poll_state.poll(ledger.db, str(other)).asked_at == later
+        assert poll_state.poll(ledger.db, str(home.claude)).asked_at == NOW_MS

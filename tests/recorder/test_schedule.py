@@ -2,8 +2,8 @@
 
 import pytest
 
-from tachograph.ledger.polls import Poll
-from tachograph.model.limits import (
+from tachograph.ledger.limits.poll_state import Poll
+from tachograph.model.limits.limits import (
     BLOCKED,
     EXPIRED,
     FORBIDDEN,

@@ -1,7 +1,7 @@
 """What runs inside the recorder: it is told when it starts to fail, and whatever it does, the recorder goes on."""
 
 from helpers import NOW, Home, MovedClock
-from tachograph.ledger.db import Ledger
+from tachograph.ledger.storage.connection import Ledger
 from tachograph.paths import own_paths
 from tachograph.recorder import process
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Services, Status

@@ -12,9 +12,9 @@ from helpers import NOW, Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.records import assistant
 from tachograph.demo.service import Seen, Service, Step
-from tachograph.ledger.choices import CONSENT, choose
-from tachograph.ledger.db import open_ledger
-from tachograph.model.limits import OAUTH
+from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import own_paths
 from tachograph.recorder.daemon import Recorder
 from tachograph.recorder.poller import BASE

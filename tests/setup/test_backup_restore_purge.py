@@ -19,8 +19,8 @@ import resource
 from helpers import NOW_MS, Home, command
 from tachograph.demo import records
 from tachograph.errors import LedgerError
-from tachograph.ledger import backups
-from tachograph.ledger.integrity import Counts, verdict
+from tachograph.ledger.storage import backups
+from tachograph.ledger.storage.integrity import Counts, verdict
 from tachograph.paths import own_paths
 
 DAY = 86_400_000

@@ -13,11 +13,11 @@ import pytest
 
 from helpers import NOW_MS, Home, Result
 from tachograph.demo import records
-from tachograph.ledger.integrity import add_up_again, rollup_differences
+from tachograph.ledger.storage.integrity import add_up_again, rollup_differences
 from tachograph.paths import own_paths
 from tachograph.setup import doctor
-from tachograph.surfaces import doctor as words
-from tachograph.surfaces.table import Style
+from tachograph.text.table import Style
+from tachograph.ui.documents import doctor as words
 
 OAUTH = {
     "accountUuid": "acc-1",

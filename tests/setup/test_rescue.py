@@ -18,7 +18,7 @@ from helpers import NOW_MS, Home, command
 from tachograph.demo import records
 from tachograph.errors import LedgerNewer
 from tachograph.paths import own_paths
-from tachograph.setup.rescue import rescue
+from tachograph.setup.recovery import rescue
 
 DAY = 86_400_000
 LATER = {"TACHOGRAPH_NOW": str(NOW_MS + 8 * DAY)}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tachograph.model.limits import CLAUDE_JSON, FIVE_HOUR, OK, SEVEN_DAY, SHAPE, AccountId
-from tachograph.sources.claude_home import Seen, cached_reading, identity
+from tachograph.model.limits.limits import CLAUDE_JSON, FIVE_HOUR, OK, SEVEN_DAY, SHAPE, AccountId
+from tachograph.sources.claude_config import Seen, cached_reading, identity
 
 FETCHED = 1_795_410_000_000
 LOGIN = {

@@ -16,15 +16,15 @@ from browsers import Browser, certificate
 from helpers import NOW, Home, MovedClock
 from tachograph import __version__
 from tachograph.demo.claude_web import ClaudeWeb, Organization, Person
-from tachograph.ledger.choices import has_consent
-from tachograph.ledger.db import Ledger
-from tachograph.ledger.names import Names
-from tachograph.ledger.readings import append
-from tachograph.model.limits import BROWSER, COOKIES, DENIED, NO_LOGIN, AccountId, Reading
+from tachograph.ledger.limits.readings import append
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.preferences import has_consent
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.limits.limits import BROWSER, COOKIES, DENIED, NO_LOGIN, AccountId, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
-from tachograph.recorder.cookies import BASE
-from tachograph.sources.cookies import Refusal, Session, session
+from tachograph.recorder.cookie_poller import BASE
+from tachograph.sources.browser_cookies import Refusal, Session, session
 
 SESSION = "sk-ant-sid01-CANARY-of-a-browser"
 
@@ -311,7 +311,7 @@ OTHERS = b"CANARY-of-everybody-else"
 _KILLED = """
 import os, signal, sys
 event, count, browser, profile = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
-from tachograph.sources import cookies
+from tachograph.sources import browser_cookies
 left = [count]
 def look(name, arguments):
     if name == event:
@@ -319,7 +319,7 @@ def look(name, arguments):
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(look)
-cookies.session(browser, profile, os.environ)
+browser_cookies.session(browser, profile, os.environ)
 print("survived")
 """
 

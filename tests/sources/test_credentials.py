@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tachograph.clock import FixedClock
-from tachograph.model.limits import DENIED, EXPIRED, FORBIDDEN, NO_LOGIN, SHAPE
+from tachograph.model.limits.limits import DENIED, EXPIRED, FORBIDDEN, NO_LOGIN, SHAPE
 from tachograph.sources import credentials
 from tachograph.sources.credentials import Refusal, Token, keychain_services, token
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tachograph.model.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY, AccountId, ExtraUsage, Limit, Reading
-from tachograph.sources.desktop import history_files, readings
+from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY, AccountId, ExtraUsage, Limit, Reading
+from tachograph.sources.claude_desktop import history_files, readings
 
 ORG = "5ca1ab1e-0000-4000-8000-00000000000b"
 AT = 1_795_400_000_000

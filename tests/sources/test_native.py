@@ -11,11 +11,11 @@ from tachograph.demo import records
 from tachograph.demo.records import assistant
 from tachograph.demo.transcripts import write as write_life
 from tachograph.sources.transcripts.batch import Batch
+from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Fast, Transcript
-from tachograph.sources.transcripts.known import LOOKS, Known
-from tachograph.sources.transcripts.native import SCAN
+from tachograph.sources.transcripts.file_state import LOOKS, Known
+from tachograph.sources.transcripts.msgspec_decoder import TYPED
 from tachograph.sources.transcripts.tail import Reader
-from tachograph.sources.transcripts.typed import TYPED
 
 pytestmark = pytest.mark.skipif(SCAN is None, reason="the reader was not compiled: there is no C compiler here")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.sources.notices import ALLOCATION, CREDITS, SPEND, Notice, notice
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.sources.transcripts.limit_notices import ALLOCATION, CREDITS, SPEND, Notice, notice
 
 CHICAGO = ZoneInfo("America/Chicago")
 AT = "2026-11-23T18:32:00.000Z"  # a Monday, 12:32 in Chicago

@@ -27,7 +27,7 @@ from tachograph.clock import FixedClock
 from tachograph.demo.service import FAULTS, STEPS, Reply, Service, json_reply
 from tachograph.demo.usage_shapes import SHAPES
 from tachograph.errors import UsageError
-from tachograph.model.limits import (
+from tachograph.model.limits.limits import (
     BLOCKED,
     EXPIRED,
     FORBIDDEN,

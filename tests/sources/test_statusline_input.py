@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, STATUSLINE, Limit, Money, Reading
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, STATUSLINE, Limit, Money, Reading
 from tachograph.sources.statusline import StatusInput, parsed
 
 AT = 1_795_435_200_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tachograph.demo import records
-from tachograph.sources.transcripts import tools
+from tachograph.sources.transcripts import tool_calls
 
 
 def _line(name: str) -> bytes:
@@ -18,7 +18,7 @@ def _line(name: str) -> bytes:
 
 def test_a_line_that_is_too_long_is_passed_over_and_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     longest = 1 << 16
-    monkeypatch.setattr(tools, "_LONGEST", longest)
+    monkeypatch.setattr(tool_calls, "_LONGEST", longest)
     path = tmp_path / "long.jsonl"
     with open(path, "wb") as file:
         file.write(_line("Read"))
@@ -31,7 +31,7 @@ def test_a_line_that_is_too_long_is_passed_over_and_never_held(tmp_path: Path, m
         file.truncate(file.tell() + (32 << 20))  # one that ends with the file
     tracemalloc.start()
     try:
-        found = [call.name for call in tools.calls(os.fsencode(path))]
+        found = [call.name for call in tool_calls.calls(os.fsencode(path))]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

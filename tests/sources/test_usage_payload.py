@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tachograph.demo import usage_shapes
 from tachograph.demo.usage_shapes import SHAPES
-from tachograph.model.limits import (
+from tachograph.model.limits.limits import (
     FIVE_HOUR,
     OAUTH,
     OK,
@@ -27,7 +27,7 @@ from tachograph.model.limits import (
     Share,
     same_reset,
 )
-from tachograph.model.outside import epoch_ms, iso_ms, named
+from tachograph.model.parsing import epoch_ms, iso_ms, named
 from tachograph.sources.usage_payload import plan_words, profile, reading
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -13,22 +13,22 @@ from typing import NamedTuple
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerDamaged, LedgerError, TachographError
-from tachograph.ledger import files
-from tachograph.ledger.backups import weekly_backup
-from tachograph.ledger.db import Ledger, changes_by_others, open_ledger, translated
-from tachograph.model.limits import OK
-from tachograph.model.periods import Calendar, parsed_zone
-from tachograph.model.prices import PriceBook
-from tachograph.model.prices import load as load_book
+from tachograph.ledger.storage.backups import weekly_backup
+from tachograph.ledger.storage.connection import Ledger, changes_by_others, open_ledger, translated
+from tachograph.ledger.usage import files
+from tachograph.model.limits.limits import OK
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.model.usage.prices import PriceBook
+from tachograph.model.usage.prices import load as load_book
 from tachograph.paths import Paths
-from tachograph.questions.now import Now
-from tachograph.questions.now import now as now_question
-from tachograph.recorder.alarms import clock, raise_alarms
-from tachograph.recorder.collect import collect
-from tachograph.recorder.cookies import CookiePoller
+from tachograph.queries.limits.current import Now
+from tachograph.queries.limits.current import now as now_question
+from tachograph.recorder.cookie_poller import CookiePoller
+from tachograph.recorder.desktop_notification import notify
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.learn import learn
-from tachograph.recorder.notify import notify
+from tachograph.recorder.notifications import clock, raise_alarms
+from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.poller import Poller, random_share
 from tachograph.recorder.services import Service, Services, Status
 from tachograph.settings import Settings

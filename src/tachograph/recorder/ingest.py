@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tachograph.clock import filesystem_now_ns
-from tachograph.ledger import accounts, files, messages
-from tachograph.ledger.db import Ledger, changes_by_others
-from tachograph.ledger.names import Names
-from tachograph.ledger.origins import Origins
-from tachograph.sources import claude_home
+from tachograph.ledger.limits import accounts
+from tachograph.ledger.storage.connection import Ledger, changes_by_others
+from tachograph.ledger.usage import files, messages
+from tachograph.ledger.usage.message_attributes import Origins
+from tachograph.ledger.usage.strings import Names
+from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Found
-from tachograph.sources.transcripts.known import Known
+from tachograph.sources.transcripts.file_state import Known
 
 Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
@@ -41,7 +42,7 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
         changed = [known for known in changed if known.path not in noted or os.access(known.path, os.R_OK)]
         gone = [path for path in gone if path not in listed]
         gone += [path for path in noted - listed if os.path.isdir(path)]
-    signatures = {folder: repr(claude_home.identity_signature(folder, env)) for folder in folders}
+    signatures = {folder: repr(claude_config.identity_signature(folder, env)) for folder in folders}
     if changed or gone or listed - noted or not signatures.items() <= accounts.glances(db).items():
         _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
     return Pass(found.total, len(changed))
@@ -59,7 +60,7 @@ def _read(
 ) -> None:
     from tachograph.recorder.workers import read_all  # only where there is something to read
 
-    identities = {folder: claude_home.identity(folder, env) for folder in signatures}
+    identities = {folder: claude_config.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
         names = Names(db)
         # what these hand out is remembered for the whole pass: a transaction that fails ends it
@@ -116,9 +117,9 @@ def _write_walls(
     """
     if not notices:
         return
-    from tachograph.ledger import readings
-    from tachograph.model.periods import system_zone
-    from tachograph.sources.notices import notice
+    from tachograph.ledger.limits import readings
+    from tachograph.model.usage.periods import system_zone
+    from tachograph.sources.transcripts.limit_notices import notice
     from tachograph.sources.transcripts.records import parsed
 
     zone, _ = system_zone(env)

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from tachograph.ledger import forecasts as kept
-from tachograph.ledger import quota as kept_quota
-from tachograph.ledger.db import Ledger
-from tachograph.model.chances import EVERY
-from tachograph.model.limits import FIVE_HOUR, SEVEN_DAY, same_reset
-from tachograph.model.prices import PriceBook
-from tachograph.questions.forecast import forecast, kept_form
-from tachograph.questions.learning import known
-from tachograph.questions.now import FRESH, NowAccount, NowLimit
+from tachograph.ledger.estimates import forecasts as kept
+from tachograph.ledger.estimates import training_data as kept_quota
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.model.estimates.forecast import EVERY
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, same_reset
+from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.estimates.forecast import forecast, kept_form
+from tachograph.queries.estimates.learning import known
+from tachograph.queries.limits.current import FRESH, NowAccount, NowLimit
 
 _MOVED = 3.0  # points from which a limit is looked at again before its time
 

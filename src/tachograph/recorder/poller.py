@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from tachograph.clock import Clock
 from tachograph.errors import UsageError
-from tachograph.ledger import accounts, polls, readings
-from tachograph.ledger.choices import has_consent
-from tachograph.ledger.db import Ledger
-from tachograph.ledger.names import Names
-from tachograph.ledger.polls import Poll
-from tachograph.model.limits import (
+from tachograph.ledger.limits import accounts, poll_state, readings
+from tachograph.ledger.limits.poll_state import Poll
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.preferences import has_consent
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.limits.limits import (
     BROWSER,
     EXPIRED,
     FIVE_HOUR,
@@ -99,12 +99,12 @@ class Poller:
                 came.append(question.said)
         if has_consent(ledger.db, OAUTH):
             for folder in folders(self._env):
-                state = polls.poll(ledger.db, folder)
+                state = poll_state.poll(ledger.db, folder)
                 if state.account and any(state.account == other.account for other in self._running.values()):
                     continue  # the same login in two folders is asked for once
                 if folder not in self._running and self._may_ask(ledger, folder):
                     self._running[folder] = question = _Question(self._env, self._clock, self._deadline)
-                    question.start(folder, polls.poll(ledger.db, folder))
+                    question.start(folder, poll_state.poll(ledger.db, folder))
         return came
 
     def wait(self, seconds: float) -> None:
@@ -125,7 +125,7 @@ class Poller:
         if not _verdict(ledger, folder, now).ask:
             return False
         with ledger.transaction() as db:
-            return polls.claim(db, Names(db), folder, now)
+            return poll_state.claim(db, Names(db), folder, now)
 
 
 def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[Refreshed]:
@@ -133,19 +133,19 @@ def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[Refres
     made = []
     for folder in folders(env):
         now = clock.now_ms()
-        state = polls.poll(ledger.db, folder)
+        state = poll_state.poll(ledger.db, folder)
         verdict = schedule.refresh(state, now)
         if verdict.ask and state.account and accounts.is_hidden(ledger.db, state.account):
             verdict = Verdict(False, "forgotten")
         if verdict.ask:
             with ledger.transaction() as db:
-                if not polls.claim(db, Names(db), folder, now):
-                    verdict = Verdict(False, "claimed", now + polls.CLAIM_MS)
+                if not poll_state.claim(db, Names(db), folder, now):
+                    verdict = Verdict(False, "claimed", now + poll_state.CLAIM_MS)
         if not verdict.ask:
             made.append(Refreshed(folder, verdict))
             continue
         question = _Question(env, clock, DEADLINE_SECONDS)
-        question.start(folder, polls.poll(ledger.db, folder))
+        question.start(folder, poll_state.poll(ledger.db, folder))
         question.thread.join()
         said = question.said or _nothing(clock.now_ms())
         keep(ledger, folder, said, clock.now_ms(), random_share())
@@ -157,7 +157,7 @@ def keep(ledger: Ledger, folder: str, said: Said, now: int, jitter: float) -> No
     """Write down what came of a question, and when to ask again."""
     with ledger.transaction() as db:
         names = Names(db)
-        state = polls.poll(db, folder)
+        state = poll_state.poll(db, folder)
         account = accounts.named(db, state.account) if state.login == said.login else None
         if said.profile is not None:
             account = said.profile[0]
@@ -170,22 +170,22 @@ def keep(ledger: Ledger, folder: str, said: Said, now: int, jitter: float) -> No
             state = state._replace(profile_at=now)
         if said.outcome.outcome == OK:
             state = state._replace(account=id)
-        state = schedule.after(state, said.outcome, now, active_at=polls.last_message(db), jitter=jitter)
-        polls.write(db, names, state._replace(login=said.login))
+        state = schedule.after(state, said.outcome, now, active_at=poll_state.last_message(db), jitter=jitter)
+        poll_state.write(db, names, state._replace(login=said.login))
 
 
 def _verdict(ledger: Ledger, folder: str, now: int) -> Verdict:
     db = ledger.db
-    state = polls.poll(db, folder)
+    state = poll_state.poll(db, folder)
     mark = login_mark(folder)
     push = schedule.Push()
     if state.account and mark == state.login:
         if accounts.is_hidden(db, state.account):
             return Verdict(False, "forgotten", now + schedule.SLOWEST)
         push = Push(
-            polls.last_push(db, state.account, BROWSER),
-            polls.last_push(db, state.account, STATUSLINE),
-            polls.last_twin(db, state.account, folder),
+            poll_state.last_push(db, state.account, BROWSER),
+            poll_state.last_push(db, state.account, STATUSLINE),
+            poll_state.last_twin(db, state.account, folder),
         )
     return schedule.due(state, now, push, mark)
 

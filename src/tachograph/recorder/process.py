@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
-from tachograph.ledger.db import private_folder
+from tachograph.ledger.storage.connection import private_folder
 from tachograph.paths import Paths
 
 PATIENCE_SECONDS = 10.0  # for a process to come up or to go

@@ -8,18 +8,8 @@ nothing waits longer than was decided, and what is long overdue is asked once.
 
 from typing import NamedTuple
 
-from tachograph.ledger.polls import Poll
-from tachograph.model.limits import (
-    BLOCKED,
-    DENIED,
-    EXPIRED,
-    FORBIDDEN,
-    LIMITED,
-    NO_LOGIN,
-    OFFLINE,
-    OK,
-    PORTAL,
-)
+from tachograph.ledger.limits.poll_state import Poll
+from tachograph.model.limits.limits import BLOCKED, DENIED, EXPIRED, FORBIDDEN, LIMITED, NO_LOGIN, OFFLINE, OK, PORTAL
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 FASTEST, SLOWEST = 5 * MINUTE, 30 * MINUTE

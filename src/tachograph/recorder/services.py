@@ -7,7 +7,7 @@ none of them by name), and what they are doing is said to people by `tachograph 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from tachograph.ledger.db import Ledger
+from tachograph.ledger.storage.connection import Ledger
 
 OFF, RUNNING, FAILED = "off", "running", "failed"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tachograph.sources.transcripts.decode import Fast
-from tachograph.sources.transcripts.known import Known
+from tachograph.sources.transcripts.file_state import Known
 from tachograph.sources.transcripts.tail import Read, Reader
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
@@ -59,13 +59,13 @@ def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
 
 def _fast(size: int) -> Fast:
     """What reads the usual layout faster here: the compiled loop, else the typed decoder where there is enough to read."""
-    from tachograph.sources.transcripts.native import SCAN
+    from tachograph.sources.transcripts.c_scanner import SCAN
 
     if SCAN is not None:
         return Fast(scan=SCAN)
     if size < WORTH_TYPING:
         return Fast()
-    from tachograph.sources.transcripts.typed import TYPED
+    from tachograph.sources.transcripts.msgspec_decoder import TYPED
 
     return Fast(typed=TYPED)
 

@@ -10,21 +10,23 @@ from typing import Any, NamedTuple
 
 from tachograph import __version__
 from tachograph.errors import LedgerDamaged, LedgerError
-from tachograph.ledger import files, integrity, polls
-from tachograph.ledger.backups import automatic_backup_path, back_up, backups
-from tachograph.ledger.choices import has_consent
-from tachograph.ledger.db import VERSION, Ledger, is_network_folder, open_ledger, translated
-from tachograph.model import prices
-from tachograph.model.limits import OAUTH
-from tachograph.model.limits import OK as ANSWERED
+from tachograph.ledger.limits import poll_state
+from tachograph.ledger.storage import integrity
+from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
+from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, open_ledger, translated
+from tachograph.ledger.storage.preferences import has_consent
+from tachograph.ledger.usage import files
+from tachograph.model.limits.limits import OAUTH
+from tachograph.model.limits.limits import OK as ANSWERED
+from tachograph.model.usage import prices
 from tachograph.paths import Paths, config_folders, identity_files
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.process import running
 from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
 from tachograph.setup.ledger_files import damaged_copies
-from tachograph.setup.rescue import rescue
-from tachograph.sources import claude_home
+from tachograph.setup.recovery import rescue
+from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
@@ -151,7 +153,7 @@ def _accounts(env: Mapping[str, str], logins: Mapping[str, integrity.Login]) -> 
         if not os.path.isdir(folder):
             continue
         facts: Facts = {"path": _printable(folder)}
-        seen = claude_home.identity(folder, env)
+        seen = claude_config.identity(folder, env)
         if seen is None:
             there = [path for path in identity_files(folder, env) if os.path.exists(path)]
             where = _printable((there or identity_files(folder, env))[0])
@@ -213,7 +215,7 @@ def _asked(ledger: Ledger) -> Iterator[Finding]:
     """What came of asking the usage endpoint, where that is switched on."""
     if not has_consent(ledger.db, OAUTH):
         return
-    for state in polls.states(ledger.db):
+    for state in poll_state.states(ledger.db):
         kind = OK if state.outcome == ANSWERED else NOTE
         facts = {"path": state.folder, "outcome": state.outcome, "problem": state.problem, "at": state.asked_at}
         yield Finding(kind, "limits", "asked", facts)

@@ -10,9 +10,22 @@ from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from tachograph.errors import LedgerDamaged, LedgerError, LedgerNewer, NotFound, TachographError
-from tachograph.ledger.backups import automatic_backup_path, back_up, backups, partial_backups, stamp, write_over
-from tachograph.ledger.db import connect_readonly, open_ledger, private_folder, set_journal_mode, translated
-from tachograph.ledger.integrity import SIDE_FILES, Counts, counts_of, verdict
+from tachograph.ledger.storage.backups import (
+    automatic_backup_path,
+    back_up,
+    backups,
+    partial_backups,
+    stamp,
+    write_over,
+)
+from tachograph.ledger.storage.connection import (
+    connect_readonly,
+    open_ledger,
+    private_folder,
+    set_journal_mode,
+    translated,
+)
+from tachograph.ledger.storage.integrity import SIDE_FILES, Counts, counts_of, verdict
 from tachograph.paths import Paths
 
 _ASIDE = re.compile(r"damaged-\d{8}-\d{6}(\.\d+)?")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tachograph.errors import TachographError
-from tachograph.ledger.db import private_folder
+from tachograph.ledger.storage.connection import private_folder
 from tachograph.paths import own_paths
 
 KEY = "statusLine"

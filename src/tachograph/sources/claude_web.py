@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from tachograph.model.limits import COOKIES, EXPIRED, FORBIDDEN, OK, SHAPE, AccountId, Reading
-from tachograph.model.outside import text
+from tachograph.model.limits.limits import COOKIES, EXPIRED, FORBIDDEN, OK, SHAPE, AccountId, Reading
+from tachograph.model.parsing import text
 from tachograph.sources import usage_payload
-from tachograph.sources.asking import Answer
+from tachograph.sources.http import Answer
 
 SERVICE = "https://claude.ai"
 _MOST = 16

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn
 
 from tachograph.clock import Clock
-from tachograph.model.limits import DENIED, EXPIRED, FORBIDDEN, NO_LOGIN, SHAPE
-from tachograph.model.outside import epoch_ms, text
+from tachograph.model.limits.limits import DENIED, EXPIRED, FORBIDDEN, NO_LOGIN, SHAPE
+from tachograph.model.parsing import epoch_ms, text
 from tachograph.paths import home_folder
 
 SCOPE = "user:profile"  # without it the usage endpoint answers 403

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tachograph.clock import Clock
-from tachograph.sources.asking import DEADLINE_SECONDS, LARGEST, Answer, Opener, connect, judged, retry_after_seconds
-from tachograph.sources.asking import ask as _ask
+from tachograph.sources.http import DEADLINE_SECONDS, LARGEST, Answer, Opener, connect, judged, retry_after_seconds
+from tachograph.sources.http import ask as _ask
 
 __all__ = ["LARGEST", "Answer", "ask", "connect", "judged", "retry_after_seconds"]
 

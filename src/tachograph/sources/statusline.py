@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tachograph.model.limits import STATUSLINE, Limit, Reading
-from tachograph.model.outside import dollars, epoch_ms, is_number, named, percentage, shown, text, unique, words
+from tachograph.model.limits.limits import STATUSLINE, Limit, Reading
+from tachograph.model.parsing import dollars, epoch_ms, is_number, named, percentage, shown, text, unique, words
 
 _LONGEST = 4096  # of a path
 

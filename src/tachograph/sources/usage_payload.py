@@ -10,7 +10,7 @@ cannot be true is left out and reported; it never becomes 0.
 
 from collections.abc import Mapping
 
-from tachograph.model.limits import (
+from tachograph.model.limits.limits import (
     FIVE_HOUR,
     OK,
     SEVEN_DAY,
@@ -22,7 +22,7 @@ from tachograph.model.limits import (
     Reading,
     Share,
 )
-from tachograph.model.outside import (
+from tachograph.model.parsing import (
     NAMES,
     Name,
     dollars,

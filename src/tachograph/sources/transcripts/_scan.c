@@ -21,7 +21,7 @@
 
 /* how a line is handed back; decode.py has the same numbers */
 enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3 };
-enum { FORKED = 1, SIDECHAIN = 2 }; /* model/messages.py */
+enum { FORKED = 1, SIDECHAIN = 2 }; /* model/usage/messages.py */
 
 typedef const unsigned char *Bytes;
 
@@ -35,7 +35,7 @@ typedef struct { /* p is NULL where the text is null or missing */
     int is_escaped;
 } Text;
 
-typedef struct { /* in the order of an origin (model/messages.py), then what else is said */
+typedef struct { /* in the order of an origin (model/usage/messages.py), then what else is said */
     Text model, speed, geo, stop, branch, cwd, agent, owner;
     Text id, session, request, uuid, stamp, part_model;
     uint64_t input, output, written, read, five, hour, searches;
@@ -821,7 +821,7 @@ static PyObject *scan(PyObject *self, PyObject *arguments)
 }
 
 static PyMethodDef methods[] = {
-    {"scan", scan, METH_VARARGS, "What the lines in a block say: see tachograph.sources.transcripts.native."},
+    {"scan", scan, METH_VARARGS, "What the lines in a block say: see tachograph.sources.transcripts.c_scanner."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tachograph.model.messages import NO_TIME, Message, merged
+from tachograph.model.usage.messages import NO_TIME, Message, merged
 
 
 class Batch:

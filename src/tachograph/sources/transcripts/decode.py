@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tachograph.model.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
+from tachograph.model.usage.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import (
     EPOCH,
@@ -35,7 +35,7 @@ from tachograph.sources.transcripts.records import (
 )
 
 if TYPE_CHECKING:
-    from tachograph.sources.transcripts.typed import AssistantRecord
+    from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
 CUSTOM, AI = 0, 1  # kinds of title

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.paths import config_folders, desktop_session_folder
-from tachograph.sources.transcripts.known import Known
+from tachograph.sources.transcripts.file_state import Known
 
 _SEPARATOR = os.fsencode(os.sep)
 _RACY_NS = 2_000_000_000

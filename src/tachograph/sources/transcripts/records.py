@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tachograph.model.messages import NO_TIME, Counts
+from tachograph.model.usage.messages import NO_TIME, Counts
 
 MAX_COUNT = 10**12
 TITLE_LENGTH = 200

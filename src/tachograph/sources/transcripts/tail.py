@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Fast, Transcript
-from tachograph.sources.transcripts.known import LOOKS, Known
+from tachograph.sources.transcripts.file_state import LOOKS, Known
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20

@@ -1,0 +1,102 @@
+"""Reads what is learned from: one account's messages and readings in order of time, and keeps what was learned."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tachograph.ledger.usage.messages import QUARTER_MS
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, SOURCES
+
+
+class Counted(NamedTuple):
+    """A message as it is counted: ids of names, tokens by class, epoch milliseconds."""
+
+    at: int
+    session: int
+    model: str
+    speed: str
+    geo: str
+    input: int
+    output: int
+    cache_write_5m: int
+    cache_write_1h: int
+    cache_read: int
+    project: int
+    pull: int
+
+
+class Level(NamedTuple):
+    """What a source said of one limit at a moment, epoch milliseconds."""
+
+    at: int
+    confirmed_at: int
+    source: str
+    key: str
+    percent: float | None
+    resets_at: int | None
+
+
+class Stored(NamedTuple):
+    """What was learned of an account, as it was kept."""
+
+    version: int
+    until: int
+    messages: int
+    state: str
+
+
+def counted(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[Counted]:
+    """An account's billed messages in a stretch, oldest first."""
+    sql = (
+        "SELECT at, session, m.text, s.text, g.text, input, output, cache_write_5m, cache_write_1h, cache_read, project,"
+        " pull FROM message JOIN name m ON m.id = model JOIN name s ON s.id = speed JOIN name g ON g.id = geo"
+        " WHERE billed AND account = ? AND at >= ? AND at <= ? ORDER BY at"
+    )
+    return map(Counted._make, db.execute(sql, (account, since, until)))
+
+
+def levels(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[Level]:
+    """What was said of an account's 5-hour and weekly limit in a stretch, oldest first."""
+    # by the index of sources: an account's readings of a year are many
+    sources = ", ".join("?" * len(SOURCES))
+    sql = (
+        "SELECT observed_at, last_at, source, l.key, l.percent, l.resets_at FROM reading JOIN level l ON l.reading = reading.id"
+        f" WHERE account = ? AND source IN ({sources}) AND last_at >= ? AND observed_at <= ? AND outcome = 'ok'"
+        " AND l.key IN (?, ?) ORDER BY observed_at, reading.id"
+    )
+    return map(Level._make, db.execute(sql, (account, *SOURCES, since, until, FIVE_HOUR, SEVEN_DAY)))
+
+
+def spent(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[tuple[int, float | None, int]]:
+    """What was said of an account's metered use in a stretch, oldest first: when, percent of its cap, minor units."""
+    sources = ", ".join("?" * len(SOURCES))
+    sql = (
+        "SELECT observed_at, json_extract(extra, '$[3]'), json_extract(extra, '$[1][0]') FROM reading WHERE account = ?"
+        f" AND source IN ({sources}) AND last_at >= ? AND observed_at <= ? AND extra IS NOT NULL ORDER BY observed_at"
+    )
+    return iter(db.execute(sql, (account, *SOURCES, since, until)))
+
+
+def messages_in(db: sqlite3.Connection, account: int, since: int, until: int) -> int:
+    """How many messages of an account there are in whole quarter hours between two moments."""
+    sql = "SELECT coalesce(sum(messages), 0) FROM rollup WHERE bucket >= ? AND bucket < ? AND account = ?"
+    return int(db.execute(sql, (since // QUARTER_MS, until // QUARTER_MS, account)).fetchone()[0])
+
+
+def first_message(db: sqlite3.Connection, session: int) -> int | None:
+    """When a session began, epoch milliseconds."""
+    return db.execute("SELECT min(at) FROM answer WHERE session = ?", (session,)).fetchone()[0]  # type: ignore[no-any-return]
+
+
+def stored(db: sqlite3.Connection, account: int) -> Stored | None:
+    row = db.execute("SELECT version, until, messages, state FROM learned WHERE account = ?", (account,)).fetchone()
+    return None if row is None else Stored._make(row)
+
+
+def store(db: sqlite3.Connection, account: int, what: Stored) -> None:
+    """Keep what was learned, inside a transaction of the caller's."""
+    sql = (
+        "INSERT INTO learned (account, version, until, messages, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " version = excluded.version, until = excluded.until, messages = excluded.messages, state = excluded.state"
+    )
+    db.execute(sql, (account, *what))

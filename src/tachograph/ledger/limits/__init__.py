@@ -1,0 +1,1 @@
+"""Tables of readings, windows, accounts, polls, pairings and notifications."""

@@ -1,0 +1,36 @@
+"""What only claude.ai says of an account: its subscription, and the credits that are left. The newest word of it."""
+
+import json
+import sqlite3
+
+from tachograph.model.limits.limits import Billing, Money
+
+
+def billing(db: sqlite3.Connection, account: int) -> Billing | None:
+    """What was said last; None where nobody ever did."""
+    row = db.execute(
+        "SELECT at, status, renews_on, every, credits, granted FROM billing WHERE account = ?", (account,)
+    ).fetchone()
+    return None if row is None else Billing(row[0], row[1], row[2], row[3], _money(row[4]), _money(row[5]))
+
+
+def keep(db: sqlite3.Connection, account: int, said: Billing) -> None:
+    """Let it hold, inside a transaction of the caller's, unless something newer does. What it leaves open stays."""
+    known = billing(db, account)
+    if known is not None and known.at > said.at:
+        return
+    merged = said
+    if known is not None:
+        merged = known._replace(**{name: value for name, value in said._asdict().items() if value})
+    db.execute(
+        "INSERT OR REPLACE INTO billing VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (account, *merged[:4], _json(merged.credits), _json(merged.granted)),
+    )
+
+
+def _json(value: Money | None) -> str | None:
+    return None if value is None else json.dumps(value, separators=(",", ":"))
+
+
+def _money(text: str | None) -> Money | None:
+    return None if text is None else Money(*json.loads(text))

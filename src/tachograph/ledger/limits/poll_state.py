@@ -1,0 +1,98 @@
+"""When the usage endpoint was asked for each config folder, and what came of it: the memory of recorder/schedule.py.
+
+Whoever asks takes a claim on the folder first, so that two programs never ask for the same login at once.
+"""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger.usage.strings import Names
+
+CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself
+
+COOKIES_OF = "cookies:"  # in the place of a config folder: claude.ai, asked with the session of that browser
+
+_FIELDS = (
+    "account, asked_at, next_at, wait_ms, barred_until, strikes, outcome, problem, answered_at, moved_at, levels,"
+    " login, profile_at, claimed_at, refusals, accounts"
+)
+
+
+class Poll(NamedTuple):
+    """What is remembered of a config folder; moments are epoch milliseconds, 0 for never.
+
+    `account`: whose login it was at the last good answer. `asked_at`, `answered_at`: the last question, the last good
+    answer. `next_at`: when to ask again, `wait_ms` after the moment at which that was decided. `barred_until`: before
+    then not even on a person's word. `moved_at`: when an answer last differed from the one before, `levels` a mark of
+    it. `login`: a mark of the credentials file as it was at the last question. `profile_at`: when the account of that
+    login was asked for. `claimed_at`: when somebody began to ask; 0 when it is over. Of a browser's session only: `refusals` since the
+    last good answer, and the `accounts` that it named, ids with blanks between.
+    """
+
+    folder: str
+    account: int = 0
+    asked_at: int = 0
+    next_at: int = 0
+    wait_ms: int = 0
+    barred_until: int = 0
+    strikes: int = 0
+    outcome: str = ""
+    problem: str = ""
+    answered_at: int = 0
+    moved_at: int = 0
+    levels: str = ""
+    login: str = ""
+    profile_at: int = 0
+    claimed_at: int = 0
+    refusals: int = 0
+    accounts: str = ""
+
+
+def poll(db: sqlite3.Connection, folder: str) -> Poll:
+    """What is remembered of a folder; a Poll that was never asked where nothing is."""
+    sql = f"SELECT {_FIELDS} FROM poll JOIN name ON name.id = poll.folder WHERE name.text = ?"
+    row = db.execute(sql, (folder,)).fetchone()
+    return Poll(folder) if row is None else Poll(folder, *row)
+
+
+def states(db: sqlite3.Connection, *, cookies: bool = False) -> list[Poll]:
+    """Every folder for which the endpoint was ever asked; `cookies`: instead every browser with whose session claude.ai was."""
+    rows = db.execute(f"SELECT name.text, {_FIELDS} FROM poll JOIN name ON name.id = poll.folder ORDER BY name.text")
+    return [state for state in map(Poll._make, rows) if state.folder.startswith(COOKIES_OF) == cookies]
+
+
+def write(db: sqlite3.Connection, names: Names, state: Poll) -> None:
+    """Remember a state, inside a transaction of the caller's."""
+    marks = ", ".join("?" * len(state))
+    sql = f"INSERT OR REPLACE INTO poll (folder, {_FIELDS}) VALUES ({marks})"
+    db.execute(sql, (names.id(state.folder), *state[1:]))
+
+
+def claim(db: sqlite3.Connection, names: Names, folder: str, now_ms: int) -> bool:
+    """Take the claim on a folder, inside a transaction of the caller's; False where somebody else holds it."""
+    held = poll(db, folder)
+    if held.claimed_at and 0 <= now_ms - held.claimed_at < CLAIM_MS:
+        return False
+    write(db, names, held._replace(claimed_at=now_ms))
+    return True
+
+
+def last_push(db: sqlite3.Connection, account: int, source: str) -> int:
+    """When a source last said something about an account, epoch milliseconds; 0 for never."""
+    sql = "SELECT max(last_at) FROM reading WHERE account = ? AND source = ? AND outcome = 'ok'"
+    return int(db.execute(sql, (account, source)).fetchone()[0] or 0)
+
+
+def last_twin(db: sqlite3.Connection, account: int, folder: str) -> int:
+    """When another config folder with the same account was last answered, epoch milliseconds; 0 for never."""
+    sql = (
+        "SELECT max(answered_at) FROM poll JOIN name ON name.id = poll.folder"
+        " WHERE account = ? AND account > 0 AND outcome = 'ok' AND name.text <> ?"
+    )
+    return int(db.execute(sql, (account, folder)).fetchone()[0] or 0)
+
+
+def last_message(db: sqlite3.Connection) -> int:
+    """When the newest message was billed, by any account; epoch milliseconds, 0 for never."""
+    row = db.execute("SELECT max(at) FROM answer").fetchone()
+    return int(row[0] or 0)

@@ -1,0 +1,320 @@
+"""Whether a ledger is sound: SQLite's own checks, our schema, and the totals added up again from the messages."""
+
+import os
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.errors import LedgerDamaged, LedgerError
+from tachograph.ledger.storage import connection as ledger
+from tachograph.ledger.storage import migrations
+from tachograph.ledger.usage.messages import QUARTER_MS, UNKNOWN_BUCKET
+
+SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
+_MOST = 20  # problems that SQLite is asked for: one is enough to know, some help to say what
+
+
+class Counts(NamedTuple):
+    """What a ledger holds; times in epoch milliseconds, None where no message has one."""
+
+    messages: int = 0
+    sessions: int = 0
+    files: int = 0
+    gone_files: int = 0
+    first_at: int | None = None
+    last_at: int | None = None
+
+
+class Verdict(NamedTuple):
+    """What a file is: `problem` is "" for a sound ledger, else what is wrong; `is_newer` than we can judge."""
+
+    problem: str
+    version: int = 0
+    counts: Counts = Counts()
+
+    @property
+    def is_newer(self) -> bool:
+        return not self.problem and self.version > ledger.VERSION
+
+
+class Form(NamedTuple):
+    """How a ledger is kept: version of its schema, and SQLite's journal mode."""
+
+    version: int
+    journal: str
+
+
+class Login(NamedTuple):
+    """The newest account that was seen for a config folder, and since when; epoch milliseconds."""
+
+    account: str
+    organization: str
+    first_seen: int
+    last_seen: int
+
+
+# -- a file, whatever it is --------------------------------------------------------------------------------------
+
+
+def verdict(path: str, *, at_rest: bool = False) -> Verdict:
+    """Look at a file from end to end, without changing it. Raises LedgerError where it cannot be opened at all.
+
+    `at_rest`: nobody writes to it, as to a backup. A file that others write to is looked at only in SQLite's own way:
+    half of what they are writing would look like damage.
+    """
+    try:
+        if os.path.getsize(path) == 0:
+            return Verdict("it is empty")
+        with open(path, "rb") as file:
+            if file.read(16) != b"SQLite format 3\0":
+                return Verdict("it is not a database")
+    except FileNotFoundError:
+        return Verdict("it is not there")
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        return _verdict(path, at_rest)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        meant = ledger.ours(error, path)
+        if isinstance(meant, LedgerDamaged):
+            return Verdict(meant.message.removeprefix(f"{path} is damaged: ").rstrip("."))
+        raise meant from error
+
+
+def _verdict(path: str, at_rest: bool) -> Verdict:
+    db = ledger.connect_readonly(path, at_rest=at_rest)
+    try:
+        return _judged(db)
+    finally:
+        db.close()
+
+
+def _judged(db: sqlite3.Connection) -> Verdict:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if db.execute("PRAGMA application_id").fetchone()[0] != ledger.APPLICATION_ID:
+        return Verdict("it is a database, but not a ledger")
+    if version > ledger.VERSION:
+        return Verdict("", version)
+    problems = faults(db)
+    return Verdict(problems[0], version) if problems else Verdict("", version, row_counts(db))
+
+
+def counts_of(path: str) -> Counts | None:
+    """What a ledger holds; None where it cannot be read. Looks at no more than that takes."""
+    try:
+        db = ledger.connect_readonly(path, at_rest=True)  # one second's numbers are as good as the next one's
+    except (sqlite3.Error, OSError):
+        return None
+    try:
+        return row_counts(db)
+    except sqlite3.Error:
+        return None
+    finally:
+        db.close()
+
+
+def size(path: str) -> int:
+    """Bytes of a ledger with the files that SQLite keeps beside it."""
+    total = 0
+    for name in (path, *(path + suffix for suffix in SIDE_FILES)):
+        try:
+            total += os.stat(name).st_size
+        except OSError:
+            continue
+    return total
+
+
+# -- an open ledger ----------------------------------------------------------------------------------------------
+
+
+def faults(db: sqlite3.Connection) -> list[str]:
+    """Everything that is wrong with a ledger of a version that we know, but for its totals; nothing if it is sound."""
+    return full_check(db) or schema_problems(db) or text_problems(db)
+
+
+def quick_check(db: sqlite3.Connection) -> list[str]:
+    """What SQLite finds wrong with the pages of a database, without comparing indexes; nothing where it is sound."""
+    return _checked(db, "quick_check")
+
+
+def full_check(db: sqlite3.Connection) -> list[str]:
+    """The same, and whether the indexes agree with their tables."""
+    return _checked(db, "integrity_check")
+
+
+def _checked(db: sqlite3.Connection, check: str) -> list[str]:
+    try:
+        found = [str(row[0]) for row in db.execute(f"PRAGMA {check}({_MOST})")]
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    if found == ["ok"]:
+        return []
+    return [" ".join(line.removeprefix("*** in database main ***").split()) for line in found]
+
+
+def schema_problems(db: sqlite3.Connection) -> list[str]:
+    """Tables, views and indexes that are not as the migrations of this ledger's version made them."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    model = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        for _, sql in migrations.STEPS[:version]:
+            model.executescript(sql)
+        meant = _shape(model)
+    finally:
+        model.close()
+    found = _shape(db)
+    return [
+        f"the {kind} {name} is not as it was made"
+        for (kind, name), of in meant.items()
+        if found.get((kind, name)) != of
+    ]
+
+
+def _shape(db: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[object, ...]]]:
+    """What the schema comes to; its text may differ, as SQLite's versions do not all write changes in the same way."""
+    made = {}
+    for kind, name in db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall():
+        what = (
+            "name FROM pragma_index_info(?)"
+            if kind == "index"
+            else 'name, type, "notnull", pk FROM pragma_table_info(?)'
+        )
+        made[kind, name] = db.execute(f"SELECT {what}", (name,)).fetchall()
+    return made
+
+
+def text_problems(db: sqlite3.Connection) -> list[str]:
+    """Tables with text that is none: SQLite's own checks do not read it."""
+    found = []
+    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        texts = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[2] == "TEXT"]
+        try:
+            for _ in db.execute(f"SELECT {', '.join(texts) or 'NULL'} FROM {table}") if texts else ():
+                pass
+        except sqlite3.OperationalError as error:
+            if "UTF-8" not in str(error):
+                raise
+            found.append(f"the table {table} holds text that is none")
+    return found
+
+
+def form(db: sqlite3.Connection) -> Form:
+    return Form(*(db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("user_version", "journal_mode")))
+
+
+def row_counts(db: sqlite3.Connection) -> Counts:
+    counted = [
+        db.execute(sql).fetchone()[0]
+        for sql in (
+            "SELECT count(*) FROM message WHERE billed",
+            "SELECT count(*) FROM session WHERE id <> 0",
+            "SELECT count(*) FROM file",
+            "SELECT count(*) FROM file WHERE gone",
+            "SELECT min(at) FROM message",
+            "SELECT max(at) FROM message",
+        )
+    ]
+    return Counts(*counted)
+
+
+def logins(db: sqlite3.Connection) -> dict[str, Login]:
+    """Who was last seen for each config folder."""
+    rows = db.execute(
+        "SELECT name.text, account.uuid, organization, first_seen, max(last_seen) FROM login"
+        " JOIN name ON name.id = folder JOIN account ON account.id = account GROUP BY folder"
+    )
+    return {folder: Login(*rest) for folder, *rest in rows}
+
+
+# -- what refers to what -------------------------------------------------------------------------------------------
+
+_NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project")
+_REFERENCES = (
+    ("answer", "session", "session"),
+    ("answer", "account", "account"),
+    ("answer", "pull", "pull"),
+    ("answer", "origin", "origin"),
+    *(("origin", column, "name") for column in _NAMED),
+)
+
+
+def lost_references(db: sqlite3.Connection) -> int:
+    """How many references of messages lead to rows that are not there."""
+    return sum(
+        int(db.execute(f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {to})").fetchone()[0])
+        for table, column, to in _REFERENCES
+    )
+
+
+def forget_lost_references(db: sqlite3.Connection) -> None:
+    """Make them lead to the unknown, inside a transaction of the caller's; totals have to be added up after it."""
+    db.execute(f"INSERT OR IGNORE INTO origin ({', '.join(_NAMED)}) VALUES ({', '.join('0' * len(_NAMED))})")
+    unknown = " AND ".join(f"{column} = 0" for column in _NAMED)
+    for table, column, to in _REFERENCES:
+        value = f"(SELECT id FROM origin WHERE {unknown})" if to == "origin" else "0"
+        # or ignore: two origins that differ in what is lost alone; theirs are then the messages' that still lead there
+        db.execute(f"UPDATE OR IGNORE {table} SET {column} = {value} WHERE {column} NOT IN (SELECT id FROM {to})")
+
+
+# -- the totals --------------------------------------------------------------------------------------------------
+
+
+def _floored(value: str, size: int) -> str:
+    """Division as Python's //: SQLite's rounds towards 0, and times before 1970 are negative."""
+    return f"(({value} - (({value} % {size}) + {size}) % {size}) / {size})"
+
+
+_MEASURES = (
+    "messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches",
+    "logged_messages", "logged_cost",
+)  # fmt: skip
+_TABLES = {
+    "rollup": (
+        "bucket, session, model, tariff, project, branch, account, pull",
+        f"SELECT coalesce({_floored('at', QUARTER_MS)}, {UNKNOWN_BUCKET}), session, model,"
+        " tariff(speeds.text, geos.text, input + cache_write_5m + cache_write_1h + cache_read),"
+        " project, branch, account, pull, count(*),"
+        f" {', '.join(f'sum({measure})' for measure in _MEASURES[1:7])},"
+        " count(logged_cost), coalesce(sum(logged_cost), 0)"
+        " FROM message JOIN name AS speeds ON speeds.id = speed JOIN name AS geos ON geos.id = geo"
+        " WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+    ),
+    "hour": (
+        "hour, model, tariff",
+        f"SELECT {_floored('bucket', 4)}, model, tariff, {', '.join(f'sum({measure})' for measure in _MEASURES)}"
+        " FROM rollup GROUP BY 1, 2, 3",
+    ),
+}
+
+
+def rollup_differences(db: sqlite3.Connection) -> int:
+    """How many rows of the totals are not what they add up: missing, superfluous or different; 0 is right.
+
+    `rollup` is held against `message`, and `hour` against `rollup`.
+    """
+    _know_tariff(db)
+    differences = 0
+    for table, (key, again) in _TABLES.items():
+        columns = f"{key}, {', '.join(_MEASURES)}"
+        found = db.execute(
+            f"WITH again ({columns}) AS MATERIALIZED ({again}) SELECT count(*) FROM ("
+            f"SELECT {key} FROM (SELECT {columns} FROM again EXCEPT SELECT {columns} FROM {table})"
+            f" UNION SELECT {key} FROM (SELECT {columns} FROM {table} EXCEPT SELECT {columns} FROM again))"
+        )
+        differences += int(found.fetchone()[0])
+    return differences
+
+
+def add_up_again(db: sqlite3.Connection) -> None:
+    """Make the totals what the messages add up to, inside a transaction of the caller's."""
+    _know_tariff(db)
+    for table, (key, again) in _TABLES.items():
+        db.execute(f"DELETE FROM {table}")
+        db.execute(f"INSERT INTO {table} ({key}, {', '.join(_MEASURES)}) {again}")
+
+
+def _know_tariff(db: sqlite3.Connection) -> None:
+    from tachograph.model.usage.prices import tariff  # the same function as the writer's: two could differ
+
+    db.create_function("tariff", 3, tariff, deterministic=True)

@@ -1,0 +1,279 @@
+"""The schema of the ledger, as the list of steps that made it. Steps are only ever added, never changed.
+
+What each table holds:
+
+    name        every repeated text once: models, branches, folders, agents …; 0 is the unknown
+    session     one Claude Code session; `first_at` and `last_at` over every copy of a message that it holds
+    pull        a pull request; `link` says which session named it, when, on which branch
+    origin      what messages have in common that were made in the same way: model, branch, folder …
+    answer      one billed message, merged from its copies, in the order in which it was first seen
+    message     the same with its origin: what questions are put to (a view)
+    copy        where a message stands in several sessions: all of them (else answer.session says it)
+    rollup      what `answer` adds up to in 15 minutes UTC, kept in the same transaction as its rows
+    hour        what `rollup` adds up to in an hour, for questions that ask for no more than the model: a third of
+                the rows, and most reports need no others
+    file        every transcript ever read, with the offset that its rows in `message` come from
+    directory   every folder that holds transcripts, as of when we listed it
+    problem     what could not be read, by file and kind
+    reading     what a source said about an account's limits, every time it said something else
+    level       the limits in a reading
+    window      each limit from one reset to the next: what holds now, and the most that it reached
+    account     who was logged in; `login` says in which config folder, from when to when we saw it
+    choice      what a person switched by a command: consent to a source, alarms, the style of a title
+    poll        by config folder: when the service was asked last, what came of it, when it may be asked again
+    alarm       every notice that was given, once for each window and threshold
+    offer       the code of a pairing under way, as a key worked out from it; gone when it was used or is over
+    pairing     a browser that was paired: of its token only the SHA-256
+    sighting    which accounts a paired browser reported, until when
+    billing     what claude.ai alone says of an account: its subscription, and credits that are left
+    learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
+    context     by session: how many tokens it may keep in mind, where Claude Code told its status line
+    forecast    every chance of reaching a limit that was worked out, and what became of it
+
+Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
+nanodollars as old versions of Claude Code wrote them: prices may change, so costs are worked out when they are shown.
+"""
+
+STEPS: tuple[tuple[str, str], ...] = (
+    (
+        "the ledger",
+        """
+        CREATE TABLE migration (version INTEGER PRIMARY KEY, title TEXT NOT NULL, at INTEGER NOT NULL);
+
+        CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+        INSERT INTO name VALUES (0, '');
+
+        CREATE TABLE session (
+            id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE,
+            first_at INTEGER, last_at INTEGER,
+            custom_title TEXT NOT NULL DEFAULT '', custom_stamp TEXT NOT NULL DEFAULT '',
+            custom_offset INTEGER NOT NULL DEFAULT 0,
+            ai_title TEXT NOT NULL DEFAULT '', ai_stamp TEXT NOT NULL DEFAULT '', ai_offset INTEGER NOT NULL DEFAULT 0,
+            prompt TEXT NOT NULL DEFAULT '', prompt_at INTEGER,
+            leaf TEXT NOT NULL DEFAULT '', leaf_at INTEGER NOT NULL DEFAULT 0
+        );
+        INSERT INTO session (id, uuid) VALUES (0, '');
+        CREATE TABLE summary (leaf TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+
+        CREATE TABLE account (
+            id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, organization TEXT NOT NULL,
+            label TEXT NOT NULL DEFAULT '', plan TEXT NOT NULL DEFAULT '', UNIQUE (uuid, organization)
+        );
+        INSERT INTO account (id, uuid, organization) VALUES (0, '', '');
+        CREATE TABLE login (
+            id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, account INTEGER NOT NULL,
+            first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
+        );
+
+        CREATE TABLE pull (
+            id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE,
+            number INTEGER NOT NULL DEFAULT 0, repository TEXT NOT NULL DEFAULT ''
+        );
+        INSERT INTO pull (id, url) VALUES (0, '');
+        CREATE TABLE link (
+            session INTEGER NOT NULL, pull INTEGER NOT NULL, at INTEGER, branch INTEGER NOT NULL,
+            PRIMARY KEY (session, pull)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE origin (
+            id INTEGER PRIMARY KEY,
+            model INTEGER NOT NULL, speed INTEGER NOT NULL, geo INTEGER NOT NULL, stop INTEGER NOT NULL,
+            branch INTEGER NOT NULL, cwd INTEGER NOT NULL, agent INTEGER NOT NULL,
+            owner INTEGER NOT NULL,         -- account uuid that the record itself names
+            folder INTEGER NOT NULL,        -- config folder
+            project INTEGER NOT NULL,       -- worked out from cwd
+            UNIQUE (model, speed, geo, stop, branch, cwd, agent, owner, folder)
+        );
+        CREATE TABLE answer (
+            id INTEGER PRIMARY KEY,
+            identity INTEGER NOT NULL UNIQUE,
+            at INTEGER,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_cost INTEGER,            -- nanodollars, only where Claude Code wrote it
+            chosen_at INTEGER,              -- of the copy that says the rest (model/usage/messages.py, Choice)
+            origin INTEGER NOT NULL, request TEXT NOT NULL,
+            session INTEGER NOT NULL, flags INTEGER NOT NULL,
+            shared INTEGER NOT NULL,        -- 1: it stands in several sessions, see `copy`
+            account INTEGER NOT NULL, pull INTEGER NOT NULL, billed INTEGER NOT NULL
+        );
+        CREATE INDEX answer_session ON answer (session, at);
+        CREATE INDEX answer_at ON answer (at);
+        CREATE VIEW message AS
+            SELECT answer.*, model, speed, geo, stop, branch, cwd, agent, owner, folder, project
+            FROM answer LEFT JOIN origin ON origin.id = answer.origin;
+
+        CREATE TABLE copy (
+            message INTEGER NOT NULL, session INTEGER NOT NULL, flags INTEGER NOT NULL,
+            PRIMARY KEY (message, session)
+        ) WITHOUT ROWID;
+        CREATE INDEX copy_session ON copy (session);
+
+        CREATE TABLE rollup (
+            bucket INTEGER NOT NULL,        -- epoch quarter hours; -1000000000 where the time is unknown
+            session INTEGER NOT NULL, model INTEGER NOT NULL, tariff INTEGER NOT NULL, -- model/usage/prices.py
+            project INTEGER NOT NULL, branch INTEGER NOT NULL, account INTEGER NOT NULL, pull INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
+            PRIMARY KEY (bucket, session, model, tariff, project, branch, account, pull)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE hour (                 -- the same in whole hours (quarter hours / 4), by model alone
+            hour INTEGER NOT NULL, model INTEGER NOT NULL, tariff INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
+            PRIMARY KEY (hour, model, tariff)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE file (
+            id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, folder INTEGER NOT NULL,
+            device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+            mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
+            offset INTEGER NOT NULL, head INTEGER NOT NULL, tail INTEGER NOT NULL,
+            branch TEXT NOT NULL, stamp TEXT NOT NULL, looks INTEGER NOT NULL,
+            error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE INDEX file_inode ON file (inode);
+        CREATE TABLE directory (path BLOB PRIMARY KEY, changed INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE problem (
+            file INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (file, kind)
+        ) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "readings of limits",
+        """
+        CREATE TABLE reading (
+            id INTEGER PRIMARY KEY,
+            account INTEGER NOT NULL, source TEXT NOT NULL,
+            folder INTEGER NOT NULL,        -- config folder that it came by; 0 where there is none
+            observed_at INTEGER NOT NULL,   -- when these values were first true
+            last_at INTEGER NOT NULL,       -- when they were last confirmed
+            times INTEGER NOT NULL,         -- how often they were said
+            outcome TEXT NOT NULL, plan TEXT NOT NULL,
+            extra TEXT, breakdown TEXT,     -- JSON; null where the source does not say
+            problems TEXT                   -- JSON
+        );
+        CREATE INDEX reading_newest ON reading (account, source, last_at);
+        CREATE TABLE level (
+            reading INTEGER NOT NULL, place INTEGER NOT NULL,
+            key TEXT NOT NULL, label TEXT NOT NULL, part TEXT NOT NULL, percent REAL, resets_at INTEGER,
+            severity TEXT, scope TEXT, is_grant INTEGER NOT NULL, used TEXT, cap TEXT,
+            PRIMARY KEY (reading, place)
+        ) WITHOUT ROWID;
+        CREATE TABLE window (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL, label TEXT NOT NULL,
+            part TEXT NOT NULL, scope TEXT,
+            resets_at INTEGER,              -- null: the window has not begun
+            percent REAL, at INTEGER NOT NULL, source TEXT NOT NULL, -- what holds now, since when, by whom
+            severity TEXT,
+            peak REAL, first_at INTEGER NOT NULL, wall_at INTEGER -- the most it reached; when it was refused first
+        );
+        CREATE INDEX window_key ON window (account, key, resets_at);
+        CREATE TABLE glance (               -- the identity files of a config folder, as of when they were last read
+            folder INTEGER PRIMARY KEY, signature TEXT NOT NULL
+        );
+        """,
+    ),
+    (
+        "the recorder",
+        """
+        ALTER TABLE account ADD COLUMN given TEXT NOT NULL DEFAULT ''; -- what a person calls it; goes before `label`
+        ALTER TABLE account ADD COLUMN hidden_at INTEGER;              -- forgotten then: neither shown nor asked for
+        CREATE TABLE choice (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE poll (                 -- recorder/schedule.py says what the times mean
+            folder INTEGER PRIMARY KEY, account INTEGER NOT NULL DEFAULT 0,
+            asked_at INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0,
+            wait_ms INTEGER NOT NULL DEFAULT 0, barred_until INTEGER NOT NULL DEFAULT 0,
+            strikes INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '', problem TEXT NOT NULL DEFAULT '',
+            answered_at INTEGER NOT NULL DEFAULT 0, moved_at INTEGER NOT NULL DEFAULT 0,
+            levels TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '',
+            profile_at INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE alarm (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL,
+            kind TEXT NOT NULL, key TEXT NOT NULL, threshold REAL NOT NULL,
+            cycle INTEGER NOT NULL,         -- the window that it was raised for: its reset, rounded; 0 where unknown
+            at INTEGER NOT NULL, percent REAL, text TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0,
+            dismissed_at INTEGER,
+            UNIQUE (account, kind, key, threshold, cycle)
+        );
+        """,
+    ),
+    (
+        "what work weighs, and forecasts",
+        """
+        CREATE TABLE learned (
+            account INTEGER PRIMARY KEY, version INTEGER NOT NULL,
+            until INTEGER NOT NULL,         -- every window that was over then is in it
+            messages INTEGER NOT NULL,      -- of the account, in the weeks before: if their number changes, learn again
+            state TEXT NOT NULL             -- JSON (model/estimates/weights.py)
+        );
+        CREATE TABLE forecast (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL,
+            cycle INTEGER NOT NULL,         -- the reset that it speaks of
+            at INTEGER NOT NULL, percent REAL NOT NULL, chance REAL NOT NULL,
+            prior REAL NOT NULL,            -- the chance before the account's own past was looked at
+            p10 REAL, p50 REAL, p90 REAL,   -- minutes to the wall, if it comes; null where nothing is said
+            version INTEGER NOT NULL,
+            hit INTEGER, scored_at INTEGER, -- whether it came; null until the window is over
+            UNIQUE (account, key, cycle, at)
+        );
+        CREATE INDEX forecast_newest ON forecast (account, at);
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE hit IS NULL;
+        """,
+    ),
+    (
+        "context windows",
+        """
+        CREATE TABLE context (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "paired browsers",
+        """
+        CREATE TABLE offer (
+            key BLOB NOT NULL, made_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE pairing (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, -- how the browser calls it: random, no secret
+            digest BLOB NOT NULL,           -- SHA-256 of its token
+            origin TEXT NOT NULL, browser TEXT NOT NULL,
+            paired_at INTEGER NOT NULL, seen_at INTEGER NOT NULL DEFAULT 0, revoked_at INTEGER
+        );
+        CREATE TABLE sighting (
+            pairing INTEGER NOT NULL, account INTEGER NOT NULL,
+            first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+            gone_at INTEGER,                -- when the browser first reported without it; null while it is there
+            PRIMARY KEY (pairing, account)
+        ) WITHOUT ROWID;
+        CREATE TABLE billing (
+            account INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+            status TEXT NOT NULL, renews_on TEXT NOT NULL, every TEXT NOT NULL, -- as claude.ai says it; '' where it does not
+            credits TEXT, granted TEXT      -- JSON of an amount; null where unknown
+        );
+        """,
+    ),
+    (
+        "refusals of a session, and its accounts",
+        """
+        ALTER TABLE poll ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0; -- since the last good answer
+        ALTER TABLE poll ADD COLUMN accounts TEXT NOT NULL DEFAULT '';   -- that the last good answer named, by their ids
+        """,
+    ),
+    (
+        "forecasts of windows that nobody watched",
+        """
+        -- what nobody looked at was taken for a limit that was not reached: judge those again
+        UPDATE forecast SET hit = NULL, scored_at = NULL WHERE hit = 0;
+        DROP INDEX forecast_open;
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE scored_at IS NULL;
+        """,
+    ),
+)

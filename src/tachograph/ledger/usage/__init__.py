@@ -1,0 +1,1 @@
+"""Tables of messages, sessions, files and their totals."""

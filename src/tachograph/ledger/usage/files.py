@@ -1,0 +1,191 @@
+"""What the ledger remembers of each transcript: how far it was read, what was wrong in it, whether it is still there."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from tachograph.ledger.usage.strings import Names
+
+_STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks")
+
+
+_STATES = f"SELECT file.id, path, name.text, {', '.join(_STATE)}, error, gone FROM file JOIN name ON name.id = folder"
+_NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0)  # of what could not be opened
+
+
+class FileState(NamedTuple):
+    """A transcript as the ledger knows it; the shape of `sources.transcripts.tail.Known`, with its row id."""
+
+    id: int
+    path: bytes
+    folder: str
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+    offset: int
+    head: int
+    tail: int
+    branch: str
+    stamp: str
+    looks: int
+    error: str
+    gone: bool
+
+
+def states(db: sqlite3.Connection, paths: Iterable[bytes]) -> dict[bytes, FileState]:
+    """What is remembered of transcripts, by path; those never read are not there."""
+    found: dict[bytes, FileState] = {}
+    wanted = list(paths)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        rows = db.execute(f"{_STATES} WHERE path IN ({', '.join('?' * len(part))})", part)
+        found.update((row[1], FileState._make(row)) for row in rows)
+    return found
+
+
+def is_any_known(db: sqlite3.Connection) -> bool:
+    """Whether any transcript was ever read."""
+    return db.execute("SELECT 1 FROM file LIMIT 1").fetchone() is not None
+
+
+def state_of_inode(db: sqlite3.Connection, device: int, inode: int) -> FileState | None:
+    """What is remembered of a file by another name, None where it never was read."""
+    sql = f"{_STATES} WHERE device = ? AND inode = ? AND error = '' ORDER BY gone, file.id LIMIT 1"
+    row = db.execute(sql, (device, inode)).fetchone()
+    return None if row is None else FileState._make(row)
+
+
+def signatures(db: sqlite3.Connection) -> dict[bytes, tuple[int, int, int, int, int]]:
+    """What shows that a transcript has not changed: (device, inode, size, mtime, ctime) by path; -1 if unreadable."""
+    rows = db.execute(
+        "SELECT path, device, inode, CASE error WHEN '' THEN size ELSE -1 END, mtime, ctime FROM file WHERE gone = 0"
+    )
+    return {row[0]: row[1:] for row in rows}
+
+
+def directories(db: sqlite3.Connection) -> dict[bytes, int]:
+    """The folders of transcripts with the change times, nanoseconds, at which we listed them."""
+    return dict(db.execute("SELECT path, changed FROM directory"))
+
+
+def write_directories(db: sqlite3.Connection, now: Mapping[bytes, int]) -> None:
+    """Remember the folders as they were listed; those of config folders that were not looked at now are forgotten."""
+    db.execute("DELETE FROM directory")
+    db.executemany("INSERT INTO directory VALUES (?, ?)", now.items())
+
+
+def noted_errors(db: sqlite3.Connection) -> set[bytes]:
+    """Files and folders that could not be opened when we last looked."""
+    return {path for (path,) in db.execute("SELECT path FROM file WHERE error <> '' AND gone = 0")}
+
+
+def write_state(
+    db: sqlite3.Connection,
+    names: Names,
+    state: tuple[Any, ...],
+    *,
+    read_from: int | None,
+    error: str,
+    problems: Mapping[str, int],
+    from_start: bool,
+) -> None:
+    """Set how far a transcript was read, and count what was wrong in it.
+
+    `state` is a `Known`; `read_from` the offset that the ledger held when reading began (None: no row). Where another
+    process has read the file meanwhile, the row is left as that one wrote it: the messages are the same ones.
+    """
+    path, folder = state[0], names.id(state[1])
+    row = db.execute("SELECT id, offset FROM file WHERE path = ?", (path,)).fetchone()
+    if (row[1] if row else None) != read_from:
+        return
+    if error:
+        if row is None:
+            state = (*state[:2], *_NOTHING)
+        else:
+            db.execute("UPDATE file SET error = ?, gone = 0 WHERE id = ?", (error, row[0]))
+            return
+    columns = ", ".join(_STATE)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in ("folder", *_STATE, "error", "gone"))
+    file = db.execute(
+        f"INSERT INTO file (path, folder, {columns}, error, gone) VALUES (?, ?, {', '.join('?' * len(_STATE))}, ?, 0)"
+        f" ON CONFLICT (path) DO UPDATE SET {updates} RETURNING id",
+        (path, folder, *state[2:], error),
+    ).fetchone()[0]
+    if from_start:
+        db.execute("DELETE FROM problem WHERE file = ?", (file,))
+    db.executemany(
+        "INSERT INTO problem VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        [(file, kind, count) for kind, count in problems.items()],
+    )
+
+
+def move(db: sqlite3.Connection, old: bytes, new: bytes) -> None:
+    """A transcript has another name now: its row follows."""
+    db.execute("UPDATE OR IGNORE file SET path = ?, gone = 0 WHERE path = ?", (new, old))
+
+
+def write_gone(db: sqlite3.Connection, paths: Iterable[bytes]) -> None:
+    """Mark transcripts that are not there any more. What they said stays counted."""
+    db.executemany("UPDATE file SET gone = 1, error = '' WHERE path = ?", [(path,) for path in paths])
+
+
+def write_unreadable(db: sqlite3.Connection, names: Names, unreadable: Mapping[bytes, tuple[str, str]]) -> None:
+    """Note what cannot be opened: path to (reason, config folder)."""
+    known = states(db, unreadable)
+    for path, (error, folder) in unreadable.items():
+        offset = known[path].offset if path in known else None
+        state = (path, folder, *_NOTHING)
+        write_state(db, names, state, read_from=offset, error=error, problems={}, from_start=False)
+
+
+def problem_counts(db: sqlite3.Connection) -> dict[str, int]:
+    """How much could not be read, by kind; `unreadable_files` are files and folders that cannot be opened now."""
+    counts = {kind: int(count) for kind, count in db.execute("SELECT kind, sum(count) FROM problem GROUP BY kind")}
+    unreadable = db.execute("SELECT count(*) FROM file WHERE error <> '' AND gone = 0").fetchone()[0]
+    shown = ("bad_lines", "bad_counts", "long_lines", "unknown_times", "future_times")
+    return {**{kind: counts.get(kind, 0) for kind in shown}, "unreadable_files": unreadable}
+
+
+class FileProblem(NamedTuple):
+    """One kind of trouble in one file; `error` set and `kind` empty where the file cannot be opened."""
+
+    path: bytes
+    kind: str
+    times: int
+    error: str
+    gone: bool
+
+
+def problems_by_file(db: sqlite3.Connection) -> list[FileProblem]:
+    found = db.execute(
+        "SELECT path, kind, count, '', gone FROM problem JOIN file ON file.id = problem.file"
+        " UNION ALL SELECT path, '', 0, error, gone FROM file WHERE error <> '' ORDER BY 3 DESC, 1"
+    )
+    return [FileProblem(path, kind, count, error, bool(gone)) for path, kind, count, error, gone in found]
+
+
+def printable_path(path: bytes) -> str:
+    """A path as text; bytes that are no text become escapes."""
+    return os.fsdecode(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def recent(db: sqlite3.Connection, since_ns: int) -> list[tuple[bytes, int, int]]:
+    """Transcripts that changed after a moment of the file system's clock: path, size, modification time (ns)."""
+    sql = "SELECT path, size, mtime FROM file WHERE mtime >= ? AND NOT gone ORDER BY mtime DESC LIMIT 200"
+    return [(bytes(path), size, mtime) for path, size, mtime in db.execute(sql, (since_ns,))]
+
+
+def held(db: sqlite3.Connection) -> dict[str, int]:
+    """How many sessions, transcripts (and of these, how many are gone) and readings the ledger holds."""
+    made = {}
+    for name, sql in (
+        ("sessions", "SELECT count(*) FROM session WHERE id <> 0"),
+        ("transcripts", "SELECT count(*) FROM file"),
+        ("transcripts that are gone", "SELECT count(*) FROM file WHERE gone"),
+        ("readings", "SELECT count(*) FROM reading"),
+    ):
+        made[name] = int(db.execute(sql).fetchone()[0])
+    return made

@@ -1,0 +1,60 @@
+"""How messages came about: the combinations of model, branch, folder and the like, each stored once."""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.usage.messages import Origin, project_path
+from tachograph.model.usage.prices import tariff
+
+_TEXTS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
+_FIND = f"SELECT id, project FROM origin WHERE {' AND '.join(f'{name} = ?' for name in _TEXTS)}"
+_INSERT = f"INSERT INTO origin ({', '.join(_TEXTS)}, project) VALUES ({', '.join('?' * 10)}) RETURNING id, project"
+
+
+class OriginRow(NamedTuple):
+    """An origin with the ids of what questions ask for, and its tariff for prompts below the first tier."""
+
+    id: int
+    texts: Origin
+    model: int
+    branch: int
+    folder: int
+    project: int
+    tariff: int
+
+
+class Origins:
+    """Looks up and hands out origins, remembering them for the length of a pass."""
+
+    def __init__(self, db: sqlite3.Connection, names: Names) -> None:
+        self._db = db
+        self.names = names
+        self._by_texts: dict[Origin, OriginRow] = {}
+        self._by_id: dict[int, OriginRow] = {}
+
+    def of(self, texts: Origin) -> OriginRow:
+        """The origin with these texts, made if it is new."""
+        found = self._by_texts.get(texts)
+        if found is None:
+            ids = tuple(map(self.names.id, texts))
+            row = self._db.execute(_FIND, ids).fetchone()
+            if row is None:
+                project = self.names.project(texts[5], project_path)
+                row = self._db.execute(_INSERT, (*ids, project)).fetchone()
+            found = self._remember(row[0], texts, ids, row[1])
+        return found
+
+    def at(self, id: int) -> OriginRow:
+        """The origin with an id."""
+        found = self._by_id.get(id)
+        if found is None:
+            row = self._db.execute(f"SELECT {', '.join(_TEXTS)}, project FROM origin WHERE id = ?", (id,)).fetchone()
+            a, b, c, d, e, f, g, h, i = map(self.names.text, row[:9])
+            found = self._remember(id, (a, b, c, d, e, f, g, h, i), row[:9], row[9])
+        return found
+
+    def _remember(self, id: int, texts: Origin, ids: tuple[int, ...], project: int) -> OriginRow:
+        row = OriginRow(id, texts, ids[0], ids[4], ids[8], project, tariff(texts[1], texts[2], 0))
+        self._by_texts[texts] = self._by_id[id] = row
+        return row

@@ -1,0 +1,94 @@
+"""Reads the rollups: what messages add up to, by any of their dimensions, in any stretch of quarter hours."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from tachograph.ledger.usage.messages import QUARTER_MS, UNKNOWN_BUCKET, narrowing
+from tachograph.model.usage.periods import Span
+
+DIMENSIONS = ("session", "model", "project", "branch", "account", "pull")
+HOUR_MS = 4 * QUARTER_MS
+_LAST = 1 << 60
+Filters = Mapping[str, Collection[int]]
+
+_SUMS = (
+    "sum(messages), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),"
+    " sum(web_searches), sum(logged_messages), sum(logged_cost)"
+)
+
+
+def sums(
+    db: sqlite3.Connection,
+    dimensions: Sequence[str],
+    spans: Iterable[Span | None],
+    filters: Filters,
+    changes: Sequence[int],
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Sums in each of the spans: which span it is, and the dimensions, model, tariff, price epoch, nine measures.
+
+    A span of None: what has no time. The price epoch counts how many of `changes` (moments at which prices change, on
+    quarter hours) lie at or before the messages. `filters`: dimension to the ids that are let through.
+    """
+    narrowed, ids = narrowing(filters)
+    coarse = not {*dimensions, *filters} - {"model"}
+
+    def select(table: str, unit: str, size: int) -> str:
+        epoch = " + ".join(f"({unit} >= {change // size})" for change in changes) or "0"  # at midnight UTC, all of them
+        groups = ", ".join((*dimensions, "model", "tariff", epoch))
+        numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
+        return f"SELECT {groups}, {_SUMS} FROM {table} WHERE {unit} >= ? AND {unit} < ?{narrowed} GROUP BY {numbers}"
+
+    by_quarter, by_hour = select("rollup", "bucket", QUARTER_MS), select("hour", "hour", HOUR_MS)
+    for place, span in enumerate(spans):
+        if coarse and _is_hourly(span):
+            found = db.execute(by_hour, (*_units(span, HOUR_MS), *ids))
+        else:
+            found = db.execute(by_quarter, (*_units(span, QUARTER_MS), *ids))
+        for row in found:
+            yield place, row
+
+
+def by_bucket(
+    db: sqlite3.Connection, span: Span, filters: Filters, changes: Sequence[int], quarters: int
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Sums by stretches of so many quarter hours (1 or 4): when one begins, epoch milliseconds, and what `sums` gives
+    for no dimension. One query, where `sums` makes one for each span: for questions that ask for every hour."""
+    narrowed, ids = narrowing(filters)
+    coarse = quarters == 4 and not set(filters) - {"model"} and _is_hourly(span)
+    table, unit, size = ("hour", "hour", HOUR_MS) if coarse else ("rollup", "bucket", QUARTER_MS)
+    width = quarters * QUARTER_MS
+    epoch = " + ".join(f"({unit} >= {change // size})" for change in changes) or "0"
+    sql = (
+        f"SELECT {unit} / {width // size}, model, tariff, {epoch}, {_SUMS} FROM {table}"
+        f" WHERE {unit} >= ? AND {unit} < ?{narrowed} GROUP BY 1, 2, 3, 4"
+    )
+    for row in db.execute(sql, (*_units(span, size), *ids)):
+        yield row[0] * width, row[1:]
+
+
+def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
+    """The first quarter hour in a span in which something was used, epoch milliseconds; None if there is none."""
+    sql = "SELECT min(bucket) FROM rollup WHERE bucket >= ? AND bucket < ?"
+    bucket = db.execute(sql, _units(span, QUARTER_MS)).fetchone()[0]
+    return None if bucket is None else bucket * QUARTER_MS
+
+
+def present(db: sqlite3.Connection, dimension: str) -> list[tuple[int, str]]:
+    """Every id and text of a dimension of names (model, project, branch) in which something was used."""
+    return db.execute(
+        f"SELECT id, text FROM name WHERE id IN (SELECT DISTINCT {dimension} FROM rollup) ORDER BY text"
+    ).fetchall()
+
+
+def _is_hourly(span: Span | None) -> bool:
+    """Whether a span begins and ends on whole hours UTC; in India and some other places days do not."""
+    return span is None or not ((span.start or 0) % HOUR_MS or (span.end or 0) % HOUR_MS)
+
+
+def _units(span: Span | None, size: int) -> tuple[int, int]:
+    """The quarter hours or hours of a span, half open. Every zone of today is whole quarters from UTC: none is split."""
+    unknown = UNKNOWN_BUCKET * QUARTER_MS // size
+    if span is None:
+        return unknown, unknown + 1
+    start = unknown + 1 if span.start is None else -(-span.start // size)
+    return start, _LAST if span.end is None else -(-span.end // size)

@@ -1,0 +1,1 @@
+"""Learned weights, attribution and forecasts: arithmetic without I/O."""

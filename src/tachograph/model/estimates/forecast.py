@@ -1,0 +1,289 @@
+"""The chance that a limit is reached before it resets, and when, if so.
+
+A logistic regression on how fast the limit fills, how much is left of it and of its time, and whether somebody is at
+it. The coefficients ship with the program (`chances.json`, which says where they come from); they are blended with what
+became of earlier forecasts of the same account. Times are epoch seconds, rates percent per hour, chances 0 to 1.
+
+The future is mostly the person's choice, so even a good forecast is a modest one: it is worth saying as a chance,
+never as a minute.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, WEEK, Reading
+
+VERSION = 1  # of the features: forecasts of other versions are not learned from
+EVERY = 900  # seconds between two forecasts of one limit that are kept
+_LEAST, _MOST = 0.003, 0.995  # nothing is certain before it has happened
+# How much an account's own past may move the shipped prior: deviations of an intercept and a slope around 0 and 1, how
+# much a window weighs, and the number of windows that count as much as the prior.
+_SHIFT_SD, _SLOPE_SD, _ONE_WINDOW, _PRIOR_WINDOWS = 0.5, 0.2, 1.5, 60.0
+_USUAL_HITS, _USUAL_WINDOWS = 1.0, 9.0
+_USUAL_DAY = 8.0  # percent of a week on a day, for a week without any before it
+
+
+class Pace(NamedTuple):
+    """A running 5-hour window at a moment: `used` percent, `left` minutes. `by_reading` are percent per hour in the last
+    15 and 60 minutes as readings show them, `by_work` those of this machine's work in the last 6, 15 and 60 minutes as
+    what was learned weighs it. `sessions` at work in the last 30 minutes and in the last 10; `age` of the newest of
+    them and time since the last message, minutes. `hits` of `windows` earlier ones reached the wall."""
+
+    used: float
+    left: float
+    by_reading: tuple[float, float]
+    by_work: tuple[float, float, float]
+    sessions: int
+    sessions_10: int
+    age: float
+    since: float
+    hits: int
+    windows: int
+
+
+class WeekPace(NamedTuple):
+    """A running week at a moment: `used` percent, `left` hours; percent per day since it began, in the last 48 hours,
+    and in earlier weeks (None: there are none)."""
+
+    used: float
+    left: float
+    this_week: float
+    last_days: float
+    before: float | None
+
+
+class Done(NamedTuple):
+    """A message of the last hour, in points of a 5-hour window."""
+
+    at: float
+    session: str
+    points: float
+
+
+class When(NamedTuple):
+    """Minutes from now to the wall, given that it comes: of ten such forecasts, one each is earlier and later."""
+
+    p10: float
+    p50: float
+    p90: float
+
+
+class Past(NamedTuple):
+    """An earlier forecast by the shipped prior alone, the reset of its window, and what came of it."""
+
+    chance: float
+    reset: float
+    hit: bool
+
+
+class Forecast(NamedTuple):
+    """`chance` after blending, `prior` before. `when` None where the chance is too small to speak of a time."""
+
+    chance: float
+    prior: float
+    when: When | None
+
+
+@cache
+def shipped() -> dict[str, Any]:
+    """The shipped coefficients, and where they come from."""
+    import json
+
+    with open(os.path.join(os.path.dirname(__file__), "forecast_prior.json"), "rb") as file:
+        made: dict[str, Any] = json.loads(file.read())
+        return made
+
+
+# -- what is seen --------------------------------------------------------------------------------------------------
+
+
+def rate(readings: Sequence[Reading], at: float, minutes: float) -> float:
+    """Percent per hour in the last minutes of a 5-hour window, whose readings these are, up to now."""
+    used = readings[-1].five or 0.0
+    reset = readings[-1].five_reset or at
+    since = at - minutes * 60 - 30
+    first = next(reading for reading in readings if reading.at >= min(since, readings[-1].at))
+    if at - first.at < 240:
+        if len(readings) < 2:
+            return used / max((FIVE_HOURS - (reset - at)) / 60, 5.0) * 60
+        first = readings[-2]
+    return max(0.0, (used - (first.five or 0.0)) / (max(at - first.at, 60.0) / 3600))
+
+
+def pace(
+    readings: Sequence[Reading],
+    at: float,
+    done: Sequence[Done] | None,
+    first_seen: float | None,
+    hits: int,
+    windows: int,
+) -> Pace | None:
+    """How a 5-hour window stands, from its readings so far (the last one says how much is used) and the work of the last
+    hour (None: nobody knows what it weighs); `first_seen`: when the newest session began. None where it is over."""
+    last = readings[-1]
+    if last.five is None or last.five_reset is None or last.five_reset <= at:
+        return None
+    by_reading = (rate(readings, at, 15), rate(readings, at, 60))
+    if done is None:
+        by_work, done = (by_reading[0], by_reading[0], by_reading[1]), ()
+    else:
+        sums = [sum(one.points for one in done if one.at > at - minutes * 60) / minutes * 60 for minutes in (6, 15, 60)]
+        by_work = (sums[0], sums[1], sums[2])
+    recent = [one for one in done if one.at > at - 1800]
+    return Pace(
+        last.five,
+        (last.five_reset - at) / 60,
+        by_reading,
+        by_work,
+        len({one.session for one in recent}),
+        len({one.session for one in recent if one.at > at - 600}),
+        (at - first_seen) / 60 if recent and first_seen is not None else 0.0,
+        (at - done[-1].at) / 60 if done else 60.0,
+        hits,
+        windows,
+    )
+
+
+def week_pace(readings: Sequence[Reading], at: float, before: Sequence[float]) -> WeekPace | None:
+    """How a week stands, from its readings so far; `before`: what earlier weeks reached, in percent."""
+    last = readings[-1]
+    if last.week is None or last.week_reset is None or last.week_reset <= at:
+        return None
+    elapsed = max(WEEK - (last.week_reset - at), 3600.0) / 86_400
+    first = next(reading for reading in readings if reading.at >= min(at - 2 * 86_400, last.at))
+    days = (at - first.at) / 86_400
+    lately = max(0.0, last.week - (first.week or 0.0)) / days if days >= 0.5 else last.week / elapsed
+    usual = sum(before) / len(before) / 7 if before else None
+    return WeekPace(last.week, (last.week_reset - at) / 3600, last.week / elapsed, lately, usual)
+
+
+# -- from what is seen to a chance -----------------------------------------------------------------------------------
+
+
+def features(seen: Pace) -> list[float]:
+    """What the regression looks at, in the order of its coefficients after the intercept."""
+    left, hours = (100 - seen.used) / 100, seen.left / 300
+    need = math.log1p((100 - seen.used) / max(seen.left, 1.0) * 60)
+    r15, r60 = (math.log1p(value) for value in seen.by_reading)
+    p5, p15, p60 = (math.log1p(value) for value in seen.by_work)
+    window = math.log1p(seen.used / max(300 - seen.left, 5.0) * 60)
+    active = float(seen.sessions > 0)
+    habit = math.log((seen.hits + _USUAL_HITS) / (seen.windows + _USUAL_WINDOWS) * _USUAL_WINDOWS / _USUAL_HITS)
+    to_go = [(100 - seen.used) / max(value, 1.0) for value in (seen.by_work[1], seen.by_work[0], seen.by_reading[1])]
+    return [
+        window - need, r60 - need, r15 - need, need, hours, left, active,
+        p15 - need, p60 - need, p5 - need,
+        math.log1p(seen.sessions), float(seen.sessions_10 > 0), math.log1p(seen.age), math.log1p(min(seen.since, 60.0)),
+        habit,
+        active * p15, (r15 - need) ** 2, need**2, left * hours, active * hours, active * left, window * hours,
+        min(0.0, to_go[0] - seen.left / 60), *(min(3.0, value) for value in to_go),
+    ]  # fmt: skip
+
+
+def wall_features(seen: Pace) -> list[float]:
+    """What the time to the wall depends on, given that it comes."""
+
+    def straight(per_hour: float) -> float:
+        return math.log(min(8.0, max(0.02, (100 - seen.used) / max(per_hour, 1.0) * 60 / max(seen.left, 1.0))))
+
+    window = seen.used / max(300 - seen.left, 5.0) * 60
+    rates = (*seen.by_reading, seen.by_work[1], seen.by_work[2], window)
+    return [*(straight(value) for value in rates), seen.left / 300, (100 - seen.used) / 100, float(seen.sessions > 0)]
+
+
+def week_features(seen: WeekPace) -> list[float]:
+    need = math.log((100 - seen.used + 1) / max(seen.left / 24, 0.05))
+    usual = _USUAL_DAY if seen.before is None else seen.before
+    speeds = [math.log(value + 0.5) - need for value in (seen.this_week, seen.last_days, usual)]
+    return [*speeds, seen.left / 168, (100 - seen.used) / 100]
+
+
+def week_wall_features(seen: WeekPace) -> list[float]:
+    def straight(per_day: float) -> float:
+        return math.log(min(8.0, max(0.02, (100 - seen.used) / max(per_day, 1.0) * 24 / max(seen.left, 1.0))))
+
+    return [straight(seen.this_week), straight(seen.last_days), seen.left / 168]
+
+
+def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
+    """The chance of the wall before the reset, blended with what came of earlier forecasts of the same account."""
+    is_week = isinstance(seen, WeekPace)
+    if seen.used >= FULL:
+        return Forecast(1.0, 1.0, When(0.0, 0.0, 0.0))
+    model = shipped()["seven_day" if is_week else "five_hour"]
+    values = week_features(seen) if isinstance(seen, WeekPace) else features(seen)
+    prior = _bounded(_logistic(_linear(model["chance"], values)))
+    walls = week_wall_features(seen) if isinstance(seen, WeekPace) else wall_features(seen)
+    middle = _linear(model["wall"], walls)
+    left = seen.left * (60 if is_week else 1)
+    low, high = model["wall_spread"]
+    when = When(*(left * _logistic(middle + offset) for offset in (low, model["wall_middle"], high)))
+    blended_chance = blended(prior, past)
+    return Forecast(blended_chance, prior, when if blended_chance >= 0.05 else None)
+
+
+def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
+    """Percent at the reset in one, five and nine of ten cases like this one, as far as the plan lets it."""
+    if seen.used >= FULL:
+        return 100.0, 100.0, 100.0
+    knots = shipped()["seven_day" if isinstance(seen, WeekPace) else "five_hour"]["fan"]
+    above = next((place for place, knot in enumerate(knots) if knot[0] >= chance), len(knots))
+    if above == 0 or above == len(knots):
+        parts = knots[min(above, len(knots) - 1)][1:]
+    else:
+        before, after = knots[above - 1], knots[above]
+        along = (chance - before[0]) / (after[0] - before[0])
+        parts = [a + along * (b - a) for a, b in zip(before[1:], after[1:], strict=True)]
+    low, middle, high = (seen.used + part * (100 - seen.used) for part in parts)
+    return low, middle, high
+
+
+def blended(prior: float, past: Sequence[Past]) -> float:
+    """A chance moved towards how often earlier ones like it came true, the more the more windows there are."""
+    if not past:
+        return prior
+    windows = len({one.reset for one in past})
+    # the same weight for each: windows that were reached early saw fewer, and would else count for too much
+    weight = _ONE_WINDOW * windows / len(past)
+    shift, slope = _recalibrated([(_logit(one.chance), float(one.hit), weight) for one in past])
+    trust = windows / (windows + _PRIOR_WINDOWS)
+    own = _logistic(shift + slope * _logit(prior))
+    return _bounded(trust * own + (1 - trust) * prior)
+
+
+def _recalibrated(rows: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
+    """Intercept and slope of a logistic regression on (logit, outcome, weight), held close to 0 and 1 (Newton)."""
+    rows = tuple(rows)
+    shift, slope = 0.0, 1.0
+    for _ in range(6):
+        a, b, c = 1 / _SHIFT_SD**2, 0.0, 1 / _SLOPE_SD**2
+        up, along = -a * shift, -c * (slope - 1)
+        for logit, outcome, weight in rows:
+            p = _logistic(shift + slope * logit)
+            curve, off = weight * p * (1 - p), weight * (outcome - p)
+            a, b, c = a + curve, b + curve * logit, c + curve * logit * logit
+            up, along = up + off, along + off * logit
+        both = a * c - b * b
+        shift += max(-1.0, min(1.0, (c * up - b * along) / both))
+        slope += max(-0.5, min(0.5, (a * along - b * up) / both))
+    return shift, slope
+
+
+def _linear(coefficients: Sequence[float], values: Sequence[float]) -> float:
+    return coefficients[0] + sum(c * value for c, value in zip(coefficients[1:], values, strict=True))
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
+
+
+def _logit(chance: float) -> float:
+    chance = _bounded(chance)
+    return math.log(chance / (1 - chance))
+
+
+def _bounded(chance: float) -> float:
+    return min(_MOST, max(_LEAST, chance))

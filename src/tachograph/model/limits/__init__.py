@@ -1,0 +1,1 @@
+"""Limits of a plan and readings of them: values and rules."""

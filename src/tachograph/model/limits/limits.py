@@ -1,0 +1,132 @@
+"""What a plan's limits are, as the service states them: accounts, limits, metered use beyond them, readings.
+
+Unknown is None everywhere, and never 0. Percentages are 0 to 100 (they may pass 100); moments are epoch milliseconds.
+"""
+
+from typing import NamedTuple
+
+FIVE_HOUR, SEVEN_DAY = "five_hour", "seven_day"
+MOST_PERCENT = 1000.0  # what is larger is a mistake of the source: an epoch has been seen in its place
+
+# Where readings come from, as programs see it. A source is an attribute of a reading, not of an account.
+STATUSLINE = "statusline"  # what Claude Code pipes to its status line
+CLAUDE_JSON = "claude_json"  # the answer that Claude Code keeps in .claude.json
+DESKTOP = "desktop"  # samples that Claude Desktop keeps
+TRANSCRIPT = "transcript"  # notices of a limit in transcripts
+OAUTH = "oauth"  # the usage endpoint, asked with Claude Code's token
+BROWSER = "browser"  # a paired browser extension
+COOKIES = "cookies"  # claude.ai, asked with a browser's session
+SOURCES = (STATUSLINE, CLAUDE_JSON, DESKTOP, TRANSCRIPT, OAUTH, BROWSER, COOKIES)
+
+# What came of asking. Anything but OK carries no limits; each has its own remedy (text/sentences.py).
+OK = "ok"
+SHAPE = "shape"  # an answer that holds nothing we know
+NO_LOGIN = "no_login"  # no credentials, or none of a subscription
+DENIED = "denied"  # they are there, but this computer will not hand them over
+EXPIRED = "expired"  # 401
+FORBIDDEN = "forbidden"  # 403: the token may not ask this
+LIMITED = "limited"  # 429
+SERVER = "server"  # 5xx
+TIMEOUT = "timeout"
+OFFLINE = "offline"  # no name, no route, refused
+TLS = "tls"
+PORTAL = "portal"  # an answer that is not the service's
+BLOCKED = "blocked"  # a challenge page
+
+
+class AccountId(NamedTuple):
+    """An account as the service names it. The same person in two organisations has two of them."""
+
+    uuid: str
+    organization: str
+
+
+class Money(NamedTuple):
+    """An amount in minor units: 1234 with exponent 2 is 12.34 of the currency."""
+
+    minor: int
+    currency: str
+    exponent: int = 2
+
+    @property
+    def major(self) -> float:
+        return float(self.minor / 10**self.exponent)
+
+
+class Limit(NamedTuple):
+    """One window of a plan, or a grant of credits.
+
+    `key`: `five_hour`, `seven_day`, `seven_day_opus`, `weekly_scoped:<name in lower case>`, else the server's own name.
+    `group`: "session", "weekly" or "" for anything else; `scope`: what a weekly limit is narrowed to, as the server
+    shows it. `percent` None: the window has not begun, or nobody said. `severity` as the server says: normal, warning,
+    critical. `limit` and `used` are there for grants of credits.
+    """
+
+    key: str
+    label: str
+    group: str
+    percent: float | None
+    resets_at: int | None
+    severity: str | None = None
+    scope: str | None = None
+    is_grant: bool = False
+    used: Money | None = None
+    limit: Money | None = None
+
+
+class ExtraUsage(NamedTuple):
+    """Metered use beyond the plan ("usage credits"). `blocked` says why it is not available now, None if it is."""
+
+    enabled: bool | None
+    used: Money | None
+    limit: Money | None
+    percent: float | None
+    blocked: str | None = None
+
+
+class Billing(NamedTuple):
+    """What claude.ai alone says of an account, at a moment: its subscription, and credits that are left. `status`,
+    `renews_on` (a date) and `every` as it words them, "" where it does not; amounts None likewise."""
+
+    at: int
+    status: str = ""
+    renews_on: str = ""
+    every: str = ""
+    credits: Money | None = None
+    granted: Money | None = None
+
+
+class Share(NamedTuple):
+    """What part of the used week went to one product, by the server's own account; the shares add up to about 100."""
+
+    key: str
+    label: str
+    percent: float
+
+
+class Reading(NamedTuple):
+    """What one source said at one moment. A section that the source does not give is None (or empty), not zero.
+
+    `observed_at` is when the values were true, as far as the source says; `problems` in plain words, none of them
+    holding anything secret.
+    """
+
+    source: str
+    observed_at: int
+    outcome: str = OK
+    account: AccountId | None = None
+    limits: tuple[Limit, ...] = ()
+    extra: ExtraUsage | None = None
+    breakdown: tuple[Share, ...] = ()
+    plan: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+_SAME_RESET_MS = (
+    5 * 60_000
+)  # siblings differ by parts of a second (…59.657 and …00.306), other sources round to minutes
+
+
+def same_reset(a: int | None, b: int | None) -> bool:
+    """Do two moments name the same reset? Never where one of them is unknown."""
+    return a is not None and b is not None and abs(a - b) <= _SAME_RESET_MS

@@ -1,0 +1,135 @@
+"""What other programs write, as our values: percentages, moments, amounts of money, and the names of limits.
+
+A value that cannot be true is None, never a guess. A status line imports this: nothing heavy at the top.
+"""
+
+from typing import NamedTuple, TypeGuard
+
+from tachograph.model.limits.limits import FIVE_HOUR, MOST_PERCENT, SEVEN_DAY, Money
+
+# Epoch milliseconds of 2017 and 2100: within them seconds and milliseconds cannot be confused.
+_EARLIEST, _LATEST = 1_500_000_000_000, 4_102_444_800_000
+_MOST_MINOR = 10**14
+_MOST_PROBLEMS = 20
+
+
+class Name(NamedTuple):
+    label: str
+    group: str
+    scope: str | None = None
+
+
+NAMES = {
+    FIVE_HOUR: Name("5-hour", "session"),
+    SEVEN_DAY: Name("7-day", "weekly"),
+    "seven_day_opus": Name("Opus week", "weekly", "Opus"),
+    "seven_day_sonnet": Name("Sonnet week", "weekly", "Sonnet"),
+    "seven_day_cowork": Name("Cowork week", "weekly", "Cowork"),
+    "seven_day_omelette": Name("Design week", "weekly", "Design"),
+    "seven_day_oauth_apps": Name("OAuth apps week", "weekly", "OAuth apps"),
+    "iguana_necktie": Name("Cloud session credit", ""),
+    "cinder_cove": Name("Promotional credit", ""),
+}
+
+
+def percentage(value: object) -> float | None:
+    """A percentage from 0 to 1000 as it stands; None for anything else. The field fixes the scale, never the value."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_PERCENT:
+        return None
+    return float(value) + 0.0  # -0.0 is 0
+
+
+def epoch_ms(value: object) -> int | None:
+    """A number of seconds or milliseconds since 1970 as milliseconds; None where it is neither, or no time of ours."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    for scale in (1000, 1):
+        if _EARLIEST <= value * scale < _LATEST:
+            return int(value * scale)
+    return None
+
+
+def iso_ms(value: object) -> int | None:
+    """An ISO 8601 time, any offset (none is UTC), as epoch milliseconds, what is finer cut off; None for anything else."""
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    from datetime import UTC, datetime, timedelta  # 2 ms that a status line does not need
+
+    try:
+        at = datetime.fromisoformat(value.strip())
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        ms = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return ms if _EARLIEST <= ms < _LATEST else None
+
+
+def money(minor: object, currency: object = None, exponent: object = None) -> Money | None:
+    """An amount in minor units; US dollars and two decimals where nobody says. None if any part cannot be true."""
+    exponent, currency = 2 if exponent is None else exponent, "USD" if currency is None else currency
+    if not is_number(minor) or not 0 <= minor <= _MOST_MINOR:
+        return None
+    if isinstance(exponent, bool) or not isinstance(exponent, int) or not 0 <= exponent <= 6:
+        return None
+    if not isinstance(currency, str) or not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        return None
+    return Money(round(minor), currency.upper(), exponent)
+
+
+def dollars(value: object) -> Money | None:
+    """An amount in whole dollars as Money of cents."""
+    return money(value * 100) if is_number(value) else None
+
+
+def text(value: object, longest: int = 60) -> str:
+    """A name that somebody gave, on one line, printable and cut to a sane length; "" if it is none."""
+    if not isinstance(value, str):
+        return ""
+    line = " ".join(value[: 4 * longest].split())[:longest]
+    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
+
+
+def words(name: str) -> str:
+    """A machine's name in readable words: `amber_ladder` is "Amber ladder"."""
+    plain = text(name.replace("_", " ").replace("-", " "))
+    return plain[:1].upper() + plain[1:]
+
+
+def shown(value: object) -> str:
+    """A value in a problem's words. Text from outside is not repeated."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:.12g}" if -1e15 < value < 1e15 or isinstance(value, float) else "a huge number"
+    return "text" if isinstance(value, str) else "a list" if isinstance(value, list | tuple) else "an object"
+
+
+def unique(problems: list[str]) -> tuple[str, ...]:
+    """Each problem once, and a readable number of them."""
+    found = tuple(dict.fromkeys(problems))
+    return found if len(found) <= _MOST_PROBLEMS else (*found[:_MOST_PROBLEMS], "and more of the kind")
+
+
+def named(key: str) -> Name:
+    """The words for a limit's key, also for one that nobody has seen yet."""
+    if known := NAMES.get(key):
+        return known
+    kind, _, scope = key.partition(":")
+    for start, label, group in (("seven_day_", "week", "weekly"), ("five_hour_", "5-hour", "session")):
+        if key.startswith(start):
+            scope = words(key.removeprefix(start))
+            return Name(f"{scope} {label}", group, scope)
+    scope = words(scope) if scope.islower() else text(scope)
+    if kind == "weekly_scoped":
+        return Name(f"{scope or 'Scoped'} week", "weekly", scope or None)
+    base = NAMES.get(kind) or Name(words(kind), "")
+    if not scope:
+        return base
+    return Name(f"{scope} {base.label}" if kind in NAMES else scope, base.group, scope)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """A finite number; the comparison is false for NaN and no trouble for an integer of any length."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300

@@ -1,0 +1,1 @@
+"""Messages, prices, periods and projects: values and arithmetic of usage."""

@@ -1,0 +1,1 @@
+"""Everything a person or program may ask: ledger in, frozen answers out."""

@@ -1,0 +1,1 @@
+"""Answers about attribution, forecasts and what-if."""

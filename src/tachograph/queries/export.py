@@ -1,0 +1,95 @@
+"""All that is kept, as rows to carry away: messages with what they cost, sessions, readings of limits, windows."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from tachograph.ledger import export
+from tachograph.model.usage.periods import Calendar, Span
+from tachograph.model.usage.prices import PICODOLLARS, PriceBook
+from tachograph.model.usage.prices import tariff as tariff_of
+from tachograph.queries.usage.spend import Question, cost_of, spend
+
+TEXT, WHOLE, NUMBER, MOMENT = "text", "whole", "number", "moment"  # MOMENT: epoch milliseconds
+
+
+class Field(NamedTuple):
+    name: str
+    kind: str
+
+
+class Everything(NamedTuple):
+    """What can be exported: its columns, and how its rows are had."""
+
+    fields: tuple[Field, ...]
+    rows: Callable[[sqlite3.Connection, PriceBook, Calendar], Iterator[tuple[Any, ...]]]
+
+
+_COUNTS = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches")
+
+
+def _messages(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
+    for at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, *rest in export.messages(db):  # fmt: skip
+        counts, logged = rest[:6], rest[6]
+        tariff = tariff_of(speed, geo, counts[0] + counts[2] + counts[3] + counts[4])
+        cost, _ = cost_of(book, model, at, tariff, (1, *counts, 0 if logged is None else 1, logged or 0))
+        usd = None if cost is None else cost / PICODOLLARS
+        yield (
+            at, session or None, project or None, branch or None, model, agent or None, 1 if flags & 2 else 0,
+            stop or None, request or None, account or None, pull or None, *counts, usd,
+        )  # fmt: skip
+
+
+def _sessions(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
+    for row in spend(db, book, calendar, Question("session", Span(None, None))).rows:
+        key, used = row.key, row.spend
+        yield (
+            key.session, key.title, key.project, key.branch, key.started_at, key.ended_at, used.tokens.messages,
+            *used.tokens[1:], used.usd, used.unpriced,
+        )  # fmt: skip
+
+
+def _readings(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
+    for row in export.readings(db):
+        yield tuple(None if value == "" else value for value in row)
+
+
+def _windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
+    for row in export.windows(db):
+        yield tuple(None if value == "" else value for value in row)
+
+
+def _fields(text: str) -> tuple[Field, ...]:
+    kinds = {"w": WHOLE, "n": NUMBER, "m": MOMENT, "t": TEXT}
+    return tuple(Field(name, kinds[kind]) for name, _, kind in (word.rpartition(":") for word in text.split()))
+
+
+EVERYTHING: dict[str, Everything] = {
+    "messages": Everything(
+        _fields(
+            "at:m session:t project:t branch:t model:t agent:t is_sidechain:w stop_reason:t request:t account:t pr:t "
+            + " ".join(f"{name}:w" for name in _COUNTS)
+            + " cost_usd:n"
+        ),
+        _messages,
+    ),
+    "sessions": Everything(
+        _fields(
+            "session:t title:t project:t branch:t started_at:m ended_at:m messages:w "
+            + " ".join(f"{name}:w" for name in _COUNTS)
+            + " cost_usd:n unpriced_messages:w"
+        ),
+        _sessions,
+    ),
+    "readings": Everything(
+        _fields(
+            "account:t source:t observed_at:m last_at:m times:w outcome:t plan:t limit:t label:t percent:n resets_at:m"
+            " severity:t extra_usage:t"
+        ),
+        _readings,
+    ),
+    "windows": Everything(
+        _fields("account:t limit:t label:t first_seen_at:m resets_at:m peak_percent:n hit_at:m percent:n source:t"),
+        _windows,
+    ),
+}

@@ -1,0 +1,1 @@
+"""Answers about limits: current values, history, pace, conflicts, guard."""

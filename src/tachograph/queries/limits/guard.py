@@ -1,0 +1,124 @@
+"""May a script go on: one verdict from how the limits stand, for exit codes.
+
+An old number still counts where it says stop, for a window only fills; an old number below the threshold is unknown,
+for much may have been used since.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tachograph.model.limits.limits import FIVE_HOUR
+from tachograph.queries.estimates.constants import EVEN
+from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.text.sentences import guard_chance
+
+CLEAR, NEAR, AT_WALL, ON_OVERAGE = "clear", "near", "wall", "overage"
+EXIT_CODES = {CLEAR: 0, NEAR: 10, AT_WALL: 11, ON_OVERAGE: 12, UNKNOWN: 20}
+_ORDER = (CLEAR, UNKNOWN, NEAR, ON_OVERAGE, AT_WALL)  # of several limits the one that says most speaks
+
+
+class Verdict(NamedTuple):
+    """`state` is a key of EXIT_CODES; `limit` the one that decided, None where there is none; `why` in plain words."""
+
+    state: str
+    account: NowAccount | None
+    limit: NowLimit | None
+    threshold: float
+    why: str
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.state]
+
+
+def judge(
+    now: Now,
+    *,
+    account: NowAccount | None = None,
+    keys: tuple[str, ...] = (),
+    threshold: float = 90.0,
+    allow_overage: bool = False,
+    fresh_ms: int | None = None,
+    chances: Mapping[str, float] | None = None,
+    odds: float = EVEN,
+) -> Verdict:
+    """The verdict on an account (the leading one if None) and its limits (the pressing ones if no keys are given).
+
+    `fresh_ms`: how old a number below the threshold may be; as old as `now` takes for fresh if None. `chances`: by key of
+    a limit, the chance (0 to 1) that it is reached before it resets; what is clear but has at least such `odds` is near.
+    """
+    of = account if account is not None else (now.accounts[0] if now.accounts else None)
+    if of is None:
+        return Verdict(UNKNOWN, None, None, threshold, "no reading of any limit is there")
+    limits = [limit for limit in (of.limit(FIVE_HOUR), of.weekly) if limit is not None]
+    if keys:
+        limits = [limit for limit in of.limits if limit.key in keys]
+    if not limits:
+        return Verdict(UNKNOWN, of, None, threshold, "no reading of this limit is there")
+    verdicts = [_one(of, limit, now.at, threshold, allow_overage, fresh_ms) for limit in limits]
+    if chances is not None:
+        verdicts = [_forecast(verdict, chances, odds) for verdict in verdicts]
+    return max(verdicts, key=lambda verdict: (_ORDER.index(verdict.state), _percent(verdict)))
+
+
+def _one(
+    account: NowAccount, limit: NowLimit, at: int, threshold: float, allow_overage: bool, fresh_ms: int | None
+) -> Verdict:
+    def verdict(state: str, why: str) -> Verdict:
+        return Verdict(state, account, limit, threshold, why)
+
+    if limit.state == WALL:
+        return verdict(AT_WALL, "it is reached")
+    if limit.state == OVERAGE:
+        state = CLEAR if allow_overage else ON_OVERAGE
+        return verdict(state, "it is reached, and metered use goes on")
+    if limit.state == RESET:
+        since = at - (limit.resets_at or at)
+        if since <= (FRESH_MS if fresh_ms is None else fresh_ms):
+            return verdict(CLEAR, "it has just reset")
+        return verdict(UNKNOWN, "it has reset since it was last read")
+    if limit.percent is None:
+        return verdict(UNKNOWN, "nobody says how much of it is used")
+    if limit.percent >= threshold:
+        return verdict(NEAR, f"it is at {limit.percent:.0f} %")
+    is_old = limit.state == STALE if fresh_ms is None else limit.age_ms(at) > fresh_ms
+    if is_old:
+        return verdict(UNKNOWN, f"it was at {limit.percent:.0f} %, but that number is old")
+    return verdict(CLEAR, f"it is at {limit.percent:.0f} %")
+
+
+def _forecast(verdict: Verdict, chances: Mapping[str, float], odds: float) -> Verdict:
+    chance = None if verdict.limit is None else chances.get(verdict.limit.key)
+    if chance is None or verdict.limit is None:
+        return verdict
+    verdict = verdict._replace(limit=verdict.limit._replace(chance=chance))
+    if verdict.state == CLEAR and chance >= odds:
+        return verdict._replace(state=NEAR, why=guard_chance(verdict.why, chance))
+    return verdict
+
+
+def _percent(verdict: Verdict) -> float:
+    return -1.0 if verdict.limit is None or verdict.limit.percent is None else verdict.limit.percent
+
+
+def found_account(now: Now, word: str) -> tuple[NowAccount, ...]:
+    """The accounts that a person may mean: by label, by its first letter, by the beginning of an id."""
+    wanted = word.strip().lower()
+    exact = tuple(a for a in now.accounts if wanted in (a.label.lower(), a.uuid.lower(), str(a.id)))
+    if exact:
+        return exact
+    return tuple(a for a in now.accounts if a.label.lower().startswith(wanted) or a.uuid.startswith(wanted))
+
+
+def found_limits(now: Now, word: str) -> tuple[str, ...]:
+    """The keys of the limits that a person may mean: by key, label or scope; `5h`, `session`, `7d`, `week`, `opus`."""
+    wanted = word.strip().lower()
+    wanted = {"5h": "five_hour", "session": "five_hour", "7d": "seven_day", "week": "seven_day", "weekly": "seven_day"}.get(wanted, wanted)  # fmt: skip
+    known = {limit.key: limit for account in now.accounts for limit in account.limits}
+    if wanted in known:
+        return (wanted,)
+    return tuple(
+        key
+        for key, limit in known.items()
+        if wanted in (limit.label.lower(), (limit.scope or "").lower(), key.rpartition(":")[2], key.removeprefix("seven_day_"))
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""What stands in sight all day: the limits, what today used, what was switched, and what still stands of notices."""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger.limits import notifications
+from tachograph.ledger.storage.preferences import choice
+from tachograph.model.usage.periods import DAY, Calendar, Span
+from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.limits.current import LEADS, Now
+from tachograph.queries.limits.current import now as now_question
+from tachograph.queries.usage.overview import SKEW_MS
+from tachograph.queries.usage.spend import Spend, spent
+
+TITLE, ALARMS = "title", "alarms"  # choices (ledger/storage/preferences.py)
+TITLES = ("long", "medium", "compact")
+
+
+class Meter(NamedTuple):
+    """`style` is one of TITLES; `leads` the id of the account that a person put first, "" where nobody did; `standing`
+    how many notices could be dismissed."""
+
+    now: Now
+    today: Spend
+    style: str
+    leads: str
+    alarms_on: bool
+    standing: int
+
+
+def meter(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) -> Meter:
+    """All of it as the ledger has it at a moment."""
+    start = calendar.period(DAY, at)[1].start
+    (today,) = spent(db, book, [Span(start, at + SKEW_MS)])
+    style = choice(db, TITLE, "medium")
+    return Meter(
+        now_question(db, at),
+        today,
+        style if style in TITLES else "medium",
+        choice(db, LEADS),
+        choice(db, ALARMS, "on") == "on",
+        notifications.standing(db, at),
+    )

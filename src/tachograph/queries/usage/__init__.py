@@ -1,0 +1,1 @@
+"""Answers about tokens, cost, sessions and projects."""

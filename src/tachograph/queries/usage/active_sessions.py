@@ -1,0 +1,54 @@
+"""What runs now: the sessions that were active lately, with what they have used in all."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tachograph.ledger.usage import activity, messages, sessions
+from tachograph.ledger.usage.activity import Heard
+from tachograph.model.usage.periods import Calendar, Span
+from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.usage.overview import SKEW_MS
+from tachograph.queries.usage.spend import Cells, Row, described, priced
+
+LATELY_MS = 15 * 60_000
+
+
+class Running(NamedTuple):
+    """A session that was active lately: its row as reports have it, its newest message on the main chain (None where it
+    has none), how many subagents were active lately."""
+
+    row: Row
+    last: Heard | None
+    agents: int
+
+
+def running(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int) -> tuple[Running, ...]:
+    """The sessions with a message in the last quarter of an hour, the one used last first."""
+    ids = sessions.active_since(db, now - LATELY_MS, now + SKEW_MS)
+    if not ids:
+        return ()
+    rows = {row.key.session: row for row in _rows(db, book, ids)}
+    made = []
+    for id, facts in sessions.facts(db, ids).items():
+        if facts.uuid in rows:
+            last = activity.last_of(db, id, now + SKEW_MS)
+            main = None if last is None or last.agent else last
+            agents = activity.agents(db, id, now - LATELY_MS)
+            made.append((ids.index(id), Running(rows[facts.uuid], main, len(agents))))
+    return tuple(one for _, one in sorted(made, key=lambda pair: pair[0]))
+
+
+def session_row(db: sqlite3.Connection, book: PriceBook, session: int) -> Row | None:
+    """What one session used, as reports have it; None where none of its messages is counted in it."""
+    return next(iter(_rows(db, book, [session])), None)
+
+
+def _rows(db: sqlite3.Connection, book: PriceBook, ids: Sequence[int]) -> tuple[Row, ...]:
+    """From the messages, which have an index for sessions, where the totals have none."""
+    spans: list[Span | None] = [Span(None, None), None]
+    sums = messages.sums(db, ("session", "project", "branch"), spans, {"session": set(ids)}, book.changes())
+    cells = Cells()
+    for _, values, used in priced(db, book, sums):
+        cells.add(values, (), used)
+    return described(db, "session", None, cells, set()).rows

@@ -1,0 +1,82 @@
+"""What pull requests cost: each with its sessions, models and days, the middle of them, and how that moves."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tachograph.model.usage.periods import DAY, WEEK, Calendar
+from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.usage.spend import Answer, PullKey, Question, Row, Spend, spend
+
+
+class Pull(NamedTuple):
+    """A pull request (its key all None for what belongs to none): the sessions and models that worked on it, the days on
+    which they did."""
+
+    key: PullKey
+    spend: Spend
+    sessions: tuple[Row, ...]
+    models: tuple[Row, ...]
+    days: tuple[str, ...]
+
+
+class Week(NamedTuple):
+    """The pull requests that were linked first in a week: how many, and the middle of what they cost in USD."""
+
+    week: str
+    pulls: int
+    median_usd: float | None
+
+
+class Pulls(NamedTuple):
+    """`rows` add up to `totals`; `none` is what belongs to no pull request, None where there is no such thing."""
+
+    rows: tuple[Pull, ...]
+    none: Pull | None
+    totals: Spend
+    median_usd: float | None
+    weeks: tuple[Week, ...]
+
+
+def pulls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Pulls:
+    """The pull requests of a question's span and filters, the dearest first."""
+    by_session = spend(db, book, calendar, question._replace(along="pr", by="session"))
+    by_model = spend(db, book, calendar, question._replace(along="pr", by="model"))
+    models = {row.key.url: row.by for row in by_model.rows}
+    days = _days(db, book, calendar, question)
+    made = [
+        Pull(row.key, row.spend, row.by, models.get(row.key.url, ()), days.get(row.key.url, ()))
+        for row in by_session.rows
+    ]
+    real = tuple(pull for pull in made if pull.key.url is not None)
+    none = next((pull for pull in made if pull.key.url is None), None)
+    return Pulls(real, none, by_session.totals, median([p.spend.usd for p in real]), _weeks(real, calendar))
+
+
+def _days(
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question
+) -> dict[str | None, tuple[str, ...]]:
+    days = spend(db, book, calendar, question._replace(along="pr", by=DAY))
+    return {row.key.url: tuple(sub.key.period for sub in row.by if sub.key.period) for row in days.rows}
+
+
+def _weeks(rows: Sequence[Pull], calendar: Calendar) -> tuple[Week, ...]:
+    costs: dict[str, list[float | None]] = {}
+    for pull in rows:
+        if pull.key.linked_at is not None:
+            costs.setdefault(calendar.period(WEEK, pull.key.linked_at)[0], []).append(pull.spend.usd)
+    return tuple(Week(week, len(known), median(known)) for week, known in sorted(costs.items()))
+
+
+def median(values: Sequence[float | None]) -> float | None:
+    """The middle of those that are known."""
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return None
+    half = len(known) // 2
+    return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
+
+
+def branches(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
+    """What each branch cost."""
+    return spend(db, book, calendar, question._replace(along="branch", by=None))

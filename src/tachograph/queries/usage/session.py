@@ -1,0 +1,43 @@
+"""One session: what it used in all, and by model, day, branch and pull request."""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.errors import NotFound
+from tachograph.ledger.usage import sessions
+from tachograph.model.usage.periods import Calendar, Span
+from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.usage.spend import Answer, Question, spend
+
+PARTS = ("model", "day", "project", "branch", "pr")
+
+
+class Session(NamedTuple):
+    """The session as the one row of an answer, and its parts: dimension to answer."""
+
+    whole: Answer
+    parts: dict[str, Answer]
+
+
+def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: str, by: str | None) -> Session:
+    """The session whose id begins with `start`. Raises NotFound where there is none, or where there are several."""
+    found = sessions.matching(db, start)
+    if not found:
+        raise NotFound(
+            f"No session begins with {start!r}.", "tachograph sessions lists them with the start of their ids."
+        )
+    if len(found) > 1:
+        listed = ", ".join(uuid[:13] for _, uuid in found[:6]) + (" …" if len(found) > 6 else "")
+        raise NotFound(f"{start!r} begins several sessions.", f"Give more of it: {listed}")
+    id = found[0][0]
+
+    def asked(along: str, by: str | None = None) -> Answer:
+        return spend(db, book, calendar, Question(along, Span(None, None), by, session=id))
+
+    whole = asked("session", by)
+    if not whole.rows:
+        raise NotFound(
+            f"Session {found[0][1]} has no messages of its own.",
+            "It holds copies of another session's: a message is counted once, in the session that began first.",
+        )
+    return Session(whole, {part: asked(part) for part in PARTS})

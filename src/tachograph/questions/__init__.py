@@ -1,1 +1,0 @@
-"""Everything a person may ask: ledger in, frozen answers out, no formatting."""

@@ -1,0 +1,89 @@
+"""Shows a notification of the desktop, in a process of its own: whatever a desktop does, nobody waits for it long.
+
+desktop-notifier speaks to the desktop on Linux and Windows; on macOS it needs a signed application bundle, so there
+`osascript` does it. The recorder itself never loads any of that.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+DEADLINE_SECONDS = 6.0
+_SCRIPT = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
+
+
+def notify(title: str, text: str, sound: bool, env: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Show it; "" where that worked, else why not, in plain words. Never raises, never takes longer than a deadline."""
+    if platform.startswith("linux") and not (env.get("DBUS_SESSION_BUS_ADDRESS") or env.get("XDG_RUNTIME_DIR")):
+        return "there is no desktop session here"
+    title, text = _plain(title), _plain(text)
+    command = [
+        sys.executable,
+        "-m",
+        "tachograph.recorder.desktop_notification",
+        title,
+        text,
+        "sound" if sound else "silent",
+    ]
+    if platform == "darwin":
+        command = ["/usr/bin/osascript", "-e", _SCRIPT, title, text]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program or the system's, words only as arguments
+            command,
+            env={**env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "the desktop did not answer"
+    except OSError as error:
+        return f"{os.path.basename(command[0])}: {error.strerror}"
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["the desktop refused it"])[-1][:200]
+
+
+def _plain(text: str) -> str:
+    """Without what a desktop may take for markup."""
+    return "".join(c for c in text.replace("<", "‹").replace(">", "›").replace("&", "+") if c.isprintable())
+
+
+async def _shown(title: str, text: str, sound: bool) -> None:
+    from desktop_notifier import DEFAULT_SOUND, DesktopNotifier, Urgency
+
+    notifier = DesktopNotifier(app_name="Tachograph")
+    await notifier.send(title, text, urgency=Urgency.Normal, sound=DEFAULT_SOUND if sound else None)
+
+
+def main(title: str, text: str, sound: str) -> int:
+    import asyncio
+    import logging
+
+    failures: list[str] = []
+
+    class Listener(logging.Handler):
+        """The library raises nothing where a desktop refuses: it logs it."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            cause = record.exc_info[1] if record.exc_info else None
+            failures.append(f"{record.getMessage()}{f': {cause}' if cause else ''}".replace("\n", " "))
+
+    logging.basicConfig(level=logging.WARNING, handlers=[Listener()])
+    try:
+        asyncio.run(asyncio.wait_for(_shown(title, text, sound == "sound"), DEADLINE_SECONDS - 1))
+    except ImportError:
+        print("desktop-notifier is not installed", file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 - a desktop may fail in any way: it is said, and nothing else ends
+        print(f"the desktop refused it ({type(error).__name__}: {error})", file=sys.stderr)
+        return 1
+    if failures:
+        print(f"the desktop refused it ({failures[0]})", file=sys.stderr)
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:4]))

@@ -1,0 +1,188 @@
+"""What the bridge does with what a browser sends: pairing, proof of who we are, readings into the ledger.
+
+A code is shown once and typed into one browser. Both sides stretch it to a key; each shows the other that it has it,
+and the browser is given a token. Later the browser asks for a proof before every post: whoever else listens on the port
+cannot give it, and learns nothing.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from tachograph.clock import Clock
+from tachograph.ledger.limits import accounts, billing, pairings, readings
+from tachograph.ledger.limits.pairings import Pairing
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.usage.strings import Names
+from tachograph.model.limits.limits import BROWSER, EXPIRED, OK, Reading
+from tachograph.model.parsing import text
+from tachograph.sources import extension as source
+from tachograph.sources.extension import Posted, Wrong
+
+# The key in extension/manifest.json makes this id of every copy that is loaded unpacked, on every machine.
+CHROMIUM_ORIGIN = "chrome-extension://hloffgminaeghcmbaoghkmijjofodccp"
+_FIREFOX = re.compile(r"moz-extension://[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # another one in each profile
+ROUNDS = 100_000
+SALT = b"tachograph pairing 1"
+BETWEEN_SECONDS = 0.5  # two posts of one browser; it sends one each minute
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without what is read wrongly
+_NONCE = re.compile(r"[0-9a-f]{32,128}")
+
+Opening = Callable[[], AbstractContextManager[Ledger]]
+
+
+class Reply(NamedTuple):
+    status: int
+    body: dict[str, Any]
+
+
+def new_code() -> str:
+    """A code for people: 60 bits, in three groups."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    return "-".join(letters[start : start + 4] for start in (0, 4, 8))
+
+
+def key_of(code: str) -> bytes:
+    """The key that both sides stretch a code to. Slow on purpose: what is seen of it shall not lead back to the code."""
+    plain = "".join(character for character in code.upper() if character.isalnum())
+    return hashlib.pbkdf2_hmac("sha256", plain.encode(), SALT, ROUNDS)
+
+
+def proof(key: bytes, side: str, nonce: str) -> str:
+    """What shows that a side has the key."""
+    return hmac.new(key, f"{side}:{nonce}".encode(), "sha256").hexdigest()
+
+
+def offer_code(ledger: Ledger, now_ms: int) -> str:
+    """Begin a pairing; the code to show. Raises LedgerError."""
+    code = new_code()
+    key = key_of(code)
+    with ledger.transaction() as db:
+        pairings.offer(db, key, now_ms)
+    return code
+
+
+class Desk:
+    """Answers what the bridge lets through. `opened` gives a ledger for the time of one answer; `changed` is called
+    when there is a new pairing."""
+
+    def __init__(self, opened: Opening, clock: Clock, changed: Callable[[], None]) -> None:
+        self._opened, self._clock, self._changed = opened, clock, changed
+        self._posted: dict[int, float] = {}
+
+    def hello(self, body: bytes) -> Reply:
+        """Show a browser that was paired before that we are who it was paired with."""
+        said = _asked(body, "pairing")
+        if isinstance(said, Reply):
+            return said
+        nonce, name = said["nonce"], said["pairing"]
+        with self._opened() as ledger:
+            found = next((one for one in pairings.pairings(ledger.db) if one.name == name), None)
+        if found is None:
+            return Reply(410, {"error": "This pairing is not known (any more)."})
+        return Reply(200, {"proof": proof(found.digest, "bridge", nonce)})
+
+    def greet(self, body: bytes) -> Reply:
+        """Show a browser that is being paired that we have the code."""
+        said = _asked(body)
+        if isinstance(said, Reply):
+            return said
+        with self._opened() as ledger:
+            key = pairings.offered(ledger.db, self._clock.now_ms())
+        if key is None:
+            return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
+        return Reply(200, {"proof": proof(key, "bridge", said["nonce"])})
+
+    def pair(self, body: bytes, origin: str) -> Reply:
+        """Give a browser that has the code a token of its own."""
+        said = _asked(body, "proof")
+        if isinstance(said, Reply):
+            return said
+        nonce, shown = said["nonce"], said["proof"]
+        if not may_pair(origin):
+            return Reply(403, {"error": "Only the extension can be paired."})
+        now = self._clock.now_ms()
+        with self._opened() as ledger, ledger.transaction() as db:
+            key = pairings.offered(db, now)
+            if key is None:
+                return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
+            if not hmac.compare_digest(proof(key, "browser", nonce).encode(), shown.encode("utf-8", "replace")):
+                pairings.count_try(db)
+                return Reply(401, {"error": "That is not the code."})
+            token, name = secrets.token_urlsafe(32), secrets.token_hex(8)
+            browser = text(said.get("browser"), 40) or "A browser"
+            pairings.add(db, name, hashlib.sha256(token.encode()).digest(), origin, browser, now)
+            pairings.withdraw(db, key)
+        self._changed()
+        return Reply(200, {"pairing": name, "token": token})
+
+    def take(self, name: str, body: bytes) -> Reply:
+        """Keep what a paired browser says."""
+        now = self._clock.now_ms()
+        said = source.posted(body, now)
+        if isinstance(said, Wrong):
+            return _refused(said)
+        with self._opened() as ledger:
+            pairing = next((one for one in pairings.pairings(ledger.db) if one.name == name), None)
+            if pairing is None:  # it was revoked a moment ago
+                return Reply(401, {"error": "This pairing is not known (any more)."})
+            mono = self._clock.monotonic()
+            if 0 <= mono - self._posted.get(pairing.id, float("-inf")) < BETWEEN_SECONDS:
+                return Reply(429, {"error": "Once a minute is enough."})
+            self._posted[pairing.id] = mono
+            keep(ledger, pairing, said, now)
+        return Reply(200, {"kept": len(said.reports)})
+
+
+def keep(ledger: Ledger, pairing: Pairing, said: Posted, now: int) -> None:
+    """Write down what a browser said. Raises LedgerError."""
+    with ledger.transaction() as db:
+        names = Names(db)
+        is_same = _family(said.browser) == _family(pairing.browser)  # a newer version of it, and no other one
+        pairings.seen(db, pairing.id, now, said.browser if is_same else "")
+        here = set()
+        for report in said.reports:
+            account = readings.append(db, names, report.reading)
+            here.add(account)
+            if report.reading.outcome == OK:
+                accounts.learn(db, account, report.label, report.reading.plan or "")
+                pairings.sight(db, pairing.id, account, report.reading.observed_at)
+            if report.billing is not None:
+                billing.keep(db, account, report.billing)
+        if said.outcome in (OK, EXPIRED):  # it knows who is signed in: nobody else is
+            pairings.miss(db, pairing.id, here, now)
+        if said.outcome != OK:
+            for seen in pairings.sightings(db):
+                if seen.pairing == pairing.id and (seen.gone_at is None or seen.gone_at == now):
+                    id = accounts.named(db, seen.account)
+                    if id is not None:
+                        readings.append(db, names, Reading(BROWSER, now, said.outcome, account=id))
+
+
+def _family(browser: str) -> str:
+    return browser.rpartition(" ")[0]
+
+
+def may_pair(origin: str) -> bool:
+    """Whether an origin is that of our extension, as far as it can be told: Firefox gives every copy another one."""
+    return origin == CHROMIUM_ORIGIN or _FIREFOX.fullmatch(origin) is not None
+
+
+def _asked(body: bytes, *more: str) -> dict[str, Any] | Reply:
+    """What a question says, with a proper nonce in it and texts under `more`; else what is answered to it."""
+    said = source.decoded(body)
+    if isinstance(said, Wrong):
+        return _refused(said)
+    if not isinstance(said.get("nonce"), str) or not _NONCE.fullmatch(said["nonce"]):
+        return Reply(422, {"error": "A nonce of 32 to 128 hexadecimal digits is asked for."})
+    if missing := next((name for name in more if not isinstance(said.get(name), str)), ""):
+        return Reply(422, {"error": f"A {missing} is asked for."})
+    return dict(said)
+
+
+def _refused(wrong: Wrong) -> Reply:
+    return Reply(wrong.status, {"error": wrong.sentence})

@@ -1,0 +1,49 @@
+"""The log of a part that runs in the background: lines with a time, two files at most, nothing secret in them."""
+
+import os
+from collections.abc import Callable
+
+from tachograph.text.format import safe
+from tachograph.ui.documents.reports import iso
+from tachograph.workspace.terminal_io import Context
+
+_LONGEST = 512 * 1024
+
+
+def teller(path: str | None, context: Context) -> Callable[[str], None]:
+    """Writes lines to a file, or (None) to whoever watches."""
+
+    def say(text: str) -> None:
+        line = f"{iso(context.clock.now_ms())}  {_clean(text)}"
+        if path is None:
+            context.say(line)
+            return
+        try:
+            if os.path.exists(path) and os.path.getsize(path) > _LONGEST:
+                os.replace(path, f"{path}.1")
+            handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+            with open(handle, "a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        except OSError:
+            pass  # a full disk: the part goes on, and says so to nobody
+
+    return say
+
+
+def last_problem(path: str) -> str:
+    """What a part that has just ended said last before it said so, without its time; "" where nothing can be read."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.partition("  ")[2] for line in lines]
+    return next((words for words in reversed(said) if words and not words.endswith("has ended.")), "")
+
+
+def _clean(text: str) -> str:
+    """A line for a log: nothing that steers a terminal, and nothing that looks like a login, wherever it came from."""
+    import re
+
+    return safe(re.sub(r"sk-ant-[A-Za-z0-9_\-]+", "(a login)", text))

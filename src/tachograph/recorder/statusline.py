@@ -1,0 +1,24 @@
+"""Takes in what Claude Code pipes to its status line. It runs at every redraw, so it imports next to nothing."""
+
+from tachograph.ledger.limits import readings
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.usage import context_windows
+from tachograph.ledger.usage.strings import Names
+from tachograph.sources.statusline import StatusInput, parsed
+
+__all__ = ["StatusInput", "parsed", "push"]
+
+
+def push(ledger: Ledger, said: StatusInput, folder: str) -> int | None:
+    """Keep the reading in what was piped in, if there is one, and the session's context window where that is news;
+    returns the account the reading was of. Raises LedgerError."""
+    session, size = said.session, said.context_window
+    is_news = session is not None and size is not None and context_windows.window(ledger.db, session) != size
+    if said.reading is None and not is_news:
+        return None
+    with ledger.transaction() as db:
+        if is_news and session is not None and size is not None:
+            context_windows.note(db, session, size)
+        if said.reading is None:
+            return None
+        return readings.append(db, Names(db), said.reading, folder)

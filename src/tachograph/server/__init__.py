@@ -1,0 +1,1 @@
+"""Loopback HTTP infrastructure: request guard, access keys, listener."""

@@ -1,0 +1,58 @@
+"""What a newcomer has on this machine: config folders, who is signed in, which sources there are, what is on already."""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.preferences import has_consent
+from tachograph.model.limits.limits import OAUTH
+from tachograph.paths import Paths, config_folders
+from tachograph.recorder import process
+from tachograph.setup import autostart, statusline
+from tachograph.sources import claude_config, claude_desktop
+from tachograph.sources.transcripts import discover
+
+
+class Folder(NamedTuple):
+    """A Claude Code config folder. `has_login`: a credentials file is there (it is not read); `line`: its status line."""
+
+    path: str
+    transcripts: int
+    label: str
+    plan: str
+    problem: str
+    has_login: bool
+    line: statusline.State
+
+
+class Found(NamedTuple):
+    folders: tuple[Folder, ...]
+    desktop: int  # histories of Claude Desktop
+    asks: bool  # the usage endpoint may be asked
+    starts: autostart.State
+    is_running: bool
+
+
+def look(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Found:
+    """Look at everything, change nothing."""
+    folders = []
+    for path in config_folders(env):
+        if not os.path.isdir(path):
+            continue
+        who = claude_config.identity(path, env)
+        found = discover.transcripts([path], {}, {}, 0)
+        folders.append(
+            Folder(
+                path,
+                found.total,
+                who.label if who else "",
+                who.plan if who else "",
+                who.problem if who else "",
+                os.path.exists(os.path.join(path, ".credentials.json")),
+                statusline.state(env, path),
+            )
+        )
+    histories = sum(os.path.exists(path) for path in claude_desktop.history_files(env))
+    asks = has_consent(ledger.db, OAUTH)
+    return Found(tuple(folders), histories, asks, autostart.state(env), process.running(paths) is not None)

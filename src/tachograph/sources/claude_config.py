@@ -1,0 +1,131 @@
+"""What `.claude.json` says for a Claude Code config folder: who is logged in, and the limits as it last asked for them.
+
+No secret stands there. Claude Code writes the file all the time: a half-written one is reported, never changed.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tachograph.paths import identity_files
+
+if TYPE_CHECKING:
+    from tachograph.model.limits.limits import Reading
+
+_LARGEST = 64 << 20  # the file also holds project histories; beyond this it is not what we know
+
+
+class Seen(NamedTuple):
+    """Account and organisation uuid, label and plan; or a problem in words where the file could not be read."""
+
+    account: str
+    organization: str
+    label: str
+    plan: str
+    problem: str = ""
+
+
+def identity(folder: str, env: Mapping[str, str]) -> Seen | None:
+    """The identity logged in for a config folder, None where no file names one. Never changes the file."""
+    trouble = None
+    for read in _documents(folder, env):
+        if read.problem:
+            trouble = Seen("", "", "", "", read.problem)
+        elif (found := _of(read.document)) is not None:
+            return found
+    return trouble
+
+
+def cached_reading(folder: str, env: Mapping[str, str]) -> "Reading | None":
+    """The answer of the usage endpoint that Claude Code keeps (`cachedUsageUtilization`), None where there is none.
+
+    It may be days old: `observed_at` is when Claude Code fetched it. Where it cannot be read, the outcome is SHAPE and
+    `observed_at` when the file was written.
+    """
+    from tachograph.model.limits.limits import CLAUDE_JSON, SHAPE, Reading  # not for a report's warm path
+
+    trouble = None
+    for read in _documents(folder, env):
+        cached = _object(read.document).get("cachedUsageUtilization")
+        if read.problem:
+            trouble = Reading(CLAUDE_JSON, read.written_ms, SHAPE, problems=(read.problem,))
+        elif isinstance(cached, Mapping) and cached.get("utilization") is not None:
+            return _cached(cached, _object(_object(read.document).get("oauthAccount")), read.written_ms)
+    return trouble
+
+
+def identity_signature(folder: str, env: Mapping[str, str]) -> tuple[int, ...]:
+    """What shows that the identity files have not changed, without reading them."""
+    signature: list[int] = []
+    for path in identity_files(folder, env):
+        try:
+            status = os.stat(path)
+        except OSError:
+            signature.append(0)
+        else:
+            signature += (status.st_mtime_ns, status.st_size)
+    return tuple(signature)
+
+
+class _Read(NamedTuple):
+    document: Any
+    written_ms: int
+    problem: str = ""
+
+
+def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Read]:
+    """The identity files that are there, decoded; or why one is not."""
+    for path in identity_files(folder, env):
+        written_ms = 0
+        try:
+            with open(path, "rb") as file:
+                written_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
+                data = file.read(_LARGEST)
+            yield _Read(json.loads(data), written_ms)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield _Read(None, written_ms, f"{path}: {error.strerror}")
+        except (ValueError, RecursionError):
+            yield _Read(None, written_ms, f"{path}: half-written or no JSON")  # written while we read: next time
+
+
+def _cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> "Reading":
+    from tachograph.model.limits.limits import CLAUDE_JSON, SHAPE, AccountId, Reading
+    from tachograph.model.parsing import epoch_ms, text
+    from tachograph.sources.usage_payload import plan_words, reading
+
+    fetched_at = epoch_ms(cached.get("fetchedAtMs"))
+    if fetched_at is None:
+        return Reading(
+            CLAUDE_JSON, written_ms, SHAPE, problems=("the cached limits do not say when they were fetched",)
+        )
+    found = reading(cached.get("utilization"), source=CLAUDE_JSON, observed_at=fetched_at)
+    uuid = text(cached.get("accountUuid"))
+    if not uuid or uuid != text(login.get("accountUuid")):  # fetched before another login: its organisation is unknown
+        return found._replace(account=AccountId(uuid, "") if uuid else None)
+    plan = plan_words(login.get("organizationType"), login.get("organizationRateLimitTier"))
+    return found._replace(account=AccountId(uuid, text(login.get("organizationUuid"))), plan=plan)
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _of(document: Any) -> Seen | None:
+    account = document.get("oauthAccount") if isinstance(document, dict) else None
+    if not isinstance(account, dict):
+        return None
+
+    def text(*keys: str) -> str:
+        return next((v.strip()[:200] for key in keys if isinstance(v := account.get(key), str) and v.strip()), "")
+
+    if not text("accountUuid"):
+        return None
+    label = text("emailAddress", "displayName", "organizationName")
+    from tachograph.sources.usage_payload import plan_words  # not for a report's warm path
+
+    tier = text("organizationRateLimitTier", "userRateLimitTier")
+    plan = plan_words(text("organizationType") or None, tier or None) or ""
+    return Seen(text("accountUuid"), text("organizationUuid"), label, plan)

@@ -1,0 +1,201 @@
+"""Which record of a transcript says that a limit was reached, which one, and when it resets.
+
+Claude Code writes such a notice as an answer of its own (`isApiErrorMessage`, model `<synthetic>`). What people and
+models write about limits is never looked at. Newer records hold the service's verdict (`quotaLimits`, since 2.1.260),
+which goes before the text; the texts are those of every version since 2025, and the prefixes that Anthropic publishes
+(`USAGE_LIMIT_ERROR_PREFIXES` of @anthropic-ai/claude-agent-sdk 0.3.330).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.parsing import epoch_ms, iso_ms, named, text
+
+CREDITS = "usage_credits"  # metered use beyond the plan has run out, or is needed and not there
+SPEND = "spend_limit"  # a ceiling in money that the person or the organisation set
+ALLOCATION = "allocation"  # an administrator gave this seat no use, or no more
+
+_SESSION_MS = 5 * 3_600_000
+_LATE_SECONDS = 300  # a notice may be written this long after the reset that it names
+_LABELS = {CREDITS: "Usage credits", SPEND: "Spend limit", ALLOCATION: "Seat's allocation"}
+# "Fable limit" is what Claude Code itself calls `seven_day_overage_included` (2.1.283).
+_TYPES = {"seven_day_overage_included": "weekly_scoped:fable", "overage": CREDITS}
+
+_HIT = re.compile(r"You(?:'ve| have) (?:hit|reached) (?:your|the) (?P<what>[^·∙•.|\n]*)", re.IGNORECASE)
+_REACHED = re.compile(r"(?P<what>[^·∙•.|\n]{0,40}?) ?limit reached(?:\|(?P<epoch>\d{9,13}))?", re.IGNORECASE)
+_BEGINNINGS = (
+    ("you're out of usage credits", CREDITS),
+    ("you're out of extra usage", CREDITS),
+    ("your org is out of usage", CREDITS),
+    ("your seat type doesn't include", ALLOCATION),
+    ("your usage allocation has been disabled", ALLOCATION),
+    ("your group's usage limit is set to", ALLOCATION),
+)
+_NEEDS_CREDITS = re.compile(r"\w+(?: [\d.]+)? requires (?:usage credits|extra usage)", re.IGNORECASE)
+_WARNINGS = ("you've used", "you're close to", "approaching")
+_NOT_A_PLAN = re.compile(r"\b(?:context|rate|fast(?: mode)?|output|token|budget|request)\b", re.IGNORECASE)
+
+# "You've hit your individual spend limit · … · your weekly limit resets Oct 3, 4pm": not the limit that was reached.
+_OF_ANOTHER = re.compile(r"your \w+ limit resets", re.IGNORECASE)
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WHEN = re.compile(
+    r"(?:resets?|reset at|continuing automatically at)\s+(?:at |on )?"
+    rf"(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.? (?P<day>\d{{1,2}})(?:, (?P<year>20\d\d))?(?:,| at)? |"
+    rf"(?P<weekday>{'|'.join(_DAYS)})[a-z]*(?:,| at)? )?"
+    r"(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>[ap]m)?\b"
+    r"(?:\s*\((?P<zone>[A-Za-z][\w+\-/]{1,40})\))?",
+    re.IGNORECASE,
+)
+
+
+class Notice(NamedTuple):
+    """A limit that was reached: `key` and `label` as in model.limits.Limit, or one of CREDITS, SPEND, ALLOCATION.
+
+    `at` and `resets_at` in epoch milliseconds, `resets_at` None where nobody said. `is_wall` is false where work went
+    on all the same, on usage credits or with another model.
+    """
+
+    key: str
+    label: str
+    at: int
+    resets_at: int | None
+    is_wall: bool
+
+
+def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice | None:
+    """The notice in a decoded record of a transcript, None where it is anything else.
+
+    Old texts give the time of day without its zone: `zone` is then the reader's, and without one the reset stays
+    unknown.
+    """
+    if record.get("isApiErrorMessage") is not True or record.get("type") != "assistant":
+        return None
+    message = _object(record.get("message"))
+    at = iso_ms(record.get("timestamp"))
+    if message.get("model", "<synthetic>") != "<synthetic>" or at is None:
+        return None
+    quota, said = _object(record.get("quotaLimits")), _said(message)
+    if said.lower().startswith(_WARNINGS):
+        return None
+    resets_at = epoch_ms(quota.get("resetsAt"))
+    if resets_at is None and not _OF_ANOTHER.search(said):
+        resets_at = _resets_at(said, at, zone)
+    key = _key(said, resets_at - at if resets_at else None)
+    kind = text(quota.get("rateLimitType"))
+    if quota.get("status") == "rejected" and kind and (key is None or named(key).scope is None):
+        key = _TYPES.get(kind, kind)
+    if key is None:
+        return None
+    went_on = "now using" in said.lower() or (quota.get("isUsingOverage") is True and key != CREDITS)
+    return Notice(key, _LABELS.get(key) or named(key).label, at, resets_at, not went_on)
+
+
+def _said(message: Mapping[str, object]) -> str:
+    """The first text of an answer, with plain apostrophes."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else [{"text": content}]
+    texts = (block.get("text") for block in blocks if isinstance(block, Mapping))
+    first = next((part for part in texts if isinstance(part, str)), "")
+    return first[:1000].replace("\u2019", "'").strip()
+
+
+def _key(said: str, ahead_ms: int | None) -> str | None:
+    """Which limit a text speaks of; None for text of any other kind."""
+    lower = said.lower()
+    for beginning, key in _BEGINNINGS:
+        if lower.startswith(beginning):
+            return key
+    if _NEEDS_CREDITS.match(said):
+        return CREDITS
+    if (hit := _HIT.match(said)) and "limit" in hit["what"].lower():
+        return _key_of_words(hit["what"].lower().partition("limit")[0], ahead_ms)
+    if reached := _REACHED.match(said):
+        return _key_of_words(reached["what"].lower(), ahead_ms)
+    return None
+
+
+def _key_of_words(what: str, ahead_ms: int | None) -> str | None:
+    """`session`, `5-hour`, `weekly`, `opus weekly`, `fable 5`, `org's monthly spend`, `claude ai usage`, or nothing."""
+    if _NOT_A_PLAN.search(what):
+        return None
+    if "spend" in what or "monthly" in what or "credit" in what:
+        return CREDITS if "credit" in what else SPEND
+    names = [
+        word
+        for word in re.findall(r"[a-z][a-z-]*|5-hour", what.replace("five-hour", "5-hour"))
+        if word not in ("claude", "ai", "usage", "org", "s", "individual", "plan", "hour")
+    ]
+    if "session" in names or "5-hour" in names:
+        return FIVE_HOUR
+    models = [word for word in names if word not in ("weekly", "week", "day")]
+    if models:
+        return f"seven_day_{models[0]}" if models[0] in ("opus", "sonnet") else f"weekly_scoped:{' '.join(models)}"
+    if names:
+        return SEVEN_DAY
+    # A text that names no limit: one that resets within five hours is the session's.
+    return SEVEN_DAY if ahead_ms is not None and ahead_ms > _SESSION_MS + 300_000 else FIVE_HOUR
+
+
+def _resets_at(said: str, at: int, zone: tzinfo | None) -> int | None:
+    """When a text says the limit resets: the next such moment after its record, in the zone that it names."""
+    if (reached := _REACHED.match(said)) and reached["epoch"]:
+        return epoch_ms(int(reached["epoch"]))
+    when = _WHEN.search(said)
+    hour = _hour(when) if when else None
+    if when is None or hour is None:
+        return None
+    place = _zone(when["zone"]) if when["zone"] else zone
+    if place is None:
+        return None
+    then = datetime.fromtimestamp(at / 1000, UTC).astimezone(place)
+    minute = int(when["minute"] or 0)
+    try:
+        candidate = _next(when, then, hour, minute)
+    except (ValueError, OverflowError):
+        return None
+    return round(candidate.timestamp() * 1000)
+
+
+def _next(when: re.Match[str], then: datetime, hour: int, minute: int) -> datetime:
+    """The first moment from `then` on that a text can mean; ValueError for the 31st of a month without one."""
+    day = then.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if when["month"]:
+        month = _MONTHS.index(when["month"].lower()) + 1
+        day = day.replace(year=int(when["year"] or then.year), month=month, day=int(when["day"]), fold=0)
+        is_over = not when["year"] and day.timestamp() < then.timestamp() - 86_400
+        return day.replace(year=then.year + 1) if is_over else day
+    step = 1
+    if when["weekday"]:
+        day, step = day + timedelta(days=(_DAYS.index(when["weekday"].lower()) - then.weekday()) % 7), 7
+    later = day + timedelta(days=step)
+    # In the night in which clocks go back a time of day comes twice.
+    times = (day.replace(fold=0), day.replace(fold=1), later.replace(fold=0))
+    return next((time for time in times if time.timestamp() >= then.timestamp() - _LATE_SECONDS), times[-1])
+
+
+def _hour(when: re.Match[str]) -> int | None:
+    """The hour from 0 to 23; None where neither am, pm nor minutes say that it is an hour."""
+    hour, half = int(when["hour"]), (when["half"] or "").lower()
+    if int(when["minute"] or 0) > 59 or not (half or when["minute"]):
+        return None
+    if half:
+        return hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else None
+    return hour if hour <= 23 else None
+
+
+def _zone(name: str) -> tzinfo | None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database, like "America"
+        return None
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

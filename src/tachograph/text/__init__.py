@@ -1,0 +1,1 @@
+"""Every number, duration and sentence a person reads."""

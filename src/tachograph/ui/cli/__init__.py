@@ -1,0 +1,25 @@
+"""The command line: one file for each group of commands."""
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tachograph.workspace.terminal_io import Context
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse and carry out a command in the surroundings of this process; returns its exit code."""
+    from tachograph.workspace.terminal_io import system_context
+
+    return carry_out(argv, system_context())
+
+
+def carry_out(argv: Sequence[str], context: "Context") -> int:
+    """Parse and carry out a command in given surroundings. Raises TachographError."""
+    from tachograph.ui.cli.parser import parsed
+
+    arguments = parsed(argv)
+    command = importlib.import_module(f"tachograph.ui.cli.{arguments.module}")
+    code: int = command.run(arguments, context)
+    return code

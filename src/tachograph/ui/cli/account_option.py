@@ -1,0 +1,33 @@
+"""What commands that show estimates share: the account that is meant, and what is said where there is none."""
+
+import argparse
+
+from tachograph.errors import NotFound
+from tachograph.queries.estimates.attribution import leading
+from tachograph.queries.limits.current import Now, NowAccount
+from tachograph.queries.limits.guard import found_account
+from tachograph.text.format import safe
+from tachograph.workspace.session import add_reading_flags
+
+NO_READING = (
+    "No reading of your limits yet.",
+    "  tachograph setup      what is found here, and what you may switch on, in a minute",
+    "  tachograph sources    where limits can come from, and what each reads",
+)
+
+
+def add_account_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--account", metavar="NAME", help="this account: its label, or the beginning of it")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_reading_flags(parser)
+
+
+def meant(now: Now, word: str | None) -> NowAccount | None:
+    """The account that is asked about; None where there is none at all. Raises NotFound."""
+    if word is None:
+        return leading(now)
+    found = found_account(now, word)
+    if len(found) != 1:
+        known = ", ".join(safe(a.label or a.uuid) for a in now.accounts) or "none yet"
+        raise NotFound(f"{word!r} {'is not known' if not found else 'means several accounts'}.", f"Known: {known}.")
+    return found[0]

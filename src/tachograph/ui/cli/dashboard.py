@@ -1,0 +1,109 @@
+"""`dashboard`: open the local page, starting the recorder that serves it if need be."""
+
+import argparse
+from contextlib import suppress
+
+from tachograph.clock import Clock
+from tachograph.errors import TachographError, UsageError
+from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.preferences import choose
+from tachograph.paths import Paths, own_paths
+from tachograph.recorder import process
+from tachograph.recorder.services import FAILED, RUNNING
+from tachograph.server import access_keys, launch_file
+from tachograph.text.format import safe
+from tachograph.ui.dashboard.service import DASHBOARD, free_port, said
+from tachograph.workspace.terminal_io import Context
+
+_PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--no-open", action="store_true", help="print the link, open no browser")
+    parser.add_argument("--port", type=int, metavar="N", help="listen at this port of 127.0.0.1 from now on")
+    parser.add_argument("--token", action="store_true", help="print the token for programs that read its JSON")
+    parser.add_argument("--new-keys", action="store_true", help="end every open page and token, then open it anew")
+    parser.add_argument("--off", action="store_true", help="listen no longer")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    paths = own_paths(context.env)
+    if arguments.port is not None and not 1024 <= arguments.port <= 65535:
+        raise UsageError(f"--port {arguments.port}: give a number from 1024 to 65535.")
+    if arguments.off:
+        _choose(paths, context, "off")
+        context.out.write("The dashboard listens no longer.  Back: tachograph dashboard\n")
+        return 0
+    known = _keys(paths, arguments)
+    if arguments.token:
+        context.out.write(f"{known.api}\n")
+        return 0
+    _choose(paths, context, "on")
+    is_new = process.running(paths) is None
+    if is_new:
+        process.start(paths, context.env)
+    wait_until_served(paths, known)
+    if is_new:
+        context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
+    ticket = known.ticket(context.clock.now_ms())
+    if arguments.no_open or not opened(paths, known, ticket):
+        context.out.write(f"{address(known)}#t={ticket}\n")
+        context.say("The link works once, within a minute.")
+    else:
+        context.out.write(f"The dashboard is open: {address(known)}\n")
+        context.say("If your browser may not read the file that leads there: tachograph dashboard --no-open")
+    return 0
+
+
+def address(known: access_keys.Keys) -> str:
+    return f"http://127.0.0.1:{known.port}/"
+
+
+def _keys(paths: Paths, arguments: argparse.Namespace) -> access_keys.Keys:
+    known = access_keys.load(paths)
+    if known is None:
+        return access_keys.renewed(paths, arguments.port or free_port())
+    if arguments.new_keys:
+        return access_keys.renewed(paths, arguments.port or known.port)
+    if arguments.port and arguments.port != known.port:
+        return access_keys.write(paths, known._replace(port=arguments.port))
+    return known
+
+
+def _choose(paths: Paths, context: Context, value: str) -> None:
+    now = context.clock.now_ms()
+    with open_ledger(paths, now) as ledger, translated(ledger.path), ledger.transaction() as db:
+        choose(db, DASHBOARD, value, now)
+
+
+def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
+    """Wait until the recorder says that it listens at our port: the ticket is for nobody else. Raises TachographError."""
+    clock = Clock()  # the system's, wherever a test has set ours
+    end = clock.monotonic() + _PATIENCE_SECONDS
+    while clock.monotonic() < end:
+        found = process.running(paths)
+        if found is None:
+            break
+        for name, state, text in found.services:
+            if name == DASHBOARD and state == RUNNING and text == said(known):
+                return
+            if name == DASHBOARD and state == FAILED and f"port {known.port} " in text:
+                raise TachographError(
+                    f"The dashboard cannot listen: {safe(text)}.",
+                    "tachograph dashboard --port N takes another one. The recorder runs all the same.",
+                )
+        process.pause(0.05)
+    raise TachographError(
+        "The recorder does not serve the page yet.", "tachograph status says what it does; then try again."
+    )
+
+
+def opened(paths: Paths, known: access_keys.Keys, ticket: str) -> bool:
+    """Open a browser; False where there is none. Its command line, which others can read, does not hold the ticket."""
+    import webbrowser
+
+    with suppress(webbrowser.Error, OSError):
+        if webbrowser.open(launch_file.made(paths, address(known), ticket)):
+            return True
+    launch_file.used(paths, ticket)
+    return False

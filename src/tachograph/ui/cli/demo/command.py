@@ -1,0 +1,190 @@
+"""`tachograph demo`: sixty invented days in a temporary home, the reports over them, and then it goes away."""
+
+import argparse
+import os
+import shlex
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tachograph.clock import FixedClock
+from tachograph.text.format import count, size
+from tachograph.ui import cli
+from tachograph.workspace.terminal_io import Context
+
+_SHOWN = (
+    (),
+    ("daily", "--last", "7"),
+    ("models", "--last", "30"),
+    ("sessions", "--last", "4"),
+    ("prs", "--last", "14"),
+    ("why",),
+    ("forecast",),
+)
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = "Writes invented transcripts into a temporary home and shows the reports over them. Your own logs and ledger are not touched."
+    parser.add_argument("--days", type=int, default=60, metavar="N", help="so many days (default: 60)")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="another life (default: 7)")
+    parser.add_argument(
+        "--keep", metavar="FOLDER", help="write it there and leave it there, to try other commands on it"
+    )
+    parser.add_argument(
+        "--scenario",
+        choices=("tuesday", "friday", "sunday"),
+        help="a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
+    )
+    parser.add_argument("--no-open", action="store_true", help="show the reports only, open no browser")
+    parser.add_argument(
+        "command_line",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND …",
+        help="show this instead: tachograph demo weekly --by model",
+    )
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    from tachograph.demo import transcripts
+    from tachograph.errors import UsageError
+    from tachograph.model.usage.periods import system_zone
+
+    if not 1 <= arguments.days <= 3650:
+        raise UsageError(f"--days {arguments.days}: give a number from 1 to 3650.")
+    if arguments.command_line:
+        from tachograph.ui.cli.parser import parsed
+
+        parsed(arguments.command_line)  # what is wrong with it is said before anything is written
+    home = _home(arguments.keep)
+    if arguments.scenario:
+        return _scenario(arguments, home, context)
+    try:
+        zone, _ = system_zone(context.env)
+        end = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=context.clock.now_ms())
+        made = transcripts.write(
+            Path(home, ".claude"), end=end.astimezone(zone), days=arguments.days, seed=arguments.seed
+        )
+        context.say(
+            f"Invented: {count(made.messages)} messages in {count(made.sessions)} sessions over {arguments.days} days"
+            f" ({count(made.files)} transcripts, {size(made.bytes)}), under {home}"
+        )
+        env = {**context.env, **_moved(home)}
+        inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
+        invent_limits(inner, arguments.days, arguments.seed)
+        code = _show(arguments.command_line, inner)
+        if not arguments.command_line and not arguments.no_open and context.is_terminal:
+            _open(home, inner._replace(clock=context.clock))
+        if arguments.keep:
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
+            context.say(f"\nIt stays there. Try more: env {assigned} tachograph sessions")
+        else:
+            context.say("\nThe invented home is gone again. Keep one to play with: tachograph demo --keep FOLDER")
+        return code
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def invent_limits(context: Context, days: int, seed: int) -> None:
+    """An account, and readings of its limits that fit the messages: what the meter and estimates are about. Before the
+    messages are read, so that they are its account's."""
+    from tachograph.ledger.limits import readings
+    from tachograph.ledger.storage.connection import open_ledger, translated
+    from tachograph.ledger.usage.strings import Names
+    from tachograph.model.limits.limits import CLAUDE_JSON, AccountId, ExtraUsage, Limit, Money, Reading, Share
+    from tachograph.model.usage.prices import load
+    from tachograph.paths import own_paths
+    from tachograph.queries.limits.current import now as now_question
+    from tachograph.ui.cli.demo import limits
+
+    now = context.clock.now_ms()
+    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+        limits.invent(ledger, load()[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now, min(days, 70), seed=seed)
+        found = now_question(ledger.db, now).accounts
+        if not found:
+            return
+        known = [Limit(one.key, one.label, one.group, one.percent, one.resets_at) for one in found[0].limits]
+        week = next((limit for limit in known if limit.group == "weekly"), None)
+        if week is not None:
+            fable = Limit("weekly_scoped:fable", "Fable week", "weekly", 61.0, week.resets_at, scope="Fable")
+            extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
+            shares = (
+                Share("claude_code", "Claude Code", 71.0),
+                Share("chat", "Chat", 22.0),
+                Share("cowork", "Cowork", 5.0),
+                Share("other", "Other", 2.0),
+            )
+            who = AccountId(limits.ADA.uuid, limits.ADA.organization)
+            at = max(now - 14_000, *(one.observed_at + 1 for one in found[0].limits))  # the newest of them all
+            said = Reading(CLAUDE_JSON, at, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
+            with ledger.transaction() as db:
+                readings.append(db, Names(db), said)
+
+
+def _open(home: str, context: Context) -> None:
+    """Serve the invented home's dashboard and open it; a session goes on in it until Ctrl-C."""
+    from tachograph.paths import own_paths
+    from tachograph.server import access_keys
+    from tachograph.ui.cli.dashboard import address, opened
+    from tachograph.ui.cli.demo import life
+    from tachograph.ui.dashboard.service import Doorway, free_port
+
+    known = access_keys.renewed(own_paths(context.env), free_port())
+    listener = Doorway(context.env, context.clock, known)
+    try:
+        ticket = known.ticket(context.clock.now_ms())
+        if not opened(own_paths(context.env), known, ticket):
+            context.say(f"\nNo browser could be opened. Within a minute: {address(known)}#t={ticket}")
+        context.say(f"\nThe invented home is served at {address(known)}, where a session goes on. Ctrl-C ends it.")
+        life.go_on(home, context)
+    finally:
+        listener.stop()
+
+
+def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int:
+    from tachograph.ui.cli.demo import scenario
+
+    try:
+        scenario.show(arguments.scenario, context._replace(env={**context.env, **_moved(home)}))
+        if arguments.keep:
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
+            context.say(f"\nIt stays there. Try more: env {assigned} tachograph limits")
+        return 0
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _home(keep: str | None) -> str:
+    from tachograph.errors import UsageError
+
+    if keep is None:
+        return tempfile.mkdtemp(prefix="tachograph-demo-")
+    folder = os.path.abspath(os.path.expanduser(keep))
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.listdir(folder):
+            raise UsageError(f"{folder} is not empty.", "The demo writes into a new or an empty folder only.")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be used: {error.strerror}.") from error
+    return folder
+
+
+def _moved(home: str) -> dict[str, str]:
+    return {
+        "HOME": home,
+        "CLAUDE_CONFIG_DIR": os.path.join(home, ".claude"),
+        "TACHOGRAPH_HOME": os.path.join(home, ".tachograph"),
+    }
+
+
+def _show(command_line: list[str], context: Context) -> int:
+    if command_line:
+        return cli.carry_out(command_line, context)
+    for words in _SHOWN:
+        caption = f"\n{context.style.dim}$ tachograph {' '.join(words)}{context.style.end}"
+        print(caption.rstrip(), file=context.out, flush=True)
+        cli.carry_out([*words], context)
+        context.out.flush()
+    return 0

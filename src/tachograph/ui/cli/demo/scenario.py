@@ -1,0 +1,102 @@
+"""`tachograph demo --scenario`: an invented workday, moment by moment, through everything that a real one goes through.
+
+Claude Code's files are written, its status line is fed, the fake service answers over loopback; what is shown comes
+from the ledger, as it would for a person.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tachograph.clock import FixedClock
+from tachograph.demo import scenarios
+from tachograph.demo.scenarios import Moment, Scenario
+from tachograph.demo.service import Service
+from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.model.limits.limits import OAUTH
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.paths import own_paths
+from tachograph.queries.limits.current import Now
+from tachograph.queries.limits.current import now as now_question
+from tachograph.queries.limits.guard import Verdict, judge
+from tachograph.recorder import poller
+from tachograph.recorder.ingest import ingest
+from tachograph.recorder.notifications import Alarm, clock, raise_alarms
+from tachograph.recorder.passive_sources import collect
+from tachograph.recorder.statusline import StatusInput, parsed, push
+from tachograph.settings import AlarmSettings
+from tachograph.ui.cli.guard import said as guard_words
+from tachograph.ui.documents import now as now_surface
+from tachograph.ui.documents.statusline import line
+from tachograph.workspace.terminal_io import Context
+
+
+class Played(NamedTuple):
+    """How everything stood at a moment: the limits, the status line, the guard's verdict, the notices that were given."""
+
+    moment: Moment
+    now: Now
+    line: str
+    verdict: Verdict
+    alarms: tuple[Alarm, ...]
+
+
+def play(scenario: Scenario, context: Context) -> Iterator[Played]:
+    """Live through a workday in the home that `context.env` names, which has to be empty."""
+    paths, config = own_paths(context.env), Path(context.env["CLAUDE_CONFIG_DIR"])
+    calendar = Calendar(*parsed_zone("UTC"))
+    scenarios.sign_in(config, scenario)
+    with Service({}, profile=scenarios.profile(scenario)) as service:
+        env = {**context.env, poller.BASE: service.base}
+        for moment in scenario.moments:
+            at = int(moment.at.timestamp() * 1000)
+            scenarios.act(config, scenario, moment)
+            with open_ledger(paths, at) as ledger, translated(ledger.path):
+                ingest(ledger, env, at)
+                collect(ledger, env, at)
+                account, piped = None, StatusInput()
+                if moment.piped is not None:
+                    piped = parsed(json.dumps(moment.piped).encode(), at)
+                    account = push(ledger, piped, str(config))
+                if scenario.asks and moment.served is not None:
+                    with ledger.transaction() as db:
+                        choose(db, CONSENT + OAUTH, "on", at)
+                    service.say(moment.served)
+                    poller.refresh(ledger, env, FixedClock(at))
+                now = now_question(ledger.db, at)
+                given = raise_alarms(ledger, now, AlarmSettings(), 12 * 60, clock(calendar, at), _unheard)
+            shown = line(now, account, piped.reading, piped.model, piped.cost_usd, piped.context_percent)
+            yield Played(moment, now, shown, judge(now), tuple(given))
+
+
+def show(name: str, context: Context) -> None:
+    """Play a workday and show each moment, and how the limits stand at its end."""
+    out = context.out
+    began = datetime.fromtimestamp(context.clock.now_ms() / 1000, UTC)
+    scenario = scenarios.scenario(name, began)
+    calendar = Calendar(*parsed_zone("UTC"))
+    style = context.style
+    print(f"{style.bold}{scenario.title}{style.end}  ({scenario.moments[0].at:%A}, times in UTC)", file=out)
+    last = None
+    for last in play(scenario, context):
+        print(f"\n{style.bold}{last.moment.at:%H:%M}{style.end}  {last.moment.says}", file=out)
+        print(f"       title        {now_surface.title(last.now, 'medium')}", file=out)
+        print(f"       status line  {last.line}", file=out)
+        words = guard_words(last.verdict, calendar, last.now.at)
+        print(f"       guard        exit {last.verdict.exit_code}  {words}", file=out)
+        for alarm in last.alarms:
+            print(f"       notice       {alarm.text}", file=out)
+        out.flush()
+    if last is not None:
+        print(f"\n{style.dim}$ tachograph now{style.end}", file=out)
+        blocks = context.can_show("█")
+        for row in now_surface.screen(last.now, calendar, context.room, style, blocks=blocks):
+            print(row, file=out)
+
+
+def _unheard(title: str, text: str, sound: bool) -> str:
+    """A demo speaks to nobody's desktop."""
+    return ""

@@ -1,0 +1,54 @@
+"""`export`: all that is kept, as CSV, JSON Lines or Parquet."""
+
+import argparse
+import os
+import sys
+
+from tachograph.errors import TachographError, UsageError
+from tachograph.queries.export import EVERYTHING
+from tachograph.text.format import size
+from tachograph.ui.documents import export
+from tachograph.workspace.session import Reading, add_reading_flags, reading
+from tachograph.workspace.terminal_io import Context
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("what", choices=[*EVERYTHING, "all"], help="what to write; all: each into a file of its own")
+    parser.add_argument("--format", choices=export.FORMATS, default="csv", help="default: csv")
+    parser.add_argument("--to", metavar="PATH", help="a file; for all: a folder. Default: standard output")
+    parser.add_argument("--force", action="store_true", help="write over files that are there")
+    add_reading_flags(parser)
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what == "all" and not arguments.to:
+        raise UsageError("export all writes several files.", "Give a folder: --to FOLDER")
+    if arguments.format == "parquet" and not arguments.to and context.is_terminal:
+        raise UsageError("Parquet is not for a terminal.", "Give a file: --to FILE")
+    reading(arguments, context, lambda now: _write(arguments, context, now))
+    return 0
+
+
+def _write(arguments: argparse.Namespace, context: Context, now: Reading) -> None:
+    for what in EVERYTHING if arguments.what == "all" else (arguments.what,):
+        one = EVERYTHING[what]
+        rows = one.rows(now.db, now.book, now.calendar)
+        if not arguments.to:
+            context.out.flush()
+            export.write(arguments.format, one.fields, rows, getattr(context.out, "buffer", sys.stdout.buffer))
+            continue
+        path = arguments.to
+        if arguments.what == "all":
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            path = os.path.join(path, f"{what}.{arguments.format}")
+        made = export.chunks(arguments.format, one.fields, rows)  # what it needs is looked for before a file is made
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if arguments.force else os.O_EXCL)
+        try:
+            with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+                for chunk in made:
+                    file.write(chunk)
+        except FileExistsError:
+            raise TachographError(f"{path} is there already.", "--force writes over it.") from None
+        except OSError as error:
+            raise TachographError(f"{path} cannot be written: {error.strerror}.") from error
+        context.say(f"{path}  {size(os.stat(path).st_size)}")

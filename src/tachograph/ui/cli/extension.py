@@ -1,0 +1,78 @@
+"""Hands out the browser extension that came with this installation: a copy for each family, in our data folder.
+
+A browser keeps loading it from there, so it stands at a place that an update of the package does not move; every
+`tachograph pair --open` brings it up to date.
+"""
+
+import os
+import shutil
+
+from tachograph.errors import TachographError
+from tachograph.ledger.storage.connection import private_folder
+from tachograph.paths import Paths
+from tachograph.workspace.terminal_io import Context
+
+MANIFEST, FIREFOX_MANIFEST = "manifest.json", "manifest.firefox.json"
+
+
+def shipped() -> str:
+    """The folder of the extension: inside the installed package, or beside it in a checkout."""
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for folder in (os.path.join(here, "extension"), os.path.join(here, "..", "..", "extension")):
+        if os.path.isfile(os.path.join(folder, MANIFEST)):
+            return os.path.normpath(folder)
+    raise TachographError("The extension did not come with this installation.", "Install Tachograph again.")
+
+
+def copied(paths: Paths) -> dict[str, str]:
+    """By family of browsers, the folder that holds the extension for it. Raises TachographError."""
+    source = shipped()
+    private_folder(paths.data)
+    made = {}
+    for family, manifest in (("chromium", MANIFEST), ("firefox", FIREFOX_MANIFEST)):
+        folder = os.path.join(paths.data, "extension", family)
+        try:
+            shutil.copytree(
+                source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST, FIREFOX_MANIFEST, "*.svg")
+            )
+            shutil.copyfile(os.path.join(source, manifest), os.path.join(folder, MANIFEST))
+        except OSError as error:
+            raise TachographError(f"The extension cannot be put into {folder}: {error.strerror}.") from error
+        made[family] = folder
+    return made
+
+
+def hand_out(paths: Paths, context: Context) -> list[str]:
+    """Copy it, show the folder in the desktop's file manager where there is one; what a person has to do."""
+    folders = copied(paths)
+    _show(os.path.dirname(folders["chromium"]), context)
+    return [
+        "The extension is in no store yet; a browser loads it from a folder:",
+        "",
+        "  Chrome, Chromium, Edge, Brave, Arc, Opera, Vivaldi",
+        "    1. Open  chrome://extensions  and switch on Developer mode.",
+        f"    2. Load unpacked:  {folders['chromium']}",
+        "  Firefox (until it is closed: it keeps only extensions that Mozilla has signed)",
+        "    1. Open  about:debugging#/runtime/this-firefox",
+        f"    2. Load Temporary Add-on:  {os.path.join(folders['firefox'], MANIFEST)}",
+        "",
+        "Then pin Tachograph to the toolbar and open it.",
+        "",
+    ]
+
+
+def _show(folder: str, context: Context) -> None:
+    import subprocess
+    import sys
+
+    opener = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+    has_desktop = (
+        sys.platform in ("darwin", "win32") or context.env.get("DISPLAY") or context.env.get("WAYLAND_DISPLAY")
+    )
+    found = shutil.which(opener, path=context.env.get("PATH")) if has_desktop else None
+    if found:
+        quiet = subprocess.DEVNULL
+        try:
+            subprocess.Popen([found, folder], env={**context.env}, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
+        except OSError:
+            pass  # the path is printed anyway

@@ -1,0 +1,88 @@
+"""`tachograph forecast`: the chance to reach a limit before it resets; `tachograph next`: will a next session fit."""
+
+import argparse
+from typing import Any
+
+from tachograph.queries.estimates.forecast import (
+    Calibration,
+    LimitForecast,
+    NextSession,
+    calibration,
+    forecast,
+    next_session,
+)
+from tachograph.queries.estimates.learning import known
+from tachograph.queries.limits.current import NowAccount
+from tachograph.queries.limits.current import now as now_question
+from tachograph.ui.cli.account_option import NO_READING, add_account_flags, meant
+from tachograph.ui.documents import estimates as surface
+from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.workspace.session import Reading, reading
+from tachograph.workspace.terminal_io import Context
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    if name == "forecast":
+        parser.description = (
+            "The chance that a limit is reached before it resets, and when, if so. Starts from a prior that ships with the"
+            " program, and moves with what came of forecasts of your own windows."
+        )
+        parser.add_argument("--score", action="store_true", help="how often our chances came true on this machine")
+    else:
+        parser.description = "Compares what is left of the 5-hour window with what your last sessions used of theirs."
+    add_account_flags(parser)
+
+
+class _Found:
+    """What was asked for, of an account."""
+
+    def __init__(self, account: NowAccount | None, asked: Reading) -> None:
+        self.account, self.asked = account, asked
+        self.limits: tuple[LimitForecast, ...] = ()
+        self.next: NextSession | None = None
+        self.score: Calibration | None = None
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    wants_score = getattr(arguments, "score", False)
+
+    def ask(asked: Reading) -> _Found:
+        found = _Found(meant(now_question(asked.db, asked.now), arguments.account), asked)
+        if wants_score:
+            found.score = calibration(asked.db, found.account.id if arguments.account and found.account else None)
+        elif found.account is not None:
+            what = known(asked.db, asked.book, found.account.id, asked.now)
+            found.next = next_session(asked.db, asked.book, found.account, asked.now, what)
+            if arguments.command == "forecast":
+                found.limits = forecast(asked.db, asked.book, found.account, asked.now, what)
+        return found
+
+    found = reading(arguments, context, ask, limits=True, learns=True)
+    at = found.asked.now
+    if found.score is not None:
+        _show(arguments, context, surface.score_document(found.score, at), surface.score_screen(found.score))
+    elif found.account is None or found.next is None:
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "generated_at": iso(at),
+            "account": None,
+            "limits": [],
+            "next_session": None,
+        }
+        _show(arguments, context, document, list(NO_READING))
+    elif arguments.command == "forecast":
+        document = surface.forecast_document(found.limits, found.next, found.account, at)
+        _show(arguments, context, document, surface.forecast_screen(found.limits, found.next, found.asked.calendar, at, context.room))  # fmt: skip
+    else:
+        document = {"format": FORMAT, "generated_at": iso(at), "account": found.account.label or None, "next_session": surface.next_document(found.next)}  # fmt: skip
+        _show(arguments, context, document, surface.next_screen(found.next, context.room))
+    return 0
+
+
+def _show(arguments: argparse.Namespace, context: Context, document: dict[str, Any], lines: list[str]) -> None:
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        print_json(document, context)
+    else:
+        print("\n".join(lines), file=context.out)

@@ -1,0 +1,182 @@
+"""`backup`, `restore` and `purge`: the ledger as a file."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tachograph.clock import Clock
+from tachograph.errors import LedgerError, UsageError
+from tachograph.model.limits.limits import COOKIES, OAUTH
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.paths import Paths, own_paths
+from tachograph.setup.ledger_files import Done, Holding, Holdings, Offer, backup, holdings, purge, restorable, restore
+from tachograph.text.format import UNKNOWN, day_and_time, plural, safe, size
+from tachograph.workspace.session import reading
+from tachograph.workspace.terminal_io import Context
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    if name == "backup":
+        parser.add_argument("file", metavar="FILE", help="where to: a new file")
+        parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    else:
+        if name == "restore":
+            parser.add_argument("file", metavar="FILE", help="a backup, your own or one of those that doctor lists")
+        parser.add_argument("--yes", action="store_true", help="do not ask: for scripts")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    done = {"backup": _backup, "restore": _restore, "purge": _purge}[arguments.command](arguments, context)
+    if done is None:
+        context.say("Nothing was changed.")
+        return 1
+    for sentence in (*done.did, done.undo):
+        print(safe(sentence), file=context.out)
+    return 0
+
+
+def _backup(arguments: argparse.Namespace, context: Context) -> Done:
+    reading(arguments, context, lambda _: None)  # so that what was used a moment ago is in it
+    return backup(own_paths(context.env), arguments.file, context.clock.now_ms(), force=arguments.force)
+
+
+def _restore(arguments: argparse.Namespace, context: Context) -> Done | None:
+    paths = own_paths(context.env)
+    offer = restorable(paths, arguments.file)
+    if not arguments.yes:
+        _show(_offered(offer, paths.ledger, context.clock), context)
+        if not _agreed("restore", "Type restore to go on: ", context):
+            return None
+    before = _allowed(paths, context)
+    with _without_recorder(paths, context):
+        done = restore(paths, arguments.file, context.clock.now_ms())
+        withdrawn = _withdrawn(paths, context, before)
+    return done._replace(did=(*done.did, *withdrawn))
+
+
+def _purge(arguments: argparse.Namespace, context: Context) -> Done | None:
+    paths = own_paths(context.env)
+    held = holdings(paths)
+    if not held.files:
+        return Done(("There is nothing to delete.",), "Transcripts are Claude Code's; they are not touched.")
+    if not arguments.yes:
+        _show(_listed(held), context)
+        if not _agreed("purge", "Type purge to delete: ", context):
+            return None
+    with _without_recorder(paths, context, again=False):
+        return purge(paths)
+
+
+@contextmanager
+def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> Iterator[None]:
+    """Let nobody write to the ledger meanwhile: the recorder is stopped, and (if `again`) started afterwards."""
+    from tachograph.recorder import process
+
+    stopped = process.stop(paths)
+    if not again and process.stop(paths, process.TRAY) is not None:
+        context.say("The tray was stopped. `tachograph tray` starts it again.")
+    if stopped is not None:
+        context.say(f"The recorder was stopped.{'' if again else ' `tachograph start` starts it again.'}")
+    try:
+        yield
+    finally:
+        if stopped is not None and again:
+            process.start(paths, context.env)
+            context.say("The recorder runs again.")
+
+
+def _allowed(paths: Paths, context: Context) -> frozenset[str]:
+    """What a person allowed that asks or is heard: sources by name, paired browsers by id; nothing where nobody can tell."""
+    from tachograph.ledger.limits import pairings
+    from tachograph.ledger.storage.connection import open_ledger, translated
+    from tachograph.ledger.storage.preferences import has_consent
+
+    if not os.path.exists(paths.ledger):
+        return frozenset()
+    try:
+        with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+            sources = {name for name in (OAUTH, COOKIES) if has_consent(ledger.db, name)}
+            return frozenset(sources | {one.name for one in pairings.pairings(ledger.db)})
+    except LedgerError:
+        return frozenset()
+
+
+def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[str]:
+    """An old backup brings nothing back that was withdrawn, or allowed to another ledger."""
+    from tachograph.ledger.limits import pairings
+    from tachograph.ledger.storage.connection import open_ledger, translated
+    from tachograph.setup import source_catalog
+
+    revived = _allowed(paths, context) - before
+    if not revived:
+        return []
+    now, said = context.clock.now_ms(), []
+    with open_ledger(paths, now) as ledger, translated(ledger.path):
+        for name, title in ((OAUTH, "The usage endpoint"), (COOKIES, "Asking with a browser's cookies")):
+            source = source_catalog.source(name)
+            if name in revived and source is not None:
+                source_catalog.switch(ledger, source, False, now)
+                said.append(f"{title} was on in that backup; it is off now. On again: {source.how}")
+        browsers = [one for one in pairings.pairings(ledger.db) if one.name in revived]
+        with ledger.transaction() as db:
+            for one in browsers:
+                pairings.revoke(db, one.id, now)
+                said.append(f"{one.browser} was paired in that backup; it may post no more. Again: tachograph pair")
+    return said
+
+
+def _offered(offer: Offer, ledger: str, clock: Clock) -> list[str]:
+    calendar = Calendar(*parsed_zone("local"))
+    now = calendar.local(clock.now_ms())
+
+    def until(at: int | None) -> str:
+        return UNKNOWN if at is None else day_and_time(calendar.local(at), now)
+
+    there = f"{plural(offer.present.messages, 'message')}, the last of {until(offer.present.last_at)}"
+    if offer.present_problem:
+        there = f"it cannot be used: {offer.present_problem}"
+    return [
+        f"This replaces  {ledger}",
+        f"               {there}",
+        f"by             {offer.source}",
+        f"               {plural(offer.counts.messages, 'message')}, the last of {until(offer.counts.last_at)}",
+        "What is there now is kept.",
+    ]
+
+
+def _listed(held: Holdings) -> list[str]:
+    made = ["This deletes, for good:"]
+    width = max(len(size(file.bytes)) for file in held.files)
+    made += [f"  {size(file.bytes):>{width}}  {_what(file, held)}" for file in reversed(held.files)]
+    made.append("Transcripts are not touched, nor are backups that you saved elsewhere.")
+    gone = held.counts.gone_files if held.counts else 0
+    lost = f" {plural(gone, 'transcript that is counted is', 'transcripts that are counted are')} gone." if gone else ""
+    made.append(f"What Claude Code has already deleted cannot be counted again.{lost}")
+    made.append("`tachograph backup FILE` saves the ledger first.")
+    return made
+
+
+def _what(file: Holding, held: Holdings) -> str:
+    counted = ""
+    if file.what == "ledger" and file is held.files[-1]:
+        counted = f", {plural(held.counts.messages, 'message')}" if held.counts else ", cannot be read"
+    return f"{file.path}  ({file.what}{counted})"
+
+
+def _show(lines: list[str], context: Context) -> None:
+    for line in lines:
+        context.say(safe(line))
+
+
+def _agreed(word: str, question: str, context: Context) -> bool:
+    """Whether a person types a word. Raises UsageError where there is nobody to ask."""
+    if not (sys.stdin.isatty() and context.talk.isatty()):
+        raise UsageError(
+            f"`tachograph {word}` asks before it goes on, and there is no terminal to ask on.",
+            "--yes answers for scripts.",
+        )
+    context.talk.write(question)
+    context.talk.flush()
+    return sys.stdin.readline().strip() == word

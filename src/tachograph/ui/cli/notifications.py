@@ -1,0 +1,145 @@
+"""`tachograph alarms`: what was said near a limit; on, off, dismiss, test."""
+
+import argparse
+
+from tachograph.errors import UsageError
+from tachograph.ledger.limits import notifications
+from tachograph.ledger.limits.accounts import accounts
+from tachograph.ledger.limits.notifications import Raised
+from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.preferences import choice, choose
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.paths import own_paths
+from tachograph.settings import AlarmSettings, load
+from tachograph.text.format import safe
+from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.workspace.terminal_io import Context
+
+_SHOWN_MS = 30 * 86_400_000
+_WHAT = ("on", "off", "dismiss", "test")
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = (
+        "Notices are given by the recorder (`tachograph start`), once for each window and threshold. Thresholds, quiet"
+        " hours and sound stand in settings.toml under [alarms]."
+    )
+    parser.add_argument(
+        "what", nargs="?", metavar="on|off|dismiss|test", help="switch them, silence what stands, or try one"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what not in (None, *_WHAT):
+        raise UsageError(
+            f"alarms {arguments.what!r} is not understood.", f"One of {', '.join(_WHAT)}, or nothing for a list."
+        )
+    paths, now = own_paths(context.env), context.clock.now_ms()
+    settings = load(paths.settings)
+    if arguments.what == "test":
+        return _test(settings.alarms, context)
+    with open_ledger(paths, now) as ledger, translated(ledger.path):
+        if arguments.what in ("on", "off"):
+            with ledger.transaction() as db:
+                choose(db, "alarms", arguments.what, now)
+            undo = "off" if arguments.what == "on" else "on"
+            print(f"Notices are {arguments.what}. Back: tachograph alarms {undo}", file=context.out)
+            return 0
+        if arguments.what == "dismiss":
+            with ledger.transaction() as db:
+                count = notifications.dismiss(db, now)
+            said = f"{count} silenced until their windows reset." if count else "Nothing stands that could be silenced."
+            print(said, file=context.out)
+            return 0
+        state = choice(ledger.db, "alarms", "on")
+        raised = notifications.raised(ledger.db, now - _SHOWN_MS)
+        names = {account.id: account.name for account in accounts(ledger.db)}
+    for problem in settings.problems:
+        context.say(f"tachograph: {problem}")
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        print_json(_document(state, settings.alarms, raised, names, now), context)
+        return 0
+    calendar = Calendar(*parsed_zone(settings.timezone))
+    for line in _screen(state, settings.alarms, raised, names, calendar):
+        print(line, file=context.out)
+    return 0
+
+
+def _test(settings: AlarmSettings, context: Context) -> int:
+    from tachograph.recorder.desktop_notification import notify
+
+    problem = notify("Claude: a test", "That is how a notice near a limit looks.", settings.sound, context.env)
+    if problem:
+        print(f"No notice could be shown: {problem}.", file=context.out)
+        print(
+            "`tachograph now`, the status line and `tachograph guard` say the same without a desktop.", file=context.out
+        )
+        return 1
+    print(
+        "A notice was sent. If none is to be seen, look at the notification settings of your desktop.", file=context.out
+    )
+    return 0
+
+
+def _screen(
+    state: str, settings: AlarmSettings, raised: list[Raised], names: dict[int, str], calendar: Calendar
+) -> list[str]:
+    percents = ", ".join(f"{threshold:g}" for threshold in settings.thresholds)
+    spend = ", ".join(f"{threshold:g}" for threshold in settings.spend)
+    per = f", or every {settings.spend_amount:g} where it has no cap" if settings.spend_amount else ""
+    quiet = "never" if settings.quiet is None else " to ".join(f"{m // 60:02d}:{m % 60:02d}" for m in settings.quiet)
+    made = [
+        f"Notices are {state}.",
+        f"  5-hour and pressing weekly limit   at {percents} %, and when a reached one resets",
+        f"  extra usage                        at {spend} % of its cap{per}",
+        f"  quiet                              {quiet}",
+        "",
+    ]
+    if not raised:
+        return [*made, "Nothing was said in the last 30 days."]
+    several = len({one.account for one in raised}) > 1
+    for one in raised[:20]:
+        who = f"{safe(names.get(one.account) or '–')}  " if several else ""
+        aside = (
+            "  dismissed"
+            if one.dismissed_at is not None
+            else ""
+            if one.is_shown
+            else "  waits for the end of quiet hours"
+        )
+        made.append(f"  {calendar.local(one.at):%Y-%m-%d %H:%M}  {who}{safe(one.text)}{aside}")
+    if len(raised) > 20:
+        made.append(f"  and {len(raised) - 20} more")
+    return made
+
+
+def _document(
+    state: str, settings: AlarmSettings, raised: list[Raised], names: dict[int, str], now: int
+) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "generated_at": iso(now),
+        "on": state == "on",
+        "thresholds": list(settings.thresholds),
+        "spend": list(settings.spend),
+        "spend_amount": settings.spend_amount,
+        "quiet": None if settings.quiet is None else [f"{m // 60:02d}:{m % 60:02d}" for m in settings.quiet],
+        "alarms": [
+            {
+                "at": iso(one.at),
+                "account": names.get(one.account) or None,
+                "kind": one.kind,
+                "key": one.key,
+                "threshold": one.threshold,
+                "percent": one.percent,
+                "resets_at": iso(one.cycle or None),
+                "text": one.text,
+                "shown": one.is_shown,
+                "dismissed_at": iso(one.dismissed_at),
+            }
+            for one in raised
+        ],
+    }

@@ -1,0 +1,171 @@
+"""`start`, `stop`, `status`: the recorder, which keeps the record up to date in the background."""
+
+import argparse
+import signal
+from typing import Any
+
+from tachograph.ledger.limits import poll_state
+from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.preferences import choice, has_consent
+from tachograph.model.limits.limits import EXPIRED, FORBIDDEN, OAUTH, OK
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.paths import Paths, own_paths
+from tachograph.recorder import process
+from tachograph.recorder.log import teller
+from tachograph.recorder.services import OFF, Service
+from tachograph.settings import load
+from tachograph.text.format import duration, safe
+from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.workspace.terminal_io import Context
+
+_SILENT_MS = 120_000  # it shows a sign of life at every step, which take seconds
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    if name == "start":
+        parser.add_argument(
+            "--foreground", action="store_true", help="stay here and say what is done; Ctrl-C ends it (for services)"
+        )
+        parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
+    if name == "status":
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    paths = own_paths(context.env)
+    if arguments.command == "start":
+        return _foreground(arguments, context, paths) if arguments.foreground else _start(context, paths)
+    return _stop(context, paths) if arguments.command == "stop" else _status(arguments, context, paths)
+
+
+def _start(context: Context, paths: Paths) -> int:
+    found = process.running(paths)
+    if found is not None:
+        context.out.write(f"The recorder runs already (process {found.pid}).\n")
+        return 0
+    found = process.start(paths, context.env)
+    context.out.write(
+        f"The recorder runs (process {found.pid}).\n"
+        "  tachograph status          what it does\n"
+        "  tachograph stop            ends it\n"
+        "  tachograph autostart on    starts it at every login\n"
+    )
+    return 0
+
+
+def _stop(context: Context, paths: Paths) -> int:
+    found = process.stop(paths)
+    context.out.write("The recorder does not run.\n" if found is None else "The recorder has ended.\n")
+    return 0
+
+
+def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    import gc
+    import threading
+
+    from tachograph.recorder import daemon
+
+    gc.enable()  # a command that ends at once does without; this one stays
+    daemon.protect()  # before anybody can see that it runs
+    lock = process.taken(paths, context.clock)
+    if lock is None:
+        found = process.running(paths)
+        context.say(f"The recorder runs already (process {found.pid if found else 'unknown'}); one is enough.")
+        return 0
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    say = teller(paths.log("recorder") if arguments.log else None, context)
+    say(f"The recorder has started (process {process.own_id()}).")
+    try:
+        beside = _services(paths, context)
+        daemon.run(paths, context.env, context.clock, say, stop.wait, lock.beat, beside, lock.tell)
+    finally:
+        say("The recorder has ended.")
+        lock.let_go()
+    return 0
+
+
+def _services(paths: Paths, context: Context) -> list[Service]:
+    """What runs inside the recorder; none of them listens before a person asked for it."""
+    from tachograph.server.extension_service import Bridge
+    from tachograph.ui.dashboard.service import Dashboard
+
+    return [Bridge(paths, context.clock), Dashboard(context.env, context.clock)]
+
+
+# -- status ----------------------------------------------------------------------------------------------------
+
+
+def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    """Exit code 0 where it runs, 1 where it does not."""
+    now = context.clock.now_ms()
+    found = process.running(paths)
+    with open_ledger(paths, now) as ledger, translated(ledger.path):
+        asked, consent = poll_state.states(ledger.db), has_consent(ledger.db, OAUTH)
+        alarms = choice(ledger.db, "alarms", "on")
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        print_json(_document(found, asked, consent, alarms, now), context)
+        return 0 if found else 1
+    calendar = Calendar(*parsed_zone(load(paths.settings).timezone))
+
+    def at(moment: int) -> str:
+        return f"{calendar.local(moment):%H:%M:%S}"
+
+    if found is None:
+        context.out.write("The recorder does not run. `tachograph start` starts it.\n")
+    else:
+        silent = now - found.beat_at
+        aside = f"; no sign of life for {duration(silent / 1000)}" if silent > _SILENT_MS else ""
+        since = f"{calendar.local(found.started_at):%Y-%m-%d %H:%M}"
+        context.out.write(f"The recorder runs since {since} (process {found.pid}, {safe(found.version)}){aside}.\n")
+    if not consent:
+        context.out.write("The usage endpoint is not asked. What it would give: tachograph sources oauth\n")
+    for state in asked if consent else ():
+        said = "answered" if state.outcome == OK else f"{state.outcome}: {safe(state.problem)}"
+        later = f"next at {at(state.next_at)}" if found is not None else "next when the recorder runs"
+        if state.outcome in (EXPIRED, FORBIDDEN):
+            later = "next when Claude Code has signed in anew"
+        context.out.write(f"Usage endpoint, {safe(state.folder)}: asked {at(state.asked_at)}, {said}; {later}.\n")
+    for name, how, text in found.services if found is not None else ():
+        if how != OFF:
+            context.out.write(f"{safe(name[:1].upper() + name[1:])}: {safe(text or how)}.\n")
+    context.out.write(f"Notices near a limit are {alarms}.\n")
+    return 0 if found else 1
+
+
+def _document(
+    found: process.Running | None, asked: list[poll_state.Poll], consent: bool, alarms: str, now: int
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "generated_at": iso(now),
+        "running": found is not None,
+        "process": None
+        if found is None
+        else {
+            "pid": found.pid,
+            "started_at": iso(found.started_at),
+            "alive_at": iso(found.beat_at),
+            "version": found.version,
+        },
+        "services": [
+            {"service": name, "state": state, "text": text or None}
+            for name, state, text in (found.services if found is not None else ())
+        ],
+        "oauth": consent,
+        "alarms": alarms == "on",
+        "polls": [
+            {
+                "folder": state.folder,
+                "asked_at": iso(state.asked_at or None),
+                "answered_at": iso(state.answered_at or None),
+                "next_at": iso(state.next_at or None),
+                "outcome": state.outcome or None,
+                "problem": state.problem or None,
+            }
+            for state in asked
+        ],
+    }

@@ -1,0 +1,45 @@
+"""What `now --refresh` does before it shows anything: it asks the usage endpoint, or says why it does not."""
+
+from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.preferences import has_consent
+from tachograph.model.limits.limits import OAUTH, OK
+from tachograph.model.usage.periods import Calendar
+from tachograph.paths import Paths
+from tachograph.recorder.poller import Refreshed
+from tachograph.text.format import safe
+from tachograph.workspace.terminal_io import Context
+
+_WHY = {
+    "barred": "the service asked us to wait until {until}: asking sooner would only prolong that",
+    "recent": "it was asked less than a minute ago: that answer is shown",
+    "claimed": "another program is asking at this moment: its answer will be here in a few seconds",
+    "forgotten": "its account was forgotten: `tachograph accounts` lists it and takes that back",
+}
+
+
+def refresh(paths: Paths, calendar: Calendar, context: Context) -> list[str]:
+    """Ask for every config folder; in words what did not come of it. Raises LedgerError."""
+    from tachograph.recorder import poller
+
+    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+        if ledger.readable_only:
+            return [f"Nobody was asked: the ledger is only read ({ledger.readable_only})."]
+        if not has_consent(ledger.db, OAUTH):
+            return [
+                "Nobody was asked: the usage endpoint is off. What programs here already know was read again.",
+                "`tachograph sources enable oauth` says what asking means, and switches it on.",
+            ]
+        done = poller.refresh(ledger, context.env, context.clock)
+    if not done:
+        return ["Nobody was asked: there is no Claude Code config folder."]
+    return [words for one in done if (words := _words(one, calendar, several=len(done) > 1))]
+
+
+def _words(done: Refreshed, calendar: Calendar, *, several: bool) -> str:
+    who = f"Not asked for {safe(done.folder)}" if several else "Not asked"
+    if not done.verdict.ask:
+        until = f"{calendar.local(done.verdict.until):%H:%M}" if done.verdict.until else ""
+        return f"{who}: {_WHY[done.verdict.why].format(until=until)}."
+    if done.outcome == OK:
+        return ""
+    return f"Asked{f' for {safe(done.folder)}' if several else ''}: {safe(done.problem or done.outcome)}."

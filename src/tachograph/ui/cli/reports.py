@@ -1,0 +1,214 @@
+"""`daily`, `weekly`, `monthly`, `hourly`, `sessions`, `projects`, `models`, `branches`, `prs`, `windows`."""
+
+import argparse
+import io
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from tachograph.errors import UsageError
+from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
+from tachograph.queries.usage.spend import (
+    PERIODS,
+    BranchKey,
+    ModelKey,
+    PeriodKey,
+    ProjectKey,
+    PullKey,
+    Question,
+    Row,
+    SessionKey,
+    WindowKey,
+    by_cost,
+    spend,
+)
+from tachograph.text.format import safe
+from tachograph.ui.documents.reports import Report, csv_cell, document, table_rows, text
+from tachograph.workspace.session import Reading, add_reading_flags, problems, reading
+from tachograph.workspace.terminal_io import Context
+
+ALONG = {
+    "daily": ("day", "day"),
+    "weekly": ("week", "week"),
+    "monthly": ("month", "month"),
+    "hourly": ("hour", "hour"),
+    "sessions": ("session", "session"),
+    "projects": ("project", "project"),
+    "models": ("model", "model"),
+    "branches": ("branch", "branch"),
+    "prs": ("pr", "pull request"),
+    "windows": ("window", "window"),
+}
+BY = ("model", "project", "session", "branch", "pr", "day")
+SORTS = ("cost", "tokens", "messages", "name", "time")
+_EMPTY_KEYS = {
+    **{period: PeriodKey(None) for period in PERIODS},
+    "session": SessionKey(None, None, None, None, None, None),
+    "project": ProjectKey(None, None),
+    "model": ModelKey(""),
+    "branch": BranchKey(None, None),
+    "pr": PullKey(*[None] * 4),
+    "window": WindowKey(None, None),
+}
+_WINDOW_NOTE = "Estimated from the logs here; chat and other machines open windows too."
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-11-21, today, yesterday, 7d")
+    parser.add_argument("--until", metavar="DAY", help="up to and with this day")
+    along, noun = ALONG[name]
+    if along in PERIODS:
+        last = f"the last N {noun}s, this one included"
+    else:
+        last = "the last N windows" if along == "window" else "the last N days, today included"
+    parser.add_argument("--last", metavar="N", type=_positive, help=last)
+    add_reading_flags(parser)
+    parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
+    parser.add_argument(
+        "--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
+    )
+    parser.add_argument(
+        "--by",
+        choices=[by for by in BY if by != along and (along, by) != ("hour", "day")],
+        help="sub-rows for each row",
+    )
+    default = "time" if along in (*PERIODS, "window") else "cost"
+    parser.add_argument("--sort", choices=SORTS, default=default, help=f"order of the rows (default: {default})")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--csv", action="store_true", help="for spreadsheets")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    report = reading(arguments, context, lambda now: _report(arguments, now))
+    if arguments.json:
+        print_json(document(report), context)
+    elif arguments.csv:
+        print_csv(report, context)
+    else:
+        for line in text(report, context.room, context.style):
+            print(line, file=context.out)
+    return 0
+
+
+def _report(arguments: argparse.Namespace, now: Reading) -> Report:
+    along, noun = ALONG[arguments.command]
+    newest = arguments.last if along == "window" else None
+    if newest is not None and not (arguments.since or arguments.until):
+        asked = Range(Span(None, None), None, None)
+    else:
+        asked = asked_range(arguments, now.calendar, now.now, along if along in PERIODS else DAY)
+    question = Question(along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model), last=newest)
+    if along == "window":
+        from tachograph.queries.usage.session_windows import windows
+
+        answer = windows(now.db, now.book, now.calendar, question)
+    else:
+        answer = spend(now.db, now.book, now.calendar, question)
+    answer = answer._replace(rows=sorted_rows(answer.rows, arguments.sort))
+    return Report(
+        arguments.command,
+        answer,
+        now.calendar,
+        now.now,
+        asked.since,
+        asked.until,
+        problems(now),
+        noun,
+        _WINDOW_NOTE if along == "window" and any(row.key.estimated for row in answer.rows) else "",
+        _EMPTY_KEYS[along],
+    )
+
+
+class Range(NamedTuple):
+    """What --since, --until and --last come to; days as ISO, None where it is open."""
+
+    span: Span
+    since: str | None
+    until: str | None
+
+
+def asked_range(arguments: argparse.Namespace, calendar: Calendar, now: int, period: str) -> Range:
+    """The range that the flags ask for, both ends included. Raises UsageError."""
+    today = calendar.day(now)
+    if arguments.last is not None:
+        if arguments.since or arguments.until:
+            raise UsageError("--last does not go with --since or --until.", "Give one or the other.")
+        start = calendar.back(period, now, arguments.last)
+        _, span = calendar.period(period, now)
+        end = calendar.start_of(today + timedelta(days=1)) if period == DAY else span.end
+        return Range(Span(start, end), calendar.day(start).isoformat(), today.isoformat())
+    since = parsed_day(arguments.since, today) if arguments.since else None
+    until = parsed_day(arguments.until, today) if arguments.until else None
+    if since and until and since > until:
+        raise UsageError(f"--since {since} is later than --until {until}.")
+    return Range(
+        Span(_start(calendar, since), _start(calendar, until + timedelta(days=1)) if until else None),
+        since.isoformat() if since else None,
+        until.isoformat() if until else None,
+    )
+
+
+def _start(calendar: Calendar, day: date | None) -> int | None:
+    return calendar.start_of(day) if day else None
+
+
+def sorted_rows(rows: tuple[Row, ...], sort: str) -> tuple[Row, ...]:
+    """Rows by what --sort names; the largest or the oldest first, what is unknown last."""
+    if sort == "time":
+        return tuple(sorted(rows, key=_time))
+    if sort == "cost":
+        return tuple(sorted(rows, key=by_cost))
+    if sort == "name":
+        return tuple(sorted(rows, key=_name))
+    field = "total" if sort == "tokens" else "messages"
+    return tuple(sorted(rows, key=lambda row: (-getattr(row.spend.tokens, field), str(row.key))))
+
+
+def _name(row: Row) -> list[tuple[bool, str]]:
+    key = row.key
+    parts = (key.title, key.session) if isinstance(key, SessionKey) else key
+    return [(part is None, str(part).lower()) for part in parts]
+
+
+def _time(row: Row) -> tuple[bool, Any]:
+    """When a row was: periods and windows oldest first, sessions and pull requests newest first, else as they were."""
+    key = row.key
+    if isinstance(key, PeriodKey):
+        return key.period is None, key.period or ""
+    if isinstance(key, WindowKey):
+        return key.starts_at is None, key.starts_at or 0
+    newest = key.ended_at if isinstance(key, SessionKey) else key.linked_at if isinstance(key, PullKey) else 0
+    return newest is None, -(newest or 0)
+
+
+def print_json(made: object, context: Context) -> None:
+    import json
+
+    print(json.dumps(made, indent=2, ensure_ascii=True, allow_nan=False), file=context.out)
+
+
+def print_csv(report: Report, context: Context) -> None:
+    print_rows(*table_rows(report), context)
+
+
+def print_rows(headings: list[str], rows: list[list[object]], context: Context) -> None:
+    """CSV as in RFC 4180. On a terminal, where nobody parses it, control characters are shown as escapes."""
+    import csv
+
+    shown = safe if context.is_terminal else str
+    if isinstance(context.out, io.TextIOWrapper):
+        context.out.reconfigure(newline="")  # the line ends are the writer's: Windows would double them
+    writer = csv.writer(context.out, lineterminator="\r\n")
+    writer.writerow(headings)
+    for row in rows:
+        cells = [csv_cell(cell) for cell in row]
+        writer.writerow([shown(cell) if isinstance(cell, str) else cell for cell in cells])
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)

@@ -1,0 +1,71 @@
+"""`tachograph statusline`: the command that Claude Code runs for its status line, with JSON on standard input.
+
+It must never disturb: it ends with 0 and one line, at once, also where the ledger is missing, held or damaged.
+"""
+
+import argparse
+import sys
+
+from tachograph.errors import TachographError
+from tachograph.ledger.storage.connection import open_ledger, translated, wait_at_most
+from tachograph.paths import config_folders, own_paths
+from tachograph.queries.limits.current import Now
+from tachograph.queries.limits.current import now as now_question
+from tachograph.recorder.statusline import StatusInput, parsed, push
+from tachograph.ui.documents.statusline import limits, line
+from tachograph.workspace.terminal_io import Context
+
+_BUSY_MS = 60  # a new redraw cancels this one; waiting longer would only be late
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(
+        "what", nargs="?", metavar="install|uninstall", help="put it into Claude Code's settings, or take it out again"
+    )
+    parser.add_argument(
+        "--limits-only", action="store_true", help="only the limits, not the session's model, cost and context"
+    )
+    parser.add_argument(
+        "--then", metavar="COMMAND", help="run this command too, with the same input, and show it first"
+    )
+    parser.add_argument("--then64", help=argparse.SUPPRESS)  # the same where no quoting holds: install writes it
+    parser.add_argument("--config-dir", metavar="FOLDER", help="with install: this Claude Code folder only")
+    parser.epilog = (
+        'In Claude Code\'s settings.json:  "statusLine": {"type": "command", "command": "tachograph statusline"}'
+    )
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what is not None:
+        from tachograph.ui.cli.statusline_install import install_or_uninstall
+
+        return install_or_uninstall(arguments, context)
+    now_ms = context.clock.now_ms()
+    data = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(1 << 20)
+    other = None
+    if arguments.then or arguments.then64:
+        from tachograph.ui.cli.wrapped_statusline import Other
+
+        other = Other(arguments.then, arguments.then64, data)
+    said = parsed(data, now_ms)
+    found, account = _kept(said, context, now_ms)
+    if arguments.limits_only:
+        made = "  ".join(limits(found, account, said.reading))
+    else:
+        made = line(found, account, said.reading, said.model, said.cost_usd, said.context_percent)
+    if other is not None and (shown := other.output()):
+        context.out.write(shown if shown.endswith("\n") else f"{shown}\n")
+    print(made or "no limits known yet", file=context.out)
+    return 0
+
+
+def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:
+    """Keep what was piped in and see how things stand; None where the ledger cannot be used."""
+    folder = said.config_folder or next(iter(config_folders(context.env)), "")
+    try:
+        with open_ledger(own_paths(context.env), now_ms) as ledger, translated(ledger.path):
+            wait_at_most(ledger.db, _BUSY_MS)
+            account = None if ledger.readable_only else push(ledger, said, folder)
+            return now_question(ledger.db, now_ms), account
+    except TachographError:
+        return None, None

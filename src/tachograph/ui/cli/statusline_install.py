@@ -1,0 +1,45 @@
+"""`tachograph statusline install|uninstall`: Claude Code's settings.json, changed by a few characters and back."""
+
+import argparse
+import os
+
+from tachograph.errors import TachographError, UsageError
+from tachograph.paths import config_folders
+from tachograph.setup import statusline
+from tachograph.text.format import safe
+from tachograph.workspace.terminal_io import Context
+
+
+def install_or_uninstall(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what not in ("install", "uninstall"):
+        raise UsageError(f"statusline {arguments.what!r} is not understood.", "install or uninstall, or nothing.")
+    if arguments.config_dir:
+        folders = [os.path.abspath(os.path.expanduser(arguments.config_dir))]
+        if not os.path.isdir(folders[0]):
+            raise UsageError(f"{folders[0]} is not a folder.", "Name a Claude Code config folder, such as ~/.claude.")
+    else:
+        known = config_folders(context.env)
+        folders = [folder for folder in known if os.path.isdir(folder)]
+        if not folders:
+            raise TachographError(
+                f"There is no Claude Code folder ({' or '.join(known)}).",
+                "Run `claude` once, or name it by --config-dir.",
+            )
+    now, code = context.clock.now_ms(), 0
+    for folder in folders:
+        try:
+            if arguments.what == "install":
+                command = statusline.own_command(limits_only=arguments.limits_only)
+                done = statusline.install(context.env, folder, command, now)
+            else:
+                done = statusline.uninstall(context.env, folder, now)
+        except TachographError as error:
+            context.say(f"tachograph: {error.message}\n            {error.hint}")
+            code = error.exit_code
+            continue
+        print(f"{safe(done.path)}: {done.said}", file=context.out)
+        if done.changed and done.backup:
+            print(f"  The file before is kept as {safe(done.backup)}", file=context.out)
+        if done.changed and arguments.what == "install":
+            print("  Back: tachograph statusline uninstall", file=context.out)
+    return code

@@ -1,0 +1,127 @@
+"""`tachograph tray`: the two numbers in the desktop's tray, and the recorder with it."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from tachograph.errors import TachographError, UsageError
+from tachograph.paths import Paths, own_paths
+from tachograph.recorder import process
+from tachograph.recorder.log import last_problem, teller
+from tachograph.text.format import safe
+from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.ui.tray import platform
+from tachograph.workspace.terminal_io import Context
+
+_WHAT = ("start", "stop", "status")
+_NOTE_SECONDS = 3.0  # for the tray to learn whether the desktop shows it
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = (
+        "Starts the tray in the background, and the recorder where it does not run: two percentages and a colour, and a"
+        " menu that stays open while its numbers change. It asks nobody; it shows what the recorder writes."
+    )
+    parser.add_argument("what", nargs="?", metavar="stop|status", help="end it, or say how it does; without it: start")
+    parser.add_argument("--foreground", action="store_true", help="stay here and say what is done (for services)")
+    parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
+    parser.add_argument("--json", action="store_true", help="with status: for programs")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what not in (None, *_WHAT):
+        raise UsageError(f"tray {arguments.what!r} is not understood.", f"One of {', '.join(_WHAT)}, or nothing.")
+    paths = own_paths(context.env)
+    if arguments.what == "stop":
+        found = process.stop(paths, process.TRAY)
+        print(
+            "The tray does not run." if found is None else "The tray has ended; the recorder goes on.", file=context.out
+        )
+        return 0
+    if arguments.what == "status":
+        return _status(arguments, context, paths)
+    return _foreground(arguments, context, paths) if arguments.foreground else _start(context, paths)
+
+
+def _start(context: Context, paths: Paths) -> int:
+    found = process.running(paths, process.TRAY)
+    if found is not None:
+        print(f"The tray runs already (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
+        return 0
+    found = process.start(paths, context.env, process.TRAY)
+    end = context.clock.monotonic() + _NOTE_SECONDS
+    while found is not None and not found.note and context.clock.monotonic() < end:
+        process.pause(0.05)
+        found = process.running(paths, process.TRAY)
+    if found is None:
+        raise TachographError(
+            f"The tray has ended again. {last_problem(paths.log('tray'))}".rstrip(),
+            "tachograph tray --foreground shows more.",
+        )
+    print(f"The tray runs (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
+    print(
+        "  tachograph tray stop       ends it\n  tachograph autostart on    starts it at every login", file=context.out
+    )
+    return 0
+
+
+def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    import gc
+
+    from tachograph.ui.tray.controller import Engine
+
+    gc.enable()  # a command that ends at once does without; this one stays
+    draw = _shell()
+    lock = process.taken(paths, context.clock, process.TRAY)
+    if lock is None:
+        found = process.running(paths, process.TRAY)
+        context.say(f"The tray runs already (process {found.pid if found else 'unknown'}); one is enough.")
+        return 0
+    say = teller(paths.log("tray") if arguments.log else None, context)
+    try:
+        if process.running(paths) is None:
+            process.start(paths, context.env)
+        engine = Engine(context, lock)
+        say("The tray has started.")
+        return draw(platform.Engine(engine.look, engine.act, say, lock.note))
+    except TachographError as trouble:
+        say(f"{trouble.message} {trouble.hint}".strip())
+        raise
+    finally:
+        say("The tray has ended.")
+        lock.let_go()
+
+
+def _shell() -> Callable[[platform.Engine], int]:
+    """What draws it here."""
+    try:
+        if sys.platform == "darwin":
+            from tachograph.ui.tray.macos import run
+        elif sys.platform == "win32":
+            from tachograph.ui.tray.windows import run
+        else:
+            from tachograph.ui.tray.linux import run
+    except ImportError as error:
+        raise TachographError(f"The tray needs a package that is not here: {error.name}.", platform.INSTEAD) from error
+    return run
+
+
+def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    """Exit code 0 where it runs, 1 where it does not."""
+    found = process.running(paths, process.TRAY)
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        document = {
+            "format": FORMAT,
+            "generated_at": iso(context.clock.now_ms()),
+            "running": found is not None,
+            "process": None if found is None else {"pid": found.pid, "started_at": iso(found.started_at)},
+            "note": found.note or None if found is not None else None,
+        }
+        print_json(document, context)
+    elif found is None:
+        print("The tray does not run. `tachograph tray` starts it.", file=context.out)
+    else:
+        print(f"The tray runs (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
+    return 0 if found else 1

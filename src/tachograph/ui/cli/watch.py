@@ -1,0 +1,182 @@
+"""`tachograph watch`: a live screen in the terminal; one frame of it; or states for programs."""
+
+import argparse
+import os
+from typing import Any
+
+from tachograph.clock import FixedClock
+from tachograph.errors import TachographError, UsageError
+from tachograph.model.usage.periods import parsed_zone
+from tachograph.queries.live import Monitor, monitor
+from tachograph.recorder import process
+from tachograph.ui.terminal.layout import LINE, frame, layout_for
+from tachograph.ui.terminal.themes import THEMES, ansi, usual
+from tachograph.ui.terminal.view import LAYOUTS, SORTS, Around, View
+from tachograph.workspace.session import Reading, add_reading_flags, reading
+from tachograph.workspace.session import problems as reading_problems
+from tachograph.workspace.terminal_io import Context
+
+STEP_SECONDS = 1.0
+_PIPED_COLUMNS = 100
+_AT_LATEST_SECONDS = 15.0  # between two states for programs, though nothing changed: ages grow
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = (
+        "A screen that goes on: the limits with the way there, what is burned now, the sessions at work, the last"
+        " messages. It asks nobody; it shows what the recorder writes, and starts it where it does not run. ? shows the keys."
+    )
+    parser.add_argument(
+        "--layout", choices=LAYOUTS, default="auto", help="by the terminal's size unless told otherwise"
+    )
+    parser.add_argument("--theme", choices=("auto", *THEMES), default="auto", help="NO_COLOR goes before")
+    parser.add_argument("--sort", choices=SORTS, default="last", help="the order of sessions")
+    parser.add_argument("--filter", metavar="WORDS", default="", help="only sessions with these words in them")
+    parser.add_argument("--once", action="store_true", help="print one frame and end")
+    parser.add_argument("--json", action="store_true", help="a state on each line, whenever something changed")
+    parser.add_argument("--title", action="store_true", help="show the two numbers in the terminal's title")
+    parser.add_argument(
+        "--every", type=_seconds, default=STEP_SECONDS, metavar="SECONDS", help="look so often (default: 1)"
+    )
+    parser.add_argument("--no-recorder", action="store_true", help="start no recorder")
+    add_reading_flags(parser)
+
+
+def _seconds(text: str) -> float:
+    """Between a twentieth of a second and an hour."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.05 <= value <= 3600:
+        raise argparse.ArgumentTypeError("seconds from 0.05 to 3600 are meant")
+    return value
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    zone = getattr(arguments, "timezone", None)
+    if zone is not None:
+        parsed_zone(zone)
+    if arguments.once:
+        return _once(arguments, context)
+    if arguments.json:
+        return _stream(arguments, context)
+    if not context.is_terminal or not os.isatty(0):
+        raise UsageError("A live screen needs a terminal.", "--once prints one frame, --json states for programs.")
+    if context.env.get("TERM") in ("dumb", ""):
+        raise UsageError("This terminal cannot show a live screen (TERM).", "--once prints one frame.")
+    try:
+        from tachograph.ui.terminal.app import run as show
+    except ImportError as error:
+        raise TachographError(
+            f"The live screen needs a package that is not here: {error.name}.", "pip install textual"
+        ) from error
+    return _live(arguments, context, show)
+
+
+def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:
+    import gc
+
+    from tachograph.ui.terminal.controller import Engine
+
+    gc.enable()  # a command that ends at once does without; this one stays
+    engine = Engine(context, getattr(arguments, "timezone", None))
+    try:
+        _begin(arguments, context, engine)
+        view = _view(arguments, context)
+        code: int = show(engine, view, env=context.env, step=arguments.every, titled=arguments.title)
+        return code
+    finally:
+        engine.close()
+
+
+def _begin(arguments: argparse.Namespace, context: Context, engine: Any) -> None:
+    """Start or find the recorder; where the clock stands, as in a demo, take in what there is: nothing else will come."""
+    if isinstance(context.clock, FixedClock):
+        reading(arguments, context, lambda found: found.now, limits=True)
+    elif not arguments.no_recorder:
+        engine.start_recorder()
+
+
+def _view(arguments: argparse.Namespace, context: Context) -> View:
+    theme = usual(context.env) if arguments.theme == "auto" else arguments.theme
+    return View(arguments.layout, theme, arguments.sort, arguments.filter)
+
+
+# -- one frame -------------------------------------------------------------------------------------------------
+
+
+def _once(arguments: argparse.Namespace, context: Context) -> int:
+    from tachograph.ui.terminal.controller import why
+
+    def ask(found: Reading) -> tuple[Monitor, Reading, dict[str, int], str]:
+        state = monitor(found.db, found.book, found.calendar, found.now)
+        is_unseen = arguments.json or arguments.layout in ("line", "pane")  # nobody would see the sentence there
+        return state, found, reading_problems(found), "" if is_unseen else why(found.db, found.book, state)
+
+    state, found, problems, whose = reading(arguments, context, ask, limits=True)
+    state = state._replace(problems=problems)
+    recorder = process.running(found.paths) is not None
+    if arguments.json:
+        print(_line(state, recorder, "", list(found.limit_problems)), file=context.out)
+        return 0
+    around = Around("runs" if recorder else "none", " ".join(found.limit_problems), why=whose, is_live=False)
+    columns, rows = _size(context)
+    layout = layout_for(columns, rows, arguments.layout)
+    rows = 1 if layout == LINE else rows if arguments.layout == "auto" and rows is not None and rows < 12 else None
+    made = frame(state, around, _view(arguments, context)._replace(layout=layout), found.calendar, columns, rows)
+    colour = context.is_terminal and not context.env.get("NO_COLOR") and context.env.get("TERM") != "dumb"
+    for row in made.rows:
+        line = ansi(row, colour=colour) if context.is_terminal else "".join(cell.text for cell in row).rstrip()
+        print(line, file=context.out)
+    return 0
+
+
+def _size(context: Context) -> tuple[int, int | None]:
+    """Columns and rows: what the environment says, else the terminal; piped, there is all the room that it takes."""
+    sizes = [int(value) if (value := context.env.get(name, "")).isdecimal() else 0 for name in ("COLUMNS", "LINES")]
+    columns, rows = sizes
+    if context.is_terminal and not (columns and rows):
+        try:
+            there = os.get_terminal_size(context.out.fileno())
+        except (OSError, ValueError):
+            there = os.terminal_size((80, 24))
+        columns, rows = columns or there.columns, rows or there.lines
+    return max(10, columns or _PIPED_COLUMNS), rows or None
+
+
+# -- for programs ----------------------------------------------------------------------------------------------
+
+
+def _stream(arguments: argparse.Namespace, context: Context) -> int:
+    """A state on each line, until nobody reads them any more."""
+    import gc
+
+    from tachograph.ui.terminal.controller import Engine
+
+    gc.enable()
+    engine = Engine(context, getattr(arguments, "timezone", None))
+    _begin(arguments, context, engine)
+    last, said_at = None, float("-inf")
+    try:
+        while True:
+            state, around = engine.look()
+            mono = context.clock.monotonic()
+            known = (state._replace(at=0), around.recorder == "runs", around.trouble)
+            if known != last or mono - said_at >= _AT_LATEST_SECONDS:
+                print(_line(state, around.recorder == "runs", around.trouble, []), file=context.out, flush=True)
+                last, said_at = known, mono
+            process.pause(arguments.every)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        engine.close()
+
+
+def _line(state: Monitor, recorder: bool, trouble: str, problems: list[str]) -> str:
+    import json
+
+    from tachograph.ui.terminal.json_document import document
+
+    made = document(state, recorder=recorder, trouble=trouble, problems=problems)
+    return json.dumps(made, ensure_ascii=True, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,368 @@
+"""Estimates as screens and JSON: whose a limit is, forecasts, three numbers side by side. Formats only.
+
+The sentences are those of text/sentences.py; here they only find their place.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tachograph.model.estimates.attribution import Estimate
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.usage.periods import Calendar
+from tachograph.queries.estimates.attribution import Attribution, Part
+from tachograph.queries.estimates.constants import LEARNED, NOTHING
+from tachograph.queries.estimates.forecast import Calibration, LimitForecast, NextSession
+from tachograph.queries.estimates.reconcile import Reconciled
+from tachograph.queries.estimates.what_if import WhatIf
+from tachograph.queries.limits.current import NowAccount, NowLimit
+from tachograph.text import sentences
+from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, percent, safe, usd, width
+from tachograph.text.table import Style
+from tachograph.ui.documents.now import clock, countdown
+from tachograph.ui.documents.now import percent as percent_of
+from tachograph.ui.documents.reports import FORMAT, iso
+
+_MOST = 5  # rows of a part
+_BAR = 24
+
+
+def clock_of(calendar: Calendar, at: int) -> Callable[[int], str]:
+    """How moments are written in an answer given at a moment."""
+    return lambda moment: clock(moment, at, calendar)
+
+
+# -- why -------------------------------------------------------------------------------------------------------------
+
+
+def why_screen(
+    found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style, *, blocks: bool
+) -> list[str]:
+    words = clock_of(calendar, found.at)
+    made = [*_heading(found, account, calendar, room, style), "", *folded(safe(sentences.why_words(found)), room)]
+    if (left := sentences.unexplained_words(found)) != "":
+        made += folded(left, room)
+    if found.method != NOTHING:
+        made.append("")
+        parts = (("Models", found.by_model), ("Projects", found.by_project), ("Sessions", found.by_session), ("Pull requests", found.by_pull))  # fmt: skip
+        names = min(44, max([13, *(width(safe(part.name)) for _, rows in parts for part in rows[:_MOST])]))
+        if room is not None:
+            names = min(names, max(14, room - 46))
+        for title, rows in parts:
+            if rows:
+                made += [""] if title != "Models" else []
+                made += [f"{style.dim}{title}{style.end}", *_parts(rows, names, room, blocks)]
+                if title == "Models" and found.unexplained is not None:
+                    made.append(_unexplained(found.unexplained, names, room, blocks))
+        made.append("")
+    if found.limit == SEVEN_DAY:
+        made += [line for one in found.measured if (line := _measured(one.label, one.percent, one.resets_at, words))]
+    if found.breakdown:
+        shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
+        made.append(f"Of the used week, by the service's own account: {shares}.")
+    if (window := sentences.window_words(found.window_points)) and found.method == LEARNED:
+        made.append(window)
+    for line in sentences.evidence_words(found.evidence, found.method, words):
+        made += folded(safe(line), room)
+    return made
+
+
+def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> list[str]:
+    """Whose limit it is and how it stands, in one line if it fits."""
+    who = " · ".join(p for p in (safe(account.plan), safe(account.label)) if p) or "An account without a name"
+    name = {FIVE_HOUR: "5-hour", SEVEN_DAY: "7-day"}.get(found.limit)
+    if name is None:
+        name = safe(found.measured[0].label) if found.measured else safe(found.limit)
+    aside = f"{name} {UNKNOWN if found.used is None else f'{found.used:.0f} %'}"
+    if found.resets_at is not None:
+        verb = "resets" if found.resets_at > found.at else "reset"
+        aside += f", {verb} {clock(found.resets_at, found.at, calendar)}"
+    gap = (room or 88) - width(who) - width(aside)
+    if gap < 3 and room is not None:
+        return [f"{style.bold}{cut(who, room)}{style.end}", f"{style.dim}{aside}{style.end}"]
+    return [f"{style.bold}{who}{style.end}{' ' * max(3, gap)}{style.dim}{aside}{style.end}"]
+
+
+def _parts(rows: Sequence[Part], names: int, room: int | None, blocks: bool) -> list[str]:
+    made = []
+    for part in rows[:_MOST]:
+        estimate = part.share
+        if estimate is None:
+            value = part.list_price or 0.0
+            estimate = Estimate(value, value, value)
+        made.append(_row(safe(part.name), estimate, names, room, blocks, is_measured=part.share is not None))
+    if len(rows) > _MOST:
+        rest = rows[_MOST:]
+        value = sum(part.share.value if part.share is not None else part.list_price or 0.0 for part in rest)
+        made.append(f"  {cut(f'{len(rest)} more', names):<{names}}  {' ' * _columns(room)}  {percent(value):>9}")
+    return made
+
+
+def _columns(room: int | None) -> int:
+    return _BAR if room is None or room >= 72 else 10
+
+
+def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool, *, is_measured: bool = True) -> str:
+    label = cut_middle(name, names) if "#" in name else cut(name, names)  # a pull request is told by its number
+    columns = _columns(room)
+    bar = _bar(share.value, columns, blocks)
+    interval = f"  {sentences.interval(share)}" if is_measured and share.high >= 0.005 else ""
+    return f"  {label}{' ' * (names - width(label))}  {bar}  {percent(share.value):>9}{interval}"
+
+
+def _bar(share: float, columns: int, blocks: bool) -> str:
+    """A share of 0 to 1 as a bar, in eighths of a column where there are blocks for them."""
+    eighths = round(min(1.0, max(0.0, share)) * columns * 8)
+    if not blocks:
+        return ("#" * round(eighths / 8)).ljust(columns, ".")
+    part = "▏▎▍▌▋▊▉"[eighths % 8 - 1] if eighths % 8 else ""
+    return f"{'█' * (eighths // 8)}{part}".ljust(columns, "░")
+
+
+def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
+    """A row like the others, but for what is too little to be told from nothing: that has no number."""
+    if share.value >= sentences.CLEAR_SIGN:
+        return _row("not explained", share, names, room, blocks)
+    empty = ("░" if blocks else ".") * _columns(room)
+    return f"  {'not explained':<{names}}  {empty}  {'under 5 %':>9}"
+
+
+def _measured(label: str, value: float | None, resets_at: int | None, words: Callable[[int], str]) -> str:
+    if value is None:
+        return ""
+    resets = f", resets {words(resets_at)}" if resets_at is not None else ""
+    return f"{safe(label)}: {value:.0f} %, as the service itself counts it{resets}."
+
+
+def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
+    evidence = found.evidence
+    return {
+        "format": FORMAT,
+        "generated_at": iso(found.at),
+        "account": account.label or account.uuid or None,
+        "limit": found.limit,
+        "method": found.method,
+        "used_percent": found.used,
+        "used_at": iso(found.used_at),
+        "starts_at": iso(found.since),
+        "resets_at": iso(found.resets_at),
+        "models": [_part(part, "model") for part in found.by_model],
+        "projects": [_part(part, "path") for part in found.by_project],
+        "sessions": [_part(part, "session") for part in found.by_session],
+        "prs": [_part(part, "url") for part in found.by_pull],
+        "unexplained": estimate(found.unexplained),
+        "window_points": estimate(found.window_points),
+        "measured": [
+            {"limit": one.label, "percent": one.percent, "resets_at": iso(one.resets_at)} for one in found.measured
+        ],
+        "breakdown": [{"key": s.key, "label": s.label, "percent": s.percent} for s in found.breakdown],
+        "evidence": {
+            "windows": evidence.windows,
+            "days": round(evidence.days, 2),
+            "messages": evidence.messages,
+            "unknown_account_messages": evidence.nobodys,
+            "unpriced_models": list(evidence.unpriced),
+            "changed_at": iso(evidence.changed_at),
+            "changed_by": evidence.changed_by,
+        },
+        "says": [says for says in (sentences.why_words(found), sentences.unexplained_words(found)) if says],
+    }
+
+
+def _part(part: Part, key: str) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        key: part.full or None,
+        "share": estimate(part.share),
+        "points": estimate(part.points),
+        "list_price_share": part.list_price,
+    }
+
+
+def estimate(value: Estimate | None) -> dict[str, float] | None:
+    """An estimate with its 80 % interval."""
+    if value is None:
+        return None
+    return {"value": round(value.value, 5), "low": round(value.low, 5), "high": round(value.high, 5)}
+
+
+# -- forecast --------------------------------------------------------------------------------------------------------
+
+
+def forecast_screen(
+    made: Sequence[LimitForecast], following: NextSession, calendar: Calendar, at: int, room: int | None
+) -> list[str]:
+    words = clock_of(calendar, at)
+    lines = []
+    for one in made:
+        lines += folded(safe(sentences.forecast_words(one, words)), room)
+    if following.is_enough and following.left is not None:
+        lines += folded(sentences.next_words(following), room)
+    own = max((one.windows for one in made), default=0)
+    if any(one.chance is not None for one in made):
+        source = (
+            f"From what is usual, moved by {own} windows of this account."
+            if own
+            else "From what is usual; this account's own past does not count in it yet."
+        )
+        lines += ["", *folded(f"{source} `tachograph forecast --score` shows how our chances came true.", room)]
+    return lines
+
+
+def forecast_document(
+    made: Sequence[LimitForecast], following: NextSession, account: NowAccount, at: int
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "generated_at": iso(at),
+        "account": account.label or account.uuid or None,
+        "limits": [limit_forecast(one) for one in made],
+        "next_session": next_document(following),
+    }
+
+
+def limit_forecast(made: LimitForecast) -> dict[str, Any]:
+    return {
+        "limit": made.key,
+        "label": made.label,
+        "of": made.of,
+        "percent": made.percent,
+        "resets_at": iso(made.resets_at),
+        "state": made.state,
+        "chance": made.chance,
+        "prior_chance": made.prior,
+        "if_so": None if made.p50 is None else {"p10": iso(made.p10), "p50": iso(made.p50), "p90": iso(made.p90)},
+        "ends_at_percent": estimate(made.ends),
+        "own_windows": made.windows,
+        "why_not": made.why_not or None,
+    }
+
+
+def next_document(found: NextSession) -> dict[str, Any]:
+    return {
+        "left_percent": found.left,
+        "sessions": found.sessions,
+        "used_more": found.more if found.left is not None else None,
+        "median_points": found.median,
+        "p90_points": found.p90,
+        "most_points": found.most,
+        "is_enough": found.is_enough,
+        "says": sentences.next_words(found),
+    }
+
+
+def next_screen(found: NextSession, room: int | None) -> list[str]:
+    made = folded(sentences.next_words(found), room)
+    if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
+        over = " (it went on into another window)" if found.most > 100 else ""
+        sizes = f"at most {found.median:.0f}, nine of ten {found.p90:.0f}, the largest {found.most:.0f}{over}"
+        made += folded(f"In points of a 5-hour window, half of them used {sizes}.", room)
+    return made
+
+
+def score_screen(found: Calibration) -> list[str]:
+    made = sentences.calibration_words(found)
+    if found.bins:
+        made.append("")
+        made += [sentences.bin_words(one) for one in found.bins]
+    return made
+
+
+def score_document(found: Calibration, at: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "generated_at": iso(at),
+        "since": iso(found.since),
+        "forecasts": found.forecasts,
+        "windows": found.windows,
+        "brier": found.brier,
+        "base_brier": found.base_brier,
+        "bins": [
+            {"from": b.low, "to": b.high, "forecasts": b.forecasts, "mean_chance": b.mean, "came_true": b.came_true}
+            for b in found.bins
+        ],
+    }
+
+
+# -- what if, reconcile ----------------------------------------------------------------------------------------------
+
+
+def what_if_document(found: WhatIf, at: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "generated_at": iso(at),
+        "model": found.model,
+        "share": found.share,
+        "used_percent": found.used,
+        "resets_at": iso(found.resets_at),
+        "ends_at_percent": estimate(found.changed),
+        "ends_as_now_percent": estimate(found.as_is),
+        "window_points": estimate(found.window_points),
+        "why_not": found.why_not or None,
+    }
+
+
+def what_if_screen(found: WhatIf, room: int | None) -> list[str]:
+    return [line for words in sentences.what_if_words(found) for line in folded(safe(words), room)]
+
+
+def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, style: Style) -> list[str]:
+    money = found.money
+    values = [
+        sentences.budget_words(money.month.usd, money.budget, money.usual_week, money.week.usd),
+        _limit(found.five, found.five_dollars, found.at, calendar),
+        _limit(found.week, found.week_dollars, found.at, calendar),
+    ]
+    if found.model_week is not None:
+        values[2] += f"; {safe(found.model_week.label)} {percent_of(found.model_week)}"
+    made = []
+    for (name, counts, unseen), value in zip(sentences.reconcile_words(), values, strict=True):
+        first, *more = folded(f"{name}   {value}", room)
+        made += [f"{style.bold}{name}{style.end}{first.removeprefix(name)}", *more]
+        made += [f"  {line}" for line in folded(f"counts {counts}", None if room is None else room - 2)]
+        made += [f"  {line}" for line in folded(f"cannot see {unseen}", None if room is None else room - 2)]
+        made.append("")
+    for words in sentences.reconcile_differences(found):
+        made += folded(safe(words), room)
+    return made if made[-1] else made[:-1]
+
+
+def _limit(limit: NowLimit | None, dollars: float | None, at: int, calendar: Calendar) -> str:
+    if limit is None:
+        return "no reading"
+    made = percent_of(limit)
+    if limit.resets_at is not None and limit.resets_at > at:
+        made += f", resets {countdown(limit.resets_at, at, calendar)}"
+    if dollars is not None:
+        made += f"; {usd(dollars)} of work on this machine in the same stretch"
+    return made
+
+
+def reconcile_document(found: Reconciled) -> dict[str, Any]:
+    money = found.money
+
+    def limit(one: NowLimit | None, dollars: float | None) -> dict[str, Any] | None:
+        if one is None:
+            return None
+        return {"key": one.key, "label": one.label, "percent": one.percent, "resets_at": iso(one.resets_at), "api_equivalent_usd": dollars}  # fmt: skip
+
+    return {
+        "format": FORMAT,
+        "generated_at": iso(found.at),
+        "account": found.label or None,
+        "spend": {
+            "month_usd": money.month.usd,
+            "budget_usd": money.budget,
+            "seven_days_usd": money.week.usd,
+            "usual_week_usd": money.usual_week,
+            "unpriced_messages": money.month.unpriced,
+        },
+        "five_hour": limit(found.five, found.five_dollars),
+        "seven_day": limit(found.week, found.week_dollars),
+        "model_week": limit(found.model_week, None),
+        "counts": [
+            {"number": name, "counts": counts, "cannot_see": unseen}
+            for name, counts, unseen in sentences.reconcile_words()
+        ],
+        "unknown_account_messages": found.nobodys,
+        "says": sentences.reconcile_differences(found),
+    }

@@ -1,0 +1,127 @@
+"""What stands behind the live monitor: the ledger, looked at again when somebody wrote to it, and the recorder.
+
+Nothing here waits for anybody: a ledger that is held is tried again at the next look, the recorder is started by a
+command of ours in a process of its own.
+"""
+
+import sqlite3
+import subprocess
+import sys
+
+from tachograph.clock import FixedClock
+from tachograph.errors import TachographError
+from tachograph.ledger.storage.connection import translated
+from tachograph.model.usage.periods import Calendar
+from tachograph.model.usage.prices import PriceBook
+from tachograph.paths import own_paths
+from tachograph.queries.estimates.attribution import attribution
+from tachograph.queries.estimates.constants import NOTHING
+from tachograph.queries.live import Burn, Monitor, monitor
+from tachograph.queries.usage.spend import Spend
+from tachograph.recorder import process
+from tachograph.text.sentences import why_words
+from tachograph.ui.terminal.view import Around
+from tachograph.workspace.follow import Followed
+from tachograph.workspace.terminal_io import Context
+
+_SLOW_SECONDS = 5.0  # what was burned lately, and who is at work, changes without anybody writing
+_RECORDER_SECONDS = 2.0
+_WHY_SECONDS = 300.0  # whose a week is takes longer to work out, and moves slowly
+_RETRY_SECONDS = 3.0
+_WAIT_MS = 100  # for a ledger that is held: the screen takes no keys meanwhile
+
+
+class Engine:
+    """The newest state, and what is around it."""
+
+    def __init__(self, context: Context, zone: str | None) -> None:
+        self._context, self._paths = context, own_paths(context.env)
+        self._followed = Followed(self._paths, zone, _WAIT_MS)
+        self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
+        self._child: subprocess.Popen[bytes] | None = None
+        self._state = Monitor(context.clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
+        self._around = Around()
+
+    @property
+    def calendar(self) -> Calendar:
+        return self._followed.calendar
+
+    def look(self) -> tuple[Monitor, Around]:
+        """The newest state, dated now. Never raises what a person could mend."""
+        mono, now = self._context.clock.monotonic(), self._context.clock.now_ms()
+        if mono >= self._next_recorder:
+            self._next_recorder = mono + _RECORDER_SECONDS
+            self._look_for_recorder()
+        if mono >= self._next_try:
+            try:
+                self._read(mono, now)
+            except TachographError as trouble:
+                self.close()
+                self._next_try = mono + _RETRY_SECONDS
+                self._around = self._around._replace(trouble=f"{trouble.message} {trouble.hint}".strip())
+            else:
+                self._around = self._around._replace(trouble="")
+        self._state = self._state._replace(at=now)
+        return self._state, self._around
+
+    def close(self) -> None:
+        self._followed.close()
+
+    def start_recorder(self) -> None:
+        """Start the recorder where it does not run, without waiting for it."""
+        if isinstance(self._context.clock, FixedClock):
+            return  # of a demo nothing is recorded
+        if self._child is not None or process.running(self._paths) is not None:
+            return
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "tachograph", "start"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**self._context.env},
+            creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
+        )
+        self._around = self._around._replace(recorder="starts", said="")
+        self._next_recorder = self._context.clock.monotonic() + 0.3
+
+    def _look_for_recorder(self) -> None:
+        said = self._around.said
+        if self._child is not None and self._child.poll() is not None:
+            assert self._child.stderr is not None  # noqa: S101 - asked for
+            with self._child.stderr as pipe:
+                words = pipe.read(2000).decode("utf-8", "replace").strip().splitlines()
+            said = (
+                f"The recorder did not start: {words[0] if words else 'it said nothing'}"
+                if self._child.returncode
+                else ""
+            )
+            self._child = None
+        if isinstance(self._context.clock, FixedClock):
+            self._around = self._around._replace(recorder="stands")
+            return
+        runs = process.running(self._paths) is not None
+        found = "runs" if runs else "starts" if self._child is not None else "none"
+        if found == "starts":
+            self._next_recorder = self._context.clock.monotonic() + 0.3
+        self._around = self._around._replace(recorder=found, said=said)
+
+    def _read(self, mono: float, now: int) -> None:
+        ledger, has_news = self._followed.look(now)
+        with translated(ledger.path):
+            reset = self._state.next_change
+            if not (has_news or mono >= self._next or (reset is not None and now >= reset)):
+                return
+            self._followed.read_settings()
+            self._state = monitor(ledger.db, self._followed.book, self.calendar, now, self._state.names)
+            self._next = mono + _SLOW_SECONDS
+            if mono >= self._next_why:
+                self._next_why = mono + _WHY_SECONDS
+                self._around = self._around._replace(why=why(ledger.db, self._followed.book, self._state))
+
+
+def why(db: sqlite3.Connection, book: PriceBook, state: Monitor) -> str:
+    """Whose the week of the leading account is, in a sentence; "" where there is nothing to share out."""
+    if not state.accounts or state.accounts[0].account.id == 0:
+        return ""
+    found = attribution(db, book, state.accounts[0].account, state.at)
+    return "" if found.method == NOTHING or not found.by_model else why_words(found)

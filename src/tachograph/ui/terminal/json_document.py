@@ -1,0 +1,77 @@
+"""What goes on, for programs; docs/json.md describes it."""
+
+from typing import Any
+
+from tachograph.queries.limits.current import Now
+from tachograph.queries.limits.pace import Course
+from tachograph.queries.live import Monitor
+from tachograph.ui.documents.now import document as limits_document
+from tachograph.ui.documents.reports import iso, spend_document
+
+
+def document(state: Monitor, *, recorder: bool, trouble: str, problems: list[str]) -> dict[str, Any]:
+    """One state. The limits are those of `now`, each with its course."""
+    limits = limits_document(Now(state.at, tuple(watched.account for watched in state.accounts)), problems)
+    for account, watched in zip(limits["accounts"], state.accounts, strict=True):
+        for limit, course in zip(account["limits"], watched.courses, strict=True):
+            limit |= _course(course)
+    return {
+        "format": limits["format"],
+        "generated_at": limits["generated_at"],
+        "recorder": recorder,
+        "trouble": trouble or None,
+        "accounts": limits["accounts"],
+        "headline": limits["headline"],
+        "burn": {
+            "tokens_per_minute": state.burn.tokens_per_minute,
+            "usd_per_hour": state.burn.usd_per_hour,
+            "unpriced_messages": state.burn.unpriced,
+        },
+        "sessions": [
+            {
+                "session": session.session,
+                "title": session.title,
+                "project": session.project,
+                "path": session.path,
+                "branch": session.branch,
+                "model": session.model,
+                "context": None
+                if session.context is None
+                else {"tokens": session.context.tokens, "window": session.context.window},
+                "started_at": iso(session.started_at),
+                "last_at": iso(session.last_at),
+                "running": session.is_running,
+                "agents": list(session.agents),
+                **spend_document(session.spend),
+            }
+            for session in state.sessions
+        ],
+        "today": {
+            **spend_document(state.today),
+            "models": [{"model": name, **spend_document(used)} for name, used in state.models],
+            "projects": [{"project": name, **spend_document(used)} for name, used in state.projects],
+        },
+        "messages": [
+            {
+                "at": iso(message.at),
+                "session": message.session or None,
+                "project": message.project,
+                "model": message.model,
+                "prompt_tokens": message.prompt,
+                "output_tokens": message.output,
+                "cost_usd": message.usd,
+                "agent": message.is_agent,
+            }
+            for message in state.messages
+        ],
+        "problems": {**state.problems, "limits": problems},
+    }
+
+
+def _course(course: Course) -> dict[str, Any]:
+    return {
+        "percent_per_hour": course.rate,
+        "lasting_percent_per_hour": course.lasting,
+        "course": [{"at": iso(point.at), "percent": point.percent} for point in course.points],
+        "resets": [iso(reset) for reset in course.resets],
+    }

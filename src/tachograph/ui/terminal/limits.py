@@ -1,0 +1,247 @@
+"""The limits as rows of cells: bar, percent, reset, the way there, how fast, by whom and how old."""
+
+from typing import NamedTuple
+
+from tachograph.model.limits.limits import ExtraUsage
+from tachograph.model.usage.periods import Calendar
+from tachograph.queries.estimates.constants import EVEN
+from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
+from tachograph.queries.limits.pace import Course
+from tachograph.queries.live import Monitor, Watched
+from tachograph.text.format import UNKNOWN as DASH
+from tachograph.text.format import cut, duration, width
+from tachograph.text.money import spend
+from tachograph.text.sentences import SMALL, SURE, chance_before
+from tachograph.ui.documents.now import SOURCE_WORDS, bar, clock, extra_words, headline, level_of, percent, sign
+from tachograph.ui.terminal.cells import AT_WALL, DIM, FILLED, HIGH, OLD, PLAIN, STRONG, Cell, Row, fit, padded, tame
+
+RESET_MARK = "╎"
+_LEVELS = {"stale": OLD, "wall": AT_WALL, "high": HIGH, "overage": HIGH, "unknown": DIM, "ok": PLAIN}
+_STEPS = "▁▂▃▄▅▆▇█"
+_PERCENT, _RESETS, _RATE, _HEARD, _HEARD_WIDE, _CHANCE = 6, 12, 15, 19, 32, 5
+_SOURCES = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": "endpoint", "desktop": "Desktop"}
+
+
+class Widths(NamedTuple):
+    """Columns of each part of a limit's row; 0 where there is no room for it."""
+
+    name: int
+    bar: int
+    curve: int
+    rate: int
+    chance: int
+    heard: int
+
+
+def widths(accounts: tuple[Watched, ...], columns: int) -> Widths:
+    """How a row of limits is divided, the same for all accounts on a screen."""
+    names = [width(tame(course.limit.label)) for account in accounts for course in account.courses]
+    name = min(max([6, *names]), 16 if columns >= 100 else 12 if columns >= 60 else 7)
+    rate = _RATE if columns >= 60 else 0
+    heard = 0 if columns < 100 else _HEARD if columns < 120 else _HEARD_WIDE
+    is_chance = any(course.limit.chance is not None for account in accounts for course in account.courses)
+    likely = _CHANCE if is_chance and columns >= 76 else 0
+    fixed = 1 + name + 1 + 1 + _PERCENT + 2 + 2 + _RESETS + sum(2 + part for part in (rate, likely, heard) if part)
+    left = columns - fixed - 1
+    curve = 0
+    if columns >= 76:
+        curve = max(8, min(40, left * 2 // 5))
+        left -= curve + 2
+    return Widths(name, max(4, min(40, left)), curve, rate, likely, heard)
+
+
+def headings(parts: Widths) -> Row:
+    made = f" {'':{parts.name}} {'':{parts.bar}} {'used':>{_PERCENT}}    {'resets':{_RESETS}}"
+    if parts.curve:
+        made += f"  {fit('so far', parts.curve)}"
+    if parts.rate:
+        made += f"  {'%/h  (lasts at)':{parts.rate}}"
+    if parts.chance:
+        made += f"  {'wall':>{parts.chance}}"
+    if parts.heard:
+        made += f"  {'heard':{parts.heard}}"
+    return (Cell(made, DIM),)
+
+
+def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
+    limit = course.limit
+    style = _LEVELS[level_of(limit)]
+    made = [
+        Cell(f" {fit(tame(limit.label), parts.name)} "),
+        *_bar(limit, parts.bar, style),
+        Cell(f" {percent(limit):>{_PERCENT}} ", style or STRONG),
+        Cell(f"{mark(limit) or ' '}  ", style),
+        Cell(fit(resets(limit, at, calendar), _RESETS), DIM if limit.state == RESET else PLAIN),
+    ]
+    if parts.curve:
+        made += [Cell("  "), Cell(curve(course, parts.curve, at), style if style == OLD else FILLED)]
+    if parts.rate:
+        made += [Cell("  "), *_rate(course, parts.rate)]
+    if parts.chance:
+        likely = limit.chance is not None and limit.chance >= EVEN
+        made += [Cell(f"  {chance(limit):>{parts.chance}}", STRONG if likely else PLAIN)]
+    if parts.heard:
+        made += [Cell("  "), Cell(fit(heard(limit, at, parts.heard), parts.heard), DIM)]
+    return tuple(made)
+
+
+def narrow_row(course: Course, columns: int, at: int, calendar: Calendar) -> Row:
+    """A limit in a small pane: name, bar, percent, reset."""
+    limit = course.limit
+    style = _LEVELS[level_of(limit)]
+    name = min(7, columns // 4)
+    when = 10 if columns >= 34 else 0
+    left = columns - name - 2 - 5 - 2 - (when + 1 if when else 0)
+    made = [Cell(f"{fit(tame(limit.scope or limit.label), name)} ")]
+    if left >= 3:
+        made += _bar(limit, left, style)
+    made += [Cell(f" {percent(limit):>5}", style or STRONG), Cell(f" {mark(limit) or ' '}", style)]
+    if when:
+        made += [Cell(" "), Cell(fit(resets(limit, at, calendar), when))]
+    return padded(made, columns)
+
+
+def mark(limit: NowLimit) -> str:
+    """The sign that stands beside a colour: it says the same."""
+    return "◆" if limit.state == OVERAGE else sign(limit)
+
+
+def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
+    """`1 h 52 min` within a day, `Thu 09:00` later."""
+    if limit.state == RESET:
+        return "has reset"
+    if limit.resets_at is None:
+        return "not begun" if not limit.percent else DASH
+    left = (limit.resets_at - at) / 1000
+    return duration(max(0, left)) if left < 86_400 else clock(limit.resets_at, at, calendar)
+
+
+def heard(limit: NowLimit, at: int, most: int) -> str:
+    """Who said it and how long ago, and what else the state is."""
+    said = f"{_SOURCES.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
+    words = {WALL: "at the wall", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
+    return f"{words}: {said}" if words and len(words) + len(said) + 2 <= most else said
+
+
+def ago(milliseconds: float) -> str:
+    """4 s, 2 min, 5 h, 3 d: as short as can be."""
+    seconds = max(0, int(milliseconds / 1000))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _bar(limit: NowLimit, columns: int, style: str) -> list[Cell]:
+    drawn = bar(limit.percent, columns, True)
+    empty = len(drawn) - len(drawn.rstrip("░"))
+    return [Cell(drawn[: columns - empty], style or FILLED), Cell("░" * empty, DIM)]
+
+
+def chance(limit: NowLimit) -> str:
+    """The chance of the wall before the reset: 38 %, <5 %, >95 %; "" where the recorder has none."""
+    if limit.chance is None:
+        return ""
+    if limit.chance < SMALL:
+        return f"<{SMALL * 100:.0f} %"
+    return f">{SURE * 100:.0f} %" if limit.chance > SURE else f"{limit.chance * 100:.0f} %"
+
+
+def likeliest(watched: Watched | None) -> NowLimit | None:
+    """The limit of an account that is likeliest to be reached, where that matters."""
+    limits = [course.limit for course in watched.courses] if watched is not None else []
+    known = [limit for limit in limits if limit.chance is not None and limit.chance >= SMALL and limit.resets_at]
+    return max(known, key=lambda limit: limit.chance or 0.0, default=None)
+
+
+def chance_sentence(watched: Watched | None, at: int, calendar: Calendar) -> str:
+    """`38 % chance of the wall before 14:05`; "" where none is worth saying."""
+    limit = likeliest(watched)
+    if limit is None or limit.chance is None or limit.resets_at is None:
+        return ""
+    return chance_before(limit.chance, limit.resets_at, lambda moment: clock(moment, at, calendar))
+
+
+def curve(course: Course, columns: int, at: int) -> str:
+    """The way of a limit over its length until now, a column for each part; blank where nobody knows, and the resets."""
+    if not course.points:
+        return " " * columns
+    span = max(1, at - course.since)
+    resets = {min(columns - 1, (reset - course.since) * columns // span) for reset in course.resets}
+    made, place, held = "", 0, None
+    for column in range(columns):
+        end = course.since + span * (column + 1) // columns
+        while place < len(course.points) and course.points[place].at <= end:
+            held = course.points[place].percent
+            place += 1
+        if column in resets:
+            made += RESET_MARK
+        elif held is None:
+            made += " "
+        else:
+            made += _STEPS[max(0, min(7, round(held / 100 * 7)))]
+    return made
+
+
+def rate_words(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def arrow(course: Course) -> str:
+    """An arrow where a limit fills faster than would last."""
+    is_fast = course.rate is not None and course.lasting is not None and course.rate > course.lasting
+    return "↑" if is_fast else ""
+
+
+def _rate(course: Course, columns: int) -> list[Cell]:
+    """`+24.0 ↑ (12.0)`: how fast, an arrow where that is too fast, and what would last."""
+    if course.rate is None and course.lasting is None:
+        return [Cell(" " * columns)]
+    lately = DASH if course.rate is None else f"+{rate_words(course.rate)}"
+    fast = arrow(course)
+    lasting = "" if course.lasting is None else f"({rate_words(course.lasting)})"
+    return [
+        Cell(f"{lately:>6} {fast or ' '}", STRONG if fast else PLAIN),
+        Cell(fit(lasting, columns - 8, right=True), DIM),
+    ]
+
+
+def extra_row(used: ExtraUsage, parts: Widths) -> Row:
+    """Metered use beyond the plan: how much of its cap."""
+    if used.percent is None:
+        drawn = [Cell(" " * parts.bar), Cell(f" {'':>{_PERCENT}} ")]
+    else:
+        filled = bar(used.percent, parts.bar, True)
+        empty = len(filled) - len(filled.rstrip("░"))
+        style = HIGH if used.percent >= 90 else PLAIN
+        drawn = [Cell(filled[: parts.bar - empty], style or FILLED), Cell("░" * empty, DIM)]
+        drawn.append(Cell(f" {round(used.percent):>{_PERCENT - 2}} % ", style or STRONG))
+    return (Cell(f" {fit('Extra', parts.name)} "), *drawn, Cell(f"   {extra_words(used)}"))
+
+
+def who(account: NowAccount) -> str:
+    named = " · ".join(part for part in (tame(account.label), tame(account.plan)) if part)
+    return named or "An account without a name"
+
+
+def short(watched: Watched, columns: int) -> Row:
+    """Another account in one row."""
+    account = watched.account
+    numbers: list[Cell] = []
+    for part in headline(account, "medium"):
+        if part.limit is None:
+            numbers.append(Cell(part.text, DIM))
+        else:
+            style, shown = _LEVELS[level_of(part.limit)], mark(part.limit)
+            numbers.append(Cell(f"{part.text} {shown}" if shown else part.text, style or STRONG))
+    is_over = any(limit.state == OVERAGE for limit in account.limits)  # then the headline has it
+    aside = "" if is_over else spend(account.extra)
+    made = [Cell(f" {fit(who(account), max(12, min(40, columns // 2 - 4)))}  ", DIM), *numbers]
+    return (*made, Cell(f"   extra {aside}", DIM)) if aside else tuple(made)
+
+
+def title(state: Monitor) -> str:
+    """What stands over the window: the headline of the account that leads."""
+    if not state.accounts:
+        return "Tachograph"
+    return cut("".join(part.text for part in headline(state.accounts[0].account, "medium")), 80)

@@ -1,0 +1,191 @@
+"""What stands behind the tray's shells: the ledger, looked at again when somebody wrote to it, and the menu's actions.
+
+Nothing here waits: what takes longer than a moment (asking the service, a browser, the system's settings) is done by a
+command of ours in a process of its own, and its last words are shown when it ends.
+"""
+
+import subprocess
+import sys
+from typing import NamedTuple
+
+from tachograph.errors import TachographError
+from tachograph.ledger.limits import accounts, notifications
+from tachograph.ledger.storage.connection import translated
+from tachograph.ledger.storage.preferences import choose
+from tachograph.paths import own_paths
+from tachograph.queries.limits.current import LEADS
+from tachograph.queries.tray_state import ALARMS, TITLE, meter
+from tachograph.recorder import process
+from tachograph.recorder.process import Lock
+from tachograph.recorder.services import FAILED
+from tachograph.setup import autostart
+from tachograph.text.format import cut
+from tachograph.ui.tray import view
+from tachograph.workspace.follow import Followed
+from tachograph.workspace.terminal_io import Context
+
+USAGE_PAGE = "https://claude.ai/settings/usage"
+_SLOW_SECONDS = 15.0  # windows reset and numbers grow old without anybody writing
+_AROUND_SECONDS = 10.0
+_SAID_SECONDS = 60.0  # how long what came of an action is shown
+_RETRY_SECONDS = 10.0
+
+
+class _Child(NamedTuple):
+    """A command of ours at work."""
+
+    process: subprocess.Popen[bytes]
+    what: str
+
+
+class Engine:
+    """The newest menu, and what its rows do."""
+
+    def __init__(self, context: Context, lock: Lock) -> None:
+        self._context, self._lock, self._paths = context, lock, own_paths(context.env)
+        self._followed = Followed(self._paths)
+        self._next = self._next_around = self._next_try = float("-inf")
+        self._around = view.Around(at_login=self._starts_at_login(), dashboard="local")
+        self._said, self._said_until = "", float("-inf")
+        self._children: list[_Child] = []
+        self._menu = view.Menu((view.Segment("–"),), view.Icon("–", "unknown"), "Nothing was read yet", ())
+        self._is_dirty = True
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def look(self) -> view.Menu:
+        """The newest menu: the same object where nothing changed. Never raises."""
+        mono = self._context.clock.monotonic()
+        self._mind_children(mono)
+        if self._said and mono >= self._said_until:
+            self._said, self._is_dirty = "", True
+        if mono >= self._next_around:
+            self._next_around = mono + _AROUND_SECONDS
+            self._lock.beat()
+            self._look_around()
+        if mono < self._next_try:
+            return self._menu
+        try:
+            self._read(mono)
+        except TachographError as trouble:
+            self._followed.close()
+            self._next_try = mono + _RETRY_SECONDS
+            self._menu = self._menu._replace(rows=_told(self._menu.rows, trouble.message))
+        return self._menu
+
+    def _read(self, mono: float) -> None:
+        if not self._followed.is_there and not self._around.recorder_runs:
+            self._followed.close()
+            self._menu = self._menu._replace(rows=_told(self._menu.rows, "There is no ledger yet."))
+            return  # it was deleted: whoever deleted it wants no new one
+        now = self._context.clock.now_ms()
+        ledger, has_news = self._followed.look(now)
+        with translated(ledger.path):
+            if not has_news and mono < self._next and not self._is_dirty:
+                return
+            self._next, self._is_dirty = mono + _SLOW_SECONDS, False
+            self._followed.read_settings()
+            found = meter(ledger.db, self._followed.book, self._followed.calendar, now)
+        menu = view.view(found, self._around._replace(said=self._said), self._followed.calendar)
+        if menu != self._menu:
+            self._menu = menu
+
+    def _look_around(self) -> None:
+        found = process.running(self._paths)
+        failed = next(
+            (f"{name}: {text}" for name, state, text in (found.services if found else ()) if state == FAILED), ""
+        )
+        around = self._around._replace(recorder_runs=found is not None, failed=failed)
+        if around != self._around:
+            self._around, self._is_dirty = around, True
+
+    def _starts_at_login(self) -> bool:
+        return autostart.state(self._context.env, autostart.TRAY).is_on
+
+    # -- acting ------------------------------------------------------------------------------------------------
+
+    def act(self, action: str) -> bool:
+        """Do what a row says; False where the tray is to end. Never raises."""
+        kind, _, what = action.partition(":")
+        try:
+            if action == view.QUIT:
+                return False
+            if action == view.OPEN_USAGE:
+                self._start([sys.executable, "-m", "webbrowser", USAGE_PAGE], "Opening claude.ai")
+            elif action == view.DASHBOARD:
+                self._start([*_OURS, "dashboard"], "Opening the dashboard")
+            elif action == view.REFRESH:
+                self._start([*_OURS, "now", "--refresh", "--format", "plain"], "Asking")
+            elif action == view.RECORDER:
+                self._start([*_OURS, "start"], "Starting the recorder")
+            elif f"{kind}:" == view.LOGIN:
+                self._start([*_OURS, "autostart", what], "Telling the system")
+            else:
+                self._write(kind, what)
+        except (TachographError, OSError) as trouble:
+            self._tell(getattr(trouble, "message", "") or str(trouble))
+        self._is_dirty = True
+        return True
+
+    def _write(self, kind: str, what: str) -> None:
+        """What the ledger keeps."""
+        ledger = self._followed.ledger
+        if ledger is None:
+            raise TachographError("The ledger cannot be written now.")
+        now = self._context.clock.now_ms()
+        with translated(ledger.path), ledger.transaction() as db:
+            if f"{kind}:" == view.STYLE:
+                choose(db, TITLE, what, now)
+            elif f"{kind}:" == view.LEAD:
+                choose(db, LEADS, "" if what == "auto" else what, now)
+            elif f"{kind}:" == view.ALARMS:
+                choose(db, ALARMS, what, now)
+            elif f"{kind}:" == view.FORGET:
+                accounts.hide(db, int(what), now)
+                self._tell("Forgotten. Back: tachograph accounts show NAME")
+            elif kind == view.DISMISS:
+                notifications.dismiss(db, now)
+
+    def _start(self, command: list[str], what: str) -> None:
+        child = subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**self._context.env},
+            creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
+        )
+        self._children.append(_Child(child, what))
+        self._tell(_at_it(what))
+
+    def _mind_children(self, mono: float) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            assert child.process.stderr is not None  # noqa: S101 - asked for
+            with child.process.stderr as said:
+                words = said.read(4000).decode("utf-8", "replace").strip().splitlines()
+            if child.process.returncode:
+                self._tell(f"{child.what} did not work: {words[-1] if words else 'it said nothing'}")
+            elif self._said == _at_it(child.what):
+                self._tell("")
+            self._around = self._around._replace(at_login=self._starts_at_login())
+            self._next_around = float("-inf")
+
+    def _tell(self, text: str) -> None:
+        """Show a sentence for a while."""
+        self._said, self._is_dirty = cut(text, 96), True
+        self._said_until = self._context.clock.monotonic() + _SAID_SECONDS
+
+
+_OURS = [sys.executable, "-m", "tachograph"]
+
+
+def _at_it(what: str) -> str:
+    return f"{what} …"
+
+
+def _told(rows: tuple[view.Row, ...], text: str) -> tuple[view.Row, ...]:
+    """The rows as they were, with a sentence in the place of when they were updated; only Quit where there are none."""
+    if not rows:
+        return view.Row("updated", cut(text, 96)), view.Row("quit", "Quit", view.QUIT)
+    return tuple(row._replace(text=cut(text, 96)) if row.key == "updated" else row for row in rows)

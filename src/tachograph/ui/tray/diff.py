@@ -1,0 +1,114 @@
+"""What has to be sent when a menu became another one, and when: as little as possible, and never under an open menu.
+
+An open menu keeps its rows: their words change in place, and only when the set of rows is another one is the menu
+built anew, after it closes. While it is closed nobody sees its rows, so nothing is sent for them until it opens.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tachograph.ui.tray.view import Menu, Row
+
+
+class Change(NamedTuple):
+    """What to do: repaint title, icon or tooltip; say rows anew in place; or build the whole menu anew."""
+
+    title: bool = False
+    icon: bool = False
+    tooltip: bool = False
+    rows: tuple[Row, ...] = ()
+    rebuild: bool = False
+
+
+NOTHING = Change()
+
+
+def diff(old: Menu, new: Menu) -> Change:
+    """From one menu to another."""
+    if old is new or old == new:
+        return NOTHING
+    rebuild = shape(old.rows) != shape(new.rows)
+    before = {row.key: _own(row) for row in walk(old.rows)}
+    changed = tuple(row for row in walk(new.rows) if before.get(row.key, _own(row)) != _own(row))
+    return Change(
+        old.title != new.title,
+        old.icon != new.icon,
+        old.tooltip != new.tooltip,
+        changed,
+        rebuild,
+    )
+
+
+def shape(rows: Iterable[Row]) -> tuple[object, ...]:
+    """Which rows there are and how they are nested: what cannot change in place."""
+    return tuple((row.key, row.checked is not None, row.is_radio, shape(row.children)) for row in rows)
+
+
+def walk(rows: Iterable[Row]) -> Iterable[Row]:
+    """All rows, whatever they are nested in."""
+    for row in rows:
+        yield row
+        yield from walk(row.children)
+
+
+def _own(row: Row) -> Row:
+    return row._replace(children=())
+
+
+class Board:
+    """What hangs outside, as the desktop knows it, and what waits for the menu to open or to close."""
+
+    def __init__(self, menu: Menu) -> None:
+        self._wanted = menu  # the newest
+        self._hung = menu  # what the desktop was told
+        self._layout = menu.rows  # what it may ask for: of the shape that it was told
+        self.is_open = False
+
+    @property
+    def menu(self) -> Menu:
+        """The newest menu, in the rows that the desktop knows."""
+        return self._wanted._replace(rows=self._layout)
+
+    def update(self, menu: Menu) -> Change:
+        """A new menu; what is to be sent for it now."""
+        if menu is self._wanted or (menu == self._wanted and menu == self._hung):
+            return NOTHING
+        self._wanted = menu
+        change = diff(self._hung, menu)
+        if self.is_open:
+            self._layout = _relabelled(self._layout, menu.rows)
+            # a tooltip is not seen beside an open menu
+            self._hung = menu._replace(tooltip=self._hung.tooltip, rows=self._layout)
+            return change._replace(tooltip=False, rebuild=False)
+        self._layout = menu.rows
+        self._hung = menu if change.rebuild else menu._replace(rows=self._hung.rows)
+        return change._replace(rows=())
+
+    def opened(self) -> Change:
+        """The menu opens: what its rows say by now."""
+        self.is_open = True
+        change = diff(self._hung, self.menu)
+        self._hung = self._hung._replace(rows=self._layout)
+        return Change(rows=change.rows)
+
+    def closed(self) -> Change:
+        """The menu has closed: what had to wait for that."""
+        if not self.is_open:
+            return NOTHING
+        self.is_open = False
+        change = diff(self._hung, self._wanted)
+        self._hung, self._layout = self._wanted, self._wanted.rows
+        return change._replace(rows=())
+
+
+def _relabelled(rows: tuple[Row, ...], newest: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The same rows with what the newest ones of the same keys say."""
+    said = {row.key: row for row in walk(newest)}
+
+    def one(row: Row) -> Row:
+        fresh = said.get(row.key, row)
+        if (fresh.checked is None) != (row.checked is None):
+            fresh = row
+        return fresh._replace(children=tuple(map(one, row.children)), is_radio=row.is_radio)
+
+    return tuple(map(one, rows))

@@ -1,0 +1,27 @@
+"""What a shell is given: where menus come from, what carries out what was chosen, and whom to tell what happens."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tachograph.ui.tray.view import Menu
+
+LOOK_SECONDS = 1.0  # between two looks at the ledger, which cost next to nothing where nothing was written
+
+
+class Engine(NamedTuple):
+    """`look` gives the newest menu (the same object where nothing changed); `act` carries out an action of a row and
+    says whether to go on; `say` writes a line for the log, `note` the one sentence that `tachograph tray status` shows.
+    None of them raises."""
+
+    look: Callable[[], Menu]
+    act: Callable[[str], bool]
+    say: Callable[[str], None]
+    note: Callable[[str], None]
+
+
+NO_TRAY = (
+    "This desktop has no tray: nothing here shows status items (StatusNotifierItem). On GNOME the extension"
+    " 'AppIndicator and KStatusNotifierItem Support' adds one."
+)
+INSTEAD = "Until then: `tachograph statusline install`, `tachograph now`, `tachograph now --format waybar`."
+SHOWN = "It is shown."

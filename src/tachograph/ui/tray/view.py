@@ -1,0 +1,239 @@
+"""What the tray shows, as plain values: a title of coloured pieces, an icon, a tooltip, and the rows of a menu.
+
+Pure: the same meter gives the same menu. Shells (linux.py, macos.py, windows.py) draw it and decide nothing.
+"""
+
+from typing import NamedTuple
+
+from tachograph.model.usage.periods import Calendar
+from tachograph.queries.limits.current import FRESH_MS, NowAccount, NowLimit
+from tachograph.queries.tray_state import TITLES, Meter
+from tachograph.text.format import UNKNOWN, cut, safe, usd
+from tachograph.text.sentences import chance_before, chance_short
+from tachograph.ui.documents.now import (
+    SOURCE_WORDS,
+    clock,
+    extra_words,
+    headline,
+    level_of,
+    limit_words,
+    percent,
+    pressing,
+    problem_words,
+    sign,
+    title,
+    title_parts,
+)
+
+ORANGE, RED = (219, 118, 32), (215, 58, 73)
+BACKGROUNDS = {"high": ORANGE, "wall": RED}  # the levels that have a colour
+_LONGEST = 96  # characters of a row: menus grow as wide as their widest
+
+# What a row does when it is chosen; some are followed by an argument.
+OPEN_USAGE, REFRESH, QUIT, DASHBOARD, DISMISS, RECORDER = "open", "refresh", "quit", "dashboard", "dismiss", "recorder"
+FORGET, STYLE, LEAD, ALARMS, LOGIN = "forget:", "style:", "lead:", "alarms:", "login:"
+
+
+class Segment(NamedTuple):
+    """A piece of the title; `level` as ui/documents/now.py has it, "" where there is no number in it."""
+
+    text: str
+    level: str = ""
+
+
+class Icon(NamedTuple):
+    """What the icon says: at most three characters, and the level that colours it."""
+
+    text: str
+    level: str
+
+
+class Row(NamedTuple):
+    """A row of the menu. `key` stays the same as long as it is the same row, whatever it says. Without an action and
+    without children it only tells; without a text it is a line. `checked` is None where nothing can be checked."""
+
+    key: str
+    text: str = ""
+    action: str = ""
+    checked: bool | None = None
+    children: tuple["Row", ...] = ()
+    is_radio: bool = False
+
+
+class Menu(NamedTuple):
+    title: tuple[Segment, ...]
+    icon: Icon
+    tooltip: str
+    rows: tuple[Row, ...]
+
+    @property
+    def plain_title(self) -> str:
+        return "".join(segment.text for segment in self.title)
+
+
+class Around(NamedTuple):
+    """What the ledger does not know: whether we start at login and whether the recorder runs, what a refresh came to
+    ("" for nothing to say), where a dashboard is to be opened ("" where there is none), what inside the recorder
+    has failed ("" for nothing)."""
+
+    at_login: bool = False
+    recorder_runs: bool = True
+    said: str = ""
+    dashboard: str = ""
+    failed: str = ""
+
+
+def view(meter: Meter, around: Around, calendar: Calendar) -> Menu:
+    now = meter.now
+    segments = tuple(
+        Segment(part.text + (f" {mark}" if (mark := sign(part.limit)) else ""), level_of(part.limit))
+        if part.limit
+        else Segment(part.text)
+        for part in title_parts(now, meter.style)
+    )
+    return Menu(segments, _icon(pressing(now)), _tooltip(meter, calendar), _rows(meter, around, calendar))
+
+
+def _icon(limit: NowLimit | None) -> Icon:
+    level = level_of(limit)
+    if limit is None or limit.percent is None:
+        return Icon(UNKNOWN, level)
+    return Icon("$" if level == "overage" else str(min(999, round(limit.percent))), level)
+
+
+def _tooltip(meter: Meter, calendar: Calendar) -> str:
+    """All limits of all accounts. Times of day and no countdowns: it changes only when a number does."""
+    if not meter.now.accounts:
+        return "No reading of your limits yet"
+    lines = []
+    for account in meter.now.accounts:
+        if len(meter.now.accounts) > 1:
+            lines.append(_who(account))
+        for limit in account.limits:
+            resets = f", resets {clock(limit.resets_at, meter.now.at, calendar)}" if limit.resets_at else ""
+            lines.append(f"{cut(safe(limit.label), 24)} {_number(limit)}{resets}")
+    return "\n".join(lines)
+
+
+# -- the menu --------------------------------------------------------------------------------------------------
+
+
+def _rows(meter: Meter, around: Around, calendar: Calendar) -> tuple[Row, ...]:
+    now = meter.now
+    # by id, the nameless last: who leads may change by itself, and rows stay where one looked for them
+    accounts = sorted(now.accounts, key=lambda account: (account.id == 0, account.id))
+    made = [_account(account, now.at, calendar) for account in accounts]
+    if not made:
+        made = [
+            Row("none", "No reading of your limits yet"),
+            Row("none:how", "tachograph setup says what it takes, in a minute"),
+        ]
+    spent = usd(meter.today.usd if meter.today.tokens.messages else 0.0)
+    made += [Row("line:spend"), Row("today", f"Today {spent} (API-equivalent)")]
+    if (chance := _chance(meter, calendar)) != "":
+        made.append(Row("forecast", chance))
+    made.append(Row("line:choices"))
+    made.append(Row("style", "Style", children=tuple(_style(meter, kind) for kind in TITLES)))
+    if len(now.accounts) > 1:
+        made.append(Row("leads", "Leads", children=tuple(_leads(meter))))
+    made += [
+        Row(
+            "alarms",
+            f"Alarms ({'on' if meter.alarms_on else 'off'})",
+            children=(
+                Row("alarms:on", "Say something near a limit", f"{ALARMS}{'off' if meter.alarms_on else 'on'}", meter.alarms_on),
+                Row("dismiss", "Silence what was said until its windows reset", DISMISS if meter.standing else ""),
+            ),
+        ),
+        Row("line:state"),
+        Row("updated", around.said or _updated(meter, calendar)),
+    ]  # fmt: skip
+    if not around.recorder_runs:
+        made.append(Row("recorder", "The recorder does not run: start it", RECORDER))
+    if around.failed:
+        made.append(Row("failed", cut(safe(around.failed), _LONGEST)))
+    made.append(Row("refresh", "Refresh now", REFRESH))
+    if around.dashboard:
+        made.append(Row("dashboard", "Open dashboard", DASHBOARD))
+    made.append(Row("login", "Start at login", f"{LOGIN}{'off' if around.at_login else 'on'}", around.at_login))
+    made.append(Row("quit", "Quit", QUIT))
+    return tuple(made)
+
+
+def _chance(meter: Meter, calendar: Calendar) -> str:
+    """`38 % chance of the wall before 14:05`: of the leading account, the limit that is likelier to be reached."""
+    limits = [limit for account in meter.now.accounts[:1] for limit in account.limits]
+    known = [limit for limit in limits if limit.chance is not None and chance_short(limit.chance) and limit.resets_at]
+    likeliest = max(known, key=lambda limit: limit.chance or 0.0, default=None)
+    if likeliest is None or likeliest.chance is None or likeliest.resets_at is None:
+        return ""
+    return chance_before(likeliest.chance, likeliest.resets_at, lambda m: clock(m, meter.now.at, calendar))
+
+
+def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:
+    key = f"account:{account.id}"
+    since = ""
+    if is_stale(account, at):
+        newest = max((limit.observed_at for limit in account.limits), default=account.seen_at)
+        since = f"  (stale since {clock(newest, at, calendar)})"
+    text = f"{_who(account)}  [{' / '.join(_pair(account))}]{since}"
+    # what one opens the menu for can be chosen, since desktops draw in pale grey what cannot
+    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in account.limits]
+    if account.extra is not None and (account.extra.enabled or account.extra.blocked):
+        rows.append(Row(f"{key}:extra", cut(f"Extra usage   {extra_words(account.extra)}", _LONGEST), OPEN_USAGE))
+    for place, words in enumerate(problem_words(account)):
+        rows.append(Row(f"{key}:problem:{place}", cut(safe(words), _LONGEST)))
+    rows += [Row(f"{key}:line"), Row(f"{key}:open", "Open claude.ai/settings/usage", OPEN_USAGE)]
+    if since and account.id:
+        rows.append(Row(f"{key}:forget", "Forget this account", f"{FORGET}{account.id}"))
+    return Row(key, text, children=tuple(rows))
+
+
+def is_stale(account: NowAccount, at: int) -> bool:
+    """Whether nothing that is shown of an account was heard lately."""
+    return account.gone_since is not None or all(at - limit.observed_at > FRESH_MS for limit in account.limits)
+
+
+def _who(account: NowAccount) -> str:
+    return cut(safe(account.label) or "An account without a name", 40)
+
+
+def _pair(account: NowAccount) -> list[str]:
+    """The two numbers of the headline, with their signs."""
+    numbers = [part for part in headline(account, "compact") if part.limit is not None or part.text.strip(" ·")]
+    return [f"{part.text}{' ' if sign(part.limit) else ''}{sign(part.limit)}" for part in numbers]
+
+
+def _limit_row(limit: NowLimit, at: int, calendar: Calendar) -> str:
+    said = limit_words(limit, at, calendar)
+    return cut(f"{cut(safe(limit.label), 32)}   {_number(limit)}{f'   {said}' if said else ''}", _LONGEST)
+
+
+def _number(limit: NowLimit) -> str:
+    mark = sign(limit)
+    return f"{percent(limit)}{f' {mark}' if mark else ''}"
+
+
+def _style(meter: Meter, kind: str) -> Row:
+    """Each style as it would look now."""
+    text = f"{kind.capitalize()}   {cut(title(meter.now, kind), 60)}"
+    return Row(f"style:{kind}", text, f"{STYLE}{kind}", meter.style == kind, is_radio=True)
+
+
+def _leads(meter: Meter) -> list[Row]:
+    known = {str(account.id) for account in meter.now.accounts}
+    is_auto = meter.leads not in known
+    made = [Row("lead:auto", "The account in use", f"{LEAD}auto", is_auto, is_radio=True)]
+    for account in sorted(meter.now.accounts, key=lambda account: account.id):
+        chosen = meter.leads == str(account.id)
+        made.append(Row(f"lead:{account.id}", _who(account), f"{LEAD}{account.id}", chosen, is_radio=True))
+    return made
+
+
+def _updated(meter: Meter, calendar: Calendar) -> str:
+    newest = max((limit for a in meter.now.accounts for limit in a.limits), key=lambda x: x.observed_at, default=None)
+    if newest is None:
+        return "Nothing was read yet"
+    moment, today = calendar.local(newest.observed_at), calendar.day(meter.now.at)
+    shown = f"{moment:%H:%M:%S}" if moment.date() == today else clock(newest.observed_at, meter.now.at, calendar)
+    return f"Updated {shown} by {SOURCE_WORDS.get(newest.source, newest.source)}"

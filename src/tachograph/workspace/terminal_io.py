@@ -1,0 +1,72 @@
+"""Where a command writes: results to one stream, talk to another, and what each of them can show."""
+
+import codecs
+import os
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple, TextIO
+
+from tachograph.clock import Clock, system_clock
+from tachograph.text.format import safe
+from tachograph.text.table import COLOUR, PLAIN, Style
+
+
+class Context(NamedTuple):
+    """The surroundings of a command."""
+
+    env: Mapping[str, str]
+    clock: Clock
+    out: TextIO
+    talk: TextIO
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.out.isatty()
+
+    @property
+    def room(self) -> int | None:
+        """Columns of the terminal; None where the output is piped, and nothing need fit."""
+        if self.env.get("COLUMNS", "").isdecimal() and int(self.env["COLUMNS"]) > 0:
+            return max(40, int(self.env["COLUMNS"])) if self.is_terminal else None
+        if not self.is_terminal:
+            return None
+        try:
+            return max(40, os.get_terminal_size(self.out.fileno()).columns)
+        except (OSError, ValueError):
+            return 80
+
+    @property
+    def style(self) -> Style:
+        """Colour only on a terminal that has it, and where nobody objects (https://no-color.org)."""
+        plain = not self.is_terminal or self.env.get("NO_COLOR") or self.env.get("TERM") == "dumb"
+        return PLAIN if plain else COLOUR
+
+    def can_show(self, text: str) -> bool:
+        try:
+            text.encode(self.out.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
+    def say(self, text: str) -> None:
+        """Talk: what is going on, never a result."""
+        print("\n".join(map(safe, text.split("\n"))), file=self.talk, flush=True)
+
+
+_ASCII = {"–": "-", "·": "|", "×": "x", "…": "...", "█": "#", "░": ".", "▲": "!", "’": "'"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """What to write for characters that the output's encoding lacks: the nearest sign, else an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in missing), error.end
+
+
+def system_context() -> Context:
+    codecs.register_error("tachograph", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="tachograph")  # a terminal that is not UTF-8 gets no traceback
+    return Context(os.environ, system_clock(), sys.stdout, sys.stderr)

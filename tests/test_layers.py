@@ -1,0 +1,206 @@
+"""The layers: who may import whom (docs/architecture.md), and what the fast commands never load."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parent.parent / "src" / "tachograph"
+
+# package: the packages it may import; everyone may import itself, errors, clock, paths, the version and the standard
+# library. A longer name wins: ui/cli has its own row beside ui.
+ALLOWED = {
+    "errors": set(),
+    "clock": set(),
+    "paths": set(),
+    "processes": set(),
+    "model": set(),
+    "demo": set(),
+    "settings": {"model"},
+    "sources": {"model", "settings", "processes"},
+    "ledger": {"model"},
+    "queries": {"ledger", "model"},
+    "text": {"model", "queries"},
+    "recorder": {"sources", "ledger", "model", "queries", "text", "settings", "processes"},
+    "setup": {"sources", "ledger", "recorder", "model", "text", "settings", "processes"},
+    "workspace": {"ledger", "queries", "recorder", "setup", "model", "settings"},
+    "server": {"model", "settings"},
+    "hub": {"ledger", "model", "queries", "server", "text", "settings"},
+    "ui/documents": {"queries", "text", "setup", "model", "settings", "workspace"},
+    "ui/tray": {"workspace", "queries", "text", "setup", "server", "hub", "model", "settings", "ui/documents"},
+    "ui/terminal": {"workspace", "queries", "text", "setup", "server", "hub", "model", "settings", "ui/documents"},
+    "ui/dashboard": {"workspace", "queries", "text", "setup", "server", "hub", "model", "settings", "ui/documents"},
+    "ui/cli": {
+        "sources",
+        "ledger",
+        "queries",
+        "text",
+        "recorder",
+        "setup",
+        "workspace",
+        "server",
+        "hub",
+        "model",
+        "settings",
+        "processes",
+        "demo",
+        "ui/documents",
+        "ui/tray",
+        "ui/terminal",
+        "ui/dashboard",
+    },
+    "__main__": {"text", "ui/cli"},
+}
+# imports against the table that still have to go
+PENDING = {
+    ("workspace", "text"),
+    ("ui/tray", "ledger"),
+    ("ui/tray", "recorder"),
+    ("ui/terminal", "recorder"),
+    ("recorder", "workspace"),
+    ("ui/terminal", "ledger"),
+    ("ui/dashboard", "ledger"),
+    ("ui/dashboard", "recorder"),
+    ("ui/cli", "ui"),
+    ("server", "ledger"),
+    ("server", "recorder"),
+    ("recorder", "ui/documents"),
+    ("queries", "text"),
+}
+EVERYONE = {"errors", "clock", "paths", "__version__"}
+# third-party packages, and the only files that may import them
+THIRD_PARTY = {
+    "msgspec": {"sources/transcripts/msgspec_decoder.py"},
+    "shtab": {"ui/cli/completion.py"},
+    "wcwidth": {"text/format.py"},
+    "desktop_notifier": {"recorder/desktop_notification.py"},
+    "yt_dlp": {"sources/browser_cookies.py"},
+    "h11": {"server/http_server.py"},
+    "dbus_fast": {"ui/tray/linux.py"},
+    "textual": {"ui/terminal/app.py"},
+    "rich": {"ui/terminal/app.py"},
+    "AppKit": {"ui/tray/macos.py"},
+    "Foundation": {"ui/tray/macos.py"},
+    "starlette": {"ui/dashboard/app.py"},
+    "uvicorn": {"ui/dashboard/service.py", "server/connection_limits.py"},
+    "jinja2": {"ui/dashboard/render.py"},
+    "markupsafe": {"ui/dashboard/render.py"},
+    "pyarrow": {"ui/documents/export.py"},
+    "objc": {"ui/tray/macos.py"},
+}
+
+
+def package_of(parts: Sequence[str]) -> str:
+    """The row of ALLOWED that the parts of a path or dotted name below `tachograph` belong to."""
+    two = "/".join(parts[:2]).removesuffix(".py")
+    return two if two in ALLOWED else parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+FILES = sorted(SRC.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
+def test_a_file_imports_only_from_the_packages_it_may(path: Path) -> None:
+    package = package_of(path.relative_to(SRC).parts)
+    if package in ("__init__", "ui"):
+        return
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] != "tachograph" or len(parts) < 2:
+            continue
+        if (package, package_of(parts[1:])) in PENDING:
+            continue
+        assert package_of(parts[1:]) in ALLOWED[package] | EVERYONE | {package}, f"{package} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
+def test_third_party_packages_are_imported_where_they_belong(path: Path) -> None:
+    here = str(path.relative_to(SRC)).replace(os.sep, "/")
+    for name in imports_of(path):
+        top = name.split(".")[0]
+        if top == "tachograph" or top in sys.stdlib_module_names:
+            continue
+        assert here in THIRD_PARTY.get(top, set()), f"{here} imports {name}"
+
+
+def test_only_the_ledger_speaks_sql() -> None:
+    for path in FILES:
+        if (
+            package_of(path.relative_to(SRC).parts) == "ledger" or path == SRC / "sources" / "browser_cookies.py"
+        ):  # a browser's own store is SQLite
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words = node.value.split()
+                assert not (words and words[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "PRAGMA", "CREATE")), path
+
+
+def test_sources_do_not_know_each_other() -> None:
+    """But for what several need: the decoder of the usage payload, which is pure, and the asking over a network."""
+    shared = ("tachograph.sources.usage_payload", "tachograph.sources.http")
+    for path in FILES:
+        parts = path.relative_to(SRC).parts
+        if parts[0] != "sources" or len(parts) < 2:
+            continue
+        own = f"tachograph.sources.{parts[1].removesuffix('.py')}"
+        for name in imports_of(path):
+            if name.startswith("tachograph.sources.") and not name.startswith(shared):
+                assert name.startswith(own), f"{path} imports {name}"
+
+
+def modules_after(command: list[str], env: dict[str, str]) -> set[str]:
+    """What a fresh process has loaded when a command is done."""
+    code = (
+        "import sys\nfrom tachograph.ui.cli import run\n"
+        f"run({command!r})\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_a_warm_report_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    config = tmp_path / ".claude" / "projects" / "p"
+    config.mkdir(parents=True)
+    env = {
+        "HOME": str(tmp_path),
+        "TACHOGRAPH_HOME": str(tmp_path / "data"),
+        "PATH": os.environ["PATH"],
+        "TZ": "UTC",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    modules_after(["daily"], env)
+    loaded = modules_after(["daily"], env)
+    heavy = {"msgspec", "rich", "click", "dataclasses", "inspect", "asyncio", "ssl", "http.client", "urllib.request"}
+    heavy |= {
+        "subprocess",
+        "tomllib",
+        "csv",
+        "logging",
+        "tempfile",
+        "hashlib",
+        "multiprocessing",
+        "wcwidth",
+        "shtab",
+        "starlette",
+        "uvicorn",
+        "jinja2",
+    }
+    assert not loaded & heavy
+    assert not {name for name in loaded if name.startswith("tachograph.demo")}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from helpers import NOW, NOW_MS, Home
-from monitors import ARM, BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, prepare, state_of
+from live_states import ARM, BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, prepare, state_of
 from tachograph.demo.records import assistant
 from tachograph.ledger.usage.activity import Level
 from tachograph.model.context_window import window

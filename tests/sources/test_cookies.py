@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from browsers import Browser, certificate
+from chromium import Browser, certificate
 from helpers import NOW, Home, MovedClock
 from tachograph import __version__
 from tachograph.demo.claude_web import ClaudeWeb, Organization, Person

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW, NOW_MS, Home, MovedClock
-from monitors import prepare
+from live_states import prepare
 from tachograph.ledger.storage.preferences import choose
 from tachograph.paths import own_paths
 from tachograph.recorder import process

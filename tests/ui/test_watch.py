@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW, NOW_MS, Home, MovedClock, command
-from monitors import MINUTE, RESETS, prepare
+from live_states import MINUTE, RESETS, prepare
 from tachograph.demo.records import assistant
 from tachograph.errors import UsageError
 from tachograph.paths import own_paths

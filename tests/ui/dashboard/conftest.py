@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboards import Served, invented, serving
+from served_dashboard import Served, invented, serving
 
 
 @pytest.fixture(scope="session")

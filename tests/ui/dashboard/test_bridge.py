@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from bridges import ACCOUNT, FIREFOX, ORGANIZATION, Said, World, document
-from browsers import ORIGIN, free_port, set_port
+from chromium import ORIGIN, free_port, set_port
 from helpers import NOW, NOW_MS, Home, MovedClock
+from paired_browser import ACCOUNT, FIREFOX, ORGANIZATION, Said, World, document
 from tachograph.demo import usage_shapes
 from tachograph.ledger.limits.readings import append
 from tachograph.ledger.usage.strings import Names

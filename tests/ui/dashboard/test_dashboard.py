@@ -25,10 +25,10 @@ from urllib.request import Request, url2pathname, urlopen
 
 import pytest
 
-from browsers import free_port, until
+from chromium import free_port, until
 from conftest import NOT_HERE
-from dashboards import PAGES, SESSION, Served, go_on, invented, serving
 from helpers import NOW, NOW_MS, Home, MovedClock, command
+from served_dashboard import PAGES, SESSION, Served, go_on, invented, serving
 from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario

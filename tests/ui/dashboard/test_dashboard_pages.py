@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from browsers import plain, until
-from dashboards import PAGES, SESSION, Served, go_on, serving
+from chromium import plain, until
 from helpers import NOW, Home
+from served_dashboard import PAGES, SESSION, Served, go_on, serving
 from tachograph.demo import records
 from tachograph.paths import own_paths
 from tachograph.server import launch_file

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from browsers import (
+from chromium import (
     EXTENSION_ID,
     SHIPPED,
     Browser,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from bridges import World, document
-from browsers import ORIGIN, Browser
+from chromium import ORIGIN, Browser
 from helpers import NOW, NOW_MS, Home
+from paired_browser import World, document
 from tachograph.demo import usage_shapes
 from tachograph.demo.usage_shapes import SHAPES
 from tachograph.model.limits.limits import BROWSER

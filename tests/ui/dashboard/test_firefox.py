@@ -5,8 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from browsers import certificate, free_port, limits_of, recorder, set_port, until
-from firefox import ORIGIN, Firefox
+from chromium import certificate, free_port, limits_of, recorder, set_port, until
+from firefox_browser import ORIGIN, Firefox
 from helpers import Home, command
 from tachograph.demo.claude_web import ClaudeWeb, Person
 from tachograph.paths import own_paths

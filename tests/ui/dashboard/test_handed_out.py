@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from browsers import EXTENSION_ID, SHIPPED
+from chromium import EXTENSION_ID, SHIPPED
 from helpers import Home
 from tachograph import __version__
 from tachograph.paths import own_paths

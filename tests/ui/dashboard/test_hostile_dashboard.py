@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from browsers import LOCAL_CHECKS, Browser, until
-from dashboards import PAGES, SESSION, Served, go_on, serving
+from chromium import LOCAL_CHECKS, Browser, until
 from helpers import Home
+from served_dashboard import PAGES, SESSION, Served, go_on, serving
 from tachograph.ui.dashboard import api
 
 _SUITE = runpy.run_path(

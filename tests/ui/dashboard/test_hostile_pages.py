@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from bridges import World, document
-from browsers import LOCAL_CHECKS, Browser
+from chromium import LOCAL_CHECKS, Browser
 from helpers import NOW, Home
+from paired_browser import World, document
 from tachograph.demo.service import Service
 from tachograph.ledger.storage.preferences import CONSENT, choose
 from tachograph.paths import own_paths

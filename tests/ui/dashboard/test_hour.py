@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from browsers import Browser, certificate, code_of, free_port, limits_of, recorder, set_port, until
+from chromium import Browser, certificate, code_of, free_port, limits_of, recorder, set_port, until
 from helpers import Home
 from tachograph.demo.claude_web import ClaudeWeb, Organization, Person
 from tachograph.demo.service import Service

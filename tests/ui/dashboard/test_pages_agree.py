@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dashboards import PAGES, SESSION, Served, invented, serving
 from helpers import NOW_MS, Home
+from served_dashboard import PAGES, SESSION, Served, invented, serving
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.usage import context_windows
 from tachograph.model.limits.limits import FIVE_HOUR

@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from browsers import until
-from dashboards import Served, go_on, serving
+from chromium import until
 from helpers import Home
+from served_dashboard import Served, go_on, serving
 from tachograph.workspace.pool import MOST_EXPORTS, Desk
 
 QUARTER_MB = b"x" * (1 << 18)

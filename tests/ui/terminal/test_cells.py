@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from helpers import NOW, Home
-from monitors import HOSTILE, UTC, plain_text, state_of
+from live_states import HOSTILE, UTC, plain_text, state_of
 from tachograph.demo.records import assistant, title
 from tachograph.text.format import width
 from tachograph.ui.terminal.cells import foreign, padded, row_width, tame

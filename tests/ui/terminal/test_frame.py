@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers import Home
-from monitors import STATES, UTC, plain_text, prepare, state_of
+from live_states import STATES, UTC, plain_text, prepare, state_of
 from tachograph.ui.terminal.cells import row_width
 from tachograph.ui.terminal.layout import Frame, frame
 from tachograph.ui.terminal.view import LAYOUTS, Around, View

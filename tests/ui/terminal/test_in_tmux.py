@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers import Home, command
-from monitors import HOSTILE
+from live_states import HOSTILE
 from tachograph.demo.records import Record, assistant, title
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
@@ -18,7 +18,7 @@ from tachograph.recorder import process
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.statusline import parsed, push
 from tachograph.text.format import width
-from terminals import Terminal, terminal
+from tmux_terminal import Terminal, terminal
 
 SIZES = ((200, 60), (100, 30), (80, 24), (60, 20), (40, 6), (120, 1))
 

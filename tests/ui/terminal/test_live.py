@@ -7,7 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from helpers import NOW_MS, Home
-from monitors import LIMITER, UTC, prepare, state_of
+from live_states import LIMITER, UTC, prepare, state_of
 from tachograph.queries.live import Monitor
 from tachograph.ui.terminal.app import Live
 from tachograph.ui.terminal.view import Around, View

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitors import UTC
+from live_states import UTC
 from tachograph.model.usage.messages import Tokens
 from tachograph.queries.live import AtWork, Burn, Context, Monitor
 from tachograph.queries.usage.spend import Spend

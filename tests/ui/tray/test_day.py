@@ -10,8 +10,8 @@ import pytest
 from dbus_fast.aio import MessageBus
 
 from conftest import NOT_HERE
-from desktop import Panel, is_linux, limits, lived, session_bus
 from helpers import NOW, Home, MovedClock
+from linux_desktop import Panel, is_linux, limits, lived, session_bus
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder import process

@@ -2,9 +2,9 @@
 
 import random
 
-from menus import UTC, T, account, limit, menu, meter, usual
 from tachograph.ui.tray.diff import NOTHING, Board, Change, diff, shape
 from tachograph.ui.tray.view import Around, Menu, view
+from tray_menus import UTC, T, account, limit, menu, meter, usual
 
 
 def two() -> Menu:

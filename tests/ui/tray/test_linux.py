@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import NOT_HERE
-from desktop import Panel, cpu_seconds, is_linux, lived, piped, session_bus, tray, until
 from helpers import Home, command
+from linux_desktop import Panel, cpu_seconds, is_linux, lived, piped, session_bus, tray, until
 from tachograph.ledger.limits.notifications import keep
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.ledger.storage.preferences import choice

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from menus import account, limit, menu, usual
 from tachograph.ui.tray.platform import Engine
 from tachograph.ui.tray.view import Menu, Row
+from tray_menus import account, limit, menu, usual
 
 CALLS: list[str] = []
 

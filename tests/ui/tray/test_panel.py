@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from conftest import NOT_HERE
-from desktop import is_linux, lived, piped, session_bus, tray, until
 from helpers import Home
+from linux_desktop import is_linux, lived, piped, session_bus, tray, until
 
 pytestmark = [
     pytest.mark.skipif(not is_linux(), reason=NOT_HERE),

@@ -3,7 +3,6 @@
 import pytest
 
 from helpers import NOW, Home
-from menus import HOUR, UTC, T, account, limit, menu, meter, spent, texts, usual
 from tachograph.clock import FixedClock
 from tachograph.demo.scenarios import NAMES, scenario
 from tachograph.ledger.limits.pairings import Sighting
@@ -17,6 +16,7 @@ from tachograph.ui.cli.demo.scenario import play
 from tachograph.ui.documents import now as now_surface
 from tachograph.ui.tray.view import Around, Icon, Segment, view
 from tachograph.workspace.terminal_io import system_context
+from tray_menus import HOUR, UTC, T, account, limit, menu, meter, spent, texts, usual
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from menus import account, limit, menu, usual
 from tachograph.errors import TachographError
 from tachograph.ui.tray import windows as shell
 from tachograph.ui.tray.platform import Engine
 from tachograph.ui.tray.view import Menu
+from tray_menus import account, limit, menu, usual
 
 TASKBAR_CREATED = 0xC0DE
 

@@ -7,7 +7,7 @@ import socket
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from browsers import ORIGIN, free_port, set_port
+from chromium import ORIGIN, free_port, set_port
 from helpers import NOW, NOW_MS, Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.ledger.limits import pairings

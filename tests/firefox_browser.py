@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from browsers import free_port, until
+from chromium import free_port, until
 
 INSIDE = "1f1f1f1f-0000-4000-8000-00000000000f"  # what this profile calls the extension; Firefox makes another for each
 ORIGIN = f"moz-extension://{INSIDE}"

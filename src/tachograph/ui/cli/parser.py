@@ -46,6 +46,7 @@ COMMANDS = (
     Command("start", "start the recorder in the background", "recorder"),
     Command("stop", "stop the recorder", "recorder"),
     Command("status", "what the recorder does", "recorder"),
+    Command("mcp", "serve limits and usage to an agent over MCP", "mcp.command"),
     Command("watch", "a live screen in the terminal: limits, burn, sessions at work", "watch"),
     Command("tray", "the two numbers in the desktop's tray, and a menu", "tray"),
     Command("dashboard", "open the local page: limits, usage, sessions, pull requests", "dashboard"),

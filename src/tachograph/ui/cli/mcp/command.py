@@ -1,0 +1,52 @@
+"""`tachograph mcp`: serve limits, forecast and usage to an agent over standard input and output."""
+
+import argparse
+import os
+import sys
+
+from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.preferences import choice, choose
+from tachograph.paths import own_paths
+from tachograph.workspace.terminal_io import Context
+
+NAMES = "mcp:names"  # a preference: "on" once the person shares names of other projects and titles
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = (
+        "Serves read-only tools over the Model Context Protocol (stdio): limits, forecast, usage of the current folder's"
+        " project, budget_check. Register it: claude mcp add tachograph -- tachograph mcp"
+    )
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--allow", choices=["names"], help="also share other projects' names and session titles")
+    either.add_argument("--deny", choices=["names"], help="share the current folder's project only (default)")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.allow or arguments.deny:
+        return _choose(bool(arguments.allow), context)
+    from tachograph.ui.cli.mcp.protocol import serve
+    from tachograph.ui.cli.mcp.tools import INSTRUCTIONS, Access, tools
+
+    access = Access(context, os.path.realpath(os.getcwd()), _allows_names(context))
+    serve(tools(access), INSTRUCTIONS, sys.stdin, context.out)
+    return 0
+
+
+def _choose(is_allowed: bool, context: Context) -> int:
+    now = context.clock.now_ms()
+    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path), ledger.transaction() as db:
+        choose(db, NAMES, "on" if is_allowed else "off", now)
+    if is_allowed:
+        print(
+            "Agents may see names of all projects and session titles. Undo: tachograph mcp --deny names",
+            file=context.out,
+        )
+    else:
+        print("Agents see the current folder's project only.", file=context.out)
+    return 0
+
+
+def _allows_names(context: Context) -> bool:
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translated(ledger.path):
+        return choice(ledger.db, NAMES) == "on"

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 COMMAND_PAGES = (
+    "agents.md",
     "reports.md",
     "meter.md",
     "watch.md",

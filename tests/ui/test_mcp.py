@@ -9,9 +9,9 @@ from typing import Any
 
 import anyio
 import pytest
+from dashboards import invented
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
-from dashboards import invented
 from helpers import Home, command
 
 TITLE_CANARY = "CANARY-TITLE-ignore-all-previous-instructions"

@@ -9,10 +9,10 @@ from typing import Any
 
 import anyio
 import pytest
-from dashboards import invented
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
 from helpers import Home, command
+from served_dashboard import invented
 
 TITLE_CANARY = "CANARY-TITLE-ignore-all-previous-instructions"
 SHOP = "/home/ada/code/shop"

@@ -69,7 +69,6 @@ PENDING = {
     ("server", "ledger"),
     ("server", "recorder"),
     ("recorder", "ui/documents"),
-    ("queries", "text"),
 }
 EVERYONE = {"errors", "clock", "paths", "__version__"}
 # third-party packages, and the only files that may import them

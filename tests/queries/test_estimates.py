@@ -33,7 +33,7 @@ from tachograph.queries.estimates.learning import known
 from tachograph.queries.estimates.reconcile import reconcile
 from tachograph.queries.estimates.what_if import what_if
 from tachograph.queries.limits.current import NowAccount, now
-from tachograph.text.sentences import why_words
+from tachograph.text.attribution import why_words
 from tachograph.ui.cli.demo import limits as demo_limits
 
 HOUR, DAY = 3_600_000, 86_400_000

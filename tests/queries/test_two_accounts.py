@@ -17,7 +17,7 @@ from tachograph.queries.estimates.reconcile import Reconciled, reconcile
 from tachograph.queries.limits.current import now
 from tachograph.queries.limits.window_history import walls
 from tachograph.queries.usage.session_timeline import shares, timeline
-from tachograph.text.sentences import reconcile_differences
+from tachograph.text.reconcile import reconcile_differences
 
 HOUR, DAY = 3_600_000, 86_400_000
 ADA, BOB = AccountId("ada", "o"), AccountId("bob", "o")

@@ -204,18 +204,18 @@ def test_guard_with_forecast_stops_by_the_chance(home: Home) -> None:
 
 def test_a_small_part_is_short_in_a_table_and_words_in_a_sentence() -> None:
     from tachograph.queries.estimates.attribution import Part
-    from tachograph.text import format, sentences
+    from tachograph.text import attribution, format
     from tachograph.ui.documents import estimates
 
     part = Part("opus-5-5", "claude-opus-5-5", None, None, 0.003)
     (row,) = estimates._parts((part,), 20, 80, blocks=True)
     assert row.endswith("  <1 %") and format.percent(0.003) == "<1 %"
-    assert sentences.percent(0.003) == "under 1 %"
+    assert attribution.percent(0.003) == "under 1 %"
 
 
 def test_the_percent_of_a_limit_is_the_same_in_rows_and_where_there_is_little_room(home: Home) -> None:
     from tachograph.queries.limits.current import now
-    from tachograph.ui.documents.now import percent, short_percent
+    from tachograph.text.limits import percent, short_percent
 
     with home.ledger() as ledger:
         with ledger.transaction() as db:

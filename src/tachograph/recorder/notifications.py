@@ -16,7 +16,8 @@ from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import FRESH, OVERAGE, WALL, Now, NowAccount, NowLimit
 from tachograph.settings import AlarmSettings
-from tachograph.text.sentences import alarm_words
+from tachograph.text.chances import alarm_words
+from tachograph.text.limits import day_clock
 
 THRESHOLD, SPEND, RESET, CHANCE = "threshold", "spend", "reset", "chance"
 EXTRA = "extra_usage"
@@ -169,18 +170,8 @@ def _month(at: int) -> int:
 
 
 def clock(calendar: Calendar, now: int) -> Callable[[int], str]:
-    """How a notice given at a moment writes other moments."""
-    today = calendar.local(now).date()
-
-    def words(moment: int) -> str:
-        there = calendar.local(moment)
-        day = "" if there.date() == today else f"{_DAYS[there.weekday()]} "
-        return f"{day}{there:%H:%M}"
-
-    return words
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    """A function that writes moments (epoch ms) for a notification sent at `now`."""
+    return lambda moment: day_clock(moment, now, calendar)
 
 
 # -- with the ledger -------------------------------------------------------------------------------------------

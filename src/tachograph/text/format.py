@@ -1,6 +1,6 @@
 """The one place where numbers, times, durations and unknowns become strings, and where foreign text is made safe."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 UNKNOWN = "–"
 
@@ -28,7 +28,7 @@ def usd(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1 as a whole percent, for a cell; in a sentence it is `under 1 %` (text/sentences.py)."""
+    """A share of 0 to 1 as a whole percent, for a cell; in a sentence it is `under 1 %` (text/attribution.py)."""
     return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
 
 
@@ -46,18 +46,34 @@ def plural(n: int, one: str, many: str = "") -> str:
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def weekday(moment: datetime) -> str:
-    return _DAYS[moment.weekday()]  # not strftime: the words are English whatever the locale
+def day_month(day: date) -> str:
+    """22 Nov."""
+    return f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def month_name(month: int) -> str:
+    """Short English name of a month, 1 to 12."""
+    return MONTHS[month - 1]
+
+
+def ago(seconds: float) -> str:
+    """14 min ago; a moment in the future counts as now."""
+    return f"{duration(max(0.0, seconds))} ago"
+
+
+def weekday(moment: date) -> str:
+    """Mon; English in every locale, which strftime is not."""
+    return DAYS[moment.weekday()]
 
 
 def day_and_time(moment: datetime, now: datetime) -> str:
     """Sun 22 Nov 21:40; with the year where it is another one."""
     year = "" if moment.year == now.year else f" {moment.year}"
-    return f"{weekday(moment)} {moment.day:2d} {_MONTHS[moment.month - 1]}{year} {moment:%H:%M}"
+    return f"{weekday(moment)} {moment.day:2d} {MONTHS[moment.month - 1]}{year} {moment:%H:%M}"
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ BROWSER = "browser"  # a paired browser extension
 COOKIES = "cookies"  # claude.ai, asked with a browser's session
 SOURCES = (STATUSLINE, CLAUDE_JSON, DESKTOP, TRANSCRIPT, OAUTH, BROWSER, COOKIES)
 
-# What came of asking. Anything but OK carries no limits; each has its own remedy (text/sentences.py).
+# What came of asking. Anything but OK carries no limits; each has its own remedy (text/outcomes.py).
 OK = "ok"
 SHAPE = "shape"  # an answer that holds nothing we know
 NO_LOGIN = "no_login"  # no credentials, or none of a subscription

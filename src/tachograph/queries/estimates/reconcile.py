@@ -1,7 +1,7 @@
 """The three numbers that are taken for each other, side by side: what the work would cost, the 5-hour percent, the week.
 
 They measure different things over different stretches, and none of them sees what the others do. This question only
-collects them; the sentences that say why they differ stand in sayings.py.
+collects them; text/reconcile.py writes why they differ.
 """
 
 import sqlite3

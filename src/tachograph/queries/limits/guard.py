@@ -10,7 +10,6 @@ from typing import NamedTuple
 from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
-from tachograph.text.sentences import guard_chance
 
 CLEAR, NEAR, AT_WALL, ON_OVERAGE = "clear", "near", "wall", "overage"
 EXIT_CODES = {CLEAR: 0, NEAR: 10, AT_WALL: 11, ON_OVERAGE: 12, UNKNOWN: 20}
@@ -25,6 +24,7 @@ class Verdict(NamedTuple):
     limit: NowLimit | None
     threshold: float
     why: str
+    chance: float | None = None  # that the limit is reached before its reset, where that is what decided
 
     @property
     def exit_code(self) -> int:
@@ -93,7 +93,7 @@ def _forecast(verdict: Verdict, chances: Mapping[str, float], odds: float) -> Ve
         return verdict
     verdict = verdict._replace(limit=verdict.limit._replace(chance=chance))
     if verdict.state == CLEAR and chance >= odds:
-        return verdict._replace(state=NEAR, why=guard_chance(verdict.why, chance))
+        return verdict._replace(state=NEAR, chance=chance)
     return verdict
 
 

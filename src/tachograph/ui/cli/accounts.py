@@ -12,7 +12,7 @@ from tachograph.paths import own_paths
 from tachograph.queries.limits.current import LEADS, Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.text.format import cut, duration, safe
-from tachograph.ui.documents.now import SOURCE_WORDS
+from tachograph.text.limits import SOURCE_WORDS
 from tachograph.ui.documents.reports import FORMAT, iso
 from tachograph.workspace.session import Reading, add_reading_flags, reading
 from tachograph.workspace.terminal_io import Context

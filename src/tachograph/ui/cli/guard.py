@@ -9,8 +9,9 @@ from tachograph.queries.estimates.constants import WALL_OF
 from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, found_account, found_limits, judge
+from tachograph.text.chances import guard_chance
 from tachograph.text.format import duration, safe
-from tachograph.ui.documents.now import SOURCE_WORDS, countdown
+from tachograph.text.limits import SOURCE_WORDS, countdown
 from tachograph.ui.documents.reports import FORMAT, iso
 from tachograph.workspace.session import Reading, add_reading_flags, reading
 from tachograph.workspace.terminal_io import Context
@@ -71,15 +72,20 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return verdict.exit_code
 
 
+def _why(verdict: Verdict) -> str:
+    return verdict.why if verdict.chance is None else guard_chance(verdict.why, verdict.chance)
+
+
 def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
     """`near: the 5-hour limit of ada@example.org is at 91 %; resets in 40 min, 12:00 (status line, 2 min ago)`."""
     if verdict.account is None or verdict.limit is None:
-        return f"{verdict.state}: {verdict.why}; `tachograph sources` says where readings come from"
+        return f"{verdict.state}: {_why(verdict)}; `tachograph sources` says where readings come from"
     limit = verdict.limit
     of = f" of {safe(verdict.account.label)}" if verdict.account.label else ""
     resets = f"; resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at and limit.resets_at > at else ""
     source = SOURCE_WORDS.get(limit.source, limit.source)
-    why = verdict.why.removeprefix("it") if verdict.why.startswith("it ") else f": {verdict.why}"
+    why = _why(verdict)
+    why = why.removeprefix("it") if why.startswith("it ") else f": {why}"
     return (
         f"{verdict.state}: the {safe(limit.label)} limit{of}{why}{resets}"
         f" ({source}, {duration(limit.age_ms(at) / 1000)} ago)"
@@ -167,7 +173,7 @@ def _document(verdict: Verdict, at: int) -> dict[str, object]:
         "generated_at": iso(at),
         "state": verdict.state,
         "exit_code": verdict.exit_code,
-        "why": verdict.why,
+        "why": _why(verdict),
         "threshold": verdict.threshold,
         "account": None if account is None else account.label or account.uuid or None,
         "limit": None if limit is None else limit.key,

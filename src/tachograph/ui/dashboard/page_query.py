@@ -12,7 +12,7 @@ from tachograph.errors import UsageError
 from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
 from tachograph.model.usage.prices import shown as shown_model
 from tachograph.queries.usage.spend import Question
-from tachograph.text.format import safe
+from tachograph.text.format import day_month, safe
 
 PRESETS = {"today": "Today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "Year", "all": "All"}
 STACKS = {"model": "model", "project": "project", "branch": "branch", "session": "session", "class": "token class"}
@@ -162,12 +162,9 @@ def range_words(view: Asked, calendar: Calendar, now: int) -> str:
     return f"Since {first}" if first else f"Until {last}" if last else "All time"
 
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
 def _day_words(day: date, today: date) -> str:
     year = "" if day.year == today.year else f" {day.year}"
-    return f"{day.day} {_MONTHS[day.month - 1]}{year}"
+    return f"{day_month(day)}{year}"
 
 
 def _listed(values: Sequence[str], none: str) -> str:

@@ -1,6 +1,6 @@
 """Estimates as screens and JSON: whose a limit is, forecasts, three numbers side by side. Formats only.
 
-The sentences are those of text/sentences.py; here they only find their place.
+The sentences are those of text/; here they only find their place.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,20 +15,26 @@ from tachograph.queries.estimates.forecast import Calibration, LimitForecast, Ne
 from tachograph.queries.estimates.reconcile import Reconciled
 from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.limits.current import NowAccount, NowLimit
-from tachograph.text import sentences
+from tachograph.text.attribution import (
+    CLEAR_SIGN,
+    evidence_words,
+    interval,
+    unexplained_words,
+    what_if_words,
+    why_words,
+    window_words,
+)
+from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words
 from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, percent, safe, usd, width
+from tachograph.text.limits import clock, countdown
+from tachograph.text.limits import clocks as clock_of
+from tachograph.text.limits import percent as percent_of
+from tachograph.text.reconcile import budget_words, reconcile_differences, reconcile_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.now import clock, countdown
-from tachograph.ui.documents.now import percent as percent_of
 from tachograph.ui.documents.reports import FORMAT, iso
 
 _MOST = 5  # rows of a part
 _BAR = 24
-
-
-def clock_of(calendar: Calendar, at: int) -> Callable[[int], str]:
-    """How moments are written in an answer given at a moment."""
-    return lambda moment: clock(moment, at, calendar)
 
 
 # -- why -------------------------------------------------------------------------------------------------------------
@@ -38,8 +44,8 @@ def why_screen(
     found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style, *, blocks: bool
 ) -> list[str]:
     words = clock_of(calendar, found.at)
-    made = [*_heading(found, account, calendar, room, style), "", *folded(safe(sentences.why_words(found)), room)]
-    if (left := sentences.unexplained_words(found)) != "":
+    made = [*_heading(found, account, calendar, room, style), "", *folded(safe(why_words(found)), room)]
+    if (left := unexplained_words(found)) != "":
         made += folded(left, room)
     if found.method != NOTHING:
         made.append("")
@@ -59,9 +65,9 @@ def why_screen(
     if found.breakdown:
         shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
         made.append(f"Of the used week, by the service's own account: {shares}.")
-    if (window := sentences.window_words(found.window_points)) and found.method == LEARNED:
+    if (window := window_words(found.window_points)) and found.method == LEARNED:
         made.append(window)
-    for line in sentences.evidence_words(found.evidence, found.method, words):
+    for line in evidence_words(found.evidence, found.method, words):
         made += folded(safe(line), room)
     return made
 
@@ -105,8 +111,8 @@ def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool,
     label = cut_middle(name, names) if "#" in name else cut(name, names)  # a pull request is told by its number
     columns = _columns(room)
     bar = _bar(share.value, columns, blocks)
-    interval = f"  {sentences.interval(share)}" if is_measured and share.high >= 0.005 else ""
-    return f"  {label}{' ' * (names - width(label))}  {bar}  {percent(share.value):>9}{interval}"
+    between = f"  {interval(share)}" if is_measured and share.high >= 0.005 else ""
+    return f"  {label}{' ' * (names - width(label))}  {bar}  {percent(share.value):>9}{between}"
 
 
 def _bar(share: float, columns: int, blocks: bool) -> str:
@@ -120,7 +126,7 @@ def _bar(share: float, columns: int, blocks: bool) -> str:
 
 def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
     """A row like the others, but for what is too little to be told from nothing: that has no number."""
-    if share.value >= sentences.CLEAR_SIGN:
+    if share.value >= CLEAR_SIGN:
         return _row("not explained", share, names, room, blocks)
     empty = ("░" if blocks else ".") * _columns(room)
     return f"  {'not explained':<{names}}  {empty}  {'under 5 %':>9}"
@@ -164,7 +170,7 @@ def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
             "changed_at": iso(evidence.changed_at),
             "changed_by": evidence.changed_by,
         },
-        "says": [says for says in (sentences.why_words(found), sentences.unexplained_words(found)) if says],
+        "says": [says for says in (why_words(found), unexplained_words(found)) if says],
     }
 
 
@@ -194,9 +200,9 @@ def forecast_screen(
     words = clock_of(calendar, at)
     lines = []
     for one in made:
-        lines += folded(safe(sentences.forecast_words(one, words)), room)
+        lines += folded(safe(forecast_words(one, words)), room)
     if following.is_enough and following.left is not None:
-        lines += folded(sentences.next_words(following), room)
+        lines += folded(next_words(following), room)
     own = max((one.windows for one in made), default=0)
     if any(one.chance is not None for one in made):
         source = (
@@ -246,12 +252,12 @@ def next_document(found: NextSession) -> dict[str, Any]:
         "p90_points": found.p90,
         "most_points": found.most,
         "is_enough": found.is_enough,
-        "says": sentences.next_words(found),
+        "says": next_words(found),
     }
 
 
 def next_screen(found: NextSession, room: int | None) -> list[str]:
-    made = folded(sentences.next_words(found), room)
+    made = folded(next_words(found), room)
     if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
         over = " (it went on into another window)" if found.most > 100 else ""
         sizes = f"at most {found.median:.0f}, nine of ten {found.p90:.0f}, the largest {found.most:.0f}{over}"
@@ -260,10 +266,10 @@ def next_screen(found: NextSession, room: int | None) -> list[str]:
 
 
 def score_screen(found: Calibration) -> list[str]:
-    made = sentences.calibration_words(found)
+    made = calibration_words(found)
     if found.bins:
         made.append("")
-        made += [sentences.bin_words(one) for one in found.bins]
+        made += [bin_words(one) for one in found.bins]
     return made
 
 
@@ -302,26 +308,26 @@ def what_if_document(found: WhatIf, at: int) -> dict[str, Any]:
 
 
 def what_if_screen(found: WhatIf, room: int | None) -> list[str]:
-    return [line for words in sentences.what_if_words(found) for line in folded(safe(words), room)]
+    return [line for words in what_if_words(found) for line in folded(safe(words), room)]
 
 
 def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, style: Style) -> list[str]:
     money = found.money
     values = [
-        sentences.budget_words(money.month.usd, money.budget, money.usual_week, money.week.usd),
+        budget_words(money.month.usd, money.budget, money.usual_week, money.week.usd),
         _limit(found.five, found.five_dollars, found.at, calendar),
         _limit(found.week, found.week_dollars, found.at, calendar),
     ]
     if found.model_week is not None:
         values[2] += f"; {safe(found.model_week.label)} {percent_of(found.model_week)}"
     made = []
-    for (name, counts, unseen), value in zip(sentences.reconcile_words(), values, strict=True):
+    for (name, counts, unseen), value in zip(reconcile_words(), values, strict=True):
         first, *more = folded(f"{name}   {value}", room)
         made += [f"{style.bold}{name}{style.end}{first.removeprefix(name)}", *more]
         made += [f"  {line}" for line in folded(f"counts {counts}", None if room is None else room - 2)]
         made += [f"  {line}" for line in folded(f"cannot see {unseen}", None if room is None else room - 2)]
         made.append("")
-    for words in sentences.reconcile_differences(found):
+    for words in reconcile_differences(found):
         made += folded(safe(words), room)
     return made if made[-1] else made[:-1]
 
@@ -360,9 +366,8 @@ def reconcile_document(found: Reconciled) -> dict[str, Any]:
         "seven_day": limit(found.week, found.week_dollars),
         "model_week": limit(found.model_week, None),
         "counts": [
-            {"number": name, "counts": counts, "cannot_see": unseen}
-            for name, counts, unseen in sentences.reconcile_words()
+            {"number": name, "counts": counts, "cannot_see": unseen} for name, counts, unseen in reconcile_words()
         ],
         "unknown_account_messages": found.nobodys,
-        "says": sentences.reconcile_differences(found),
+        "says": reconcile_differences(found),
     }

@@ -5,48 +5,31 @@ old. A number whose reset has passed is a dash.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
-from tachograph.text.format import cut, day_and_time, duration, folded, safe, weekday, width
+from tachograph.text.format import cut, duration, folded, safe, width
+from tachograph.text.limits import (
+    SOURCE_WORDS,
+    bar,
+    clock,
+    countdown,
+    level_of,
+    percent,
+    short_percent,
+    sign,
+    source_words,
+)
 from tachograph.text.money import money, spend
-from tachograph.text.sentences import chance_before, chance_short, outcome_words
+from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT, iso
 
-ORANGE_FROM, RED_FROM = 90.0, 100.0
-SOURCE_WORDS = {
-    "statusline": "status line",
-    "claude_json": "Claude Code's cache",
-    "desktop": "Claude Desktop",
-    "transcript": "transcripts",
-    "oauth": "usage endpoint",
-    "browser": "browser",
-    "cookies": "cookies",
-}
 TITLES = ("long", "medium", "compact")
-
-
-def percent(limit: NowLimit | None) -> str:
-    """`78 %`, `~78 %` where it is old, a dash where it is not known."""
-    if limit is None or limit.percent is None:
-        return DASH
-    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
-
-
-def short_percent(limit: NowLimit | None) -> str:
-    """The same where there is little room: `78%`."""
-    return percent(limit).replace(" ", "")
-
-
-def sign(limit: NowLimit | None) -> str:
-    if limit is None or limit.percent is None or limit.state == OVERAGE:
-        return ""
-    return "■" if limit.percent >= RED_FROM else "▲" if limit.percent >= ORANGE_FROM else ""
 
 
 # -- one line --------------------------------------------------------------------------------------------------
@@ -102,15 +85,6 @@ def pressing(now: Now) -> NowLimit | None:
 def level(now: Now) -> str:
     """What the colour of the whole says: that of the pressing limit."""
     return level_of(pressing(now))
-
-
-def level_of(limit: NowLimit | None) -> str:
-    """What the colour of a number says: unknown, stale, ok, high (from 90), wall (from 100), overage."""
-    if limit is None or limit.percent is None:
-        return "unknown"
-    if limit.state in (OVERAGE, STALE, WALL):
-        return limit.state
-    return "wall" if limit.percent >= RED_FROM else "high" if limit.percent >= ORANGE_FROM else "ok"
 
 
 def fields(now: Now, calendar: Calendar) -> dict[str, str]:
@@ -239,10 +213,6 @@ def problem_words(account: NowAccount) -> list[str]:
     return made
 
 
-def source_words(limit: NowLimit) -> str:
-    return limit.browser or SOURCE_WORDS.get(limit.source, limit.source)
-
-
 def _differing_words(limit: NowLimit) -> str:
     """Both numbers of two sources that disagree; which of them is right nobody here can know."""
     others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {round(one.percent)} %" for one in limit.differs)
@@ -335,35 +305,6 @@ def limit_words(limit: NowLimit, at: int, calendar: Calendar) -> str:
     if limit.state == OVERAGE:
         resets = f"reached; extra usage goes on; {resets}"
     return resets.strip("; ")
-
-
-def countdown(resets_at: int | None, at: int, calendar: Calendar) -> str:
-    """`in 1 h 52 min, 14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
-    if resets_at is None:
-        return DASH
-    left = (resets_at - at) / 1000
-    if left < 24 * 3600:
-        return f"in {duration(max(60, left))}, {calendar.local(resets_at):%H:%M}"
-    return clock(resets_at, at, calendar)
-
-
-def clock(moment: int, at: int, calendar: Calendar) -> str:
-    """`14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
-    shown, local = calendar.local(moment), calendar.local(at)
-    if abs(moment - at) < 86_400_000:
-        return f"{shown:%H:%M}"
-    if timedelta(0) < shown - local < timedelta(days=7):
-        return f"{weekday(shown)} {shown:%H:%M}"
-    return day_and_time(shown, local)
-
-
-def bar(value: float | None, columns: int, blocks: bool) -> str:
-    """A percentage as a bar of so many columns."""
-    full, part, empty = ("█", "▏▎▍▌▋▊▉", "░") if blocks else ("#", "", ".")
-    filled = min(1.0, (value or 0) / 100) * columns
-    whole = int(filled)
-    rest = part[int((filled - whole) * 8) - 1] if part and int((filled - whole) * 8) else ""
-    return f"{full * whole}{rest}".ljust(columns, empty)
 
 
 def extra_words(extra: ExtraUsage) -> str:

@@ -1,10 +1,11 @@
 """The status line: what this session costs, how full its context is, and the limits. One line, whatever happens."""
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, Reading
-from tachograph.queries.limits.current import OVERAGE, RESET, STALE, Now, NowAccount, NowLimit
+from tachograph.queries.limits.current import OVERAGE, STALE, Now, NowAccount, NowLimit
+from tachograph.text.chances import status_chance
 from tachograph.text.format import UNKNOWN, safe, usd
+from tachograph.text.limits import short_left, sign_of
 from tachograph.text.money import spend
-from tachograph.text.sentences import status_chance
 
 
 def line(
@@ -45,7 +46,7 @@ def _five(account: NowAccount, at: int) -> str:
     limit = account.limit(FIVE_HOUR)
     if limit is None:
         return ""
-    left, chance = _left(limit, at), status_chance(limit.chance)
+    left, chance = short_left(limit, at), status_chance(limit.chance)
     return f"5h {_percent(limit)}{' ' + left if left else ''}{' ' + chance if chance else ''}"
 
 
@@ -66,14 +67,4 @@ def _percent(limit: NowLimit) -> str:
 
 
 def _sign(percent: float | None) -> str:
-    if percent is None or percent < 90:
-        return ""
-    return " ■" if percent >= 100 else " ▲"
-
-
-def _left(limit: NowLimit, at: int) -> str:
-    """1h52, 14m: as short as a status line wants it."""
-    if limit.resets_at is None or limit.state == RESET:
-        return ""
-    minutes = max(0, limit.resets_at - at) // 60_000
-    return f"{minutes // 60}h{minutes % 60:02d}" if minutes >= 60 else f"{minutes}m"
+    return f" {mark}" if (mark := sign_of(percent)) else ""

@@ -19,7 +19,7 @@ from tachograph.queries.estimates.constants import NOTHING
 from tachograph.queries.live import Burn, Monitor, monitor
 from tachograph.queries.usage.spend import Spend
 from tachograph.recorder import process
-from tachograph.text.sentences import why_words
+from tachograph.text.attribution import why_words
 from tachograph.ui.terminal.view import Around
 from tachograph.workspace.follow import Followed
 from tachograph.workspace.terminal_io import Context

@@ -8,18 +8,18 @@ from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
 from tachograph.queries.limits.pace import Course
 from tachograph.queries.live import Monitor, Watched
+from tachograph.text.chances import SMALL, SURE, chance_before
 from tachograph.text.format import UNKNOWN as DASH
-from tachograph.text.format import cut, duration, width
+from tachograph.text.format import cut, width
+from tachograph.text.limits import ORANGE_FROM, SHORT_SOURCE_WORDS, bar, clocks, level_of, percent, sign, time_left
 from tachograph.text.money import spend
-from tachograph.text.sentences import SMALL, SURE, chance_before
-from tachograph.ui.documents.now import SOURCE_WORDS, bar, clock, extra_words, headline, level_of, percent, sign
+from tachograph.ui.documents.now import extra_words, headline
 from tachograph.ui.terminal.cells import AT_WALL, DIM, FILLED, HIGH, OLD, PLAIN, STRONG, Cell, Row, fit, padded, tame
 
 RESET_MARK = "╎"
 _LEVELS = {"stale": OLD, "wall": AT_WALL, "high": HIGH, "overage": HIGH, "unknown": DIM, "ok": PLAIN}
 _STEPS = "▁▂▃▄▅▆▇█"
 _PERCENT, _RESETS, _RATE, _HEARD, _HEARD_WIDE, _CHANCE = 6, 12, 15, 19, 32, 5
-_SOURCES = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": "endpoint", "desktop": "Desktop"}
 
 
 class Widths(NamedTuple):
@@ -112,13 +112,12 @@ def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
         return "has reset"
     if limit.resets_at is None:
         return "not begun" if not limit.percent else DASH
-    left = (limit.resets_at - at) / 1000
-    return duration(max(0, left)) if left < 86_400 else clock(limit.resets_at, at, calendar)
+    return time_left(limit.resets_at, at, calendar)
 
 
 def heard(limit: NowLimit, at: int, most: int) -> str:
     """Who said it and how long ago, and what else the state is."""
-    said = f"{_SOURCES.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
+    said = f"{SHORT_SOURCE_WORDS.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
     words = {WALL: "at the wall", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
     return f"{words}: {said}" if words and len(words) + len(said) + 2 <= most else said
 
@@ -159,7 +158,7 @@ def chance_sentence(watched: Watched | None, at: int, calendar: Calendar) -> str
     limit = likeliest(watched)
     if limit is None or limit.chance is None or limit.resets_at is None:
         return ""
-    return chance_before(limit.chance, limit.resets_at, lambda moment: clock(moment, at, calendar))
+    return chance_before(limit.chance, limit.resets_at, clocks(calendar, at))
 
 
 def curve(course: Course, columns: int, at: int) -> str:
@@ -213,7 +212,7 @@ def extra_row(used: ExtraUsage, parts: Widths) -> Row:
     else:
         filled = bar(used.percent, parts.bar, True)
         empty = len(filled) - len(filled.rstrip("░"))
-        style = HIGH if used.percent >= 90 else PLAIN
+        style = HIGH if used.percent >= ORANGE_FROM else PLAIN
         drawn = [Cell(filled[: parts.bar - empty], style or FILLED), Cell("░" * empty, DIM)]
         drawn.append(Cell(f" {round(used.percent):>{_PERCENT - 2}} % ", style or STRONG))
     return (Cell(f" {fit('Extra', parts.name)} "), *drawn, Cell(f"   {extra_words(used)}"))

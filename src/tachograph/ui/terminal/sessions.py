@@ -9,7 +9,7 @@ from tachograph.queries.live import AtWork, Context, Monitor, Said
 from tachograph.queries.usage.spend import Spend
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import count, cut, day_and_time, percent, plural, tokens, usd, width
-from tachograph.ui.documents.now import bar
+from tachograph.text.limits import bar
 from tachograph.ui.terminal.cells import DIM, FILLED, PLAIN, STRONG, Cell, Row, chosen, fit, foreign, padded, tame
 from tachograph.ui.terminal.limits import ago
 from tachograph.ui.terminal.view import View

@@ -8,19 +8,15 @@ from typing import NamedTuple
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, NowAccount, NowLimit
 from tachograph.queries.tray_state import TITLES, Meter
+from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN, cut, safe, usd
-from tachograph.text.sentences import chance_before, chance_short
+from tachograph.text.limits import SOURCE_WORDS, clock, level_of, percent, sign
 from tachograph.ui.documents.now import (
-    SOURCE_WORDS,
-    clock,
     extra_words,
     headline,
-    level_of,
     limit_words,
-    percent,
     pressing,
     problem_words,
-    sign,
     title,
     title_parts,
 )

@@ -1,5 +1,5 @@
 """What is estimated, on the pages where it belongs: why the week stands where it does (Usage), the chance of a limit being
-reached (Now), and how our chances did (Limits). The sentences are those of text/sentences.py."""
+reached (Now), and how our chances did (Limits). The sentences are those of text/."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,12 +10,13 @@ from tachograph.queries.estimates.constants import NOTHING
 from tachograph.queries.estimates.forecast import LimitForecast, calibration, forecast
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
-from tachograph.text import sentences
+from tachograph.text.attribution import CLEAR_SIGN, evidence_words, interval, unexplained_words, why_words
+from tachograph.text.chances import calibration_words, forecast_words
 from tachograph.text.format import UNKNOWN, percent, plural, safe
+from tachograph.text.limits import clock
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table
-from tachograph.ui.documents.now import clock
 
 _MOST = 6  # rows of a part
 _SECONDS = 30.0  # how old an estimate may be: the next message hardly moves it
@@ -51,15 +52,15 @@ def why(view: View) -> Mapping[str, Any] | None:
     return {
         "title": f"Why the 7-day limit stands at {found.used:.0f} %" if found.used is not None else "Why the week stands where it does",
         "whose": f"{f'{safe(account.label)}: the week' if account.label else 'The week'} of the limit{f', since {_clock(view)(found.since)}' if found.since is not None else ''}, whatever range is chosen above.",
-        "sentences": [safe(words) for words in (sentences.why_words(found), sentences.unexplained_words(found)) if words],
+        "sentences": [safe(words) for words in (why_words(found), unexplained_words(found)) if words],
         "groups": groups,
         "unexplained": None
         if unexplained is None
         else {
-            "text": percent(unexplained.value) if unexplained.value >= sentences.CLEAR_SIGN else "under 5 %",
-            "width": 100 * unexplained.value if unexplained.value >= sentences.CLEAR_SIGN else 0,
+            "text": percent(unexplained.value) if unexplained.value >= CLEAR_SIGN else "under 5 %",
+            "width": 100 * unexplained.value if unexplained.value >= CLEAR_SIGN else 0,
         },
-        "evidence": [safe(words) for words in sentences.evidence_words(found.evidence, found.method, _clock(view))],
+        "evidence": [safe(words) for words in evidence_words(found.evidence, found.method, _clock(view))],
         "table": _table(found, parts),
     }  # fmt: skip
 
@@ -81,7 +82,7 @@ def _bar(part: Part, kind: str, view: View) -> dict[str, Any]:
         "high": 100 * min(1.0, share.high) if share is not None else None,
         "text": percent(value),
         "colour": charts.model_colour(part.full) if kind == "model" else 0,
-        "interval": sentences.interval(share) if share is not None and share.high >= 0.005 else "",
+        "interval": interval(share) if share is not None and share.high >= 0.005 else "",
     }
 
 
@@ -120,7 +121,7 @@ def forecasts(view: View, account: NowAccount) -> tuple[LimitForecast, ...]:
 
 
 def words_of(view: View, made: LimitForecast) -> str:
-    return safe(sentences.forecast_words(made, _clock(view)))
+    return safe(forecast_words(made, _clock(view)))
 
 
 def fan_of(made: LimitForecast | None) -> dict[str, Any] | None:
@@ -149,6 +150,6 @@ def calibrated(view: View) -> Mapping[str, Any]:
     )
     columns = (Column("Chance said"), Column("Forecasts", "num"), Column("Mean", "num"), Column("Came true", "num"))
     title = f"How {plural(found.forecasts, 'forecast')} did" if found.forecasts else "No forecast has been scored yet"
-    said = [safe(words) for words in sentences.calibration_words(found)]
+    said = [safe(words) for words in calibration_words(found)]
     empty = "The recorder works out chances while it runs; each is scored when its window is over."
     return {"title": title, "summary": " ".join(said), "table": Table("calibration", "Chances and what came of them", columns, lines, empty=empty)}  # fmt: skip

@@ -6,8 +6,8 @@ from typing import Any
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.limits.window_history import Walls, walls
-from tachograph.text.format import UNKNOWN, duration, plural, safe, tokens
-from tachograph.text.sentences import left_out_words
+from tachograph.text.attribution import left_out_words
+from tachograph.text.format import MONTHS, UNKNOWN, duration, plural, safe, tokens
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.estimates import calibrated
 from tachograph.ui.dashboard.pages.now import source_words
@@ -16,7 +16,6 @@ from tachograph.ui.documents import limits as words
 from tachograph.ui.documents.reports import iso
 
 _DAY = 86_400_000
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST = 300
 
 
@@ -56,7 +55,7 @@ def _weeks(view: View) -> Mapping[str, Any] | None:
     names = {habit.key: safe(habit.name) for habit in found.habits}
     weeks = sorted({week.week for week in found.weeks})
     by_place = {(week.key, week.week): week for week in found.weeks}
-    labels = [f"{int(week[8:])} {_MONTHS[int(week[5:7]) - 1]} {week[:4]}" for week in weeks]
+    labels = [f"{int(week[8:])} {MONTHS[int(week[5:7]) - 1]} {week[:4]}" for week in weeks]
     series = [
         {
             "label": name,

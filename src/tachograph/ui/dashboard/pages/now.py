@@ -12,9 +12,10 @@ from tachograph.queries.limits.curves import Curve, curves
 from tachograph.queries.live import Context, held
 from tachograph.queries.tray_state import meter
 from tachograph.queries.usage.active_sessions import running
+from tachograph.text import limits as limit_text
+from tachograph.text.chances import chance_short
 from tachograph.text.format import UNKNOWN, day_and_time, percent, plural, safe, tokens, usd
 from tachograph.text.money import money as amount
-from tachograph.text.sentences import chance_short
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.estimates import fan_of, forecasts, words_of
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, ago, as_json, money, named, short_list
@@ -78,17 +79,17 @@ def _account(account: NowAccount, view: View) -> dict[str, Any]:
 
 def limit_row(limit: NowLimit, view: View) -> LimitRow:
     """A limit as every page shows it: the same number, sign and words as the meter."""
-    shown = words.percent(limit)
+    shown = limit_text.percent(limit)
     observed = view.calendar.local(limit.observed_at)
-    source = safe(words.source_words(limit))
+    source = safe(limit_text.source_words(limit))
     age = ago(limit.observed_at, view.now)
     return LimitRow(
         limit.key,
         safe(limit.label),
         shown,
         limit.percent,
-        words.sign(limit) or ("~" if limit.state == STALE else ""),
-        words.level_of(limit),
+        limit_text.sign(limit) or ("~" if limit.state == STALE else ""),
+        limit_text.level_of(limit),
         _words(limit, view),
         None if limit.percent is None else max(0.0, min(100.0, limit.percent)),
         limit.source,
@@ -107,7 +108,7 @@ def _words(limit: NowLimit, view: View) -> str:
 
 
 def source_words(source: str) -> str:
-    return words.SOURCE_WORDS.get(source, source)
+    return limit_text.SOURCE_WORDS.get(source, source)
 
 
 def _curves(view: View) -> Mapping[str, Any] | None:
@@ -155,7 +156,7 @@ def _figure(
     noun, verb = ("limit", "was") if len(shown) == 1 else ("limits", "were")
     hit = f"{verb} not hit" if not walls else f"{verb} hit {'once' if walls == 1 else f'{walls} times'}"
     by_key = {limit.key: limit for limit in account.limits}
-    latest = [f"{safe(c.label)} {words.percent(by_key[c.key])}" for c in shown if c.key in by_key]
+    latest = [f"{safe(c.label)} {limit_text.percent(by_key[c.key])}" for c in shown if c.key in by_key]
     lines = [
         Line(
             f"{at}-{curve.key}",

@@ -5,7 +5,7 @@ from typing import Any
 
 from tachograph.model.usage.prices import shown as shown_model
 from tachograph.queries.usage.pull_requests import Pull, branches, pulls
-from tachograph.text.format import percent, plural, safe, usd
+from tachograph.text.format import MONTHS, percent, plural, safe, usd
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.tables import (
     SPEND_COLUMNS,
@@ -21,8 +21,6 @@ from tachograph.ui.dashboard.tables import (
     short_list,
     spend_cells,
 )
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def pull_name(number: int | None, url: str | None, repository: str | None) -> str:
@@ -134,7 +132,7 @@ def _trend(view: View) -> Mapping[str, Any] | None:
     weeks = found.weeks
     if not weeks:
         return None
-    labels = [f"{int(week.week[8:])} {_MONTHS[int(week.week[5:7]) - 1]}" for week in weeks]
+    labels = [f"{int(week.week[8:])} {MONTHS[int(week.week[5:7]) - 1]}" for week in weeks]
     if len(weeks) > 1 and weeks[0].median_usd and weeks[-1].median_usd:
         title = f"The median pull request cost {usd(weeks[0].median_usd)} in the first week, {usd(weeks[-1].median_usd)} in the last"
     else:

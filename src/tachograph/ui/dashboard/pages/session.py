@@ -11,8 +11,8 @@ from tachograph.model.usage.prices import shown as shown_model
 from tachograph.queries.usage.active_sessions import session_row
 from tachograph.queries.usage.session_timeline import Timeline, by_model, shares, timeline
 from tachograph.recorder.tool_usage import Told, told
+from tachograph.text.attribution import left_out_words
 from tachograph.text.format import UNKNOWN, count, cut, duration, percent, plural, safe, tokens, usd
-from tachograph.text.sentences import left_out_words
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.tables import (

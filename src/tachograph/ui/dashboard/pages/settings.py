@@ -15,14 +15,13 @@ from tachograph.queries.limits.source_health import health
 from tachograph.queries.tray_state import ALARMS
 from tachograph.queries.usage.spend import Question, spend
 from tachograph.setup import source_catalog
-from tachograph.text.format import count, plural, safe, size
-from tachograph.text.sentences import outcome_words
+from tachograph.text.format import MONTHS, count, plural, safe, size
+from tachograph.text.outcomes import outcome_words
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, ago, as_json, moment, named, spend_cells
 
 EXPORTS = ("messages", "sessions", "readings", "windows")
 FORMATS = (("csv", "CSV"), ("jsonl", "JSON Lines"), ("parquet", "Parquet"))
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _sources(view: View) -> Mapping[str, Any]:
@@ -130,7 +129,7 @@ def _data(view: View) -> Mapping[str, Any]:
     look = view.look
     months = spend(look.db, look.book, look.calendar, Question(MONTH, Span(None, None)))
     rows = [row for row in months.rows if row.key.period is not None][-60:]
-    labels = [f"{_MONTHS[int(row.key.period[5:7]) - 1]} {row.key.period[:4]}" for row in rows]
+    labels = [f"{MONTHS[int(row.key.period[5:7]) - 1]} {row.key.period[:4]}" for row in rows]
     files = []
     for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
         try:

@@ -9,7 +9,7 @@ from tachograph.model.usage.prices import PICODOLLARS
 from tachograph.model.usage.prices import shown as shown_model
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.spend import Answer, Row, Spend, spend
-from tachograph.text.format import UNKNOWN, count, percent, plural, safe, tokens, usd
+from tachograph.text.format import DAYS, MONTHS, UNKNOWN, count, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.estimates import why
@@ -312,20 +312,16 @@ def _measure_words(used: Spend, measure: str) -> str:
     return f"{tokens(used.tokens.total)} tokens" if measure == "tokens" else plural(used.tokens.messages, "message")
 
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
 def _period_label(key: str | None, period: str, keys: Sequence[str | None]) -> str:
     if key is None:
         return "unknown"
     if period == HOUR:
-        return f"{int(key[8:10])} {_MONTHS[int(key[5:7]) - 1]} {key[11:16]}"
+        return f"{int(key[8:10])} {MONTHS[int(key[5:7]) - 1]} {key[11:16]}"
     years = {known[:4] for known in keys if known}
     year = f" {key[:4]}" if len(years) > 1 else ""
     if period == MONTH:
-        return f"{_MONTHS[int(key[5:7]) - 1]} {key[:4]}"
-    return f"{int(key[8:10])} {_MONTHS[int(key[5:7]) - 1]}{year}"
+        return f"{MONTHS[int(key[5:7]) - 1]} {key[:4]}"
+    return f"{int(key[8:10])} {MONTHS[int(key[5:7]) - 1]}{year}"
 
 
 # -- where it went ---------------------------------------------------------------------------------------------
@@ -455,26 +451,26 @@ def _calendar(view: View) -> Mapping[str, Any]:
     cells = [
         {
             "day": day,
-            "title": f"{_DAYS[day.day.weekday()]} {day.day.day} {_MONTHS[day.day.month - 1]} {day.day.year}: "
+            "title": f"{DAYS[day.day.weekday()]} {day.day.day} {MONTHS[day.day.month - 1]} {day.day.year}: "
             + (usd(day.value) if day.day in values else "nothing"),
             "href": view.address(range="", since=day.day.isoformat(), until=day.day.isoformat()),
         }
         for day in days
     ]
-    months = [(day.column, _MONTHS[day.day.month - 1]) for day in days if day.day.day <= 7 and day.row == 0]
+    months = [(day.column, MONTHS[day.day.month - 1]) for day in days if day.day.day <= 7 and day.row == 0]
     used_days = [day for day, used in values.items() if used.tokens.messages]
     best = max(values, key=lambda day: values[day].cost or 0, default=None)
     title = (
         "No day was used in the last year"
         if best is None
-        else f"{len(used_days)} of {len(days)} days were used, most on {best.day} {_MONTHS[best.month - 1]}"
+        else f"{len(used_days)} of {len(days)} days were used, most on {best.day} {MONTHS[best.month - 1]}"
     )
     lines = tuple(
         Line(
             day.isoformat(),
             (
                 Cell(
-                    f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}",
+                    f"{DAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year}",
                     day.isoformat(),
                     href=view.address(range="", since=day.isoformat(), until=day.isoformat()),
                 ),
@@ -491,7 +487,7 @@ def _calendar(view: View) -> Mapping[str, Any]:
             "calendar": cells,
             "months": months,
             "columns": max((day.column for day in days), default=0) + 1,
-            "weekdays": [(n, _DAYS[(n + view.calendar.week_start) % 7]) for n in (0, 2, 4)],
+            "weekdays": [(n, DAYS[(n + view.calendar.week_start) % 7]) for n in (0, 2, 4)],
             "table": Table(
                 "t-calendar",
                 "Each day of the last year",
@@ -508,7 +504,7 @@ def _hours(view: View) -> Mapping[str, Any]:
     question = view.asked.question(view.calendar, view.now)
     grid = usage.hours_of_week(look.db, look.book, look.calendar, question)
     dark = charts.steps(used.usd for day in grid for used in day)
-    names = [_DAYS[(n + view.calendar.week_start) % 7] for n in range(7)]
+    names = [DAYS[(n + view.calendar.week_start) % 7] for n in range(7)]
     cells = [
         {
             "column": hour,
@@ -558,7 +554,7 @@ def _hours(view: View) -> Mapping[str, Any]:
 
 
 _LONG_DAYS = dict(
-    zip(_DAYS, ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"), strict=True)
+    zip(DAYS, ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"), strict=True)
 )
 
 

@@ -25,7 +25,19 @@ from tachograph.queries.estimates.constants import (
 from tachograph.queries.estimates.forecast import Bin, Calibration, LimitForecast, NextSession
 from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.limits.current import FRESH
-from tachograph.text import sentences
+from tachograph.text.attribution import evidence_words, unexplained_words, what_if_words, why_words, window_words
+from tachograph.text.chances import (
+    alarm_words,
+    bin_words,
+    calibration_words,
+    chance_short,
+    chance_word,
+    forecast_words,
+    guard_chance,
+    next_words,
+    status_chance,
+)
+from tachograph.text.reconcile import budget_words, reconcile_words
 
 NOW = 1_000_000_000
 HOUR = 3_600_000
@@ -54,7 +66,7 @@ def found(**changed: Any) -> Attribution:
 
 
 def why(**changed: Any) -> str:
-    return sentences.why_words(found(**changed))
+    return why_words(found(**changed))
 
 
 # -- whose it is
@@ -89,7 +101,7 @@ def test_after_three_days_the_split_is_by_list_price_and_called_that() -> None:
     early = evidence(windows=4, days=3.0)
     words = why(method=LIST_PRICE, by_model=(Part("opus-4-8", "x", None, None, 0.64),))
     assert words == "By list price, not by quota: opus-4-8 is 64 % of this machine's work in your week so far."
-    said = sentences.evidence_words(early, LIST_PRICE, clock)
+    said = evidence_words(early, LIST_PRICE, clock)
     assert said == [
         "Too little to learn from yet: 4 5-hour windows over 3 days; it takes 10 windows over 7 days with readings of both"
         " limits."
@@ -112,7 +124,7 @@ def test_next_to_nothing_used_is_not_shared_out() -> None:
 
 
 def left(value: float, low: float, high: float) -> str:
-    return sentences.unexplained_words(found(unexplained=Estimate(value, low, high)))
+    return unexplained_words(found(unexplained=Estimate(value, low, high)))
 
 
 def test_what_is_not_explained_is_said_with_its_interval_and_never_blamed_on_another_machine() -> None:
@@ -130,39 +142,33 @@ def test_little_or_nothing_is_no_clear_sign_and_never_a_bare_zero(value: float, 
 
 def test_a_wide_unexplained_part_is_said_as_a_range_even_where_its_middle_is_nothing() -> None:
     assert "somewhere between 0 and 40 %" in left(0.02, 0.0, 0.4)
-    assert sentences.unexplained_words(found(unexplained=None)) == ""
+    assert unexplained_words(found(unexplained=None)) == ""
 
 
 def test_evidence_says_what_it_rests_on_and_what_was_left_out() -> None:
-    assert sentences.evidence_words(evidence(), LEARNED, clock) == ["Learned from 38 5-hour windows over 21 days."]
+    assert evidence_words(evidence(), LEARNED, clock) == ["Learned from 38 5-hour windows over 21 days."]
     one = evidence(nobodys=1, unpriced=("claude-nova-1",))
-    assert sentences.evidence_words(one, LEARNED, clock)[1:] == [
+    assert evidence_words(one, LEARNED, clock)[1:] == [
         "1 message of an unknown account is left out.",
         "Without a price, and so left out: nova-1.",
     ]
-    assert sentences.evidence_words(evidence(nobodys=12), NOTHING, clock) == [
-        "12 messages of an unknown account are left out."
-    ]
+    assert evidence_words(evidence(nobodys=12), NOTHING, clock) == ["12 messages of an unknown account are left out."]
 
 
 def test_a_change_of_what_work_costs_is_said_with_its_moment() -> None:
     dearer, cheaper = evidence(changed_at=NOW, changed_by=1.24), evidence(changed_at=NOW, changed_by=0.8)
-    assert sentences.evidence_words(dearer, LEARNED, clock)[1] == (
+    assert evidence_words(dearer, LEARNED, clock)[1] == (
         "Since 09:00 the same work has cost about 24 % more of your limits than before."
     )
-    assert "20 % less" in sentences.evidence_words(cheaper, LEARNED, clock)[1]
+    assert "20 % less" in evidence_words(cheaper, LEARNED, clock)[1]
 
 
 def test_a_full_window_is_so_many_points_of_the_week() -> None:
     assert (
-        sentences.window_words(Estimate(11.2, 10.4, 12.1))
-        == "One full 5-hour window costs about 11 points of your week (10–12)."
+        window_words(Estimate(11.2, 10.4, 12.1)) == "One full 5-hour window costs about 11 points of your week (10–12)."
     )
-    assert (
-        sentences.window_words(Estimate(11.0, 10.9, 11.1))
-        == "One full 5-hour window costs about 11 points of your week."
-    )
-    assert sentences.window_words(None) == ""
+    assert window_words(Estimate(11.0, 10.9, 11.1)) == "One full 5-hour window costs about 11 points of your week."
+    assert window_words(None) == ""
 
 
 # -- chances
@@ -173,7 +179,7 @@ def ahead(**changed: Any) -> str:
         1, FIVE_HOUR, "5-hour", 66.0, NOW + 5 * HOUR, FRESH, 0.38, 0.4, NOW + HOUR, NOW + 2 * HOUR, NOW + 3 * HOUR,
         WALL_OF, 12, NOW,
     )  # fmt: skip
-    return sentences.forecast_words(made._replace(**changed), clock)
+    return forecast_words(made._replace(**changed), clock)
 
 
 def test_a_chance_comes_with_its_reset_and_a_time_only_as_a_range() -> None:
@@ -206,12 +212,12 @@ def test_on_extra_usage_the_chance_is_of_the_spending_cap() -> None:
 
 
 def test_nothing_is_shouted_below_even_odds() -> None:
-    assert sentences.status_chance(None) == sentences.status_chance(0.49) == ""
-    assert sentences.status_chance(0.5) == "wall likely 50 %"
-    assert sentences.status_chance(0.9) == "wall very likely 90 %"
-    assert sentences.chance_short(0.03) == ""
-    assert sentences.chance_short(0.38) == "38 % chance of the wall"
-    assert [sentences.chance_word(chance) for chance in (0.1, 0.3, 0.6, 0.99)] == [
+    assert status_chance(None) == status_chance(0.49) == ""
+    assert status_chance(0.5) == "wall likely 50 %"
+    assert status_chance(0.9) == "wall very likely 90 %"
+    assert chance_short(0.03) == ""
+    assert chance_short(0.38) == "38 % chance of the wall"
+    assert [chance_word(chance) for chance in (0.1, 0.3, 0.6, 0.99)] == [
         "unlikely",
         "possible",
         "likely",
@@ -220,40 +226,37 @@ def test_nothing_is_shouted_below_even_odds() -> None:
 
 
 def test_a_notice_and_a_guard_say_the_chance_and_before_what() -> None:
-    title, text = sentences.alarm_words("5-hour", 0.62, NOW + HOUR, clock)
+    title, text = alarm_words("5-hour", 0.62, NOW + HOUR, clock)
     assert (title, text) == (
         "Claude: 5-hour may run out",
         "62 % chance that the 5-hour limit is reached before it resets 10:00.",
     )
-    assert (
-        sentences.guard_chance("it is at 60 %", 0.62)
-        == "it is at 60 % with a chance of 62 % to be reached before it resets"
-    )
+    assert guard_chance("it is at 60 %", 0.62) == "it is at 60 % with a chance of 62 % to be reached before it resets"
 
 
 # -- how they did
 
 
 def test_without_a_scored_forecast_it_is_said_where_they_come_from() -> None:
-    (line,) = sentences.calibration_words(Calibration((), 0, 0, None, None, None))
+    (line,) = calibration_words(Calibration((), 0, 0, None, None, None))
     assert line.startswith("No forecast of this machine is over yet.")
 
 
 def test_few_windows_are_too_few_and_a_worse_score_is_not_hidden() -> None:
     few = Calibration((), 90, 6, 0.1, 0.12, 0)
-    assert sentences.calibration_words(few)[1].endswith("too few to judge by.")
+    assert calibration_words(few)[1].endswith("too few to judge by.")
     good, bad = few._replace(windows=60, brier=0.09), few._replace(windows=60, brier=0.2)
-    assert sentences.calibration_words(good)[1].startswith("Squared error 25 % smaller")
-    assert sentences.calibration_words(bad)[1].startswith("No better so far")
+    assert calibration_words(good)[1].startswith("Squared error 25 % smaller")
+    assert calibration_words(bad)[1].startswith("No better so far")
 
 
 def test_a_bin_says_what_we_said_and_what_came() -> None:
-    assert sentences.bin_words(Bin(0.7, 0.8, 20, 0.71, 14)) == "We said 71 %: it came 14 times of 20 (70 %)."
-    assert sentences.bin_words(Bin(0.0, 0.1, 3, 0.04, 1)) == "We said 4 %: it came once of 3 (33 %)."
+    assert bin_words(Bin(0.7, 0.8, 20, 0.71, 14)) == "We said 71 %: it came 14 times of 20 (70 %)."
+    assert bin_words(Bin(0.0, 0.1, 3, 0.04, 1)) == "We said 4 %: it came once of 3 (33 %)."
 
 
 def following(**changed: Any) -> str:
-    return sentences.next_words(NextSession(34.0, 60, 8, 12.0, 40.0, 70.0, None, True)._replace(**changed))
+    return next_words(NextSession(34.0, 60, 8, 12.0, 40.0, 70.0, None, True)._replace(**changed))
 
 
 def test_a_next_session_is_compared_by_counts() -> None:
@@ -269,7 +272,7 @@ def test_a_next_session_is_compared_by_counts() -> None:
 
 def what_if(**changed: Any) -> list[str]:
     made = WhatIf(1, "claude-sonnet-4-6", 1.0, 50.0, NOW, Estimate(94, 80, 130), Estimate(71, 60, 80), None, 21.0)
-    return sentences.what_if_words(made._replace(**changed))
+    return what_if_words(made._replace(**changed))
 
 
 def test_the_end_of_the_week_is_said_with_its_interval_beside_the_one_as_it_goes() -> None:
@@ -289,16 +292,15 @@ def test_without_an_end_it_is_said_why(why_not: str, said: str) -> None:
 
 
 def test_spend_stands_against_a_budget_or_against_the_weeks_before() -> None:
-    assert sentences.budget_words(80.0, 200.0, 50.0, 60.0) == "$80.00 this month, 40 % of the budget of $200.00"
+    assert budget_words(80.0, 200.0, 50.0, 60.0) == "$80.00 this month, 40 % of the budget of $200.00"
     assert (
-        sentences.budget_words(80.0, None, 50.0, 60.0)
-        == "$60.00 in seven days, 20 % more than the mean of the four weeks before"
+        budget_words(80.0, None, 50.0, 60.0) == "$60.00 in seven days, 20 % more than the mean of the four weeks before"
     )
-    assert sentences.budget_words(80.0, None, 60.0, 60.0).startswith("$60.00 in seven days, as much as")
-    assert "no weeks before" in sentences.budget_words(80.0, None, None, 60.0)
-    assert sentences.budget_words(None, None, None, None) == "no priced message yet"
+    assert budget_words(80.0, None, 60.0, 60.0).startswith("$60.00 in seven days, as much as")
+    assert "no weeks before" in budget_words(80.0, None, None, 60.0)
+    assert budget_words(None, None, None, None) == "no priced message yet"
 
 
 def test_each_of_the_three_numbers_says_what_it_cannot_see() -> None:
-    for name, counts, unseen in sentences.reconcile_words():
+    for name, counts, unseen in reconcile_words():
         assert name and counts and unseen

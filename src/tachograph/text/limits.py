@@ -1,0 +1,117 @@
+"""Limits as text: percentages, signs and color thresholds, countdowns, clock times, names of sources.
+
+Color means pressure and always comes with a sign: orange and ▲ from 90, red and ■ from 100.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from tachograph.model.usage.periods import Calendar
+from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
+from tachograph.text.format import UNKNOWN, day_and_time, duration, weekday
+
+ORANGE_FROM, RED_FROM = 90.0, 100.0
+SOURCE_WORDS = {
+    "statusline": "status line",
+    "claude_json": "Claude Code's cache",
+    "desktop": "Claude Desktop",
+    "transcript": "transcripts",
+    "oauth": "usage endpoint",
+    "browser": "browser",
+    "cookies": "cookies",
+}
+# where columns are few: the terminal
+SHORT_SOURCE_WORDS = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": "endpoint", "desktop": "Desktop"}
+
+
+def percent(limit: NowLimit | None) -> str:
+    """`78 %`, `~78 %` where it is old, a dash where it is not known."""
+    if limit is None or limit.percent is None:
+        return UNKNOWN
+    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
+
+
+def short_percent(limit: NowLimit | None) -> str:
+    """The same where there is little room: `78%`."""
+    return percent(limit).replace(" ", "")
+
+
+def sign(limit: NowLimit | None) -> str:
+    """▲ or ■ beside a number that presses; nothing for metered use, which has no limit to reach."""
+    return "" if limit is None or limit.state == OVERAGE else sign_of(limit.percent)
+
+
+def sign_of(percent: float | None) -> str:
+    """▲ from 90 percent, ■ from 100, else nothing."""
+    if percent is None or percent < ORANGE_FROM:
+        return ""
+    return "■" if percent >= RED_FROM else "▲"
+
+
+def level_of(limit: NowLimit | None) -> str:
+    """Color of a number: unknown, stale, ok, high (from 90), wall (from 100), overage."""
+    if limit is None or limit.percent is None:
+        return "unknown"
+    if limit.state in (OVERAGE, STALE, WALL):
+        return limit.state
+    return "wall" if limit.percent >= RED_FROM else "high" if limit.percent >= ORANGE_FROM else "ok"
+
+
+def source_words(limit: NowLimit) -> str:
+    """Name of the source, or of the browser, of a limit's reading."""
+    return limit.browser or SOURCE_WORDS.get(limit.source, limit.source)
+
+
+def countdown(resets_at: int | None, at: int, calendar: Calendar) -> str:
+    """`in 1 h 52 min, 14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
+    if resets_at is None:
+        return UNKNOWN
+    left = (resets_at - at) / 1000
+    if left < 24 * 3600:
+        return f"in {duration(max(60, left))}, {calendar.local(resets_at):%H:%M}"
+    return clock(resets_at, at, calendar)
+
+
+def clock(moment: int, at: int, calendar: Calendar) -> str:
+    """`14:05` within a day; `Thu 09:00` within a week, with the date beyond it."""
+    shown, local = calendar.local(moment), calendar.local(at)
+    if abs(moment - at) < 86_400_000:
+        return f"{shown:%H:%M}"
+    if timedelta(0) < shown - local < timedelta(days=7):
+        return f"{weekday(shown)} {shown:%H:%M}"
+    return day_and_time(shown, local)
+
+
+def clocks(calendar: Calendar, at: int) -> Callable[[int], str]:
+    """A function that writes moments (epoch ms) as `clock` does, for a text that is read at `at`."""
+    return lambda moment: clock(moment, at, calendar)
+
+
+def day_clock(moment: int, at: int, calendar: Calendar) -> str:
+    """`14:05` today, `Thu 14:05` on any other day: for a notification, which may be read later."""
+    shown = calendar.local(moment)
+    day = "" if shown.date() == calendar.local(at).date() else f"{weekday(shown)} "
+    return f"{day}{shown:%H:%M}"
+
+
+def time_left(resets_at: int, at: int, calendar: Calendar) -> str:
+    """`1 h 52 min` within a day, `Thu 09:00` later."""
+    left = (resets_at - at) / 1000
+    return duration(max(0, left)) if left < 86_400 else clock(resets_at, at, calendar)
+
+
+def short_left(limit: NowLimit, at: int) -> str:
+    """`1h52` or `14m` until the reset, for a status line; nothing where no reset is known."""
+    if limit.resets_at is None or limit.state == RESET:
+        return ""
+    minutes = max(0, limit.resets_at - at) // 60_000
+    return f"{minutes // 60}h{minutes % 60:02d}" if minutes >= 60 else f"{minutes}m"
+
+
+def bar(value: float | None, columns: int, blocks: bool) -> str:
+    """A percentage as a bar of a number of columns."""
+    full, part, empty = ("█", "▏▎▍▌▋▊▉", "░") if blocks else ("#", "", ".")
+    filled = min(1.0, (value or 0) / 100) * columns
+    whole = int(filled)
+    rest = part[int((filled - whole) * 8) - 1] if part and int((filled - whole) * 8) else ""
+    return f"{full * whole}{rest}".ljust(columns, empty)

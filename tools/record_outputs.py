@@ -1,12 +1,16 @@
 """Record the machine-readable output of every command and dashboard route, to compare two versions of the program.
 
     python tools/record_outputs.py COMMAND OUT [TRANSCRIPTS ...]
+    python tools/record_outputs.py --compare OLD NEW
+    python tools/record_outputs.py --reduced COMMAND OUT
 
 COMMAND is an installed `tachograph`. OUT receives one file per output: demo lives with seeds 1 to 3 at a fixed moment,
-and each folder of TRANSCRIPTS as a config folder. Compare two such folders with `diff -r`, or with --compare OLD NEW,
-which leaves out the prose fields in PROSE.
+and each folder of TRANSCRIPTS as a config folder. --compare ignores the prose fields in PROSE.
+--reduced records one short demo life without the dashboard and shortens long lists; tests/test_outputs.py compares it
+with tests/data/outputs.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -58,6 +62,8 @@ ROUTES = ("now", "curves", "running", "totals", "spend", "spend?by=project", "ca
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--compare"]:
         return compare(Path(arguments[1]), Path(arguments[2]))
+    if arguments[:1] == ["--reduced"]:
+        return record_reduced(arguments[1], Path(arguments[2]))
     command, out = arguments[0], Path(arguments[1])
     for seed in (1, 2, 3):
         with home() as (root, env):
@@ -70,6 +76,56 @@ def main(arguments: list[str]) -> int:
             shutil.copytree(folder, f"{root}/.claude", dirs_exist_ok=True)
             record(command, env, out / folder.name, root)
     return 0
+
+
+def record_reduced(command: str, out: Path) -> int:
+    """Record a short demo life; lists keep their first entries and a digest of all."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    with home() as (root, env):
+        shutil.rmtree(root)
+        run((command, "demo", "--seed", "1", "--days", "9", "--keep", root, "--no-open", "daily"), env)
+        env = {**env, "TACHOGRAPH_HOME": f"{root}/.tachograph", "TACHOGRAPH_NOW": str(NOW_MS + 60_000)}
+        for call in calls(session_ids(command, env)[:1]):
+            code, text, _ = run((command, *call), env)
+            text = shortened(neutral(text, root))
+            (out / f"{file_name(call)}.txt").write_text(f"exit {code}\n{text}", encoding="utf-8")
+    return 0
+
+
+SHOWN = 2  # entries of a list, lines of a table, that a reduced recording shows
+
+
+def shortened(text: str) -> str:
+    """A JSON document without prose and with short lists, or the first lines of another output."""
+    try:
+        value = without_prose(json.loads(text))
+    except ValueError:
+        lines = text.splitlines()
+        return "\n".join([*lines[: SHOWN + 1], *([f"… {digest(text)}"] if len(lines) > SHOWN + 1 else [])]) + "\n"
+    return json.dumps(short(value), indent=1, ensure_ascii=False) + "\n"
+
+
+def short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: short(one) for key, one in value.items()}
+    if isinstance(value, float):
+        return float(f"{value:.9g}")  # libraries of other systems differ in the last digits
+    if isinstance(value, list) and len(value) > SHOWN:
+        return [*map(short, value[:SHOWN]), f"… {len(value)} in all, {digest(json.dumps(rounded(value), sort_keys=True))}"]  # fmt: skip
+    return [short(one) for one in value] if isinstance(value, list) else value
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class home:
@@ -113,14 +169,21 @@ def calls(sessions: list[str]) -> Iterator[tuple[str, ...]]:
 def record(command: str, env: dict[str, str], out: Path, root: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     env = {**env, "TACHOGRAPH_NOW": str(NOW_MS + 60_000)}
-    first = run((command, "sessions", "--json"), env)[1]
-    rows = json.loads(first).get("rows", [])
-    ids = [row["session"]["id"] if isinstance(row.get("session"), dict) else row.get("session") for row in rows][:3]
-    for call in calls([one for one in ids if isinstance(one, str)]):
+    for call in calls(session_ids(command, env)):
         code, text, _ = run((command, *call), env)
-        name = re.sub(r"[^A-Za-z0-9]+", "_", " ".join(call)).strip("_")
-        (out / f"{name}.txt").write_text(f"exit {code}\n{pretty(neutral(text, root))}")
+        (out / f"{file_name(call)}.txt").write_text(f"exit {code}\n{pretty(neutral(text, root))}")
     serve(command, env, out, root)
+
+
+def session_ids(command: str, env: Mapping[str, str]) -> list[str]:
+    """The first three sessions, by cost."""
+    rows = json.loads(run((command, "sessions", "--json"), env)[1]).get("rows", [])
+    ids = [row["session"]["id"] if isinstance(row.get("session"), dict) else row.get("session") for row in rows][:3]
+    return [one for one in ids if isinstance(one, str)]
+
+
+def file_name(call: tuple[str, ...]) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", " ".join(call)).strip("_")
 
 
 def serve(command: str, env: Mapping[str, str], out: Path, root: str) -> None:
@@ -140,8 +203,7 @@ def serve(command: str, env: Mapping[str, str], out: Path, root: str) -> None:
                 body = urllib.request.urlopen(request, timeout=20).read().decode()  # noqa: S310
             except OSError as error:
                 body = f"error {error}"
-            name = re.sub(r"[^A-Za-z0-9]+", "_", route).strip("_")
-            (out / f"route_{name}.txt").write_text(pretty(neutral(body, root)))
+            (out / f"route_{file_name((route,))}.txt").write_text(pretty(neutral(body, root)))
     finally:
         recorder.terminate()
         recorder.wait(20)
@@ -153,7 +215,9 @@ def run(call: tuple[str, ...], env: Mapping[str, str]) -> tuple[int, str, str]:
 
 
 def neutral(text: str, root: str) -> str:
-    return re.sub(r'"(pid|port)": ?\d+', r'"\1": 0', text.replace(root, "HOME"))
+    """The text without what depends on the machine: paths, process ids, ports, versions, times of files."""
+    text = re.sub(r'"(pid|port)": ?\d+', r'"\1": 0', text.replace(root, "HOME"))
+    return re.sub(r'"(python|sqlite)": ?"[^"]*"', r'"\1": "…"', text)
 
 
 def pretty(text: str) -> str:

@@ -100,5 +100,5 @@ def test_a_tree_without_the_compiled_reader_keeps_no_old_one(
     old.touch()
     monkeypatch.setenv("TACHOGRAPH_PURE", "1")
     made: dict[str, Any] = {"force_include": {}}
-    hook["CompiledReader"](str(tmp_path), {}, None, None, "", "wheel", Application()).initialize(version, made)
+    hook["CompiledScanner"](str(tmp_path), {}, None, None, "", "wheel", Application()).initialize(version, made)
     assert (old.exists(), made) == (is_left, {"force_include": {}})

@@ -28,7 +28,7 @@ from tachograph.model.limits.limits import (
     same_reset,
 )
 from tachograph.model.parsing import epoch_ms, iso_ms, named
-from tachograph.sources.usage_payload import plan_words, profile, reading
+from tachograph.sources.usage_payload import plan_name, profile, reading
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 AT = 1_795_435_200_000
@@ -518,7 +518,7 @@ def test_a_flood_of_windows_and_names_is_bounded() -> None:
     ],
 )
 def test_a_plan_is_said_in_words_or_by_its_raw_tier(kind: object, tier: object, words: str | None) -> None:
-    assert plan_words(kind, tier) == words
+    assert plan_name(kind, tier) == words
 
 
 def test_a_profile_names_account_plan_and_label() -> None:

@@ -94,7 +94,7 @@ def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Read]:
 def _cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> "Reading":
     from tachograph.model.limits.limits import CLAUDE_JSON, SHAPE, AccountId, Reading
     from tachograph.model.parsing import epoch_ms, text
-    from tachograph.sources.usage_payload import plan_words, reading
+    from tachograph.sources.usage_payload import plan_name, reading
 
     fetched_at = epoch_ms(cached.get("fetchedAtMs"))
     if fetched_at is None:
@@ -105,7 +105,7 @@ def _cached(cached: Mapping[str, object], login: Mapping[str, object], written_m
     uuid = text(cached.get("accountUuid"))
     if not uuid or uuid != text(login.get("accountUuid")):  # fetched before another login: its organisation is unknown
         return found._replace(account=AccountId(uuid, "") if uuid else None)
-    plan = plan_words(login.get("organizationType"), login.get("organizationRateLimitTier"))
+    plan = plan_name(login.get("organizationType"), login.get("organizationRateLimitTier"))
     return found._replace(account=AccountId(uuid, text(login.get("organizationUuid"))), plan=plan)
 
 
@@ -124,8 +124,8 @@ def _of(document: Any) -> Seen | None:
     if not text("accountUuid"):
         return None
     label = text("emailAddress", "displayName", "organizationName")
-    from tachograph.sources.usage_payload import plan_words  # not for a report's warm path
+    from tachograph.sources.usage_payload import plan_name  # not for a report's warm path
 
     tier = text("organizationRateLimitTier", "userRateLimitTier")
-    plan = plan_words(text("organizationType") or None, tier or None) or ""
+    plan = plan_name(text("organizationType") or None, tier or None) or ""
     return Seen(text("accountUuid"), text("organizationUuid"), label, plan)

@@ -65,7 +65,7 @@ def _accounts(payload: object) -> list[tuple[AccountId, str, str | None]] | None
         if not id or (isinstance(can, list) and "chat" not in can):
             continue
         kind = next((plan for word, plan in _PLANS.items() if isinstance(can, list) and word in can), "")
-        plan = usage_payload.plan_words(kind, organization.get("rate_limit_tier"))
+        plan = usage_payload.plan_name(kind, organization.get("rate_limit_tier"))
         made.append((AccountId(uuid, id), text(payload.get("email_address"), 200), plan))
     return made if uuid else None
 

@@ -138,7 +138,7 @@ def _report(said: Mapping[str, Any], now: int) -> Report:
     plan = _object(said.get("plan", {}), "plan")
     if outcome == OK:
         made = usage_payload.reading(_object(said.get("usage"), "usage"), source=BROWSER, observed_at=at)
-        made = made._replace(plan=usage_payload.plan_words(plan.get("type"), plan.get("tier")))
+        made = made._replace(plan=usage_payload.plan_name(plan.get("type"), plan.get("tier")))
         overage = _overage(_object(said.get("overage", {}), "overage"))
         if made.outcome == OK and overage is not None:
             made = made._replace(extra=_merged(made.extra, overage))

@@ -76,11 +76,11 @@ def profile(payload: object) -> tuple[AccountId | None, str | None, str]:
     uuid = text(account.get("uuid"))
     labels = (account.get("email"), account.get("display_name"), organization.get("name"))
     label = next(filter(None, (text(value, 200) for value in labels)), "")
-    plan = plan_words(organization.get("organization_type"), organization.get("rate_limit_tier"))
+    plan = plan_name(organization.get("organization_type"), organization.get("rate_limit_tier"))
     return (AccountId(uuid, text(organization.get("uuid"))) if uuid else None), plan, label
 
 
-def plan_words(organization_type: object, tier: object) -> str | None:
+def plan_name(organization_type: object, tier: object) -> str | None:
     """A plan's name: "Max 20x", "Pro", "Team"…; the raw tier where we have no word for it, None where nobody said.
 
     The organisation's type decides, for the tier that a login carries outlives a change of plan.

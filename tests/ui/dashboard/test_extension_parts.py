@@ -20,7 +20,7 @@ from tachograph.demo.usage_shapes import SHAPES
 from tachograph.model.limits.limits import BROWSER
 from tachograph.paths import own_paths
 from tachograph.server.http_server import ANSWER_SECONDS, HEAD_AND_BODY_SECONDS
-from tachograph.sources.usage_payload import plan_words, reading
+from tachograph.sources.usage_payload import plan_name, reading
 
 MINUTE = 60_000
 
@@ -95,7 +95,7 @@ def test_what_a_stranger_could_put_into_an_answer_is_dropped(page: Page) -> None
     ],
 )
 def test_plans_have_the_recorder_s_words(page: Page, kind: str, tier: str) -> None:
-    assert call(page, "words", "plan", {"type": kind, "tier": tier}) == plan_words(kind, tier)
+    assert call(page, "words", "plan", {"type": kind, "tier": tier}) == plan_name(kind, tier)
 
 
 # -- when

@@ -18,7 +18,7 @@ from dbus_fast.aio import MessageBus
 from helpers import Home, command
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
-from tachograph.recorder.statusline import parsed, push
+from tachograph.recorder.statusline import parse_status_input, store
 
 WATCHER, ITEM, MENU = "org.kde.StatusNotifierWatcher", "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
 PATIENCE = 15.0
@@ -83,7 +83,7 @@ def piped(env: Mapping[str, str], five: float, week: float, *, ends_in: int = 72
     import json
 
     with open_ledger(own_paths(env), now) as ledger:
-        push(ledger, parsed(json.dumps(told).encode(), now), env["CLAUDE_CONFIG_DIR"])
+        store(ledger, parse_status_input(json.dumps(told).encode(), now), env["CLAUDE_CONFIG_DIR"])
 
 
 def limits(five: float, week: float, ends: int) -> dict[str, object]:

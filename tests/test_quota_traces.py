@@ -34,7 +34,7 @@ def rows(days: int) -> list[dict[str, Any]]:
                 messages.append({"type": "message", "at": at, "session": f"s{day}-{number}", "model": model, **counts})
     dollars = import_module("quota").dollars
 
-    used = [limits.Used(m["at"], m["session"], m["model"], dollars(m)) for m in messages]
+    used = [limits.PricedMessage(m["at"], m["session"], m["model"], dollars(m)) for m in messages]
     readings = [
         {
             "type": "reading",

@@ -7,7 +7,7 @@ from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.queries.limits.current import FRESH, Now, NowAccount, NowLimit
 from tachograph.queries.tray_state import Meter
 from tachograph.queries.usage.spend import Spend
-from tachograph.ui.tray.view import Around, Menu, Row, view
+from tachograph.ui.tray.view import Environment, Menu, Row, view
 
 UTC = Calendar(*parsed_zone("UTC"))
 T, HOUR = NOW_MS, 3_600_000
@@ -37,8 +37,8 @@ def meter(*accounts: NowAccount, style: str = "medium", leads: str = "", alarms:
     return Meter(Now(at, accounts), used, style, leads, alarms, standing)
 
 
-def menu(*accounts: NowAccount, around: Around | None = None, **more: object) -> Menu:
-    return view(meter(*accounts, **more), around or Around(), UTC)  # type: ignore[arg-type]
+def menu(*accounts: NowAccount, around: Environment | None = None, **more: object) -> Menu:
+    return view(meter(*accounts, **more), around or Environment(), UTC)  # type: ignore[arg-type]
 
 
 def texts(rows: tuple[Row, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tachograph.demo import transcripts
-from tachograph.demo.transcripts import Written, write
+from tachograph.demo.transcripts import WriteTotals, write
 from tachograph.errors import UsageError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,7 +19,7 @@ END = datetime(2026, 11, 23, 16, 20, tzinfo=BERLIN)
 
 
 class Demo(NamedTuple):
-    written: Written
+    written: WriteTotals
     files: dict[Path, bytes]
     records: list[dict[str, Any]]
     unread: list[bytes]

@@ -15,7 +15,7 @@ T0 = 2900 * limits.WEEK
 OPUS, SONNET = "claude-opus-4-8", "claude-sonnet-4-6"
 
 
-def worked(days: int, seed: int = 1) -> list[limits.Used]:
+def worked(days: int, seed: int = 1) -> list[limits.PricedMessage]:
     """Sessions of an hour or two with one model each, three on a weekday, a message about every two minutes."""
     chance = random.Random(seed)  # noqa: S311 - an invented life
     made = []
@@ -26,12 +26,12 @@ def worked(days: int, seed: int = 1) -> list[limits.Used]:
             for _ in range(chance.randint(15, 50)):
                 at += chance.uniform(30, 240)
                 dollars = (0.01, chance.uniform(0.05, 0.4), chance.uniform(0.05, 0.3), chance.uniform(0.1, 1.2))
-                made.append(limits.Used(at, f"s{day}-{number}", model, dollars))
+                made.append(limits.PricedMessage(at, f"s{day}-{number}", model, dollars))
     return sorted(made)
 
 
 def learned(
-    work: list[limits.Used], invented: limits.Invented, until: float
+    work: list[limits.PricedMessage], invented: limits.Invented, until: float
 ) -> tuple[Weights, list[Window], list[Reading]]:
     """Everything that was over at a moment, taken in; and the windows and readings there were."""
     messages = [Message(*one) for one in work if one.at <= until]
@@ -49,7 +49,7 @@ def learned(
 
 
 def week_of(
-    work: list[limits.Used], invented: limits.Invented, until: float
+    work: list[limits.PricedMessage], invented: limits.Invented, until: float
 ) -> tuple[attribution.Shares, dict[str, float]]:
     """The estimated shares of the week that runs at a moment, and the true ones ("" is elsewhere)."""
     known, windows, readings = learned(work, invented, until)

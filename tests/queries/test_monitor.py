@@ -15,7 +15,7 @@ from tachograph.queries.limits.current import FRESH, RESET, STALE, WALL, NowLimi
 from tachograph.queries.limits.pace import course
 from tachograph.queries.live import Context, monitor
 from tachograph.queries.usage.spend import Question, spend
-from tachograph.recorder.statusline import parsed, push
+from tachograph.recorder.statusline import parse_status_input, store
 
 START = RESETS - 5 * HOUR
 
@@ -176,11 +176,13 @@ def test_a_status_line_tells_how_much_a_session_may_hold(home: Home) -> None:
     for size in (1_000_000, 1_000_000, 200_000):
         told = {"session_id": ARM, "context_window": {"context_window_size": size, "used_percentage": 15}}
         with home.ledger() as ledger:
-            assert push(ledger, parsed(json.dumps(told).encode(), NOW_MS), "") is None  # no reading came along
+            assert (
+                store(ledger, parse_status_input(json.dumps(told).encode(), NOW_MS), "") is None
+            )  # no reading came along
         assert state_of(home).sessions[1].context == Context(30_804, size)
     told = {"session_id": LIMITER, "context_window": {"context_window_size": 200_000}}
     with home.ledger() as ledger:
-        push(ledger, parsed(json.dumps(told).encode(), NOW_MS), "")
+        store(ledger, parse_status_input(json.dumps(told).encode(), NOW_MS), "")
     assert state_of(home).sessions[0].context == Context(380_004, 1_000_000)  # it holds more than that already
 
 

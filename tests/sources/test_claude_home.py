@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tachograph.model.limits.limits import CLAUDE_JSON, FIVE_HOUR, OK, SEVEN_DAY, SHAPE, AccountId
-from tachograph.sources.claude_config import Seen, cached_reading, identity
+from tachograph.sources.claude_config import LoginIdentity, cached_reading, identity
 
 FETCHED = 1_795_410_000_000
 LOGIN = {
@@ -94,7 +94,7 @@ def test_a_half_written_file_is_reported_and_not_changed(env: dict[str, str], da
     assert found is not None
     assert seen is not None
     assert (found.outcome, found.problems) == (SHAPE, (f"{path}: half-written or no JSON",))
-    assert seen == Seen("", "", "", "", f"{path}: half-written or no JSON")
+    assert seen == LoginIdentity("", "", "", "", f"{path}: half-written or no JSON")
     after = path.stat()
     assert path.read_bytes() == data
     assert (before.st_mtime_ns, before.st_ino, before.st_mode) == (after.st_mtime_ns, after.st_ino, after.st_mode)
@@ -106,7 +106,7 @@ def test_the_file_beside_the_folder_stands_in_for_a_torn_one_inside(env: dict[st
     found, seen = cached_reading(folder(env), env), identity(folder(env), env)
     assert found is not None
     assert (found.outcome, found.observed_at) == (OK, FETCHED)
-    assert seen == Seen("acc-1", "org-1", "mary@example.org", "Max 5x")
+    assert seen == LoginIdentity("acc-1", "org-1", "mary@example.org", "Max 5x")
 
 
 def test_a_file_that_may_not_be_read_is_reported(env: dict[str, str]) -> None:

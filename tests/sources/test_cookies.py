@@ -24,7 +24,7 @@ from tachograph.model.limits.limits import BROWSER, COOKIES, DENIED, NO_LOGIN, A
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
 from tachograph.recorder.cookie_poller import BASE
-from tachograph.sources.browser_cookies import Refusal, Session, session
+from tachograph.sources.browser_cookies import NoSession, Session, read_session
 
 SESSION = "sk-ant-sid01-CANARY-of-a-browser"
 
@@ -251,9 +251,9 @@ def firefox_store(folder: Path, value: str) -> Path:
     return store
 
 
-def refused(browser: str, folder: Path) -> Refusal:
-    found = session(browser, str(folder), {"HOME": str(folder)})
-    assert isinstance(found, Refusal)
+def refused(browser: str, folder: Path) -> NoSession:
+    found = read_session(browser, str(folder), {"HOME": str(folder)})
+    assert isinstance(found, NoSession)
     return found
 
 
@@ -288,11 +288,11 @@ def test_a_locked_store(tmp_path: Path) -> None:
                 folder.chmod(0o755)
         os.seteuid(65534)
     try:
-        found = session("chromium", str(tmp_path), {"HOME": str(tmp_path)})
+        found = read_session("chromium", str(tmp_path), {"HOME": str(tmp_path)})
     finally:
         if is_root:
             os.seteuid(0)
-    assert isinstance(found, Refusal) and found.outcome == DENIED and "locked while it runs" in found.problem
+    assert isinstance(found, NoSession) and found.outcome == DENIED and "locked while it runs" in found.problem
 
 
 def test_a_store_that_is_damaged(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def look(name, arguments):
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(look)
-browser_cookies.session(browser, profile, os.environ)
+browser_cookies.read_session(browser, profile, os.environ)
 print("survived")
 """
 
@@ -384,7 +384,7 @@ def test_a_store_that_its_browser_holds_is_read_as_of_its_last_commit_and_not_to
             db.executemany("INSERT INTO moz_cookies VALUES (?, ?, ?)", others)
             db.execute("INSERT INTO moz_cookies VALUES ('.claude.ai', 'sessionKey', ?)", (value,))
             db.execute("COMMIT")
-            found = session("firefox", str(tmp_path), {"HOME": str(tmp_path)})
+            found = read_session("firefox", str(tmp_path), {"HOME": str(tmp_path)})
             assert isinstance(found, Session) and found.headers() == {"Cookie": f"sessionKey={value}"}
             if value == "first":
                 db.execute("PRAGMA wal_checkpoint(RESTART)")  # the next round of the log goes over this one
@@ -392,6 +392,6 @@ def test_a_store_that_its_browser_holds_is_read_as_of_its_last_commit_and_not_to
         db.execute("UPDATE moz_cookies SET value = 'not yet'")
         db.execute("PRAGMA cache_spill = 1")
         before = {path: path.read_bytes() for path in store.parent.iterdir()}
-        found = session("firefox", str(tmp_path), {"HOME": str(tmp_path)})
+        found = read_session("firefox", str(tmp_path), {"HOME": str(tmp_path)})
         assert isinstance(found, Session) and found.headers() == {"Cookie": f"sessionKey={SESSION}"}
         assert {path: path.read_bytes() for path in store.parent.iterdir()} == before

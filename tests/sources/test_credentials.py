@@ -15,7 +15,7 @@ import pytest
 from tachograph.clock import FixedClock
 from tachograph.model.limits.limits import DENIED, EXPIRED, FORBIDDEN, NO_LOGIN, SHAPE
 from tachograph.sources import credentials
-from tachograph.sources.credentials import Refusal, Token, keychain_services, token
+from tachograph.sources.credentials import NoToken, Token, keychain_services, read_token
 
 CANARY = "sk-ant-oat01-CANARY-in-a-coal-mine"
 NOW = 1_795_435_200_000
@@ -43,17 +43,17 @@ def put(folder: Path, document: object) -> Path:
     return path
 
 
-def ask(folder: Path, **env: str) -> Token | Refusal:
-    return token(str(folder), {"HOME": str(folder.parent), **env}, "linux", clock=CLOCK)
+def ask(folder: Path, **env: str) -> Token | NoToken:
+    return read_token(str(folder), {"HOME": str(folder.parent), **env}, "linux", clock=CLOCK)
 
 
-def secret_of(found: Token | Refusal) -> str:
+def secret_of(found: Token | NoToken) -> str:
     assert isinstance(found, Token), found
     return found.authorization()
 
 
-def refused(found: Token | Refusal) -> str:
-    assert isinstance(found, Refusal)
+def refused(found: Token | NoToken) -> str:
+    assert isinstance(found, NoToken)
     assert "CANARY" not in repr(found)
     assert found.problem
     return found.outcome
@@ -129,7 +129,7 @@ def test_T04_nobody_is_signed_in(folder: Path) -> None:
     assert refused(ask(folder)) == NO_LOGIN
     found = ask(folder, CLAUDE_CODE_OAUTH_TOKEN=CANARY)
     assert refused(found) == NO_LOGIN
-    assert isinstance(found, Refusal)
+    assert isinstance(found, NoToken)
     assert found.problem.endswith("the login in CLAUDE_CODE_OAUTH_TOKEN may not read usage")
 
 
@@ -202,7 +202,7 @@ def test_T04_a_file_of_somebody_else_is_not_read(folder: Path, tmp_path: Path, m
     monkeypatch.setattr(os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)
     found = ask(folder)
     assert refused(found) == DENIED
-    assert isinstance(found, Refusal)
+    assert isinstance(found, NoToken)
     assert "another user" in found.problem
 
 
@@ -264,8 +264,8 @@ class Keychain:
 STORED = json.dumps({"claudeAiOauth": LOGIN}).encode() + b"\n"
 
 
-def on_mac(folder: Path, keychain: Keychain, **env: str) -> Token | Refusal:
-    return token(str(folder), {"HOME": str(folder.parent), **env}, "darwin", clock=CLOCK, runner=keychain)
+def on_mac(folder: Path, keychain: Keychain, **env: str) -> Token | NoToken:
+    return read_token(str(folder), {"HOME": str(folder.parent), **env}, "darwin", clock=CLOCK, runner=keychain)
 
 
 def test_on_a_mac_the_keychain_is_asked_and_the_file_is_not_touched(folder: Path) -> None:

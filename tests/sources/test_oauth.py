@@ -42,8 +42,8 @@ from tachograph.model.limits.limits import (
     TLS,
 )
 from tachograph.sources.credentials import Token
-from tachograph.sources.oauth import LARGEST, PROFILE, Answer, ask, connect, judged, retry_after_seconds
-from tachograph.sources.usage_payload import profile, reading
+from tachograph.sources.oauth import LARGEST, PROFILE, HttpAnswer, ask, classify, connect, retry_after_seconds
+from tachograph.sources.usage_payload import parse_profile, parse_usage
 
 CANARY = "sk-ant-oat01-CANARY-in-a-coal-mine"
 TOKEN = Token(CANARY)
@@ -51,7 +51,7 @@ SHORT = 0.4  # seconds; a deadline in the cases in which it passes
 CLOCK = FixedClock(1_795_435_200_000)  # 2026-11-23 12:00 UTC
 
 
-def answer_to(step: str | Reply, **more: float) -> Answer:
+def answer_to(step: str | Reply, **more: float) -> HttpAnswer:
     with Service(step, token=CANARY) as service:
         return ask(TOKEN, service.base, deadline_seconds=more.get("deadline", 5.0), clock=CLOCK)
 
@@ -109,7 +109,7 @@ def test_every_fault_of_the_fake_has_an_expected_outcome() -> None:
 def test_N01_every_shape_comes_through(shape: str) -> None:
     answer = answer_to(shape)
     assert (answer.outcome, answer.problem) == (OK, "")
-    assert reading(answer.payload, source=OAUTH, observed_at=1).outcome == OK
+    assert parse_usage(answer.payload, source=OAUTH, observed_at=1).outcome == OK
 
 
 @pytest.mark.parametrize("fault", OUTCOMES)
@@ -173,7 +173,7 @@ def test_what_is_sent_is_honest_and_asks_for_nothing_compressed() -> None:
 def test_the_profile_is_asked_for_in_the_same_way() -> None:
     with Service(token=CANARY) as service:
         answer = ask(TOKEN, service.base, PROFILE)
-    account, plan, label = profile(answer.payload)
+    account, plan, label = parse_profile(answer.payload)
     assert account is not None
     assert (plan, label) == ("Max 20x", "mary@example.org")
 
@@ -288,7 +288,7 @@ def silent_listener() -> Generator[int, None, None]:
         yield listener.getsockname()[1]
 
 
-def assert_ends_in_time(question: Callable[[], Answer]) -> None:
+def assert_ends_in_time(question: Callable[[], HttpAnswer]) -> None:
     began = time.monotonic()
     answer = question()
     assert answer.outcome == TIMEOUT
@@ -364,20 +364,20 @@ def test_N09_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch:
 
 
 def test_N09_no_name_no_route_and_refused_are_offline_in_words() -> None:
-    def failing(error: OSError) -> Answer:
+    def failing(error: OSError) -> HttpAnswer:
         def opener(host: str, port: int, left: Callable[[], float]) -> socket.socket:
             raise error
 
         return ask(TOKEN, open=opener)
 
-    assert failing(socket.gaierror(-2, CANARY)) == Answer(
+    assert failing(socket.gaierror(-2, CANARY)) == HttpAnswer(
         OFFLINE, problem="no address for api.anthropic.com: no network, or its name server does not answer"
     )
     assert failing(ConnectionRefusedError(111, CANARY)).problem == "api.anthropic.com refuses the connection"
-    assert failing(OSError(101, "Network is unreachable")) == Answer(
+    assert failing(OSError(101, "Network is unreachable")) == HttpAnswer(
         OFFLINE, problem="no way to api.anthropic.com: Network is unreachable"
     )
-    assert failing(TimeoutError(CANARY)) == Answer(TIMEOUT, problem="the service did not answer in time")
+    assert failing(TimeoutError(CANARY)) == HttpAnswer(TIMEOUT, problem="the service did not answer in time")
     assert failing(ssl.SSLError(1, CANARY)).outcome == TLS
     assert failing(ssl.SSLEOFError(8, CANARY)).outcome == TLS
 
@@ -425,7 +425,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def test_N09_a_certificate_is_verified_and_what_is_wrong_with_it_is_said(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told(served: Path, trusted: Path, host: str = "127.0.0.1") -> Answer:
+    def told(served: Path, trusted: Path, host: str = "127.0.0.1") -> HttpAnswer:
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         with Service(certificate=(str(served), str(certificates.key)), token=CANARY) as service:
             answer = ask(TOKEN, f"https://{host}:{service.port}")
@@ -491,7 +491,9 @@ def test_T01_an_exception_that_nobody_foresaw_gives_its_name_and_nothing_else(er
     def opener(host: str, port: int, left: Callable[[], float]) -> socket.socket:
         raise error
 
-    assert ask(TOKEN, open=opener) == Answer(SHAPE, problem=f"the answer could not be read ({type(error).__name__})")
+    assert ask(TOKEN, open=opener) == HttpAnswer(
+        SHAPE, problem=f"the answer could not be read ({type(error).__name__})"
+    )
 
 
 def test_T01_text_of_the_service_is_not_repeated() -> None:
@@ -500,7 +502,7 @@ def test_T01_text_of_the_service_is_not_repeated() -> None:
     for status in (200, 302, 400, 401, 403, 407, 418, 429, 500):
         for kind in ("application/json", "text/html", "text/plain"):
             body = f'"{echo}"'.encode()
-            answer = judged(status, {"content-type": kind, "location": echo, "retry-after": echo}, body, CLOCK)
+            answer = classify(status, {"content-type": kind, "location": echo, "retry-after": echo}, body, CLOCK)
             assert answer.outcome != OK
             assert CANARY not in repr(answer)
     assert CANARY not in repr(answer_to(Reply(body=f"HTTP/1.1 {echo}\r\n\r\n".encode(), is_raw=True)))
@@ -509,8 +511,8 @@ def test_T01_text_of_the_service_is_not_repeated() -> None:
 def test_the_largest_answer_that_is_read_is_a_mebibyte() -> None:
     body = b'{"five_hour": null, "x": "' + b"x" * (LARGEST - 28) + b'"}'
     assert len(body) == LARGEST
-    assert judged(200, {"content-type": "application/json"}, body, CLOCK).outcome == OK
-    assert judged(200, {"content-type": "application/json"}, body + b" ", CLOCK).outcome == SHAPE
+    assert classify(200, {"content-type": "application/json"}, body, CLOCK).outcome == OK
+    assert classify(200, {"content-type": "application/json"}, body + b" ", CLOCK).outcome == SHAPE
 
 
 # -- the fake itself ---------------------------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, STATUSLINE, Limit, Money, Reading
-from tachograph.sources.statusline import StatusInput, parsed
+from tachograph.sources.statusline import StatusInput, parse_status_input
 
 AT = 1_795_435_200_000
 RESET = 1_795_443_600
 
 
 def piped(**fields: object) -> StatusInput:
-    return parsed(json.dumps(fields).encode(), AT)
+    return parse_status_input(json.dumps(fields).encode(), AT)
 
 
 def limits(**windows: object) -> dict[str, float | None]:
@@ -148,17 +148,17 @@ def test_N01_a_window_that_nobody_has_seen_is_shown_and_anything_else_is_reporte
     ],
 )
 def test_garbage_is_empty_with_a_problem(data: bytes, problem: str) -> None:
-    assert parsed(data, AT) == StatusInput(problems=(problem,))
+    assert parse_status_input(data, AT) == StatusInput(problems=(problem,))
 
 
 def test_what_cannot_be_true_of_a_session_is_unknown() -> None:
     strange = {"session_id": 3, "model": "x", "cost": {"total_cost_usd": -1}, "cwd": "", "transcript_path": []}
     assert piped(**strange) == StatusInput()
-    assert parsed(b'{"cost": {"total_cost_usd": NaN}}', AT).cost_usd is None
+    assert parse_status_input(b'{"cost": {"total_cost_usd": NaN}}', AT).cost_usd is None
 
 
 def test_text_that_is_no_utf8_spoils_nothing_else() -> None:
-    found = parsed(b'\xef\xbb\xbf{"cwd": "/home/\xff", "session_id": "s"}', AT)
+    found = parse_status_input(b'\xef\xbb\xbf{"cwd": "/home/\xff", "session_id": "s"}', AT)
     assert (found.cwd, found.session, found.problems) == ("/home/\ufffd", "s", ())
 
 
@@ -192,7 +192,7 @@ ANY = st.recursive(
 @given(ANY | st.binary(max_size=40))
 def test_nothing_makes_it_raise(value: Any) -> None:
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    found = parsed(data, AT)
+    found = parse_status_input(data, AT)
     assert found.reading is None or found.reading.limits
     assert found.context_percent is None or 0 <= found.context_percent <= 1000
 
@@ -200,8 +200,8 @@ def test_nothing_makes_it_raise(value: Any) -> None:
 def test_reading_the_status_line_loads_no_heavy_module() -> None:
     """The whole process has 35 ms."""
     code = (
-        "import sys; from tachograph.sources.statusline import parsed;"
-        'parsed(b\'{"rate_limits": {"five_hour": {"used_percentage": 3, "resets_at": 1795443600}}}\', 1);'
+        "import sys; from tachograph.sources.statusline import parse_status_input;"
+        'parse_status_input(b\'{"rate_limits": {"five_hour": {"used_percentage": 3, "resets_at": 1795443600}}}\', 1);'
         "print(*sys.modules)"
     )
     loaded = set(

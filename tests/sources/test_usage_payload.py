@@ -27,8 +27,8 @@ from tachograph.model.limits.limits import (
     Share,
     same_reset,
 )
-from tachograph.model.parsing import epoch_ms, iso_ms, named
-from tachograph.sources.usage_payload import plan_name, profile, reading
+from tachograph.model.parsing import epoch_ms, iso_ms, limit_name
+from tachograph.sources.usage_payload import parse_profile, parse_usage, plan_name
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 AT = 1_795_435_200_000
@@ -38,7 +38,7 @@ WINDOW = {"utilization": 34.0, "resets_at": RESET}
 
 
 def of(payload: object) -> Reading:
-    return reading(payload, source=OAUTH, observed_at=AT)
+    return parse_usage(payload, source=OAUTH, observed_at=AT)
 
 
 def percents(payload: object) -> dict[str, float | None]:
@@ -523,15 +523,19 @@ def test_a_plan_is_said_in_words_or_by_its_raw_tier(kind: object, tier: object, 
 
 def test_a_profile_names_account_plan_and_label() -> None:
     account = AccountId("5ca1ab1e-0000-4000-8000-00000000000a", "5ca1ab1e-0000-4000-8000-00000000000b")
-    assert profile(usage_shapes.profile()) == (account, "Max 20x", "mary@example.org")
-    assert profile({"organization": {"name": "Acme", "organization_type": "claude_team"}}) == (None, "Team", "Acme")
-    assert profile({"account": {"uuid": "u"}, "organization": None}) == (AccountId("u", ""), None, "")
-    assert profile([]) == profile({}) == profile(None) == (None, None, "")
+    assert parse_profile(usage_shapes.profile()) == (account, "Max 20x", "mary@example.org")
+    assert parse_profile({"organization": {"name": "Acme", "organization_type": "claude_team"}}) == (
+        None,
+        "Team",
+        "Acme",
+    )
+    assert parse_profile({"account": {"uuid": "u"}, "organization": None}) == (AccountId("u", ""), None, "")
+    assert parse_profile([]) == parse_profile({}) == parse_profile(None) == (None, None, "")
 
 
 def test_every_key_has_words() -> None:
-    assert named("seven_day_opus").label == "Opus week"
-    assert named("weekly_scoped:fable") == ("Fable week", "weekly", "Fable")
-    assert named("seven_day_new_thing") == ("New thing week", "weekly", "New thing")
-    assert named("five_hour_opus") == ("Opus 5-hour", "session", "Opus")
-    assert named("harbor-lantern") == ("Harbor lantern", "", None)
+    assert limit_name("seven_day_opus").label == "Opus week"
+    assert limit_name("weekly_scoped:fable") == ("Fable week", "weekly", "Fable")
+    assert limit_name("seven_day_new_thing") == ("New thing week", "weekly", "New thing")
+    assert limit_name("five_hour_opus") == ("Opus 5-hour", "session", "Opus")
+    assert limit_name("harbor-lantern") == ("Harbor lantern", "", None)

@@ -43,13 +43,13 @@ def test_what_runs_in_the_background_follows_the_settings(home: Home, kind: str)
     clock = MovedClock(NOW)
     context = system_context()._replace(env=home.env, clock=clock)
     save(home, 'timezone = "UTC"\n')
-    engine: live_controller.Engine | tray_controller.Engine
+    engine: live_controller.Engine | tray_controller.TrayController
     if kind == "watch":
         engine = live_controller.Engine(context, None)
     else:
         lock = process.taken(own_paths(home.env), clock, process.TRAY)
         assert lock is not None
-        engine = tray_controller.Engine(context, lock)
+        engine = tray_controller.TrayController(context, lock)
     engine.look()
     before = engine._followed.calendar
     save(home, 'timezone = "Asia/Tokyo"\n')
@@ -57,7 +57,7 @@ def test_what_runs_in_the_background_follows_the_settings(home: Home, kind: str)
     engine.look()
     assert engine._followed.calendar != before
     engine._followed.close()
-    if isinstance(engine, tray_controller.Engine):
+    if isinstance(engine, tray_controller.TrayController):
         engine._lock.let_go()
 
 

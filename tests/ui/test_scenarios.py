@@ -11,7 +11,7 @@ from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.queries.limits.current import OVERAGE, WALL
 from tachograph.queries.limits.guard import EXIT_CODES
 from tachograph.text.table import PLAIN
-from tachograph.ui.cli.demo.scenario import Played, play
+from tachograph.ui.cli.demo.scenario import MomentState, play
 from tachograph.ui.documents import now as surface
 from tachograph.workspace.terminal_io import Context, system_context
 
@@ -25,7 +25,7 @@ def context(home: Home) -> Context:
     return system_context()._replace(env=env, clock=FixedClock(0))
 
 
-def lived(name: str, context: Context) -> dict[str, Played]:
+def lived(name: str, context: Context) -> dict[str, MomentState]:
     return {f"{played.moment.at:%H:%M}": played for played in play(scenario(name, NOW), context)}
 
 

@@ -99,7 +99,7 @@ class ClaudeWeb(Service):
             return reply(fault, self._now())
         if session is None:
             return FAULTS["401"]
-        return self._said(part, organization, self.people[session])
+        return self._answer(part, organization, self.people[session])
 
     def counts(self) -> dict[str, int]:
         """How often each part was asked."""
@@ -115,7 +115,7 @@ class ClaudeWeb(Service):
         found = next((value for name, _, value in pairs if name == COOKIE and value in self.people), None)
         return found, len(pairs)
 
-    def _said(self, part: str, organization: str, person: Person) -> Reply:
+    def _answer(self, part: str, organization: str, person: Person) -> Reply:
         if part == "account":
             return json_reply(_account(person))
         if part == "organizations":

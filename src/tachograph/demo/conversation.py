@@ -36,7 +36,7 @@ def converse(script: Script, rng: Random, zone: tzinfo) -> Conversation:
     talk = _Talk(script, rng, zone)
     for number, act in enumerate(script.acts):
         talk.act(act, number)
-    return talk.finished()
+    return talk.finish()
 
 
 class _Talk:
@@ -65,7 +65,7 @@ class _Talk:
         if script.earlier:
             self._copy(script.earlier)
 
-    def finished(self) -> Conversation:
+    def finish(self) -> Conversation:
         chain, script = self.chain, self.script
         if script.title and script.title[0] == "summary":
             chain.records.insert(0, records.title(script.title[1], "summary", leaf=chain.parent or ""))

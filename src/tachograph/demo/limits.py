@@ -18,7 +18,7 @@ _BUSIEST = 92.0  # percent that the busiest windows reach
 _PHONE_EVERY, _PHONE_LASTS, _PHONE_RATE = 9 * 3600.0, 1500.0, 1 / 100
 
 
-class Used(NamedTuple):
+class PricedMessage(NamedTuple):
     """A message: when (epoch seconds), in which session, with which model, and its dollars at list prices by class
     (input, output, cache write, cache read)."""
 
@@ -28,7 +28,7 @@ class Used(NamedTuple):
     dollars: tuple[float, float, float, float]
 
 
-class Said(NamedTuple):
+class InventedReading(NamedTuple):
     """A reading, in whole percent; `five_reset` None while no window runs."""
 
     at: float
@@ -42,7 +42,7 @@ class Invented(NamedTuple):
     """The readings; and hidden behind them, by reset of a week: points of 5-hour windows by model and elsewhere (""), and by
     (session, reset of a window) its points."""
 
-    said: tuple[Said, ...]
+    said: tuple[InventedReading, ...]
     weeks: dict[float, dict[str, float]]
     sessions: dict[tuple[str, float], float]
 
@@ -52,7 +52,7 @@ def weight(model: str) -> float:
 
 
 def readings(
-    work: Sequence[Used],
+    work: Sequence[PricedMessage],
     end: float,
     seed: int = 7,
     *,
@@ -67,7 +67,7 @@ def readings(
     place, five_start, five, week = 0, float("-inf"), 0.0, 0.0
     week_reset = (work[0].at // WEEK + 1) * WEEK if work else end
     phone_until = float("-inf")
-    said: list[Said] = []
+    said: list[InventedReading] = []
     weeks: dict[float, dict[str, float]] = {}
     sessions: dict[tuple[str, float], float] = {}
 
@@ -105,11 +105,11 @@ def readings(
             week = 0.0
         runs = stop < five_start + FIVE_HOURS
         reset = five_start + FIVE_HOURS if runs else None
-        said.append(Said(stop, float(round(five)) if runs else 0.0, reset, float(round(week)), week_reset))
+        said.append(InventedReading(stop, float(round(five)) if runs else 0.0, reset, float(round(week)), week_reset))
     return Invented(tuple(said), weeks, sessions)
 
 
-def _scale(work: Sequence[Used]) -> float:
+def _scale(work: Sequence[PricedMessage]) -> float:
     """Points per dollar, so that the busiest windows nearly fill."""
     sums: dict[int, float] = {}
     for one in work:
@@ -119,7 +119,7 @@ def _scale(work: Sequence[Used]) -> float:
     return _BUSIEST / ordered[int(len(ordered) * 0.97)] if ordered and ordered[-1] else 1.0
 
 
-def _stops(work: Sequence[Used], end: float) -> list[float]:
+def _stops(work: Sequence[PricedMessage], end: float) -> list[float]:
     """The moments of readings: every few minutes, from a while before each message until a while after it."""
     stops: list[float] = []
     for one in work:

@@ -72,10 +72,10 @@ def plans(now: datetime, days: int, rng: Random) -> list[Plan]:
     live = Sitting(now - LIVE_START, now + timedelta(days=1))
     drafts = _drafts(_works([*worked, live], days, rng), now, days, rng)
     *past, running = drafts
-    odd = _odd(len(past))
-    past = [plan._replace(script=_made_odd(plan.script, odd[i])) for i, plan in enumerate(past)]
+    odd = _place_oddities(len(past))
+    past = [plan._replace(script=_apply_oddities(plan.script, odd[i])) for i, plan in enumerate(past)]
     _move_to_worktree(past)
-    return [*past, running._replace(script=_unfinished(running.script))]
+    return [*past, running._replace(script=_without_end(running.script))]
 
 
 def _works(all_sittings: Sequence[Sitting], days: int, rng: Random) -> list[_Work]:
@@ -107,7 +107,7 @@ def _works(all_sittings: Sequence[Sitting], days: int, rng: Random) -> list[_Wor
 def _drafts(works: Sequence[_Work], now: datetime, days: int, rng: Random) -> list[Plan]:
     """The plans without their oddities. Some sittings continue an earlier session in its file, some fork it."""
     drafts: list[Plan] = []
-    desk = _Desk(rng)
+    desk = _ActPlanner(rng)
     latest: dict[tuple[str, int], int] = {}
     chances = 0
     for work in works:
@@ -145,7 +145,7 @@ def _script(work: _Work, acts: Sequence[Act], age: float, rng: Random) -> Script
     )
 
 
-class _Desk:
+class _ActPlanner:
     """Deals out the acts of each sitting in order, and remembers which pull requests are open."""
 
     def __init__(self, rng: Random) -> None:
@@ -206,7 +206,7 @@ def _step(work: _Work) -> Step:
     return Step(general.title.format(name=name), general.prompt.format(name=name))
 
 
-def _odd(count: int) -> list[frozenset[str]]:
+def _place_oddities(count: int) -> list[frozenset[str]]:
     places: list[set[str]] = [set() for _ in range(count)]
     for name, parts in ODD.items():
         for part in parts:
@@ -215,7 +215,7 @@ def _odd(count: int) -> list[frozenset[str]]:
     return [frozenset(names) for names in places]
 
 
-def _made_odd(script: Script, odd: frozenset[str]) -> Script:
+def _apply_oddities(script: Script, odd: frozenset[str]) -> Script:
     """The script with what these oddities need: an old title, a model with a fast mode, a helper with tiers."""
     if "summary" in odd:
         script = script._replace(title=("summary", script.title[1] if script.title else "Loose ends"))
@@ -226,7 +226,7 @@ def _made_odd(script: Script, odd: frozenset[str]) -> Script:
     return script._replace(odd=odd)
 
 
-def _unfinished(script: Script) -> Script:
+def _without_end(script: Script) -> Script:
     """The script of a session that is still going on: nothing is opened in it yet."""
     last = next((n for n, act in enumerate(script.acts) if act.opens), len(script.acts) - 1)
     acts = [*script.acts[:last], script.acts[last]._replace(opens=None)]

@@ -118,21 +118,21 @@ def assistant(
         "output_tokens_details": {"thinking_tokens": thinking},
         "server_tool_use": {"web_search_requests": web_searches, "web_fetch_requests": 0},
         "service_tier": "standard",
-        **_given(speed=speed, inference_geo=geo),
+        **_drop_missing(speed=speed, inference_geo=geo),
         "iterations": None if iterations is None else list(iterations),
         **(usage or {}),
     }
     body: Record = {
-        **_given(id=issued),
+        **_drop_missing(id=issued),
         "type": "message",
         "role": "assistant",
-        **_given(model=model),
+        **_drop_missing(model=model),
         "content": [{"type": "text", "text": content}] if isinstance(content, str) else list(content),
         "stop_reason": stop,
         "stop_sequence": None,
         "usage": spent,
     }
-    own = {"message": body, **_given(requestId=request, costUSD=cost_usd), **more}
+    own = {"message": body, **_drop_missing(requestId=request, costUSD=cost_usd), **more}
     head = _head(parent, sidechain, cwd, session, version, branch, agent)
     return _record("assistant", head, own, at=at, uuid=uuid, forked_from=forked_from)
 
@@ -232,11 +232,11 @@ def pr_link(
     """The record that ties a session to a pull request; like the real one it names no branch."""
     return {
         "type": "pr-link",
-        **_given(sessionId=session),
+        **_drop_missing(sessionId=session),
         "prNumber": number,
         "prUrl": url or f"https://github.com/{repository}/pull/{number}",
         "prRepository": repository,
-        **_given(timestamp=_time(at)),
+        **_drop_missing(timestamp=_time(at)),
         **more,
     }
 
@@ -245,7 +245,7 @@ def title(text: str, kind: str = "ai", *, session: str | None = SESSION, leaf: s
     """A session's title; kind is `ai`, `custom` or `summary` (the old form: it names its last record, no session)."""
     if kind == "summary":
         return {"type": "summary", "summary": text, "leafUuid": leaf}
-    return {"type": f"{kind}-title", f"{kind}Title": text, **_given(sessionId=session)}
+    return {"type": f"{kind}-title", f"{kind}Title": text, **_drop_missing(sessionId=session)}
 
 
 def dump(records: Iterable[Record | bytes]) -> bytes:
@@ -257,7 +257,7 @@ _HEAD = ("parentUuid", "isSidechain", "userType", "cwd", "sessionId", "version",
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _given(**keys: Any) -> Record:
+def _drop_missing(**keys: Any) -> Record:
     return {key: value for key, value in keys.items() if value is not None}
 
 
@@ -276,7 +276,7 @@ def _head(
 ) -> Record:
     """The keys that every record of the conversation starts with."""
     head: Record = {"parentUuid": parent, "isSidechain": sidechain, "userType": "external"}
-    return head | _given(cwd=cwd, sessionId=session, version=version, gitBranch=branch, agentId=agent)
+    return head | _drop_missing(cwd=cwd, sessionId=session, version=version, gitBranch=branch, agentId=agent)
 
 
 def _record(kind: str, head: Record, own: Record, *, at: Time, uuid: str | None, forked_from: str | None) -> Record:
@@ -286,4 +286,4 @@ def _record(kind: str, head: Record, own: Record, *, at: Time, uuid: str | None,
         digest = hashlib.sha256(_ENCODER([kind, written, own]).encode()).hexdigest()
         uuid = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
     copied = None if forked_from is None else {"sessionId": forked_from, "messageUuid": uuid}
-    return head | {"type": kind, **own, "uuid": uuid, **_given(timestamp=written, forkedFrom=copied)}
+    return head | {"type": kind, **own, "uuid": uuid, **_drop_missing(timestamp=written, forkedFrom=copied)}

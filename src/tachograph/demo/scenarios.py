@@ -67,7 +67,7 @@ def sign_in(config: Path, played: Scenario) -> None:
     _write(config / ".credentials.json", {"claudeAiOauth": login, "organizationUuid": _ORGANIZATION})
 
 
-def act(config: Path, played: Scenario, moment: Moment) -> None:
+def write_moment(config: Path, played: Scenario, moment: Moment) -> None:
     """Write what Claude Code writes at a moment."""
     path = transcript(config, played)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,8 +98,12 @@ def _tuesday(day: datetime) -> Scenario:
 
     def at(clock: str, says: str, five: float | None, seven: float, cost: float, count: int, **more: Any) -> Moment:
         moment = _at(day, clock)
-        piped = _piped(session, "Sonnet 4.6", cost, round(cost * 8), (five, resets), (seven, week)) if five else None
-        return Moment(moment, says, _worked(session, moment, "claude-sonnet-4-6", count), piped, **more)
+        piped = (
+            _status_line_input(session, "Sonnet 4.6", cost, round(cost * 8), (five, resets), (seven, week))
+            if five
+            else None
+        )
+        return Moment(moment, says, _answers(session, moment, "claude-sonnet-4-6", count), piped, **more)
 
     refused = _at(day, "11:00")
     notice = records.limit(
@@ -109,7 +113,7 @@ def _tuesday(day: datetime) -> Scenario:
         session=session,
         cwd=_CWD,
     )
-    corrected = _served(
+    corrected = _usage_answer(
         _at(day, "10:40"),
         session=88,
         week=43,
@@ -143,9 +147,9 @@ def _friday(day: datetime) -> Scenario:
     def at(clock: str, says: str, five: int, seven: int, opus: int, sonnet: int, count: int, model: str) -> Moment:
         moment = _at(day, clock)
         resets = day + timedelta(hours=14 if moment.hour < 14 else 19)
-        served = _served(moment, session=five, week=seven, spent=-1, session_resets=resets, week_resets=week)
-        served["limits"] += [_scoped("Opus", opus, week), _scoped("Sonnet", sonnet, week)]
-        return Moment(moment, says, _worked(session, moment, model, count), served=served)
+        served = _usage_answer(moment, session=five, week=seven, spent=-1, session_resets=resets, week_resets=week)
+        served["limits"] += [_scoped_limit("Opus", opus, week), _scoped_limit("Sonnet", sonnet, week)]
+        return Moment(moment, says, _answers(session, moment, model, count), served=served)
 
     moments = (
         at("09:30", "A migration is planned with Opus.", 12, 54, 83, 40, 8, "claude-opus-4-8"),
@@ -162,7 +166,7 @@ def _sunday(day: datetime) -> Scenario:
 
     def at(clock: str, says: str, five: int, seven: int, spent: int, count: int) -> Moment:
         moment = _at(day, clock)
-        served = _served(
+        served = _usage_answer(
             moment, session=five, week=seven, spent=spent, session_resets=resets, week_resets=week
         )  # fmt: skip
         cap = {"amount_minor": 20_000, "currency": "USD", "exponent": 2}
@@ -170,7 +174,7 @@ def _sunday(day: datetime) -> Scenario:
         served["extra_usage"] |= {"monthly_limit": 20_000, "utilization": spent / 200, **open_yet}
         money = {"money": cap, "credits": None}
         served["spend"] |= {"limit": cap, "cap": money, "percent": spent // 200, "disabled_reason": None}
-        return Moment(moment, says, _worked(session, moment, "claude-opus-4-8", count), served=served)
+        return Moment(moment, says, _answers(session, moment, "claude-opus-4-8", count), served=served)
 
     moments = (
         at("10:20", "A loop is left alone with a large rewrite.", 58, 61, 1_200, 14),
@@ -187,7 +191,7 @@ def _at(day: datetime, clock: str) -> datetime:
     return day.replace(hour=int(hour), minute=int(minute))
 
 
-def _worked(session: str, until: datetime, model: str, count: int) -> tuple[Record, ...]:
+def _answers(session: str, until: datetime, model: str, count: int) -> tuple[Record, ...]:
     """So many answers in the minutes before a moment."""
     made: list[Record] = []
     for index in range(count):
@@ -209,7 +213,7 @@ def _worked(session: str, until: datetime, model: str, count: int) -> tuple[Reco
     return tuple(made)
 
 
-def _piped(
+def _status_line_input(
     session: str, model: str, cost: float, context: int, five: tuple[float | None, datetime], seven: tuple[float, datetime]
 ) -> Mapping[str, Any]:  # fmt: skip
     """What Claude Code gives to its status line command."""
@@ -227,14 +231,14 @@ def _piped(
     }
 
 
-def _served(moment: datetime, **said: Any) -> dict[str, Any]:
+def _usage_answer(moment: datetime, **said: Any) -> dict[str, Any]:
     """An answer of today's shape, without the limits and grants that these days do without."""
     made = usage_shapes.payload("2026-10", moment, scoped=None, **said)
     made["limits"] = [limit for limit in made["limits"] if limit["kind"] != "weekly_scoped"]
     return {**made, "iguana_necktie": None}
 
 
-def _scoped(name: str, percent: int, resets: datetime) -> Record:
+def _scoped_limit(name: str, percent: int, resets: datetime) -> Record:
     return {
         "kind": "weekly_scoped",
         "group": "weekly",

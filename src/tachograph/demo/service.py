@@ -66,7 +66,7 @@ def _refusal(status: int, kind: str, message: str, **headers: str) -> Reply:
     return json_reply(usage_shapes.error(kind, message), status, **headers)
 
 
-def _limited(**headers: str) -> Reply:
+def _rate_limited(**headers: str) -> Reply:
     return _refusal(429, "rate_limit_error", "Rate limited. Please try again later.", **headers)
 
 
@@ -78,15 +78,15 @@ FAULTS: Mapping[str, Reply] = {
     "403": _refusal(403, "permission_error", "OAuth token does not meet scope requirement user:profile"),
     "403-page": Reply(403, _PAGE % (b"Forbidden", b"by your company"), _HTML),
     "404": _refusal(404, "not_found_error", "Not found"),
-    "429": _limited(Retry_After="300"),
-    "429-zero": _limited(Retry_After="0"),
-    "429-silent": _limited(),
-    "429-long": _limited(Retry_After="3600"),
-    "429-date": _limited(Retry_After="Mon, 23 Nov 2026 12:30:00 GMT", Date="Mon, 23 Nov 2026 12:00:00 GMT"),
-    "429-negative": _limited(Retry_After="-1"),
-    "429-garbage": _limited(Retry_After="abc"),
-    "429-exponent": _limited(Retry_After="1e12"),
-    "429-huge": _limited(Retry_After="1000000000000"),
+    "429": _rate_limited(Retry_After="300"),
+    "429-zero": _rate_limited(Retry_After="0"),
+    "429-silent": _rate_limited(),
+    "429-long": _rate_limited(Retry_After="3600"),
+    "429-date": _rate_limited(Retry_After="Mon, 23 Nov 2026 12:30:00 GMT", Date="Mon, 23 Nov 2026 12:00:00 GMT"),
+    "429-negative": _rate_limited(Retry_After="-1"),
+    "429-garbage": _rate_limited(Retry_After="abc"),
+    "429-exponent": _rate_limited(Retry_After="1e12"),
+    "429-huge": _rate_limited(Retry_After="1000000000000"),
     "500": _refusal(500, "api_error", "Internal server error"),
     "502-page": Reply(502, _PAGE % (b"Bad gateway", b"Bad gateway"), _HTML),
     "503": _refusal(503, "api_error", "Unavailable", Retry_After="120"),

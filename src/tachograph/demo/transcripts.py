@@ -21,7 +21,7 @@ from tachograph.errors import UsageError
 LAST_WORD = timedelta(minutes=3)  # the running session's last answer, before `end`
 
 
-class Written(NamedTuple):
+class WriteTotals(NamedTuple):
     """What was written: `messages` counts every billed message once, and the extra billed parts of one.
 
     `files` and `bytes` are those of the `.jsonl` files; the times are of the first and the last billed message.
@@ -36,7 +36,7 @@ class Written(NamedTuple):
     last_at: datetime
 
 
-def write(config: Path, *, end: datetime, days: int = 60, seed: int = 7, identity: Path | None = None) -> Written:
+def write(config: Path, *, end: datetime, days: int = 60, seed: int = 7, identity: Path | None = None) -> WriteTotals:
     """Write the transcripts of the `days` days up to `end` under `config`, and who is logged in beside it.
 
     `end` is the demo's now: the last session still goes on; its zone is where Ada lives (naive means UTC).
@@ -49,10 +49,10 @@ def write(config: Path, *, end: datetime, days: int = 60, seed: int = 7, identit
     planned = plans(now, days, Random(f"{seed} plan"))
     billed: list[datetime] = []
     sizes: list[int] = []
-    for script, talk in _played(planned, now, seed):
+    for script, talk in _play_session(planned, now, seed):
         billed += talk.billed
         sizes += _store(config, script, talk)
-    return Written(config, len(sizes), len(planned), len(billed), sum(sizes), min(billed), max(billed))
+    return WriteTotals(config, len(sizes), len(planned), len(billed), sum(sizes), min(billed), max(billed))
 
 
 def _must_be_free(projects: Path, identity: Path) -> None:
@@ -61,7 +61,7 @@ def _must_be_free(projects: Path, identity: Path) -> None:
         raise UsageError(message, "name an empty folder")
 
 
-def _played(planned: Sequence[Plan], now: datetime, seed: int) -> list[tuple[Script, Conversation]]:
+def _play_session(planned: Sequence[Plan], now: datetime, seed: int) -> list[tuple[Script, Conversation]]:
     zone = now.tzinfo or UTC
     played: list[tuple[Script, Conversation]] = []
     for number, (script, fork_of) in enumerate(planned):

@@ -50,7 +50,7 @@ def payload(
         session, spent, reset = 0.0, -1, None
     if not shape.startswith("2026-07") and not shape.startswith("2026-10") and shape != "unseen":
         return _flat(shape, session, week, scoped, spent, reset, turn)
-    return _listed(shape, now, session, week, scoped, spent, reset, turn)
+    return _list_shape(shape, now, session, week, scoped, spent, reset, turn)
 
 
 def profile(tier: str = "default_claude_max_20x", kind: str = "claude_max") -> Payload:
@@ -122,7 +122,7 @@ def _flat(
     return made
 
 
-def _listed(
+def _list_shape(
     shape: str,
     now: datetime,
     session: float | None,
@@ -157,7 +157,7 @@ def _listed(
     if shape == "2026-10-grants":
         made["cedar_ember"] = _grants(now)
     if shape == "unseen":
-        made |= _unseen(turn)
+        made |= _unknown_shape(turn)
     return made
 
 
@@ -172,7 +172,7 @@ def _enterprise(now: datetime, spent: int) -> Payload:
     return made
 
 
-def _unseen(turn: str | None) -> Payload:
+def _unknown_shape(turn: str | None) -> Payload:
     """What the service might come up with: it must be shown as it is named, or reported, and spoil nothing."""
     entries = [
         _entry("session", "session", 37, turn),

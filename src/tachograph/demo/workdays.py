@@ -33,8 +33,8 @@ def sittings(end: datetime, days: int, rng: Random) -> list[Sitting]:
             continue
         day = today - timedelta(days=ago)
         crunch = ago in _crunch(today)
-        planned = _planned([_moment(day, hour, end) for hour in _hours(day, crunch, rng)])
-        if ago in _limited(today, days):
+        planned = _plan_sittings([_moment(day, hour, end) for hour in _hours(day, crunch, rng)])
+        if ago in _days_with_limit(today, days):
             planned = _with_limit(planned, rng)
         found += planned
     return [sitting for sitting in found if sitting.until < end]
@@ -53,7 +53,7 @@ def _crunch(today: date) -> range:
     return range(monday - 5, monday + 1)
 
 
-def _limited(today: date, days: int) -> set[int]:
+def _days_with_limit(today: date, days: int) -> set[int]:
     """The days on which a limit is hit: Tuesday, Thursday and Friday of the crunch week, and one early on."""
     monday = _crunch(today).stop - 1
     early = days * 4 // 5
@@ -84,7 +84,7 @@ def _moment(day: date, hour: float, end: datetime) -> datetime:
     return datetime.combine(day, time(seconds // 3600, seconds % 3600 // 60, seconds % 60), end.tzinfo)
 
 
-def _planned(starts: list[datetime]) -> list[Sitting]:
+def _plan_sittings(starts: list[datetime]) -> list[Sitting]:
     """Each start with its end: at most two hours, and a few minutes before the next."""
     planned = []
     for start, following in zip_longest(starts, starts[1:]):

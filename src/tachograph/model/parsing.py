@@ -13,22 +13,22 @@ _MOST_MINOR = 10**14
 _MOST_PROBLEMS = 20
 
 
-class Name(NamedTuple):
+class LimitName(NamedTuple):
     label: str
     group: str
     scope: str | None = None
 
 
-NAMES = {
-    FIVE_HOUR: Name("5-hour", "session"),
-    SEVEN_DAY: Name("7-day", "weekly"),
-    "seven_day_opus": Name("Opus week", "weekly", "Opus"),
-    "seven_day_sonnet": Name("Sonnet week", "weekly", "Sonnet"),
-    "seven_day_cowork": Name("Cowork week", "weekly", "Cowork"),
-    "seven_day_omelette": Name("Design week", "weekly", "Design"),
-    "seven_day_oauth_apps": Name("OAuth apps week", "weekly", "OAuth apps"),
-    "iguana_necktie": Name("Cloud session credit", ""),
-    "cinder_cove": Name("Promotional credit", ""),
+LIMIT_NAMES = {
+    FIVE_HOUR: LimitName("5-hour", "session"),
+    SEVEN_DAY: LimitName("7-day", "weekly"),
+    "seven_day_opus": LimitName("Opus week", "weekly", "Opus"),
+    "seven_day_sonnet": LimitName("Sonnet week", "weekly", "Sonnet"),
+    "seven_day_cowork": LimitName("Cowork week", "weekly", "Cowork"),
+    "seven_day_omelette": LimitName("Design week", "weekly", "Design"),
+    "seven_day_oauth_apps": LimitName("OAuth apps week", "weekly", "OAuth apps"),
+    "iguana_necktie": LimitName("Cloud session credit", ""),
+    "cinder_cove": LimitName("Promotional credit", ""),
 }
 
 
@@ -89,13 +89,13 @@ def text(value: object, longest: int = 60) -> str:
     return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
 
 
-def words(name: str) -> str:
+def humanize(name: str) -> str:
     """A machine's name in readable words: `amber_ladder` is "Amber ladder"."""
     plain = text(name.replace("_", " ").replace("-", " "))
     return plain[:1].upper() + plain[1:]
 
 
-def shown(value: object) -> str:
+def describe(value: object) -> str:
     """A value in a problem's words. Text from outside is not repeated."""
     if value is None:
         return "null"
@@ -106,28 +106,28 @@ def shown(value: object) -> str:
     return "text" if isinstance(value, str) else "a list" if isinstance(value, list | tuple) else "an object"
 
 
-def unique(problems: list[str]) -> tuple[str, ...]:
+def distinct_problems(problems: list[str]) -> tuple[str, ...]:
     """Each problem once, and a readable number of them."""
     found = tuple(dict.fromkeys(problems))
     return found if len(found) <= _MOST_PROBLEMS else (*found[:_MOST_PROBLEMS], "and more of the kind")
 
 
-def named(key: str) -> Name:
+def limit_name(key: str) -> LimitName:
     """The words for a limit's key, also for one that nobody has seen yet."""
-    if known := NAMES.get(key):
+    if known := LIMIT_NAMES.get(key):
         return known
     kind, _, scope = key.partition(":")
     for start, label, group in (("seven_day_", "week", "weekly"), ("five_hour_", "5-hour", "session")):
         if key.startswith(start):
-            scope = words(key.removeprefix(start))
-            return Name(f"{scope} {label}", group, scope)
-    scope = words(scope) if scope.islower() else text(scope)
+            scope = humanize(key.removeprefix(start))
+            return LimitName(f"{scope} {label}", group, scope)
+    scope = humanize(scope) if scope.islower() else text(scope)
     if kind == "weekly_scoped":
-        return Name(f"{scope or 'Scoped'} week", "weekly", scope or None)
-    base = NAMES.get(kind) or Name(words(kind), "")
+        return LimitName(f"{scope or 'Scoped'} week", "weekly", scope or None)
+    base = LIMIT_NAMES.get(kind) or LimitName(humanize(kind), "")
     if not scope:
         return base
-    return Name(f"{scope} {base.label}" if kind in NAMES else scope, base.group, scope)
+    return LimitName(f"{scope} {base.label}" if kind in LIMIT_NAMES else scope, base.group, scope)
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -33,18 +33,18 @@ from tachograph.model.limits.limits import (
     Reading,
 )
 from tachograph.recorder import schedule
-from tachograph.recorder.schedule import Outcome, Push
+from tachograph.recorder.schedule import PollOutcome, RecentPushes
 
 BASE = "TACHOGRAPH_CLAUDE_BASE"  # a fake of claude.ai on this machine, for tests
 BROWSERS = ("brave", "chrome", "chromium", "edge", "firefox", "opera", "vivaldi")
-WHICH = "cookies"  # the choice of a browser: its name, then ":" and a profile where one was named
+BROWSER_PREFERENCE = "cookies"  # the choice of a browser: its name, then ":" and a profile where one was named
 MOST_REFUSALS = 3
 DEADLINE_SECONDS = 20.0
 _REFUSALS = (EXPIRED, FORBIDDEN, BLOCKED, NO_LOGIN, DENIED)
 
 
-class Came(NamedTuple):
-    outcome: Outcome
+class CookiePollResult(NamedTuple):
+    outcome: PollOutcome
     readings: tuple[tuple[Reading, str], ...] = ()
     left_out: tuple[AccountId, ...] = ()
 
@@ -55,7 +55,7 @@ class CookiePoller:
     def __init__(self, env: Mapping[str, str], clock: Clock, jitter: Callable[[], float]) -> None:
         self._env, self._clock, self._jitter = env, clock, jitter
         self._thread: threading.Thread | None = None
-        self._came: Came | None = None
+        self._came: CookiePollResult | None = None
         self._folder = ""
         from tachograph.sources import browser_cookies
 
@@ -74,15 +74,15 @@ class CookiePoller:
         said = ""
         if self._thread is not None and not self._thread.is_alive():
             came, self._thread = self._came, None
-            said = self._keep(ledger, came or _failed(TIMEOUT, "the question ended without an answer"))
+            said = self._store(ledger, came or _failure(TIMEOUT, "the question ended without an answer"))
         if self._thread is not None or not has_consent(ledger.db, COOKIES):
             return said
-        which = choice(ledger.db, WHICH)
+        which = choice(ledger.db, BROWSER_PREFERENCE)
         folder, now = f"{COOKIES_OF}{which}", self._clock.now_ms()
         state = poll_state.poll(ledger.db, folder)
         known = [int(account) for account in state.accounts.split()]
-        push = Push(min((poll_state.last_push(ledger.db, account, BROWSER) for account in known), default=0))
-        if not which or not schedule.due(state, now, push).ask:
+        push = RecentPushes(min((poll_state.last_push(ledger.db, account, BROWSER) for account in known), default=0))
+        if not which or not schedule.decide(state, now, push).ask:
             return said
         with ledger.transaction() as db:
             if not poll_state.claim(db, Names(db), folder, now):
@@ -99,37 +99,39 @@ class CookiePoller:
 
     def _run(self, which: str, pushed: Collection[AccountId]) -> None:
         try:
-            self._came = self._asked(which, pushed)
+            self._came = self._fetch(which, pushed)
         except UsageError as error:
-            self._came = _failed(OFFLINE, error.message)
+            self._came = _failure(OFFLINE, error.message)
 
-    def _asked(self, which: str, pushed: Collection[AccountId]) -> Came:
+    def _fetch(self, which: str, pushed: Collection[AccountId]) -> CookiePollResult:
         from tachograph.sources import browser_cookies, claude_web, http
 
         browser, _, profile = which.partition(":")
-        session = browser_cookies.session(browser, profile, self._env)
-        if isinstance(session, browser_cookies.Refusal):
-            return _failed(session.outcome, session.problem)
+        session = browser_cookies.read_session(browser, profile, self._env)
+        if isinstance(session, browser_cookies.NoSession):
+            return _failure(session.outcome, session.problem)
         end = Clock().monotonic() + DEADLINE_SECONDS
         base = self._env.get(BASE) or claude_web.SERVICE
 
-        def ask(path: str) -> http.Answer:
+        def ask(path: str) -> http.HttpAnswer:
             left = end - Clock().monotonic()
             if left <= 0:
-                return http.Answer(TIMEOUT, problem=f"no whole answer within {DEADLINE_SECONDS:g} s")
+                return http.HttpAnswer(TIMEOUT, problem=f"no whole answer within {DEADLINE_SECONDS:g} s")
             return http.ask(session, claude_web.SERVICE, base, path, left, clock=self._clock)
 
-        found = claude_web.found(ask, self._clock.now_ms(), pushed)
+        found = claude_web.fetch_accounts(ask, self._clock.now_ms(), pushed)
         if found.outcome != OK:
-            return Came(Outcome(found.outcome, found.retry_after_seconds, found.problem))
+            return CookiePollResult(PollOutcome(found.outcome, found.retry_after_seconds, found.problem))
         limits = [limit for reading, _ in found.readings for limit in reading.limits]
         levels = " ".join(f"{limit.key}={limit.percent}" for limit in limits)
         five = max((limit.percent or 0 for limit in limits if limit.key == FIVE_HOUR), default=None)
         now = self._clock.now_ms()
         resets = [limit.resets_at for limit in limits if limit.resets_at is not None and limit.resets_at > now]
-        return Came(Outcome(OK, None, "", levels, five, min(resets, default=None)), found.readings, found.left_out)
+        return CookiePollResult(
+            PollOutcome(OK, None, "", levels, five, min(resets, default=None)), found.readings, found.left_out
+        )
 
-    def _keep(self, ledger: Ledger, came: Came) -> str:
+    def _store(self, ledger: Ledger, came: CookiePollResult) -> str:
         """Write down what came, and when to ask again; what a person has to be told."""
         now, said = self._clock.now_ms(), came.outcome
         with ledger.transaction() as db:
@@ -147,7 +149,7 @@ class CookiePoller:
                 who = accounts.named(db, state.account) if state.account else None
                 problems = (said.problem,) if said.problem else ()
                 readings.append(db, names, Reading(COOKIES, now, said.outcome, who, problems=problems))
-            state = schedule.after(state, said, now, active_at=poll_state.last_message(db), jitter=self._jitter())
+            state = schedule.next_state(state, said, now, active_at=poll_state.last_message(db), jitter=self._jitter())
             if said.outcome == OK:
                 state = state._replace(refusals=0, accounts=" ".join(str(account) for account in there))
             is_refused = said.outcome in _REFUSALS
@@ -162,5 +164,5 @@ class CookiePoller:
         return f"cookies: {said.problem}" if said.outcome != OK else ""
 
 
-def _failed(outcome: str, problem: str) -> Came:
-    return Came(Outcome(outcome, None, problem))
+def _failure(outcome: str, problem: str) -> CookiePollResult:
+    return CookiePollResult(PollOutcome(outcome, None, problem))

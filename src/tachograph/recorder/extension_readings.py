@@ -21,7 +21,7 @@ from tachograph.ledger.usage.strings import Names
 from tachograph.model.limits.limits import BROWSER, EXPIRED, OK, Reading
 from tachograph.model.parsing import text
 from tachograph.sources import extension as source
-from tachograph.sources.extension import Posted, Wrong
+from tachograph.sources.extension import BrowserPost, RejectedPost
 
 # The key in extension/manifest.json makes this id of every copy that is loaded unpacked, on every machine.
 CHROMIUM_ORIGIN = "chrome-extension://hloffgminaeghcmbaoghkmijjofodccp"
@@ -32,7 +32,7 @@ BETWEEN_SECONDS = 0.5  # two posts of one browser; it sends one each minute
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without what is read wrongly
 _NONCE = re.compile(r"[0-9a-f]{32,128}")
 
-Opening = Callable[[], AbstractContextManager[Ledger]]
+LedgerOpener = Callable[[], AbstractContextManager[Ledger]]
 
 
 class Reply(NamedTuple):
@@ -52,7 +52,7 @@ def key_of(code: str) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", plain.encode(), SALT, ROUNDS)
 
 
-def proof(key: bytes, side: str, nonce: str) -> str:
+def compute_proof(key: bytes, side: str, nonce: str) -> str:
     """What shows that a side has the key."""
     return hmac.new(key, f"{side}:{nonce}".encode(), "sha256").hexdigest()
 
@@ -66,17 +66,17 @@ def offer_code(ledger: Ledger, now_ms: int) -> str:
     return code
 
 
-class Desk:
+class ExtensionApi:
     """Answers what the bridge lets through. `opened` gives a ledger for the time of one answer; `changed` is called
     when there is a new pairing."""
 
-    def __init__(self, opened: Opening, clock: Clock, changed: Callable[[], None]) -> None:
+    def __init__(self, opened: LedgerOpener, clock: Clock, changed: Callable[[], None]) -> None:
         self._opened, self._clock, self._changed = opened, clock, changed
         self._posted: dict[int, float] = {}
 
-    def hello(self, body: bytes) -> Reply:
+    def prove_pairing(self, body: bytes) -> Reply:
         """Show a browser that was paired before that we are who it was paired with."""
-        said = _asked(body, "pairing")
+        said = _parse_request(body, "pairing")
         if isinstance(said, Reply):
             return said
         nonce, name = said["nonce"], said["pairing"]
@@ -84,22 +84,22 @@ class Desk:
             found = next((one for one in pairings.pairings(ledger.db) if one.name == name), None)
         if found is None:
             return Reply(410, {"error": "This pairing is not known (any more)."})
-        return Reply(200, {"proof": proof(found.digest, "bridge", nonce)})
+        return Reply(200, {"proof": compute_proof(found.digest, "bridge", nonce)})
 
-    def greet(self, body: bytes) -> Reply:
+    def prove_code(self, body: bytes) -> Reply:
         """Show a browser that is being paired that we have the code."""
-        said = _asked(body)
+        said = _parse_request(body)
         if isinstance(said, Reply):
             return said
         with self._opened() as ledger:
             key = pairings.offered(ledger.db, self._clock.now_ms())
         if key is None:
             return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
-        return Reply(200, {"proof": proof(key, "bridge", said["nonce"])})
+        return Reply(200, {"proof": compute_proof(key, "bridge", said["nonce"])})
 
     def pair(self, body: bytes, origin: str) -> Reply:
         """Give a browser that has the code a token of its own."""
-        said = _asked(body, "proof")
+        said = _parse_request(body, "proof")
         if isinstance(said, Reply):
             return said
         nonce, shown = said["nonce"], said["proof"]
@@ -110,7 +110,7 @@ class Desk:
             key = pairings.offered(db, now)
             if key is None:
                 return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
-            if not hmac.compare_digest(proof(key, "browser", nonce).encode(), shown.encode("utf-8", "replace")):
+            if not hmac.compare_digest(compute_proof(key, "browser", nonce).encode(), shown.encode("utf-8", "replace")):
                 pairings.count_try(db)
                 return Reply(401, {"error": "That is not the code."})
             token, name = secrets.token_urlsafe(32), secrets.token_hex(8)
@@ -120,12 +120,12 @@ class Desk:
         self._changed()
         return Reply(200, {"pairing": name, "token": token})
 
-    def take(self, name: str, body: bytes) -> Reply:
+    def receive(self, name: str, body: bytes) -> Reply:
         """Keep what a paired browser says."""
         now = self._clock.now_ms()
-        said = source.posted(body, now)
-        if isinstance(said, Wrong):
-            return _refused(said)
+        said = source.parse_post(body, now)
+        if isinstance(said, RejectedPost):
+            return _rejection(said)
         with self._opened() as ledger:
             pairing = next((one for one in pairings.pairings(ledger.db) if one.name == name), None)
             if pairing is None:  # it was revoked a moment ago
@@ -134,11 +134,11 @@ class Desk:
             if 0 <= mono - self._posted.get(pairing.id, float("-inf")) < BETWEEN_SECONDS:
                 return Reply(429, {"error": "Once a minute is enough."})
             self._posted[pairing.id] = mono
-            keep(ledger, pairing, said, now)
+            store_post(ledger, pairing, said, now)
         return Reply(200, {"kept": len(said.reports)})
 
 
-def keep(ledger: Ledger, pairing: Pairing, said: Posted, now: int) -> None:
+def store_post(ledger: Ledger, pairing: Pairing, said: BrowserPost, now: int) -> None:
     """Write down what a browser said. Raises LedgerError."""
     with ledger.transaction() as db:
         names = Names(db)
@@ -172,11 +172,11 @@ def may_pair(origin: str) -> bool:
     return origin == CHROMIUM_ORIGIN or _FIREFOX.fullmatch(origin) is not None
 
 
-def _asked(body: bytes, *more: str) -> dict[str, Any] | Reply:
+def _parse_request(body: bytes, *more: str) -> dict[str, Any] | Reply:
     """What a question says, with a proper nonce in it and texts under `more`; else what is answered to it."""
-    said = source.decoded(body)
-    if isinstance(said, Wrong):
-        return _refused(said)
+    said = source.decode_object(body)
+    if isinstance(said, RejectedPost):
+        return _rejection(said)
     if not isinstance(said.get("nonce"), str) or not _NONCE.fullmatch(said["nonce"]):
         return Reply(422, {"error": "A nonce of 32 to 128 hexadecimal digits is asked for."})
     if missing := next((name for name in more if not isinstance(said.get(name), str)), ""):
@@ -184,5 +184,5 @@ def _asked(body: bytes, *more: str) -> dict[str, Any] | Reply:
     return dict(said)
 
 
-def _refused(wrong: Wrong) -> Reply:
+def _rejection(wrong: RejectedPost) -> Reply:
     return Reply(wrong.status, {"error": wrong.sentence})

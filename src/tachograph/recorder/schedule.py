@@ -28,7 +28,7 @@ _REFUSED = (EXPIRED, FORBIDDEN)
 _NO_QUESTION = (NO_LOGIN, DENIED, EXPIRED, FORBIDDEN)  # waiting for a person or for Claude Code, not for the service
 
 
-class Push(NamedTuple):
+class RecentPushes(NamedTuple):
     """When others last said something of the same account: a paired browser (everything), the status line (a part),
     or this endpoint by way of another config folder with the same login."""
 
@@ -37,10 +37,10 @@ class Push(NamedTuple):
     twin_at: int = 0
 
 
-_NO_PUSH = Push()
+_NO_PUSH = RecentPushes()
 
 
-class Outcome(NamedTuple):
+class PollOutcome(NamedTuple):
     """What came of a question. `levels` marks the answer (equal marks: nothing moved); `percent` of the 5-hour limit;
     `resets_at` the next reset of any limit in it, epoch ms."""
 
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
     resets_at: int | None = None
 
 
-class Verdict(NamedTuple):
+class PollDecision(NamedTuple):
     """Whether to ask now; if not, why (`waiting`, `barred`, `refused`, `pushed`, `recent`, `claimed`) and until when."""
 
     ask: bool
@@ -60,35 +60,37 @@ class Verdict(NamedTuple):
     until: int = 0
 
 
-def due(state: Poll, now: int, push: Push = _NO_PUSH, login: str = "") -> Verdict:
+def decide(state: Poll, now: int, push: RecentPushes = _NO_PUSH, login: str = "") -> PollDecision:
     """Whether the login is to be asked for now. `login`: the mark of the credentials as they are."""
     if state.outcome in _NO_QUESTION and login and login != state.login:
-        return Verdict(True)  # Claude Code has written a new login: what was refused is no longer there
+        return PollDecision(True)  # Claude Code has written a new login: what was refused is no longer there
     if state.outcome in _REFUSED and login and 0 <= now - state.asked_at < LONGEST:
-        return Verdict(False, "refused", state.asked_at + LONGEST)  # the same login would be refused again
-    at = _clamped(state, now)
+        return PollDecision(False, "refused", state.asked_at + LONGEST)  # the same login would be refused again
+    at = _next_due(state, now)
     if now < at:
-        return Verdict(False, "barred" if now < state.barred_until and state.outcome == LIMITED else "waiting", at)
+        return PollDecision(False, "barred" if now < state.barred_until and state.outcome == LIMITED else "waiting", at)
     if 0 <= now - push.browser_at < FRESH_PUSH:
-        return Verdict(False, "pushed", push.browser_at + FRESH_PUSH)
+        return PollDecision(False, "pushed", push.browser_at + FRESH_PUSH)
     if 0 <= now - push.twin_at < FASTEST:
-        return Verdict(False, "pushed", push.twin_at + FASTEST)
+        return PollDecision(False, "pushed", push.twin_at + FASTEST)
     if 0 <= now - push.statusline_at < PARTIAL_PUSH and 0 <= now - state.answered_at < PARTIAL_INTERVAL:
-        return Verdict(False, "pushed", min(push.statusline_at + PARTIAL_PUSH, state.answered_at + PARTIAL_INTERVAL))
-    return Verdict(True)
+        return PollDecision(
+            False, "pushed", min(push.statusline_at + PARTIAL_PUSH, state.answered_at + PARTIAL_INTERVAL)
+        )
+    return PollDecision(True)
 
 
-def refresh(state: Poll, now: int) -> Verdict:
+def decide_refresh(state: Poll, now: int) -> PollDecision:
     """Whether a person's "now" is followed; only what protects the login from a 429 stands in its way."""
     barred = min(state.barred_until, now + state.wait_ms)
     if state.outcome == LIMITED and now < barred:
-        return Verdict(False, "barred", barred)
+        return PollDecision(False, "barred", barred)
     if 0 <= now - state.asked_at < BETWEEN_REFRESHES:
-        return Verdict(False, "recent", state.asked_at + BETWEEN_REFRESHES)
-    return Verdict(True)
+        return PollDecision(False, "recent", state.asked_at + BETWEEN_REFRESHES)
+    return PollDecision(True)
 
 
-def after(state: Poll, said: Outcome, now: int, *, active_at: int = 0, jitter: float = 0.0) -> Poll:
+def next_state(state: Poll, said: PollOutcome, now: int, *, active_at: int = 0, jitter: float = 0.0) -> Poll:
     """The state after a question. `active_at`: when somebody last worked here; `jitter` from 0 to 1."""
     strikes = 0 if said.outcome == OK else state.strikes + 1
     moved_at = now if said.outcome == OK and said.levels != state.levels else state.moved_at
@@ -113,12 +115,12 @@ def after(state: Poll, said: Outcome, now: int, *, active_at: int = 0, jitter: f
     )
 
 
-def _clamped(state: Poll, now: int) -> int:
+def _next_due(state: Poll, now: int) -> int:
     """When the next question is due; never further away than was decided, wherever the clock was set since."""
     return min(state.next_at, now + state.wait_ms)
 
 
-def _wait(said: Outcome, strikes: int, now: int, busy_at: int) -> int:
+def _wait(said: PollOutcome, strikes: int, now: int, busy_at: int) -> int:
     if said.outcome == OK:
         if said.percent is not None and said.percent >= HIGH:
             return FASTEST

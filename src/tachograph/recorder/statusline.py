@@ -4,12 +4,12 @@ from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage import context_windows
 from tachograph.ledger.usage.strings import Names
-from tachograph.sources.statusline import StatusInput, parsed
+from tachograph.sources.statusline import StatusInput, parse_status_input
 
-__all__ = ["StatusInput", "parsed", "push"]
+__all__ = ["StatusInput", "parse_status_input", "store"]
 
 
-def push(ledger: Ledger, said: StatusInput, folder: str) -> int | None:
+def store(ledger: Ledger, said: StatusInput, folder: str) -> int | None:
     """Keep the reading in what was piped in, if there is one, and the session's context window where that is news;
     returns the account the reading was of. Raises LedgerError."""
     session, size = said.session, said.context_window

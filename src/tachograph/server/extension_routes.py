@@ -30,13 +30,13 @@ class Known(NamedTuple):
 class Desk(Protocol):
     """What recorder/extension_readings.py does with what was let through; each returns a status and a body."""
 
-    def hello(self, body: bytes) -> tuple[int, dict[str, Any]]: ...
+    def prove_pairing(self, body: bytes) -> tuple[int, dict[str, Any]]: ...
 
-    def greet(self, body: bytes) -> tuple[int, dict[str, Any]]: ...
+    def prove_code(self, body: bytes) -> tuple[int, dict[str, Any]]: ...
 
     def pair(self, body: bytes, origin: str) -> tuple[int, dict[str, Any]]: ...
 
-    def take(self, name: str, body: bytes) -> tuple[int, dict[str, Any]]: ...
+    def receive(self, name: str, body: bytes) -> tuple[int, dict[str, Any]]: ...
 
 
 class Routes:
@@ -66,12 +66,12 @@ class Routes:
     def _handler(self, head: Head, known: Known, origin: str) -> Callable[[bytes], Answer]:
         desk = self._desk
         if head.path == "/v1/hello":
-            return lambda body: Answer(*desk.hello(body))
+            return lambda body: Answer(*desk.prove_pairing(body))
         if head.path == "/v1/pair/hello":
-            return lambda body: Answer(*desk.greet(body))
+            return lambda body: Answer(*desk.prove_code(body))
         if head.path == "/v1/pair":
             return lambda body: Answer(*desk.pair(body, origin))
         place = matching(given_tokens(head.headers), known.digests)
         if place is None or (origin and origin != known.origins[place]):  # another browser's token
             return lambda body: Answer(401, {"error": "That needs a token."})
-        return lambda body: Answer(*desk.take(known.names[place], body))
+        return lambda body: Answer(*desk.receive(known.names[place], body))

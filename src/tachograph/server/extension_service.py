@@ -71,7 +71,7 @@ class Bridge:
 
         self.stop()
         routes = Routes(
-            extension_readings.Desk(self._opened, self._clock, self._look_again), extension_readings.may_pair
+            extension_readings.ExtensionApi(self._opened, self._clock, self._look_again), extension_readings.may_pair
         )
         try:
             listener = Listener(port, routes)

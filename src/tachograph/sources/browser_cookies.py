@@ -41,14 +41,14 @@ class Session:
         return {"Cookie": f"{COOKIE}={self._value}"}
 
 
-class Refusal(NamedTuple):
+class NoSession(NamedTuple):
     """Why there is no session: an outcome of model.limits, in words."""
 
     outcome: str
     problem: str
 
 
-def session(browser: str, profile: str, env: Mapping[str, str]) -> Session | Refusal:
+def read_session(browser: str, profile: str, env: Mapping[str, str]) -> Session | NoSession:
     """The session in a browser's store. `profile`: a name as the browser has it, a path, or "" for the one used last.
 
     Never raises for what a store is like.
@@ -57,13 +57,13 @@ def session(browser: str, profile: str, env: Mapping[str, str]) -> Session | Ref
     store = _newest(browser, profile, env)
     if store is None:
         where = f" of the profile {profile}" if profile else ""
-        return Refusal(NO_LOGIN, f"there is no cookie store of {browser}{where} on this computer")
+        return NoSession(NO_LOGIN, f"there is no cookie store of {browser}{where} on this computer")
     try:
         return _read(browser, store, own_paths(env).data)
     except PermissionError:
-        return Refusal(DENIED, f"{browser} keeps its cookie store locked while it runs, or it is another person's")
+        return NoSession(DENIED, f"{browser} keeps its cookie store locked while it runs, or it is another person's")
     except (OSError, sqlite3.Error, ValueError) as error:
-        return Refusal(DENIED, f"the cookie store of {browser} cannot be read ({type(error).__name__})")
+        return NoSession(DENIED, f"the cookie store of {browser} cannot be read ({type(error).__name__})")
 
 
 def sweep(env: Mapping[str, str]) -> None:
@@ -75,54 +75,60 @@ def sweep(env: Mapping[str, str]) -> None:
                 shutil.rmtree(os.path.join(data, name), ignore_errors=True)
 
 
-def _read(browser: str, store: str, data: str) -> Session | Refusal:
+def _read(browser: str, store: str, data: str) -> Session | NoSession:
     """Find the session's row, and decrypt it where it is encrypted. `data`: where its own store may stand meanwhile."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        db.deserialize(_image(store))
+        db.deserialize(_committed_bytes(store))
         if browser == "firefox":
-            rows = db.execute(f"SELECT value FROM moz_cookies WHERE {_ours('host')}", (*HOSTS, COOKIE)).fetchall()
-            return _checked(browser, str(rows[-1][0])) if rows else _nobody(browser)
-        if not db.execute(f"SELECT count(*) FROM cookies WHERE {_ours('host_key')}", (*HOSTS, COOKIE)).fetchone()[0]:
-            return _nobody(browser)
+            rows = db.execute(
+                f"SELECT value FROM moz_cookies WHERE {_is_session_row('host')}", (*HOSTS, COOKIE)
+            ).fetchall()
+            return _validate(browser, str(rows[-1][0])) if rows else _not_signed_in(browser)
+        if not db.execute(
+            f"SELECT count(*) FROM cookies WHERE {_is_session_row('host_key')}", (*HOSTS, COOKIE)
+        ).fetchone()[0]:
+            return _not_signed_in(browser)
         os.makedirs(data, 0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=data) as folder:  # 0700
             profile = os.path.join(folder, "Default")
             os.mkdir(profile, 0o700)
-            if _reduced(db, os.path.join(profile, _CHROMIUM_STORE)):
-                return Refusal(
+            if _copy_session_rows(db, os.path.join(profile, _CHROMIUM_STORE)):
+                return NoSession(
                     DENIED,
                     f"{browser} seals its cookies for itself (app-bound encryption); no other program can read them",
                 )
             state = os.path.join(os.path.dirname(os.path.dirname(store)), "Local State")
             if sys.platform == "win32" and os.path.exists(state):
                 shutil.copyfile(state, os.path.join(folder, "Local State"))
-            return _decrypted(browser, profile, folder)
+            return _decrypt(browser, profile, folder)
 
 
-def _ours(host: str) -> str:
+def _is_session_row(host: str) -> str:
     """The condition for claude.ai's session; its values are HOSTS and COOKIE."""
     return f"{host} IN ({', '.join('?' * len(HOSTS))}) AND name = ?"
 
 
-def _nobody(browser: str) -> Refusal:
-    return Refusal(NO_LOGIN, f"nobody is signed in to claude.ai in {browser}")
+def _not_signed_in(browser: str) -> NoSession:
+    return NoSession(NO_LOGIN, f"nobody is signed in to claude.ai in {browser}")
 
 
-def _reduced(db: sqlite3.Connection, path: str) -> bool:
+def _copy_session_rows(db: sqlite3.Connection, path: str) -> bool:
     """Make a Chromium's store of the session's rows alone; whether they are sealed."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     db.execute("ATTACH ? AS reduced", (path,))
     db.execute("PRAGMA reduced.journal_mode = OFF")
     db.execute("CREATE TABLE reduced.meta AS SELECT * FROM main.meta WHERE key = 'version'")
     db.execute("CREATE TABLE reduced.cookies AS SELECT * FROM main.cookies LIMIT 0")
-    db.execute(f"INSERT INTO reduced.cookies SELECT * FROM main.cookies WHERE {_ours('host_key')}", (*HOSTS, COOKIE))
+    db.execute(
+        f"INSERT INTO reduced.cookies SELECT * FROM main.cookies WHERE {_is_session_row('host_key')}", (*HOSTS, COOKIE)
+    )
     sealed = "SELECT count(*) FROM reduced.cookies WHERE CAST(substr(encrypted_value, 1, 3) AS TEXT) = 'v20'"
     is_sealed = bool(db.execute(sealed).fetchone()[0])
     db.execute("DETACH reduced")
     return is_sealed
 
 
-def _image(store: str) -> bytes:
+def _committed_bytes(store: str) -> bytes:
     """The bytes of a store as of its last commit, its log worked in. OSError."""
     for _ in range(3):
         before = _log(store)
@@ -131,7 +137,7 @@ def _image(store: str) -> bytes:
         log = _log(store)
         if log[: len(before)] == before:
             break  # else the browser began its log anew meanwhile, so that the two do not belong together
-    _work_in(image, log)
+    _apply_log(image, log)
     image[18:20] = b"\1\1"  # there is no log any more, and in memory there may be none
     return bytes(image)
 
@@ -144,7 +150,7 @@ def _log(store: str) -> bytes:
         return b""
 
 
-def _work_in(image: bytearray, log: bytes) -> None:
+def _apply_log(image: bytearray, log: bytes) -> None:
     """Put the pages of a write-ahead log into an image of its database, as far as they were committed.
 
     https://www.sqlite.org/fileformat2.html#the_write_ahead_log
@@ -153,13 +159,13 @@ def _work_in(image: bytearray, log: bytes) -> None:
     if len(log) < 32 or magic & ~1 != 0x377F0682 or size not in (1 << bits for bits in range(9, 17)):
         return
     order = "big" if magic & 1 else "little"
-    sums = _sums(order, log[:24], (0, 0))
+    sums = _checksums(order, log[:24], (0, 0))
     if sums != _pair(log[24:32]):
         return
     pages: dict[int, bytes] = {}
     for start in range(32, len(log) - 24 - size + 1, 24 + size):
         head, page = log[start : start + 24], log[start + 24 : start + 24 + size]
-        sums = _sums(order, page, _sums(order, head[:8], sums))
+        sums = _checksums(order, page, _checksums(order, head[:8], sums))
         if head[8:16] != log[16:24] or sums != _pair(head[16:24]):
             return  # of an older round of the log, or half written
         number, length = _pair(head[:8])
@@ -173,7 +179,7 @@ def _work_in(image: bytearray, log: bytes) -> None:
             pages.clear()
 
 
-def _sums(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
+def _checksums(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
     words = struct.unpack(f"{'>' if order == 'big' else '<'}{len(data) // 4}I", data)
     one, two = sums
     for first, second in zip(words[::2], words[1::2], strict=True):
@@ -186,12 +192,12 @@ def _pair(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
 
 
-def _decrypted(browser: str, profile: str, folder: str) -> Session | Refusal:
+def _decrypt(browser: str, profile: str, folder: str) -> Session | NoSession:
     """The session in a store of a Chromium; all files that are made for that stand in `folder`."""
     try:
         from yt_dlp import cookies as reader
     except ImportError:
-        return Refusal(
+        return NoSession(
             DENIED,
             "the reader of cookie stores is not installed: pipx inject tachograph yt-dlp; in a clone: pip install '.[cookies]'",
         )
@@ -210,16 +216,18 @@ def _decrypted(browser: str, profile: str, folder: str) -> Session | Refusal:
     try:
         jar = reader.extract_cookies_from_browser(browser, profile, logger=Quiet())
     except Exception as error:  # noqa: BLE001 - its text may name what it read
-        return Refusal(DENIED, f"the cookie store of {browser} cannot be read ({type(error).__name__})")
+        return NoSession(DENIED, f"the cookie store of {browser} cannot be read ({type(error).__name__})")
     values = [cookie.value for cookie in jar if cookie.name == COOKIE and cookie.domain in HOSTS and cookie.value]
     if not values:
-        return Refusal(DENIED, f"the key of {browser}'s cookies is in a keyring that is locked, or not to be had here")
-    return _checked(browser, values[-1])
+        return NoSession(
+            DENIED, f"the key of {browser}'s cookies is in a keyring that is locked, or not to be had here"
+        )
+    return _validate(browser, values[-1])
 
 
-def _checked(browser: str, value: str) -> Session | Refusal:
+def _validate(browser: str, value: str) -> Session | NoSession:
     if not value or not all(0x21 <= ord(character) < 0x7F and character not in '";,\\' for character in value):
-        return Refusal(DENIED, f"what is in the cookie store of {browser} is no session")
+        return NoSession(DENIED, f"what is in the cookie store of {browser} is no session")
     return Session(value)
 
 
@@ -230,29 +238,33 @@ def _newest(browser: str, profile: str, env: Mapping[str, str]) -> str | None:
     """The store that was written last, of those that are there."""
     name = _FIREFOX_STORE if browser == "firefox" else _CHROMIUM_STORE
     found = []
-    for root in _roots(browser, profile, env):
-        for folder in (root, *_below(root), *(inner for outer in _below(root) for inner in _below(outer))):
+    for root in _search_roots(browser, profile, env):
+        for folder in (
+            root,
+            *_subfolders(root),
+            *(inner for outer in _subfolders(root) for inner in _subfolders(outer)),
+        ):
             path = os.path.join(folder, name)
             if os.path.isfile(path):
                 found.append((os.path.getmtime(path), path))
     return max(found)[1] if found else None
 
 
-def _below(folder: str) -> list[str]:
+def _subfolders(folder: str) -> list[str]:
     try:
         return [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
 
 
-def _roots(browser: str, profile: str, env: Mapping[str, str]) -> list[str]:
+def _search_roots(browser: str, profile: str, env: Mapping[str, str]) -> list[str]:
     if os.path.isabs(profile):
         return [profile]
-    bases = _bases(browser, env)
+    bases = _browser_folders(browser, env)
     return [os.path.join(base, profile) for base in bases] if profile else bases
 
 
-def _bases(browser: str, env: Mapping[str, str]) -> list[str]:
+def _browser_folders(browser: str, env: Mapping[str, str]) -> list[str]:
     home = home_folder(env)
     if sys.platform == "win32":
         local, roaming = env.get("LOCALAPPDATA", home), env.get("APPDATA", home)

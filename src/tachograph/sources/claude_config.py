@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LARGEST = 64 << 20  # the file also holds project histories; beyond this it is not what we know
 
 
-class Seen(NamedTuple):
+class LoginIdentity(NamedTuple):
     """Account and organisation uuid, label and plan; or a problem in words where the file could not be read."""
 
     account: str
@@ -26,13 +26,13 @@ class Seen(NamedTuple):
     problem: str = ""
 
 
-def identity(folder: str, env: Mapping[str, str]) -> Seen | None:
+def identity(folder: str, env: Mapping[str, str]) -> LoginIdentity | None:
     """The identity logged in for a config folder, None where no file names one. Never changes the file."""
     trouble = None
     for read in _documents(folder, env):
         if read.problem:
-            trouble = Seen("", "", "", "", read.problem)
-        elif (found := _of(read.document)) is not None:
+            trouble = LoginIdentity("", "", "", "", read.problem)
+        elif (found := _parse_identity(read.document)) is not None:
             return found
     return trouble
 
@@ -51,7 +51,7 @@ def cached_reading(folder: str, env: Mapping[str, str]) -> "Reading | None":
         if read.problem:
             trouble = Reading(CLAUDE_JSON, read.written_ms, SHAPE, problems=(read.problem,))
         elif isinstance(cached, Mapping) and cached.get("utilization") is not None:
-            return _cached(cached, _object(_object(read.document).get("oauthAccount")), read.written_ms)
+            return _parse_cached(cached, _object(_object(read.document).get("oauthAccount")), read.written_ms)
     return trouble
 
 
@@ -68,13 +68,13 @@ def identity_signature(folder: str, env: Mapping[str, str]) -> tuple[int, ...]:
     return tuple(signature)
 
 
-class _Read(NamedTuple):
+class _Document(NamedTuple):
     document: Any
     written_ms: int
     problem: str = ""
 
 
-def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Read]:
+def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Document]:
     """The identity files that are there, decoded; or why one is not."""
     for path in identity_files(folder, env):
         written_ms = 0
@@ -82,26 +82,26 @@ def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Read]:
             with open(path, "rb") as file:
                 written_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
                 data = file.read(_LARGEST)
-            yield _Read(json.loads(data), written_ms)
+            yield _Document(json.loads(data), written_ms)
         except FileNotFoundError:
             continue
         except OSError as error:
-            yield _Read(None, written_ms, f"{path}: {error.strerror}")
+            yield _Document(None, written_ms, f"{path}: {error.strerror}")
         except (ValueError, RecursionError):
-            yield _Read(None, written_ms, f"{path}: half-written or no JSON")  # written while we read: next time
+            yield _Document(None, written_ms, f"{path}: half-written or no JSON")  # written while we read: next time
 
 
-def _cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> "Reading":
+def _parse_cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> "Reading":
     from tachograph.model.limits.limits import CLAUDE_JSON, SHAPE, AccountId, Reading
     from tachograph.model.parsing import epoch_ms, text
-    from tachograph.sources.usage_payload import plan_name, reading
+    from tachograph.sources.usage_payload import parse_usage, plan_name
 
     fetched_at = epoch_ms(cached.get("fetchedAtMs"))
     if fetched_at is None:
         return Reading(
             CLAUDE_JSON, written_ms, SHAPE, problems=("the cached limits do not say when they were fetched",)
         )
-    found = reading(cached.get("utilization"), source=CLAUDE_JSON, observed_at=fetched_at)
+    found = parse_usage(cached.get("utilization"), source=CLAUDE_JSON, observed_at=fetched_at)
     uuid = text(cached.get("accountUuid"))
     if not uuid or uuid != text(login.get("accountUuid")):  # fetched before another login: its organisation is unknown
         return found._replace(account=AccountId(uuid, "") if uuid else None)
@@ -113,7 +113,7 @@ def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _of(document: Any) -> Seen | None:
+def _parse_identity(document: Any) -> LoginIdentity | None:
     account = document.get("oauthAccount") if isinstance(document, dict) else None
     if not isinstance(account, dict):
         return None
@@ -128,4 +128,4 @@ def _of(document: Any) -> Seen | None:
 
     tier = text("organizationRateLimitTier", "userRateLimitTier")
     plan = plan_name(text("organizationType") or None, tier or None) or ""
-    return Seen(text("accountUuid"), text("organizationUuid"), label, plan)
+    return LoginIdentity(text("accountUuid"), text("organizationUuid"), label, plan)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY, AccountId, ExtraUsage, Limit, Reading
-from tachograph.model.parsing import epoch_ms, named, percentage, shown, text
+from tachograph.model.parsing import describe, epoch_ms, limit_name, percentage, text
 from tachograph.paths import home_folder
 
 VERSION = 2
@@ -55,7 +55,7 @@ def _samples(data: bytes, problems: Counter[str]) -> Iterator[object]:
         problems[f"{_FILE} holds no samples"] += 1
         return
     if document.get("version") != VERSION:
-        problems[f"{_FILE} is of version {shown(document.get('version'))}; we know version {VERSION}"] += 1
+        problems[f"{_FILE} is of version {describe(document.get('version'))}; we know version {VERSION}"] += 1
     yield from samples
 
 
@@ -74,9 +74,9 @@ def _reading(sample: object, since_ms: int, problems: Counter[str]) -> Reading |
         if value is None:
             continue
         if percent is None:
-            problems[f"{text(key)} is {shown(value)}, not a percentage: left out"] += 1
+            problems[f"{text(key)} is {describe(value)}, not a percentage: left out"] += 1
         elif key in _WINDOWS:
-            name = named(_WINDOWS[key])
+            name = limit_name(_WINDOWS[key])
             limits.append(Limit(_WINDOWS[key], name.label, name.group, percent, None))
         elif key == "xu":
             extra = ExtraUsage(None, None, None, percent)

@@ -6,16 +6,16 @@ from typing import NamedTuple
 from tachograph.model.limits.limits import COOKIES, EXPIRED, FORBIDDEN, OK, SHAPE, AccountId, Reading
 from tachograph.model.parsing import text
 from tachograph.sources import usage_payload
-from tachograph.sources.http import Answer
+from tachograph.sources.http import HttpAnswer
 
 SERVICE = "https://claude.ai"
 _MOST = 16
 _PLANS = {"claude_max": "claude_max", "claude_pro": "claude_pro", "raven": "claude_team"}
 
-Ask = Callable[[str], Answer]
+Ask = Callable[[str], HttpAnswer]
 
 
-class Found(NamedTuple):
+class WebAccounts(NamedTuple):
     """What came of it: the readings and labels of the accounts, and which were there but not asked for, as was wished; or
     an outcome with a problem."""
 
@@ -26,15 +26,15 @@ class Found(NamedTuple):
     left_out: tuple[AccountId, ...] = ()
 
 
-def found(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ()) -> Found:
+def fetch_accounts(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ()) -> WebAccounts:
     """Ask who is signed in, and for the limits of each organisation that has chat. Never raises for an answer."""
     who = ask("/api/account")
     if who.outcome != OK:
         outcome = EXPIRED if who.outcome == FORBIDDEN else who.outcome  # of oneself one may always ask
-        return Found(outcome, (), who.problem, who.retry_after_seconds)
-    accounts = _accounts(who.payload)
+        return WebAccounts(outcome, (), who.problem, who.retry_after_seconds)
+    accounts = _parse_accounts(who.payload)
     if accounts is None:
-        return Found(SHAPE, (), "the answer names no account that we understand")
+        return WebAccounts(SHAPE, (), "the answer names no account that we understand")
     readings = []
     left_out = tuple(account for account, _, _ in accounts if account in leave_out)
     for account, label, plan in accounts:
@@ -42,16 +42,16 @@ def found(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ()) -> Found
             continue
         said = ask(f"/api/organizations/{account.organization}/usage")
         if said.outcome not in (OK, FORBIDDEN):
-            return Found(said.outcome, (), said.problem, said.retry_after_seconds)
+            return WebAccounts(said.outcome, (), said.problem, said.retry_after_seconds)
         if said.outcome == OK:
-            made = usage_payload.reading(said.payload, source=COOKIES, observed_at=now_ms)
+            made = usage_payload.parse_usage(said.payload, source=COOKIES, observed_at=now_ms)
         else:
             made = Reading(COOKIES, now_ms, FORBIDDEN)
         readings.append((made._replace(account=account, plan=plan), label))
-    return Found(OK, tuple(readings), left_out=left_out)
+    return WebAccounts(OK, tuple(readings), left_out=left_out)
 
 
-def _accounts(payload: object) -> list[tuple[AccountId, str, str | None]] | None:
+def _parse_accounts(payload: object) -> list[tuple[AccountId, str, str | None]] | None:
     if not isinstance(payload, Mapping) or not isinstance(payload.get("memberships"), list):
         return None
     uuid = _uuid(payload.get("uuid"))

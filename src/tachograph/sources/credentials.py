@@ -64,33 +64,33 @@ class Token:
         raise TypeError("a token cannot be copied or pickled")
 
 
-class Refusal(NamedTuple):
+class NoToken(NamedTuple):
     """Why there is no token: an outcome of model.limits, and words for a person."""
 
     outcome: str
     problem: str
 
 
-def token(
+def read_token(
     folder: str,
     env: Mapping[str, str],
     platform: str = sys.platform,
     *,
     clock: Clock | None = None,
     runner: Runner | None = None,
-) -> Token | Refusal:
+) -> Token | NoToken:
     """The token of the login for a Claude Code config folder, or why there is none that could ask for the limits."""
     now_ms = (clock or Clock()).now_ms()
     kept = _from_keychain(folder, env, now_ms, runner or _run) if platform == "darwin" else None
-    if kept is not None and not (isinstance(kept, Refusal) and kept.outcome == NO_LOGIN):
+    if kept is not None and not (isinstance(kept, NoToken) and kept.outcome == NO_LOGIN):
         return kept
     path = os.path.join(folder, ".credentials.json")
     found = _from_file(path, now_ms)
-    if isinstance(found, Refusal) and found.outcome in (EXPIRED, SHAPE):
+    if isinstance(found, NoToken) and found.outcome in (EXPIRED, SHAPE):
         time.sleep(_AGAIN_SECONDS)  # it may be on its way: half-written, or about to be replaced
         found = _from_file(path, now_ms)
     if found is None:
-        found = kept or Refusal(NO_LOGIN, _nobody(folder, env))
+        found = kept or NoToken(NO_LOGIN, _no_login_words(folder, env))
     return found
 
 
@@ -106,7 +106,7 @@ def keychain_services(folder: str, env: Mapping[str, str]) -> list[str]:
     default = os.path.join(home, ".claude")
     is_default = os.path.normpath(folder) == os.path.normpath(default)
     written = [part.strip() for part in env.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]
-    spellings = [part for part in written if os.path.normpath(_expanded(part, home)) == os.path.normpath(folder)]
+    spellings = [part for part in written if os.path.normpath(_expand(part, home)) == os.path.normpath(folder)]
     if spellings or not is_default:
         spellings.append(folder)
     hashes = (hashlib.sha256(unicodedata.normalize("NFC", part).encode()).hexdigest()[:8] for part in spellings)
@@ -114,83 +114,83 @@ def keychain_services(folder: str, env: Mapping[str, str]) -> list[str]:
     return [*services, _SERVICE] if is_default else services
 
 
-def _from_keychain(folder: str, env: Mapping[str, str], now_ms: int, run: Runner) -> Token | Refusal | None:
+def _from_keychain(folder: str, env: Mapping[str, str], now_ms: int, run: Runner) -> Token | NoToken | None:
     """None where the Keychain has no such item. Asking for one that is there may raise a dialog of the system."""
     for service in keychain_services(folder, env):
         code, output = run([_SECURITY, "find-generic-password", "-s", service, "-w"], KEYCHAIN_SECONDS)
         if code == _NOT_FOUND:
             continue
         if code is None:
-            return Refusal(DENIED, "the Keychain asked for permission and nobody answered")
+            return NoToken(DENIED, "the Keychain asked for permission and nobody answered")
         if code != 0:
-            return Refusal(DENIED, f"the Keychain does not hand out Claude Code's login (security exits with {code})")
-        return _of(_unhexed(output.strip()), now_ms, "the Keychain item")
+            return NoToken(DENIED, f"the Keychain does not hand out Claude Code's login (security exits with {code})")
+        return _parse(_decode_hex(output.strip()), now_ms, "the Keychain item")
     return None
 
 
-def _from_file(path: str, now_ms: int) -> Token | Refusal | None:
+def _from_file(path: str, now_ms: int) -> Token | NoToken | None:
     """None where there is no file. A link is followed, but what is read must belong to the person who runs this."""
     try:
         handle = os.open(path, _FLAGS)
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Refusal(DENIED, f"{path}: {error.strerror}")
+        return NoToken(DENIED, f"{path}: {error.strerror}")
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            return Refusal(DENIED, f"{path} is not a file")
+            return NoToken(DENIED, f"{path} is not a file")
         if hasattr(os, "getuid") and before.st_uid != os.getuid():
-            return Refusal(DENIED, f"{path} belongs to another user: it was not read")
+            return NoToken(DENIED, f"{path} belongs to another user: it was not read")
         data = b""
         while len(data) <= _LARGEST and (part := os.read(handle, _LARGEST)):
             data += part
         after = os.fstat(handle)
     except OSError as error:
-        return Refusal(DENIED, f"{path}: {error.strerror}")
+        return NoToken(DENIED, f"{path}: {error.strerror}")
     finally:
         os.close(handle)
     if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-        return Refusal(SHAPE, f"{path} changed while it was read")
-    return _of(data, now_ms, path)
+        return NoToken(SHAPE, f"{path} changed while it was read")
+    return _parse(data, now_ms, path)
 
 
-def _of(data: bytes, now_ms: int, where: str) -> Token | Refusal:
+def _parse(data: bytes, now_ms: int, where: str) -> Token | NoToken:
     """The token in a credentials document. No text from inside it goes into a problem."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
         document = ()  # told apart below, outside the exception: its context would hold the document
     if not isinstance(document, Mapping):
-        return Refusal(SHAPE, f"{where}: half-written or no JSON")
+        return NoToken(SHAPE, f"{where}: half-written or no JSON")
     login = document.get("claudeAiOauth")
     if not isinstance(login, Mapping) or not login.get("accessToken"):
         only = ", only logins of MCP servers" if document.get("mcpOAuth") else ""
-        return Refusal(NO_LOGIN, f"{where} holds no login of a Claude plan{only}")
+        return NoToken(NO_LOGIN, f"{where} holds no login of a Claude plan{only}")
     scopes = login.get("scopes")
     granted = scopes.split() if isinstance(scopes, str) else scopes
     if isinstance(granted, list) and SCOPE not in granted:
-        return Refusal(FORBIDDEN, f"the login may not read usage: it lacks the permission {SCOPE}")
+        return NoToken(FORBIDDEN, f"the login may not read usage: it lacks the permission {SCOPE}")
     expires_at = epoch_ms(login.get("expiresAt"))
     if expires_at is not None and expires_at <= now_ms:
-        return Refusal(EXPIRED, "the sign-in has expired; Claude Code renews it when it next runs")
+        return NoToken(EXPIRED, "the sign-in has expired; Claude Code renews it when it next runs")
     secret = login["accessToken"]
     if not isinstance(secret, str) or not _ALLOWED.issuperset(secret):
-        return Refusal(SHAPE, f"{where} holds something else than a token")
+        return NoToken(SHAPE, f"{where} holds something else than a token")
     return Token(secret, expires_at, text(document.get("organizationUuid")))
 
 
-def _nobody(folder: str, env: Mapping[str, str]) -> str:
+def _no_login_words(folder: str, env: Mapping[str, str]) -> str:
     said = f"nobody is signed in to Claude Code in {folder}"
     names = [name for name in _ENV_LOGINS if env.get(name)]
     return f"{said}; the login in {names[0]} may not read usage" if names else said
 
 
-def _expanded(part: str, home: str) -> str:
+def _expand(part: str, home: str) -> str:
     return os.path.abspath(home + part[1:] if part == "~" or part.startswith(("~/", "~\\")) else part)
 
 
-def _unhexed(output: bytes) -> bytes:
+def _decode_hex(output: bytes) -> bytes:
     """`security` prints a secret that is not plain text in hexadecimal."""
     try:
         return output if output.startswith(b"{") else bytes.fromhex(output.decode("ascii"))

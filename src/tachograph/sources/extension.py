@@ -44,7 +44,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATE = re.compile(r"20\d\d-\d\d-\d\d")
 
 
-class Report(NamedTuple):
+class AccountReport(NamedTuple):
     """One account as a browser sees it."""
 
     reading: Reading
@@ -52,60 +52,60 @@ class Report(NamedTuple):
     billing: Billing | None
 
 
-class Posted(NamedTuple):
+class BrowserPost(NamedTuple):
     """A document that holds. `outcome`: of asking who is signed in; `reports` are all accounts of that browser."""
 
     outcome: str
     browser: str
-    reports: tuple[Report, ...]
+    reports: tuple[AccountReport, ...]
 
 
-class Wrong(NamedTuple):
+class RejectedPost(NamedTuple):
     """A document that does not: an HTTP status, and a sentence that repeats nothing of it."""
 
     status: int
     sentence: str
 
 
-def decoded(body: bytes) -> Mapping[str, Any] | Wrong:
+def decode_object(body: bytes) -> Mapping[str, Any] | RejectedPost:
     """The JSON object in a body."""
     try:
-        found = json.loads(body, parse_constant=_refuse)
+        found = json.loads(body, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
-        return Wrong(400, "The body is no JSON.")
+        return RejectedPost(400, "The body is no JSON.")
     if not isinstance(found, dict):
-        return Wrong(422, "The body is not one object.")
+        return RejectedPost(422, "The body is not one object.")
     return found
 
 
-def posted(body: bytes, now_ms: int) -> Posted | Wrong:
+def parse_post(body: bytes, now_ms: int) -> BrowserPost | RejectedPost:
     """What a browser posted. Never raises."""
-    found = decoded(body)
-    if isinstance(found, Wrong):
+    found = decode_object(body)
+    if isinstance(found, RejectedPost):
         return found
     try:
-        _bounded(found)
-        return _document(found, now_ms)
-    except _Odd as odd:
-        return Wrong(422, f"The document is not as agreed: {odd}.")
+        _check_bounds(found)
+        return _parse_document(found, now_ms)
+    except _Malformed as odd:
+        return RejectedPost(422, f"The document is not as agreed: {odd}.")
 
 
-class _Odd(Exception):
+class _Malformed(Exception):
     """Something in a document that cannot be meant."""
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _bounded(document: object) -> None:
+def _check_bounds(document: object) -> None:
     """Sane sizes everywhere, so that nothing further in has to look."""
     count, stack = 0, [(document, 0)]
     while stack:
         value, depth = stack.pop()
         count += 1
         if count > _MOST_KEYS or depth > _DEEPEST:
-            raise _Odd("too many values, or too deep")
+            raise _Malformed("too many values, or too deep")
         if isinstance(value, Mapping):
             stack += [(key, depth + 1) for key in value]
             stack += [(inner, depth + 1) for inner in value.values()]
@@ -113,38 +113,38 @@ def _bounded(document: object) -> None:
             stack += [(inner, depth + 1) for inner in value]
         elif isinstance(value, str):
             if len(value) > _LONGEST_TEXT:
-                raise _Odd("a text is too long")
+                raise _Malformed("a text is too long")
         elif isinstance(value, int | float) and not isinstance(value, bool) and not -1e15 < value < 1e15:
-            raise _Odd("a number is too large")
+            raise _Malformed("a number is too large")
 
 
-def _document(found: Mapping[str, Any], now: int) -> Posted:
+def _parse_document(found: Mapping[str, Any], now: int) -> BrowserPost:
     if found.get("version") != VERSION:
-        raise _Odd(f"its version is not {VERSION}")
+        raise _Malformed(f"its version is not {VERSION}")
     _moment(found.get("sent_at"), now)
     accounts = found.get("accounts")
     if not isinstance(accounts, list) or len(accounts) > MOST_ACCOUNTS:
-        raise _Odd(f"accounts is no list of at most {MOST_ACCOUNTS}")
-    reports = tuple(_report(_object(account, "an account"), now) for account in accounts)
+        raise _Malformed(f"accounts is no list of at most {MOST_ACCOUNTS}")
+    reports = tuple(_parse_report(_object(account, "an account"), now) for account in accounts)
     if len({report.reading.account for report in reports}) < len(reports):
-        raise _Odd("an account comes twice")
-    return Posted(_outcome(found.get("outcome")), text(found.get("browser")), reports)
+        raise _Malformed("an account comes twice")
+    return BrowserPost(_outcome(found.get("outcome")), text(found.get("browser")), reports)
 
 
-def _report(said: Mapping[str, Any], now: int) -> Report:
+def _parse_report(said: Mapping[str, Any], now: int) -> AccountReport:
     at = _moment(said.get("observed_at"), now)
     account = AccountId(_uuid(said.get("account")), _uuid(said.get("organization")))
     outcome = _outcome(said.get("outcome"))
     plan = _object(said.get("plan", {}), "plan")
     if outcome == OK:
-        made = usage_payload.reading(_object(said.get("usage"), "usage"), source=BROWSER, observed_at=at)
+        made = usage_payload.parse_usage(_object(said.get("usage"), "usage"), source=BROWSER, observed_at=at)
         made = made._replace(plan=usage_payload.plan_name(plan.get("type"), plan.get("tier")))
         overage = _overage(_object(said.get("overage", {}), "overage"))
         if made.outcome == OK and overage is not None:
-            made = made._replace(extra=_merged(made.extra, overage))
+            made = made._replace(extra=_merge_extra(made.extra, overage))
     else:
         made = Reading(BROWSER, at, outcome)
-    return Report(made._replace(account=account), text(said.get("label"), 200), _billing(said, at))
+    return AccountReport(made._replace(account=account), text(said.get("label"), 200), _billing(said, at))
 
 
 def _billing(said: Mapping[str, Any], at: int) -> Billing | None:
@@ -174,7 +174,7 @@ def _overage(said: Mapping[str, Any]) -> ExtraUsage | None:
     return ExtraUsage(said["is_enabled"], used, limit, share, blocked)
 
 
-def _merged(usage: ExtraUsage | None, overage: ExtraUsage) -> ExtraUsage:
+def _merge_extra(usage: ExtraUsage | None, overage: ExtraUsage) -> ExtraUsage:
     """What the usage says, which is newer; where it leaves something open, what the other endpoint says."""
     if usage is None:
         return overage
@@ -183,23 +183,23 @@ def _merged(usage: ExtraUsage | None, overage: ExtraUsage) -> ExtraUsage:
 
 def _outcome(value: object) -> str:
     if value not in _OUTCOMES:
-        raise _Odd("an outcome is none that we know")
+        raise _Malformed("an outcome is none that we know")
     return str(value)
 
 
 def _moment(value: object, now: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value - now) > SLACK_MS:
-        raise _Odd("a moment is more than five minutes from this computer's time")
+        raise _Malformed("a moment is more than five minutes from this computer's time")
     return min(value, now)
 
 
 def _uuid(value: object) -> str:
     if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise _Odd("an account or an organization is no uuid")
+        raise _Malformed("an account or an organization is no uuid")
     return value
 
 
 def _object(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise _Odd(f"{name} is no object")
+        raise _Malformed(f"{name} is no object")
     return value

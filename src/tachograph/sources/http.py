@@ -42,7 +42,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CHALLENGES = (b"Just a moment", b"challenge-platform", b"cf-chl", b"cf_chl", b"Attention Required! | Cloudflare")
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """`payload` only with OK; `problem` in plain words otherwise. `retry_after_seconds` as the service asked, at most
     a day, None where it did not say."""
 
@@ -88,15 +88,15 @@ def ask(
     deadline_seconds: float = DEADLINE_SECONDS,
     open: Opener = connect,
     clock: Clock | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Ask once. UsageError, before anything is sent, for a base that is neither the service nor this machine."""
-    exchange = _Exchange(login, _target(service, base, path), open, clock or Clock(), deadline_seconds)
+    exchange = _Exchange(login, _parse_target(service, base, path), open, clock or Clock(), deadline_seconds)
     thread = threading.Thread(target=exchange.run, name="usage-question", daemon=True)
     thread.start()
     thread.join(deadline_seconds)
     if exchange.answer is None:  # a name server, a handshake or a trickle outlasts every timeout of a socket
         exchange.abandon()
-        return Answer(TIMEOUT, problem=f"no whole answer within {deadline_seconds:g} s")
+        return HttpAnswer(TIMEOUT, problem=f"no whole answer within {deadline_seconds:g} s")
     return exchange.answer
 
 
@@ -108,7 +108,7 @@ class _Target(NamedTuple):
     path: str
 
 
-def _target(service: str, base: str, path: str) -> _Target:
+def _parse_target(service: str, base: str, path: str) -> _Target:
     own = urlsplit(service).hostname
     try:
         parts = urlsplit(base)
@@ -129,7 +129,7 @@ class _Exchange:
     """The question in a thread of its own, which can be left behind: whoever waits is never held up by a network."""
 
     def __init__(self, login: Login, target: _Target, open: Opener, clock: Clock, deadline_seconds: float) -> None:
-        self.answer: Answer | None = None
+        self.answer: HttpAnswer | None = None
         self._login, self._target, self._open, self._clock = login, target, open, clock
         self._monotonic = Clock().monotonic  # a network keeps real time, whatever `clock` says
         self._end = self._monotonic() + deadline_seconds
@@ -138,7 +138,7 @@ class _Exchange:
 
     def run(self) -> None:
         try:
-            answer = self._asked()
+            answer = self._send()
         except Exception as error:  # noqa: BLE001 - a traceback of this thread could hold the login: words go out, no more
             answer = _failure(error, self._target.host)
         finally:
@@ -161,7 +161,7 @@ class _Exchange:
             raise TimeoutError
         return left
 
-    def _asked(self) -> Answer:
+    def _send(self) -> HttpAnswer:
         import http.client  # here, for a status line or a report never asks
 
         target = self._target
@@ -179,7 +179,7 @@ class _Exchange:
             with connection.getresponse() as response:
                 body = self._body(wire, response)
                 headers = {name.lower(): value for name, value in response.getheaders()}
-                return judged(response.status, headers, body, self._clock)
+                return classify(response.status, headers, body, self._clock)
         finally:
             wire.close()
 
@@ -217,48 +217,50 @@ def _tls_context() -> "ssl.SSLContext":
     return context
 
 
-def judged(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> Answer:
+def classify(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> HttpAnswer:
     """The Answer in a whole HTTP answer; header names in lower case."""
     kind = headers.get("content-type", "").lower()
     is_page = "html" in kind or body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     if headers.get("cf-mitigated", "").lower() == "challenge" or (is_page and any(c in body for c in _CHALLENGES)):
-        return Answer(BLOCKED, problem="a challenge page stands before the service: blocked for now, not signed out")
+        return HttpAnswer(
+            BLOCKED, problem="a challenge page stands before the service: blocked for now, not signed out"
+        )
     if status == 429:
         retry = retry_after_seconds(headers.get("retry-after"), headers.get("date"), clock)
-        return Answer(LIMITED, None, retry, "asked too often (429)")
+        return HttpAnswer(LIMITED, None, retry, "asked too often (429)")
     if 300 <= status < 400:
-        return Answer(PORTAL, problem=f"redirected elsewhere ({status}); a login is sent along no redirect")
+        return HttpAnswer(PORTAL, problem=f"redirected elsewhere ({status}); a login is sent along no redirect")
     if status in (407, 511):
-        return Answer(PORTAL, problem=f"a network in between wants a sign-in of its own ({status})")
+        return HttpAnswer(PORTAL, problem=f"a network in between wants a sign-in of its own ({status})")
     if status >= 500:
         retry = retry_after_seconds(headers.get("retry-after"), headers.get("date"), clock)
-        return Answer(SERVER, None, retry, f"the service has trouble of its own ({status})")
+        return HttpAnswer(SERVER, None, retry, f"the service has trouble of its own ({status})")
     if is_page:
-        return Answer(PORTAL, problem=f"a web page came instead of the service's answer ({status})")
+        return HttpAnswer(PORTAL, problem=f"a web page came instead of the service's answer ({status})")
     if status == 401:
-        return Answer(EXPIRED, problem="the service takes this sign-in no longer (401)")
+        return HttpAnswer(EXPIRED, problem="the service takes this sign-in no longer (401)")
     if status == 403:
-        return Answer(FORBIDDEN, problem="this login may not read usage (403)")
+        return HttpAnswer(FORBIDDEN, problem="this login may not read usage (403)")
     if status != 200:
-        return Answer(SHAPE, problem=f"an answer that we do not know ({status})")
-    return _decoded(headers, kind, body)
+        return HttpAnswer(SHAPE, problem=f"an answer that we do not know ({status})")
+    return _decode(headers, kind, body)
 
 
-def _decoded(headers: Mapping[str, str], kind: str, body: bytes) -> Answer:
+def _decode(headers: Mapping[str, str], kind: str, body: bytes) -> HttpAnswer:
     """The payload of a 200."""
     if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        return Answer(SHAPE, problem="a compressed answer, though none was asked for: not unpacked")
+        return HttpAnswer(SHAPE, problem="a compressed answer, though none was asked for: not unpacked")
     if len(body) > LARGEST:
-        return Answer(SHAPE, problem=f"an answer of more than {LARGEST >> 20} MiB: not read on")
+        return HttpAnswer(SHAPE, problem=f"an answer of more than {LARGEST >> 20} MiB: not read on")
     if "json" not in kind:
-        return Answer(PORTAL, problem="something else than JSON came instead of the service's answer")
+        return HttpAnswer(PORTAL, problem="something else than JSON came instead of the service's answer")
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
-        return Answer(SHAPE, problem="the answer is no JSON object")
-    return Answer(OK, payload)
+        return HttpAnswer(SHAPE, problem="the answer is no JSON object")
+    return HttpAnswer(OK, payload)
 
 
 def retry_after_seconds(value: str | None, date: str | None, clock: Clock) -> int | None:
@@ -285,32 +287,32 @@ def _http_date(value: str) -> float | None:
         return None
 
 
-def _failure(error: Exception, host: str) -> Answer:
+def _failure(error: Exception, host: str) -> HttpAnswer:
     """The outcome of an exception from below, in our own words: its text could repeat what was sent."""
     import http.client
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Answer(TLS, problem=_certificate_words(error.verify_code, host))
+        return HttpAnswer(TLS, problem=_certificate_words(error.verify_code, host))
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Answer(TLS, problem="the encrypted connection was broken off while it was set up")
+        return HttpAnswer(TLS, problem="the encrypted connection was broken off while it was set up")
     if isinstance(error, TimeoutError):
-        return Answer(TIMEOUT, problem="the service did not answer in time")
+        return HttpAnswer(TIMEOUT, problem="the service did not answer in time")
     if isinstance(error, ssl.SSLError):
-        return Answer(
+        return HttpAnswer(
             TLS, problem="no encrypted connection could be made: something in between speaks another protocol"
         )
     if isinstance(error, socket.gaierror):
-        return Answer(OFFLINE, problem=f"no address for {host}: no network, or its name server does not answer")
+        return HttpAnswer(OFFLINE, problem=f"no address for {host}: no network, or its name server does not answer")
     if isinstance(error, ConnectionRefusedError):
-        return Answer(OFFLINE, problem=f"{host} refuses the connection")
+        return HttpAnswer(OFFLINE, problem=f"{host} refuses the connection")
     if isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead | ConnectionError):
-        return Answer(OFFLINE, problem="the connection broke off")
+        return HttpAnswer(OFFLINE, problem="the connection broke off")
     if isinstance(error, http.client.HTTPException):
-        return Answer(PORTAL, problem="an answer that is no proper HTTP")
+        return HttpAnswer(PORTAL, problem="an answer that is no proper HTTP")
     if isinstance(error, OSError):
-        return Answer(OFFLINE, problem=f"no way to {host}: {error.strerror or type(error).__name__}")
-    return Answer(SHAPE, problem=f"the answer could not be read ({type(error).__name__})")
+        return HttpAnswer(OFFLINE, problem=f"no way to {host}: {error.strerror or type(error).__name__}")
+    return HttpAnswer(SHAPE, problem=f"the answer could not be read ({type(error).__name__})")
 
 
 def _certificate_words(code: int, host: str) -> str:

@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tachograph.clock import Clock
-from tachograph.sources.http import DEADLINE_SECONDS, LARGEST, Answer, Opener, connect, judged, retry_after_seconds
+from tachograph.sources.http import (
+    DEADLINE_SECONDS,
+    LARGEST,
+    HttpAnswer,
+    Opener,
+    classify,
+    connect,
+    retry_after_seconds,
+)
 from tachograph.sources.http import ask as _ask
 
-__all__ = ["LARGEST", "Answer", "ask", "connect", "judged", "retry_after_seconds"]
+__all__ = ["LARGEST", "HttpAnswer", "ask", "classify", "connect", "retry_after_seconds"]
 
 SERVICE = "https://api.anthropic.com"
 USAGE, PROFILE = "/api/oauth/usage", "/api/oauth/profile"
@@ -37,6 +45,6 @@ def ask(
     deadline_seconds: float = DEADLINE_SECONDS,
     open: Opener = connect,
     clock: Clock | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Ask once. UsageError, before anything is sent, for a base that is neither the service nor this machine."""
     return _ask(_Login(token), SERVICE, base, path, deadline_seconds, open, clock)

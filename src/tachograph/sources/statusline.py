@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import STATUSLINE, Limit, Reading
-from tachograph.model.parsing import dollars, epoch_ms, is_number, named, percentage, shown, text, unique, words
+from tachograph.model.parsing import (
+    describe,
+    distinct_problems,
+    dollars,
+    epoch_ms,
+    humanize,
+    is_number,
+    limit_name,
+    percentage,
+    text,
+)
 
 _LONGEST = 4096  # of a path
 
@@ -31,21 +41,21 @@ class StatusInput(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def parsed(data: bytes, observed_at: int) -> StatusInput:
+def parse_status_input(data: bytes, observed_at: int) -> StatusInput:
     """What stands in the bytes from standard input. Never raises: what cannot be read is empty, with a problem."""
     try:
         document = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return StatusInput(problems=("what was piped in is no JSON" if data.strip() else "nothing was piped in",))
     if not isinstance(document, Mapping):
-        return StatusInput(problems=(f"what was piped in is {shown(document)}, not an object",))
+        return StatusInput(problems=(f"what was piped in is {describe(document)}, not an object",))
     problems: list[str] = []
     limits = _limits(document.get("rate_limits"), problems)
-    reading = Reading(STATUSLINE, observed_at, limits=limits, problems=unique(problems)) if limits else None
+    reading = Reading(STATUSLINE, observed_at, limits=limits, problems=distinct_problems(problems)) if limits else None
     cost = _object(document.get("cost")).get("total_cost_usd")
     context = _object(document.get("context_window")).get("used_percentage")
     if context is not None and percentage(context) is None:
-        problems.append(f"context_window: used_percentage is {shown(context)}, not a percentage: left out")
+        problems.append(f"context_window: used_percentage is {describe(context)}, not a percentage: left out")
     return StatusInput(
         session=text(document.get("session_id"), 200) or None,
         model=text(_object(document.get("model")).get("display_name")) or None,
@@ -55,7 +65,7 @@ def parsed(data: bytes, observed_at: int) -> StatusInput:
         cwd=_path(document.get("cwd")),
         config_folder=_config_folder(_path(document.get("transcript_path")) or ""),
         reading=reading,
-        problems=unique(problems),
+        problems=distinct_problems(problems),
     )
 
 
@@ -63,7 +73,7 @@ def _limits(windows: object, problems: list[str]) -> tuple[Limit, ...]:
     if windows is None:
         return ()
     if not isinstance(windows, Mapping):
-        problems.append(f"rate_limits is {shown(windows)}, not an object")
+        problems.append(f"rate_limits is {describe(windows)}, not an object")
         return ()
     found = (_limit(text(key), window, problems) for key, window in windows.items() if window is not None)
     return tuple(limit for limit in found if limit is not None)
@@ -78,15 +88,15 @@ def _limit(key: str, window: object, problems: list[str]) -> Limit | None:
     raw, resets = window["used_percentage"], window.get("resets_at")
     percent, resets_at = percentage(raw), epoch_ms(resets)
     if percent is None and raw is not None:
-        problems.append(f"{key}: used_percentage is {shown(raw)}, not a percentage: left out")
+        problems.append(f"{key}: used_percentage is {describe(raw)}, not a percentage: left out")
         return None
     if resets_at is None and resets is not None:
-        problems.append(f"{key}: resets_at is {shown(resets)}, not a time")
-    name = named(key)
+        problems.append(f"{key}: resets_at is {describe(resets)}, not a time")
+    name = limit_name(key)
     period = text(window.get("period"))
     return Limit(
         key=key,
-        label=f"{words(period)} {name.label.lower()}" if period else name.label,
+        label=f"{humanize(period)} {name.label.lower()}" if period else name.label,
         group=name.group,
         percent=percent,
         resets_at=resets_at,

@@ -23,18 +23,18 @@ from tachograph.model.limits.limits import (
     Share,
 )
 from tachograph.model.parsing import (
-    NAMES,
-    Name,
+    LIMIT_NAMES,
+    LimitName,
+    describe,
+    distinct_problems,
     dollars,
     epoch_ms,
+    humanize,
     iso_ms,
+    limit_name,
     money,
-    named,
     percentage,
-    shown,
     text,
-    unique,
-    words,
 )
 
 _MOST_LIMITS = 50
@@ -51,24 +51,30 @@ _REASONS = {
 }
 
 
-def reading(payload: object, *, source: str, observed_at: int) -> Reading:
+def parse_usage(payload: object, *, source: str, observed_at: int) -> Reading:
     """The Reading in a decoded answer of the usage endpoint. Never raises; outcome SHAPE where it holds nothing we know."""
     if not isinstance(payload, Mapping):
-        return Reading(source, observed_at, SHAPE, problems=(f"the answer is {shown(payload)}, not an object",))
+        return Reading(source, observed_at, SHAPE, problems=(f"the answer is {describe(payload)}, not an object",))
     problems: list[str] = []
     limits = _limits(payload, problems)
     extra = _extra(payload, problems)
     breakdown = _breakdown(payload.get("seven_day_breakdown"), problems)
     outcome = OK
-    if not (limits or extra or breakdown) and (problems or not payload.keys() & (NAMES.keys() | _SECTIONS)):
+    if not (limits or extra or breakdown) and (problems or not payload.keys() & (LIMIT_NAMES.keys() | _SECTIONS)):
         outcome = SHAPE
-        problems.append(_strange(payload))
+        problems.append(_shape_problem(payload))
     return Reading(
-        source, observed_at, outcome, limits=limits, extra=extra, breakdown=breakdown, problems=unique(problems)
+        source,
+        observed_at,
+        outcome,
+        limits=limits,
+        extra=extra,
+        breakdown=breakdown,
+        problems=distinct_problems(problems),
     )
 
 
-def profile(payload: object) -> tuple[AccountId | None, str | None, str]:
+def parse_profile(payload: object) -> tuple[AccountId | None, str | None, str]:
     """Account, plan in words and a label for it, from an answer of the profile endpoint."""
     if not isinstance(payload, Mapping):
         return None, None, ""
@@ -101,7 +107,7 @@ def plan_name(organization_type: object, tier: object) -> str | None:
 def _limits(payload: Mapping[str, object], problems: list[str]) -> tuple[Limit, ...]:
     entries = payload.get("limits")
     if entries is not None and not isinstance(entries, list):
-        problems.append(f"limits is {shown(entries)}, not a list")
+        problems.append(f"limits is {describe(entries)}, not a list")
     found: dict[str, Limit] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if limit := _entry(entry, f"limits[{index}]", problems):
@@ -114,7 +120,7 @@ def _limits(payload: Mapping[str, object], problems: list[str]) -> tuple[Limit, 
             if twin is None:
                 found[limit.key] = limit
             else:
-                found[twin.key] = _filled(twin, limit)
+                found[twin.key] = _fill_missing(twin, limit)
     if len(found) > _MOST_LIMITS:
         problems.append(f"{len(found)} limits: only the first {_MOST_LIMITS} are kept")
     return tuple(found.values())[:_MOST_LIMITS]
@@ -133,7 +139,7 @@ def _add(limit: Limit, found: dict[str, Limit], problems: list[str]) -> None:
 def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
     """One entry of `limits[]`. `is_active` is the service's pick for a headline, not a condition: it is not read."""
     if not isinstance(entry, Mapping):
-        problems.append(f"{where} is {shown(entry)}, not an object")
+        problems.append(f"{where} is {describe(entry)}, not an object")
         return None
     kind = text(entry.get("kind"))
     if not kind:
@@ -142,10 +148,10 @@ def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
     raw = entry.get("percent")
     percent = percentage(raw)
     if percent is None and raw is not None:
-        problems.append(_no_percent(f"{where} ({kind}): percent", raw))
+        problems.append(_percent_problem(f"{where} ({kind}): percent", raw))
         return None
     own_name = text(entry.get("display_name")) or text(entry.get("name"))
-    key, name = _kind(kind, _scope(entry.get("scope")), own_name)
+    key, name = _key_and_name(kind, _scope(entry.get("scope")), own_name)
     group = entry.get("group")
     return Limit(
         key=key,
@@ -158,13 +164,13 @@ def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
     )
 
 
-def _kind(kind: str, scope: str, own_name: str) -> tuple[str, Name]:
+def _key_and_name(kind: str, scope: str, own_name: str) -> tuple[str, LimitName]:
     """Key and words of an entry; one that is narrowed down has what it is narrowed to in its key."""
     key = _KINDS.get(kind, kind)
     if key == "weekly_scoped":
         scope = scope or own_name
-    name = named(f"{key}:{scope}" if scope else key)
-    if own_name and key not in NAMES and key != "weekly_scoped":
+    name = limit_name(f"{key}:{scope}" if scope else key)
+    if own_name and key not in LIMIT_NAMES and key != "weekly_scoped":
         name = name._replace(label=own_name)
     return (f"{key}:{scope.lower()}" if scope else key), name
 
@@ -180,22 +186,22 @@ def _scope(value: object) -> str:
 
 def _window(key: str, value: object, problems: list[str]) -> Limit | None:
     """A top-level key of the answer, if a window or a grant of credits stands there."""
-    known = key in NAMES
+    known = key in LIMIT_NAMES
     if value is None or not (known or isinstance(value, Mapping | list)) or not (known or value):
         return None
     if not isinstance(value, Mapping):
-        problems.append(f"{text(key)} is {shown(value)}, not an object" if known else _new(key))
+        problems.append(f"{text(key)} is {describe(value)}, not an object" if known else _unread_problem(key))
         return None
     if "utilization" not in value and value.get("limit_dollars") is None:
-        problems.append(f"{text(key)} holds no utilization" if known else _new(key))
+        problems.append(f"{text(key)} holds no utilization" if known else _unread_problem(key))
         return None
     raw = value.get("utilization")
     percent = percentage(raw)
     if percent is None and raw is not None:
-        problems.append(_no_percent(f"{text(key)}: utilization", raw))
+        problems.append(_percent_problem(f"{text(key)}: utilization", raw))
         return None
     used, most = _dollars(value, "used_dollars", key, problems), _dollars(value, "limit_dollars", key, problems)
-    name = named(key)
+    name = limit_name(key)
     is_grant = most is not None and name.group == ""
     return Limit(
         key=text(key),
@@ -217,7 +223,7 @@ def _is_twin(a: Limit, b: Limit) -> bool:
     return a.group == b.group == "weekly" and (a.scope or "").lower() == (b.scope or "-").lower()
 
 
-def _filled(limit: Limit, other: Limit) -> Limit:
+def _fill_missing(limit: Limit, other: Limit) -> Limit:
     """What one layout leaves open, from the other."""
     missing = {
         field: getattr(other, field)
@@ -253,10 +259,10 @@ def _extra(payload: Mapping[str, object], problems: list[str]) -> ExtraUsage | N
         rounded = None  # it is 0 then, of nothing
     percent = next((p for p in (_percent_of(used, limit), stated, rounded) if p is not None), None)
     enabled = next((v for v in (new.get("enabled"), old.get("is_enabled")) if isinstance(v, bool)), None)
-    return ExtraUsage(enabled, used, limit, percent, _blocked(old, new))
+    return ExtraUsage(enabled, used, limit, percent, _block_reason(old, new))
 
 
-def _blocked(old: Mapping[str, object], new: Mapping[str, object]) -> str | None:
+def _block_reason(old: Mapping[str, object], new: Mapping[str, object]) -> str | None:
     """Why no credits can be used now, in words."""
     for reason in (text(new.get("disabled_reason")), text(old.get("disabled_reason"))):
         if reason:
@@ -298,14 +304,14 @@ def _minor(minor: object, currency: object, exponent: object, where: str, proble
 def _dollars(window: Mapping[str, object], key: str, name: str, problems: list[str]) -> Money | None:
     amount = dollars(window.get(key))
     if amount is None and window.get(key) is not None:
-        problems.append(f"{text(name)}: {key} is {shown(window.get(key))}, not an amount")
+        problems.append(f"{text(name)}: {key} is {describe(window.get(key))}, not an amount")
     return amount
 
 
 def _percent(value: object, where: str, problems: list[str]) -> float | None:
     percent = percentage(value)
     if percent is None and value is not None:
-        problems.append(_no_percent(where, value))
+        problems.append(_percent_problem(where, value))
     return percent
 
 
@@ -326,9 +332,9 @@ def _breakdown(value: object, problems: list[str]) -> tuple[Share, ...]:
     for index, row in enumerate(map(_object, rows)):
         key, percent = text(row.get("key")), percentage(row.get("percent"))
         if not key or percent is None:
-            problems.append(_no_percent(f"seven_day_breakdown: row {index}: percent", row.get("percent")))
+            problems.append(_percent_problem(f"seven_day_breakdown: row {index}: percent", row.get("percent")))
         else:
-            shares[key] = Share(key, text(row.get("display_name")) or words(key), percent)
+            shares[key] = Share(key, text(row.get("display_name")) or humanize(key), percent)
     return tuple(shares.values())
 
 
@@ -343,14 +349,14 @@ def _moment(value: object, where: str, problems: list[str]) -> int | None:
     if at is None and (at := epoch_ms(value)) is not None:
         problems.append(f"{where} is a number, read as an epoch time")
     elif at is None:
-        problems.append(f"{where} is {shown(value)}, not a time")
+        problems.append(f"{where} is {describe(value)}, not a time")
     return at
 
 
 def _section(payload: Mapping[str, object], key: str, problems: list[str]) -> Mapping[str, object]:
     value = payload.get(key)
     if value is not None and not isinstance(value, Mapping):
-        problems.append(f"{key} is {shown(value)}, not an object")
+        problems.append(f"{key} is {describe(value)}, not an object")
     return _object(value)
 
 
@@ -358,15 +364,15 @@ def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _no_percent(where: str, value: object) -> str:
-    return f"{where} is {shown(value)}, not a percentage: left out"
+def _percent_problem(where: str, value: object) -> str:
+    return f"{where} is {describe(value)}, not a percentage: left out"
 
 
-def _new(key: str) -> str:
+def _unread_problem(key: str) -> str:
     return f"the service sends something new: {text(key)}"
 
 
-def _strange(payload: Mapping[str, object]) -> str:
+def _shape_problem(payload: Mapping[str, object]) -> str:
     """What to say of an answer without anything we know. An error is named by its type, its message is not repeated."""
     if "error" in payload:
         return f"the answer is an error: {text(_object(payload['error']).get('type')) or 'of no known type'}"

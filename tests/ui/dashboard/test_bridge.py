@@ -25,7 +25,7 @@ from tachograph.ledger.limits.readings import append
 from tachograph.ledger.usage.strings import Names
 from tachograph.model.limits.limits import OAUTH, AccountId, Limit, Reading
 from tachograph.paths import own_paths
-from tachograph.recorder.extension_readings import key_of, may_pair, new_code, offer_code, proof
+from tachograph.recorder.extension_readings import compute_proof, key_of, may_pair, new_code, offer_code
 from tachograph.recorder.services import FAILED, OFF, RUNNING
 from tachograph.server.extension_service import Bridge
 from tachograph.server.http_server import MOST_CONNECTIONS
@@ -356,7 +356,7 @@ def test_a_changed_port_is_followed_by_the_next_tick(world: World) -> None:
 def test_only_who_has_the_token_s_digest_can_prove_to_be_the_recorder(world: World) -> None:
     nonce = secrets.token_hex(24)
     said = world.ask("/v1/hello", {"pairing": "pairing-1", "nonce": nonce}, Authorization=None)
-    assert said.body == {"proof": proof(hashlib.sha256(world.token.encode()).digest(), "bridge", nonce)}
+    assert said.body == {"proof": compute_proof(hashlib.sha256(world.token.encode()).digest(), "bridge", nonce)}
     assert world.ask("/v1/hello", {"pairing": "other", "nonce": nonce}, Authorization=None).status == 410
     for bad in ("", "0" * 31, "0" * 129, "G" * 32, 5, None):
         assert world.ask("/v1/hello", {"pairing": "pairing-1", "nonce": bad}, Authorization=None).status == 422
@@ -374,7 +374,7 @@ def offer(world: World) -> str:
 
 def paired(world: World, code: str, origin: str = FIREFOX) -> Said:
     nonce = secrets.token_hex(24)
-    shown = proof(key_of(code), "browser", nonce)
+    shown = compute_proof(key_of(code), "browser", nonce)
     body = {"nonce": nonce, "proof": shown, "browser": "Firefox 153"}
     return world.ask("/v1/pair", body, Origin=origin, Authorization=None, Sec_Fetch_Site="cross-site")
 
@@ -383,7 +383,7 @@ def test_a_code_pairs_one_browser_once_and_its_token_is_its_own(world: World) ->
     code = offer(world)
     nonce = secrets.token_hex(24)
     hello = world.ask("/v1/pair/hello", {"nonce": nonce}, Origin=FIREFOX, Authorization=None)
-    assert hello.body == {"proof": proof(key_of(code.lower().replace("-", " ")), "bridge", nonce)}
+    assert hello.body == {"proof": compute_proof(key_of(code.lower().replace("-", " ")), "bridge", nonce)}
     said = paired(world, code)
     assert said.status == 200
     assert paired(world, code).status in (403, 404)  # at once: the code is used

@@ -47,7 +47,7 @@ from tachograph.ui.dashboard import api, render
 from tachograph.ui.dashboard.service import Doorway
 from tachograph.ui.documents import now as now_surface
 from tachograph.ui.documents.reports import iso
-from tachograph.ui.tray.view import Around, view
+from tachograph.ui.tray.view import Environment, view
 from tachograph.workspace.terminal_io import system_context
 
 STATIC = Path(render.HERE) / "static"
@@ -901,7 +901,7 @@ def test_tray_now_status_line_badge_and_page_say_the_same(home: Home, name: str)
             assert limit["age_seconds"] == said.age_ms(now.at) // 1000
         five = now.accounts[0].limit("five_hour")
         with home.ledger() as ledger:
-            menu = view(meter(ledger.db, load({})[0], calendar, now.at), Around(), calendar)
+            menu = view(meter(ledger.db, load({})[0], calendar, now.at), Environment(), calendar)
         assert menu.plain_title.replace(" ▲", "").replace(" ■", "") == now_surface.title(now, "medium")
         if five is not None and five.percent is not None:
             number = f"{round(five.percent)} %"

@@ -20,7 +20,7 @@ from tachograph.demo.usage_shapes import SHAPES
 from tachograph.model.limits.limits import BROWSER
 from tachograph.paths import own_paths
 from tachograph.server.http_server import ANSWER_SECONDS, HEAD_AND_BODY_SECONDS
-from tachograph.sources.usage_payload import plan_name, reading
+from tachograph.sources.usage_payload import parse_usage, plan_name
 
 MINUTE = 60_000
 
@@ -45,14 +45,14 @@ def test_what_is_dropped_changes_nothing_that_is_shown(page: Page, shape: str) -
     whole = usage_shapes.payload(shape, NOW)
     kept = call(page, "reduce", "usage", whole)
     assert json.loads(json.dumps(kept)) == kept
-    ours, theirs = (reading(payload, source=BROWSER, observed_at=NOW_MS) for payload in (whole, kept))
+    ours, theirs = (parse_usage(payload, source=BROWSER, observed_at=NOW_MS) for payload in (whole, kept))
     assert theirs._replace(problems=()) == ours._replace(problems=())
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_popup_reads_the_same_limits_as_the_recorder(page: Page, shape: str) -> None:
     payload = usage_shapes.payload(shape, NOW, session=1.0, week=0.5)
-    ours = reading(payload, source=BROWSER, observed_at=NOW_MS).limits
+    ours = parse_usage(payload, source=BROWSER, observed_at=NOW_MS).limits
     theirs = call(page, "limits", "limits", call(page, "reduce", "usage", payload))
     of_plan = {limit.key: (limit.percent, limit.resets_at) for limit in ours if limit.group}
     shown = {one["key"]: (one["percent"], one["resetsAt"]) for one in theirs if one["group"] in ("session", "weekly")}

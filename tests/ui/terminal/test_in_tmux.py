@@ -16,7 +16,7 @@ from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder import process
 from tachograph.recorder.ingest import ingest
-from tachograph.recorder.statusline import parsed, push
+from tachograph.recorder.statusline import parse_status_input, store
 from tachograph.text.format import width
 from tmux_terminal import Terminal, terminal
 
@@ -65,7 +65,7 @@ def limits(home: Home, percent: float) -> None:
     resets = now_ms() // 1000 + 7200
     told = {name: {"used_percentage": percent, "resets_at": resets} for name in ("five_hour", "seven_day")}
     with open_ledger(own_paths(home.env), now_ms()) as ledger:
-        push(ledger, parsed(json.dumps({"rate_limits": told}).encode(), now_ms()), str(home.claude))
+        store(ledger, parse_status_input(json.dumps({"rate_limits": told}).encode(), now_ms()), str(home.claude))
 
 
 def watching(term: Terminal, *flags: str) -> list[str]:

@@ -15,9 +15,9 @@ from linux_desktop import Panel, is_linux, limits, lived, session_bus
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder import process
-from tachograph.recorder.statusline import parsed, push
+from tachograph.recorder.statusline import parse_status_input, store
 from tachograph.ui.tray import linux, platform
-from tachograph.ui.tray.controller import Engine
+from tachograph.ui.tray.controller import TrayController
 from tachograph.ui.tray.view import Menu
 from tachograph.workspace.terminal_io import system_context
 
@@ -39,7 +39,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
         env = lived(home, address)
         lock = process.taken(own_paths(env), clock, process.TRAY)
         assert lock is not None
-        engine = Engine(system_context()._replace(env=env, clock=clock), lock)
+        engine = TrayController(system_context()._replace(env=env, clock=clock), lock)
         seen: list[tuple[int, int, int]] = []
         said: list[str] = []
         looks = 0
@@ -52,7 +52,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
                 at = clock.now_ms()
                 told = {"rate_limits": limits((looks / 180) % 101, looks / SECONDS * 100, at // 1000 + 7200)}
                 with open_ledger(own_paths(env), at) as ledger:
-                    push(ledger, parsed(json.dumps(told).encode(), at), env["CLAUDE_CONFIG_DIR"])
+                    store(ledger, parse_status_input(json.dumps(told).encode(), at), env["CLAUDE_CONFIG_DIR"])
             if looks in (3600, SECONDS):
                 seen.append((resident(), len(os.listdir("/proc/self/fd")), threading.active_count()))
             return engine.look()
@@ -60,7 +60,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
         async def run() -> int:
             panel = await Panel.open(address)
             bus = await MessageBus(address).connect()
-            made = linux._Tray(platform.Engine(look, engine.act, said.append, said.append), bus)
+            made = linux._Tray(platform.TrayCallbacks(look, engine.act, said.append, said.append), bus)
             serving = asyncio.ensure_future(made.serve())
             while looks < SECONDS:
                 await asyncio.sleep(0.05)

@@ -2,9 +2,9 @@
 
 import random
 
-from tachograph.ui.tray.diff import NOTHING, Board, Change, diff, shape
-from tachograph.ui.tray.view import Around, Menu, view
 from tray_menus import UTC, T, account, limit, menu, meter, usual
+from tachograph.ui.tray.diff import NOTHING, MenuChange, MenuSync, diff, shape
+from tachograph.ui.tray.view import Environment, Menu, view
 
 
 def two() -> Menu:
@@ -13,7 +13,7 @@ def two() -> Menu:
 
 def test_the_same_menu_is_no_work() -> None:
     assert diff(menu(usual()), menu(usual())) is NOTHING
-    board = Board(menu(usual()))
+    board = MenuSync(menu(usual()))
     assert board.update(menu(usual())) == NOTHING
 
 
@@ -30,39 +30,39 @@ def test_an_account_that_came_is_another_set_of_rows() -> None:
 
 
 def test_while_closed_rows_wait_until_it_opens() -> None:
-    board = Board(menu(usual(78)))
+    board = MenuSync(menu(usual(78)))
     sent = board.update(menu(usual(79)))
     assert sent.title and not sent.rows
-    assert "account:1:five_hour" in [row.key for row in board.opened().rows]
-    assert board.closed() == NOTHING
-    assert board.opened() == NOTHING
+    assert "account:1:five_hour" in [row.key for row in board.on_open().rows]
+    assert board.on_close() == NOTHING
+    assert board.on_open() == NOTHING
 
 
 def test_a_countdown_alone_is_not_worth_a_message() -> None:
-    board = Board(menu(usual()))
-    assert board.update(view(meter(usual(), at=T + 120_000), Around(), UTC)) == NOTHING
-    assert board.opened().rows
+    board = MenuSync(menu(usual()))
+    assert board.update(view(meter(usual(), at=T + 120_000), Environment(), UTC)) == NOTHING
+    assert board.on_open().rows
 
 
 def test_while_open_nothing_is_rebuilt_and_everything_ticks() -> None:
-    board = Board(menu(usual(78)))
-    board.opened()
+    board = MenuSync(menu(usual(78)))
+    board.on_open()
     sent = board.update(two())
     assert not sent.rebuild and not sent.tooltip
     assert shape(board.menu.rows) == shape(menu(usual()).rows)
     sent = board.update(menu(usual(80), account(limit("five_hour", 6), label="b@example.org", id=2)))
     assert "account:1:five_hour" in [row.key for row in sent.rows]
-    at_last = board.closed()
+    at_last = board.on_close()
     assert at_last.rebuild and at_last.tooltip
     assert shape(board.menu.rows) == shape(two().rows)
 
 
 def test_an_account_that_came_and_went_while_open_rebuilds_nothing() -> None:
-    board = Board(menu(usual()))
-    board.opened()
+    board = MenuSync(menu(usual()))
+    board.on_open()
     board.update(two())
     board.update(menu(usual()))
-    assert not board.closed().rebuild
+    assert not board.on_close().rebuild
 
 
 def test_whatever_happens_the_desktop_ends_up_with_the_newest() -> None:
@@ -70,7 +70,7 @@ def test_whatever_happens_the_desktop_ends_up_with_the_newest() -> None:
     dice = random.Random(7)  # noqa: S311
     for _ in range(200):
         newest = menu(usual())
-        board = Board(newest)
+        board = MenuSync(newest)
         rows, title = newest.rows, newest.title
         for _ in range(30):
             event = dice.choice(["update", "update", "open", "close"])
@@ -82,9 +82,9 @@ def test_whatever_happens_the_desktop_ends_up_with_the_newest() -> None:
                 change = board.update(newest)
                 assert not (board.is_open and change.rebuild)
             elif event == "open":
-                change = board.opened()
+                change = board.on_open()
             else:
-                change = board.closed()
+                change = board.on_close()
             rows, title = applied(change, board, rows, title)
             assert title == newest.title
             if event == "open" and shape(rows) == shape(newest.rows):
@@ -92,7 +92,7 @@ def test_whatever_happens_the_desktop_ends_up_with_the_newest() -> None:
             assert shape(rows) == shape(board.menu.rows)
 
 
-def applied(change: Change, board: Board, rows, title):  # type: ignore[no-untyped-def]
+def applied(change: MenuChange, board: MenuSync, rows, title):  # type: ignore[no-untyped-def]
     if change.title:
         title = board.menu.title
     if change.rebuild:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tachograph.ui.tray.platform import Engine
+from tachograph.ui.tray.platform import TrayCallbacks
 from tachograph.ui.tray.view import Menu, Row
 from tray_menus import account, limit, menu, usual
 
@@ -267,7 +267,7 @@ class Desk:
 
     def __init__(self, first: Menu) -> None:
         self.menu, self.acted, self.notes = first, list[str](), list[str]()
-        self.engine = Engine(lambda: self.menu, self.act, self.notes.append, self.notes.append)
+        self.engine = TrayCallbacks(lambda: self.menu, self.act, self.notes.append, self.notes.append)
 
     def act(self, action: str) -> bool:
         self.acted.append(action)
@@ -305,7 +305,7 @@ class Desk:
 
 def started(shell: ModuleType, first: Menu) -> Desk:
     desk = Desk(first)
-    run: Callable[[Engine], int] = shell.run
+    run: Callable[[TrayCallbacks], int] = shell.run
     assert run(desk.engine) == 0
     return desk
 

@@ -14,7 +14,7 @@ from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WA
 from tachograph.queries.tray_state import meter as meter_question
 from tachograph.ui.cli.demo.scenario import play
 from tachograph.ui.documents import now as now_surface
-from tachograph.ui.tray.view import Around, Icon, Segment, view
+from tachograph.ui.tray.view import Environment, Icon, Segment, view
 from tachograph.workspace.terminal_io import system_context
 from tray_menus import HOUR, UTC, T, account, limit, menu, meter, spent, texts, usual
 
@@ -108,7 +108,7 @@ def test_hostile_names_stay_in_their_row() -> None:
 
 
 def test_the_rows_in_their_order() -> None:
-    made = menu(usual(), around=Around(dashboard="http://127.0.0.1"), standing=2)
+    made = menu(usual(), around=Environment(dashboard="http://127.0.0.1"), standing=2)
     assert texts(made.rows) == [
         "ada@example.org  [78% / 91% ▲]",
         "",
@@ -138,7 +138,7 @@ def test_the_likeliest_limit_has_its_chance_below_todays_spend() -> None:
 
 
 def test_the_tooltip_changes_with_numbers_only() -> None:
-    later = view(meter(usual(), at=T + 50_000), Around(), UTC)
+    later = view(meter(usual(), at=T + 50_000), Environment(), UTC)
     assert later.tooltip == menu(usual()).tooltip == "5-hour 78 %, resets 14:00\n7-day 91 % ▲, resets Thu 00:00"
     assert later.title == menu(usual()).title
 
@@ -156,7 +156,7 @@ def test_in_the_workdays_title_rows_and_colours_say_what_now_says(home: Home, na
     for played in play(scenario(name, NOW), system_context()._replace(env=env, clock=FixedClock(0))):
         at = played.now.at
         with open_ledger(own_paths(env), at) as ledger:
-            made = view(meter_question(ledger.db, book, UTC, at), Around(), UTC)
+            made = view(meter_question(ledger.db, book, UTC, at), Environment(), UTC)
         plain = made.plain_title.replace(" ▲", "").replace(" ■", "")
         assert plain == now_surface.title(played.now, "medium")
         levels = {segment.level for segment in made.title}
@@ -170,7 +170,7 @@ def test_in_the_workdays_title_rows_and_colours_say_what_now_says(home: Home, na
 
 
 def test_what_failed_inside_the_recorder_is_said() -> None:
-    made = menu(usual(), around=Around(failed="Browser bridge: port 63762 is taken by another program"))
+    made = menu(usual(), around=Environment(failed="Browser bridge: port 63762 is taken by another program"))
     assert any(row.text == "Browser bridge: port 63762 is taken by another program" for row in made.rows)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tachograph.errors import TachographError
 from tachograph.ui.tray import windows as shell
-from tachograph.ui.tray.platform import Engine
+from tachograph.ui.tray.platform import TrayCallbacks
 from tachograph.ui.tray.view import Menu
 from tray_menus import account, limit, menu, usual
 
@@ -197,7 +197,7 @@ class Windows:
 class Desk:
     def __init__(self, first: Menu) -> None:
         self.menu, self.acted, self.notes = first, list[str](), list[str]()
-        self.engine = Engine(lambda: self.menu, self.act, self.notes.append, self.notes.append)
+        self.engine = TrayCallbacks(lambda: self.menu, self.act, self.notes.append, self.notes.append)
 
     def act(self, action: str) -> bool:
         self.acted.append(action)

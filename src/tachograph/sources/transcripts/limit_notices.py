@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.model.parsing import epoch_ms, iso_ms, named, text
+from tachograph.model.parsing import epoch_ms, iso_ms, limit_name, text
 
 CREDITS = "usage_credits"  # metered use beyond the plan has run out, or is needed and not there
 SPEND = "spend_limit"  # a ceiling in money that the person or the organisation set
@@ -87,12 +87,12 @@ def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice |
         resets_at = _resets_at(said, at, zone)
     key = _key(said, resets_at - at if resets_at else None)
     kind = text(quota.get("rateLimitType"))
-    if quota.get("status") == "rejected" and kind and (key is None or named(key).scope is None):
+    if quota.get("status") == "rejected" and kind and (key is None or limit_name(key).scope is None):
         key = _TYPES.get(kind, kind)
     if key is None:
         return None
     went_on = "now using" in said.lower() or (quota.get("isUsingOverage") is True and key != CREDITS)
-    return Notice(key, _LABELS.get(key) or named(key).label, at, resets_at, not went_on)
+    return Notice(key, _LABELS.get(key) or limit_name(key).label, at, resets_at, not went_on)
 
 
 def _said(message: Mapping[str, object]) -> str:

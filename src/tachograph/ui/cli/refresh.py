@@ -5,7 +5,7 @@ from tachograph.ledger.storage.preferences import has_consent
 from tachograph.model.limits.limits import OAUTH, OK
 from tachograph.model.usage.periods import Calendar
 from tachograph.paths import Paths
-from tachograph.recorder.poller import Refreshed
+from tachograph.recorder.poller import RefreshResult
 from tachograph.text.format import safe
 from tachograph.workspace.terminal_io import Context
 
@@ -35,7 +35,7 @@ def refresh(paths: Paths, calendar: Calendar, context: Context) -> list[str]:
     return [words for one in done if (words := _words(one, calendar, several=len(done) > 1))]
 
 
-def _words(done: Refreshed, calendar: Calendar, *, several: bool) -> str:
+def _words(done: RefreshResult, calendar: Calendar, *, several: bool) -> str:
     who = f"Not asked for {safe(done.folder)}" if several else "Not asked"
     if not done.verdict.ask:
         until = f"{calendar.local(done.verdict.until):%H:%M}" if done.verdict.until else ""

@@ -9,7 +9,7 @@ from tachograph.ledger.storage.preferences import choose
 from tachograph.model.limits.limits import COOKIES
 from tachograph.paths import Paths, own_paths
 from tachograph.queries.limits.source_health import health
-from tachograph.recorder.cookie_poller import BROWSERS, WHICH
+from tachograph.recorder.cookie_poller import BROWSER_PREFERENCE, BROWSERS
 from tachograph.setup import source_catalog
 from tachograph.setup.source_catalog import ON_PAIRING, PASSIVE, Source
 from tachograph.ui.documents import sources as surface
@@ -100,7 +100,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
         if which:
             with ledger.transaction() as db:
-                choose(db, WHICH, which, context.clock.now_ms())
+                choose(db, BROWSER_PREFERENCE, which, context.clock.now_ms())
     print(f"{source.name} is on.  Back: tachograph sources disable {source.name}", file=context.out)
     from tachograph.recorder import process
 

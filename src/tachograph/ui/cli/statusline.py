@@ -11,7 +11,7 @@ from tachograph.ledger.storage.connection import open_ledger, translated, wait_a
 from tachograph.paths import config_folders, own_paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
-from tachograph.recorder.statusline import StatusInput, parsed, push
+from tachograph.recorder.statusline import StatusInput, parse_status_input, store
 from tachograph.ui.documents.statusline import limits, line
 from tachograph.workspace.terminal_io import Context
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         from tachograph.ui.cli.wrapped_statusline import Other
 
         other = Other(arguments.then, arguments.then64, data)
-    said = parsed(data, now_ms)
+    said = parse_status_input(data, now_ms)
     found, account = _kept(said, context, now_ms)
     if arguments.limits_only:
         made = "  ".join(limits(found, account, said.reading))
@@ -65,7 +65,7 @@ def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None,
     try:
         with open_ledger(own_paths(context.env), now_ms) as ledger, translated(ledger.path):
             wait_at_most(ledger.db, _BUSY_MS)
-            account = None if ledger.readable_only else push(ledger, said, folder)
+            account = None if ledger.readable_only else store(ledger, said, folder)
             return now_question(ledger.db, now_ms), account
     except TachographError:
         return None, None

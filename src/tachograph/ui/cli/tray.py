@@ -68,7 +68,7 @@ def _start(context: Context, paths: Paths) -> int:
 def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     import gc
 
-    from tachograph.ui.tray.controller import Engine
+    from tachograph.ui.tray.controller import TrayController
 
     gc.enable()  # a command that ends at once does without; this one stays
     draw = _shell()
@@ -81,9 +81,9 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     try:
         if process.running(paths) is None:
             process.start(paths, context.env)
-        engine = Engine(context, lock)
+        engine = TrayController(context, lock)
         say("The tray has started.")
-        return draw(platform.Engine(engine.look, engine.act, say, lock.note))
+        return draw(platform.TrayCallbacks(engine.look, engine.act, say, lock.note))
     except TachographError as trouble:
         say(f"{trouble.message} {trouble.hint}".strip())
         raise
@@ -92,7 +92,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
         lock.let_go()
 
 
-def _shell() -> Callable[[platform.Engine], int]:
+def _shell() -> Callable[[platform.TrayCallbacks], int]:
     """What draws it here."""
     try:
         if sys.platform == "darwin":
@@ -102,7 +102,9 @@ def _shell() -> Callable[[platform.Engine], int]:
         else:
             from tachograph.ui.tray.linux import run
     except ImportError as error:
-        raise TachographError(f"The tray needs a package that is not here: {error.name}.", platform.INSTEAD) from error
+        raise TachographError(
+            f"The tray needs a package that is not here: {error.name}.", platform.ALTERNATIVES
+        ) from error
     return run
 
 

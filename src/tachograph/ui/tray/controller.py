@@ -26,8 +26,8 @@ from tachograph.workspace.terminal_io import Context
 
 USAGE_PAGE = "https://claude.ai/settings/usage"
 _SLOW_SECONDS = 15.0  # windows reset and numbers grow old without anybody writing
-_AROUND_SECONDS = 10.0
-_SAID_SECONDS = 60.0  # how long what came of an action is shown
+_ENVIRONMENT_SECONDS = 10.0
+_MESSAGE_SECONDS = 60.0  # how long what came of an action is shown
 _RETRY_SECONDS = 10.0
 
 
@@ -38,15 +38,15 @@ class _Child(NamedTuple):
     what: str
 
 
-class Engine:
+class TrayController:
     """The newest menu, and what its rows do."""
 
     def __init__(self, context: Context, lock: Lock) -> None:
         self._context, self._lock, self._paths = context, lock, own_paths(context.env)
         self._followed = Followed(self._paths)
-        self._next = self._next_around = self._next_try = float("-inf")
-        self._around = view.Around(at_login=self._starts_at_login(), dashboard="local")
-        self._said, self._said_until = "", float("-inf")
+        self._next = self._next_environment = self._next_try = float("-inf")
+        self._environment = view.Environment(at_login=self._is_autostart_on(), dashboard="local")
+        self._message, self._message_until = "", float("-inf")
         self._children: list[_Child] = []
         self._menu = view.Menu((view.Segment("–"),), view.Icon("–", "unknown"), "Nothing was read yet", ())
         self._is_dirty = True
@@ -56,13 +56,13 @@ class Engine:
     def look(self) -> view.Menu:
         """The newest menu: the same object where nothing changed. Never raises."""
         mono = self._context.clock.monotonic()
-        self._mind_children(mono)
-        if self._said and mono >= self._said_until:
-            self._said, self._is_dirty = "", True
-        if mono >= self._next_around:
-            self._next_around = mono + _AROUND_SECONDS
+        self._reap_children(mono)
+        if self._message and mono >= self._message_until:
+            self._message, self._is_dirty = "", True
+        if mono >= self._next_environment:
+            self._next_environment = mono + _ENVIRONMENT_SECONDS
             self._lock.beat()
-            self._look_around()
+            self._check_environment()
         if mono < self._next_try:
             return self._menu
         try:
@@ -70,13 +70,13 @@ class Engine:
         except TachographError as trouble:
             self._followed.close()
             self._next_try = mono + _RETRY_SECONDS
-            self._menu = self._menu._replace(rows=_told(self._menu.rows, trouble.message))
+            self._menu = self._menu._replace(rows=_with_message(self._menu.rows, trouble.message))
         return self._menu
 
     def _read(self, mono: float) -> None:
-        if not self._followed.is_there and not self._around.recorder_runs:
+        if not self._followed.is_there and not self._environment.recorder_runs:
             self._followed.close()
-            self._menu = self._menu._replace(rows=_told(self._menu.rows, "There is no ledger yet."))
+            self._menu = self._menu._replace(rows=_with_message(self._menu.rows, "There is no ledger yet."))
             return  # it was deleted: whoever deleted it wants no new one
         now = self._context.clock.now_ms()
         ledger, has_news = self._followed.look(now)
@@ -86,20 +86,20 @@ class Engine:
             self._next, self._is_dirty = mono + _SLOW_SECONDS, False
             self._followed.read_settings()
             found = meter(ledger.db, self._followed.book, self._followed.calendar, now)
-        menu = view.view(found, self._around._replace(said=self._said), self._followed.calendar)
+        menu = view.view(found, self._environment._replace(said=self._message), self._followed.calendar)
         if menu != self._menu:
             self._menu = menu
 
-    def _look_around(self) -> None:
+    def _check_environment(self) -> None:
         found = process.running(self._paths)
         failed = next(
             (f"{name}: {text}" for name, state, text in (found.services if found else ()) if state == FAILED), ""
         )
-        around = self._around._replace(recorder_runs=found is not None, failed=failed)
-        if around != self._around:
-            self._around, self._is_dirty = around, True
+        around = self._environment._replace(recorder_runs=found is not None, failed=failed)
+        if around != self._environment:
+            self._environment, self._is_dirty = around, True
 
-    def _starts_at_login(self) -> bool:
+    def _is_autostart_on(self) -> bool:
         return autostart.state(self._context.env, autostart.TRAY).is_on
 
     # -- acting ------------------------------------------------------------------------------------------------
@@ -113,17 +113,17 @@ class Engine:
             if action == view.OPEN_USAGE:
                 self._start([sys.executable, "-m", "webbrowser", USAGE_PAGE], "Opening claude.ai")
             elif action == view.DASHBOARD:
-                self._start([*_OURS, "dashboard"], "Opening the dashboard")
+                self._start([*_PROGRAM, "dashboard"], "Opening the dashboard")
             elif action == view.REFRESH:
-                self._start([*_OURS, "now", "--refresh", "--format", "plain"], "Asking")
+                self._start([*_PROGRAM, "now", "--refresh", "--format", "plain"], "Asking")
             elif action == view.RECORDER:
-                self._start([*_OURS, "start"], "Starting the recorder")
+                self._start([*_PROGRAM, "start"], "Starting the recorder")
             elif f"{kind}:" == view.LOGIN:
-                self._start([*_OURS, "autostart", what], "Telling the system")
+                self._start([*_PROGRAM, "autostart", what], "Telling the system")
             else:
                 self._write(kind, what)
         except (TachographError, OSError) as trouble:
-            self._tell(getattr(trouble, "message", "") or str(trouble))
+            self._show_message(getattr(trouble, "message", "") or str(trouble))
         self._is_dirty = True
         return True
 
@@ -142,7 +142,7 @@ class Engine:
                 choose(db, ALARMS, what, now)
             elif f"{kind}:" == view.FORGET:
                 accounts.hide(db, int(what), now)
-                self._tell("Forgotten. Back: tachograph accounts show NAME")
+                self._show_message("Forgotten. Back: tachograph accounts show NAME")
             elif kind == view.DISMISS:
                 notifications.dismiss(db, now)
 
@@ -156,35 +156,35 @@ class Engine:
             creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
         )
         self._children.append(_Child(child, what))
-        self._tell(_at_it(what))
+        self._show_message(_progress_text(what))
 
-    def _mind_children(self, mono: float) -> None:
+    def _reap_children(self, mono: float) -> None:
         for child in [child for child in self._children if child.process.poll() is not None]:
             self._children.remove(child)
             assert child.process.stderr is not None  # noqa: S101 - asked for
             with child.process.stderr as said:
                 words = said.read(4000).decode("utf-8", "replace").strip().splitlines()
             if child.process.returncode:
-                self._tell(f"{child.what} did not work: {words[-1] if words else 'it said nothing'}")
-            elif self._said == _at_it(child.what):
-                self._tell("")
-            self._around = self._around._replace(at_login=self._starts_at_login())
-            self._next_around = float("-inf")
+                self._show_message(f"{child.what} did not work: {words[-1] if words else 'it said nothing'}")
+            elif self._message == _progress_text(child.what):
+                self._show_message("")
+            self._environment = self._environment._replace(at_login=self._is_autostart_on())
+            self._next_environment = float("-inf")
 
-    def _tell(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         """Show a sentence for a while."""
-        self._said, self._is_dirty = cut(text, 96), True
-        self._said_until = self._context.clock.monotonic() + _SAID_SECONDS
+        self._message, self._is_dirty = cut(text, 96), True
+        self._message_until = self._context.clock.monotonic() + _MESSAGE_SECONDS
 
 
-_OURS = [sys.executable, "-m", "tachograph"]
+_PROGRAM = [sys.executable, "-m", "tachograph"]
 
 
-def _at_it(what: str) -> str:
+def _progress_text(what: str) -> str:
     return f"{what} …"
 
 
-def _told(rows: tuple[view.Row, ...], text: str) -> tuple[view.Row, ...]:
+def _with_message(rows: tuple[view.Row, ...], text: str) -> tuple[view.Row, ...]:
     """The rows as they were, with a sentence in the place of when they were updated; only Quit where there are none."""
     if not rows:
         return view.Row("updated", cut(text, 96)), view.Row("quit", "Quit", view.QUIT)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tachograph.ui.tray.view import Menu, Row
 
 
-class Change(NamedTuple):
+class MenuChange(NamedTuple):
     """What to do: repaint title, icon or tooltip; say rows anew in place; or build the whole menu anew."""
 
     title: bool = False
@@ -20,17 +20,19 @@ class Change(NamedTuple):
     rebuild: bool = False
 
 
-NOTHING = Change()
+NOTHING = MenuChange()
 
 
-def diff(old: Menu, new: Menu) -> Change:
+def diff(old: Menu, new: Menu) -> MenuChange:
     """From one menu to another."""
     if old is new or old == new:
         return NOTHING
     rebuild = shape(old.rows) != shape(new.rows)
-    before = {row.key: _own(row) for row in walk(old.rows)}
-    changed = tuple(row for row in walk(new.rows) if before.get(row.key, _own(row)) != _own(row))
-    return Change(
+    before = {row.key: _without_children(row) for row in walk(old.rows)}
+    changed = tuple(
+        row for row in walk(new.rows) if before.get(row.key, _without_children(row)) != _without_children(row)
+    )
+    return MenuChange(
         old.title != new.title,
         old.icon != new.icon,
         old.tooltip != new.tooltip,
@@ -51,16 +53,16 @@ def walk(rows: Iterable[Row]) -> Iterable[Row]:
         yield from walk(row.children)
 
 
-def _own(row: Row) -> Row:
+def _without_children(row: Row) -> Row:
     return row._replace(children=())
 
 
-class Board:
+class MenuSync:
     """What hangs outside, as the desktop knows it, and what waits for the menu to open or to close."""
 
     def __init__(self, menu: Menu) -> None:
         self._wanted = menu  # the newest
-        self._hung = menu  # what the desktop was told
+        self._sent = menu  # what the desktop was told
         self._layout = menu.rows  # what it may ask for: of the shape that it was told
         self.is_open = False
 
@@ -69,39 +71,39 @@ class Board:
         """The newest menu, in the rows that the desktop knows."""
         return self._wanted._replace(rows=self._layout)
 
-    def update(self, menu: Menu) -> Change:
+    def update(self, menu: Menu) -> MenuChange:
         """A new menu; what is to be sent for it now."""
-        if menu is self._wanted or (menu == self._wanted and menu == self._hung):
+        if menu is self._wanted or (menu == self._wanted and menu == self._sent):
             return NOTHING
         self._wanted = menu
-        change = diff(self._hung, menu)
+        change = diff(self._sent, menu)
         if self.is_open:
-            self._layout = _relabelled(self._layout, menu.rows)
+            self._layout = _update_labels(self._layout, menu.rows)
             # a tooltip is not seen beside an open menu
-            self._hung = menu._replace(tooltip=self._hung.tooltip, rows=self._layout)
+            self._sent = menu._replace(tooltip=self._sent.tooltip, rows=self._layout)
             return change._replace(tooltip=False, rebuild=False)
         self._layout = menu.rows
-        self._hung = menu if change.rebuild else menu._replace(rows=self._hung.rows)
+        self._sent = menu if change.rebuild else menu._replace(rows=self._sent.rows)
         return change._replace(rows=())
 
-    def opened(self) -> Change:
+    def on_open(self) -> MenuChange:
         """The menu opens: what its rows say by now."""
         self.is_open = True
-        change = diff(self._hung, self.menu)
-        self._hung = self._hung._replace(rows=self._layout)
-        return Change(rows=change.rows)
+        change = diff(self._sent, self.menu)
+        self._sent = self._sent._replace(rows=self._layout)
+        return MenuChange(rows=change.rows)
 
-    def closed(self) -> Change:
+    def on_close(self) -> MenuChange:
         """The menu has closed: what had to wait for that."""
         if not self.is_open:
             return NOTHING
         self.is_open = False
-        change = diff(self._hung, self._wanted)
-        self._hung, self._layout = self._wanted, self._wanted.rows
+        change = diff(self._sent, self._wanted)
+        self._sent, self._layout = self._wanted, self._wanted.rows
         return change._replace(rows=())
 
 
-def _relabelled(rows: tuple[Row, ...], newest: tuple[Row, ...]) -> tuple[Row, ...]:
+def _update_labels(rows: tuple[Row, ...], newest: tuple[Row, ...]) -> tuple[Row, ...]:
     """The same rows with what the newest ones of the same keys say."""
     said = {row.key: row for row in walk(newest)}
 

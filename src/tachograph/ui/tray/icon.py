@@ -51,7 +51,7 @@ def argb(icon: Icon, size: int) -> bytes:
     for badge, edge, digit in zip(
         _badge(size), _rim(size), _digits(icon.text, size, icon.level == "stale"), strict=True
     ):
-        r, g, b = _mixed(_mixed(fill, rim, edge), ink, digit)
+        r, g, b = _blend(_blend(fill, rim, edge), ink, digit)
         made += bytes((round(255 * badge), r, g, b))
     return bytes(made)
 
@@ -73,7 +73,7 @@ def _colours(level: str) -> tuple[Colour, Colour, Colour]:
     return (_GREY if level in ("stale", "unknown") else _SLATE), _WHITE, _PALE
 
 
-def _mixed(under: Colour, over: Colour, share: float) -> Colour:
+def _blend(under: Colour, over: Colour, share: float) -> Colour:
     if share <= 0:
         return under
     r, g, b = (round(u + (o - u) * share) for u, o in zip(under, over, strict=True))
@@ -83,14 +83,14 @@ def _mixed(under: Colour, over: Colour, share: float) -> Colour:
 @lru_cache(maxsize=len(SIZES))
 def _badge(size: int) -> list[float]:
     """How much of each pixel lies within a rounded square over the whole icon."""
-    return [_covered(-_depth(x, y, size)) for y, x in _pixels(size)]
+    return [_coverage(-_depth(x, y, size)) for y, x in _pixels(size)]
 
 
 @lru_cache(maxsize=len(SIZES))
 def _rim(size: int) -> list[float]:
     """How much of each pixel lies on its edge: a light line that lifts the badge off a dark panel."""
     line = max(1.0, size / 24)
-    return [_covered(_depth(x, y, size) - line) for y, x in _pixels(size)]
+    return [_coverage(_depth(x, y, size) - line) for y, x in _pixels(size)]
 
 
 def _depth(x: float, y: float, size: int) -> float:
@@ -120,18 +120,18 @@ def _digits(text: str, size: int, is_old: bool) -> list[float]:
         lines.append(((0.3 * size, 0.84 * size), (0.7 * size, 0.84 * size)))
     made = [0.0] * (size * size)
     for a, b in lines:  # each only where it may reach
-        columns = _reached(a[0], b[0], half, size)
-        for y in _reached(a[1], b[1], half, size):
+        columns = _reach(a[0], b[0], half, size)
+        for y in _reach(a[1], b[1], half, size):
             for x in columns:
-                made[y * size + x] = max(made[y * size + x], _covered(_away(x + 0.5, y + 0.5, a, b) - half))
+                made[y * size + x] = max(made[y * size + x], _coverage(_distance(x + 0.5, y + 0.5, a, b) - half))
     return made
 
 
-def _reached(a: float, b: float, half: float, size: int) -> range:
+def _reach(a: float, b: float, half: float, size: int) -> range:
     return range(max(0, int(min(a, b) - half - 1)), min(size, int(max(a, b) + half + 2)))
 
 
-def _away(x: float, y: float, a: Point, b: Point) -> float:
+def _distance(x: float, y: float, a: Point, b: Point) -> float:
     """How far a point is from a line between two others."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     long = dx * dx + dy * dy
@@ -139,7 +139,7 @@ def _away(x: float, y: float, a: Point, b: Point) -> float:
     return math.hypot(x - a[0] - t * dx, y - a[1] - t * dy)
 
 
-def _covered(distance: float) -> float:
+def _coverage(distance: float) -> float:
     """How much of a pixel whose middle is so far outside an edge is inside it."""
     return max(0.0, min(1.0, 0.5 - distance))
 

@@ -15,9 +15,9 @@ from dbus_fast.aio import MessageBus
 
 from tachograph.errors import TachographError
 from tachograph.ui.tray import icon
-from tachograph.ui.tray.diff import Board, Change, walk
+from tachograph.ui.tray.diff import MenuChange, MenuSync, walk
 from tachograph.ui.tray.linux_interfaces import ITEM, ITEM_PATH, MENU, MENU_PATH, PROPERTIES, WATCHER, XML
-from tachograph.ui.tray.platform import INSTEAD, LOOK_SECONDS, NO_TRAY, SHOWN, Engine
+from tachograph.ui.tray.platform import ALTERNATIVES, LOOK_SECONDS, NO_TRAY, TRAY_IS_SHOWN, TrayCallbacks
 from tachograph.ui.tray.view import Row
 
 # A host that says neither "opened" nor "closed" is believed to hold the menu open for so long after it asked for it.
@@ -29,12 +29,12 @@ _PATIENCE_SECONDS = 900.0  # without a session bus: the session is over
 Reply = tuple[str, list[Any]]
 
 
-def run(engine: Engine) -> int:
+def run(engine: TrayCallbacks) -> int:
     """Show the tray until somebody quits it. Raises TachographError where there is no desktop session."""
-    return asyncio.run(_kept(engine))
+    return asyncio.run(_serve_forever(engine))
 
 
-async def _kept(engine: Engine) -> int:
+async def _serve_forever(engine: TrayCallbacks) -> int:
     """One connection after the other: a bus may go and come back."""
     wait, waited, had_one = 1.0, 0.0, False
     while True:
@@ -43,7 +43,7 @@ async def _kept(engine: Engine) -> int:
         except Exception as error:  # a missing variable, socket or answer: each has its own error
             if not had_one:
                 raise TachographError(
-                    "There is no desktop session to show a tray in: no session bus answers.", INSTEAD
+                    "There is no desktop session to show a tray in: no session bus answers.", ALTERNATIVES
                 ) from error
             if waited >= _PATIENCE_SECONDS:
                 engine.say("The session bus did not come back.")
@@ -64,9 +64,9 @@ async def _kept(engine: Engine) -> int:
 class _Tray:
     """The item and its menu on one connection."""
 
-    def __init__(self, engine: Engine, bus: MessageBus) -> None:
+    def __init__(self, engine: TrayCallbacks, bus: MessageBus) -> None:
         self._engine, self._bus = engine, bus
-        self._board = Board(engine.look())
+        self._sync = MenuSync(engine.look())
         self._ids: dict[str, int] = {}
         self._name = f"org.kde.StatusNotifierItem-{os.getpid()}-1"
         self._is_registered = False
@@ -95,8 +95,8 @@ class _Tray:
 
     async def serve(self) -> bool:
         """Until it was quit (True) or the bus has gone (False)."""
-        self._bus.add_message_handler(self._heard)
-        gone = asyncio.ensure_future(self._gone())
+        self._bus.add_message_handler(self._on_message)
+        gone = asyncio.ensure_future(self._wait_for_disconnect())
         try:
             await self._bus.request_name(self._name)
             await self._call("AddMatch", "s", [f"type='signal',member='NameOwnerChanged',arg0='{WATCHER}'"])
@@ -111,7 +111,7 @@ class _Tray:
             gone.cancel()
         return self._has_quit
 
-    async def _gone(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         with suppress(Exception):
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         self._over.set()
@@ -130,10 +130,10 @@ class _Tray:
         )
         self._is_registered = said is not None and said.message_type is MessageType.METHOD_RETURN
         if self._is_registered:
-            self._engine.note(SHOWN)
+            self._engine.note(TRAY_IS_SHOWN)
         else:
-            self._engine.say(f"{NO_TRAY} {INSTEAD}")
-            self._engine.note(f"{NO_TRAY} {INSTEAD}")
+            self._engine.say(f"{NO_TRAY} {ALTERNATIVES}")
+            self._engine.note(f"{NO_TRAY} {ALTERNATIVES}")
 
     async def _call(self, member: str, signature: str, body: list[Any]) -> Message | None:
         name, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
@@ -148,21 +148,21 @@ class _Tray:
         now = _monotonic()
         if self._held and all(until <= now for until in self._held.values()):
             self._held.clear()
-            self._send(self._board.closed())
-        self._send(self._board.update(self._engine.look()))
+            self._send(self._sync.on_close())
+        self._send(self._sync.update(self._engine.look()))
 
-    def _send(self, change: Change) -> None:
+    def _send(self, change: MenuChange) -> None:
         if not self._is_registered:
             return
         if change.title:
-            title = self._board.menu.plain_title
+            title = self._sync.menu.plain_title
             self._signal(ITEM_PATH, ITEM, "XAyatanaNewLabel", "ss", [title, title])
         if change.icon:
             self._signal(ITEM_PATH, ITEM, "NewIcon")
         if change.tooltip:
             self._signal(ITEM_PATH, ITEM, "NewToolTip")
         if change.rows:
-            changed = [[self._id(row), _said(row)] for row in change.rows]
+            changed = [[self._id(row), _changeable(row)] for row in change.rows]
             self._signal(MENU_PATH, MENU, "ItemsPropertiesUpdated", "a(ia{sv})a(ias)", [changed, []])
         if change.rebuild:
             self._revision += 1
@@ -174,10 +174,10 @@ class _Tray:
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
-    def _heard(self, message: Message) -> Message | bool | None:
+    def _on_message(self, message: Message) -> Message | bool | None:
         if message.message_type is MessageType.SIGNAL:
             if message.member == "NameOwnerChanged" and message.body[0] == WATCHER:
-                self._watcher_changed(bool(message.body[2]))
+                self._on_watcher_change(bool(message.body[2]))
             return None
         if message.message_type is not MessageType.METHOD_CALL:
             return None
@@ -190,18 +190,18 @@ class _Tray:
             return Message.new_error(message, "org.freedesktop.DBus.Error.InvalidArgs", "There is no such thing here.")
         return Message.new_method_return(message, signature, body)
 
-    def _watcher_changed(self, is_there: bool) -> None:
+    def _on_watcher_change(self, is_there: bool) -> None:
         self._held.clear()
-        self._board.closed()
+        self._sync.on_close()
         self._is_registered = False
         if is_there:
             asyncio.ensure_future(self._register())  # noqa: RUF006 - it ends by itself, and raises nothing of use
         else:
             self._engine.say("The panel that showed the tray has gone; waiting for another one.")
-            self._engine.note(f"{NO_TRAY} {INSTEAD}")
+            self._engine.note(f"{NO_TRAY} {ALTERNATIVES}")
 
     def _properties(self, interface: str) -> dict[str, Variant]:
-        menu = self._board.menu
+        menu = self._sync.menu
         if interface == MENU:
             return {
                 "Version": Variant("u", 3),
@@ -241,10 +241,10 @@ class _Tray:
         return self._ids.setdefault(row.key, len(self._ids) + 1)
 
     def _rows(self) -> dict[int, Row]:
-        return {self._id(row): row for row in walk(self._board.menu.rows)}
+        return {self._id(row): row for row in walk(self._sync.menu.rows)}
 
     def _layout(self, parent: int, depth: int, names: list[str]) -> Reply:
-        rows = self._board.menu.rows
+        rows = self._sync.menu.rows
         if parent == 0:
             root = [0, {"children-display": Variant("s", "submenu")}, self._children(rows, depth)]
         else:
@@ -275,7 +275,7 @@ class _Tray:
             if id == 0:
                 self._held.clear()
             if not self._held:
-                self._send(self._board.closed())
+                self._send(self._sync.on_close())
         elif kind == "clicked":
             row = self._rows().get(id)
             if row is not None and row.action:
@@ -299,9 +299,9 @@ class _Tray:
 
     def _open(self, id: int, seconds: float) -> None:
         self._held[id] = max(self._held.get(id, 0.0), _monotonic() + seconds)
-        if not self._board.is_open:
-            self._board.update(self._engine.look())
-            self._send(self._board.opened())
+        if not self._sync.is_open:
+            self._sync.update(self._engine.look())
+            self._send(self._sync.on_open())
 
     def _chosen(self, action: str) -> None:
         if not self._engine.act(action):
@@ -319,7 +319,7 @@ def _properties_of(row: Row) -> dict[str, Variant]:
     """A row as dbusmenu has it; what is left out has its default."""
     if not row.text:
         return {"type": Variant("s", "separator")}
-    made = _said(row)
+    made = _changeable(row)
     if row.children:
         made["children-display"] = Variant("s", "submenu")
     if row.checked is not None:
@@ -327,7 +327,7 @@ def _properties_of(row: Row) -> dict[str, Variant]:
     return made
 
 
-def _said(row: Row) -> dict[str, Variant]:
+def _changeable(row: Row) -> dict[str, Variant]:
     """What may change in place."""
     made = {
         "label": Variant("s", row.text.replace("_", "__")),  # one underscore marks a key to press

@@ -10,21 +10,21 @@ import AppKit
 import objc
 from Foundation import NSObject, NSRunLoop, NSRunLoopCommonModes, NSTimer
 
-from tachograph.ui.tray.diff import Board, Change
-from tachograph.ui.tray.platform import LOOK_SECONDS, SHOWN, Engine
+from tachograph.ui.tray.diff import MenuChange, MenuSync
+from tachograph.ui.tray.platform import LOOK_SECONDS, TRAY_IS_SHOWN, TrayCallbacks
 from tachograph.ui.tray.view import BACKGROUNDS, Menu, Row
 
 _ON, _OFF = 1, 0  # NSControlStateValueOn and -Off
 _ACCESSORY = 1  # NSApplicationActivationPolicyAccessory: no icon in the Dock
 
 
-def run(engine: Engine) -> int:
+def run(engine: TrayCallbacks) -> int:
     """Show the status item until somebody quits it."""
     app = AppKit.NSApplication.sharedApplication()
     app.setActivationPolicy_(_ACCESSORY)
     shown = StatusItem.alloc().initWithEngine_(engine)
     shown.show()
-    engine.note(SHOWN)
+    engine.note(TRAY_IS_SHOWN)
     app.run()
     return 0
 
@@ -32,12 +32,12 @@ def run(engine: Engine) -> int:
 class StatusItem(NSObject):  # type: ignore[misc]
     """The item, its menu, and the timer that looks at the ledger; it is the menu's delegate too."""
 
-    def initWithEngine_(self, engine: Engine) -> Any:
+    def initWithEngine_(self, engine: TrayCallbacks) -> Any:
         self = objc.super(StatusItem, self).init()
         if self is None:
             return None
         self._engine = engine
-        self._board = Board(engine.look())
+        self._board = MenuSync(engine.look())
         self._items: dict[str, Any] = {}
         bar = AppKit.NSStatusBar.systemStatusBar()
         self._item = bar.statusItemWithLength_(AppKit.NSVariableStatusItemLength)
@@ -63,11 +63,11 @@ class StatusItem(NSObject):  # type: ignore[misc]
     def menuWillOpen_(self, menu: Any) -> None:
         if menu is self._menu:
             self._board.update(self._engine.look())
-            self._apply(self._board.opened())
+            self._apply(self._board.on_open())
 
     def menuDidClose_(self, menu: Any) -> None:
         if menu is self._menu:
-            self._apply(self._board.closed())
+            self._apply(self._board.on_close())
 
     def chosen_(self, item: Any) -> None:
         if not self._engine.act(str(item.representedObject())):
@@ -79,7 +79,7 @@ class StatusItem(NSObject):  # type: ignore[misc]
     # -- drawing ---------------------------------------------------------------------------------------------------
 
     @objc.python_method
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: MenuChange) -> None:
         menu = self._board.menu
         if change.title:
             self._paint(menu)

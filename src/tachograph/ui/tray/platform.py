@@ -8,7 +8,7 @@ from tachograph.ui.tray.view import Menu
 LOOK_SECONDS = 1.0  # between two looks at the ledger, which cost next to nothing where nothing was written
 
 
-class Engine(NamedTuple):
+class TrayCallbacks(NamedTuple):
     """`look` gives the newest menu (the same object where nothing changed); `act` carries out an action of a row and
     says whether to go on; `say` writes a line for the log, `note` the one sentence that `tachograph tray status` shows.
     None of them raises."""
@@ -23,5 +23,5 @@ NO_TRAY = (
     "This desktop has no tray: nothing here shows status items (StatusNotifierItem). On GNOME the extension"
     " 'AppIndicator and KStatusNotifierItem Support' adds one."
 )
-INSTEAD = "Until then: `tachograph statusline install`, `tachograph now`, `tachograph now --format waybar`."
-SHOWN = "It is shown."
+ALTERNATIVES = "Until then: `tachograph statusline install`, `tachograph now`, `tachograph now --format waybar`."
+TRAY_IS_SHOWN = "It is shown."

@@ -67,7 +67,7 @@ class Menu(NamedTuple):
         return "".join(segment.text for segment in self.title)
 
 
-class Around(NamedTuple):
+class Environment(NamedTuple):
     """What the ledger does not know: whether we start at login and whether the recorder runs, what a refresh came to
     ("" for nothing to say), where a dashboard is to be opened ("" where there is none), what inside the recorder
     has failed ("" for nothing)."""
@@ -79,7 +79,7 @@ class Around(NamedTuple):
     failed: str = ""
 
 
-def view(meter: Meter, around: Around, calendar: Calendar) -> Menu:
+def view(meter: Meter, around: Environment, calendar: Calendar) -> Menu:
     now = meter.now
     segments = tuple(
         Segment(part.text + (f" {mark}" if (mark := sign(part.limit)) else ""), level_of(part.limit))
@@ -104,7 +104,7 @@ def _tooltip(meter: Meter, calendar: Calendar) -> str:
     lines = []
     for account in meter.now.accounts:
         if len(meter.now.accounts) > 1:
-            lines.append(_who(account))
+            lines.append(_account_name(account))
         for limit in account.limits:
             resets = f", resets {clock(limit.resets_at, meter.now.at, calendar)}" if limit.resets_at else ""
             lines.append(f"{cut(safe(limit.label), 24)} {_number(limit)}{resets}")
@@ -114,7 +114,7 @@ def _tooltip(meter: Meter, calendar: Calendar) -> str:
 # -- the menu --------------------------------------------------------------------------------------------------
 
 
-def _rows(meter: Meter, around: Around, calendar: Calendar) -> tuple[Row, ...]:
+def _rows(meter: Meter, around: Environment, calendar: Calendar) -> tuple[Row, ...]:
     now = meter.now
     # by id, the nameless last: who leads may change by itself, and rows stay where one looked for them
     accounts = sorted(now.accounts, key=lambda account: (account.id == 0, account.id))
@@ -142,7 +142,7 @@ def _rows(meter: Meter, around: Around, calendar: Calendar) -> tuple[Row, ...]:
             ),
         ),
         Row("line:state"),
-        Row("updated", around.said or _updated(meter, calendar)),
+        Row("updated", around.said or _updated_row(meter, calendar)),
     ]  # fmt: skip
     if not around.recorder_runs:
         made.append(Row("recorder", "The recorder does not run: start it", RECORDER))
@@ -172,7 +172,7 @@ def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:
     if is_stale(account, at):
         newest = max((limit.observed_at for limit in account.limits), default=account.seen_at)
         since = f"  (stale since {clock(newest, at, calendar)})"
-    text = f"{_who(account)}  [{' / '.join(_pair(account))}]{since}"
+    text = f"{_account_name(account)}  [{' / '.join(_headline_parts(account))}]{since}"
     # what one opens the menu for can be chosen, since desktops draw in pale grey what cannot
     rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in account.limits]
     if account.extra is not None and (account.extra.enabled or account.extra.blocked):
@@ -190,11 +190,11 @@ def is_stale(account: NowAccount, at: int) -> bool:
     return account.gone_since is not None or all(at - limit.observed_at > FRESH_MS for limit in account.limits)
 
 
-def _who(account: NowAccount) -> str:
+def _account_name(account: NowAccount) -> str:
     return cut(safe(account.label) or "An account without a name", 40)
 
 
-def _pair(account: NowAccount) -> list[str]:
+def _headline_parts(account: NowAccount) -> list[str]:
     """The two numbers of the headline, with their signs."""
     numbers = [part for part in headline(account, "compact") if part.limit is not None or part.text.strip(" ·")]
     return [f"{part.text}{' ' if sign(part.limit) else ''}{sign(part.limit)}" for part in numbers]
@@ -222,11 +222,11 @@ def _leads(meter: Meter) -> list[Row]:
     made = [Row("lead:auto", "The account in use", f"{LEAD}auto", is_auto, is_radio=True)]
     for account in sorted(meter.now.accounts, key=lambda account: account.id):
         chosen = meter.leads == str(account.id)
-        made.append(Row(f"lead:{account.id}", _who(account), f"{LEAD}{account.id}", chosen, is_radio=True))
+        made.append(Row(f"lead:{account.id}", _account_name(account), f"{LEAD}{account.id}", chosen, is_radio=True))
     return made
 
 
-def _updated(meter: Meter, calendar: Calendar) -> str:
+def _updated_row(meter: Meter, calendar: Calendar) -> str:
     newest = max((limit for a in meter.now.accounts for limit in a.limits), key=lambda x: x.observed_at, default=None)
     if newest is None:
         return "Nothing was read yet"

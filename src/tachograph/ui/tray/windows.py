@@ -11,8 +11,8 @@ from typing import Any
 
 from tachograph.errors import TachographError
 from tachograph.ui.tray import icon
-from tachograph.ui.tray.diff import NOTHING, Board, Change
-from tachograph.ui.tray.platform import INSTEAD, LOOK_SECONDS, SHOWN, Engine
+from tachograph.ui.tray.diff import NOTHING, MenuChange, MenuSync
+from tachograph.ui.tray.platform import ALTERNATIVES, LOOK_SECONDS, TRAY_IS_SHOWN, TrayCallbacks
 from tachograph.ui.tray.view import Icon, Menu, Row
 
 WM_DESTROY, WM_NULL, WM_CONTEXTMENU, WM_TIMER, WM_COMMAND = 0x0002, 0x0000, 0x007B, 0x0113, 0x0111
@@ -60,7 +60,7 @@ class IconInfo(ctypes.Structure):
     )
 
 
-def run(engine: Engine, libraries: Any = None) -> int:
+def run(engine: TrayCallbacks, libraries: Any = None) -> int:
     """Show the icon until somebody quits it. `libraries`: what has user32, shell32, gdi32 and kernel32."""
     return NotificationIcon(engine, libraries or ctypes.windll).show()  # type: ignore[attr-defined,unused-ignore]
 
@@ -68,8 +68,8 @@ def run(engine: Engine, libraries: Any = None) -> int:
 class NotificationIcon:
     """The icon, its hidden window, and the timer that looks at the ledger."""
 
-    def __init__(self, engine: Engine, libraries: Any) -> None:
-        self._engine, self._board = engine, Board(engine.look())
+    def __init__(self, engine: TrayCallbacks, libraries: Any) -> None:
+        self._engine, self._board = engine, MenuSync(engine.look())
         self._user, self._shell, self._gdi = libraries.user32, libraries.shell32, libraries.gdi32
         self._kernel = libraries.kernel32
         self._window: Any = None
@@ -80,8 +80,8 @@ class NotificationIcon:
     def show(self) -> int:
         self._window = self._new_window()
         if not self._add():
-            raise TachographError("Windows refused the icon in the notification area.", INSTEAD)
-        self._engine.note(SHOWN)
+            raise TachographError("Windows refused the icon in the notification area.", ALTERNATIVES)
+        self._engine.note(TRAY_IS_SHOWN)
         self._user.SetTimer(self._window, 1, int(LOOK_SECONDS * 1000), None)
         message = wintypes.MSG()
         while self._user.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
@@ -89,7 +89,7 @@ class NotificationIcon:
             self._user.DispatchMessageW(ctypes.byref(message))
         return 0
 
-    def heard(self, window: Any, message: int, wide: int, long: int) -> int:
+    def on_message(self, window: Any, message: int, wide: int, long: int) -> int:
         """The window procedure."""
         if message == WM_TIMER:
             self._apply(self._board.update(self._engine.look()))
@@ -110,7 +110,9 @@ class NotificationIcon:
         """A window that nobody sees: messages have to go somewhere."""
         prototype = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)
         result, word = ctypes.c_ssize_t, ctypes.c_ssize_t
-        self._procedure = prototype(result, wintypes.HWND, wintypes.UINT, word, word)(self.heard)  # kept alive here
+        self._procedure = prototype(result, wintypes.HWND, wintypes.UINT, word, word)(
+            self.on_message
+        )  # kept alive here
 
         class WindowClass(ctypes.Structure):
             _fields_ = (
@@ -141,7 +143,7 @@ class NotificationIcon:
 
     def _add(self) -> bool:
         menu, old = self._board.menu, self._icon
-        self._icon = self._drawn(menu.icon)
+        self._icon = self._draw(menu.icon)
         if old is not None:
             self._user.DestroyIcon(old)
         self._data = NotifyIconData(
@@ -157,19 +159,19 @@ class NotificationIcon:
         added = bool(self._shell.Shell_NotifyIconW(NIM_ADD, ctypes.byref(self._data)))
         return added and bool(self._shell.Shell_NotifyIconW(NIM_SETVERSION, ctypes.byref(self._data)))
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: MenuChange) -> None:
         if self._data is None or not (change.icon or change.tooltip or change.title):
             return
         menu, old = self._board.menu, None
         if change.icon:
-            old, self._icon = self._icon, self._drawn(menu.icon)
+            old, self._icon = self._icon, self._draw(menu.icon)
             self._data.hIcon = self._icon
         self._data.szTip = tip(menu)
         self._shell.Shell_NotifyIconW(NIM_MODIFY, ctypes.byref(self._data))
         if old is not None:
             self._user.DestroyIcon(old)
 
-    def _drawn(self, wanted: Icon) -> Any:
+    def _draw(self, wanted: Icon) -> Any:
         """An HICON. Its bitmaps are copied by the system, so ours go at once."""
         colour = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 32, icon.bgra(wanted, _SIZE))
         mask = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 1, bytes(_SIZE * _SIZE // 8))
@@ -182,9 +184,9 @@ class NotificationIcon:
 
     def _open(self) -> None:
         self._apply(self._board.update(self._engine.look()))
-        self._board.opened()
+        self._board.on_open()
         actions: list[str] = []
-        popup = self._built(self._board.menu.rows, actions)
+        popup = self._build(self._board.menu.rows, actions)
         point = wintypes.POINT()
         self._user.GetCursorPos(ctypes.byref(point))
         self._user.SetForegroundWindow(self._window)  # else the menu stays when one clicks elsewhere
@@ -192,7 +194,7 @@ class NotificationIcon:
         chosen = self._user.TrackPopupMenuEx(popup, flags, point.x, point.y, self._window, None)
         self._user.PostMessageW(self._window, WM_NULL, 0, 0)  # as the documentation of TrackPopupMenu asks
         self._user.DestroyMenu(popup)  # and the menus within it
-        later = self._board.closed()
+        later = self._board.on_close()
         self._apply(later._replace(rebuild=False) if later != NOTHING else later)
         if chosen:
             self._chosen(actions[chosen - 1])
@@ -203,7 +205,7 @@ class NotificationIcon:
             return
         self._apply(self._board.update(self._engine.look()))
 
-    def _built(self, rows: tuple[Row, ...], actions: list[str]) -> Any:
+    def _build(self, rows: tuple[Row, ...], actions: list[str]) -> Any:
         """An HMENU; the number of a row is its place in `actions`, from 1."""
         popup = self._user.CreatePopupMenu()
         for row in rows:
@@ -212,7 +214,7 @@ class NotificationIcon:
                 continue
             text = row.text.replace("&", "&&")  # one marks a key to press
             if row.children:
-                self._user.AppendMenuW(popup, MF_POPUP, self._built(row.children, actions), text)
+                self._user.AppendMenuW(popup, MF_POPUP, self._build(row.children, actions), text)
                 continue
             flags = MF_STRING | (0 if row.action else MF_GRAYED) | (MF_CHECKED if row.checked else 0)
             actions.append(row.action)

@@ -13,7 +13,7 @@ from tachograph.text.format import count, size
 from tachograph.ui import cli
 from tachograph.workspace.terminal_io import Context
 
-_SHOWN = (
+_DEFAULT_TOUR = (
     (),
     ("daily", "--last", "7"),
     ("models", "--last", "30"),
@@ -69,14 +69,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             f"Invented: {count(made.messages)} messages in {count(made.sessions)} sessions over {arguments.days} days"
             f" ({count(made.files)} transcripts, {size(made.bytes)}), under {home}"
         )
-        env = {**context.env, **_moved(home)}
+        env = {**context.env, **_demo_environment(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
         invent_limits(inner, arguments.days, arguments.seed)
         code = _show(arguments.command_line, inner)
         if not arguments.command_line and not arguments.no_open and context.is_terminal:
             _open(home, inner._replace(clock=context.clock))
         if arguments.keep:
-            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _demo_environment(home).items())
             context.say(f"\nIt stays there. Try more: env {assigned} tachograph sessions")
         else:
             context.say("\nThe invented home is gone again. Keep one to play with: tachograph demo --keep FOLDER")
@@ -146,9 +146,9 @@ def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int
     from tachograph.ui.cli.demo import scenario
 
     try:
-        scenario.show(arguments.scenario, context._replace(env={**context.env, **_moved(home)}))
+        scenario.show(arguments.scenario, context._replace(env={**context.env, **_demo_environment(home)}))
         if arguments.keep:
-            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _moved(home).items())
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _demo_environment(home).items())
             context.say(f"\nIt stays there. Try more: env {assigned} tachograph limits")
         return 0
     finally:
@@ -171,7 +171,7 @@ def _home(keep: str | None) -> str:
     return folder
 
 
-def _moved(home: str) -> dict[str, str]:
+def _demo_environment(home: str) -> dict[str, str]:
     return {
         "HOME": home,
         "CLAUDE_CONFIG_DIR": os.path.join(home, ".claude"),
@@ -182,7 +182,7 @@ def _moved(home: str) -> dict[str, str]:
 def _show(command_line: list[str], context: Context) -> int:
     if command_line:
         return cli.carry_out(command_line, context)
-    for words in _SHOWN:
+    for words in _DEFAULT_TOUR:
         caption = f"\n{context.style.dim}$ tachograph {' '.join(words)}{context.style.end}"
         print(caption.rstrip(), file=context.out, flush=True)
         cli.carry_out([*words], context)

@@ -43,7 +43,7 @@ def invent(
     for row in counted(ledger.db, account, now - days * 86_400_000, now):
         cost = dollars(book, row)
         if cost is not None:
-            used.append(limits.Used(row.at / 1000, str(row.session), row.model, cost))
+            used.append(limits.PricedMessage(row.at / 1000, str(row.session), row.model, cost))
     made = limits.readings(used, now / 1000, seed, has_phone=has_phone, factor_after=factor_after)
     with ledger.transaction() as db:
         names = Names(db)

@@ -26,7 +26,7 @@ from tachograph.recorder import poller
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.notifications import Alarm, clock, raise_alarms
 from tachograph.recorder.passive_sources import collect
-from tachograph.recorder.statusline import StatusInput, parsed, push
+from tachograph.recorder.statusline import StatusInput, parse_status_input, store
 from tachograph.settings import AlarmSettings
 from tachograph.ui.cli.guard import said as guard_words
 from tachograph.ui.documents import now as now_surface
@@ -34,7 +34,7 @@ from tachograph.ui.documents.statusline import line
 from tachograph.workspace.terminal_io import Context
 
 
-class Played(NamedTuple):
+class MomentState(NamedTuple):
     """How everything stood at a moment: the limits, the status line, the guard's verdict, the notices that were given."""
 
     moment: Moment
@@ -44,7 +44,7 @@ class Played(NamedTuple):
     alarms: tuple[Alarm, ...]
 
 
-def play(scenario: Scenario, context: Context) -> Iterator[Played]:
+def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
     """Live through a workday in the home that `context.env` names, which has to be empty."""
     paths, config = own_paths(context.env), Path(context.env["CLAUDE_CONFIG_DIR"])
     calendar = Calendar(*parsed_zone("UTC"))
@@ -53,23 +53,23 @@ def play(scenario: Scenario, context: Context) -> Iterator[Played]:
         env = {**context.env, poller.BASE: service.base}
         for moment in scenario.moments:
             at = int(moment.at.timestamp() * 1000)
-            scenarios.act(config, scenario, moment)
+            scenarios.write_moment(config, scenario, moment)
             with open_ledger(paths, at) as ledger, translated(ledger.path):
                 ingest(ledger, env, at)
                 collect(ledger, env, at)
                 account, piped = None, StatusInput()
                 if moment.piped is not None:
-                    piped = parsed(json.dumps(moment.piped).encode(), at)
-                    account = push(ledger, piped, str(config))
+                    piped = parse_status_input(json.dumps(moment.piped).encode(), at)
+                    account = store(ledger, piped, str(config))
                 if scenario.asks and moment.served is not None:
                     with ledger.transaction() as db:
                         choose(db, CONSENT + OAUTH, "on", at)
                     service.say(moment.served)
                     poller.refresh(ledger, env, FixedClock(at))
                 now = now_question(ledger.db, at)
-                given = raise_alarms(ledger, now, AlarmSettings(), 12 * 60, clock(calendar, at), _unheard)
+                given = raise_alarms(ledger, now, AlarmSettings(), 12 * 60, clock(calendar, at), _no_desktop)
             shown = line(now, account, piped.reading, piped.model, piped.cost_usd, piped.context_percent)
-            yield Played(moment, now, shown, judge(now), tuple(given))
+            yield MomentState(moment, now, shown, judge(now), tuple(given))
 
 
 def show(name: str, context: Context) -> None:
@@ -97,6 +97,6 @@ def show(name: str, context: Context) -> None:
             print(row, file=out)
 
 
-def _unheard(title: str, text: str, sound: bool) -> str:
+def _no_desktop(title: str, text: str, sound: bool) -> str:
     """A demo speaks to nobody's desktop."""
     return ""

@@ -2,9 +2,9 @@
 
 import random
 
-from tray_menus import UTC, T, account, limit, menu, meter, usual
 from tachograph.ui.tray.diff import NOTHING, MenuChange, MenuSync, diff, shape
 from tachograph.ui.tray.view import Environment, Menu, view
+from tray_menus import UTC, T, account, limit, menu, meter, usual
 
 
 def two() -> Menu:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.ledger.storage.integrity import add_up_again
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.paths import Paths
 
 MESSAGES, SESSIONS, DAYS = 1_000_000, 3_000, 5 * 365
@@ -54,7 +54,7 @@ def write(folder: Path, now_ms: int, messages: int = MESSAGES, sessions: int = S
 
 def _origins(db: sqlite3.Connection, rng: random.Random) -> list[list[int]]:
     """Origins by project, and in each by branch and model."""
-    names, made = Names(db), []
+    names, made = Strings(db), []
     for project in _PROJECTS:
         of_project = []
         for branch in range(12):

@@ -9,7 +9,7 @@ from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.estimates.forecasts import Kept
 from tachograph.ledger.limits import readings
 from tachograph.ledger.usage import context_windows
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     FIVE_HOUR,
     LIMITED,
@@ -136,7 +136,7 @@ def say(
 ) -> None:
     with home.ledger() as ledger, ledger.transaction() as db:
         said = Reading(source, at, outcome, account, tuple(limits), extra)
-        readings.append(db, Names(db), said)
+        readings.append(db, Strings(db), said)
 
 
 def refused(home: Home, account: AccountId, at: int = NOW_MS - MINUTE) -> None:

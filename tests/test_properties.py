@@ -25,9 +25,9 @@ from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
-from tachograph.sources.transcripts.decode import Fast, Transcript
+from tachograph.sources.transcripts.decode import Decoders, Transcript
 from tachograph.sources.transcripts.msgspec_decoder import TYPED
-from tachograph.sources.transcripts.records import parsed
+from tachograph.sources.transcripts.records import parse_record
 
 T = TypeVar("T")
 SCALE = int(os.environ.get("TACHOGRAPH_TEST_EXAMPLES", "1"))  # so many times as many examples: for a long search
@@ -254,7 +254,10 @@ nested = st.tuples(
 )
 
 
-WAYS = [Fast(typed=TYPED), *([Fast(scan=SCAN)] if SCAN else [])]  # tests/sources/test_native.py asks for the second
+WAYS = [
+    Decoders(typed=TYPED),
+    *([Decoders(scan=SCAN)] if SCAN else []),
+]  # tests/sources/test_native.py asks for the second
 either_way = st.sampled_from(WAYS)
 
 
@@ -280,7 +283,7 @@ FRIENDS = [
     either_way, answers(), st.lists(st.one_of(flips, flips, insertions, truncations, nested), min_size=1, max_size=4)
 )
 def test_a_damaged_line_changes_no_other_and_never_raises(
-    fast: Fast, record: Record, damages: list[tuple[str, int, Any]]
+    fast: Decoders, record: Record, damages: list[tuple[str, int, Any]]
 ) -> None:
     line = damaged(records.dump([record])[:-1], damages) + b"\n"
     batch = Batch()
@@ -380,25 +383,25 @@ def odd_answers(draw: st.DrawFn) -> Record:
     return record
 
 
-def decoded(fast: Fast, read: Callable[[Transcript], None]) -> tuple[Any, ...]:
+def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ...]:
     batch = Batch()
     transcript = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast)
     read(transcript)
     return batch.messages, batch.spans, batch.leaves, transcript.problems
 
 
-def fed(fast: Fast, block: bytes) -> tuple[Any, ...]:
+def fed(fast: Decoders, block: bytes) -> tuple[Any, ...]:
     return decoded(fast, lambda transcript: transcript.feed(block, len(block), 0))
 
 
 @many
 @given(either_way, st.one_of(odd_answers(), answers()))
-def test_the_fast_and_the_patient_way_say_the_same(fast: Fast, record: Record) -> None:
+def test_the_fast_and_the_patient_way_say_the_same(fast: Decoders, record: Record) -> None:
     """A fast way takes the usual layout only, and must then say what the patient one says of it."""
     line = records.dump([record])
 
     def patiently(transcript: Transcript) -> None:
-        read = parsed(line)
+        read = parse_record(line)
         assert read is not None
         transcript._note_answer(read, line)
 
@@ -414,14 +417,14 @@ def test_whatever_is_damaged_all_ways_say_the_same_of_it(
     copies: list[Record], damages: list[tuple[str, int, Any]]
 ) -> None:
     block = damaged(records.dump(copies)[:-1], damages) + b"\n"
-    plain = fed(Fast(), block)
+    plain = fed(Decoders(), block)
     for fast in WAYS:
         assert fed(fast, block) == plain
 
 
 @many
 @given(either_way, st.lists(st.one_of(usual_answers(), usual_answers(), answers()), min_size=2, max_size=5))
-def test_copies_within_a_file_merge_as_copies_between_files(fast: Fast, copies: list[Record]) -> None:
+def test_copies_within_a_file_merge_as_copies_between_files(fast: Decoders, copies: list[Record]) -> None:
     """The fast ways merge on their own what `merged` merges: streamed lines of the same message in the same session."""
     whole = records.dump(copies)
     together = fed(fast, whole)

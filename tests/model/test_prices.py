@@ -15,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.model.usage import prices
-from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, Rates, cost, load, normalised, shown, tariff
+from tachograph.model.usage.prices import (
+    PICODOLLARS,
+    TIERS,
+    PriceBook,
+    Rates,
+    cost,
+    display_name,
+    load,
+    plain_model_name,
+    tariff,
+)
 
 BOOK, _ = load()
 RAW: dict[str, Any] = json.loads((Path(prices.__file__).parent / "prices.json").read_text())
@@ -271,21 +281,21 @@ def test_fast_us_and_long_context_multiply_together() -> None:
     ],
 )
 def test_a_name_loses_its_decorations_and_nothing_else(logged: str, name: str) -> None:
-    assert normalised(logged) == name
+    assert plain_model_name(logged) == name
 
 
 @given(st.text(alphabet="ab1290-v:@.[]m/<>", max_size=24), st.sampled_from(["", "claude-", "us.anthropic.claude-"]))
 def test_a_plain_name_is_plain_already(text: str, start: str) -> None:
-    once = normalised(start + text)
-    assert normalised(once) == once
+    once = plain_model_name(start + text)
+    assert plain_model_name(once) == once
     assert once or not start + text
 
 
 def test_people_see_a_name_without_claude() -> None:
-    assert shown("us.anthropic.claude-sonnet-4-5-20250929-v1:0") == "sonnet-4-5"
-    assert shown("claude-3-5-haiku-20241022") == "3-5-haiku"
-    assert shown("<synthetic>") == "<synthetic>"
-    assert shown("gpt-6.1-sol") == "gpt-6.1-sol"
+    assert display_name("us.anthropic.claude-sonnet-4-5-20250929-v1:0") == "sonnet-4-5"
+    assert display_name("claude-3-5-haiku-20241022") == "3-5-haiku"
+    assert display_name("<synthetic>") == "<synthetic>"
+    assert display_name("gpt-6.1-sol") == "gpt-6.1-sol"
 
 
 @pytest.mark.parametrize(
@@ -367,7 +377,7 @@ def test_no_name_swallows_a_longer_one() -> None:
 def test_every_name_stands_once_in_the_book_and_is_plain() -> None:
     names = [name for model in RAW["models"] for name in model["names"]]
     assert len(set(names)) == len(names)
-    assert [normalised(name) for name in names] == names
+    assert [plain_model_name(name) for name in names] == names
 
 
 def test_periods_begin_with_one_for_all_time_and_then_go_forward() -> None:

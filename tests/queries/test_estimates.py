@@ -12,7 +12,7 @@ from tachograph.demo import limits, transcripts
 from tachograph.errors import NotFound
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     FIVE_HOUR,
     OAUTH,
@@ -81,7 +81,7 @@ def why(ledger: Ledger, book: PriceBook, at: int = NOW_MS, limit: str = SEVEN_DA
 
 def say(ledger: Ledger, at: int, *said: Limit, extra: ExtraUsage | None = None, who: AccountId = ADA, breakdown: tuple[Share, ...] = ()) -> None:  # fmt: skip
     with ledger.transaction() as db:
-        readings.append(db, Names(db), Reading(OAUTH, at, account=who, limits=said, extra=extra, breakdown=breakdown))
+        readings.append(db, Strings(db), Reading(OAUTH, at, account=who, limits=said, extra=extra, breakdown=breakdown))
 
 
 # -- why
@@ -172,7 +172,7 @@ def test_readings_of_nobody_are_fitted_to_nobody(home: Home, book: PriceBook) ->
     with home.ledger() as ledger:
         limit = Limit(SEVEN_DAY, "7-day", "weekly", 30.0, NOW_MS + DAY)
         with ledger.transaction() as db:
-            readings.append(db, Names(db), Reading(OAUTH, NOW_MS, limits=(limit,)))
+            readings.append(db, Strings(db), Reading(OAUTH, NOW_MS, limits=(limit,)))
         found = why(ledger, book)
         assert (found.account, found.method) == (0, NOTHING)
         assert known(ledger.db, book, 0, NOW_MS).weights is None

@@ -7,7 +7,7 @@ from helpers import NOW_MS, Home
 from tachograph.demo.records import assistant
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import load
-from tachograph.queries.usage.spend import spent_exactly
+from tachograph.queries.usage.spend import exact_spend_in_spans
 from tachograph.ui.documents.reports import iso
 
 BOOK = load()[0]
@@ -20,7 +20,7 @@ def test_a_window_holds_its_first_message_and_none_from_before(home: Home) -> No
     home.write("p/s.jsonl", [assistant(f"M{n}", at=iso(at), output=10**n) for n, at in enumerate(AT)])
     home.ingest()
     with home.ledger() as ledger:
-        used, nothing = spent_exactly(
+        used, nothing = exact_spend_in_spans(
             ledger.db, BOOK, [Span(START, START + 300 * MINUTE), Span(START + 2 * MINUTE, START + 3 * MINUTE)]
         )
         assert used.tokens.output == 10 + 100 + 1000 + 10_000 + 100_000
@@ -37,5 +37,5 @@ def test_any_stretch_holds_what_lies_in_it(home: Home, minutes: list[int], since
         known = [at for (at,) in ledger.db.execute("SELECT at FROM answer")]
         start = START + since * MINUTE
         end = start + length * MINUTE + 1
-        (used,) = spent_exactly(ledger.db, BOOK, [Span(start, end)])
+        (used,) = exact_spend_in_spans(ledger.db, BOOK, [Span(start, end)])
         assert used.tokens.messages == sum(start <= at < end for at in known)

@@ -124,10 +124,10 @@ def test_wait_gives_up_at_its_timeout(home: Home) -> None:
     home.env.pop("TACHOGRAPH_NOW")
     with home.ledger() as ledger:
         from tachograph.ledger.limits import readings
-        from tachograph.ledger.usage.strings import Names
+        from tachograph.ledger.usage.strings import Strings
 
         at = int(time.time() * 1000)
         five = Limit("five_hour", "5-hour", "session", 97.0, at + HOUR)
         with ledger.transaction() as db:
-            readings.append(db, Names(db), Reading(STATUSLINE, at, limits=(five,)))
+            readings.append(db, Strings(db), Reading(STATUSLINE, at, limits=(five,)))
     home.run("guard", "--wait", "--timeout", "0.5", code=10)

@@ -12,7 +12,7 @@ from tachograph.demo.records import assistant
 from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import choose
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, STATUSLINE, AccountId, Limit, Reading
 from tachograph.queries.limits.current import LEADS, now
 from tachograph.ui.documents.now import title
@@ -30,7 +30,7 @@ def ledger(home: Home) -> Iterator[Ledger]:
 def say(ledger: Ledger, at: int, percent: float, resets_at: int, who: AccountId = ADA, source: str = OAUTH) -> int:
     with ledger.transaction() as db:
         limit = Limit(FIVE_HOUR, "5-hour", "session", percent, resets_at)
-        return readings.append(db, Names(db), Reading(source, at, account=who, limits=(limit,)))
+        return readings.append(db, Strings(db), Reading(source, at, account=who, limits=(limit,)))
 
 
 def ms(day: int, hour: int, minute: int = 0) -> int:

@@ -14,7 +14,7 @@ from tachograph.model.usage.periods import Span
 from tachograph.queries.limits.current import FRESH, RESET, STALE, WALL, NowLimit
 from tachograph.queries.limits.pace import course
 from tachograph.queries.live import Context, monitor
-from tachograph.queries.usage.spend import Question, spend
+from tachograph.queries.usage.spend import SpendQuery, spend
 from tachograph.recorder.statusline import parse_status_input, store
 
 START = RESETS - 5 * HOUR
@@ -132,10 +132,12 @@ def test_sums_are_those_of_the_reports(home: Home) -> None:
     with home.ledger() as ledger:
         day = Span(UTC.start_of(UTC.day(NOW_MS)), NOW_MS + HOUR)
         for along, rows in (("model", state.models), ("project", state.projects)):
-            said = spend(ledger.db, BOOK, UTC, Question(along, day))
+            said = spend(ledger.db, BOOK, UTC, SpendQuery(along, day))
             assert [used for _, used in rows] == [row.spend for row in said.rows]
             assert state.today == said.totals
-        by_session = {row.key.session: row.spend for row in spend(ledger.db, BOOK, UTC, Question("session", day)).rows}
+        by_session = {
+            row.key.session: row.spend for row in spend(ledger.db, BOOK, UTC, SpendQuery("session", day)).rows
+        }
     assert {session.session: session.spend for session in state.sessions} == by_session
     assert [name for name, _ in state.projects] == ["shop", "infra", "thesis"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger, open_ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     CLAUDE_JSON,
     DESKTOP,
@@ -53,7 +53,7 @@ def opus(percent: float | None) -> Limit:
 
 def say(ledger: Ledger, source: str, at: int, *limits: Limit, extra: ExtraUsage | None = None) -> int:
     with ledger.transaction() as db:
-        return readings.append(db, Names(db), Reading(source, at, account=ADA, limits=limits, extra=extra))
+        return readings.append(db, Strings(db), Reading(source, at, account=ADA, limits=limits, extra=extra))
 
 
 def only(ledger: Ledger, at: int) -> NowAccount:
@@ -176,7 +176,7 @@ def test_a_missing_section_erases_nothing_and_a_failure_is_kept(ledger: Ledger) 
     say(ledger, OAUTH, T0, five(10), seven(20), extra=extra)
     say(ledger, STATUSLINE, T0 + MINUTE, five(12))
     with ledger.transaction() as db:
-        readings.append(db, Names(db), Reading("browser", T0 + 2 * MINUTE, LIMITED, ADA))
+        readings.append(db, Strings(db), Reading("browser", T0 + 2 * MINUTE, LIMITED, ADA))
     account = only(ledger, T0 + 3 * MINUTE)
     week = account.limit(SEVEN_DAY)
     assert week is not None
@@ -196,7 +196,7 @@ def test_a_reading_without_an_account_is_of_who_is_logged_in(ledger: Ledger) -> 
     from tachograph.ledger.limits import accounts
 
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         accounts.observe(db, names, "/c", accounts.Identity("u-1", "o-1", "ada@example.org", "max"), T0)
         readings.append(db, names, Reading(STATUSLINE, T0, limits=(five(12),)), "/c")
     account = only(ledger, T0)
@@ -207,7 +207,7 @@ def test_several_accounts_are_told_apart_by_their_first_letter(ledger: Ledger) -
     from tachograph.ledger.limits import accounts
 
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         for n, label in enumerate(("ada@example.org", "work@example.com")):
             accounts.observe(db, names, f"/{n}", accounts.Identity(f"u-{n}", "o", label, ""), T0)
             reading = Reading(STATUSLINE, T0 - n, limits=(five(10 + n), seven(20 + n)))

@@ -9,7 +9,7 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import assistant
 from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
@@ -28,7 +28,7 @@ SESSIONS = {"S-ada": 3, "S-bob": 2, "S-nobody": 1}  # messages of each, all alik
 
 def say(ledger: Ledger, who: AccountId, *said: Limit, at: int = NOW_MS - HOUR) -> int:
     with ledger.transaction() as db:
-        return readings.append(db, Names(db), Reading(OAUTH, at, account=who, limits=said))
+        return readings.append(db, Strings(db), Reading(OAUTH, at, account=who, limits=said))
 
 
 def five(resets_at: int) -> Limit:
@@ -143,7 +143,9 @@ def test_beside_a_percentage_stands_the_work_of_that_account(two: Two) -> None:
 
 def test_beside_a_percentage_of_nobodys_stands_no_work(two: Two) -> None:
     with two.ledger.transaction() as db:
-        readings.append(db, Names(db), Reading(OAUTH, NOW_MS - HOUR, limits=(five(NOW_MS + HOUR), week(NOW_MS + DAY))))
+        readings.append(
+            db, Strings(db), Reading(OAUTH, NOW_MS - HOUR, limits=(five(NOW_MS + HOUR), week(NOW_MS + DAY)))
+        )
     found = two.reconciled(0)
     assert found.five is not None
     assert (found.five_dollars, found.week_dollars) == (None, None)

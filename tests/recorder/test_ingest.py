@@ -15,7 +15,7 @@ from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, limit, pr_link, title, user
 from tachograph.recorder import workers
-from tachograph.sources.transcripts.file_state import Known
+from tachograph.sources.transcripts.file_state import FileState
 
 
 def conversation(name: str, count: int, *, start: int = 0) -> list[Record]:
@@ -34,14 +34,14 @@ def conversation(name: str, count: int, *, start: int = 0) -> list[Record]:
     return lines
 
 
-def read_in(home: Home) -> list[Known]:
+def read_in(home: Home) -> list[FileState]:
     """The files of a home as discovery describes them, from their bytes alone."""
     known = []
     for path in sorted(home.projects.rglob("*.jsonl")):
         at = path.stat()
         name = os.fsencode(path)
         folder = str(home.claude)
-        known.append(Known(name, folder, at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
+        known.append(FileState(name, folder, at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
     return known
 
 
@@ -232,7 +232,7 @@ def test_the_files_of_a_process_that_dies_are_read_by_the_others(
         home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
     parent, read_here = os.getpid(), workers.read_here
 
-    def dying(jobs: list[Known], now_ms: int):  # type: ignore[no-untyped-def]
+    def dying(jobs: list[FileState], now_ms: int):  # type: ignore[no-untyped-def]
         if os.getpid() != parent and any(job.path.endswith(b"s3.jsonl") for job in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
         return read_here(jobs, now_ms)

@@ -8,7 +8,7 @@ from helpers import Home, MovedClock
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
 from tachograph.model.usage.prices import load
 from tachograph.queries.estimates.forecast import calibration, forecast
@@ -34,7 +34,7 @@ def say(
         Limit(SEVEN_DAY, "7-day", "weekly", week, ms(START + timedelta(days=4))),
     )
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         accounts.observe(db, names, "somewhere", accounts.Identity(*ADA, "ada@example.org", "Pro"), ms(at))
         readings.append(db, names, Reading(OAUTH, ms(at), account=ADA, limits=limits))
 
@@ -238,6 +238,6 @@ def test_nobodys_readings_get_no_forecast(home: Home) -> None:
     with home.ledger() as ledger:
         limit = Limit(FIVE_HOUR, "5-hour", "session", 50.0, ms(START + timedelta(hours=3)))
         with ledger.transaction() as db:
-            readings.append(db, Names(db), Reading(OAUTH, ms(START), limits=(limit,)))
+            readings.append(db, Strings(db), Reading(OAUTH, ms(START), limits=(limit,)))
         assert learn(ledger, BOOK, stand(ledger, START), ms(START)) == {}
         assert ledger.db.execute("SELECT count(*) FROM forecast").fetchone()[0] == 0

@@ -15,7 +15,7 @@ from tachograph.demo.service import Service
 from tachograph.ledger.limits import accounts, poll_state, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import CONSENT, choose
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     BLOCKED,
     BROWSER,
@@ -154,10 +154,10 @@ def test_two_programs_never_ask_at_once(home: Home, ledger: Ledger) -> None:
 
 def test_the_claim_of_a_killed_program_ends_by_itself(home: Home, ledger: Ledger) -> None:
     with ledger.transaction() as db:
-        assert poll_state.claim(db, Names(db), "f", NOW_MS)
-        assert not poll_state.claim(db, Names(db), "f", NOW_MS + 1000)
-        assert poll_state.claim(db, Names(db), "f", NOW_MS + poll_state.CLAIM_MS)
-        assert poll_state.claim(db, Names(db), "f", NOW_MS - 3_600_000)  # the clock was set back
+        assert poll_state.claim(db, Strings(db), "f", NOW_MS)
+        assert not poll_state.claim(db, Strings(db), "f", NOW_MS + 1000)
+        assert poll_state.claim(db, Strings(db), "f", NOW_MS + poll_state.CLAIM_MS)
+        assert poll_state.claim(db, Strings(db), "f", NOW_MS - 3_600_000)  # the clock was set back
 
 
 def test_a_forgotten_account_is_not_asked_for(home: Home, ledger: Ledger) -> None:
@@ -202,7 +202,7 @@ def test_the_token_is_in_no_row_of_the_ledger(home: Home, ledger: Ledger) -> Non
             refresh(ledger, {**home.env, BASE: service.base}, CLOCK)
             with ledger.transaction() as db:
                 state = poll_state.poll(db, str(home.claude))
-                poll_state.write(db, Names(db), state._replace(asked_at=0, barred_until=0, wait_ms=0))
+                poll_state.write(db, Strings(db), state._replace(asked_at=0, barred_until=0, wait_ms=0))
     ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for path in home.data.rglob("*"):
         if path.is_file():
@@ -235,7 +235,7 @@ def test_a_browser_spares_the_questions_for_its_account_and_for_no_other(home: H
         later = NOW_MS + 3_600_000
         with ledger.transaction() as db:
             who = accounts.named(db, first)
-            readings.append(db, Names(db), Reading(BROWSER, later - 60_000, account=who))
+            readings.append(db, Strings(db), Reading(BROWSER, later - 60_000, account=who))
         service.seen.clear()
         assert asked(ledger, home, service, FixedClock(later)) == [OK]
         assert len(service.seen) == 1

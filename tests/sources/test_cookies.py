@@ -19,7 +19,7 @@ from tachograph.demo.claude_web import ClaudeWeb, Organization, Person
 from tachograph.ledger.limits.readings import append
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import has_consent
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import BROWSER, COOKIES, DENIED, NO_LOGIN, AccountId, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
@@ -195,7 +195,7 @@ def test_what_a_paired_browser_reports_is_not_asked_for_and_everything_else_is(
             with ledger.transaction() as db:
                 for index in reported:
                     who = AccountId(person.uuid, person.organizations[index].uuid)
-                    append(db, Names(db), Reading(BROWSER, clock.now_ms(), account=who))
+                    append(db, Strings(db), Reading(BROWSER, clock.now_ms(), account=who))
             assert asked() == {0, 1} - set(reported)
             assert bool(web.asked) == (len(reported) == 1)
         clock.at += timedelta(hours=1)
@@ -204,7 +204,7 @@ def test_what_a_paired_browser_reports_is_not_asked_for_and_everything_else_is(
             for index in others:
                 append(
                     db,
-                    Names(db),
+                    Strings(db),
                     Reading(BROWSER, clock.now_ms(), account=AccountId(person.uuid, person.organizations[index].uuid)),
                 )
         assert asked() == set(reported)

@@ -12,21 +12,21 @@ from tachograph.demo.records import assistant
 from tachograph.demo.transcripts import write as write_life
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
-from tachograph.sources.transcripts.decode import Fast, Transcript
-from tachograph.sources.transcripts.file_state import LOOKS, Known
+from tachograph.sources.transcripts.decode import Decoders, Transcript
+from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
 from tachograph.sources.transcripts.msgspec_decoder import TYPED
 from tachograph.sources.transcripts.tail import Reader
 
 pytestmark = pytest.mark.skipif(SCAN is None, reason="the reader was not compiled: there is no C compiler here")
 
 
-def read(paths: list[Path], fast: Fast) -> list[tuple[Any, ...]]:
+def read(paths: list[Path], fast: Decoders) -> list[tuple[Any, ...]]:
     """What each file says, with its problems, and how far it was read."""
     said = []
     for path in paths:
         reader = Reader(NOW_MS, fast)
         status = path.stat()
-        done = reader.read(Known(os.fsencode(path), "/c", status.st_dev, status.st_ino, status.st_size, 0, 0))
+        done = reader.read(FileState(os.fsencode(path), "/c", status.st_dev, status.st_ino, status.st_size, 0, 0))
         assert not done.error
         said.append((sorted(reader.batch.messages.values()), *reader.take()[1:], done.problems, done.known[7:]))
     return said
@@ -36,22 +36,22 @@ def test_an_invented_life_is_read_alike(home: Home) -> None:
     write_life(home.projects.parent, end=NOW)
     paths = sorted(home.projects.rglob("*.jsonl"))
     assert len(paths) > 100
-    compiled = read(paths, Fast(scan=SCAN))
-    assert compiled == read(paths, Fast(typed=TYPED))
+    compiled = read(paths, Decoders(scan=SCAN))
+    assert compiled == read(paths, Decoders(typed=TYPED))
     assert sum(len(said[0]) for said in compiled) > 3000
 
 
 def test_real_transcripts_are_read_alike(transcripts_root: Path) -> None:
     paths = sorted(transcripts_root.rglob("*.jsonl"))
     assert paths
-    assert read(paths, Fast(scan=SCAN)) == read(paths, Fast(typed=TYPED)) == read(paths, Fast())
+    assert read(paths, Decoders(scan=SCAN)) == read(paths, Decoders(typed=TYPED)) == read(paths, Decoders())
 
 
 def took(*lines: bytes) -> int:
     """How many lines were taken without being handed back."""
     assert SCAN is not None
     block = b"".join(lines)
-    return sum(len(item) == 4 for item in SCAN(block, len(block), "/c", {}, LOOKS, NOW_MS))
+    return sum(len(item) == 4 for item in SCAN(block, len(block), "/c", {}, PROMPT_LOOKUPS, NOW_MS))
 
 
 def test_the_usual_layout_is_taken_and_not_handed_back() -> None:
@@ -74,6 +74,6 @@ def test_a_block_is_let_go_of() -> None:
     """It could not grow otherwise: the reader makes it longer for a long line."""
     block = bytearray(records.dump([assistant("A")]))
     batch = Batch()
-    Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=0, fast=Fast(scan=SCAN)).feed(block, len(block), 0)
+    Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(block, len(block), 0)
     block += b"more"
     assert len(batch.messages) == 1

@@ -10,7 +10,7 @@ from helpers import NOW, NOW_MS, Home, Result, command
 from tachograph.demo import transcripts
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import accounts, readings
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
 from tachograph.model.usage.prices import load
 from tachograph.ui.cli.demo import limits as demo_limits
@@ -159,7 +159,7 @@ def with_chance(home: Home, chance: float, five: float = 60.0) -> None:
     ada = AccountId("ada", "org")
     reset = NOW_MS + 2 * HOUR
     with home.ledger() as ledger, ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         accounts.observe(db, names, str(home.claude), accounts.Identity(*ada, "ada@example.org", "Pro"), NOW_MS)
         said = (
             Limit(FIVE_HOUR, "5-hour", "session", five, reset),
@@ -220,7 +220,7 @@ def test_the_percent_of_a_limit_is_the_same_in_rows_and_where_there_is_little_ro
     with home.ledger() as ledger:
         with ledger.transaction() as db:
             limit = Limit(FIVE_HOUR, "5-hour", "session", 77.6, NOW_MS + HOUR)
-            readings.append(db, Names(db), Reading(OAUTH, NOW_MS, limits=(limit,)))
+            readings.append(db, Strings(db), Reading(OAUTH, NOW_MS, limits=(limit,)))
         for at, shown in ((NOW_MS, "78 %"), (NOW_MS + HOUR - 1, "~78 %")):
             (account,) = now(ledger.db, at).accounts
             assert (percent(account.limits[0]), short_percent(account.limits[0])) == (shown, shown.replace(" ", ""))

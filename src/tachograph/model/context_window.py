@@ -3,7 +3,7 @@
 Newer models run with either window, and their name does not tell which: Claude Code's status line does.
 """
 
-from tachograph.model.usage.prices import normalised
+from tachograph.model.usage.prices import plain_model_name
 
 _SMALL, _LARGE = 200_000, 1_000_000
 # models that were never offered with more; as of November 2026
@@ -14,7 +14,7 @@ def window(model: str, tokens: int) -> int | None:
     """The context window of a model (as logged) that holds so many tokens now; None where it is not known."""
     if model.lower().endswith("[1m]"):
         return _LARGE
-    name = normalised(model).replace(".", "-")
+    name = plain_model_name(model).replace(".", "-")
     if name in _ONLY_SMALL or name.startswith("claude-3-"):
         return _SMALL if tokens <= _SMALL else None  # what holds more is larger than we know
     is_ours = name.startswith(("claude-opus-", "claude-sonnet-", "claude-fable-", "claude-mythos-"))

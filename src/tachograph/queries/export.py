@@ -8,7 +8,7 @@ from tachograph.ledger import export
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook
 from tachograph.model.usage.prices import tariff as tariff_of
-from tachograph.queries.usage.spend import Question, cost_of, spend
+from tachograph.queries.usage.spend import SpendQuery, cost_of, spend
 
 TEXT, WHOLE, NUMBER, MOMENT = "text", "whole", "number", "moment"  # MOMENT: epoch milliseconds
 
@@ -41,7 +41,7 @@ def _messages(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> It
 
 
 def _sessions(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
-    for row in spend(db, book, calendar, Question("session", Span(None, None))).rows:
+    for row in spend(db, book, calendar, SpendQuery("session", Span(None, None))).rows:
         key, used = row.key, row.spend
         yield (
             key.session, key.title, key.project, key.branch, key.started_at, key.ended_at, used.tokens.messages,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.ledger.usage import activity, context_windows, messages, rollups, sessions
-from tachograph.ledger.usage.activity import Heard
+from tachograph.ledger.usage.activity import RecentMessage
 from tachograph.ledger.usage.files import problem_counts
 from tachograph.model.context_window import window
 from tachograph.model.short_paths import short_paths
@@ -16,7 +16,7 @@ from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.pace import HOUR, Course, courses
 from tachograph.queries.usage.overview import SKEW_MS
 from tachograph.queries.usage.spend import Row as SpendRow
-from tachograph.queries.usage.spend import Spend, by_cost, cost_of, priced, spent
+from tachograph.queries.usage.spend import Spend, by_cost, cost_of, price_sums, spend_in_spans
 
 BURN_MS = 10 * 60_000  # long enough for a long answer, short enough for now
 AT_WORK_MS = 10 * 60_000  # a turn may think or run a tool for minutes
@@ -127,7 +127,7 @@ def monitor(
     until = at + SKEW_MS
     names = _names(db, names)
     day = Span(calendar.period(DAY, at)[1].start, until)
-    (today,) = spent(db, book, [day])
+    (today,) = spend_in_spans(db, book, [day])
     models = _today(db, book, day, "model")
     projects = _today(db, book, day, "project")
     told = activity.newest(db, until, MOST_MESSAGES)
@@ -153,7 +153,7 @@ def monitor(
 def _burn(db: sqlite3.Connection, book: PriceBook, at: int, until: int) -> Burn:
     sums = messages.sums(db, (), [Span(at - BURN_MS, until)], {}, book.changes())
     used = Spend()
-    for _, _, part in priced(db, book, sums):
+    for _, _, part in price_sums(db, book, sums):
         used = used + part
     per_hour = None if used.usd is None else used.usd * HOUR / BURN_MS
     if not used.tokens.messages:
@@ -163,7 +163,7 @@ def _burn(db: sqlite3.Connection, book: PriceBook, at: int, until: int) -> Burn:
 
 def _today(db: sqlite3.Connection, book: PriceBook, day: Span, along: str) -> list[tuple[str, Spend]]:
     """What was used today by each value of a dimension, by cost; the values as the ledger has them."""
-    found = list(priced(db, book, rollups.sums(db, (along,), [day], {}, book.changes())))
+    found = list(price_sums(db, book, rollups.sums(db, (along,), [day], {}, book.changes())))
     called = sessions.names(db, {values[0] for _, values, _ in found})
     rows = sorted((SpendRow(called[values[0]], used) for _, values, used in found), key=by_cost)
     return [(row.key, row.spend) for row in rows]
@@ -217,7 +217,7 @@ def held(
 
 
 def _context(
-    last: Heard | None, told: int | None, session: int, large: Mapping[tuple[int, str], int]
+    last: RecentMessage | None, told: int | None, session: int, large: Mapping[tuple[int, str], int]
 ) -> Context | None:
     if last is None or last.is_side or not last.prompt:
         return None
@@ -243,12 +243,12 @@ def _spends(
         since = min(first for first, id in known if id in ids) // quarter * quarter
         sums = list(rollups.sums(db, ("session",), [Span(since, None)], {"session": ids}, book.changes()))
         large += [(row[0], row[1]) for _, row in sums if row[2] >> 2 == len(TIERS)]
-        made |= {values[0]: used for _, values, used in priced(db, book, sums)}
+        made |= {values[0]: used for _, values, used in price_sums(db, book, sums)}
     models = sessions.names(db, {model for _, model in large})
     return made, {(session, models[model]): TIERS[-1] + 1 for session, model in large}
 
 
-def _said(book: PriceBook, message: Heard, facts: Mapping[int, sessions.SessionFacts], names: Names) -> Said:
+def _said(book: PriceBook, message: RecentMessage, facts: Mapping[int, sessions.SessionFacts], names: Names) -> Said:
     session = facts.get(message.session)
     kind = tariff(message.speed, message.geo, message.prompt)
     cost, _ = cost_of(book, message.model, message.at, kind, message.measures)

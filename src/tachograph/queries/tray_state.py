@@ -10,7 +10,7 @@ from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.current import LEADS, Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.usage.overview import SKEW_MS
-from tachograph.queries.usage.spend import Spend, spent
+from tachograph.queries.usage.spend import Spend, spend_in_spans
 
 TITLE, ALARMS = "title", "alarms"  # choices (ledger/storage/preferences.py)
 TITLES = ("long", "medium", "compact")
@@ -31,7 +31,7 @@ class Meter(NamedTuple):
 def meter(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) -> Meter:
     """All of it as the ledger has it at a moment."""
     start = calendar.period(DAY, at)[1].start
-    (today,) = spent(db, book, [Span(start, at + SKEW_MS)])
+    (today,) = spend_in_spans(db, book, [Span(start, at + SKEW_MS)])
     style = choice(db, TITLE, "medium")
     return Meter(
         now_question(db, at),

@@ -16,7 +16,7 @@ from tachograph.ledger.limits import accounts, poll_state, readings
 from tachograph.ledger.limits.poll_state import COOKIES_OF
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import CONSENT, choice, choose, has_consent
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     BLOCKED,
     BROWSER,
@@ -85,7 +85,7 @@ class CookiePoller:
         if not which or not schedule.decide(state, now, push).ask:
             return said
         with ledger.transaction() as db:
-            if not poll_state.claim(db, Names(db), folder, now):
+            if not poll_state.claim(db, Strings(db), folder, now):
                 return said
         pushed = [
             AccountId(one.uuid, one.organization)
@@ -135,7 +135,7 @@ class CookiePoller:
         """Write down what came, and when to ask again; what a person has to be told."""
         now, said = self._clock.now_ms(), came.outcome
         with ledger.transaction() as db:
-            names = Names(db)
+            names = Strings(db)
             state = poll_state.poll(db, self._folder)
             there = [readings.account_id(db, account, 0) for account in came.left_out]
             for reading, label in came.readings:

@@ -17,7 +17,7 @@ from tachograph.clock import Clock
 from tachograph.ledger.limits import accounts, billing, pairings, readings
 from tachograph.ledger.limits.pairings import Pairing
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import BROWSER, EXPIRED, OK, Reading
 from tachograph.model.parsing import text
 from tachograph.sources import extension as source
@@ -141,7 +141,7 @@ class ExtensionApi:
 def store_post(ledger: Ledger, pairing: Pairing, said: BrowserPost, now: int) -> None:
     """Write down what a browser said. Raises LedgerError."""
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         is_same = _family(said.browser) == _family(pairing.browser)  # a newer version of it, and no other one
         pairings.seen(db, pairing.id, now, said.browser if is_same else "")
         here = set()

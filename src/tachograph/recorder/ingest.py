@@ -13,12 +13,12 @@ from tachograph.clock import filesystem_now_ns
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, changes_by_others
 from tachograph.ledger.usage import files, messages
-from tachograph.ledger.usage.message_attributes import Origins
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.message_attributes import MessageAttributes
+from tachograph.ledger.usage.strings import Strings
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
-from tachograph.sources.transcripts.discover import Found
-from tachograph.sources.transcripts.file_state import Known
+from tachograph.sources.transcripts.discover import Discovery
+from tachograph.sources.transcripts.file_state import FileState
 
 Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
@@ -50,8 +50,8 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
 
 def _read(
     ledger: Ledger,
-    found: Found,
-    changed: list[Known],
+    found: Discovery,
+    changed: list[FileState],
     gone: list[bytes],
     signatures: dict[str, str],
     env: Mapping[str, str],
@@ -62,9 +62,9 @@ def _read(
 
     identities = {folder: claude_config.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         # what these hand out is remembered for the whole pass: a transaction that fails ends it
-        origins = Origins(db, names)
+        origins = MessageAttributes(db, names)
         longer: dict[int, int] = {}  # folders in which the present account is now known for longer, and since when
         for folder, seen in identities.items():
             if seen is None or not seen.problem:  # half-written: it is read again at the next pass
@@ -109,7 +109,7 @@ def _read(
 
 
 def _write_walls(
-    db: sqlite3.Connection, names: Names, notices: list[tuple[str, bytes]], env: Mapping[str, str]
+    db: sqlite3.Connection, names: Strings, notices: list[tuple[str, bytes]], env: Mapping[str, str]
 ) -> None:
     """Note where the service refused, from the client's own notices in the transcripts.
 
@@ -120,18 +120,18 @@ def _write_walls(
     from tachograph.ledger.limits import readings
     from tachograph.model.usage.periods import system_zone
     from tachograph.sources.transcripts.limit_notices import notice
-    from tachograph.sources.transcripts.records import parsed
+    from tachograph.sources.transcripts.records import parse_record
 
     zone, _ = system_zone(env)
     for folder, line in notices:
-        record = parsed(line)
+        record = parse_record(line)
         found = notice(record, zone) if record is not None else None
         if found is not None and found.is_wall:
             account = accounts.logged_in(db, names.id(folder), found.at)
             readings.hit_wall(db, account, found.key, found.label, found.at, found.resets_at)
 
 
-def _remembering(known: Known, state: files.FileState) -> Known:
+def _remembering(known: FileState, state: files.FileState) -> FileState:
     """What discovery saw of a file, with what the ledger remembers of it."""
     fields = ("offset", "head", "tail", "branch", "stamp", "looks")
     return known._replace(**{field: getattr(state, field) for field in fields})
@@ -140,11 +140,11 @@ def _remembering(known: Known, state: files.FileState) -> Known:
 class _Job(NamedTuple):
     """A transcript to read, and the offset that its row in the ledger has now; None where it has none."""
 
-    known: Known
+    known: FileState
     row_offset: int | None
 
 
-def _jobs(db: sqlite3.Connection, changed: list[Known], gone: list[bytes]) -> dict[bytes, _Job]:
+def _jobs(db: sqlite3.Connection, changed: list[FileState], gone: list[bytes]) -> dict[bytes, _Job]:
     """What to read, by path, each with what the ledger remembers of it.
 
     A file that was moved takes its row along; one that is known by another name as well begins where that one is.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import CLAUDE_JSON, DESKTOP, OK, Reading
 from tachograph.paths import config_folders
 from tachograph.sources import claude_config, claude_desktop
@@ -39,7 +39,7 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
     new = [folder for folder, who in identities.items() if not accounts.is_known(ledger.db, folder, who)]
     if fresh or new:
         with ledger.transaction() as db:
-            names = Names(db)
+            names = Strings(db)
             for folder, who in identities.items():
                 accounts.observe(db, names, folder, who, now_ms)
             for folder, reading in fresh:

@@ -15,7 +15,7 @@ from tachograph.ledger.limits import accounts, poll_state, readings
 from tachograph.ledger.limits.poll_state import Poll
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import has_consent
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     BROWSER,
     EXPIRED,
@@ -125,7 +125,7 @@ class Poller:
         if not _decide(ledger, folder, now).ask:
             return False
         with ledger.transaction() as db:
-            return poll_state.claim(db, Names(db), folder, now)
+            return poll_state.claim(db, Strings(db), folder, now)
 
 
 def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[RefreshResult]:
@@ -139,7 +139,7 @@ def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[Refres
             verdict = PollDecision(False, "forgotten")
         if verdict.ask:
             with ledger.transaction() as db:
-                if not poll_state.claim(db, Names(db), folder, now):
+                if not poll_state.claim(db, Strings(db), folder, now):
                     verdict = PollDecision(False, "claimed", now + poll_state.CLAIM_MS)
         if not verdict.ask:
             made.append(RefreshResult(folder, verdict))
@@ -156,7 +156,7 @@ def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[Refres
 def store_result(ledger: Ledger, folder: str, said: PollResult, now: int, jitter: float) -> None:
     """Write down what came of a question, and when to ask again."""
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         state = poll_state.poll(db, folder)
         account = accounts.named(db, state.account) if state.login == said.login else None
         if said.profile is not None:

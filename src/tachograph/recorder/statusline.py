@@ -3,7 +3,7 @@
 from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage import context_windows
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.sources.statusline import StatusInput, parse_status_input
 
 __all__ = ["StatusInput", "parse_status_input", "store"]
@@ -21,4 +21,4 @@ def store(ledger: Ledger, said: StatusInput, folder: str) -> int | None:
             context_windows.note(db, session, size)
         if said.reading is None:
             return None
-        return readings.append(db, Names(db), said.reading, folder)
+        return readings.append(db, Strings(db), said.reading, folder)

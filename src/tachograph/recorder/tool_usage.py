@@ -52,7 +52,7 @@ def told(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> Told
     and adds up to the whole with what no tool was called in."""
     calls: dict[tuple[int, str, str], tool_calls.Call] = {}
     owners: dict[str, str] = {}  # call: the agent in whose transcript it stands
-    spawned: dict[str, tool_calls.Spawned] = {}
+    spawned: dict[str, tool_calls.SubagentOrigin] = {}
     known = missing = size = 0
     for path, _ in sessions.files_of(db, uuid):
         agent = _agent_of(path)
@@ -69,7 +69,7 @@ def told(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> Told
         for call in found:
             calls.setdefault((call.identity, call.call, call.name), call)
             owners.setdefault(call.call, agent)
-        if agent and (said := tool_calls.spawned(path)) is not None:
+        if agent and (said := tool_calls.subagent_origin(path)) is not None:
             spawned[agent] = said
     by_message: dict[int, list[tool_calls.Call]] = {}
     for call in calls.values():

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tachograph.sources.transcripts.decode import Fast
-from tachograph.sources.transcripts.file_state import Known
-from tachograph.sources.transcripts.tail import Read, Reader
+from tachograph.sources.transcripts.decode import Decoders
+from tachograph.sources.transcripts.file_state import FileState
+from tachograph.sources.transcripts.tail import FileRead, Reader
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
 _BATCH_MESSAGES = 8000
@@ -22,11 +22,11 @@ _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
 
-Delivery = tuple[tuple[Any, ...], list[Read]]  # what a batch says, and the files that it comes from
-Reading = Callable[[list[Known], int], Iterator[Delivery]]
+Delivery = tuple[tuple[Any, ...], list[FileRead]]  # what a batch says, and the files that it comes from
+Reading = Callable[[list[FileState], int], Iterator[Delivery]]
 
 
-def read_all(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
+def read_all(jobs: list[FileState], now_ms: int) -> Iterator[Delivery]:
     """Read transcripts, in the order given or in parallel; every file is delivered exactly once."""
     size = sum(max(0, job.size - job.offset) for job in jobs)
     count = min(os.cpu_count() or 1, 4)
@@ -42,10 +42,10 @@ def read_all(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
         yield from read_here(list(left.values()), now_ms)
 
 
-def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
+def read_here(jobs: list[FileState], now_ms: int) -> Iterator[Delivery]:
     """Read transcripts in this process, a batch at a time."""
     reader = Reader(now_ms, _fast(sum(max(0, job.size - job.offset) for job in jobs)))
-    reads: list[Read] = []
+    reads: list[FileRead] = []
     size = 0
     for job in jobs:
         reads.append(reader.read(job))
@@ -57,17 +57,17 @@ def read_here(jobs: list[Known], now_ms: int) -> Iterator[Delivery]:
         yield reader.take(), reads
 
 
-def _fast(size: int) -> Fast:
+def _fast(size: int) -> Decoders:
     """What reads the usual layout faster here: the compiled loop, else the typed decoder where there is enough to read."""
     from tachograph.sources.transcripts.c_scanner import SCAN
 
     if SCAN is not None:
-        return Fast(scan=SCAN)
+        return Decoders(scan=SCAN)
     if size < WORTH_TYPING:
-        return Fast()
+        return Decoders()
     from tachograph.sources.transcripts.msgspec_decoder import TYPED
 
-    return Fast(typed=TYPED)
+    return Decoders(typed=TYPED)
 
 
 def _may_fork() -> bool:
@@ -77,7 +77,7 @@ def _may_fork() -> bool:
     return sys.platform not in ("win32", "darwin") and threading.active_count() == 1
 
 
-def _read_forked(jobs: list[Known], now_ms: int, count: int) -> Iterator[Delivery]:
+def _read_forked(jobs: list[FileState], now_ms: int, count: int) -> Iterator[Delivery]:
     import marshal
     import selectors
     import signal
@@ -103,7 +103,7 @@ def _read_forked(jobs: list[Known], now_ms: int, count: int) -> Iterator[Deliver
                     os.waitpid(children.pop(key.fd), 0)
                 else:
                     said, reads = marshal.loads(frame)  # noqa: S302 - written by our own child a moment ago
-                    yield said, [Read(Known(*known), *rest) for known, *rest in reads]
+                    yield said, [FileRead(FileState(*known), *rest) for known, *rest in reads]
     finally:
         chooser.close()
         for descriptor, child in children.items():
@@ -113,9 +113,9 @@ def _read_forked(jobs: list[Known], now_ms: int, count: int) -> Iterator[Deliver
             os.waitpid(child, 0)
 
 
-def _shares(jobs: list[Known], count: int) -> list[list[Known]]:
+def _shares(jobs: list[FileState], count: int) -> list[list[FileState]]:
     """The files in shares of about the same size, each share in the order given."""
-    shares: list[list[Known]] = [[] for _ in range(count)]
+    shares: list[list[FileState]] = [[] for _ in range(count)]
     sizes = [0] * count
     place: dict[bytes, int] = {}
     for job in sorted(jobs, key=lambda job: job.offset - job.size):
@@ -127,7 +127,7 @@ def _shares(jobs: list[Known], count: int) -> list[list[Known]]:
     return [share for share in shares if share]
 
 
-def _work(jobs: list[Known], now_ms: int, send: int) -> None:
+def _work(jobs: list[FileState], now_ms: int, send: int) -> None:
     """The life of a child: read, send, end. It never returns, and never touches what it inherited."""
     code = 1
     try:

@@ -169,6 +169,8 @@ def _used(value: float) -> str:
 
 
 def _shown(model: str) -> str:
-    from tachograph.model.usage.prices import shown  # only by those who name a model: a status line has no time for it
+    from tachograph.model.usage.prices import (
+        display_name,
+    )  # only by those who name a model: a status line has no time for it
 
-    return shown(model)
+    return display_name(model)

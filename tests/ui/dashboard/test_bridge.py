@@ -22,7 +22,7 @@ from helpers import NOW, NOW_MS, Home, MovedClock
 from paired_browser import ACCOUNT, FIREFOX, ORGANIZATION, Said, World, document
 from tachograph.demo import usage_shapes
 from tachograph.ledger.limits.readings import append
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import OAUTH, AccountId, Limit, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder.extension_readings import compute_proof, key_of, may_pair, new_code, offer_code
@@ -500,7 +500,7 @@ def test_B24_a_browser_against_another_fresh_source_is_shown_and_not_averaged(wo
 
     five = Limit("five_hour", "5-hour", "session", 72.0, iso_ms(resets))
     with world.home.ledger() as ledger, ledger.transaction() as db:
-        append(db, Names(db), Reading(OAUTH, NOW_MS - 60_000, account=who, limits=(five,)))
+        append(db, Strings(db), Reading(OAUTH, NOW_MS - 60_000, account=who, limits=(five,)))
     assert world.ask(body=document(3.0)).status == 200
     account = world.home.call("now", "--json").json["accounts"][0]
     assert account["limits"][0]["percent"] == 3.0
@@ -517,7 +517,7 @@ def test_growth_between_two_sources_is_no_disagreement(world: World) -> None:
 
     five = Limit("five_hour", "5-hour", "session", 41.0, iso_ms(resets))
     with world.home.ledger() as ledger, ledger.transaction() as db:
-        append(db, Names(db), Reading(OAUTH, NOW_MS, account=AccountId(ACCOUNT, ORGANIZATION), limits=(five,)))
+        append(db, Strings(db), Reading(OAUTH, NOW_MS, account=AccountId(ACCOUNT, ORGANIZATION), limits=(five,)))
     limit = world.home.call("now", "--json").json["accounts"][0]["limits"][0]
     assert (limit["percent"], limit["source"], limit["differs"]) == (41.0, "oauth", [])
 
@@ -528,7 +528,7 @@ def test_a_browser_never_overwrites_a_newer_reading(world: World) -> None:
 
     five = Limit("five_hour", "5-hour", "session", 41.0, iso_ms(resets))
     with world.home.ledger() as ledger, ledger.transaction() as db:
-        append(db, Names(db), Reading(OAUTH, NOW_MS - 1000, account=AccountId(ACCOUNT, ORGANIZATION), limits=(five,)))
+        append(db, Strings(db), Reading(OAUTH, NOW_MS - 1000, account=AccountId(ACCOUNT, ORGANIZATION), limits=(five,)))
     assert world.ask(body=document(30.0, observed_at=NOW_MS - 240_000)).status == 200
     limit = world.home.call("now", "--json").json["accounts"][0]["limits"][0]
     assert (limit["percent"], limit["source"]) == (41.0, "oauth")

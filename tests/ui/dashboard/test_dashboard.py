@@ -33,7 +33,7 @@ from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.scenarios import NAMES, scenario
 from tachograph.ledger.limits import readings
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import AccountId, Limit, Reading
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
@@ -452,7 +452,7 @@ def test_what_is_nobodys_is_in_no_window_and_is_said_to_be(small: Served) -> Non
     small.home.ingest()
     with small.home.ledger() as ledger, ledger.transaction() as db:
         limit = Limit("five_hour", "5-hour", "session", 40.0, NOW_MS + 3_600_000)
-        readings.append(db, Names(db), Reading("oauth", NOW_MS, account=AccountId("ada", "o"), limits=(limit,)))
+        readings.append(db, Strings(db), Reading("oauth", NOW_MS, account=AccountId("ada", "o"), limits=(limit,)))
     said = "2 messages of an unknown account are left out."
     assert said in small.get("/limits").text
     assert said in small.get("/sessions/S-nobody").text

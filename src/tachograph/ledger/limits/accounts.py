@@ -3,7 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import AccountId
 
 
@@ -16,7 +16,7 @@ class Identity(NamedTuple):
     plan: str
 
 
-def observe(db: sqlite3.Connection, names: Names, folder: str, identity: Identity | None, now_ms: int) -> int | None:
+def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Identity | None, now_ms: int) -> int | None:
     """Note who is logged in for a folder now. Seen again: the same stretch goes on; someone else: a new one begins.
 
     Returns the moment from which the stretch is longer than it was, None where it is not.
@@ -123,7 +123,7 @@ def glances(db: sqlite3.Connection) -> dict[str, str]:
     return dict(db.execute("SELECT text, signature FROM glance JOIN name ON name.id = folder"))
 
 
-def write_glance(db: sqlite3.Connection, names: Names, folder: str, signature: str) -> None:
+def write_glance(db: sqlite3.Connection, names: Strings, folder: str, signature: str) -> None:
     """Remember the identity files of a folder as they were read."""
     sql = "INSERT INTO glance VALUES (?, ?) ON CONFLICT DO UPDATE SET signature = excluded.signature"
     db.execute(sql, (names.id(folder), signature))

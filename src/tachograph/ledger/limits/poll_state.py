@@ -6,7 +6,7 @@ Whoever asks takes a claim on the folder first, so that two programs never ask f
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 
 CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself
 
@@ -61,14 +61,14 @@ def states(db: sqlite3.Connection, *, cookies: bool = False) -> list[Poll]:
     return [state for state in map(Poll._make, rows) if state.folder.startswith(COOKIES_OF) == cookies]
 
 
-def write(db: sqlite3.Connection, names: Names, state: Poll) -> None:
+def write(db: sqlite3.Connection, names: Strings, state: Poll) -> None:
     """Remember a state, inside a transaction of the caller's."""
     marks = ", ".join("?" * len(state))
     sql = f"INSERT OR REPLACE INTO poll (folder, {_FIELDS}) VALUES ({marks})"
     db.execute(sql, (names.id(state.folder), *state[1:]))
 
 
-def claim(db: sqlite3.Connection, names: Names, folder: str, now_ms: int) -> bool:
+def claim(db: sqlite3.Connection, names: Strings, folder: str, now_ms: int) -> bool:
     """Take the claim on a folder, inside a transaction of the caller's; False where somebody else holds it."""
     held = poll(db, folder)
     if held.claimed_at and 0 <= now_ms - held.claimed_at < CLAIM_MS:

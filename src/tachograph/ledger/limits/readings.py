@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     DESKTOP,
     FIVE_HOUR,
@@ -80,7 +80,7 @@ def current_account(db: sqlite3.Connection, folder: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-def append(db: sqlite3.Connection, names: Names, reading: Reading, folder: str = "") -> int:
+def append(db: sqlite3.Connection, names: Strings, reading: Reading, folder: str = "") -> int:
     """Keep a reading, inside a transaction of the caller's; returns its account.
 
     The same values again from the same source are no new row: the row says how often and until when they were said.

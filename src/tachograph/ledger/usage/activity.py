@@ -9,7 +9,7 @@ from tachograph.model.limits.limits import OK, SOURCES
 from tachograph.model.usage.messages import SIDECHAIN
 
 
-class Heard(NamedTuple):
+class RecentMessage(NamedTuple):
     """One message. `prompt` is what it was asked with, in tokens; `measures` are the nine of a rollup."""
 
     id: int
@@ -52,13 +52,13 @@ _HEARD = (
 )
 
 
-def newest(db: sqlite3.Connection, until: int, most: int) -> list[Heard]:
+def newest(db: sqlite3.Connection, until: int, most: int) -> list[RecentMessage]:
     """The newest billed messages before a moment, newest first."""
     found = db.execute(f"{_HEARD} WHERE m.billed AND m.at < ? ORDER BY m.at DESC, m.id DESC LIMIT ?", (until, most))
     return [_heard(row) for row in found]
 
 
-def last_of(db: sqlite3.Connection, session: int, until: int) -> Heard | None:
+def last_of(db: sqlite3.Connection, session: int, until: int) -> RecentMessage | None:
     """The newest message of a session's main chain before a moment; of any chain where it has none."""
     ends = "ORDER BY m.at DESC, m.id DESC LIMIT 1"
     for narrowed in (f" AND NOT m.flags & {SIDECHAIN} AND o.agent = 0", ""):
@@ -105,6 +105,6 @@ def newest_origin(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(id), 0) FROM origin").fetchone()[0])
 
 
-def _heard(row: tuple[object, ...]) -> Heard:
+def _heard(row: tuple[object, ...]) -> RecentMessage:
     *texts, flags = row[4:11]
-    return Heard._make((*row[:4], *texts, bool(int(str(flags)) & SIDECHAIN), row[11:]))
+    return RecentMessage._make((*row[:4], *texts, bool(int(str(flags)) & SIDECHAIN), row[11:]))

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 
 _STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks")
 
@@ -84,7 +84,7 @@ def noted_errors(db: sqlite3.Connection) -> set[bytes]:
 
 def write_state(
     db: sqlite3.Connection,
-    names: Names,
+    names: Strings,
     state: tuple[Any, ...],
     *,
     read_from: int | None,
@@ -94,7 +94,7 @@ def write_state(
 ) -> None:
     """Set how far a transcript was read, and count what was wrong in it.
 
-    `state` is a `Known`; `read_from` the offset that the ledger held when reading began (None: no row). Where another
+    `state` is a `FileState`; `read_from` the offset that the ledger held when reading began (None: no row). Where another
     process has read the file meanwhile, the row is left as that one wrote it: the messages are the same ones.
     """
     path, folder = state[0], names.id(state[1])
@@ -132,7 +132,7 @@ def write_gone(db: sqlite3.Connection, paths: Iterable[bytes]) -> None:
     db.executemany("UPDATE file SET gone = 1, error = '' WHERE path = ?", [(path,) for path in paths])
 
 
-def write_unreadable(db: sqlite3.Connection, names: Names, unreadable: Mapping[bytes, tuple[str, str]]) -> None:
+def write_unreadable(db: sqlite3.Connection, names: Strings, unreadable: Mapping[bytes, tuple[str, str]]) -> None:
     """Note what cannot be opened: path to (reason, config folder)."""
     known = states(db, unreadable)
     for path, (error, folder) in unreadable.items():
@@ -178,7 +178,7 @@ def recent(db: sqlite3.Connection, since_ns: int) -> list[tuple[bytes, int, int]
     return [(bytes(path), size, mtime) for path, size, mtime in db.execute(sql, (since_ns,))]
 
 
-def held(db: sqlite3.Connection) -> dict[str, int]:
+def row_counts(db: sqlite3.Connection) -> dict[str, int]:
     """How many sessions, transcripts (and of these, how many are gone) and readings the ledger holds."""
     made = {}
     for name, sql in (

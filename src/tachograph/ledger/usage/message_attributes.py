@@ -3,7 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import Origin, project_path
 from tachograph.model.usage.prices import tariff
 
@@ -12,7 +12,7 @@ _FIND = f"SELECT id, project FROM origin WHERE {' AND '.join(f'{name} = ?' for n
 _INSERT = f"INSERT INTO origin ({', '.join(_TEXTS)}, project) VALUES ({', '.join('?' * 10)}) RETURNING id, project"
 
 
-class OriginRow(NamedTuple):
+class AttributeRow(NamedTuple):
     """An origin with the ids of what questions ask for, and its tariff for prompts below the first tier."""
 
     id: int
@@ -24,16 +24,16 @@ class OriginRow(NamedTuple):
     tariff: int
 
 
-class Origins:
+class MessageAttributes:
     """Looks up and hands out origins, remembering them for the length of a pass."""
 
-    def __init__(self, db: sqlite3.Connection, names: Names) -> None:
+    def __init__(self, db: sqlite3.Connection, names: Strings) -> None:
         self._db = db
         self.names = names
-        self._by_texts: dict[Origin, OriginRow] = {}
-        self._by_id: dict[int, OriginRow] = {}
+        self._by_texts: dict[Origin, AttributeRow] = {}
+        self._by_id: dict[int, AttributeRow] = {}
 
-    def of(self, texts: Origin) -> OriginRow:
+    def of(self, texts: Origin) -> AttributeRow:
         """The origin with these texts, made if it is new."""
         found = self._by_texts.get(texts)
         if found is None:
@@ -45,7 +45,7 @@ class Origins:
             found = self._remember(row[0], texts, ids, row[1])
         return found
 
-    def at(self, id: int) -> OriginRow:
+    def at(self, id: int) -> AttributeRow:
         """The origin with an id."""
         found = self._by_id.get(id)
         if found is None:
@@ -54,7 +54,7 @@ class Origins:
             found = self._remember(id, (a, b, c, d, e, f, g, h, i), row[:9], row[9])
         return found
 
-    def _remember(self, id: int, texts: Origin, ids: tuple[int, ...], project: int) -> OriginRow:
-        row = OriginRow(id, texts, ids[0], ids[4], ids[8], project, tariff(texts[1], texts[2], 0))
+    def _remember(self, id: int, texts: Origin, ids: tuple[int, ...], project: int) -> AttributeRow:
+        row = AttributeRow(id, texts, ids[0], ids[4], ids[8], project, tariff(texts[1], texts[2], 0))
         self._by_texts[texts] = self._by_id[id] = row
         return row

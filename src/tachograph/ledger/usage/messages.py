@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tachograph.ledger.usage.message_attributes import OriginRow, Origins
-from tachograph.ledger.usage.strings import Names
-from tachograph.model.usage.messages import NO_TIME, Counts, Message, is_billed, larger
+from tachograph.ledger.usage.message_attributes import AttributeRow, MessageAttributes
+from tachograph.ledger.usage.strings import Strings
+from tachograph.model.usage.messages import NO_TIME, Counts, Message, is_billed, larger_counts
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import TIERS, tariff
 
@@ -72,7 +72,11 @@ class Said(NamedTuple):
 
 
 def write(
-    db: sqlite3.Connection, plain: tuple[Any, ...], origins: Origins, logins: Logins, among: set[int] | None = None
+    db: sqlite3.Connection,
+    plain: tuple[Any, ...],
+    origins: MessageAttributes,
+    logins: Logins,
+    among: set[int] | None = None,
 ) -> None:
     """Write one batch, inside a transaction of the caller's.
 
@@ -143,7 +147,9 @@ def narrowing(filters: Mapping[str, Collection[int]]) -> tuple[str, list[int]]:
     return "".join(clauses), [id for ids in filters.values() for id in sorted(ids)]
 
 
-def assign_accounts(db: sqlite3.Connection, origins: Origins, logins: Logins, folder: int, since: int) -> None:
+def assign_accounts(
+    db: sqlite3.Connection, origins: MessageAttributes, logins: Logins, folder: int, since: int
+) -> None:
     """Work out again whose the messages are that nobody was known for, in a folder since a moment."""
     writer = _Writer(db, origins, logins)
     sql = f"{_SELECT} WHERE account = 0 AND at >= ? AND origin IN (SELECT id FROM origin WHERE folder = ?)"
@@ -158,7 +164,7 @@ def assign_accounts(db: sqlite3.Connection, origins: Origins, logins: Logins, fo
 class _Writer:
     """Changes rows of `message`, and the rollups with them, at the end in one go."""
 
-    def __init__(self, db: sqlite3.Connection, origins: Origins, logins: Logins) -> None:
+    def __init__(self, db: sqlite3.Connection, origins: MessageAttributes, logins: Logins) -> None:
         self.db = db
         self.names = origins.names
         self.logins = logins
@@ -233,7 +239,7 @@ class _Writer:
             _add_to(self.sums, self._key(when, counts, origin, session, account, pull), counts, cost)
 
     def _key(
-        self, at: int | None, counts: Counts, origin: OriginRow, session: int, account: int, pull: int
+        self, at: int | None, counts: Counts, origin: AttributeRow, session: int, account: int, pull: int
     ) -> tuple[int, ...]:
         """Where a message adds to: the key of its row in `rollup`."""
         prompt = counts[0] + counts[2] + counts[3] + counts[4]
@@ -278,7 +284,7 @@ class _Writer:
             new = old._replace(chosen_at=chosen_at, origin=origin.id, request=choice[3])
         at = min(at, NO_TIME if old.at is None else old.at)
         costs = [cost for cost in (old.logged_cost, logged) if cost is not None and cost >= 0]
-        most: dict[str, Any] = dict(zip(Row._fields[3:9], larger(old[3:9], counts), strict=True))
+        most: dict[str, Any] = dict(zip(Row._fields[3:9], larger_counts(old[3:9], counts), strict=True))
         new = self._joined(new, candidates)._replace(
             at=None if at == NO_TIME else at,
             logged_cost=max(costs, default=None),
@@ -326,7 +332,7 @@ class _Writer:
                 if (owner, flags) != (row.session, row.flags):
                     self.change(row, row._replace(session=owner, flags=flags))
 
-    def account_at(self, origin: OriginRow, at: int | None) -> int:
+    def account_at(self, origin: AttributeRow, at: int | None) -> int:
         """Who was logged in for a config folder at a time (accounting rule 12); 0 where we did not see it."""
         if origin.texts[7]:
             return self.names.account_named(origin.texts[7])
@@ -500,7 +506,7 @@ def _write_sessions(db: sqlite3.Connection, said: Said, sessions: Mapping[str, i
     return moved
 
 
-def _write_links(db: sqlite3.Connection, said: Said, sessions: Mapping[str, int], names: Names) -> set[int]:
+def _write_links(db: sqlite3.Connection, said: Said, sessions: Mapping[str, int], names: Strings) -> set[int]:
     """Merge the links to pull requests; returns the sessions in which one is new or earlier."""
     changed = set()
     for (uuid, url), (at, branch, number, repository) in said.links.items():

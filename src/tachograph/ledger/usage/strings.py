@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 
-class Names:
+class Strings:
     """Looks up and hands out the ids of texts, remembering them for the length of a pass.
 
     A pass that was rolled back must not go on with the same object: its new ids went with it.

@@ -1,7 +1,7 @@
 """What a message is, and how copies of one message become one (accounting rules 2, 3 and 5).
 
 Claude Code writes a message several times: once for each content block, again when a session is resumed or
-forked, again on a side chain. Every copy becomes a `Message`; `merged` joins two of them. Merging is
+forked, again on a side chain. Every copy becomes a `Message`; `merge` joins two of them. Merging is
 commutative, associative and idempotent, so any order and repetition of lines gives the same ledger.
 
 A message travels between processes and into SQLite by the hundred thousand, hence plain tuples:
@@ -32,18 +32,18 @@ Choice = tuple[int, int, Origin, str]
 Message = tuple[int, int, Counts, int, Choice, dict[str, int]]
 
 
-def merged(a: Message, b: Message) -> Message:
+def merge(a: Message, b: Message) -> Message:
     """One message out of two copies of it."""
     sessions = a[5]
     if b[5] != sessions:
         sessions = dict(sessions)
         for session, flags in b[5].items():
             sessions[session] = flags & sessions.get(session, flags)
-    counts = a[2] if a[2] == b[2] else larger(a[2], b[2])
+    counts = a[2] if a[2] == b[2] else larger_counts(a[2], b[2])
     return (a[0], min(a[1], b[1]), counts, max(a[3], b[3]), min(a[4], b[4]), sessions)
 
 
-def larger(a: Counts, b: Counts) -> Counts:
+def larger_counts(a: Counts, b: Counts) -> Counts:
     return (max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]), max(a[4], b[4]), max(a[5], b[5]))
 
 

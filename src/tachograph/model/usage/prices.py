@@ -148,7 +148,7 @@ class PriceBook:
 
     def _find(self, model: str) -> _Model | None:
         exact = self._by_name.get(model)
-        return exact if exact is not None else self._by_name.get(normalised(model))
+        return exact if exact is not None else self._by_name.get(plain_model_name(model))
 
 
 def load(overrides: Mapping[str, object] | None = None) -> tuple[PriceBook, tuple[str, ...]]:
@@ -181,7 +181,7 @@ def load(overrides: Mapping[str, object] | None = None) -> tuple[PriceBook, tupl
 _normalised: dict[str, str] = {}
 
 
-def normalised(model: str) -> str:
+def plain_model_name(model: str) -> str:
     """The model's own name, without what gateways, clouds and snapshots add to it; other names come back as they are.
 
     Removes `[1m]`; `anthropic/`; Bedrock's `us.anthropic.` (any region) and `-v1:0`; Vertex's `@20251001` and
@@ -196,9 +196,9 @@ def normalised(model: str) -> str:
     return known
 
 
-def shown(model: str) -> str:
+def display_name(model: str) -> str:
     """The model's name as people read it: `opus-5-5`."""
-    return normalised(model).removeprefix("claude-")
+    return plain_model_name(model).removeprefix("claude-")
 
 
 def _with_less(name: str) -> str:
@@ -237,7 +237,7 @@ def _index(models: Sequence[_Model]) -> dict[str, _Model]:
     """Every name to its model. The user's prices beat ours, and a name as written beats the same name made plain."""
     by_name = {name: model for model in models if not model.is_override for name in model.names}
     own = [model for model in models if model.is_override]
-    by_name |= {normalised(model.names[0]): model for model in own}
+    by_name |= {plain_model_name(model.names[0]): model for model in own}
     by_name |= {model.names[0]: model for model in own}
     return by_name
 

@@ -15,7 +15,7 @@ from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.estimates.constants import LEARNED
 from tachograph.queries.estimates.learning import known
 from tachograph.queries.limits.current import NowAccount, NowLimit
-from tachograph.queries.usage.spend import Spend, spent, spent_exactly
+from tachograph.queries.usage.spend import Spend, exact_spend_in_spans, spend_in_spans
 
 SKEW_MS = 300_000
 _DAY_MS = 86_400_000
@@ -64,7 +64,7 @@ def reconcile(
     month = calendar.period(MONTH, at)[1].start
     spans = [Span(month, at + SKEW_MS), Span(at - 7 * _DAY_MS, at + SKEW_MS)]
     weeks = [Span(at - (7 * n + 14) * _DAY_MS, at - (7 * n + 7) * _DAY_MS) for n in range(4)]
-    this_month, this_week, *before = spent(db, book, spans + weeks)
+    this_month, this_week, *before = spend_in_spans(db, book, spans + weeks)
     used = _known_weeks(weeks, before, rollups.next_moment(db, Span(None, at)))
     money = Money(this_month, budget, this_week, sum(used) / len(used) if used else None)
     if account is None:
@@ -81,8 +81,8 @@ def reconcile(
             dollars.append(None)
             continue
         stretch = Span(end - length, at + SKEW_MS)
-        nobodys = max(nobodys, spent_exactly(db, book, [stretch], 0)[0].tokens.messages)
-        dollars.append(spent_exactly(db, book, [stretch], account.id)[0].usd if account.id else None)
+        nobodys = max(nobodys, exact_spend_in_spans(db, book, [stretch], 0)[0].tokens.messages)
+        dollars.append(exact_spend_in_spans(db, book, [stretch], account.id)[0].usd if account.id else None)
     is_learned = why.method == LEARNED
     return Reconciled(
         at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned,

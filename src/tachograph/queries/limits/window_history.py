@@ -12,7 +12,7 @@ from tachograph.model.usage.periods import WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.history import Habit, PastWindow, history
 from tachograph.queries.usage.session_windows import LENGTH_MS
-from tachograph.queries.usage.spend import Spend, spent, spent_exactly
+from tachograph.queries.usage.spend import Spend, exact_spend_in_spans, spend_in_spans
 
 _WEEK_MS = 7 * 86_400_000
 _FAST = 50.0  # percent: how long a window took to get there says how fast it filled
@@ -56,7 +56,7 @@ def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int,
         for window, what in zip(shown, used, strict=True)
     )
     first = min((wall.starts_at for wall in made if wall.starts_at is not None), default=now)
-    nobodys = spent(db, book, [Span(first, now)], account=0)[0].tokens.messages
+    nobodys = spend_in_spans(db, book, [Span(first, now)], account=0)[0].tokens.messages
     return Walls(made, found.habits, _weeks(found.windows, calendar), nobodys)
 
 
@@ -69,7 +69,7 @@ def _used(db: sqlite3.Connection, book: PriceBook, windows: Sequence[PastWindow]
     found: dict[tuple[int, Span], Spend] = {}
     for account, own in spans.items():
         each = list(dict.fromkeys(own))
-        for span, used in zip(each, spent_exactly(db, book, each, account), strict=True):
+        for span, used in zip(each, exact_spend_in_spans(db, book, each, account), strict=True):
             found[account, span] = used
     return [None if (span := _span(one, now)) is None else found.get((one.account, span)) for one in windows]
 

@@ -5,27 +5,29 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.ledger.usage import activity, messages, sessions
-from tachograph.ledger.usage.activity import Heard
+from tachograph.ledger.usage.activity import RecentMessage
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.usage.overview import SKEW_MS
-from tachograph.queries.usage.spend import Cells, Row, described, priced
+from tachograph.queries.usage.spend import Cells, Row, build_report, price_sums
 
-LATELY_MS = 15 * 60_000
+ACTIVE_MS = 15 * 60_000
 
 
-class Running(NamedTuple):
+class ActiveSessionRow(NamedTuple):
     """A session that was active lately: its row as reports have it, its newest message on the main chain (None where it
     has none), how many subagents were active lately."""
 
     row: Row
-    last: Heard | None
+    last: RecentMessage | None
     agents: int
 
 
-def running(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int) -> tuple[Running, ...]:
+def active_sessions(
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int
+) -> tuple[ActiveSessionRow, ...]:
     """The sessions with a message in the last quarter of an hour, the one used last first."""
-    ids = sessions.active_since(db, now - LATELY_MS, now + SKEW_MS)
+    ids = sessions.active_since(db, now - ACTIVE_MS, now + SKEW_MS)
     if not ids:
         return ()
     rows = {row.key.session: row for row in _rows(db, book, ids)}
@@ -34,8 +36,8 @@ def running(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: in
         if facts.uuid in rows:
             last = activity.last_of(db, id, now + SKEW_MS)
             main = None if last is None or last.agent else last
-            agents = activity.agents(db, id, now - LATELY_MS)
-            made.append((ids.index(id), Running(rows[facts.uuid], main, len(agents))))
+            agents = activity.agents(db, id, now - ACTIVE_MS)
+            made.append((ids.index(id), ActiveSessionRow(rows[facts.uuid], main, len(agents))))
     return tuple(one for _, one in sorted(made, key=lambda pair: pair[0]))
 
 
@@ -49,6 +51,6 @@ def _rows(db: sqlite3.Connection, book: PriceBook, ids: Sequence[int]) -> tuple[
     spans: list[Span | None] = [Span(None, None), None]
     sums = messages.sums(db, ("session", "project", "branch"), spans, {"session": set(ids)}, book.changes())
     cells = Cells()
-    for _, values, used in priced(db, book, sums):
+    for _, values, used in price_sums(db, book, sums):
         cells.add(values, (), used)
-    return described(db, "session", None, cells, set()).rows
+    return build_report(db, "session", None, cells, set()).rows

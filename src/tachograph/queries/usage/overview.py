@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tachograph.ledger.limits.poll_state import last_message
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import Question, Row, Spend, spend, spent
+from tachograph.queries.usage.spend import Row, Spend, SpendQuery, spend, spend_in_spans
 
 WEEKS_SHOWN = 4
 SKEW_MS = 5 * 60_000  # what is dated further ahead is no part of now
@@ -45,8 +45,8 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
     this_week = Span(week.start, until)
     missing: set[str] = set()
     spans = [Span(day.start, until), this_week, Span(last_week, last_week + (now - week.start)), Span(starts[0], until)]
-    today, used, last, weeks = spent(db, book, spans, missing)
-    everything = spent(db, book, [Span(None, None), None])
+    today, used, last, weeks = spend_in_spans(db, book, spans, missing)
+    everything = spend_in_spans(db, book, [Span(None, None), None])
     return Overview(
         today=today,
         week=used,
@@ -54,8 +54,8 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
         weeks=weeks,
         hours=_dollars(db, book, [*range(day.start, day.end, 3_600_000), day.end], until),
         days=_dollars(db, book, starts, until),
-        projects=spend(db, book, calendar, Question("project", this_week)).rows,
-        models=spend(db, book, calendar, Question("model", this_week)).rows,
+        projects=spend(db, book, calendar, SpendQuery("project", this_week)).rows,
+        models=spend(db, book, calendar, SpendQuery("model", this_week)).rows,
         is_empty=not any(used.tokens.messages for used in everything),
         unpriced_models=tuple(sorted(missing)),
         week_began=calendar.day(week.start),
@@ -66,4 +66,4 @@ def overview(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: i
 def _dollars(db: sqlite3.Connection, book: PriceBook, bounds: Sequence[int], until: int) -> tuple[float, ...]:
     """The cost between each two bounds in USD, of what lies before `until`."""
     spans = [Span(min(a, until), min(b, until)) for a, b in itertools.pairwise(bounds)]
-    return tuple(used.usd or 0.0 for used in spent(db, book, spans))
+    return tuple(used.usd or 0.0 for used in spend_in_spans(db, book, spans))

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from tachograph.model.usage.periods import DAY, WEEK, Calendar
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import Answer, PullKey, Question, Row, Spend, spend
+from tachograph.queries.usage.spend import PullRequestKey, Row, Spend, SpendQuery, SpendReport, spend
 
 
-class Pull(NamedTuple):
+class PullRequest(NamedTuple):
     """A pull request (its key all None for what belongs to none): the sessions and models that worked on it, the days on
     which they did."""
 
-    key: PullKey
+    key: PullRequestKey
     spend: Spend
     sessions: tuple[Row, ...]
     models: tuple[Row, ...]
@@ -28,39 +28,39 @@ class Week(NamedTuple):
     median_usd: float | None
 
 
-class Pulls(NamedTuple):
+class PullRequests(NamedTuple):
     """`rows` add up to `totals`; `none` is what belongs to no pull request, None where there is no such thing."""
 
-    rows: tuple[Pull, ...]
-    none: Pull | None
+    rows: tuple[PullRequest, ...]
+    none: PullRequest | None
     totals: Spend
     median_usd: float | None
     weeks: tuple[Week, ...]
 
 
-def pulls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Pulls:
+def pull_requests(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> PullRequests:
     """The pull requests of a question's span and filters, the dearest first."""
     by_session = spend(db, book, calendar, question._replace(along="pr", by="session"))
     by_model = spend(db, book, calendar, question._replace(along="pr", by="model"))
     models = {row.key.url: row.by for row in by_model.rows}
     days = _days(db, book, calendar, question)
     made = [
-        Pull(row.key, row.spend, row.by, models.get(row.key.url, ()), days.get(row.key.url, ()))
+        PullRequest(row.key, row.spend, row.by, models.get(row.key.url, ()), days.get(row.key.url, ()))
         for row in by_session.rows
     ]
     real = tuple(pull for pull in made if pull.key.url is not None)
     none = next((pull for pull in made if pull.key.url is None), None)
-    return Pulls(real, none, by_session.totals, median([p.spend.usd for p in real]), _weeks(real, calendar))
+    return PullRequests(real, none, by_session.totals, median([p.spend.usd for p in real]), _weeks(real, calendar))
 
 
 def _days(
-    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery
 ) -> dict[str | None, tuple[str, ...]]:
     days = spend(db, book, calendar, question._replace(along="pr", by=DAY))
     return {row.key.url: tuple(sub.key.period for sub in row.by if sub.key.period) for row in days.rows}
 
 
-def _weeks(rows: Sequence[Pull], calendar: Calendar) -> tuple[Week, ...]:
+def _weeks(rows: Sequence[PullRequest], calendar: Calendar) -> tuple[Week, ...]:
     costs: dict[str, list[float | None]] = {}
     for pull in rows:
         if pull.key.linked_at is not None:
@@ -77,6 +77,6 @@ def median(values: Sequence[float | None]) -> float | None:
     return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
 
 
-def branches(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
+def branches(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
     """What each branch cost."""
     return spend(db, book, calendar, question._replace(along="branch", by=None))

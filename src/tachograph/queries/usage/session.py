@@ -7,7 +7,7 @@ from tachograph.errors import NotFound
 from tachograph.ledger.usage import sessions
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import Answer, Question, spend
+from tachograph.queries.usage.spend import SpendQuery, SpendReport, spend
 
 PARTS = ("model", "day", "project", "branch", "pr")
 
@@ -15,8 +15,8 @@ PARTS = ("model", "day", "project", "branch", "pr")
 class Session(NamedTuple):
     """The session as the one row of an answer, and its parts: dimension to answer."""
 
-    whole: Answer
-    parts: dict[str, Answer]
+    whole: SpendReport
+    parts: dict[str, SpendReport]
 
 
 def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: str, by: str | None) -> Session:
@@ -31,8 +31,8 @@ def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: 
         raise NotFound(f"{start!r} begins several sessions.", f"Give more of it: {listed}")
     id = found[0][0]
 
-    def asked(along: str, by: str | None = None) -> Answer:
-        return spend(db, book, calendar, Question(along, Span(None, None), by, session=id))
+    def asked(along: str, by: str | None = None) -> SpendReport:
+        return spend(db, book, calendar, SpendQuery(along, Span(None, None), by, session=id))
 
     whole = asked("session", by)
     if not whole.rows:

@@ -14,7 +14,7 @@ from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.model.usage.prices import tariff as tariff_of
 from tachograph.queries.usage.session_windows import LENGTH_MS
-from tachograph.queries.usage.spend import Spend, cost_of, priced, total
+from tachograph.queries.usage.spend import Spend, cost_of, price_sums, total
 
 _NO_LOG = (0, 0)
 
@@ -135,7 +135,7 @@ def _by_account(
 ) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
     """What each account used in the spans, exact to the millisecond: in one session or in all."""
     filters = {} if session is None else {"session": {session}}
-    return priced(db, book, messages.sums(db, ("account",), spans, filters, book.changes()))
+    return price_sums(db, book, messages.sums(db, ("account",), spans, filters, book.changes()))
 
 
 def _peak(window: history.OwnedWindow) -> float | None:

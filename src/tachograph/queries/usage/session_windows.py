@@ -14,7 +14,15 @@ from tachograph.ledger.usage import messages
 from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.model.usage.periods import DAY, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import DIMENSIONS, Answer, Cells, Question, chosen, described, priced
+from tachograph.queries.usage.spend import (
+    DIMENSIONS,
+    Cells,
+    SpendQuery,
+    SpendReport,
+    build_report,
+    filter_ids,
+    price_sums,
+)
 
 LENGTH_MS = 5 * 3_600_000
 
@@ -28,24 +36,24 @@ class _Bounds(NamedTuple):
     peak: float | None = None
 
 
-def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
+def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
     """Every window that touches the span of the question, with what was used of it in the span, oldest first.
 
     Raises NotFound as `spend` does.
     """
-    filters = chosen(db, question)
+    filters = filter_ids(db, question)
     slices = list(_slices(db, calendar, question))
     dimensions = DIMENSIONS.get(question.by or "", ())
     sums = messages.sums(db, dimensions, (span for _, _, span in slices), filters, book.changes())
     cells, missing = Cells(), set[str]()
-    for place, values, used in priced(db, book, sums, missing):
+    for place, values, used in price_sums(db, book, sums, missing):
         window, day, _ = slices[place]
         cells.add(window, (day,) if question.by == DAY else values, used)
-    return described(db, "window", question.by, cells, missing)
+    return build_report(db, "window", question.by, cells, missing)
 
 
 def _slices(
-    db: sqlite3.Connection, calendar: Calendar, question: Question
+    db: sqlite3.Connection, calendar: Calendar, question: SpendQuery
 ) -> Iterator[tuple[_Bounds, str | None, Span | None]]:
     """Each window's bounds, the day and the span: one a window, or where days are asked for one a day that it touches."""
     bounds = list(_bounds(db, question.span, question.last))

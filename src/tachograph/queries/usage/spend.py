@@ -14,8 +14,8 @@ from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.short_paths import short_paths
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Calendar, Span
-from tachograph.model.usage.prices import PICODOLLARS, PriceBook, cost, normalised
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import PICODOLLARS, PriceBook, cost, plain_model_name
+from tachograph.model.usage.prices import display_name as shown_model
 
 
 class Spend(NamedTuple):
@@ -69,7 +69,7 @@ class SessionKey(NamedTuple):
     more_branches: int = 0
 
 
-class PullKey(NamedTuple):
+class PullRequestKey(NamedTuple):
     """A pull request; all None for messages that belong to none."""
 
     url: str | None
@@ -90,7 +90,7 @@ class WindowKey(NamedTuple):
     peak_percent: float | None = None
 
 
-Key = WindowKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullKey
+Key = WindowKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullRequestKey
 
 
 class Row(NamedTuple):
@@ -99,7 +99,7 @@ class Row(NamedTuple):
     by: tuple["Row", ...] = ()
 
 
-class Question(NamedTuple):
+class SpendQuery(NamedTuple):
     """What is asked: of which stretch, along what, with which sub-rows, narrowed to which projects and models.
 
     `along` and `by` are day, week, month or hour, or project, model, session, branch or pr. `span` None bounds:
@@ -119,7 +119,7 @@ class Question(NamedTuple):
     accounts: tuple[int, ...] = ()
 
 
-class Answer(NamedTuple):
+class SpendReport(NamedTuple):
     """Rows in their usual order, what they add up to, and the models in them that have no price."""
 
     rows: tuple[Row, ...]
@@ -137,9 +137,9 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question) -> Answer:
+def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
     """Answer a question. Raises NotFound where a project or model it names is not in the ledger."""
-    filters = chosen(db, question)
+    filters = filter_ids(db, question)
     asked = [p for p in (question.along, question.by) if p in PERIODS]
     finest = min(asked, key=PERIODS.index) if asked else None
     dimensions = DIMENSIONS.get(question.along, ()) + DIMENSIONS.get(question.by or "", ())
@@ -155,11 +155,11 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
 
     cells, missing = Cells(), set[str]()
     sums = rollups.sums(db, dimensions, spans(), filters, book.changes())
-    for place, values, used in priced(db, book, sums, missing):
+    for place, values, used in price_sums(db, book, sums, missing):
         main = (keys[place][question.along],) if question.along in asked else values[:width]
         sub = (keys[place][question.by],) if question.by in asked else values[width:]
         cells.add(main, sub, used)
-    return described(db, question.along, question.by, cells, missing)
+    return build_report(db, question.along, question.by, cells, missing)
 
 
 class Cells:
@@ -173,7 +173,7 @@ class Cells:
         row[sub] = row[sub] + used if sub in row else used
 
 
-def priced(
+def price_sums(
     db: sqlite3.Connection,
     book: PriceBook,
     sums: Iterable[tuple[int, tuple[int, ...]]],
@@ -253,7 +253,7 @@ def _slices(
 # -- filters ---------------------------------------------------------------------------------------------------
 
 
-def chosen(db: sqlite3.Connection, question: Question) -> dict[str, set[int]]:
+def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[int]]:
     """The ids that a question is narrowed to, by dimension."""
     filters: dict[str, set[int]] = {}
     if question.projects:
@@ -303,7 +303,7 @@ def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> s
         name = word.lower()
         ways = [
             [id for id, model in present if name in (model.lower(), shown_model(model).lower())],
-            [id for id, model in present if normalised(model).lower() == normalised(name)],
+            [id for id, model in present if plain_model_name(model).lower() == plain_model_name(name)],
             [id for id, model in present if name in model.lower()],
         ]
         found |= _strictest(ways, word, "model", [shown_model(model) for _, model in present])
@@ -324,7 +324,7 @@ def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]
 # -- what the rows are called ----------------------------------------------------------------------------------
 
 
-def described(db: sqlite3.Connection, along: str, by: str | None, cells: Cells, missing: set[str]) -> Answer:
+def build_report(db: sqlite3.Connection, along: str, by: str | None, cells: Cells, missing: set[str]) -> SpendReport:
     """Cells as rows with names, in their usual order."""
     mains = _Describer(db, along, cells.rows)
     subs = _Describer(db, by, [sub for parts in cells.rows.values() for sub in parts]) if by else None
@@ -333,7 +333,7 @@ def described(db: sqlite3.Connection, along: str, by: str | None, cells: Cells, 
         rows = subs.rows(parts.items()) if subs else ()
         grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), rows))
     found = tuple(mains.row(parts, subs) for parts in grouped.values())
-    return Answer(_sorted(along, found), total(row.spend for row in found), tuple(sorted(missing)))
+    return SpendReport(_sorted(along, found), total(row.spend for row in found), tuple(sorted(missing)))
 
 
 class _Describer:
@@ -388,9 +388,9 @@ class _Describer:
         if self.along == "pr":
             pull = self.pulls[key[0]]
             return (
-                PullKey(pull.url, pull.number or None, pull.repository or None, pull.linked_at)
+                PullRequestKey(pull.url, pull.number or None, pull.repository or None, pull.linked_at)
                 if pull.id
-                else PullKey(*[None] * 4)
+                else PullRequestKey(*[None] * 4)
             )
         return self._session(parts)
 
@@ -436,7 +436,7 @@ def by_cost(row: Row) -> tuple[float, int, str]:
     return (-1 if row.spend.cost is None else -row.spend.cost, -row.spend.tokens.total, str(row.key))
 
 
-def spent(
+def spend_in_spans(
     db: sqlite3.Connection,
     book: PriceBook,
     spans: Sequence[Span | None],
@@ -446,15 +446,15 @@ def spent(
     """What was used in each of the spans, by all accounts or by one."""
     found = [Spend()] * len(spans)
     filters = {} if account is None else {"account": {account}}
-    for place, _, used in priced(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):
+    for place, _, used in price_sums(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):
         found[place] = found[place] + used
     return found
 
 
-def spent_exactly(
+def exact_spend_in_spans(
     db: sqlite3.Connection, book: PriceBook, spans: Sequence[Span], account: int | None = None
 ) -> list[Spend]:
-    """As `spent`, to the millisecond, for closed spans that do not begin on the quarter hour, as windows of limits do:
+    """As `spend_in_spans`, to the millisecond, for closed spans that do not begin on the quarter hour, as windows of limits do:
     whole quarters from the totals, what lies beside them from the messages."""
     found = [Spend()] * len(spans)
     filters = {} if account is None else {"account": {account}}
@@ -471,7 +471,7 @@ def spent_exactly(
         beside += [(place, edge) for edge in edges if (edge.start or 0) < (edge.end or 0)]
     for parts, sums in ((whole, rollups.sums), (beside, messages.sums)):
         rows = sums(db, (), [span for _, span in parts], filters, book.changes())
-        for n, _, used in priced(db, book, rows, set()):
+        for n, _, used in price_sums(db, book, rows, set()):
             place = parts[n][0]
             found[place] = found[place] + used
     return found

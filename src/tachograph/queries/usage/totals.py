@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook, Rates
-from tachograph.queries.usage.spend import Question, Spend, chosen, cost_of, priced, spend, total
+from tachograph.queries.usage.spend import Spend, SpendQuery, cost_of, filter_ids, price_sums, spend, total
 
 CLASSES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "as_logged")
 _DAY_MS = 86_400_000
@@ -62,18 +62,18 @@ def change(now: float | None, earlier: float | None) -> float | None:
     return None if now is None or not earlier else now / earlier - 1
 
 
-def totals(db: sqlite3.Connection, book: PriceBook, question: Question, missing: set[str] | None = None) -> Spend:
+def totals(db: sqlite3.Connection, book: PriceBook, question: SpendQuery, missing: set[str] | None = None) -> Spend:
     """What a question comes to in all: equal to the totals of its report."""
     spans: list[Span | None] = [question.span]
     if question.span.start is None and question.span.end is None:
         spans.append(None)
-    sums = rollups.sums(db, (), spans, chosen(db, question), book.changes())
-    return total(used for _, _, used in priced(db, book, sums, missing))
+    sums = rollups.sums(db, (), spans, filter_ids(db, question), book.changes())
+    return total(used for _, _, used in price_sums(db, book, sums, missing))
 
 
-def caching(db: sqlite3.Connection, book: PriceBook, question: Question) -> Caching:
+def caching(db: sqlite3.Connection, book: PriceBook, question: SpendQuery) -> Caching:
     """What the cache did for the messages of a question."""
-    rows = [row for _, row in rollups.sums(db, (), [question.span], chosen(db, question), book.changes())]
+    rows = [row for _, row in rollups.sums(db, (), [question.span], filter_ids(db, question), book.changes())]
     prompt = read = written = fresh = 0
     saved: int | None = None
     for _, rates, row in _rated(db, book, rows):
@@ -88,13 +88,13 @@ def caching(db: sqlite3.Connection, book: PriceBook, question: Question) -> Cach
 
 
 def course(
-    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question, period: str
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery, period: str
 ) -> tuple[Period, ...]:
     """Every period of the question's span in which something was used, with what each class of token cost in it."""
     reports = spend(db, book, calendar, question._replace(along=period, by=None))
     spans = [_span_of(calendar, period, row.key.period, question.span) for row in reports.rows]
     made = [[0] * len(CLASSES) for _ in spans]
-    sums = list(rollups.sums(db, (), spans, chosen(db, question), book.changes()))
+    sums = list(rollups.sums(db, (), spans, filter_ids(db, question), book.changes()))
     for place, (model, rates, row) in zip(
         (place for place, _ in sums), _rated(db, book, [row for _, row in sums]), strict=True
     ):
@@ -138,14 +138,14 @@ def _span_of(calendar: Calendar, period: str, key: str | None, whole: Span) -> S
 
 
 def hours_of_week(
-    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: Question
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery
 ) -> tuple[tuple[Spend, ...], ...]:
     """Seven days, the first day of the calendar's week first, of 24 hours each: what was used in them in local time."""
     offset = calendar.local(question.span.end or 0).utcoffset()
     quarters = 1 if offset is not None and offset.total_seconds() % 3600 else 4
     sums: dict[tuple[int, ...], list[int]] = {}  # hour of the week, model, tariff, epoch: five years are as few as one
     places: dict[int, int] = {}
-    for at, row in rollups.by_bucket(db, question.span, chosen(db, question), book.changes(), quarters):
+    for at, row in rollups.by_bucket(db, question.span, filter_ids(db, question), book.changes(), quarters):
         place = places.get(at)
         if place is None:
             local = calendar.local(at)
@@ -154,7 +154,7 @@ def hours_of_week(
         known = sums.get(key)
         sums[key] = list(row[3:]) if known is None else list(map(add, known, row[3:]))
     found = [Spend()] * 168
-    for place_, _, used in priced(db, book, ((key[0], (*key[1:], *used)) for key, used in sums.items())):
+    for place_, _, used in price_sums(db, book, ((key[0], (*key[1:], *used)) for key, used in sums.items())):
         found[place_] = found[place_] + used
     return tuple(tuple(found[day * 24 : day * 24 + 24]) for day in range(7))
 
@@ -171,7 +171,7 @@ def first_moment(db: sqlite3.Connection) -> int | None:
     return rollups.next_moment(db, Span(None, None))
 
 
-def summed(parts: Iterable[Spend]) -> Spend:
+def sum_spends(parts: Iterable[Spend]) -> Spend:
     """Several of them as one, as where a chart has room for a few and calls the rest other."""
     return total(parts) if (parts := list(parts)) else Spend()
 
@@ -187,7 +187,7 @@ def every_period(calendar: Calendar, kind: str, span: Span) -> list[str]:
     return keys
 
 
-def shown_span(db: sqlite3.Connection, span: Span, now: int) -> Span:
+def visible_span(db: sqlite3.Connection, span: Span, now: int) -> Span:
     """The part of a span of which anything can be known: from the first message to now, whatever days were asked for."""
     first = first_moment(db)
     start, end = now if first is None else first, now + 1

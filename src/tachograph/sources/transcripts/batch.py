@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tachograph.model.usage.messages import NO_TIME, Message, merged
+from tachograph.model.usage.messages import NO_TIME, Message, merge
 
 
 class Batch:
@@ -38,7 +38,7 @@ class Batch:
 
     def add(self, message: Message) -> None:
         old = self.messages.get(message[0])
-        self.messages[message[0]] = message if old is None else merged(old, message)
+        self.messages[message[0]] = message if old is None else merge(old, message)
         at = message[1]
         if at != NO_TIME:
             for session in message[5]:

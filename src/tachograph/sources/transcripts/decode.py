@@ -15,20 +15,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tachograph.model.usage.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger, merged
+from tachograph.model.usage.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger_counts, merge
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import (
     EPOCH,
     FIRST_MS,
     ISSUED,
     added_parts,
-    billed,
+    billed_answer,
     counts_of,
-    hashed,
+    fingerprint,
     key_of,
     nanodollars,
-    parsed,
-    parsed_time,
+    parse_record,
+    parse_time,
     prompt_of,
     text_of,
     title_of,
@@ -45,7 +45,7 @@ _moment = datetime.fromisoformat
 _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 
 
-class Typed(NamedTuple):
+class TypedDecoder(NamedTuple):
     """The fast decoder of answers in the usual layout, and what it raises for any other (typed.py)."""
 
     decode: "Callable[[memoryview], AssistantRecord]"
@@ -59,11 +59,11 @@ Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[An
 READ, PROMPT, UNCERTAIN, PROGRESS = range(4)
 
 
-class Fast(NamedTuple):
+class Decoders(NamedTuple):
     """What reads the usual layout faster than plain dictionaries, as far as there is any."""
 
     scan: Scan | None = None
-    typed: Typed | None = None
+    typed: TypedDecoder | None = None
 
 
 class _Held:
@@ -90,7 +90,7 @@ class _Held:
         most = self.counts
         if counts != most:
             streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
-            self.counts = counts if streamed else larger(most, counts)
+            self.counts = counts if streamed else larger_counts(most, counts)
         return True
 
 
@@ -117,7 +117,7 @@ class Transcript:
     )
 
     def __init__(
-        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, fast: Fast
+        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, fast: Decoders
     ) -> None:
         self.batch = batch
         self._typed, self._scan = fast.typed, fast.scan
@@ -200,7 +200,7 @@ class Transcript:
         """
         kept = self.problems, self.branch, self.stamp, self.looks
         self.problems = {}
-        if parsed(line) is not None:
+        if parse_record(line) is not None:
             self.feed(line, len(line), offset)
         self.problems, self.branch, self.stamp, self.looks = kept
 
@@ -266,7 +266,7 @@ class Transcript:
         if origin is None:  # the same tuple for the same origin: marshal then sends it once
             a, b, c, d, e, f, g, h = (text or "" for text in said)
             origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
-        identity = hashed(held.name)
+        identity = fingerprint(held.name)
         choice = (-held.output, held.at, origin, record.requestId or "")
         self._put((identity, held.first, held.counts, -1, choice, {session: held.flags}), session, held.last, held.leaf)
 
@@ -274,7 +274,7 @@ class Transcript:
         """Put a message into the batch, with the time of its last line and the last record that names itself."""
         identity, first, batch = new[0], new[1], self.batch
         old = batch.messages.get(identity)
-        batch.messages[identity] = new if old is None else merged(old, new)
+        batch.messages[identity] = new if old is None else merge(old, new)
         span = batch.spans.get(session)
         if span is None:
             batch.spans[session] = (first, last)
@@ -290,7 +290,7 @@ class Transcript:
     # -- the patient way -------------------------------------------------------------------------------------
 
     def _read(self, line: bytes, block: bytearray | bytes, pos: int, offset: int) -> None:
-        record = parsed(line, self._typed.plain if self._typed else None)
+        record = parse_record(line, self._typed.plain if self._typed else None)
         if record is None:
             self.problem("bad_lines")
             return
@@ -309,7 +309,7 @@ class Transcript:
             self._note_prompt(record)
 
     def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
-        found = billed(record)
+        found = billed_answer(record)
         if found is None:
             if record.get("isApiErrorMessage") is True and len(line) < _LONGEST_NOTICE:
                 self.batch.notices.append((self.folder, line))
@@ -318,9 +318,9 @@ class Transcript:
         problems: list[str] = []
         session = text_of(record.get("sessionId"))
         key = key_of(record, inner, message, session, line)
-        at = parsed_time(inner.get("timestamp"))
+        at = parse_time(inner.get("timestamp"))
         if at == NO_TIME:
-            at = parsed_time(record.get("timestamp"))
+            at = parse_time(record.get("timestamp"))
         if at == NO_TIME:
             problems.append("unknown_times")
         elif at > self.now + FUTURE_MS:
@@ -342,7 +342,7 @@ class Transcript:
                 self.folder,
             )
             choice = (-counts[1], at, origin, text_of(inner.get("requestId")))
-            self.batch.add((hashed(key), at, counts, cost, choice, {session: flags}))
+            self.batch.add((fingerprint(key), at, counts, cost, choice, {session: flags}))
 
         usage = message["usage"]
         note(key, usage, message.get("model"), message.get("stop_reason"), nanodollars(inner.get("costUSD")))
@@ -359,7 +359,7 @@ class Transcript:
         url, session = text_of(record.get("prUrl")), text_of(record.get("sessionId"))
         if not url:
             return
-        at = parsed_time(record.get("timestamp"))
+        at = parse_time(record.get("timestamp"))
         number = record.get("prNumber")
         number = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62 else 0
         link = (at, branch, number, text_of(record.get("prRepository")))
@@ -377,7 +377,7 @@ class Transcript:
 
     def _look_for_prompt(self, line: bytes) -> None:
         self.looks -= 1
-        record = parsed(line)
+        record = parse_record(line)
         if record is not None and record.get("isSidechain"):
             self.looks = 0  # the transcript of a subagent
         elif record is not None:
@@ -385,7 +385,7 @@ class Transcript:
 
     def _note_prompt(self, record: dict[str, Any]) -> None:
         session, words = text_of(record.get("sessionId")), prompt_of(record)
-        at = parsed_time(record.get("timestamp"))
+        at = parse_time(record.get("timestamp"))
         if session and words:
             self.looks = 0
             prompt = (at, words)

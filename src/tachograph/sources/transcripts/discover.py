@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.paths import config_folders, desktop_session_folder
-from tachograph.sources.transcripts.file_state import Known
+from tachograph.sources.transcripts.file_state import FileState
 
 _SEPARATOR = os.fsencode(os.sep)
 _RACY_NS = 2_000_000_000
@@ -22,7 +22,7 @@ _UNTRUSTED = -1  # equal to no change time
 Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
 
 
-class Found(NamedTuple):
+class Discovery(NamedTuple):
     """What a look at the folders gave.
 
     `changed`: transcripts whose signature is not the one we know, newest first. `gone`: known ones that are not there
@@ -30,7 +30,7 @@ class Found(NamedTuple):
     with their change times in nanoseconds; `count`: how many transcripts there are.
     """
 
-    changed: list[Known]
+    changed: list[FileState]
     gone: list[bytes]
     unreadable: list[tuple[bytes, str, str]]
     directories: dict[bytes, int]
@@ -51,7 +51,7 @@ def folders(env: Mapping[str, str]) -> list[str]:
 
 def transcripts(
     config_folders: list[str], known: Mapping[bytes, Signature], directories: Mapping[bytes, int], now_ns: int
-) -> Found:
+) -> Discovery:
     """Every transcript in the folders, held against what we know of those that were read and of their folders."""
     inside: dict[bytes, list[bytes]] = {}
     for path in known:
@@ -70,7 +70,7 @@ def transcripts(
     if gone and directories:  # it may have had another name, in a folder that did not change: look everywhere
         return transcripts(config_folders, known, {}, now_ns)
     look.changed.sort(key=lambda known: -known.mtime)
-    return Found(look.changed, gone, look.unreadable, look.directories, len(look.paths))
+    return Discovery(look.changed, gone, look.unreadable, look.directories, len(look.paths))
 
 
 class _Look:
@@ -81,7 +81,7 @@ class _Look:
         self.trusted = now_ns - _RACY_NS
         self.seen: set[tuple[int, int]] = set()
         self.paths: set[bytes] = set()
-        self.changed: list[Known] = []
+        self.changed: list[FileState] = []
         self.unreadable: list[tuple[bytes, str, str]] = []
         self.directories: dict[bytes, int] = {}
 
@@ -154,7 +154,7 @@ class _Look:
         self.paths.add(path)
         signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if self.known.get(path) != signature:
-            self.changed.append(Known(path, folder, *signature))
+            self.changed.append(FileState(path, folder, *signature))
 
 
 def _changed_at(status: os.stat_result) -> int:

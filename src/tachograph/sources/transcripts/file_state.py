@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-LOOKS = 40  # user records at the start of a transcript that may hold the first prompt
+PROMPT_LOOKUPS = 40  # user records at the start of a transcript that may hold the first prompt
 
 
-class Known(NamedTuple):
+class FileState(NamedTuple):
     """What we remember of a transcript: all that is needed to read on, and to see that nothing changed.
 
     Times are nanoseconds; `offset` is where the first line that is not read for good begins; `head` and `tail`
@@ -25,4 +25,4 @@ class Known(NamedTuple):
     tail: int = 0
     branch: str = ""
     stamp: str = ""
-    looks: int = LOOKS
+    looks: int = PROMPT_LOOKUPS

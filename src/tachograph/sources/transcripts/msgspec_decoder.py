@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tachograph.sources.transcripts.decode import Typed
+from tachograph.sources.transcripts.decode import TypedDecoder
 from tachograph.sources.transcripts.records import MAX_COUNT
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
@@ -60,7 +60,7 @@ class AssistantRecord(msgspec.Struct, gc=False):
     ownerAccountUuid: str | None = None
 
 
-TYPED = Typed(
+TYPED = TypedDecoder(
     msgspec.json.Decoder(AssistantRecord).decode,
     (msgspec.DecodeError, ValueError, RecursionError, TypeError),
     msgspec.json.Decoder().decode,

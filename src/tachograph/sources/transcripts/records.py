@@ -25,7 +25,7 @@ _patient = json.JSONDecoder(strict=False).decode  # made once: json.loads makes 
 EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
-def hashed(key: str) -> int:
+def fingerprint(key: str) -> int:
     """A 61-bit fingerprint (Rabin's): the bytes as one number, modulo a prime.
 
     Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
@@ -35,7 +35,7 @@ def hashed(key: str) -> int:
     return int.from_bytes(data, "big") % _PRIME
 
 
-def parsed_time(value: object) -> int:
+def parse_time(value: object) -> int:
     """Epoch milliseconds of an ISO 8601 timestamp (without an offset: UTC), or NO_TIME."""
     if not isinstance(value, str):
         return NO_TIME
@@ -49,7 +49,7 @@ def parsed_time(value: object) -> int:
     return at if FIRST_MS <= at <= _LAST_MS else NO_TIME
 
 
-def parsed(line: bytes, fast: Callable[[bytes], Any] | None = None) -> dict[str, Any] | None:
+def parse_record(line: bytes, fast: Callable[[bytes], Any] | None = None) -> dict[str, Any] | None:
     """The object in a line, or None. Bytes that are no text are replaced; NULs and a byte order mark around it go.
 
     `fast` is a stricter and faster decoder that is tried first, where there is one (typed.py).
@@ -79,7 +79,7 @@ def text_of(value: object) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
-def billed(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def billed_answer(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The envelope and the message of an answer (accounting rule 1), else None."""
     inner: Any = record
     if record.get("type") == "progress":

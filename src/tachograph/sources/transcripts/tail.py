@@ -10,18 +10,18 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decode import Fast, Transcript
-from tachograph.sources.transcripts.file_state import LOOKS, Known
+from tachograph.sources.transcripts.decode import Decoders, Transcript
+from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
 _HEAD, _TAIL = 4096, 1024
 
 
-class Read(NamedTuple):
+class FileRead(NamedTuple):
     """What reading a transcript came to: its new state, whether it began at 0, problems by kind, or the error."""
 
-    known: Known
+    known: FileState
     from_start: bool
     problems: dict[str, int]
     error: str
@@ -35,7 +35,7 @@ class Reader:
 
     __slots__ = ("_block", "_fast", "_now", "batch")
 
-    def __init__(self, now_ms: int, fast: Fast) -> None:
+    def __init__(self, now_ms: int, fast: Decoders) -> None:
         self._fast = fast
         self._block = bytearray(BLOCK)
         self._now = now_ms
@@ -47,25 +47,25 @@ class Reader:
         self.batch = Batch()
         return plain
 
-    def read(self, known: Known) -> Read:
+    def read(self, known: FileState) -> FileRead:
         """Read what is new in a transcript; `known` is what discovery saw, with our old offset and hashes."""
         try:
             descriptor = os.open(known.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
-            return Read(known, False, {}, _word(error))
+            return FileRead(known, False, {}, _word(error))
         try:
             return self._read(descriptor, known)
         except OSError as error:
-            return Read(known, False, {}, _word(error))
+            return FileRead(known, False, {}, _word(error))
         finally:
             os.close(descriptor)
 
-    def _read(self, descriptor: int, known: Known) -> Read:
+    def _read(self, descriptor: int, known: FileState) -> FileRead:
         seen = os.fstat(descriptor)
         offset = known.offset
         if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
             offset = 0
-        branch, stamp, looks = (known.branch, known.stamp, known.looks) if offset else ("", "", LOOKS)
+        branch, stamp, looks = (known.branch, known.stamp, known.looks) if offset else ("", "", PROMPT_LOOKUPS)
         transcript = Transcript(
             self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks, fast=self._fast
         )
@@ -84,7 +84,7 @@ class Reader:
             stamp=transcript.stamp,
             looks=transcript.looks,
         )
-        return Read(after, offset == 0, transcript.problems, "")
+        return FileRead(after, offset == 0, transcript.problems, "")
 
     def _feed(self, descriptor: int, offset: int, transcript: Transcript) -> int:
         """Feed all whole lines from the offset on; returns the offset behind the last of them."""
@@ -133,7 +133,7 @@ class Reader:
         return offset
 
 
-def is_same(known: Known) -> bool:
+def is_same(known: FileState) -> bool:
     """Whether a file still begins and goes on, up to the offset, with the bytes that we remember."""
     try:
         descriptor = os.open(known.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))

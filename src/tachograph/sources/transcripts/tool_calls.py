@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tachograph.sources.transcripts.records import hashed, key_of, text_of
+from tachograph.sources.transcripts.records import fingerprint, key_of, text_of
 
 _LONGEST = 16 << 20  # bytes of a line: what is longer holds pictures, and is passed over
 
@@ -20,7 +20,7 @@ class Call(NamedTuple):
     kind: str  # of a subagent
 
 
-class Spawned(NamedTuple):
+class SubagentOrigin(NamedTuple):
     """What stands beside a subagent's transcript: which call started it, what it is."""
 
     call: str
@@ -59,7 +59,7 @@ def _of(record: object, line: bytes) -> Iterator[Call]:
     if not isinstance(content, list):
         return
     session = text_of(record.get("sessionId"))
-    identity = hashed(key_of(record, inner, message, session, line))
+    identity = fingerprint(key_of(record, inner, message, session, line))
     for part in content:
         if isinstance(part, dict) and part.get("type") == "tool_use" and isinstance(part.get("name"), str):
             given = part.get("input")
@@ -74,7 +74,7 @@ def _of(record: object, line: bytes) -> Iterator[Call]:
             )
 
 
-def spawned(path: bytes) -> Spawned | None:
+def subagent_origin(path: bytes) -> SubagentOrigin | None:
     """What is said beside the transcript of a subagent (agent-….meta.json); None where nothing is."""
     try:
         with open(path[: -len(b".jsonl")] + b".meta.json", "rb") as file:
@@ -83,6 +83,6 @@ def spawned(path: bytes) -> Spawned | None:
         return None
     if not isinstance(said, dict):
         return None
-    return Spawned(
+    return SubagentOrigin(
         text_of(said.get("toolUseId")), text_of(said.get("description"))[:200], text_of(said.get("agentType"))[:80]
     )

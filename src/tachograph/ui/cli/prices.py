@@ -3,7 +3,7 @@
 import argparse
 
 from tachograph.errors import NotFound
-from tachograph.model.usage.prices import Entry, Prices, load, normalised
+from tachograph.model.usage.prices import Entry, Prices, load, plain_model_name
 from tachograph.paths import own_paths
 from tachograph.settings import load as load_settings
 from tachograph.text.format import safe
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     for problem in (*settings.problems, *(f"{paths.settings}: {problem}" for problem in problems)):
         context.say(f"tachograph: {problem}")
     wanted = (arguments.model or "").lower()
-    shown = [e for e in book.entries() if any(wanted in name or normalised(wanted) == name for name in e.names)]
+    shown = [e for e in book.entries() if any(wanted in name or plain_model_name(wanted) == name for name in e.names)]
     if not shown:
         raise NotFound(
             f"No model with {arguments.model!r} in its name has a price.",

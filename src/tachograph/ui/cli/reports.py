@@ -13,10 +13,10 @@ from tachograph.queries.usage.spend import (
     ModelKey,
     PeriodKey,
     ProjectKey,
-    PullKey,
-    Question,
+    PullRequestKey,
     Row,
     SessionKey,
+    SpendQuery,
     WindowKey,
     by_cost,
     spend,
@@ -46,7 +46,7 @@ _EMPTY_KEYS = {
     "project": ProjectKey(None, None),
     "model": ModelKey(""),
     "branch": BranchKey(None, None),
-    "pr": PullKey(*[None] * 4),
+    "pr": PullRequestKey(*[None] * 4),
     "window": WindowKey(None, None),
 }
 _WINDOW_NOTE = "Estimated from the logs here; chat and other machines open windows too."
@@ -100,7 +100,9 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
         asked = Range(Span(None, None), None, None)
     else:
         asked = asked_range(arguments, now.calendar, now.now, along if along in PERIODS else DAY)
-    question = Question(along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model), last=newest)
+    question = SpendQuery(
+        along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model), last=newest
+    )
     if along == "window":
         from tachograph.queries.usage.session_windows import windows
 
@@ -180,7 +182,7 @@ def _time(row: Row) -> tuple[bool, Any]:
         return key.period is None, key.period or ""
     if isinstance(key, WindowKey):
         return key.starts_at is None, key.starts_at or 0
-    newest = key.ended_at if isinstance(key, SessionKey) else key.linked_at if isinstance(key, PullKey) else 0
+    newest = key.ended_at if isinstance(key, SessionKey) else key.linked_at if isinstance(key, PullRequestKey) else 0
     return newest is None, -(newest or 0)
 
 

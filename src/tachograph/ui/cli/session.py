@@ -3,7 +3,7 @@
 import argparse
 
 from tachograph.queries.usage.session import PARTS, Session, session
-from tachograph.queries.usage.spend import Answer, SessionKey
+from tachograph.queries.usage.spend import SessionKey, SpendReport
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe
 from tachograph.ui.cli.reports import BY, print_csv, print_json
 from tachograph.ui.documents.reports import Report, document, footer, table
@@ -54,7 +54,7 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
     else:
         made.append(UNKNOWN)
     for part in PARTS:
-        answer: Answer = found.parts[part]
+        answer: SpendReport = found.parts[part]
         if part != "model" and len(answer.rows) == 1:
             continue  # it stands above, or there is nothing to tell apart
         made.append("")

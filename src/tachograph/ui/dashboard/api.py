@@ -7,18 +7,18 @@ from typing import Any
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PICODOLLARS
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.curves import curves
 from tachograph.queries.limits.history import history
 from tachograph.queries.limits.source_health import health
 from tachograph.queries.limits.window_history import walls
 from tachograph.queries.usage import totals
-from tachograph.queries.usage.active_sessions import running
-from tachograph.queries.usage.pull_requests import pulls
+from tachograph.queries.usage.active_sessions import active_sessions
+from tachograph.queries.usage.pull_requests import pull_requests
 from tachograph.queries.usage.session_timeline import timeline
 from tachograph.queries.usage.session_windows import windows
-from tachograph.queries.usage.spend import PERIODS, Answer, Question, spend
+from tachograph.queries.usage.spend import PERIODS, SpendQuery, SpendReport, spend
 from tachograph.text.format import cut, safe
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.session import _id as session_id
@@ -73,8 +73,8 @@ def _curves(view: View, pairs: Mapping[str, str]) -> object:
 
 def _running(view: View, pairs: Mapping[str, str]) -> object:
     look = view.look
-    found = running(look.db, look.book, look.calendar, look.now)
-    answer = Answer(tuple(one.row for one in found), totals.summed(one.row.spend for one in found))
+    found = active_sessions(look.db, look.book, look.calendar, look.now)
+    answer = SpendReport(tuple(one.row for one in found), totals.sum_spends(one.row.spend for one in found))
     rows = _report(view, answer, "session")["rows"]
     for row, one in zip(rows, found, strict=True):
         row |= {"context_tokens": one.last.prompt if one.last else None, "agents": one.agents}
@@ -129,7 +129,7 @@ def _hours(view: View, pairs: Mapping[str, str]) -> object:
 
 def _pulls(view: View, pairs: Mapping[str, str]) -> object:
     look = view.look
-    found = pulls(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
+    found = pull_requests(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
     rows = [
         {
             "pr": {"url": pull.key.url, "number": pull.key.number, "repository": pull.key.repository} if pull.key.url else None,
@@ -245,7 +245,7 @@ def _all_places(view: View) -> list[tuple[str, dict[str, object]]]:
     """Every place of the last 400 days, with the words by which it is found: projects and models by cost, then sessions, the
     newest first."""
     look = view.look
-    question = Question("project", Span(view.now - 400 * _DAY, None))
+    question = SpendQuery("project", Span(view.now - 400 * _DAY, None))
     made: list[tuple[str, dict[str, object]]] = []
     for row in spend(look.db, look.book, look.calendar, question).rows:
         if row.key.path:
@@ -289,7 +289,7 @@ _ROUTES = {
 }
 
 
-def _report(view: View, found: Answer, along: str) -> dict[str, Any]:
+def _report(view: View, found: SpendReport, along: str) -> dict[str, Any]:
     return document(Report(along, found, view.calendar, view.now, None, None, {}, along))
 
 

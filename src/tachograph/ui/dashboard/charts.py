@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from tachograph.model.usage.prices import normalised
+from tachograph.model.usage.prices import plain_model_name
 
 COLOURS = 10  # of series, s0 to s9 in style.css; s-rest is what is left over
 _HUES = 5
@@ -38,7 +38,7 @@ class Day(NamedTuple):
 
 def model_colour(model: str) -> int:
     """The colour of a model, the same on every page: its family's, the newer and the older half of it apart."""
-    name = normalised(model)
+    name = plain_model_name(model)
     family = next((place for word, place in _FAMILIES.items() if word in name), None)
     if family is None:
         return zlib.crc32(name.encode()) % COLOURS

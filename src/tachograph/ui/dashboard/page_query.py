@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
-from tachograph.model.usage.prices import shown as shown_model
-from tachograph.queries.usage.spend import Question
+from tachograph.model.usage.prices import display_name as shown_model
+from tachograph.queries.usage.spend import SpendQuery
 from tachograph.text.format import day_month, safe
 
 PRESETS = {"today": "Today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "Year", "all": "All"}
@@ -40,10 +40,10 @@ class Asked(NamedTuple):
     sort: str = "recent"
     find: str = ""
 
-    def question(self, calendar: Calendar, now: int, along: str = DAY, by: str | None = None) -> Question:
+    def question(self, calendar: Calendar, now: int, along: str = DAY, by: str | None = None) -> SpendQuery:
         """The question to the ledger. Raises UsageError where a day is none."""
         span = self.span(calendar, now)
-        return Question(
+        return SpendQuery(
             along, span, by, self.project, self.model, branches=self.branch, pulls=self.pr, sessions=self.session
         )
 

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from tachograph.errors import TachographError
 from tachograph.ledger.usage import rollups
 from tachograph.model.short_paths import short_paths
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.text.format import cut, safe
 from tachograph.ui.dashboard import page_query as asking
 from tachograph.ui.dashboard.page import Block, Page, View

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage.spend import (
-    Answer,
     BranchKey,
     ModelKey,
     PeriodKey,
     ProjectKey,
-    PullKey,
+    PullRequestKey,
     Row,
     SessionKey,
     Spend,
+    SpendReport,
     WindowKey,
 )
 from tachograph.text.format import UNKNOWN, count, day_and_time, plural, safe, tokens, usd, weekday, width
@@ -63,7 +63,7 @@ class Report(NamedTuple):
     """An answer with what has to be said beside it. `since`, `until`: ISO days or None."""
 
     name: str
-    answer: Answer
+    answer: SpendReport
     calendar: Calendar
     now: int
     since: str | None
@@ -128,7 +128,7 @@ def spend_document(used: Spend) -> dict[str, Any]:
 
 
 def _key_document(key: Any) -> dict[str, Any]:
-    if isinstance(key, PullKey):
+    if isinstance(key, PullRequestKey):
         pull = {"url": key.url, "number": key.number, "repository": key.repository} if key.url else None
         return {"pr": pull, "linked_at": iso(key.linked_at)}
     made = key._asdict()
@@ -247,7 +247,7 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
     """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
     now = report.calendar.local(report.now)
     rows = report.answer.rows
-    real = sum(not (isinstance(row.key, PullKey) and row.key.url is None) for row in rows)
+    real = sum(not (isinstance(row.key, PullRequestKey) and row.key.url is None) for row in rows)
     total = plural(real, report.noun, "branches" if report.noun == "branch" else "")
     first = rows[0].key
     names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
@@ -256,7 +256,7 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
         names += [("Project", False, 0, 12), ("Branch", False, 9, 20)]
     elif isinstance(first, BranchKey):
         names = [("Branch", False, 0, 20), ("Project", False, 0, 12)]
-    elif isinstance(first, PullKey):
+    elif isinstance(first, PullRequestKey):
         names = [("Pull request", False, 0, None), ("Linked", False, 9, None)]
     elif isinstance(first, WindowKey):
         names = [("Window", False, 0, None), ("Reached", True, 0, None)]
@@ -296,7 +296,7 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
         return [_name(key.project)]
     if isinstance(key, BranchKey):
         return [_name(key.branch), _name(key.project)]
-    if isinstance(key, PullKey):
+    if isinstance(key, PullRequestKey):
         return [pull_words(key), _moment(key.linked_at, calendar, now)]
     if isinstance(key, WindowKey):
         if key.starts_at is None or key.ends_at is None:
@@ -335,7 +335,7 @@ def period_words(period: str | None) -> str:
     return f"{period[:10]} {period[11:16]} {period[16:]}" if "T" in period else period
 
 
-def pull_words(key: PullKey) -> str:
+def pull_words(key: PullRequestKey) -> str:
     if key.url is None:
         return "no pull request"
     if key.repository and key.number:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.live import AtWork, Context, Monitor, Said
 from tachograph.queries.usage.spend import Spend
 from tachograph.text.format import UNKNOWN as DASH

@@ -91,7 +91,7 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
     messages are read, so that they are its account's."""
     from tachograph.ledger.limits import readings
     from tachograph.ledger.storage.connection import open_ledger, translated
-    from tachograph.ledger.usage.strings import Names
+    from tachograph.ledger.usage.strings import Strings
     from tachograph.model.limits.limits import CLAUDE_JSON, AccountId, ExtraUsage, Limit, Money, Reading, Share
     from tachograph.model.usage.prices import load
     from tachograph.paths import own_paths
@@ -119,7 +119,7 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
             at = max(now - 14_000, *(one.observed_at + 1 for one in found[0].limits))  # the newest of them all
             said = Reading(CLAUDE_JSON, at, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
             with ledger.transaction() as db:
-                readings.append(db, Names(db), said)
+                readings.append(db, Strings(db), said)
 
 
 def _open(home: str, context: Context) -> None:

@@ -6,7 +6,7 @@ from tachograph.demo import limits
 from tachograph.ledger.estimates.training_data import counted
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.usage.strings import Names
+from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import CLAUDE_JSON, FIVE_HOUR, SEVEN_DAY, AccountId, Limit, Reading
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.learning import dollars
@@ -18,7 +18,7 @@ ADA = accounts.Identity("ada00000-0000-4000-8000-000000000001", "ada00000-0000-4
 def sign_in_since(ledger: Ledger, folder: str, since: int, now: int) -> int:
     """Note that an account was signed in all the while (epoch ms), before its messages are read; its id."""
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         accounts.observe(db, names, folder, ADA, since)
         accounts.observe(db, names, folder, ADA, now)
         return readings.account_id(db, AccountId(ADA.uuid, ADA.organization), names.id(folder))
@@ -46,7 +46,7 @@ def invent(
             used.append(limits.PricedMessage(row.at / 1000, str(row.session), row.model, cost))
     made = limits.readings(used, now / 1000, seed, has_phone=has_phone, factor_after=factor_after)
     with ledger.transaction() as db:
-        names = Names(db)
+        names = Strings(db)
         who = AccountId(ADA.uuid, ADA.organization)
         for said in made.said:
             reset = None if said.five_reset is None else int(said.five_reset * 1000)

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.estimates.forecast import LimitForecast
 from tachograph.queries.limits.current import STALE, NowAccount, NowLimit
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.curves import Curve, curves
 from tachograph.queries.live import Context, held
 from tachograph.queries.tray_state import meter
-from tachograph.queries.usage.active_sessions import running
+from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.text import limits as limit_text
 from tachograph.text.chances import chance_short
 from tachograph.text.format import UNKNOWN, day_and_time, percent, plural, safe, tokens, usd
@@ -213,7 +213,7 @@ def _context_cell(context: Context | None) -> Cell:
 def _running(view: View) -> Mapping[str, Any]:
     look = view.look
     lines = []
-    found = running(look.db, look.book, look.calendar, look.now)
+    found = active_sessions(look.db, look.book, look.calendar, look.now)
     work = held(look.db, look.book, [one.row.key.session for one in found if one.row.key.session], look.now)
     for one in found:
         key, used = one.row.key, one.row.spend

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tachograph.model.usage.prices import shown as shown_model
-from tachograph.queries.usage.pull_requests import Pull, branches, pulls
+from tachograph.model.usage.prices import display_name as shown_model
+from tachograph.queries.usage.pull_requests import PullRequest, branches, pull_requests
 from tachograph.text.format import MONTHS, percent, plural, safe, usd
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.tables import (
@@ -32,7 +32,7 @@ def pull_name(number: int | None, url: str | None, repository: str | None) -> st
 
 def _list(view: View) -> Mapping[str, Any]:
     look = view.look
-    found = pulls(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
+    found = pull_requests(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
     words = view.asked.find.lower()
     lines = [
         _line(pull, view)
@@ -81,7 +81,7 @@ def _list(view: View) -> Mapping[str, Any]:
     }
 
 
-def _line(pull: Pull, view: View) -> Line:
+def _line(pull: PullRequest, view: View) -> Line:
     key = pull.key
     href = key.url if key.url and key.url.startswith("https://") else ""
     models = [named(shown_model(row.key.model)) for row in pull.models]
@@ -128,7 +128,7 @@ def _line(pull: Pull, view: View) -> Line:
 
 def _trend(view: View) -> Mapping[str, Any] | None:
     look = view.look
-    found = pulls(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
+    found = pull_requests(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
     weeks = found.weeks
     if not weeks:
         return None

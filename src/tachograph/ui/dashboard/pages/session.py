@@ -7,7 +7,7 @@ from typing import Any
 from tachograph.errors import NotFound
 from tachograph.ledger.usage import sessions
 from tachograph.model.usage.prices import PICODOLLARS
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage.active_sessions import session_row
 from tachograph.queries.usage.session_timeline import Timeline, by_model, shares, timeline
 from tachograph.recorder.tool_usage import Told, told
@@ -190,9 +190,9 @@ def _agents(view: View) -> Mapping[str, Any]:
         return made
 
     used = [agent.spend for agent in found.agents]
-    from tachograph.queries.usage.totals import summed
+    from tachograph.queries.usage.totals import sum_spends
 
-    of_agents, of_main = summed(used), summed(step.spend for step in main)
+    of_agents, of_main = sum_spends(used), sum_spends(step.spend for step in main)
     part = percent(of_agents.cost / whole) if of_agents.cost is not None and whole else UNKNOWN
     return {
         "title": f"{plural(len(found.agents), 'subagent')} took {part} of the cost",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tachograph.queries.usage.spend import Row, by_cost, spend
-from tachograph.queries.usage.totals import summed
+from tachograph.queries.usage.totals import sum_spends
 from tachograph.text.format import cut, plural, tokens, usd
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.page_query import SORTS
@@ -64,7 +64,7 @@ def chunk_lines(rows: list[Row], chunk: int, view: View) -> list[Line]:
 
 def _list(view: View) -> Mapping[str, Any]:
     rows = found_rows(view)
-    totals = summed(row.spend for row in rows)
+    totals = sum_spends(row.spend for row in rows)
     count = -(-len(rows) // CHUNK)
     chunks = [
         {
@@ -124,7 +124,7 @@ def _course(view: View) -> Mapping[str, Any] | None:
         "figure": {
             "key": "session-costs",
             "title": title,
-            "summary": f"{plural(len(rows), 'session')} in the order in which they ended, {tokens(summed(row.spend for row in rows).tokens.total)} tokens.",
+            "summary": f"{plural(len(rows), 'session')} in the order in which they ended, {tokens(sum_spends(row.spend for row in rows).tokens.total)} tokens.",
             "chart": as_json(
                 {
                     "kind": "stack",

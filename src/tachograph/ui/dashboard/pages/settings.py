@@ -7,13 +7,13 @@ from typing import Any
 
 from tachograph.ledger.limits import accounts, notifications, pairings
 from tachograph.ledger.storage.preferences import choice
-from tachograph.ledger.usage.files import held
+from tachograph.ledger.usage.files import row_counts
 from tachograph.model.limits.limits import OAUTH
 from tachograph.model.usage.periods import MONTH, Span
 from tachograph.queries.limits.current import LEADS
 from tachograph.queries.limits.source_health import health
 from tachograph.queries.tray_state import ALARMS
-from tachograph.queries.usage.spend import Question, spend
+from tachograph.queries.usage.spend import SpendQuery, spend
 from tachograph.setup import source_catalog
 from tachograph.text.format import MONTHS, count, plural, safe, size
 from tachograph.text.outcomes import outcome_words
@@ -127,7 +127,7 @@ def _prices(view: View) -> Mapping[str, Any]:
 
 def _data(view: View) -> Mapping[str, Any]:
     look = view.look
-    months = spend(look.db, look.book, look.calendar, Question(MONTH, Span(None, None)))
+    months = spend(look.db, look.book, look.calendar, SpendQuery(MONTH, Span(None, None)))
     rows = [row for row in months.rows if row.key.period is not None][-60:]
     labels = [f"{MONTHS[int(row.key.period[5:7]) - 1]} {row.key.period[:4]}" for row in rows]
     files = []
@@ -147,7 +147,7 @@ def _data(view: View) -> Mapping[str, Any]:
         "settings_problems": look.settings.problems,
         "zone": view.calendar.zone_name,
         "files": files,
-        "counts": [(name, count(n)) for name, n in held(look.db).items()],
+        "counts": [(name, count(n)) for name, n in row_counts(look.db).items()],
         "exports": EXPORTS,
         "formats": FORMATS,
         "figure": {

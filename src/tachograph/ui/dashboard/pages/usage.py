@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Span
 from tachograph.model.usage.prices import PICODOLLARS
-from tachograph.model.usage.prices import shown as shown_model
+from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage import totals as usage
-from tachograph.queries.usage.spend import Answer, Row, Spend, spend
+from tachograph.queries.usage.spend import Row, Spend, SpendReport, spend
 from tachograph.text.format import DAYS, MONTHS, UNKNOWN, count, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import Block, Page, View
@@ -101,7 +101,7 @@ class Series(NamedTuple):
 def _course(view: View) -> Mapping[str, Any]:
     look, asked = view.look, view.asked
     question = asked.question(view.calendar, view.now)
-    span = usage.shown_span(look.db, question.span, view.now)
+    span = usage.visible_span(look.db, question.span, view.now)
     period = usage.fitting_period(span, view.now, span.start)
     keys: list[str | None] = list(usage.every_period(view.calendar, period, span))
     if asked.stack == "class":
@@ -135,7 +135,7 @@ def _course(view: View) -> Mapping[str, Any]:
     )
     foot = (
         Cell("All"),
-        *(_measure_cell(usage.summed(part.spends), asked.measure) for part in series),
+        *(_measure_cell(usage.sum_spends(part.spends), asked.measure) for part in series),
         _measure_cell(total, asked.measure),
     )
     return {
@@ -161,7 +161,7 @@ def _course(view: View) -> Mapping[str, Any]:
     }
 
 
-def _series(answer: Answer, keys: Sequence[str | None], stack: str, view: View) -> list[Series]:
+def _series(answer: SpendReport, keys: Sequence[str | None], stack: str, view: View) -> list[Series]:
     sums: dict[Any, list[Spend]] = {}
     cells: dict[tuple[Any, str | None], Spend] = {}
     for row in answer.rows:
@@ -169,7 +169,7 @@ def _series(answer: Answer, keys: Sequence[str | None], stack: str, view: View) 
             name = _identity(sub, stack)
             sums.setdefault(name, []).append(sub.spend)
             cells[(name, row.key.period)] = sub.spend
-    totals = {name: usage.summed(parts) for name, parts in sums.items()}
+    totals = {name: usage.sum_spends(parts) for name, parts in sums.items()}
     measure = view.asked.measure
     order = sorted(totals, key=lambda name: (-(_measured(totals[name], measure) or 0), str(name)))
     shown, rest = order[:_SHOWN], order[_SHOWN:]
@@ -187,7 +187,7 @@ def _series(answer: Answer, keys: Sequence[str | None], stack: str, view: View) 
         for name in shown
     ]
     if rest:
-        left = [usage.summed(cells[(name, key)] for name in rest if (name, key) in cells) for key in keys]
+        left = [usage.sum_spends(cells[(name, key)] for name in rest if (name, key) in cells) for key in keys]
         made.append(Series(f"{len(rest)} others", None, left))
     return made
 
@@ -283,7 +283,7 @@ def _classes(view: View, question: Any, period: str, keys: list[str | None]) -> 
 def _title(first: Series | None, total: Spend, measure: str, stack: str) -> str:
     if first is None or not _measured(total, measure):
         return "Nothing was used in this time"
-    part = (_measured(usage.summed(first.spends), measure) or 0) / (_measured(total, measure) or 1)
+    part = (_measured(usage.sum_spends(first.spends), measure) or 0) / (_measured(total, measure) or 1)
     what = {"cost": "what you spent", "tokens": "the tokens", "messages": "the messages"}[measure]
     return f"{first.name} took {percent(part)} of {what}"
 
@@ -337,7 +337,7 @@ def _where(view: View) -> Mapping[str, Any]:
     return {"figures": [_treemap(view, places, along), _bars(view, models)]}
 
 
-def _treemap(view: View, answer: Answer, along: str) -> dict[str, Any]:
+def _treemap(view: View, answer: SpendReport, along: str) -> dict[str, Any]:
     rows = list(answer.rows)
     shown = rows[:40]
     names = [label_of(_identity(row, along), along) for row in shown]
@@ -396,7 +396,7 @@ def _treemap(view: View, answer: Answer, along: str) -> dict[str, Any]:
     }
 
 
-def _bars(view: View, answer: Answer) -> dict[str, Any]:
+def _bars(view: View, answer: SpendReport) -> dict[str, Any]:
     taken = charts.model_colours([row.key.model for row in answer.rows])
     total = answer.totals.cost or 0
     most = max((row.spend.cost or 0 for row in answer.rows), default=0)
@@ -516,9 +516,9 @@ def _hours(view: View) -> Mapping[str, Any]:
         for day in range(7)
         for hour in range(24)
     ]
-    days = [usage.summed(row) for row in grid]
-    hours = [usage.summed(row[hour] for row in grid) for hour in range(24)]
-    whole = usage.summed(days)
+    days = [usage.sum_spends(row) for row in grid]
+    hours = [usage.sum_spends(row[hour] for row in grid) for hour in range(24)]
+    whole = usage.sum_spends(days)
     best_day = max(range(7), key=lambda n: days[n].cost or 0)
     best_hour = max(range(24), key=lambda n: hours[n].cost or 0)
     title = (

@@ -1,4 +1,4 @@
-"""What a plan's limits are, as the service states them: accounts, limits, metered use beyond them, readings.
+"""Limits of a plan as the service states them: accounts, limits, money, readings.
 
 Unknown is None everywhere, and never 0. Percentages are 0 to 100 (they may pass 100); moments are epoch milliseconds.
 """
@@ -6,7 +6,13 @@ Unknown is None everywhere, and never 0. Percentages are 0 to 100 (they may pass
 from typing import NamedTuple
 
 FIVE_HOUR, SEVEN_DAY = "five_hour", "seven_day"
-MOST_PERCENT = 1000.0  # what is larger is a mistake of the source: an epoch has been seen in its place
+SPEND_LIMIT = "spend_limit"  # a gateway's or organization's budget, on the status line
+EXTRA_USAGE = "extra_usage"  # metered use beyond the plan, or the budget of a seat without windows
+PREPAID = "prepaid_balance"
+MOST_PERCENT = 1000.0  # a larger value is a mistake of the source: an epoch has been seen in its place
+
+# Groups of limits; "" for any other.
+SESSION, WEEKLY, MONEY = "session", "weekly", "money"
 
 # Where readings come from, as programs see it. A source is an attribute of a reading, not of an account.
 STATUSLINE = "statusline"  # what Claude Code pipes to its status line
@@ -54,12 +60,15 @@ class Money(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """One window of a plan, or a grant of credits.
+    """One window of a plan, a budget, or a grant of credits.
 
-    `key`: `five_hour`, `seven_day`, `seven_day_opus`, `weekly_scoped:<name in lower case>`, else the server's own name.
-    `group`: "session", "weekly" or "" for anything else; `scope`: what a weekly limit is narrowed to, as the server
-    shows it. `percent` None: the window has not begun, or nobody said. `severity` as the server says: normal, warning,
-    critical. `limit` and `used` are there for grants of credits.
+    `key`: `five_hour`, `seven_day`, `seven_day_opus`, `weekly_scoped:<name in lower case>`, `spend_limit`,
+    `extra_usage` (with `_daily` or `_weekly` for its sub-caps), `prepaid_balance`, else the server's own name.
+    `group`: SESSION, WEEKLY, MONEY or "" for anything else; `scope`: the model or surface that a weekly limit is
+    narrowed to, as the server shows it. `percent` None: the window has not begun, or the value is unknown; of money it
+    may pass 100. `severity` as the server says: normal, warning, critical. `used` and `limit` (the cap) are amounts of
+    money, `left` a balance. `locked`: the service's reason why the limit lets nothing through, in words.
+    `allowance`, `allowance_used`: for a scoped week, how many percent of the whole week it may take and took.
     """
 
     key: str
@@ -72,16 +81,31 @@ class Limit(NamedTuple):
     is_grant: bool = False
     used: Money | None = None
     limit: Money | None = None
+    left: Money | None = None
+    locked: str | None = None
+    allowance: float | None = None
+    allowance_used: float | None = None
 
 
 class ExtraUsage(NamedTuple):
-    """Metered use beyond the plan ("usage credits"). `blocked` says why it is not available now, None if it is."""
+    """Metered use beyond the plan ("usage credits"). `blocked` is the reason why it is not available now, None if it
+    is. `limit` None: no cap is known. `balance`: prepaid credits left. Daily and weekly sub-caps are limits of their own
+    (`extra_usage_daily`, `extra_usage_weekly`)."""
 
     enabled: bool | None
     used: Money | None
     limit: Money | None
     percent: float | None
     blocked: str | None = None
+    balance: Money | None = None
+
+
+class BankedReset(NamedTuple):
+    """A reset of a limit that the account holds and may redeem until `expires_at` (epoch ms, None where unknown)."""
+
+    key: str
+    label: str
+    expires_at: int | None
 
 
 class Billing(NamedTuple):
@@ -105,10 +129,12 @@ class Share(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one source said at one moment. A section that the source does not give is None (or empty), not zero.
+    """One observation of limits by a source. A section that the source does not give is None (or empty), not zero.
 
-    `observed_at` is when the values were true, as far as the source says; `problems` in plain words, none of them
-    holding anything secret.
+    `observed_at` is when the values were true by the source's own account; `problems` in plain words, none of them
+    holding anything secret. Of a status line only: `session`, the session that was drawn; `api_ms`, its
+    `cost.total_api_duration_ms`, which grows with every answer; `model`, the id of the model in use. `banked`: resets
+    that the account holds.
     """
 
     source: str
@@ -120,6 +146,10 @@ class Reading(NamedTuple):
     breakdown: tuple[Share, ...] = ()
     plan: str | None = None
     problems: tuple[str, ...] = ()
+    session: str = ""
+    api_ms: int | None = None
+    model: str = ""
+    banked: tuple[BankedReset, ...] = ()
 
 
 _SAME_RESET_MS = (

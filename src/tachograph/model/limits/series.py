@@ -20,6 +20,7 @@ Times are epoch milliseconds, percentages 0 to 100 (money may pass 100).
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import DESKTOP, SESSION, WEEKLY, same_reset
@@ -236,5 +237,5 @@ def _events(key: str, points: Sequence[Point], plans: Sequence[tuple[int, str]])
 
 
 def _plan_changed(plans: Sequence[tuple[int, str]], since: int, until: int) -> bool:
-    changes = (at for (_, old), (at, new) in zip(plans, plans[1:], strict=False) if old != new)
+    changes = (at for (_, old), (at, new) in pairwise(plans) if old != new)
     return any(since - _PLAN_MS <= at <= until + _PLAN_MS for at in changes)

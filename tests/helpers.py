@@ -20,8 +20,8 @@ from tachograph.demo.records import Record
 from tachograph.ledger.storage.connection import Ledger, open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import Pass, Progress, ingest
+from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.parser import parsed
-from tachograph.workspace.terminal_io import Context
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)

@@ -16,9 +16,9 @@ from tachograph.clock import FixedClock
 from tachograph.demo import records, transcripts
 from tachograph.paths import own_paths
 from tachograph.server import access_keys
+from tachograph.ui.cli.context import system_context
 from tachograph.ui.cli.demo.command import invent_limits
 from tachograph.ui.dashboard.service import Doorway
-from tachograph.workspace.terminal_io import system_context
 
 PAGES = ("/", "/usage", "/sessions", "/pulls", "/limits", "/settings")
 SESSION = "5e551011-0000-4000-8000-00000000feed"

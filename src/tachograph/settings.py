@@ -1,10 +1,14 @@
 """What a person has set, from one TOML file; everything has a default, and a bad value is a problem, never a stop."""
 
+import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.errors import UsageError
-from tachograph.model.usage.periods import parsed_weekday, parsed_zone
+from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone
+
+if TYPE_CHECKING:
+    from tachograph.model.usage.prices import PriceBook
 
 _NO_PRICES: Mapping[str, object] = {}
 
@@ -35,8 +39,58 @@ class Settings(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
+class SettingsFollower:
+    """The settings of a file with the calendar and price book they lead to, read again when the file changes.
+
+    `zone` and `week_start` take the place of those in the file. Nothing is read before the first `refresh`.
+    """
+
+    def __init__(self, path: str, zone: str | None = None, week_start: str | None = None) -> None:
+        self._path, self._zone, self._week_start = path, zone, week_start
+        self._mark: tuple[int, int] | None = None
+        self._apply(Settings())
+
+    def refresh(self) -> bool:
+        """Read the file if it changed since the last call. Returns True if it was read."""
+        try:
+            status = os.stat(self._path)
+            mark = (status.st_mtime_ns, status.st_size)  # two saves may fall into one tick of the file system's clock
+        except OSError:
+            mark = (0, 0)
+        if mark == self._mark:
+            return False
+        self._apply(load(self._path))
+        self._mark = mark
+        return True
+
+    def _apply(self, settings: Settings) -> None:
+        self.settings = settings
+        zone, name = parsed_zone(self._zone or settings.timezone)
+        start = parsed_weekday(self._week_start) if self._week_start else settings.week_start
+        self.calendar = Calendar(zone, name, start)
+        self._book: tuple[PriceBook, tuple[str, ...]] | None = None
+
+    @property
+    def book(self) -> "PriceBook":
+        """The price book with the prices of the settings."""
+        return self._priced()[0]
+
+    @property
+    def price_problems(self) -> tuple[str, ...]:
+        """Prices in the settings that were not understood, one sentence each."""
+        return self._priced()[1]
+
+    def _priced(self) -> "tuple[PriceBook, tuple[str, ...]]":
+        if self._book is None:
+            from tachograph.model.usage.prices import load as load_book  # the status line needs no prices
+
+            book, problems = load_book(self.settings.prices)
+            self._book = book, tuple(problems)
+        return self._book
+
+
 def load(path: str) -> Settings:
-    """The settings in a file; the defaults where there is none."""
+    """The settings in a file; the defaults if there is no file."""
     try:
         with open(path, "rb") as file:
             text = file.read()

@@ -8,7 +8,7 @@ from tachograph.demo.records import assistant
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import load
 from tachograph.queries.usage.spend import exact_spend_in_spans
-from tachograph.ui.documents.reports import iso
+from tachograph.text.format import iso
 
 BOOK = load()[0]
 MINUTE = 60_000

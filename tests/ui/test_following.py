@@ -13,8 +13,7 @@ from tachograph.paths import own_paths
 from tachograph.recorder import process
 from tachograph.ui.terminal import controller as live_controller
 from tachograph.ui.tray import controller as tray_controller
-from tachograph.workspace.follow import Followed
-from tachograph.workspace.terminal_io import system_context
+from tachograph.workspace.follow import WorkspaceFollower
 
 
 def save(home: Home, text: str) -> None:
@@ -25,15 +24,15 @@ def save(home: Home, text: str) -> None:
 
 
 def test_two_saves_in_one_moment_are_two(home: Home) -> None:
-    followed = Followed(own_paths(home.env))
+    followed = WorkspaceFollower(own_paths(home.env))
     home.data.mkdir(parents=True, exist_ok=True)
     save(home, 'timezone = "UTC"\n')
-    followed.read_settings()
+    followed.refresh_settings()
     before, book = followed.calendar, followed.book
-    followed.read_settings()
+    followed.refresh_settings()
     assert followed.calendar is before and followed.book is book  # nothing was read for nothing
     save(home, 'timezone = "Asia/Tokyo"\nweek_start = "sunday"\n')
-    followed.read_settings()
+    followed.refresh_settings()
     assert followed.calendar != before
 
 
@@ -41,15 +40,14 @@ def test_two_saves_in_one_moment_are_two(home: Home) -> None:
 def test_what_runs_in_the_background_follows_the_settings(home: Home, kind: str) -> None:
     prepare(home, "one")
     clock = MovedClock(NOW)
-    context = system_context()._replace(env=home.env, clock=clock)
     save(home, 'timezone = "UTC"\n')
     engine: live_controller.Engine | tray_controller.TrayController
     if kind == "watch":
-        engine = live_controller.Engine(context, None)
+        engine = live_controller.Engine(home.env, clock, None)
     else:
         lock = process.taken(own_paths(home.env), clock, process.TRAY)
         assert lock is not None
-        engine = tray_controller.TrayController(context, lock)
+        engine = tray_controller.TrayController(home.env, clock, lock)
     engine.look()
     before = engine._followed.calendar
     save(home, 'timezone = "Asia/Tokyo"\n')
@@ -63,21 +61,21 @@ def test_what_runs_in_the_background_follows_the_settings(home: Home, kind: str)
 
 def test_news_are_what_others_wrote_and_another_file_is_another_ledger(home: Home) -> None:
     prepare(home, "one")
-    followed = Followed(own_paths(home.env))
-    first, has_news = followed.look(NOW_MS)
+    followed = WorkspaceFollower(own_paths(home.env))
+    first, has_news = followed.current(NOW_MS)
     assert has_news and followed.is_there
-    assert followed.look(NOW_MS) == (first, False)
+    assert followed.current(NOW_MS) == (first, False)
     with home.ledger() as other, other.transaction() as db:
         choose(db, "a choice", "on", NOW_MS)
-    assert followed.look(NOW_MS) == (first, True)
-    assert followed.look(NOW_MS) == (first, False)
+    assert followed.current(NOW_MS) == (first, True)
+    assert followed.current(NOW_MS) == (first, False)
     path = Path(own_paths(home.env).ledger)
     copy = home.root / "copy"
     home.run("backup", str(copy))
     os.replace(copy, path)
     for left in path.parent.glob("ledger.sqlite3-*"):
         left.unlink()
-    second, has_news = followed.look(NOW_MS)
+    second, has_news = followed.current(NOW_MS)
     assert second is not first and has_news
     followed.close()
     path.unlink()

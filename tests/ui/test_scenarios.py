@@ -11,9 +11,9 @@ from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.queries.limits.current import OVERAGE, WALL
 from tachograph.queries.limits.guard import EXIT_CODES
 from tachograph.text.table import PLAIN
+from tachograph.ui.cli.context import Context, system_context
 from tachograph.ui.cli.demo.scenario import MomentState, play
 from tachograph.ui.documents import now as surface
-from tachograph.workspace.terminal_io import Context, system_context
 
 UTC = Calendar(*parsed_zone("UTC"))
 

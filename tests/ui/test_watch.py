@@ -17,7 +17,6 @@ from tachograph.errors import UsageError
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import RESET
 from tachograph.ui.terminal.controller import Engine
-from tachograph.workspace.terminal_io import system_context
 from test_docs import page, section, table, words
 from test_layers import modules_after
 
@@ -117,7 +116,7 @@ def test_states_come_on_lines_whenever_something_changed(home: Home) -> None:
 
 
 def engine_of(home: Home, clock: MovedClock) -> Engine:
-    return Engine(system_context()._replace(env=home.env, clock=clock), "UTC")
+    return Engine(home.env, clock, "UTC")
 
 
 def test_a_reset_is_seen_without_anybody_writing(home: Home) -> None:

@@ -15,11 +15,9 @@ from tachograph.clock import Clock
 from tachograph.errors import LedgerDamaged, LedgerError, TachographError
 from tachograph.ledger.storage.backups import weekly_backup
 from tachograph.ledger.storage.connection import Ledger, changes_by_others, open_ledger, translated
+from tachograph.ledger.storage.following import LedgerFollower
 from tachograph.ledger.usage import files
 from tachograph.model.limits.limits import OK
-from tachograph.model.usage.periods import Calendar, parsed_zone
-from tachograph.model.usage.prices import PriceBook
-from tachograph.model.usage.prices import load as load_book
 from tachograph.paths import Paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
@@ -31,8 +29,7 @@ from tachograph.recorder.notifications import clock, raise_alarms
 from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.poller import Poller, random_share
 from tachograph.recorder.services import Service, Services, Status
-from tachograph.settings import Settings
-from tachograph.settings import load as load_settings
+from tachograph.settings import SettingsFollower
 
 LOOK_SECONDS = 2.0  # at transcripts that grew lately
 LAZY_SECONDS = 5.0  # where none did
@@ -65,8 +62,7 @@ class Recorder:
         self._walked = self._passed = self._judged = self._backed_up = float("-inf")
         self._version = -1
         self._told: set[str] = set()
-        self._settings, self._settings_mark = Settings(), ""
-        self._book: PriceBook | None = None
+        self._settings = SettingsFollower(paths.settings)
 
     def step(self, ledger: Ledger) -> float:
         """Do what is due; returns the seconds until something may be due again. Raises LedgerError."""
@@ -111,9 +107,9 @@ class Recorder:
         if not has_news and version == self._version and mono - self._judged < JUDGE_SECONDS:
             return
         self._version, self._judged = version, mono
-        settings = self._read_settings()
+        self._refresh_settings()
+        settings, calendar = self._settings.settings, self._settings.calendar
         now = self._clock.now_ms()
-        calendar = _calendar(settings)
         local = calendar.local(now)
 
         def told(title: str, text: str, sound: bool) -> str:
@@ -127,25 +123,14 @@ class Recorder:
 
     def _learn(self, ledger: Ledger, question: Now, now: int) -> dict[str, float]:
         """Learn, and make the forecasts that are due; the chances of the leading account."""
-        book = self._book
-        if book is None:
-            book = self._book = load_book(self._settings.prices)[0]
-        chances = learn(ledger, book, question.accounts, now)
+        chances = learn(ledger, self._settings.book, question.accounts, now)
         return chances.get(question.accounts[0].id, {}) if question.accounts else {}
 
-    def _read_settings(self) -> Settings:
-        """The settings, read again when the file changed."""
-        try:
-            status = os.stat(self._paths.settings)
-            mark = f"{status.st_mtime_ns}-{status.st_size}"
-        except OSError:
-            mark = "none"
-        if mark != self._settings_mark:
-            self._settings_mark, self._settings = mark, load_settings(self._paths.settings)
-            self._book = None
-            for problem in self._settings.problems:
+    def _refresh_settings(self) -> None:
+        """Read the settings again if the file changed, and report problems in it once."""
+        if self._settings.refresh():
+            for problem in self._settings.settings.problems:
                 self._say(problem)
-        return self._settings
 
     def _tell(self, kind: str, problem: str) -> None:
         """Say a problem once, not at every step."""
@@ -188,45 +173,30 @@ def _record(
     beside: Services,
 ) -> None:
     recorder = Recorder(paths, env, clock, say)
+    followed = LedgerFollower(paths)
     wait, failures, beaten = 0.0, 0, float("-inf")
     while not sleep(wait):
         try:
-            with open_ledger(paths, clock.now_ms()) as ledger:
-                if ledger.readable_only:
-                    raise LedgerError(f"The ledger is only read: {ledger.readable_only}.")
-                wait, opened = 0.0, _file(paths)
-                while not sleep(wait):
-                    if _file(paths) != opened:
-                        raise LedgerReplaced("Another ledger has taken the place of this one.")
-                    with translated(ledger.path):
-                        wait = recorder.step(ledger)
-                        beside.tick(ledger)
-                    if clock.monotonic() - beaten >= BEAT_SECONDS:
-                        beat()
-                        beaten = clock.monotonic()
-                    failures = 0
-                return
-        except LedgerReplaced:
-            wait = 0.0  # restored or rescued meanwhile: whatever was opened before is no longer what people look at
+            ledger, _ = followed.current(clock.now_ms())
+            if ledger.readable_only:
+                raise LedgerError(f"The ledger is read-only: {ledger.readable_only}.")
+            with translated(ledger.path):
+                wait = recorder.step(ledger)
+                beside.tick(ledger)
+            if clock.monotonic() - beaten >= BEAT_SECONDS:
+                beat()
+                beaten = clock.monotonic()
+            failures = 0
         except LedgerDamaged as damage:
+            followed.close()
             say(f"{damage.message} {damage.hint}".strip())
             wait = 60.0
         except TachographError as trouble:
+            followed.close()
             failures += 1
             wait = min(60.0, 2.0**failures)
             say(f"{trouble.message} {trouble.hint} Next try in {wait:g} s.".strip())
-
-
-class LedgerReplaced(LedgerError):
-    """The file that was opened is not the one that stands there now."""
-
-
-def _file(paths: Paths) -> tuple[int, int] | None:
-    try:
-        status = os.stat(paths.ledger)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    followed.close()
 
 
 def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Callable[[float], bool]) -> None:
@@ -268,7 +238,3 @@ def protect() -> None:
             ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
         except (OSError, AttributeError):
             pass
-
-
-def _calendar(settings: Settings) -> Calendar:
-    return Calendar(*parsed_zone(settings.timezone))

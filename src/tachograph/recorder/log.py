@@ -3,20 +3,19 @@
 import os
 from collections.abc import Callable
 
-from tachograph.text.format import safe
-from tachograph.ui.documents.reports import iso
-from tachograph.workspace.terminal_io import Context
+from tachograph.clock import Clock
+from tachograph.text.format import iso, safe
 
 _LONGEST = 512 * 1024
 
 
-def teller(path: str | None, context: Context) -> Callable[[str], None]:
-    """Writes lines to a file, or (None) to whoever watches."""
+def logger(path: str | None, clock: Clock, say: Callable[[str], None]) -> Callable[[str], None]:
+    """A function that writes a line with its time to a file or, without a path, to `say`."""
 
-    def say(text: str) -> None:
-        line = f"{iso(context.clock.now_ms())}  {_clean(text)}"
+    def log(text: str) -> None:
+        line = f"{iso(clock.now_ms())}  {_clean(text)}"
         if path is None:
-            context.say(line)
+            say(line)
             return
         try:
             if os.path.exists(path) and os.path.getsize(path) > _LONGEST:
@@ -27,7 +26,7 @@ def teller(path: str | None, context: Context) -> Callable[[str], None]:
         except OSError:
             pass  # a full disk: the part goes on, and says so to nobody
 
-    return say
+    return log
 
 
 def last_problem(path: str) -> str:

@@ -1,6 +1,6 @@
 """The one place where numbers, times, durations and unknowns become strings, and where foreign text is made safe."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 UNKNOWN = "–"
 
@@ -184,3 +184,14 @@ def cut(text: str, most: int) -> str:
             break
         kept += char
     return kept.rstrip() + "…"
+
+
+def iso(at: int | None) -> str | None:
+    """A moment for programs: 2026-11-21T14:03:22.123Z; None for an unknown or impossible one."""
+    if at is None:
+        return None
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,190 +1,148 @@
-"""What every command that shows numbers does first: settings, ledger, one pass over the transcripts."""
+"""One question to an up-to-date ledger: open it, read new transcripts, ask, and recover it if it is damaged."""
 
-import argparse
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
+from tachograph.clock import Clock
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.ledger.storage.connection import Ledger, open_ledger, translated
-from tachograph.ledger.usage.files import problem_counts
-from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone
-from tachograph.model.usage.prices import PriceBook, load
+from tachograph.ledger.storage.connection import Ledger, translated
+from tachograph.ledger.storage.following import LedgerFollower, damage_detection
+from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import Paths, own_paths
-from tachograph.settings import Settings
-from tachograph.settings import load as load_settings
-from tachograph.workspace.terminal_io import Context
+from tachograph.settings import SettingsFollower
+from tachograph.workspace.snapshot import Snapshot, TtlCache
 
 T = TypeVar("T")
-_RESCUES = 3  # another command may be at it too: whoever opens the ledger in that moment may find it damaged once more
-PROGRESS_AFTER = 0.5  # seconds: what is over sooner needs no progress
+_RECOVERIES = 3  # another command may recover the ledger too: whoever opens it in that moment may find it damaged again
+
+Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
 
-class Reading(NamedTuple):
-    """All that a question needs."""
+class Surroundings(NamedTuple):
+    """Where a question is asked: environment, clock, a line for the person, progress of a long reading."""
 
-    db: sqlite3.Connection
-    book: PriceBook
-    calendar: Calendar
-    settings: Settings
-    paths: Paths
-    now: int
-    is_stale: bool  # what was there to be read could not be taken in
-    limit_problems: tuple[str, ...] = ()  # what hindered the passive sources of limits
+    env: Mapping[str, str]
+    clock: Clock
+    say: Callable[[str], None]
+    progress: Callable[[], AbstractContextManager[Progress | None]]
 
 
-def problems(now: Reading) -> dict[str, int]:
-    """What is missing from the numbers, by kind, as reports say it."""
-    return {**problem_counts(now.db), "not_updated": int(now.is_stale)}
+class Needs(NamedTuple):
+    """Requirements of a question. `zone` and `week_start` replace those of the settings.
 
-
-def reading(
-    arguments: argparse.Namespace,
-    context: Context,
-    ask: Callable[[Reading], T],
-    *,
-    limits: bool = False,
-    learns: bool = False,
-) -> T:
-    """Open the ledger, bring it up to date, ask. A damaged ledger is set aside and rebuilt, then asked once more.
-
-    `limits`: what other programs here know of the limits is taken in as well; `learns`: and learned from.
+    `ingests`: new transcripts are read first; `limits`: also other programs' readings of limits; `learns`: and the
+    estimates learn from them.
     """
-    paths = own_paths(context.env)
-    settings = load_settings(paths.settings)
-    for problem in settings.problems:
-        context.say(f"tachograph: {problem}")
-    calendar = _calendar(arguments, settings)
-    book, wrong = load(settings.prices)
-    for problem in wrong:
-        context.say(f"tachograph: {paths.settings}: {problem}")
-    now = context.clock.now_ms()
+
+    zone: str | None = None
+    week_start: str | None = None
+    ingests: bool = True
+    limits: bool = False
+    learns: bool = False
+
+
+def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -> T:
+    """Answer a question from an up-to-date ledger.
+
+    A damaged ledger is set aside and rebuilt, then the question is asked again. Raises LedgerError, and UsageError for
+    a zone or week day that does not exist.
+    """
+    paths = own_paths(around.env)
+    follower = SettingsFollower(paths.settings, needs.zone, needs.week_start)
+    follower.refresh()
+    for problem in follower.settings.problems:
+        around.say(f"tachograph: {problem}")
+    for problem in follower.price_problems:
+        around.say(f"tachograph: {paths.settings}: {problem}")
+    now = around.clock.now_ms()
 
     def once() -> T:
-        with open_ledger(paths, now) as ledger:
-            wanted = not getattr(arguments, "no_ingest", False)
-            is_stale = wanted and not _ingest(ledger, paths, context, now)
-            found = _collect(ledger, context, now) if limits and wanted and not is_stale else ()
-            if learns and wanted and not is_stale:
-                _learn(ledger, book, context, now)
-            with translated(ledger.path):
-                try:
-                    return ask(Reading(ledger.db, book, calendar, settings, paths, now, is_stale, found))
-                except (KeyError, TypeError) as error:  # what a flipped byte in the file may come to
-                    from tachograph.ledger.storage.integrity import verdict
+        with LedgerFollower(paths) as followed:
+            ledger, _ = followed.current(now)
+            is_stale = needs.ingests and not _ingest(ledger, paths, around, now)
+            may_read = needs.ingests and not is_stale
+            problems = _collect(ledger, around, now) if needs.limits and may_read else ()
+            if needs.learns and may_read:
+                _learn(ledger, follower.book, around, now)
+            with damage_detection(ledger):
+                return question(
+                    Snapshot(
+                        ledger.db, ledger, follower.book, follower.calendar, follower.settings, paths, around.env, now,
+                        TtlCache(around.clock), follower.price_problems, is_stale, problems,
+                    )
+                )  # fmt: skip
 
-                    if problem := verdict(ledger.path).problem:
-                        raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problem}.") from error
-                    raise
-
-    for _ in range(_RESCUES):
+    for _ in range(_RECOVERIES):
         try:
             return once()
         except LedgerDamaged as damage:
             from tachograph.setup.recovery import rescue
 
             for sentence in rescue(paths, now, damage.message):
-                context.say(f"tachograph: {sentence}")
+                around.say(f"tachograph: {sentence}")
     return once()
 
 
-def add_reading_flags(parser: argparse.ArgumentParser) -> None:
-    words = "cut days in this zone, such as Europe/Berlin (default: the system's)"
-    parser.add_argument("--timezone", metavar="ZONE", help=words, default=argparse.SUPPRESS)
-    words = "show what the ledger holds, read nothing new"
-    parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
-
-
-def _calendar(arguments: argparse.Namespace, settings: Settings) -> Calendar:
-    zone, name = parsed_zone(getattr(arguments, "timezone", None) or settings.timezone)
-    start = getattr(arguments, "week_start", None)
-    return Calendar(zone, name, parsed_weekday(start) if start else settings.week_start)
-
-
-def _ingest(ledger: Ledger, paths: Paths, context: Context, now: int) -> bool:
-    """Bring the ledger up to date; whether that succeeded. What hinders it is said, and what is there is shown."""
+def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> bool:
+    """Bring the ledger up to date. Returns False, and says why, if that failed: the ledger is shown as it is."""
     if ledger.readable_only:
-        context.say(f"tachograph: The ledger is only read, nothing new is added to it: {ledger.readable_only}.")
+        around.say(f"tachograph: The ledger is read-only, so nothing new is added to it: {ledger.readable_only}.")
         return False
     from tachograph.recorder.ingest import ingest
 
     try:
-        with _progress(context) as progress, translated(ledger.path):
-            done = ingest(ledger, context.env, now, progress)
+        with around.progress() as progress, translated(ledger.path):
+            done = ingest(ledger, around.env, now, progress)
     except LedgerDamaged:
         raise
     except LedgerError as trouble:
-        context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
+        around.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
         busy = "being written" if isinstance(trouble, LedgerBusy) else "not up to date"
-        context.say(f"tachograph: What follows is what the ledger held before; it is {busy}.")
+        around.say(f"tachograph: What follows is what the ledger held before; it is {busy}.")
         return False
     if done.read:
-        _back_up(ledger, paths, context, now)
+        _try(lambda: _back_up(ledger, paths, now), around)
     return True
 
 
-def _collect(ledger: Ledger, context: Context, now: int) -> tuple[str, ...]:
-    """Take in what is known of the limits; what hindered it, in words."""
+def _collect(ledger: Ledger, around: Surroundings, now: int) -> tuple[str, ...]:
+    """Store what other programs know of the limits. Returns problems as sentences."""
     from tachograph.recorder.passive_sources import collect
 
     try:
-        return tuple(collect(ledger, context.env, now))
+        return tuple(collect(ledger, around.env, now))
     except LedgerDamaged:
         raise
     except LedgerError as trouble:
         return (trouble.message,)
 
 
-def _learn(ledger: Ledger, book: PriceBook, context: Context, now: int) -> None:
-    """Keep what is learned, so that the next question finds it. What hinders that hinders no answer: it learns anew."""
+def _learn(ledger: Ledger, book: PriceBook, around: Surroundings, now: int) -> None:
+    """Store what the estimates learn, so that the next question finds it. A failure costs only time."""
     from tachograph.queries.limits.current import now as now_question
     from tachograph.recorder.learn import catch_up
 
-    try:
+    def learn() -> None:
         with translated(ledger.path):
             catch_up(ledger, book, now_question(ledger.db, now).accounts, now)
-    except LedgerDamaged:
-        raise
-    except LedgerError as trouble:
-        context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
+
+    _try(learn, around)
 
 
-def _back_up(ledger: Ledger, paths: Paths, context: Context, now: int) -> None:
-    """Make the weekly backup where it is due. What hinders that is said; it hinders no report."""
+def _back_up(ledger: Ledger, paths: Paths, now: int) -> None:
+    """Make the weekly backup if it is due."""
     from tachograph.ledger.storage.backups import weekly_backup
 
+    with translated(ledger.path):
+        weekly_backup(ledger.db, paths, now)
+
+
+def _try(act: Callable[[], None], around: Surroundings) -> None:
+    """Do what no report depends on; say why it failed. Raises LedgerDamaged only."""
     try:
-        with translated(ledger.path):
-            weekly_backup(ledger.db, paths, now)
+        act()
     except LedgerDamaged:
         raise
     except LedgerError as trouble:
-        context.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
-
-
-@contextmanager
-def _progress(context: Context) -> Iterator[Callable[[int, int], None] | None]:
-    """Progress of a long pass, on a terminal: one line that is wiped at the end."""
-    if not context.talk.isatty():
-        yield None
-        return
-    from tachograph.text.format import size
-
-    began, shown = context.clock.monotonic(), False
-
-    def progress(done: int, total: int) -> None:
-        nonlocal shown
-        if total and context.clock.monotonic() - began > PROGRESS_AFTER:
-            shown = True
-            bar = "█" * round(24 * done / total)
-            words = f"Reading transcripts  {bar:░<24}  {size(done)} of {size(total)}"
-            context.talk.write(f"\r\x1b[2K{words}")
-            context.talk.flush()
-
-    try:
-        yield progress
-    finally:
-        if shown:
-            context.talk.write("\r\x1b[2K")
-            context.talk.flush()
+        around.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())

@@ -42,13 +42,13 @@ from tachograph.queries.estimates.forecast import Calibration, calibration
 from tachograph.queries.limits.current import Now
 from tachograph.queries.tray_state import meter
 from tachograph.server import access_keys, launch_file
+from tachograph.text.format import iso
+from tachograph.ui.cli.context import system_context
 from tachograph.ui.cli.demo.scenario import play
 from tachograph.ui.dashboard import api, render
 from tachograph.ui.dashboard.service import Doorway
 from tachograph.ui.documents import now as now_surface
-from tachograph.ui.documents.reports import iso
 from tachograph.ui.tray.view import Environment, view
-from tachograph.workspace.terminal_io import system_context
 
 STATIC = Path(render.HERE) / "static"
 DOCS = Path(__file__).parents[3] / "docs"
@@ -801,8 +801,8 @@ def test_a_port_that_somebody_holds_is_said_loudly(home: Home) -> None:
 
 
 def test_the_demo_serves_its_home_and_a_session_goes_on(home: Home, tmp_path: Path) -> None:
+    from tachograph.ui.cli.context import system_context
     from tachograph.ui.cli.demo import life
-    from tachograph.workspace.terminal_io import system_context
 
     made = invented(tmp_path / "demo", days=3)
     before = made.totals()["messages"]

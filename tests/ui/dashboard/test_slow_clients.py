@@ -10,7 +10,7 @@ import pytest
 from chromium import until
 from helpers import Home
 from served_dashboard import Served, go_on, serving
-from tachograph.workspace.pool import MOST_EXPORTS, Desk
+from tachograph.workspace.pool import MAX_EXPORTS, LedgerPool
 
 QUARTER_MB = b"x" * (1 << 18)
 
@@ -30,8 +30,8 @@ def own(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 looking: list[int] = []
 
 
-def _large(desk: Desk, what: str, form: str) -> Generator[bytes, None, None]:
-    with desk.look():
+def _large(pool: LedgerPool, what: str, form: str) -> Generator[bytes, None, None]:
+    with pool.snapshot():
         looking.append(1)
         try:
             for _ in range(400):
@@ -64,13 +64,13 @@ def _has_ended(plug: socket.socket) -> bool:
 
 def test_exports_that_nobody_reads_hold_nothing_up_and_end(own: Served) -> None:
     with contextlib.ExitStack() as held:
-        plugs = [held.enter_context(_sent(own, _asked(own, "/export/readings.jsonl"))) for _ in range(MOST_EXPORTS)]
-        until(lambda: len(looking) == MOST_EXPORTS, 10, "the exports did not begin")
+        plugs = [held.enter_context(_sent(own, _asked(own, "/export/readings.jsonl"))) for _ in range(MAX_EXPORTS)]
+        until(lambda: len(looking) == MAX_EXPORTS, 10, "the exports did not begin")
         more = own.get("/export/readings.jsonl")
         assert more.status == 503 and "when one of them is done" in more.text
         for path in ("/", "/api/now", "/usage"):
             assert own.get(path).status == 200
-        assert len(looking) == MOST_EXPORTS  # all the while
+        assert len(looking) == MAX_EXPORTS  # all the while
         until(lambda: not looking, 15, "an export that nobody reads still holds its look at the ledger")
         until(lambda: all(map(_has_ended, plugs)), 15, "a connection that takes nothing is still there")
         assert len(own.get("/export/readings.jsonl").body) == 400 * len(QUARTER_MB)

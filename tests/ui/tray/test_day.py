@@ -19,7 +19,6 @@ from tachograph.recorder.statusline import parse_status_input, store
 from tachograph.ui.tray import linux, platform
 from tachograph.ui.tray.controller import TrayController
 from tachograph.ui.tray.view import Menu
-from tachograph.workspace.terminal_io import system_context
 
 pytestmark = pytest.mark.skipif(not is_linux(), reason=NOT_HERE)
 SECONDS = 16 * 3600
@@ -39,7 +38,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
         env = lived(home, address)
         lock = process.taken(own_paths(env), clock, process.TRAY)
         assert lock is not None
-        engine = TrayController(system_context()._replace(env=env, clock=clock), lock)
+        engine = TrayController(env, clock, lock)
         seen: list[tuple[int, int, int]] = []
         said: list[str] = []
         looks = 0

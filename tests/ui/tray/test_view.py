@@ -12,10 +12,10 @@ from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL
 from tachograph.queries.tray_state import meter as meter_question
+from tachograph.ui.cli.context import system_context
 from tachograph.ui.cli.demo.scenario import play
 from tachograph.ui.documents import now as now_surface
 from tachograph.ui.tray.view import Environment, Icon, Segment, view
-from tachograph.workspace.terminal_io import system_context
 from tray_menus import HOUR, UTC, T, account, limit, menu, meter, spent, texts, usual
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tachograph.workspace.terminal_io import Context
+    from tachograph.ui.cli.context import Context
 
 
 def run(argv: Sequence[str]) -> int:
     """Parse and carry out a command in the surroundings of this process; returns its exit code."""
-    from tachograph.workspace.terminal_io import system_context
+    from tachograph.ui.cli.context import system_context
 
     return carry_out(argv, system_context())
 

@@ -7,7 +7,7 @@ from tachograph.queries.estimates.attribution import leading
 from tachograph.queries.limits.current import Now, NowAccount
 from tachograph.queries.limits.guard import found_account
 from tachograph.text.format import safe
-from tachograph.workspace.session import add_reading_flags
+from tachograph.ui.cli.question import add_question_flags
 
 NO_READING = (
     "No reading of your limits yet.",
@@ -19,7 +19,7 @@ NO_READING = (
 def add_account_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", metavar="NAME", help="this account: its label, or the beginning of it")
     parser.add_argument("--json", action="store_true", help="for programs")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def meant(now: Now, word: str | None) -> NowAccount | None:

@@ -11,11 +11,12 @@ from tachograph.ledger.storage.preferences import choice, choose
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import LEADS, Now
 from tachograph.queries.limits.current import now as now_question
-from tachograph.text.format import cut, duration, safe
+from tachograph.text.format import cut, duration, iso, safe
 from tachograph.text.limits import SOURCE_WORDS
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
+from tachograph.ui.documents.reports import FORMAT
+from tachograph.workspace.snapshot import Snapshot
 
 _WHAT = ("list", "label", "forget", "show", "lead")
 
@@ -30,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="which account")
     parser.add_argument("text", nargs="?", metavar="TEXT", help="with label: what to call it")
     parser.add_argument("--json", action="store_true", help="for programs")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -100,12 +101,12 @@ def meant(known: Sequence[Account], word: str) -> Account:
 
 
 def _list(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(found: Reading) -> tuple[list[Account], dict[int, list[Login]], Now, str]:
+    def ask(found: Snapshot) -> tuple[list[Account], dict[int, list[Login]], Now, str]:
         known = ledger_accounts.accounts(found.db)
         logins = {account.id: ledger_accounts.logins_of(found.db, account.id) for account in known}
         return known, logins, now_question(found.db, found.now), choice(found.db, LEADS)
 
-    known, logins, now, leads = reading(arguments, context, ask, limits=True)
+    known, logins, now, leads = ask_ledger(arguments, context, ask, limits=True)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from tachograph.errors import UsageError
 from tachograph.setup import autostart
 from tachograph.setup.autostart import State
-from tachograph.text.format import safe
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.terminal_io import Context
+from tachograph.text.format import iso, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.documents.reports import FORMAT
 
 _HOW = {
     "systemd": "a systemd user unit",

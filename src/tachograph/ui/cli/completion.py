@@ -2,8 +2,8 @@
 
 import argparse
 
+from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.parser import parser as whole_parser
-from tachograph.workspace.terminal_io import Context
 
 _HOW = {
     "bash": 'eval "$(tachograph completion bash)"   in ~/.bashrc',

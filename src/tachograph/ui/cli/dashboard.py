@@ -12,8 +12,8 @@ from tachograph.recorder import process
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.server import access_keys, launch_file
 from tachograph.text.format import safe
+from tachograph.ui.cli.context import Context
 from tachograph.ui.dashboard.service import DASHBOARD, free_port, said
-from tachograph.workspace.terminal_io import Context
 
 _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
 

@@ -7,9 +7,9 @@ from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
 from tachograph.settings import load
 from tachograph.setup.doctor import WRONG, examine, repair, versions
+from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.reports import print_json
 from tachograph.ui.documents.doctor import document, said, screen
-from tachograph.workspace.terminal_io import Context
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.json:
         print_json(document(findings, versions(), now), context)
     else:
-        for line in screen(findings, context.room, context.style, signs=context.can_show("▲·")):
+        for line in screen(findings, context.columns, context.style, signs=context.can_show("▲·")):
             print(line, file=context.out)
     return int(any(finding.kind == WRONG for finding in findings))
 

@@ -7,9 +7,10 @@ import sys
 from tachograph.errors import TachographError, UsageError
 from tachograph.queries.export import EVERYTHING
 from tachograph.text.format import size
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import export
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -17,7 +18,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--format", choices=export.FORMATS, default="csv", help="default: csv")
     parser.add_argument("--to", metavar="PATH", help="a file; for all: a folder. Default: standard output")
     parser.add_argument("--force", action="store_true", help="write over files that are there")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -25,11 +26,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         raise UsageError("export all writes several files.", "Give a folder: --to FOLDER")
     if arguments.format == "parquet" and not arguments.to and context.is_terminal:
         raise UsageError("Parquet is not for a terminal.", "Give a file: --to FILE")
-    reading(arguments, context, lambda now: _write(arguments, context, now))
+    ask_ledger(arguments, context, lambda now: _write(arguments, context, now))
     return 0
 
 
-def _write(arguments: argparse.Namespace, context: Context, now: Reading) -> None:
+def _write(arguments: argparse.Namespace, context: Context, now: Snapshot) -> None:
     for what in EVERYTHING if arguments.what == "all" else (arguments.what,):
         one = EVERYTHING[what]
         rows = one.rows(now.db, now.book, now.calendar)

@@ -10,7 +10,7 @@ import shutil
 from tachograph.errors import TachographError
 from tachograph.ledger.storage.connection import private_folder
 from tachograph.paths import Paths
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
 
 MANIFEST, FIREFOX_MANIFEST = "manifest.json", "manifest.firefox.json"
 

@@ -14,11 +14,13 @@ from tachograph.queries.estimates.forecast import (
 from tachograph.queries.estimates.learning import known
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
+from tachograph.text.format import iso
 from tachograph.ui.cli.account_option import NO_READING, add_account_flags, meant
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import estimates as surface
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.session import Reading, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.documents.reports import FORMAT
+from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -36,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 class _Found:
     """What was asked for, of an account."""
 
-    def __init__(self, account: NowAccount | None, asked: Reading) -> None:
+    def __init__(self, account: NowAccount | None, asked: Snapshot) -> None:
         self.account, self.asked = account, asked
         self.limits: tuple[LimitForecast, ...] = ()
         self.next: NextSession | None = None
@@ -46,7 +48,7 @@ class _Found:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     wants_score = getattr(arguments, "score", False)
 
-    def ask(asked: Reading) -> _Found:
+    def ask(asked: Snapshot) -> _Found:
         found = _Found(meant(now_question(asked.db, asked.now), arguments.account), asked)
         if wants_score:
             found.score = calibration(asked.db, found.account.id if arguments.account and found.account else None)
@@ -57,7 +59,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
                 found.limits = forecast(asked.db, asked.book, found.account, asked.now, what)
         return found
 
-    found = reading(arguments, context, ask, limits=True, learns=True)
+    found = ask_ledger(arguments, context, ask, limits=True, learns=True)
     at = found.asked.now
     if found.score is not None:
         _show(arguments, context, surface.score_document(found.score, at), surface.score_screen(found.score))
@@ -72,10 +74,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         _show(arguments, context, document, list(NO_READING))
     elif arguments.command == "forecast":
         document = surface.forecast_document(found.limits, found.next, found.account, at)
-        _show(arguments, context, document, surface.forecast_screen(found.limits, found.next, found.asked.calendar, at, context.room))  # fmt: skip
+        _show(arguments, context, document, surface.forecast_screen(found.limits, found.next, found.asked.calendar, at, context.columns))  # fmt: skip
     else:
         document = {"format": FORMAT, "generated_at": iso(at), "account": found.account.label or None, "next_session": surface.next_document(found.next)}  # fmt: skip
-        _show(arguments, context, document, surface.next_screen(found.next, context.room))
+        _show(arguments, context, document, surface.next_screen(found.next, context.columns))
     return 0
 
 

@@ -10,11 +10,12 @@ from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, found_account, found_limits, judge
 from tachograph.text.chances import guard_chance
-from tachograph.text.format import duration, safe
+from tachograph.text.format import duration, iso, safe
 from tachograph.text.limits import SOURCE_WORDS, countdown
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
+from tachograph.ui.documents.reports import FORMAT
+from tachograph.workspace.snapshot import Snapshot
 
 _LOOK_SECONDS = 5.0  # between two looks of a guard that waits: the recorder or a status line may bring news
 
@@ -45,7 +46,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: no longer than this")
     parser.add_argument("--quiet", action="store_true", help="the exit code only")
     parser.add_argument("--json", action="store_true", help="for programs")
-    add_reading_flags(parser)
+    add_question_flags(parser)
     parser.epilog = "Such as:  tachograph guard && claude -p 'the next task'"
 
 
@@ -95,11 +96,11 @@ def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
 def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Calendar, int]:
     wants_chance = arguments.forecast is not None
 
-    def ask(found: Reading) -> tuple[Now, Calendar, dict[int, dict[str, float]]]:
+    def ask(found: Snapshot) -> tuple[Now, Calendar, dict[int, dict[str, float]]]:
         now = now_question(found.db, found.now)
         return now, found.calendar, _chances(found, now) if wants_chance else {}
 
-    now, calendar, chances = reading(arguments, context, ask, limits=True, learns=wants_chance)
+    now, calendar, chances = ask_ledger(arguments, context, ask, limits=True, learns=wants_chance)
     account: NowAccount | None = None
     keys: tuple[str, ...] = ()
     if arguments.account:
@@ -128,7 +129,7 @@ def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Ca
     return verdict, calendar, now.at
 
 
-def _chances(found: Reading, now: Now) -> dict[int, dict[str, float]]:
+def _chances(found: Snapshot, now: Now) -> dict[int, dict[str, float]]:
     """By account and limit the chance to reach it before it resets, where that can be said."""
     from tachograph.queries.estimates.forecast import forecast
 

@@ -13,8 +13,8 @@ from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.setup.ledger_files import Done, Holding, Holdings, Offer, backup, holdings, purge, restorable, restore
 from tachograph.text.format import UNKNOWN, day_and_time, plural, safe, size
-from tachograph.workspace.session import reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import ask_ledger
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _backup(arguments: argparse.Namespace, context: Context) -> Done:
-    reading(arguments, context, lambda _: None)  # so that what was used a moment ago is in it
+    ask_ledger(arguments, context, lambda _: None)  # so that what was used a moment ago is in it
     return backup(own_paths(context.env), arguments.file, context.clock.now_ms(), force=arguments.force)
 
 
@@ -172,11 +172,11 @@ def _show(lines: list[str], context: Context) -> None:
 
 def _agreed(word: str, question: str, context: Context) -> bool:
     """Whether a person types a word. Raises UsageError where there is nobody to ask."""
-    if not (sys.stdin.isatty() and context.talk.isatty()):
+    if not (sys.stdin.isatty() and context.stderr.isatty()):
         raise UsageError(
             f"`tachograph {word}` asks before it goes on, and there is no terminal to ask on.",
             "--yes answers for scripts.",
         )
-    context.talk.write(question)
-    context.talk.flush()
+    context.stderr.write(question)
+    context.stderr.flush()
     return sys.stdin.readline().strip() == word

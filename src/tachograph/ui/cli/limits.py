@@ -8,9 +8,10 @@ from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import found_limits
 from tachograph.queries.limits.history import History, history
 from tachograph.ui.cli.accounts import meant
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import limits as surface
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -22,14 +23,14 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 1 <= arguments.last <= 36_500:
         raise UsageError(f"--last {arguments.last}: give a number of days from 1.")
 
-    def ask(found: Reading) -> tuple[History, Reading]:
+    def ask(found: Snapshot) -> tuple[History, Snapshot]:
         account = meant(accounts.accounts(found.db), arguments.account).id if arguments.account else None
         key = None
         if arguments.limit:
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         since = found.now - arguments.last * 86_400_000
         return history(found.db, found.calendar, found.now, since, key, account), found
 
-    found, asked = reading(arguments, context, ask, limits=True)
+    found, asked = ask_ledger(arguments, context, ask, limits=True)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         print(f"No window of any limit is known of the last {arguments.last} days.", file=context.out)
         print("  tachograph sources    where readings of limits come from", file=context.out)
     else:
-        shown = surface.screen(found, arguments.last, asked.calendar, asked.now, context.room, context.style)
+        shown = surface.screen(found, arguments.last, asked.calendar, asked.now, context.columns, context.style)
         for line in shown:
             print(line, file=context.out)
     return 0

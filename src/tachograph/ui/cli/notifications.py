@@ -11,9 +11,9 @@ from tachograph.ledger.storage.preferences import choice, choose
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
 from tachograph.settings import AlarmSettings, load
-from tachograph.text.format import safe
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.terminal_io import Context
+from tachograph.text.format import iso, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.documents.reports import FORMAT
 
 _SHOWN_MS = 30 * 86_400_000
 _WHAT = ("on", "off", "dismiss", "test")

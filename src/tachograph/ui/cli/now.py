@@ -9,9 +9,10 @@ from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.settings import load
 from tachograph.text.table import PLAIN
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import now as surface
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 FORMATS = ("long", "medium", "compact", "plain", "waybar", "tmux", "i3blocks", "xbar", "prometheus")
 _COLOURS = {"high": "#DB7620", "wall": "#D73A49", "overage": "#DB7620", "stale": "#888888"}
@@ -27,15 +28,15 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "--refresh", action="store_true", help="ask the usage endpoint first, where that is switched on"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(now: Reading) -> tuple[Now, Reading]:
+    def ask(now: Snapshot) -> tuple[Now, Snapshot]:
         return now_question(now.db, now.now), now
 
     refused = _refreshed(context) if arguments.refresh else []
-    found, asked = reading(arguments, context, ask, limits=True)
+    found, asked = ask_ledger(arguments, context, ask, limits=True)
     problems = [*refused, *asked.limit_problems]
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return 0
     if found.accounts:
         blocks = context.can_show("█")
-        lines = surface.screen(found, asked.calendar, context.room, context.style, blocks=blocks)
+        lines = surface.screen(found, asked.calendar, context.columns, context.style, blocks=blocks)
     else:
         lines = [
             "No reading of your limits yet.",
@@ -66,7 +67,7 @@ def _refreshed(context: Context) -> list[str]:
     return refresh(paths, Calendar(*parsed_zone(load(paths.settings).timezone)), context)
 
 
-def _line(form: str, now: Now, asked: Reading) -> str:
+def _line(form: str, now: Now, asked: Snapshot) -> str:
     if form in surface.TITLES:
         return surface.title(now, form)
     if form == "plain":

@@ -7,22 +7,23 @@ from tachograph.paths import config_folders
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.usage.overview import Overview, overview
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents.now import screen as limits_screen
 from tachograph.ui.documents.overview import empty, screen
-from tachograph.workspace.session import Reading, problems, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 NO_LIMITS = "No reading of your limits yet: tachograph setup says what it takes, in a minute."
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(found: Reading) -> tuple[Overview, dict[str, int], Now, Calendar]:
+    def ask(found: Snapshot) -> tuple[Overview, dict[str, int], Now, Calendar]:
         seen = overview(found.db, found.book, found.calendar, found.now)
-        return seen, problems(found), now_question(found.db, found.now), found.calendar
+        return seen, found.problems, now_question(found.db, found.now), found.calendar
 
-    seen, wrong, limits, calendar = reading(arguments, context, ask, limits=True)
+    seen, wrong, limits, calendar = ask_ledger(arguments, context, ask, limits=True)
     blocks = context.can_show("█")
-    lines = limits_screen(limits, calendar, context.room, context.style, blocks=blocks) if limits.accounts else []
+    lines = limits_screen(limits, calendar, context.columns, context.style, blocks=blocks) if limits.accounts else []
     if not lines and not seen.is_empty:
         lines = [NO_LIMITS]
     lines += [""] if lines else []
@@ -30,9 +31,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         from tachograph.setup.doctor import has_transcripts
 
         folders, are_logs = config_folders(context.env), has_transcripts(context.env)
-        lines += empty(folders, wrong, context.room, are_logs=are_logs, are_limits=bool(limits.accounts))
+        lines += empty(folders, wrong, context.columns, are_logs=are_logs, are_limits=bool(limits.accounts))
     else:
-        lines += screen(seen, wrong, context.room, context.style, blocks=blocks)
+        lines += screen(seen, wrong, context.columns, context.style, blocks=blocks)
     for line in lines:
         print(line, file=context.out)
     return 0

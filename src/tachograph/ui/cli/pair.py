@@ -13,9 +13,9 @@ from tachograph.recorder.extension_readings import offer_code
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.server.extension_service import NAME, PAIRING
 from tachograph.settings import Settings, load
-from tachograph.text.format import duration, safe
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.terminal_io import Context
+from tachograph.text.format import duration, iso, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.documents.reports import FORMAT
 
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 120.0  # a recorder that was just started reads all transcripts first

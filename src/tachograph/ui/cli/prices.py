@@ -8,8 +8,8 @@ from tachograph.paths import own_paths
 from tachograph.settings import load as load_settings
 from tachograph.text.format import safe
 from tachograph.text.table import Column, lines
+from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import wrapped
-from tachograph.workspace.terminal_io import Context
 
 _CLASSES = ("Input", "Output", "Write 5m", "Write 1h", "Read")
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             {"format": 1, "report": "prices", "compiled": book.compiled, "rows": [_document(e) for e in shown]}, context
         )
         return 0
-    for line in lines(_columns(shown), context.room, context.style, footer=False):
+    for line in lines(_columns(shown), context.columns, context.style, footer=False):
         print(line, file=context.out)
     print(file=context.out)
     said = [
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         "A long prompt puts the whole request at its row.",
     ]
     said += [f"Checked {book.compiled}.", f"Your own prices go into {paths.settings}."]
-    for line in wrapped(said, context.room):
+    for line in wrapped(said, context.columns):
         print(line, file=context.out)
     return 0
 

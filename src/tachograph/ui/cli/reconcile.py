@@ -5,9 +5,10 @@ import argparse
 from tachograph.queries.estimates.reconcile import Reconciled, reconcile
 from tachograph.queries.limits.current import now as now_question
 from tachograph.ui.cli.account_option import add_account_flags, meant
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import estimates as surface
-from tachograph.workspace.session import Reading, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -16,16 +17,16 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(asked: Reading) -> tuple[Reconciled, Reading]:
+    def ask(asked: Snapshot) -> tuple[Reconciled, Snapshot]:
         account = meant(now_question(asked.db, asked.now), arguments.account)
         return reconcile(asked.db, asked.book, asked.calendar, account, asked.now, asked.settings.budget), asked
 
-    found, asked = reading(arguments, context, ask, limits=True, learns=True)
+    found, asked = ask_ledger(arguments, context, ask, limits=True, learns=True)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 
         print_json(surface.reconcile_document(found), context)
     else:
-        shown = surface.reconcile_screen(found, asked.calendar, context.room, context.style)
+        shown = surface.reconcile_screen(found, asked.calendar, context.columns, context.style)
         print("\n".join(shown), file=context.out)
     return 0

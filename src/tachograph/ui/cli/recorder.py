@@ -11,12 +11,12 @@ from tachograph.model.limits.limits import EXPIRED, FORBIDDEN, OAUTH, OK
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder import process
-from tachograph.recorder.log import teller
+from tachograph.recorder.log import logger
 from tachograph.recorder.services import OFF, Service
 from tachograph.settings import load
-from tachograph.text.format import duration, safe
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.terminal_io import Context
+from tachograph.text.format import duration, iso, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.documents.reports import FORMAT
 
 _SILENT_MS = 120_000  # it shows a sign of life at every step, which take seconds
 
@@ -75,7 +75,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    say = teller(paths.log("recorder") if arguments.log else None, context)
+    say = logger(paths.log("recorder") if arguments.log else None, context.clock, context.say)
     say(f"The recorder has started (process {process.own_id()}).")
     try:
         beside = _services(paths, context)

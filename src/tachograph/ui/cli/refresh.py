@@ -7,7 +7,7 @@ from tachograph.model.usage.periods import Calendar
 from tachograph.paths import Paths
 from tachograph.recorder.poller import RefreshResult
 from tachograph.text.format import safe
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
 
 _WHY = {
     "barred": "the service asked us to wait until {until}: asking sooner would only prolong that",

@@ -22,9 +22,10 @@ from tachograph.queries.usage.spend import (
     spend,
 )
 from tachograph.text.format import safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents.reports import Report, csv_cell, document, table_rows, text
-from tachograph.workspace.session import Reading, add_reading_flags, problems, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 ALONG = {
     "daily": ("day", "day"),
@@ -61,7 +62,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     else:
         last = "the last N windows" if along == "window" else "the last N days, today included"
     parser.add_argument("--last", metavar="N", type=_positive, help=last)
-    add_reading_flags(parser)
+    add_question_flags(parser)
     parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
     parser.add_argument(
         "--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)"
@@ -82,18 +83,18 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    report = reading(arguments, context, lambda now: _report(arguments, now))
+    report = ask_ledger(arguments, context, lambda now: _report(arguments, now))
     if arguments.json:
         print_json(document(report), context)
     elif arguments.csv:
         print_csv(report, context)
     else:
-        for line in text(report, context.room, context.style):
+        for line in text(report, context.columns, context.style):
             print(line, file=context.out)
     return 0
 
 
-def _report(arguments: argparse.Namespace, now: Reading) -> Report:
+def _report(arguments: argparse.Namespace, now: Snapshot) -> Report:
     along, noun = ALONG[arguments.command]
     newest = arguments.last if along == "window" else None
     if newest is not None and not (arguments.since or arguments.until):
@@ -117,7 +118,7 @@ def _report(arguments: argparse.Namespace, now: Reading) -> Report:
         now.now,
         asked.since,
         asked.until,
-        problems(now),
+        now.problems,
         noun,
         _WINDOW_NOTE if along == "window" and any(row.key.estimated for row in answer.rows) else "",
         _EMPTY_KEYS[along],

@@ -5,10 +5,11 @@ import argparse
 from tachograph.queries.usage.session import PARTS, Session, session
 from tachograph.queries.usage.spend import SessionKey, SpendReport
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.cli.reports import BY, print_csv, print_json
 from tachograph.ui.documents.reports import Report, document, footer, table
-from tachograph.workspace.session import Reading, add_reading_flags, problems, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 _NOUNS = {"model": "model", "day": "day", "project": "project", "branch": "branch", "pr": "pull request"}
 
@@ -18,19 +19,19 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--by", choices=[by for by in BY if by != "session"], help="sub-rows in --json and --csv (default: model)"
     )
-    add_reading_flags(parser)
+    add_question_flags(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(now: Reading) -> tuple[Session, Report]:
+    def ask(now: Snapshot) -> tuple[Session, Report]:
         found = session(now.db, now.book, now.calendar, arguments.id, arguments.by or "model")
-        whole = Report("session", found.whole, now.calendar, now.now, None, None, problems(now), "session")
+        whole = Report("session", found.whole, now.calendar, now.now, None, None, now.problems, "session")
         return found, whole
 
-    found, report = reading(arguments, context, ask)
+    found, report = ask_ledger(arguments, context, ask)
     if arguments.json:
         print_json(document(report), context)
     elif arguments.csv:
@@ -58,5 +59,5 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
         if part != "model" and len(answer.rows) == 1:
             continue  # it stands above, or there is nothing to tell apart
         made.append("")
-        made += table(report._replace(answer=answer, noun=_NOUNS[part]), context.room, style)
-    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, {}, context.room)]
+        made += table(report._replace(answer=answer, noun=_NOUNS[part]), context.columns, style)
+    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, {}, context.columns)]

@@ -12,11 +12,11 @@ from tachograph.paths import config_folders, own_paths
 from tachograph.recorder import process
 from tachograph.setup import autostart, source_catalog, statusline
 from tachograph.setup.detection import Found, look
-from tachograph.text.format import folded, plural, safe
+from tachograph.text.format import folded, iso, plural, safe
 from tachograph.ui.cli.autostart import own_program
-from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.ui.cli.context import Context
+from tachograph.ui.documents.reports import FORMAT
 from tachograph.ui.documents.sources import statement
-from tachograph.workspace.terminal_io import Context
 
 Ask = Callable[[str, bool], bool]  # a question and its default -> yes or no; EOFError where nobody answers any more
 
@@ -111,7 +111,7 @@ def _endpoint(found: Found, context: Context, ask: Ask, say: Callable[[str], Non
         say("\nUsage endpoint: on already.")
         return
     say("")
-    for line in statement(source, context.room):
+    for line in statement(source, context.columns):
         say(line)
     if not ask("  Ask the service with your own sign-in?", False):
         return
@@ -163,22 +163,22 @@ def _sayer(context: Context) -> Callable[[str], None]:
     def say(text: str) -> None:
         for line in text.split("\n"):
             hang = " " * (len(line) - len(line.lstrip()) + 2)
-            print("\n".join(folded(line, context.room, hang)), file=context.out, flush=True)
+            print("\n".join(folded(line, context.columns, hang)), file=context.out, flush=True)
 
     return say
 
 
 def _asked(question: str, default: bool, context: Context) -> bool:
     while True:
-        context.talk.write(f"{question} [{'Y/n' if default else 'y/N'}] ")
-        context.talk.flush()
+        context.stderr.write(f"{question} [{'Y/n' if default else 'y/N'}] ")
+        context.stderr.flush()
         line = sys.stdin.readline()
         if not line:
             raise EOFError
         word = line.strip().lower()
         if word in ("", "y", "yes", "n", "no"):
             return default if not word else word.startswith("y")
-        context.talk.write("  y or n, please.\n")
+        context.stderr.write("  y or n, please.\n")
 
 
 def _found_words(found: Found, context: Context) -> list[str]:

@@ -12,9 +12,10 @@ from tachograph.queries.limits.source_health import health
 from tachograph.recorder.cookie_poller import BROWSER_PREFERENCE, BROWSERS
 from tachograph.setup import source_catalog
 from tachograph.setup.source_catalog import ON_PAIRING, PASSIVE, Source
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import sources as surface
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 _QUESTION = "Ask the service with your own sign-in?"
 
@@ -30,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--profile", metavar="NAME", help="with enable cookies: its profile, by name or path")
     parser.add_argument("--yes", action="store_true", help="with enable: you have read what it means; do not ask")
     parser.add_argument("--json", action="store_true", help="for programs")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             else _disable(source, paths, context)
         )
 
-    def ask(found: Reading) -> list[surface.Shown]:
+    def ask(found: Snapshot) -> list[surface.Shown]:
         known = health(found.db, found.now)
         return [
             surface.Shown(one, source_catalog.is_on_in(found.db, one), known[one.name])
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         ]
 
     chosen = _source(arguments.what) if arguments.what else None
-    shown = reading(arguments, context, ask, limits=True)
+    shown = ask_ledger(arguments, context, ask, limits=True)
     now = context.clock.now_ms()
     if chosen is not None:
         shown = [one for one in shown if one.source == chosen]
@@ -61,9 +62,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         print_json(surface.document(shown, now), context)
         return 0
     made = (
-        surface.detail(shown[0], now, context.room)
+        surface.detail(shown[0], now, context.columns)
         if chosen
-        else surface.screen(shown, now, context.room, context.style)
+        else surface.screen(shown, now, context.columns, context.style)
     )
     for line in made:
         print(line, file=context.out)
@@ -90,7 +91,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
         print(f"{source.name} is switched on by pairing a browser: {source.how}", file=context.out)
         return 0
     which = _browser(arguments) if source.name == COOKIES else ""
-    for line in surface.statement(source, context.room):
+    for line in surface.statement(source, context.columns):
         print(line, file=context.out)
     question = f"Ask claude.ai with the session in {arguments.browser}?" if which else _QUESTION
     if not arguments.yes and not agrees(f"{question} [y/N] ", context):
@@ -154,6 +155,6 @@ def agrees(question: str, context: Context) -> bool:
         raise UsageError(
             "That needs a yes, and there is no terminal to ask on.", "--yes says it, once you have read the above."
         )
-    context.talk.write(question)
-    context.talk.flush()
+    context.stderr.write(question)
+    context.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -12,8 +12,8 @@ from tachograph.paths import config_folders, own_paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
+from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.statusline import limits, line
-from tachograph.workspace.terminal_io import Context
 
 _BUSY_MS = 60  # a new redraw cancels this one; waiting longer would only be late
 

@@ -7,7 +7,7 @@ from tachograph.errors import TachographError, UsageError
 from tachograph.paths import config_folders
 from tachograph.setup import statusline
 from tachograph.text.format import safe
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
 
 
 def install_or_uninstall(arguments: argparse.Namespace, context: Context) -> int:

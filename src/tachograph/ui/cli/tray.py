@@ -7,11 +7,11 @@ from collections.abc import Callable
 from tachograph.errors import TachographError, UsageError
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder import process
-from tachograph.recorder.log import last_problem, teller
-from tachograph.text.format import safe
-from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.recorder.log import last_problem, logger
+from tachograph.text.format import iso, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.documents.reports import FORMAT
 from tachograph.ui.tray import platform
-from tachograph.workspace.terminal_io import Context
 
 _WHAT = ("start", "stop", "status")
 _NOTE_SECONDS = 3.0  # for the tray to learn whether the desktop shows it
@@ -77,11 +77,11 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
         found = process.running(paths, process.TRAY)
         context.say(f"The tray runs already (process {found.pid if found else 'unknown'}); one is enough.")
         return 0
-    say = teller(paths.log("tray") if arguments.log else None, context)
+    say = logger(paths.log("tray") if arguments.log else None, context.clock, context.say)
     try:
         if process.running(paths) is None:
             process.start(paths, context.env)
-        engine = TrayController(context, lock)
+        engine = TrayController(context.env, context.clock, lock)
         say("The tray has started.")
         return draw(platform.TrayCallbacks(engine.look, engine.act, say, lock.note))
     except TachographError as trouble:

@@ -9,12 +9,12 @@ from tachograph.errors import TachographError, UsageError
 from tachograph.model.usage.periods import parsed_zone
 from tachograph.queries.live import Monitor, monitor
 from tachograph.recorder import process
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.terminal.layout import LINE, frame, layout_for
 from tachograph.ui.terminal.themes import THEMES, ansi, usual
 from tachograph.ui.terminal.view import LAYOUTS, SORTS, Around, View
-from tachograph.workspace.session import Reading, add_reading_flags, reading
-from tachograph.workspace.session import problems as reading_problems
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 STEP_SECONDS = 1.0
 _PIPED_COLUMNS = 100
@@ -39,7 +39,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "--every", type=_seconds, default=STEP_SECONDS, metavar="SECONDS", help="look so often (default: 1)"
     )
     parser.add_argument("--no-recorder", action="store_true", help="start no recorder")
-    add_reading_flags(parser)
+    add_question_flags(parser)
 
 
 def _seconds(text: str) -> float:
@@ -80,7 +80,7 @@ def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:
     from tachograph.ui.terminal.controller import Engine
 
     gc.enable()  # a command that ends at once does without; this one stays
-    engine = Engine(context, getattr(arguments, "timezone", None))
+    engine = Engine(context.env, context.clock, getattr(arguments, "timezone", None))
     try:
         _begin(arguments, context, engine)
         view = _view(arguments, context)
@@ -93,7 +93,7 @@ def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:
 def _begin(arguments: argparse.Namespace, context: Context, engine: Any) -> None:
     """Start or find the recorder; where the clock stands, as in a demo, take in what there is: nothing else will come."""
     if isinstance(context.clock, FixedClock):
-        reading(arguments, context, lambda found: found.now, limits=True)
+        ask_ledger(arguments, context, lambda found: found.now, limits=True)
     elif not arguments.no_recorder:
         engine.start_recorder()
 
@@ -109,12 +109,12 @@ def _view(arguments: argparse.Namespace, context: Context) -> View:
 def _once(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.ui.terminal.controller import why
 
-    def ask(found: Reading) -> tuple[Monitor, Reading, dict[str, int], str]:
+    def ask(found: Snapshot) -> tuple[Monitor, Snapshot, dict[str, int], str]:
         state = monitor(found.db, found.book, found.calendar, found.now)
         is_unseen = arguments.json or arguments.layout in ("line", "pane")  # nobody would see the sentence there
-        return state, found, reading_problems(found), "" if is_unseen else why(found.db, found.book, state)
+        return state, found, found.problems, "" if is_unseen else why(found.db, found.book, state)
 
-    state, found, problems, whose = reading(arguments, context, ask, limits=True)
+    state, found, problems, whose = ask_ledger(arguments, context, ask, limits=True)
     state = state._replace(problems=problems)
     recorder = process.running(found.paths) is not None
     if arguments.json:
@@ -155,7 +155,7 @@ def _stream(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.ui.terminal.controller import Engine
 
     gc.enable()
-    engine = Engine(context, getattr(arguments, "timezone", None))
+    engine = Engine(context.env, context.clock, getattr(arguments, "timezone", None))
     _begin(arguments, context, engine)
     last, said_at = None, float("-inf")
     try:

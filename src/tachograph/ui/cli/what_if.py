@@ -5,11 +5,13 @@ import argparse
 from tachograph.errors import UsageError
 from tachograph.queries.estimates.what_if import WhatIf, what_if
 from tachograph.queries.limits.current import now as now_question
+from tachograph.text.format import iso
 from tachograph.ui.cli.account_option import NO_READING, add_account_flags, meant
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import estimates as surface
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.session import Reading, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.documents.reports import FORMAT
+from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -24,18 +26,20 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 0 < arguments.share <= 1:
         raise UsageError(f"--share {arguments.share:g}: give a part such as 0.8.")
 
-    def ask(asked: Reading) -> tuple[WhatIf | None, Reading]:
+    def ask(asked: Snapshot) -> tuple[WhatIf | None, Snapshot]:
         account = meant(now_question(asked.db, asked.now), arguments.account)
         if account is None:
             return None, asked
         return what_if(asked.db, asked.book, account, asked.now, arguments.model, arguments.share), asked
 
-    found, asked = reading(arguments, context, ask, limits=True, learns=True)
+    found, asked = ask_ledger(arguments, context, ask, limits=True, learns=True)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 
         empty = {"format": FORMAT, "generated_at": iso(asked.now), "model": None}
         print_json(empty if found is None else surface.what_if_document(found, asked.now), context)
     else:
-        print("\n".join(NO_READING if found is None else surface.what_if_screen(found, context.room)), file=context.out)
+        print(
+            "\n".join(NO_READING if found is None else surface.what_if_screen(found, context.columns)), file=context.out
+        )
     return 0

@@ -9,9 +9,10 @@ from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import found_limits
 from tachograph.ui.cli.account_option import NO_READING, add_account_flags, meant
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import estimates as surface
-from tachograph.workspace.session import Reading, reading
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 0 <= arguments.week <= 520:
         raise UsageError(f"--week {arguments.week}: give 0 for the running one, 1 for the one before it, and so on.")
 
-    def ask(found: Reading) -> tuple[Attribution | None, NowAccount | None, Reading]:
+    def ask(found: Snapshot) -> tuple[Attribution | None, NowAccount | None, Snapshot]:
         now = now_question(found.db, found.now)
         account = meant(now, arguments.account)
         if account is None:
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             )
         return attribution(found.db, found.book, account, found.now, keys[0], arguments.week), account, found
 
-    answer, account, asked = reading(arguments, context, ask, limits=True, learns=True)
+    answer, account, asked = ask_ledger(arguments, context, ask, limits=True, learns=True)
     if answer is None or account is None:
         if arguments.json:
             _print({"format": 1, "account": None, "method": "nothing"}, context)
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         _print(surface.why_document(answer, account), context)
         return 0
     shown = surface.why_screen(
-        answer, account, asked.calendar, context.room, context.style, blocks=context.can_show("█")
+        answer, account, asked.calendar, context.columns, context.style, blocks=context.can_show("█")
     )
     print("\n".join(shown), file=context.out)
     return 0

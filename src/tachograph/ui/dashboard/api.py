@@ -19,13 +19,13 @@ from tachograph.queries.usage.pull_requests import pull_requests
 from tachograph.queries.usage.session_timeline import timeline
 from tachograph.queries.usage.session_windows import windows
 from tachograph.queries.usage.spend import PERIODS, SpendQuery, SpendReport, spend
-from tachograph.text.format import cut, safe
+from tachograph.text.format import cut, iso, safe
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.session import _id as session_id
 from tachograph.ui.dashboard.pages.session import _told as told_of
 from tachograph.ui.documents import limits as limits_surface
 from tachograph.ui.documents import now as now_surface
-from tachograph.ui.documents.reports import Report, document, iso, spend_document
+from tachograph.ui.documents.reports import Report, document, spend_document
 
 _DAY = 86_400_000
 _PLACES, _PLACES_SECONDS = 60, 20.0
@@ -236,7 +236,7 @@ def _sources(view: View, pairs: Mapping[str, str]) -> object:
 def _places(view: View, pairs: Mapping[str, str]) -> object:
     """What the palette finds: projects, models, and the newest or best fitting sessions."""
     words = pairs.get("q", "").lower().split()
-    known = view.look.remembered.answer("places", _PLACES_SECONDS, lambda: _all_places(view))
+    known = view.look.cache.answer("places", _PLACES_SECONDS, lambda: _all_places(view))
     found = [place for searched, place in known if all(word in searched for word in words)]
     return {"places": found[:_PLACES]}
 

@@ -24,12 +24,14 @@ from tachograph.errors import LedgerError, NotFound, TachographError, UsageError
 from tachograph.server.access_keys import Keys, Tickets
 from tachograph.server.malloc import LONG_BYTES, trim_memory
 from tachograph.server.request_guard import Rules, cookie_tokens, digest, matching, own_origins, refusal, values
+from tachograph.text.format import iso
 from tachograph.ui.dashboard import actions, api, export
 from tachograph.ui.dashboard.page import Page, View
 from tachograph.ui.dashboard.page_query import asked
 from tachograph.ui.dashboard.render import HERE, PAGES, Renderer, Shown
-from tachograph.ui.documents.reports import FORMAT, iso
-from tachograph.workspace.pool import MOST_EXPORTS, Desk, Look
+from tachograph.ui.documents.reports import FORMAT
+from tachograph.workspace.pool import MAX_EXPORTS, LedgerPool
+from tachograph.workspace.snapshot import Snapshot
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
@@ -59,16 +61,16 @@ _POST = frozenset({"POST"})
 class App:
     """The ASGI application. `stopping` ends open streams when the server is to end; `used` is told of tickets that were."""
 
-    def __init__(self, desk: Desk, keys: Keys, began_ms: int, used: Callable[[str], None]) -> None:
+    def __init__(self, pool: LedgerPool, keys: Keys, began_ms: int, used: Callable[[str], None]) -> None:
         self._used = used
-        self._desk, self._keys, self._port = desk, keys, keys.port
+        self._pool, self._keys, self._port = pool, keys, keys.port
         self._tickets = Tickets(keys, began_ms)
         self._session, self._api = (digest(keys.session),), (digest(keys.api),)
         self._origins = own_origins(keys.port)
         self._files = _static_files()
         self._render = Renderer(self._static)
         self._live = 0
-        self._exporting = threading.BoundedSemaphore(MOST_EXPORTS)
+        self._exporting = threading.BoundedSemaphore(MAX_EXPORTS)
         self.stopping = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -167,7 +169,7 @@ class App:
         """A ticket for a cookie."""
         said = await _body(request)
         ticket = said.get("ticket") if isinstance(said, dict) else None
-        if not isinstance(ticket, str) or not self._tickets.take(ticket[:200], self._desk.now_ms()):
+        if not isinstance(ticket, str) or not self._tickets.take(ticket[:200], self._pool.now_ms()):
             return JSONResponse({"ok": False, "message": "This link was used already, or is older than a minute."}, 401)
         self._used(ticket)
         response = JSONResponse({"ok": True})
@@ -183,7 +185,7 @@ class App:
             return JSONResponse({"ok": False, "message": "The page is out of date: load it again."}, 403)
         said = await _body(request)
         act, words = actions.meant(said)
-        await self._run(lambda: self._desk.write(act))
+        await self._run(lambda: self._pool.write(act))
         return JSONResponse({"ok": True, "message": words})
 
     async def _json(self, request: Request, path: str) -> Response:
@@ -191,7 +193,7 @@ class App:
         pairs = dict(request.query_params.items())
 
         def answer() -> bytes:
-            with self._desk.look() as look:
+            with self._pool.snapshot() as look:
                 data = api.answer(path, View(look, view_of, path), pairs)
                 made = _dumped(self._envelope(path, data, look=look))
             if len(made) > LONG_BYTES:
@@ -201,15 +203,15 @@ class App:
         return Response(await self._run(answer), media_type="application/json")
 
     def _envelope(
-        self, path: str, data: object, look: Look | None = None, error: tuple[str, str] | None = None
+        self, path: str, data: object, look: Snapshot | None = None, error: tuple[str, str] | None = None
     ) -> dict[str, Any]:
         """What every JSON answer is wrapped in; docs/json.md describes it."""
         return {
             "format": FORMAT,
             "route": path,
-            "generated_at": iso(look.now if look else self._desk.now_ms()),
+            "generated_at": iso(look.now if look else self._pool.now_ms()),
             "timezone": look.calendar.zone_name if look else None,
-            "ledger": look.version if look else self._desk.version,
+            "ledger": look.version if look else self._pool.version,
             "data": data,
             "problems": look.problems if look else {},
             "error": None if error is None else {"message": error[0], "hint": error[1]},
@@ -220,7 +222,7 @@ class App:
         if not self._exporting.acquire(blocking=False):
             return PlainTextResponse("Other exports are being written: try again when one of them is done.\n", 503)
         chunks = self._chunks(
-            lambda: export.chunks(self._desk, what, form), self._desk.exporter, self._exporting.release
+            lambda: export.chunks(self._pool, what, form), self._pool.exporter, self._exporting.release
         )
         first = await anext(chunks)  # what hinders it is said before anything is sent
         name = f"tachograph-{what}.{form}"
@@ -264,7 +266,7 @@ class App:
 
     def _status(self, page: Page, path: str, what: str, view_of: Any) -> int:
         try:
-            with self._desk.look() as look:
+            with self._pool.snapshot() as look:
                 self._title(page, View(look, view_of, path, what))
         except NotFound:
             return 404
@@ -279,7 +281,7 @@ class App:
         """A page piece by piece: its frame at once, then each block as soon as it is known."""
         yield self._render.head(page, page.title, self._keys.form, LEAST_MS).encode()
         try:
-            with self._desk.look() as look:
+            with self._pool.snapshot() as look:
                 view = View(look, view_of, path, what)
                 yield self._render.top(page, self._title(page, view), view).encode()
                 for shown in self._render.blocks(page, view):
@@ -289,7 +291,7 @@ class App:
             yield self._render.top(page, page.title, None, trouble).encode()
             version = ""
         trim_memory()
-        yield f'<i id="version" hidden data-version="{version}" data-at="{self._desk.now_ms()}"></i>'.encode()
+        yield f'<i id="version" hidden data-version="{version}" data-at="{self._pool.now_ms()}"></i>'.encode()
         yield self._render.foot().encode()
 
     def _changed(
@@ -297,7 +299,7 @@ class App:
     ) -> bytes:
         """The blocks of a page that are not as the page has them."""
         known = dict(pair.partition("=")[::2] for pair in have.split(",")) if have else {}
-        with self._desk.look() as look:
+        with self._pool.snapshot() as look:
             view = View(look, view_of, path, what, chunks or frozenset({0}))
             title = self._title(page, view)
             top = Shown("top", self._render.top(page, title, view))
@@ -310,7 +312,7 @@ class App:
 
     def _rows(self, page: Page, path: str, view_of: Any, wanted: frozenset[int]) -> bytes:
         """Parts of a long list."""
-        with self._desk.look() as look:
+        with self._pool.snapshot() as look:
             view = View(look, view_of, path, chunks=wanted)
             return self._render.block(page.blocks[-1], view).html.encode()
 
@@ -330,11 +332,11 @@ class App:
             while not self.stopping.is_set() and not await request.is_disconnected():
                 kind, version = "news", last
                 try:
-                    version = await self._run(self._desk.has_changed)
+                    version = await self._run(self._pool.refresh)
                 except LedgerError as trouble:
                     kind, version = "trouble", f"! {trouble.message}"
                 if version != last or time.monotonic() - told >= TICK_SECONDS:
-                    said = {"version": version, "at": self._desk.now_ms()}
+                    said = {"version": version, "at": self._pool.now_ms()}
                     yield f"event: {kind}\ndata: {json.dumps(said)}\n\n".encode()
                     last, told = version, time.monotonic()
                 try:
@@ -347,7 +349,7 @@ class App:
     # -- threads -----------------------------------------------------------------------------------------------
 
     async def _run(self, work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._desk.executor, work)
+        return await asyncio.get_running_loop().run_in_executor(self._pool.executor, work)
 
     async def _chunks(
         self,
@@ -391,7 +393,7 @@ class App:
             finally:
                 done()
 
-        running: Awaitable[None] = loop.run_in_executor(executor or self._desk.executor, work)
+        running: Awaitable[None] = loop.run_in_executor(executor or self._pool.executor, work)
         try:
             while (item := await queue.get()) is not None:
                 taken += 1

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from tachograph.errors import NotFound
 from tachograph.queries.export import EVERYTHING
 from tachograph.ui.documents import export
-from tachograph.workspace.pool import Desk
+from tachograph.workspace.pool import LedgerPool
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -22,8 +22,8 @@ def meant(name: str) -> tuple[str, str]:
     return what, form
 
 
-def chunks(desk: Desk, what: str, form: str) -> Generator[bytes, None, None]:
+def chunks(pool: LedgerPool, what: str, form: str) -> Generator[bytes, None, None]:
     """Its bytes, as of one moment. Raises UsageError where the form needs what is not installed."""
-    with desk.look() as look:
+    with pool.snapshot() as look:
         one = EVERYTHING[what]
         yield from export.chunks(form, one.fields, one.rows(look.db, look.book, look.calendar))

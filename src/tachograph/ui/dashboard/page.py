@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.ui.dashboard.page_query import Asked
-from tachograph.workspace.pool import Look
+from tachograph.workspace.snapshot import Snapshot
 
 
 class View(NamedTuple):
     """What a block is worked out from. `path` is the page's address without its query; `what` the last part of it, such
     as a session's id; `chunks` the parts of a long list that the page shows now."""
 
-    look: Look
+    look: Snapshot
     asked: Asked
     path: str
     what: str = ""

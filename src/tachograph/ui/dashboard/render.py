@@ -19,7 +19,7 @@ from tachograph.ui.dashboard import page_query as asking
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages import limits, now, pull_requests, session, sessions, settings, usage
 from tachograph.ui.documents.reports import ESTIMATE
-from tachograph.workspace.pool import Look
+from tachograph.workspace.snapshot import Snapshot
 
 PAGES: tuple[Page, ...] = (
     now.PAGE, usage.PAGE, sessions.PAGE, pull_requests.PAGE, limits.PAGE, settings.PAGE, session.PAGE,
@@ -162,7 +162,7 @@ class Renderer:
             made["chips"] = _chips(view)
         return made
 
-    def _all_options(self, look: Look) -> dict[str, list[tuple[str, str]]]:
+    def _all_options(self, look: Snapshot) -> dict[str, list[tuple[str, str]]]:
         """What can be chosen; it is looked up again after a minute, or in another ledger."""
         known = self._options
         where = f"{look.ledger.path} {look.version.partition('-')[0]}"
@@ -188,7 +188,7 @@ class Renderer:
             html = "" if answer is None else self._render(block.template, _renamed(answer))
         except TachographError as trouble:
             html = self.trouble(trouble)
-        except (KeyError, TypeError):  # what a flipped byte in the ledger may come to: the desk looks for that
+        except (KeyError, TypeError):  # what a flipped byte in the ledger may come to: the pool looks for that
             raise
         except Exception:  # noqa: BLE001 - a mistake of ours in one block does not take the page along
             traceback.print_exc()  # to the recorder's log

@@ -112,13 +112,13 @@ class Doorway:
         from tachograph.server.connection_limits import patient_for
         from tachograph.server.malloc import spare_memory
         from tachograph.ui.dashboard.app import STALL_SECONDS, App
-        from tachograph.workspace.pool import Desk
+        from tachograph.workspace.pool import LedgerPool
 
         spare_memory()
-        desk = Desk(self._env, self._clock)
+        pool = LedgerPool(self._env, self._clock)
 
         async def main() -> None:
-            app = App(desk, self._keys, self._began, lambda ticket: launch_file.used(own_paths(self._env), ticket))
+            app = App(pool, self._keys, self._began, lambda ticket: launch_file.used(own_paths(self._env), ticket))
             config: Any = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio", http=patient_for(HEAD_SECONDS, STALL_SECONDS),
                 server_header=False, proxy_headers=False, timeout_keep_alive=20, timeout_graceful_shutdown=2,
@@ -143,7 +143,7 @@ class Doorway:
         try:
             asyncio.run(main())
         finally:
-            desk.close()
+            pool.close()
 
 
 def free_port() -> int:

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.usage.spend import Spend
-from tachograph.text.format import UNKNOWN, count, day_and_time, duration, percent, plural, safe, tokens, usd
-from tachograph.ui.documents.reports import iso
+from tachograph.text.format import UNKNOWN, count, day_and_time, duration, iso, percent, plural, safe, tokens, usd
 
 
 class Cell(NamedTuple):

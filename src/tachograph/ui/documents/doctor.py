@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.setup.doctor import NOTE, WRONG, Finding
-from tachograph.text.format import count, day_and_time, duration, plural, safe, size
+from tachograph.text.format import count, day_and_time, duration, iso, plural, safe, size
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.reports import FORMAT, PROBLEM_WORDS, iso
+from tachograph.ui.documents.reports import FORMAT, PROBLEM_WORDS
 
 _SUBJECTS = {"logs": "Logs", "account": "Account", "settings": "Settings", "files": "Unread", "ledger": "Ledger"}
 _SUBJECTS |= {"backups": "Backups", "limits": "Limits", "recorder": "Recorder"}

@@ -25,13 +25,13 @@ from tachograph.text.attribution import (
     window_words,
 )
 from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words
-from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, percent, safe, usd, width
+from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, iso, percent, safe, usd, width
 from tachograph.text.limits import clock, countdown
 from tachograph.text.limits import clocks as clock_of
 from tachograph.text.limits import percent as percent_of
 from tachograph.text.reconcile import budget_words, reconcile_differences, reconcile_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.ui.documents.reports import FORMAT
 
 _MOST = 5  # rows of a part
 _BAR = 24

@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 
 from tachograph.errors import UsageError
 from tachograph.queries.export import MOMENT, NUMBER, TEXT, WHOLE, Field
-from tachograph.ui.documents.reports import csv_cell, iso
+from tachograph.text.format import iso
+from tachograph.ui.documents.reports import csv_cell
 
 FORMATS = ("csv", "jsonl", "parquet")
 _BATCH = 2_000

@@ -5,10 +5,10 @@ from typing import Any
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.history import Habit, History, PastWindow
-from tachograph.text.format import UNKNOWN, cut, day_and_time, plural, safe
+from tachograph.text.format import UNKNOWN, cut, day_and_time, iso, plural, safe
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.table import Column, Style, lines
-from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.ui.documents.reports import FORMAT
 
 FIELDS = ("account", "limit", "first_seen_at", "resets_at", "peak_percent", "hit_at", "source", "running")
 

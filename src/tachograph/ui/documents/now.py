@@ -12,7 +12,7 @@ from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
-from tachograph.text.format import cut, duration, folded, safe, width
+from tachograph.text.format import cut, duration, folded, iso, safe, width
 from tachograph.text.limits import (
     SOURCE_WORDS,
     bar,
@@ -27,7 +27,7 @@ from tachograph.text.limits import (
 from tachograph.text.money import money, spend
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.ui.documents.reports import FORMAT
 
 TITLES = ("long", "medium", "compact")
 

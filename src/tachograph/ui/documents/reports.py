@@ -1,7 +1,7 @@
 """An answer about spending as a table, JSON or CSV. Formats only; every number comes from `questions`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
@@ -18,7 +18,7 @@ from tachograph.queries.usage.spend import (
     SpendReport,
     WindowKey,
 )
-from tachograph.text.format import UNKNOWN, count, day_and_time, plural, safe, tokens, usd, weekday, width
+from tachograph.text.format import UNKNOWN, count, day_and_time, iso, plural, safe, tokens, usd, weekday, width
 from tachograph.text.table import Column, Style, lines
 
 FORMAT = 1
@@ -72,17 +72,6 @@ class Report(NamedTuple):
     noun: str  # what a row is: "day", "project" …
     note: str = ""
     empty_key: Any = None  # a key without values, for headings where there are no rows
-
-
-def iso(at: int | None) -> str | None:
-    """A moment as programs read it: 2026-11-21T14:03:22.123Z."""
-    if at is None:
-        return None
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
-    except OverflowError:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------

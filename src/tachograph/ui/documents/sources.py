@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from tachograph.model.limits.limits import OK
 from tachograph.queries.limits.source_health import Health
 from tachograph.setup.source_catalog import ON_PAIRING, PASSIVE, Source
-from tachograph.text.format import UNKNOWN, duration, folded, safe
+from tachograph.text.format import UNKNOWN, duration, folded, iso, safe
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Column, Style, lines
-from tachograph.ui.documents.reports import FORMAT, iso
+from tachograph.ui.documents.reports import FORMAT
 
 
 class Shown(NamedTuple):

@@ -7,10 +7,10 @@ command of ours in a process of its own.
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 
-from tachograph.clock import FixedClock
+from tachograph.clock import Clock, FixedClock
 from tachograph.errors import TachographError
-from tachograph.ledger.storage.connection import translated
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import own_paths
@@ -18,11 +18,10 @@ from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import NOTHING
 from tachograph.queries.live import Burn, Monitor, monitor
 from tachograph.queries.usage.spend import Spend
-from tachograph.recorder import process
 from tachograph.text.attribution import why_words
 from tachograph.ui.terminal.view import Around
-from tachograph.workspace.follow import Followed
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace.background import is_recorder_running
+from tachograph.workspace.follow import WorkspaceFollower, ledger_errors
 
 _SLOW_SECONDS = 5.0  # what was burned lately, and who is at work, changes without anybody writing
 _RECORDER_SECONDS = 2.0
@@ -34,12 +33,12 @@ _WAIT_MS = 100  # for a ledger that is held: the screen takes no keys meanwhile
 class Engine:
     """The newest state, and what is around it."""
 
-    def __init__(self, context: Context, zone: str | None) -> None:
-        self._context, self._paths = context, own_paths(context.env)
-        self._followed = Followed(self._paths, zone, _WAIT_MS)
+    def __init__(self, env: Mapping[str, str], clock: Clock, zone: str | None) -> None:
+        self._env, self._clock, self._paths = env, clock, own_paths(env)
+        self._followed = WorkspaceFollower(self._paths, zone, _WAIT_MS)
         self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
         self._child: subprocess.Popen[bytes] | None = None
-        self._state = Monitor(context.clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
+        self._state = Monitor(clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
         self._around = Around()
 
     @property
@@ -48,7 +47,7 @@ class Engine:
 
     def look(self) -> tuple[Monitor, Around]:
         """The newest state, dated now. Never raises what a person could mend."""
-        mono, now = self._context.clock.monotonic(), self._context.clock.now_ms()
+        mono, now = self._clock.monotonic(), self._clock.now_ms()
         if mono >= self._next_recorder:
             self._next_recorder = mono + _RECORDER_SECONDS
             self._look_for_recorder()
@@ -69,20 +68,20 @@ class Engine:
 
     def start_recorder(self) -> None:
         """Start the recorder where it does not run, without waiting for it."""
-        if isinstance(self._context.clock, FixedClock):
+        if isinstance(self._clock, FixedClock):
             return  # of a demo nothing is recorded
-        if self._child is not None or process.running(self._paths) is not None:
+        if self._child is not None or is_recorder_running(self._paths):
             return
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tachograph", "start"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**self._context.env},
+            env={**self._env},
             creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
         )
         self._around = self._around._replace(recorder="starts", said="")
-        self._next_recorder = self._context.clock.monotonic() + 0.3
+        self._next_recorder = self._clock.monotonic() + 0.3
 
     def _look_for_recorder(self) -> None:
         said = self._around.said
@@ -96,22 +95,22 @@ class Engine:
                 else ""
             )
             self._child = None
-        if isinstance(self._context.clock, FixedClock):
+        if isinstance(self._clock, FixedClock):
             self._around = self._around._replace(recorder="stands")
             return
-        runs = process.running(self._paths) is not None
+        runs = is_recorder_running(self._paths)
         found = "runs" if runs else "starts" if self._child is not None else "none"
         if found == "starts":
-            self._next_recorder = self._context.clock.monotonic() + 0.3
+            self._next_recorder = self._clock.monotonic() + 0.3
         self._around = self._around._replace(recorder=found, said=said)
 
     def _read(self, mono: float, now: int) -> None:
-        ledger, has_news = self._followed.look(now)
-        with translated(ledger.path):
+        ledger, has_news = self._followed.current(now)
+        with ledger_errors(ledger):
             reset = self._state.next_change
             if not (has_news or mono >= self._next or (reset is not None and now >= reset)):
                 return
-            self._followed.read_settings()
+            self._followed.refresh_settings()
             self._state = monitor(ledger.db, self._followed.book, self.calendar, now, self._state.names)
             self._next = mono + _SLOW_SECONDS
             if mono >= self._next_why:

@@ -5,8 +5,9 @@ from typing import Any
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.pace import Course
 from tachograph.queries.live import Monitor
+from tachograph.text.format import iso
 from tachograph.ui.documents.now import document as limits_document
-from tachograph.ui.documents.reports import iso, spend_document
+from tachograph.ui.documents.reports import spend_document
 
 
 def document(state: Monitor, *, recorder: bool, trouble: str, problems: list[str]) -> dict[str, Any]:

@@ -6,23 +6,20 @@ command of ours in a process of its own, and its last words are shown when it en
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from tachograph.clock import Clock
 from tachograph.errors import TachographError
-from tachograph.ledger.limits import accounts, notifications
-from tachograph.ledger.storage.connection import translated
-from tachograph.ledger.storage.preferences import choose
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import LEADS
 from tachograph.queries.tray_state import ALARMS, TITLE, meter
-from tachograph.recorder import process
-from tachograph.recorder.process import Lock
-from tachograph.recorder.services import FAILED
 from tachograph.setup import autostart
 from tachograph.text.format import cut
 from tachograph.ui.tray import view
-from tachograph.workspace.follow import Followed
-from tachograph.workspace.terminal_io import Context
+from tachograph.workspace import changes
+from tachograph.workspace.background import Lock, failed_service, is_recorder_running
+from tachograph.workspace.follow import WorkspaceFollower, ledger_errors
 
 USAGE_PAGE = "https://claude.ai/settings/usage"
 _SLOW_SECONDS = 15.0  # windows reset and numbers grow old without anybody writing
@@ -41,9 +38,9 @@ class _Child(NamedTuple):
 class TrayController:
     """The newest menu, and what its rows do."""
 
-    def __init__(self, context: Context, lock: Lock) -> None:
-        self._context, self._lock, self._paths = context, lock, own_paths(context.env)
-        self._followed = Followed(self._paths)
+    def __init__(self, env: Mapping[str, str], clock: Clock, lock: Lock) -> None:
+        self._env, self._clock, self._lock, self._paths = env, clock, lock, own_paths(env)
+        self._followed = WorkspaceFollower(self._paths)
         self._next = self._next_environment = self._next_try = float("-inf")
         self._environment = view.Environment(at_login=self._is_autostart_on(), dashboard="local")
         self._message, self._message_until = "", float("-inf")
@@ -55,7 +52,7 @@ class TrayController:
 
     def look(self) -> view.Menu:
         """The newest menu: the same object where nothing changed. Never raises."""
-        mono = self._context.clock.monotonic()
+        mono = self._clock.monotonic()
         self._reap_children(mono)
         if self._message and mono >= self._message_until:
             self._message, self._is_dirty = "", True
@@ -78,29 +75,27 @@ class TrayController:
             self._followed.close()
             self._menu = self._menu._replace(rows=_with_message(self._menu.rows, "There is no ledger yet."))
             return  # it was deleted: whoever deleted it wants no new one
-        now = self._context.clock.now_ms()
-        ledger, has_news = self._followed.look(now)
-        with translated(ledger.path):
+        now = self._clock.now_ms()
+        ledger, has_news = self._followed.current(now)
+        with ledger_errors(ledger):
             if not has_news and mono < self._next and not self._is_dirty:
                 return
             self._next, self._is_dirty = mono + _SLOW_SECONDS, False
-            self._followed.read_settings()
+            self._followed.refresh_settings()
             found = meter(ledger.db, self._followed.book, self._followed.calendar, now)
         menu = view.view(found, self._environment._replace(said=self._message), self._followed.calendar)
         if menu != self._menu:
             self._menu = menu
 
     def _check_environment(self) -> None:
-        found = process.running(self._paths)
-        failed = next(
-            (f"{name}: {text}" for name, state, text in (found.services if found else ()) if state == FAILED), ""
+        around = self._environment._replace(
+            recorder_runs=is_recorder_running(self._paths), failed=failed_service(self._paths)
         )
-        around = self._environment._replace(recorder_runs=found is not None, failed=failed)
         if around != self._environment:
             self._environment, self._is_dirty = around, True
 
     def _is_autostart_on(self) -> bool:
-        return autostart.state(self._context.env, autostart.TRAY).is_on
+        return autostart.state(self._env, autostart.TRAY).is_on
 
     # -- acting ------------------------------------------------------------------------------------------------
 
@@ -132,19 +127,19 @@ class TrayController:
         ledger = self._followed.ledger
         if ledger is None:
             raise TachographError("The ledger cannot be written now.")
-        now = self._context.clock.now_ms()
-        with translated(ledger.path), ledger.transaction() as db:
+        now = self._clock.now_ms()
+        with ledger_errors(ledger), ledger.transaction() as db:
             if f"{kind}:" == view.STYLE:
-                choose(db, TITLE, what, now)
+                changes.set_preference(db, TITLE, what, now)
             elif f"{kind}:" == view.LEAD:
-                choose(db, LEADS, "" if what == "auto" else what, now)
+                changes.set_preference(db, LEADS, "" if what == "auto" else what, now)
             elif f"{kind}:" == view.ALARMS:
-                choose(db, ALARMS, what, now)
+                changes.set_preference(db, ALARMS, what, now)
             elif f"{kind}:" == view.FORGET:
-                accounts.hide(db, int(what), now)
-                self._show_message("Forgotten. Back: tachograph accounts show NAME")
+                changes.hide_account(db, int(what), now)
+                self._show_message("Forgotten. Show it again: tachograph accounts show NAME")
             elif kind == view.DISMISS:
-                notifications.dismiss(db, now)
+                changes.dismiss_notifications(db, now)
 
     def _start(self, command: list[str], what: str) -> None:
         child = subprocess.Popen(  # noqa: S603 - our own program
@@ -152,7 +147,7 @@ class TrayController:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**self._context.env},
+            env={**self._env},
             creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
         )
         self._children.append(_Child(child, what))
@@ -174,7 +169,7 @@ class TrayController:
     def _show_message(self, text: str) -> None:
         """Show a sentence for a while."""
         self._message, self._is_dirty = cut(text, 96), True
-        self._message_until = self._context.clock.monotonic() + _MESSAGE_SECONDS
+        self._message_until = self._clock.monotonic() + _MESSAGE_SECONDS
 
 
 _PROGRAM = [sys.executable, "-m", "tachograph"]

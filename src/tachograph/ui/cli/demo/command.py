@@ -11,7 +11,7 @@ from pathlib import Path
 from tachograph.clock import FixedClock
 from tachograph.text.format import count, size
 from tachograph.ui import cli
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
 
 _DEFAULT_TOUR = (
     (),

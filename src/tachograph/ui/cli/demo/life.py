@@ -13,7 +13,7 @@ from tachograph.ledger.storage.connection import open_ledger, translated
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.process import pause
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
 
 _EVERY_SECONDS = 3.0
 _TOOLS = ("Edit", "Bash", "Read", "Grep", "Bash", "Edit")

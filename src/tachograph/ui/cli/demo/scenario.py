@@ -28,10 +28,10 @@ from tachograph.recorder.notifications import Alarm, clock, raise_alarms
 from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
 from tachograph.settings import AlarmSettings
+from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.guard import said as guard_words
 from tachograph.ui.documents import now as now_surface
 from tachograph.ui.documents.statusline import line
-from tachograph.workspace.terminal_io import Context
 
 
 class MomentState(NamedTuple):
@@ -93,7 +93,7 @@ def show(name: str, context: Context) -> None:
     if last is not None:
         print(f"\n{style.dim}$ tachograph now{style.end}", file=out)
         blocks = context.can_show("█")
-        for row in now_surface.screen(last.now, calendar, context.room, style, blocks=blocks):
+        for row in now_surface.screen(last.now, calendar, context.columns, style, blocks=blocks):
             print(row, file=out)
 
 

@@ -7,7 +7,7 @@ import sys
 from tachograph.ledger.storage.connection import open_ledger, translated
 from tachograph.ledger.storage.preferences import choice, choose
 from tachograph.paths import own_paths
-from tachograph.workspace.terminal_io import Context
+from tachograph.ui.cli.context import Context
 
 NAMES = "mcp:names"  # a preference: "on" once the person shares names of other projects and titles
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from tachograph.errors import TachographError
 from tachograph.model.usage.messages import project_path
 from tachograph.text.format import safe
+from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.mcp.protocol import Tool, ToolError
-from tachograph.workspace.terminal_io import Context
 
 INSTRUCTIONS = (
     "Tachograph reads how much of the user's Claude plan is used. Ask `limits` before a long loop and `budget_check` while"
@@ -183,7 +183,7 @@ def _json(access: Access, *words: str) -> dict[str, Any]:
 
     out = io.StringIO()
     try:
-        cli.carry_out([*words, "--json"], access.context._replace(out=out, talk=io.StringIO()))
+        cli.carry_out([*words, "--json"], access.context._replace(out=out, stderr=io.StringIO()))
     except TachographError as error:
         raise ToolError(f"{error.message} {error.hint}".strip()) from error
     document: dict[str, Any] = json.loads(out.getvalue())

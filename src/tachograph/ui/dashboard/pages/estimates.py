@@ -32,7 +32,7 @@ def why(view: View) -> Mapping[str, Any] | None:
     account = leading(now_question(look.db, look.now))
     if account is None or account.limit(SEVEN_DAY) is None:
         return None
-    found = look.remembered.answer(
+    found = look.cache.answer(
         ("why", account.id), _SECONDS, lambda: attribution(look.db, look.book, account, look.now, SEVEN_DAY)
     )
     if found.method == NOTHING:
@@ -115,7 +115,7 @@ def _table(found: Attribution, parts: tuple[tuple[str, str, tuple[Part, ...]], .
 def forecasts(view: View, account: NowAccount) -> tuple[LimitForecast, ...]:
     """The forecasts of an account as they stand now."""
     look = view.look
-    return look.remembered.answer(
+    return look.cache.answer(
         ("forecast", account.id), _SECONDS, lambda: forecast(look.db, look.book, account, look.now)
     )
 
@@ -135,7 +135,7 @@ def fan_of(made: LimitForecast | None) -> dict[str, Any] | None:
 def calibrated(view: View) -> Mapping[str, Any]:
     """How the chances did that were said here."""
     look = view.look
-    found = look.remembered.answer(("calibration",), _SECONDS, lambda: calibration(look.db))
+    found = look.cache.answer(("calibration",), _SECONDS, lambda: calibration(look.db))
     lines = tuple(
         Line(
             f"{one.low}",

@@ -7,13 +7,12 @@ from typing import Any
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.limits.window_history import Walls, walls
 from tachograph.text.attribution import left_out_words
-from tachograph.text.format import MONTHS, UNKNOWN, duration, plural, safe, tokens
+from tachograph.text.format import MONTHS, UNKNOWN, duration, iso, plural, safe, tokens
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.estimates import calibrated
 from tachograph.ui.dashboard.pages.now import source_words
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, as_json, cost_cell, moment, named
 from tachograph.ui.documents import limits as words
-from tachograph.ui.documents.reports import iso
 
 _DAY = 86_400_000
 _MOST = 300

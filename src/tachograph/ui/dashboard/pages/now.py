@@ -14,13 +14,12 @@ from tachograph.queries.tray_state import meter
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.text import limits as limit_text
 from tachograph.text.chances import chance_short
-from tachograph.text.format import UNKNOWN, day_and_time, percent, plural, safe, tokens, usd
+from tachograph.text.format import UNKNOWN, day_and_time, iso, percent, plural, safe, tokens, usd
 from tachograph.text.money import money as amount
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.estimates import fan_of, forecasts, words_of
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, ago, as_json, money, named, short_list
 from tachograph.ui.documents import now as words
-from tachograph.ui.documents.reports import iso
 
 _DAY = 86_400_000
 

@@ -12,7 +12,7 @@ from tachograph.queries.usage.active_sessions import session_row
 from tachograph.queries.usage.session_timeline import Timeline, by_model, shares, timeline
 from tachograph.recorder.tool_usage import Told, told
 from tachograph.text.attribution import left_out_words
-from tachograph.text.format import UNKNOWN, count, cut, duration, percent, plural, safe, tokens, usd
+from tachograph.text.format import UNKNOWN, count, cut, duration, iso, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.tables import (
@@ -29,7 +29,6 @@ from tachograph.ui.dashboard.tables import (
     short_list,
     spend_cells,
 )
-from tachograph.ui.documents.reports import iso
 
 _MOST_STEPS = 1_500  # messages in a chart and in its table; of longer sessions the newest
 

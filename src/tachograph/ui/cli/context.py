@@ -17,14 +17,14 @@ class Context(NamedTuple):
     env: Mapping[str, str]
     clock: Clock
     out: TextIO
-    talk: TextIO
+    stderr: TextIO
 
     @property
     def is_terminal(self) -> bool:
         return self.out.isatty()
 
     @property
-    def room(self) -> int | None:
+    def columns(self) -> int | None:
         """Columns of the terminal; None where the output is piped, and nothing need fit."""
         if self.env.get("COLUMNS", "").isdecimal() and int(self.env["COLUMNS"]) > 0:
             return max(40, int(self.env["COLUMNS"])) if self.is_terminal else None
@@ -50,7 +50,7 @@ class Context(NamedTuple):
 
     def say(self, text: str) -> None:
         """Talk: what is going on, never a result."""
-        print("\n".join(map(safe, text.split("\n"))), file=self.talk, flush=True)
+        print("\n".join(map(safe, text.split("\n"))), file=self.stderr, flush=True)
 
 
 _ASCII = {"–": "-", "·": "|", "×": "x", "…": "...", "█": "#", "░": ".", "▲": "!", "’": "'"}

@@ -1,0 +1,80 @@
+"""Keep a ledger open while other programs write to it, replace it or damage it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tachograph.errors import LedgerDamaged
+from tachograph.ledger.storage.connection import Ledger, changes_by_others, open_ledger, translated, wait_at_most
+from tachograph.paths import Paths
+
+
+class LedgerFollower:
+    """One connection to the ledger's file, opened again when another file takes its place.
+
+    `wait_ms`: longest wait for a program that holds the ledger; None for the usual one.
+    """
+
+    def __init__(self, paths: Paths, wait_ms: int | None = None) -> None:
+        self._paths, self._wait_ms = paths, wait_ms
+        self.ledger: Ledger | None = None
+        self._identity: tuple[int, int] | None = None
+        self._version = -1
+
+    def __enter__(self) -> "LedgerFollower":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def is_there(self) -> bool:
+        """True while the file exists."""
+        return self._identity_now() is not None
+
+    def current(self, now_ms: int) -> tuple[Ledger, bool]:
+        """The open ledger, and True if it may hold something else than at the last call. Raises LedgerError."""
+        if self.ledger is not None and self._identity_now() != self._identity:
+            self.close()  # restored, recovered or deleted meanwhile
+        if self.ledger is None:
+            self.ledger = open_ledger(self._paths, now_ms)
+            self._identity, self._version = self._identity_now(), -1
+            if self._wait_ms is not None:
+                with translated(self.ledger.path):
+                    wait_at_most(self.ledger.db, self._wait_ms)
+        before = self._version
+        with translated(self.ledger.path):
+            self._version = changes_by_others(self.ledger.db)
+        return self.ledger, self._version != before
+
+    @property
+    def is_new(self) -> bool:
+        """True before the first call of `current` and after `close`."""
+        return self.ledger is None
+
+    def close(self) -> None:
+        ledger, self.ledger = self.ledger, None
+        if ledger is not None:
+            ledger.close()
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        """Device and inode of the file: another inode is another ledger. None without a file."""
+        try:
+            status = os.stat(self._paths.ledger)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+@contextmanager
+def damage_detection(ledger: Ledger) -> Iterator[None]:
+    """Raise LedgerDamaged instead of the KeyError or TypeError that a flipped byte in the file can cause."""
+    with translated(ledger.path):
+        try:
+            yield
+        except (KeyError, TypeError) as error:
+            from tachograph.ledger.storage.integrity import verdict
+
+            if problem := verdict(ledger.path).problem:
+                raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problem}.", "tachograph doctor") from error
+            raise

@@ -1,0 +1,21 @@
+"""Changes that a person makes to the ledger from a screen, each inside a transaction of the caller's."""
+
+import sqlite3
+
+from tachograph.ledger.limits import accounts, notifications
+from tachograph.ledger.storage.preferences import choose
+
+
+def set_preference(db: sqlite3.Connection, key: str, value: str, now_ms: int) -> None:
+    """Store a preference."""
+    choose(db, key, value, now_ms)
+
+
+def hide_account(db: sqlite3.Connection, account: int, now_ms: int) -> None:
+    """Hide an account everywhere, and stop asking for it."""
+    accounts.hide(db, account, now_ms)
+
+
+def dismiss_notifications(db: sqlite3.Connection, now_ms: int) -> None:
+    """Silence the active notifications until their windows reset."""
+    notifications.dismiss(db, now_ms)

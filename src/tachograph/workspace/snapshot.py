@@ -1,0 +1,67 @@
+"""The state of a ledger at one moment, with all that queries need beside it."""
+
+import sqlite3
+from _thread import allocate_lock  # `threading` costs the fast commands a millisecond
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from tachograph.clock import Clock
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.usage.files import problem_counts
+from tachograph.model.usage.periods import Calendar
+from tachograph.model.usage.prices import PriceBook
+from tachograph.paths import Paths
+from tachograph.settings import Settings
+
+T = TypeVar("T")
+
+
+class TtlCache:
+    """Answers that take long and may be some seconds old, such as estimates."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._lock = clock, allocate_lock()
+        self._answers: dict[object, tuple[float, object]] = {}
+
+    def answer(self, key: object, seconds: float, make: Callable[[], T]) -> T:
+        """The cached answer under a key if it is younger than `seconds`, else a new one from `make`."""
+        now = self._clock.monotonic()
+        with self._lock:
+            cached = self._answers.get(key)
+        if cached is not None and now - cached[0] < seconds:
+            return cached[1]  # type: ignore[return-value]  # a key always means the same kind of answer
+        new = make()
+        with self._lock:
+            self._answers[key] = (now, new)
+        return new
+
+    def clear(self) -> None:
+        with self._lock:
+            self._answers.clear()
+
+
+class Snapshot(NamedTuple):
+    """All that a query needs. `now` in epoch milliseconds.
+
+    `is_stale`: the newest transcripts could not be read. `limit_problems`: why passive sources of limits gave nothing.
+    `version`: equal in two snapshots of a pool only if nothing changed in between.
+    """
+
+    db: sqlite3.Connection
+    ledger: Ledger
+    book: PriceBook
+    calendar: Calendar
+    settings: Settings
+    paths: Paths
+    env: Mapping[str, str]
+    now: int
+    cache: TtlCache
+    price_problems: tuple[str, ...] = ()
+    is_stale: bool = False
+    limit_problems: tuple[str, ...] = ()
+    version: str = ""
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Counts of what is missing from the numbers, by kind."""
+        return {**problem_counts(self.db), "not_updated": int(self.is_stale)}

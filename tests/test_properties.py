@@ -25,7 +25,8 @@ from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
-from tachograph.sources.transcripts.decode import Decoders, Transcript
+from tachograph.sources.transcripts.decode import Transcript
+from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.msgspec_decoder import TYPED
 from tachograph.sources.transcripts.records import parse_record
 

@@ -6,7 +6,7 @@ from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.queries.limits.current import FRESH, Now, NowAccount, NowLimit
 from tachograph.queries.tray_state import Meter
-from tachograph.queries.usage.spend import Spend
+from tachograph.queries.usage.rows import Spend
 from tachograph.ui.tray.view import Environment, Menu, Row, view
 
 UTC = Calendar(*parsed_zone("UTC"))

@@ -14,7 +14,8 @@ from tachograph.model.usage.periods import Span
 from tachograph.queries.limits.current import FRESH, RESET, STALE, WALL, NowLimit
 from tachograph.queries.limits.pace import course
 from tachograph.queries.live import Context, monitor
-from tachograph.queries.usage.spend import SpendQuery, spend
+from tachograph.queries.usage.rows import SpendQuery
+from tachograph.queries.usage.spend import spend
 from tachograph.recorder.statusline import parse_status_input, store
 
 START = RESETS - 5 * HOUR

@@ -12,7 +12,8 @@ from tachograph.demo.records import assistant
 from tachograph.demo.transcripts import write as write_life
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
-from tachograph.sources.transcripts.decode import Decoders, Transcript
+from tachograph.sources.transcripts.decode import Transcript
+from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
 from tachograph.sources.transcripts.msgspec_decoder import TYPED
 from tachograph.sources.transcripts.tail import Reader

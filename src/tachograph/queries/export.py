@@ -8,7 +8,9 @@ from tachograph.ledger import export
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook
 from tachograph.model.usage.prices import tariff as tariff_of
-from tachograph.queries.usage.spend import SpendQuery, cost_of, spend
+from tachograph.queries.usage.pricing import cost_of
+from tachograph.queries.usage.rows import SpendQuery
+from tachograph.queries.usage.spend import spend
 
 TEXT, WHOLE, NUMBER, MOMENT = "text", "whole", "number", "moment"  # MOMENT: epoch milliseconds
 

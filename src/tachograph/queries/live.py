@@ -15,8 +15,10 @@ from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.pace import HOUR, Course, courses
 from tachograph.queries.usage.overview import SKEW_MS
-from tachograph.queries.usage.spend import Row as SpendRow
-from tachograph.queries.usage.spend import Spend, by_cost, cost_of, price_sums, spend_in_spans
+from tachograph.queries.usage.pricing import cost_of, price_sums
+from tachograph.queries.usage.rows import Row as SpendRow
+from tachograph.queries.usage.rows import Spend, by_cost
+from tachograph.queries.usage.spend import spend_in_spans
 
 BURN_MS = 10 * 60_000  # long enough for a long answer, short enough for now
 AT_WORK_MS = 10 * 60_000  # a turn may think or run a tool for minutes

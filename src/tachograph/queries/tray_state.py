@@ -10,7 +10,8 @@ from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.current import LEADS, Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.usage.overview import SKEW_MS
-from tachograph.queries.usage.spend import Spend, spend_in_spans
+from tachograph.queries.usage.rows import Spend
+from tachograph.queries.usage.spend import spend_in_spans
 
 TITLE, ALARMS = "title", "alarms"  # choices (ledger/storage/preferences.py)
 TITLES = ("long", "medium", "compact")

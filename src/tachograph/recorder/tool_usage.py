@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph.ledger.usage import sessions
-from tachograph.queries.usage.spend import Spend
+from tachograph.queries.usage.rows import Spend
 from tachograph.sources.transcripts import tool_calls
 
 _KEPT = 16  # transcripts whose calls are remembered while they do not grow

@@ -5,7 +5,7 @@ import pytest
 from live_states import UTC
 from tachograph.model.usage.messages import Tokens
 from tachograph.queries.live import AtWork, Burn, Context, Monitor
-from tachograph.queries.usage.spend import Spend
+from tachograph.queries.usage.rows import Spend
 from tachograph.ui.terminal.layout import frame
 from tachograph.ui.terminal.view import COPY, QUIT, RECORDER, Around, View, clicked, listed, pressed, scrolled, settled
 

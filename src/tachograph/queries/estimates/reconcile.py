@@ -15,7 +15,8 @@ from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.estimates.constants import LEARNED
 from tachograph.queries.estimates.learning import known
 from tachograph.queries.limits.current import NowAccount, NowLimit
-from tachograph.queries.usage.spend import Spend, exact_spend_in_spans, spend_in_spans
+from tachograph.queries.usage.rows import Spend
+from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
 
 SKEW_MS = 300_000
 _DAY_MS = 86_400_000

@@ -11,8 +11,9 @@ from tachograph.ledger.limits import windows as kept
 from tachograph.model.usage.periods import WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.history import Habit, PastWindow, history
+from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.session_windows import LENGTH_MS
-from tachograph.queries.usage.spend import Spend, exact_spend_in_spans, spend_in_spans
+from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
 
 _WEEK_MS = 7 * 86_400_000
 _FAST = 50.0  # percent: how long a window took to get there says how fast it filled

@@ -9,7 +9,9 @@ from tachograph.ledger.usage.activity import RecentMessage
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.usage.overview import SKEW_MS
-from tachograph.queries.usage.spend import Cells, Row, build_report, price_sums
+from tachograph.queries.usage.pricing import price_sums
+from tachograph.queries.usage.report_rows import Cells, build_report
+from tachograph.queries.usage.rows import Row
 
 ACTIVE_MS = 15 * 60_000
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from tachograph.ledger.limits.poll_state import last_message
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import Row, Spend, SpendQuery, spend, spend_in_spans
+from tachograph.queries.usage.rows import Row, Spend, SpendQuery
+from tachograph.queries.usage.spend import spend, spend_in_spans
 
 WEEKS_SHOWN = 4
 SKEW_MS = 5 * 60_000  # what is dated further ahead is no part of now

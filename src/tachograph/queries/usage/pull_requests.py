@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from tachograph.model.usage.periods import DAY, WEEK, Calendar
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import PullRequestKey, Row, Spend, SpendQuery, SpendReport, spend
+from tachograph.queries.usage.rows import PullRequestKey, Row, Spend, SpendQuery, SpendReport
+from tachograph.queries.usage.spend import spend
 
 
 class PullRequest(NamedTuple):

@@ -7,7 +7,8 @@ from tachograph.errors import NotFound
 from tachograph.ledger.usage import sessions
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import SpendQuery, SpendReport, spend
+from tachograph.queries.usage.rows import SpendQuery, SpendReport
+from tachograph.queries.usage.spend import spend
 
 PARTS = ("model", "day", "project", "branch", "pr")
 

@@ -13,8 +13,9 @@ from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.model.usage.prices import tariff as tariff_of
+from tachograph.queries.usage.pricing import cost_of, price_sums
+from tachograph.queries.usage.rows import Spend, total
 from tachograph.queries.usage.session_windows import LENGTH_MS
-from tachograph.queries.usage.spend import Spend, cost_of, price_sums, total
 
 _NO_LOG = (0, 0)
 

@@ -14,15 +14,10 @@ from tachograph.ledger.usage import messages
 from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.model.usage.periods import DAY, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.spend import (
-    DIMENSIONS,
-    Cells,
-    SpendQuery,
-    SpendReport,
-    build_report,
-    filter_ids,
-    price_sums,
-)
+from tachograph.queries.usage.filters import filter_ids
+from tachograph.queries.usage.pricing import price_sums
+from tachograph.queries.usage.report_rows import DIMENSIONS, Cells, build_report
+from tachograph.queries.usage.rows import SpendQuery, SpendReport
 
 LENGTH_MS = 5 * 3_600_000
 

@@ -10,7 +10,10 @@ from typing import NamedTuple
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook, Rates
-from tachograph.queries.usage.spend import Spend, SpendQuery, cost_of, filter_ids, price_sums, spend, total
+from tachograph.queries.usage.filters import filter_ids
+from tachograph.queries.usage.pricing import cost_of, price_sums
+from tachograph.queries.usage.rows import Spend, SpendQuery, total
+from tachograph.queries.usage.spend import spend
 
 CLASSES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "as_logged")
 _DAY_MS = 86_400_000

@@ -9,14 +9,13 @@ records; where a record's top-level `type` can be told for certain from its firs
 without being read.
 """
 
-import json
-import re
-from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tachograph.model.usage.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger_counts, merge
 from tachograph.sources.transcripts.batch import Batch
+from tachograph.sources.transcripts.decoders import PROGRESS, PROMPT, READ, Decoders, Scan
+from tachograph.sources.transcripts.line_scan import UNCERTAIN_KIND, head_kind, last_branch, last_stamp, tail_kind
 from tachograph.sources.transcripts.records import (
     EPOCH,
     FIRST_MS,
@@ -42,31 +41,9 @@ CUSTOM, AI = 0, 1  # kinds of title
 _LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
 _moment = datetime.fromisoformat
-_BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 
 
-class TypedDecoder(NamedTuple):
-    """The fast decoder of answers in the usual layout, and what it raises for any other (typed.py)."""
-
-    decode: "Callable[[memoryview], AssistantRecord]"
-    errors: tuple[type[Exception], ...]
-    plain: Callable[[bytes], Any]
-
-
-# Reads the answers in a block: (block, end, folder, origins, looks, latest) to what it took, as `_put` wants it, and the
-# lines that it hands back: (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
-Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
-READ, PROMPT, UNCERTAIN, PROGRESS = range(4)
-
-
-class Decoders(NamedTuple):
-    """What reads the usual layout faster than plain dictionaries, as far as there is any."""
-
-    scan: Scan | None = None
-    typed: TypedDecoder | None = None
-
-
-class _Held:
+class _PendingMessage:
     """A message whose lines are being read: the line that says the most so far, and what all of them come to."""
 
     __slots__ = ("at", "counts", "first", "flags", "last", "leaf", "name", "output", "record", "session")
@@ -78,7 +55,7 @@ class _Held:
         self.output, self.counts = counts[1], counts
         self.leaf = (at, record.uuid) if record.uuid else None
 
-    def goes_on(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+    def extend(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
         """Take in another line of the same message in the same session, later than the one that says the most."""
         output = counts[1]
         if output > self.output:  # what was said first wins where the output is the same
@@ -102,9 +79,9 @@ class Transcript:
     """
 
     __slots__ = (
-        "_held",
         "_latest",
         "_origins",
+        "_pending",
         "_scan",
         "_typed",
         "batch",
@@ -129,7 +106,7 @@ class Transcript:
         self.problems: dict[str, int] = {}
         self._latest = now_ms + FUTURE_MS
         self._origins: dict[tuple[str | None, ...], Origin] = {}
-        self._held: _Held | None = None
+        self._pending: _PendingMessage | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
@@ -137,12 +114,12 @@ class Transcript:
             self._feed_compiled(self._scan, block, end, offset)
         else:
             self._feed_here(block, end, offset)
-        self.branch = _last_branch(block, end) or self.branch
-        self.stamp = _last_stamp(block, end) or self.stamp
+        self.branch = last_branch(block, end) or self.branch
+        self.stamp = last_stamp(block, end) or self.stamp
 
     def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
         """Let the compiled twin of `_feed_here` read the block, and look at what it hands back."""
-        find, put = block.find, self._put
+        find, put = block.find, self._add_to_batch
         for item in scan(block, end, self.folder, self._origins, self.looks, self._latest):
             if len(item) == 4:
                 put(*item)
@@ -166,10 +143,10 @@ class Transcript:
             stop = find(b"\n", pos, end)
             if stop < 0:
                 stop = end
-            kind = _tail_kind(find, rfind, pos, stop)
-            if kind == _UNCERTAIN:
-                kind = _head_kind(find, pos, stop)
-            if kind == _UNCERTAIN:
+            kind = tail_kind(find, rfind, pos, stop)
+            if kind == UNCERTAIN_KIND:
+                kind = head_kind(find, pos, stop)
+            if kind == UNCERTAIN_KIND:
                 if any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
                     self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'assistant"', kind):
@@ -191,7 +168,7 @@ class Transcript:
                 self._read(bytes(view[pos:stop]), block, pos, offset)
             pos = stop + 1
         view.release()
-        self._let_go()
+        self._flush_pending()
 
     def feed_tail(self, line: bytes, offset: int) -> None:
         """Read a last line that has no newline yet: counted if it is whole, and no problem if it is not.
@@ -234,22 +211,22 @@ class Transcript:
         flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
         if not FIRST_MS <= at <= self._latest or record.costUSD is not None or not model or model == "<synthetic>":
             return False
-        held = self._held
+        held = self._pending
         if held is not None:
             if name == held.name and at > held.at and flags == held.flags and record.sessionId == held.session:
-                return held.goes_on(record, at, counts)
-            self._let_go()
+                return held.extend(record, at, counts)
+            self._flush_pending()
         if not ISSUED.match(name):
             return False
-        self._held = _Held(record, at, counts, flags)
+        self._pending = _PendingMessage(record, at, counts, flags)
         return True
 
-    def _let_go(self) -> None:
+    def _flush_pending(self) -> None:
         """Put the message that was held into the batch."""
-        held = self._held
+        held = self._pending
         if held is None:
             return
-        self._held = None
+        self._pending = None
         record, session = held.record, held.session
         answer, usage = record.message, record.message.usage
         said = (
@@ -268,9 +245,11 @@ class Transcript:
             origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
         identity = fingerprint(held.name)
         choice = (-held.output, held.at, origin, record.requestId or "")
-        self._put((identity, held.first, held.counts, -1, choice, {session: held.flags}), session, held.last, held.leaf)
+        self._add_to_batch(
+            (identity, held.first, held.counts, -1, choice, {session: held.flags}), session, held.last, held.leaf
+        )
 
-    def _put(self, new: Message, session: str, last: int, leaf: tuple[int, str] | None) -> None:
+    def _add_to_batch(self, new: Message, session: str, last: int, leaf: tuple[int, str] | None) -> None:
         """Put a message into the batch, with the time of its last line and the last record that names itself."""
         identity, first, batch = new[0], new[1], self.batch
         old = batch.messages.get(identity)
@@ -298,9 +277,9 @@ class Transcript:
         if kind in ("assistant", "progress"):
             self._note_answer(record, line)
         elif kind == "pr-link":
-            self._note_link(record, _last_branch(block, pos) or self.branch)
+            self._note_link(record, last_branch(block, pos) or self.branch)
         elif kind in ("ai-title", "custom-title"):
-            self._note_title(record, kind, _last_stamp(block, pos) or self.stamp, offset + pos)
+            self._note_title(record, kind, last_stamp(block, pos) or self.stamp, offset + pos)
         elif kind == "summary":
             leaf, words = record.get("leafUuid"), record.get("summary")
             if isinstance(leaf, str) and isinstance(words, str):
@@ -390,50 +369,3 @@ class Transcript:
             self.looks = 0
             prompt = (at, words)
             self.batch.prompts[session] = min(self.batch.prompts.get(session, prompt), prompt)
-
-
-# Where the value of a record's own `type` begins in its line. It is certain where the key stands before the first
-# nested object opens, or after the last one closed, so that only the brace that ends the record follows. (Quotes inside
-# JSON strings are escaped: what is found is a key, not text.)
-_UNCERTAIN = len(b'"type":"') - 1
-
-
-def _head_kind(find: Any, pos: int, stop: int) -> int:
-    nested = find(b"{", pos + 1, stop)
-    kind: int = find(b'"type":"', pos, nested if nested >= 0 else stop) + 8
-    return kind
-
-
-def _tail_kind(find: Any, rfind: Any, pos: int, stop: int) -> int:
-    kind: int = rfind(b'"type":"', pos, stop) + 8
-    if kind == _UNCERTAIN or find(b"{", kind, stop) >= 0 or find(b"}", kind, stop) != stop - 1:
-        return _UNCERTAIN
-    return kind
-
-
-def _last_branch(block: bytearray | bytes, end: int) -> str:
-    """The last branch that a record in `block[:end]` names, or ""."""
-    start = block.rfind(b"\n", 0, max(0, end - 1)) + 1
-    at = block.find(b'"gitBranch"', start, end)  # nearly always in the last line, and there searching forward is faster
-    if at < 0:
-        at = block.rfind(b'"gitBranch"', 0, end)
-    while at >= 0:
-        if found := _BRANCH.match(block, at):
-            return text_of(_plain_text(found[1]))
-        at = block.rfind(b'"gitBranch"', 0, at)
-    return ""
-
-
-def _plain_text(literal: bytes) -> object:
-    try:
-        return json.loads(literal.decode("utf-8", "replace"))
-    except ValueError:
-        return ""
-
-
-def _last_stamp(block: bytearray | bytes, end: int) -> str:
-    """The last timestamp written in `block[:end]`, as text; it only puts titles in order."""
-    at = block.rfind(b'"timestamp":"', 0, end)
-    if at < 0:
-        return ""
-    return bytes(block[at + 13 : at + 37]).split(b'"')[0].decode("ascii", "replace")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tachograph.sources.transcripts.decode import TypedDecoder
+from tachograph.sources.transcripts.decoders import TypedDecoder
 from tachograph.sources.transcripts.records import MAX_COUNT
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]

@@ -10,7 +10,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decode import Decoders, Transcript
+from tachograph.sources.transcripts.decode import Transcript
+from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
 
 BLOCK = 1 << 20

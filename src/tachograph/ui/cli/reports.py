@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
-from tachograph.queries.usage.spend import (
+from tachograph.queries.usage.rows import (
     PERIODS,
     BranchKey,
     ModelKey,
@@ -19,8 +19,8 @@ from tachograph.queries.usage.spend import (
     SpendQuery,
     WindowKey,
     by_cost,
-    spend,
 )
+from tachograph.queries.usage.spend import spend
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger

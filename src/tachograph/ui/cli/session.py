@@ -2,8 +2,8 @@
 
 import argparse
 
+from tachograph.queries.usage.rows import SessionKey, SpendReport
 from tachograph.queries.usage.session import PARTS, Session, session
-from tachograph.queries.usage.spend import SessionKey, SpendReport
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger

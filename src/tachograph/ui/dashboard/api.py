@@ -16,9 +16,10 @@ from tachograph.queries.limits.window_history import walls
 from tachograph.queries.usage import totals
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.queries.usage.pull_requests import pull_requests
+from tachograph.queries.usage.rows import PERIODS, SpendQuery, SpendReport
 from tachograph.queries.usage.session_timeline import timeline
 from tachograph.queries.usage.session_windows import windows
-from tachograph.queries.usage.spend import PERIODS, SpendQuery, SpendReport, spend
+from tachograph.queries.usage.spend import spend
 from tachograph.text.format import cut, iso, safe
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.session import _id as session_id

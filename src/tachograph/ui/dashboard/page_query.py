@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
 from tachograph.model.usage.prices import display_name as shown_model
-from tachograph.queries.usage.spend import SpendQuery
+from tachograph.queries.usage.rows import SpendQuery
 from tachograph.text.format import day_month, safe
 
 PRESETS = {"today": "Today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "Year", "all": "All"}

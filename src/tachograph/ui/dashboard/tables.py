@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.usage.spend import Spend
+from tachograph.queries.usage.rows import Spend
 from tachograph.text.format import UNKNOWN, count, day_and_time, duration, iso, percent, plural, safe, tokens, usd
 
 

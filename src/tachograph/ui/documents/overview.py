@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage.overview import WEEKS_SHOWN, Overview
-from tachograph.queries.usage.spend import Row, Spend
+from tachograph.queries.usage.rows import Row, Spend
 from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import footer, problem_lines

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import display_name as shown_model
-from tachograph.queries.usage.spend import (
+from tachograph.queries.usage.rows import (
     BranchKey,
     ModelKey,
     PeriodKey,

@@ -17,7 +17,7 @@ from tachograph.paths import own_paths
 from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import NOTHING
 from tachograph.queries.live import Burn, Monitor, monitor
-from tachograph.queries.usage.spend import Spend
+from tachograph.queries.usage.rows import Spend
 from tachograph.text.attribution import why_words
 from tachograph.ui.terminal.view import Around
 from tachograph.workspace.background import is_recorder_running

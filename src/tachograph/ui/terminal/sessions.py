@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.live import AtWork, Context, Monitor, Said
-from tachograph.queries.usage.spend import Spend
+from tachograph.queries.usage.rows import Spend
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import count, cut, day_and_time, percent, plural, tokens, usd, width
 from tachograph.text.limits import bar

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tachograph.queries.usage.spend import Row, by_cost, spend
+from tachograph.queries.usage.rows import Row, by_cost
+from tachograph.queries.usage.spend import spend
 from tachograph.queries.usage.totals import sum_spends
 from tachograph.text.format import cut, plural, tokens, usd
 from tachograph.ui.dashboard.page import Block, Page, View

@@ -13,7 +13,8 @@ from tachograph.model.usage.periods import MONTH, Span
 from tachograph.queries.limits.current import LEADS
 from tachograph.queries.limits.source_health import health
 from tachograph.queries.tray_state import ALARMS
-from tachograph.queries.usage.spend import SpendQuery, spend
+from tachograph.queries.usage.rows import SpendQuery
+from tachograph.queries.usage.spend import spend
 from tachograph.setup import source_catalog
 from tachograph.text.format import MONTHS, count, plural, safe, size
 from tachograph.text.outcomes import outcome_words

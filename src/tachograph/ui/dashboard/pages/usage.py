@@ -8,7 +8,8 @@ from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Span
 from tachograph.model.usage.prices import PICODOLLARS
 from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage import totals as usage
-from tachograph.queries.usage.spend import Row, Spend, SpendReport, spend
+from tachograph.queries.usage.rows import Row, Spend, SpendReport
+from tachograph.queries.usage.spend import spend
 from tachograph.text.format import DAYS, MONTHS, UNKNOWN, count, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import Block, Page, View

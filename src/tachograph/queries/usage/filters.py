@@ -1,0 +1,78 @@
+"""Translate the names in a usage query (projects, models, branches …) into ids of the ledger."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from tachograph.errors import NotFound
+from tachograph.ledger.usage import rollups, sessions
+from tachograph.model.short_paths import short_paths
+from tachograph.model.usage.prices import display_name as shown_model
+from tachograph.model.usage.prices import plain_model_name
+from tachograph.queries.usage.rows import SpendQuery
+
+NOBODY = -1  # an id that no row has: what was named and is not there lets nothing through
+
+
+def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[int]]:
+    """The ids that a question is narrowed to, by dimension."""
+    filters: dict[str, set[int]] = {}
+    if question.projects:
+        filters["project"] = _matching_projects(rollups.present(db, "project"), question.projects)
+    if question.models:
+        filters["model"] = _matching_models(rollups.present(db, "model"), question.models)
+    if question.session is not None:
+        filters["session"] = {question.session}
+    if question.branches:
+        names = {name or "unknown": id for id, name in rollups.present(db, "branch")}
+        filters["branch"] = {names.get(name, NOBODY) for name in question.branches}
+    if question.pulls:
+        known = sessions.pull_ids(db, question.pulls)
+        filters["pull"] = {0 if url == "none" else known.get(url, NOBODY) for url in question.pulls}
+    if question.sessions:
+        ids = sessions.session_ids(db, question.sessions)
+        filters["session"] = {ids.get(uuid, NOBODY) for uuid in question.sessions}
+    if question.accounts:
+        filters["account"] = set(question.accounts)
+    return filters
+
+
+def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:
+    shown = short_paths([path for _, path in present])
+    found: set[int] = set()
+    for word in wanted:
+        name = word.rstrip("/\\").lower() or word
+        ways = [
+            [
+                id
+                for id, path in present
+                if name in (path.lower(), shown[path].lower()) or (name == "unknown" and not path)
+            ],
+            [id for id, path in present if path.lower().replace("\\", "/").endswith("/" + name)],
+            [id for id, path in present if name in shown[path].lower()],
+        ]
+        found |= _strictest(ways, word, "project", list(shown.values()))
+    return found
+
+
+def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:
+    found: set[int] = set()
+    for word in wanted:
+        name = word.lower()
+        ways = [
+            [id for id, model in present if name in (model.lower(), shown_model(model).lower())],
+            [id for id, model in present if plain_model_name(model).lower() == plain_model_name(name)],
+            [id for id, model in present if name in model.lower()],
+        ]
+        found |= _strictest(ways, word, "model", [shown_model(model) for _, model in present])
+    return found
+
+
+def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]) -> set[int]:
+    """What the strictest way finds that finds anything: an exact name is never widened to a part of one."""
+    for found in ways:
+        if found:
+            return set(found)
+    if not names:
+        return {NOBODY}  # an empty ledger: nothing is found, and that is no mistake
+    known = ", ".join(sorted(set(filter(None, names)), key=str.lower)[:12])
+    raise NotFound(f"No {what} called {word!r} in the ledger.", f"Known: {known}")

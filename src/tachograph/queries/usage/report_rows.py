@@ -1,0 +1,150 @@
+"""Build named, sorted report rows from priced sums whose keys are ids."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from tachograph.ledger.usage import rollups, sessions
+from tachograph.model.short_paths import short_paths
+from tachograph.queries.usage.rows import (
+    PERIODS,
+    BranchKey,
+    Key,
+    ModelKey,
+    PeriodKey,
+    ProjectKey,
+    PullRequestKey,
+    Row,
+    SessionKey,
+    Spend,
+    SpendReport,
+    WindowKey,
+    by_cost,
+    total,
+)
+
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "project": ("project",),
+    "model": ("model",),
+    "branch": ("project", "branch"),
+    "session": ("session", "project", "branch"),
+    "pr": ("pull",),
+}
+
+
+class Cells:
+    """What was used, by the ids of a row and within it by those of a sub-row."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, ...], dict[tuple[Any, ...], Spend]] = {}
+
+    def add(self, main: tuple[Any, ...], sub: tuple[Any, ...], used: Spend) -> None:
+        row = self.rows.setdefault(main, {})
+        row[sub] = row[sub] + used if sub in row else used
+
+
+def build_report(db: sqlite3.Connection, along: str, by: str | None, cells: Cells, missing: set[str]) -> SpendReport:
+    """Cells as rows with names, in their usual order."""
+    mains = _Describer(db, along, cells.rows)
+    subs = _Describer(db, by, [sub for parts in cells.rows.values() for sub in parts]) if by else None
+    grouped: dict[Any, list[Row]] = {}
+    for key, parts in cells.rows.items():
+        rows = subs.rows(parts.items()) if subs else ()
+        grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), rows))
+    found = tuple(mains.row(parts, subs) for parts in grouped.values())
+    return SpendReport(_sorted(along, found), total(row.spend for row in found), tuple(sorted(missing)))
+
+
+class _Describer:
+    """Turns the ids of a dimension into the keys of rows."""
+
+    def __init__(self, db: sqlite3.Connection, along: str, keys: Iterable[tuple[object, ...]]) -> None:
+        self.along = along
+        ids = [tuple(value for value in key if isinstance(value, int)) for key in keys]
+        self.names: dict[int, str] = {}
+        self.sessions: dict[int, sessions.SessionFacts] = {}
+        self.pulls: dict[int, sessions.PullFacts] = {}
+        if along in ("project", "branch", "session"):
+            self.short = short_paths([path for _, path in rollups.present(db, "project")])
+        if along in ("project", "model", "branch"):
+            self.names = sessions.names(db, {value for key in ids for value in key})
+        elif along == "session":
+            self.sessions = sessions.facts(db, {key[0] for key in ids})
+            self.names = sessions.names(db, {value for key in ids for value in key[1:]})
+        elif along == "pr":
+            self.pulls = sessions.pulls(db, {key[0] for key in ids})
+
+    def group(self, key: tuple[object, ...]) -> object:
+        """What makes one row: a session's parts on several projects and branches are one."""
+        return key[0] if self.along == "session" else key
+
+    def rows(self, parts: Iterable[tuple[tuple[object, ...], Spend]]) -> tuple[Row, ...]:
+        grouped: dict[object, list[Row]] = {}
+        for key, used in parts:
+            grouped.setdefault(self.group(key), []).append(Row(key, used))
+        return _sorted(self.along, tuple(self.row(rows, None) for rows in grouped.values()))
+
+    def row(self, parts: list[Row], subs: "_Describer | None") -> Row:
+        """One row out of its parts, whose keys are ids."""
+        by = parts[0].by
+        if len(parts) > 1 and subs is not None:
+            by = _joined(subs.along, [row for part in parts for row in part.by])
+        return Row(self._key(parts), total(part.spend for part in parts), by)
+
+    def _key(self, parts: list[Row]) -> Key:
+        key: Any = parts[0].key
+        if self.along in PERIODS:
+            return PeriodKey(key[0])
+        if self.along == "window":
+            return WindowKey(*key)
+        if self.along == "project":
+            path = self.names[key[0]]
+            return ProjectKey(self.short[path] or None, path or None)
+        if self.along == "model":
+            return ModelKey(self.names[key[0]])
+        if self.along == "branch":
+            return BranchKey(self.names[key[1]] or None, self.short[self.names[key[0]]] or None)
+        if self.along == "pr":
+            pull = self.pulls[key[0]]
+            return (
+                PullRequestKey(pull.url, pull.number or None, pull.repository or None, pull.linked_at)
+                if pull.id
+                else PullRequestKey(*[None] * 4)
+            )
+        return self._session(parts)
+
+    def _session(self, parts: list[Row]) -> SessionKey:
+        facts = self.sessions[parts[0].key[0]]
+        most: list[dict[str, int]] = [{}, {}]
+        for part in parts:
+            for place, id in enumerate(part.key[1:3]):
+                name = self.names[id]
+                most[place][name] = most[place].get(name, 0) + part.spend.tokens.messages
+        project, branch = (min(counts, key=lambda name: (-counts[name], name)) for counts in most)
+        return SessionKey(
+            facts.uuid or None,
+            facts.title or None,
+            self.short[project] or None,
+            branch or None,
+            facts.first_at if facts.id else None,
+            facts.last_at if facts.id else None,
+            len(most[0].keys() - {""} - {project}),
+            len(most[1].keys() - {""} - {branch}),
+        )
+
+
+def _joined(along: str, rows: list[Row]) -> tuple[Row, ...]:
+    """Sub-rows of several parts of one row, those with the same key added up."""
+    found: dict[Any, Spend] = {}
+    for row in rows:
+        found[row.key] = found[row.key] + row.spend if row.key in found else row.spend
+    return _sorted(along, tuple(Row(key, used) for key, used in found.items()))
+
+
+def _sorted(along: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Periods and windows oldest first, what has no time last; everything else by cost."""
+    if along == "window":
+        return tuple(sorted(rows, key=lambda row: (row.key.starts_at is None, row.key.starts_at or 0)))
+    if along in PERIODS:
+        return tuple(sorted(rows, key=lambda row: (row.key.period is None, row.key.period or "")))
+    return tuple(sorted(rows, key=by_cost))

@@ -1,0 +1,25 @@
+"""The decoders of answers in the usual layout that reading may use: a compiled loop, a typed decoder, or neither."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class TypedDecoder(NamedTuple):
+    """The fast decoder of answers in the usual layout, and what it raises for any other (typed.py)."""
+
+    decode: Callable[[memoryview], Any]  # an `AssistantRecord` of msgspec_decoder.py
+    errors: tuple[type[Exception], ...]
+    plain: Callable[[bytes], Any]
+
+
+# Reads the answers in a block: (block, end, folder, origins, looks, latest) to what it took, as `_put` wants it, and the
+# lines that it hands back: (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
+Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
+READ, PROMPT, UNCERTAIN, PROGRESS = range(4)
+
+
+class Decoders(NamedTuple):
+    """What reads the usual layout faster than plain dictionaries, as far as there is any."""
+
+    scan: Scan | None = None
+    typed: TypedDecoder | None = None

@@ -261,7 +261,7 @@ def test_no_store_and_nobody_signed_in(tmp_path: Path) -> None:
     assert refused("chromium", tmp_path / "none") == (NO_LOGIN, refused("chromium", tmp_path / "none").problem)
     assert "no cookie store of firefox" in refused("firefox", tmp_path).problem
     chromium_store(tmp_path, b"v10" + b"x" * 32, "elsewhere.test")
-    assert "nobody is signed in to claude.ai" in refused("chromium", tmp_path).problem
+    assert "no one is signed in to claude.ai" in refused("chromium", tmp_path).problem
 
 
 def test_a_store_that_is_sealed_for_its_browser(tmp_path: Path) -> None:

@@ -384,7 +384,7 @@ def test_credits_that_were_never_switched_on_are_off_and_nothing_else() -> None:
     ("section", "blocked"),
     [
         ({"disabled_reason": "out_of_credits"}, "out of credits"),
-        ({"disabled_reason": "org_level_disabled"}, "disabled by the organisation"),
+        ({"disabled_reason": "org_level_disabled"}, "disabled by the organization"),
         ({"disabled_reason": "a_new_reason", "spend_limit_reached": True}, "a new reason"),
         ({"spend_limit_reached": True}, "spend limit reached"),
         ({"user_disabled": True}, "switched off by the user"),

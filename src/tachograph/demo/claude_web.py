@@ -32,7 +32,7 @@ _HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 class Organization(NamedTuple):
-    """One organisation of a person. `session`, `week`, `scoped` in percent, `spent` in cents; what can be there is in
+    """One organization of a person. `session`, `week`, `scoped` in percent, `spent` in cents; what can be there is in
     `capabilities`: without "chat" it has no limits."""
 
     uuid: str = "5ca1ab1e-0000-4000-8000-00000000000b"
@@ -47,7 +47,7 @@ class Organization(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Whose session it is."""
+    """The person signed in, with their organizations."""
 
     email: str = "mary@example.org"
     organizations: tuple[Organization, ...] = (Organization(),)
@@ -55,7 +55,7 @@ class Person(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request: the part of the service it was for ("" for a page), of which organisation, with which of the known
+    """A request: the part of the service it was for ("" for a page), of which organization, with which of the known
     sessions (None: with none of them), and how many cookies came along."""
 
     part: str
@@ -102,7 +102,7 @@ class ClaudeWeb(Service):
         return self._answer(part, organization, self.people[session])
 
     def counts(self) -> dict[str, int]:
-        """How often each part was asked."""
+        """Number of requests for each part."""
         with self._lock:
             made: dict[str, int] = {}
             for one in self.asked:
@@ -134,7 +134,7 @@ class ClaudeWeb(Service):
 
 
 def _parts(place: str) -> tuple[str, str]:
-    """The part of the service and the organisation in a path; "" for a page."""
+    """The part of the service and the organization in a path; "" for a page."""
     steps = place.strip("/").split("/")
     if steps[0] != "api":
         return "", ""

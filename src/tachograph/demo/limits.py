@@ -59,7 +59,7 @@ def readings(
     has_phone: bool = True,
     factor_after: tuple[float, float] | None = None,
 ) -> Invented:
-    """Live through the messages (oldest first) until `end`. `factor_after`: from that moment on everything costs so many
+    """Live through the messages (oldest first) until `end`. `factor_after`: a moment and a factor; from that moment on everything costs that many
     times as much, as when a limit is changed."""
     chance = random.Random(seed)
     scale = _scale(work)

@@ -1,4 +1,4 @@
-"""Which sessions there are in the demo: who works on what, with which model, and what is odd about it."""
+"""Sessions of the demo: project, task, model and oddities of each."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tachograph.demo import stories
+from tachograph.demo.projects import PROJECTS, SHOP, Project, Step, Task
 from tachograph.demo.script import Act, Pull, Script
-from tachograph.demo.stories import Project, Step, Task
 from tachograph.demo.workdays import Sitting, sittings
 
 STORY_DAYS = 60  # the tasks of `stories` last that long; a longer span starts them again
@@ -43,14 +43,14 @@ CONTINUE_EVERY, FORK_EVERY = 9, 14  # sittings that could go on with the session
 
 
 class Plan(NamedTuple):
-    """A session to be; `fork_of` is the place, in the list of plans, of the one whose history it starts with."""
+    """A session to be; `fork_of` is the index, in the list of plans, of the session it is forked from."""
 
     script: Script
     fork_of: int | None = None
 
 
 class _Work(NamedTuple):
-    """What a sitting is for: the `part`-th of `parts` sittings on a task; `number` counts the project's tasks."""
+    """Work of a sitting: the `part`-th of `parts` sittings on a task; `number` counts the project's tasks."""
 
     sitting: Sitting
     project: Project
@@ -83,11 +83,11 @@ def _works(all_sittings: Sequence[Sitting], days: int, rng: Random) -> list[_Wor
     projects: list[Project] = []
     for _ in all_sittings[:-1]:
         stay = projects and rng.random() < 0.4
-        weights = [project.weight for project in stories.PROJECTS]
-        projects.append(projects[-1] if stay else rng.choices(stories.PROJECTS, weights)[0])
-    projects.append(stories.SHOP)
+        weights = [project.weight for project in PROJECTS]
+        projects.append(projects[-1] if stay else rng.choices(PROJECTS, weights)[0])
+    projects.append(SHOP)
     found: dict[int, _Work] = {}
-    for project in stories.PROJECTS:
+    for project in PROJECTS:
         mine = [place for place, chosen in enumerate(projects) if chosen is project]
         count = min(len(mine), max(1, round(len(project.tasks) * days / STORY_DAYS)))
         numbers = [place * count // len(mine) for place in range(len(mine))]
@@ -150,7 +150,7 @@ class _ActPlanner:
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
-        self.numbers = {project.cwd: project.number for project in stories.PROJECTS}
+        self.numbers = {project.cwd: project.number for project in PROJECTS}
         self.latest: dict[str, tuple[str, Pull]] = {}
         self.opened = 0
 
@@ -161,7 +161,7 @@ class _ActPlanner:
         if not work.task.pull_request:
             return [*self._before(work, act), act]
         opens_at = int(work.parts * PULL_REQUEST_AFTER)
-        if work.part < opens_at or (work.last and work.project is not stories.SHOP):
+        if work.part < opens_at or (work.last and work.project is not SHOP):
             return [*self._before(work, act), act]
         if work.part > opens_at:
             return [act._replace(seen=self.latest[work.project.cwd][1] if rng.random() < 0.8 else None)]
@@ -172,7 +172,7 @@ class _ActPlanner:
         return [*acts, self._side_fix(work.project, sitting)] if self.opened % SIDE_FIX_EVERY == 2 else acts
 
     def _before(self, work: _Work, act: Act) -> list[Act]:
-        """What comes before a new task: sometimes a look at main, sometimes the review of the last pull request."""
+        """Acts before a new task: sometimes a look at main, sometimes the review of the last pull request."""
         if work.part or work.branch == "main":
             return []
         if work.number % 3 == 1 and work.project.cwd in self.latest:
@@ -240,7 +240,7 @@ def _move_to_worktree(past: list[Plan]) -> None:
         script = plan.script
         forked = plan.fork_of is not None or place in (other.fork_of for other in past)
         pull = script.acts[0].opens or script.acts[0].seen
-        if script.project is stories.SHOP and len(script.acts) == 1 and not pull and not forked:
+        if script.project is SHOP and len(script.acts) == 1 and not pull and not forked:
             cwd = f"{script.cwd}/.claude/worktrees/{stories.WORKTREE}"
             acts = [script.acts[0]._replace(branch=f"worktree-{stories.WORKTREE}")]
             past[place] = plan._replace(script=script._replace(cwd=cwd, acts=acts))

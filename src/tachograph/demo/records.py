@@ -1,4 +1,4 @@
-"""What one record of a Claude Code transcript looks like: small builders for the demo and for tests.
+"""Builders of Claude Code transcript records, for the demo and for tests.
 
 Each builder returns a plain dict in the layout of Claude Code 2.1: change or delete any key to make an odd record.
 Keywords a builder does not know become top-level keys (`effort="high"`). A keyword that is `None` leaves its key out,
@@ -152,7 +152,7 @@ def user(
     version: str = VERSION,
     **more: Any,
 ) -> Record:
-    """What a person typed, or (text as a list of blocks) the results of tools."""
+    """A person's prompt, or (text as a list of blocks) the results of tools."""
     own = {"message": {"role": "user", "content": text if isinstance(text, str) else list(text)}, **more}
     head = _head(parent, sidechain, cwd, session, version, branch, agent)
     return _record("user", head, own, at=at, uuid=uuid, forked_from=forked_from)
@@ -280,7 +280,7 @@ def _head(
 
 
 def _record(kind: str, head: Record, own: Record, *, at: Time, uuid: str | None, forked_from: str | None) -> Record:
-    """A whole record; without a uuid it gets one that depends on everything it says but the session it stands in."""
+    """A whole record; a missing uuid is derived from all of its content except the session."""
     written = _time(at)
     if uuid is None:
         digest = hashlib.sha256(_ENCODER([kind, written, own]).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Three invented workdays, moment by moment: what Claude Code writes and pipes, and what the service would answer.
 
 Tuesday: a Pro user's 5-hour window fills, and is refused at 11:00, while the newest percentage still says 88. Friday: on
-a Max plan the week stands at 60 and its Opus limit at 94. Sunday: a long loop at 100 % that goes on, metered.
+a Max plan the week stands at 60 and its Opus limit at 94. Sunday: a long loop that continues at 100 %, metered.
 """
 
 import json
@@ -21,7 +21,7 @@ _ACCOUNT, _ORGANIZATION = "ada00000-0000-4000-8000-000000000001", "ada00000-0000
 
 
 class Moment(NamedTuple):
-    """What happens at a moment: `lines` are written to the transcript, `piped` goes to the status line, `served` is
+    """Events of a moment: `lines` are written to the transcript, `piped` goes to the status line, `served` is
     what the usage endpoint answers from then on, `cached` what Claude Code keeps of an answer of its own."""
 
     at: datetime
@@ -33,7 +33,7 @@ class Moment(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """A workday. `plan`: organisation type and tier as the service names them; `asks`: the endpoint may be asked."""
+    """A workday. `plan`: organization type and tier as the service names them; `asks`: the endpoint may be asked."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ def sign_in(config: Path, played: Scenario) -> None:
 
 
 def write_moment(config: Path, played: Scenario, moment: Moment) -> None:
-    """Write what Claude Code writes at a moment."""
+    """Write Claude Code's records of a moment."""
     path = transcript(config, played)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as file:
@@ -85,7 +85,7 @@ def transcript(config: Path, played: Scenario) -> Path:
 
 
 def profile(played: Scenario) -> dict[str, Any]:
-    """What the profile endpoint answers."""
+    """Answer of the profile endpoint."""
     answer = usage_shapes.profile(played.plan[1], played.plan[0])
     answer["account"] |= {"uuid": _ACCOUNT, "email": "ada@example.org", "full_name": "Ada", "display_name": "Ada"}
     answer["organization"] |= {"uuid": _ORGANIZATION, "name": "ada@example.org's Organization"}
@@ -216,7 +216,7 @@ def _answers(session: str, until: datetime, model: str, count: int) -> tuple[Rec
 def _status_line_input(
     session: str, model: str, cost: float, context: int, five: tuple[float | None, datetime], seven: tuple[float, datetime]
 ) -> Mapping[str, Any]:  # fmt: skip
-    """What Claude Code gives to its status line command."""
+    """Claude Code's input for its status line command."""
     windows = {
         key: {"used_percentage": percent, "resets_at": int(resets.timestamp())}
         for key, (percent, resets) in (("five_hour", five), ("seven_day", seven))

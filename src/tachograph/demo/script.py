@@ -1,11 +1,11 @@
-"""What is to happen in one session of the demo: its project, model and acts."""
+"""Script of one demo session: its project, model and acts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from tachograph.demo.projects import Project
 from tachograph.demo.records import Record
-from tachograph.demo.stories import Project
 from tachograph.demo.workdays import Limit
 
 
@@ -32,7 +32,7 @@ class Act(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """A session whose history a resumed one starts with."""
+    """The session that a resumed one continues."""
 
     session: str
     records: Sequence[Record]
@@ -41,7 +41,7 @@ class Earlier(NamedTuple):
 
 
 class Script(NamedTuple):
-    """What is to happen in a session. `title` is its kind and text, `odd` names rare things that should occur."""
+    """Script of a session. `title` is its kind and text, `odd` names rare things that should occur."""
 
     session: str
     project: Project

@@ -117,7 +117,7 @@ STEPS = (*SHAPES, *FAULTS)
 
 
 def reply(step: Step, now: datetime | None = None) -> Reply:
-    """The Reply that a step of a script stands for: the name of a shape or of a fault, a payload, or a Reply itself."""
+    """The Reply of a step of a script: the name of a shape or of a fault, a payload, or a Reply itself."""
     if isinstance(step, Reply):
         return step
     if isinstance(step, Mapping):

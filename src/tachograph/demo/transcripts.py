@@ -22,7 +22,7 @@ LAST_WORD = timedelta(minutes=3)  # the running session's last answer, before `e
 
 
 class WriteTotals(NamedTuple):
-    """What was written: `messages` counts every billed message once, and the extra billed parts of one.
+    """Totals of the written files: `messages` counts every billed message once, and the extra billed parts of one.
 
     `files` and `bytes` are those of the `.jsonl` files; the times are of the first and the last billed message.
     """
@@ -57,7 +57,7 @@ def write(config: Path, *, end: datetime, days: int = 60, seed: int = 7, identit
 
 def _must_be_free(projects: Path, identity: Path) -> None:
     if identity.exists() or (projects.exists() and any(projects.iterdir())):
-        message = f"{projects.parent} is in use: the demo writes only where there is nothing yet"
+        message = f"{projects.parent} is in use: the demo writes only into an empty folder"
         raise UsageError(message, "name an empty folder")
 
 
@@ -115,7 +115,7 @@ def _pretty(value: Record) -> bytes:
 
 
 def _identity(now: datetime) -> Record:
-    """What Claude Code keeps about who is logged in: Ada, on a Max 20x plan."""
+    """The login that Claude Code stores: Ada, on a Max 20x plan."""
     mail = "ada@example.org"
     account = {
         "accountUuid": "ada00000-0000-4000-8000-000000000001",

@@ -19,7 +19,7 @@ SHAPES = (
     "2026-10-idle",  # no window begun, no credits
     "2026-10-grants",  # with banked resets, as ?cedar_ember=1 brings them
     "enterprise",  # usage-based: no windows, a budget, a promotional credit
-    "unseen",  # kinds, windows and grants that nobody has seen
+    "unseen",  # invented kinds, windows and grants
 )
 _CODE_NAMES = (
     *("tangelo", "omelette_promotional", "nimbus_quill", "amber_ladder", "amber_cistern", "amber_gauge"),
@@ -173,7 +173,7 @@ def _enterprise(now: datetime, spent: int) -> Payload:
 
 
 def _unknown_shape(turn: str | None) -> Payload:
-    """What the service might come up with: it must be shown as it is named, or reported, and spoil nothing."""
+    """A shape the service might introduce: shown under its own name or reported, without affecting the rest."""
     entries = [
         _entry("session", "session", 37, turn),
         _entry("monthly_spend", "monthly", 12, turn),

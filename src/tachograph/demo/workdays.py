@@ -1,4 +1,4 @@
-"""When Ada sits down to work: full weekdays, some evenings, quiet weekends, one holiday, one crunch week."""
+"""Ada's working times: full weekdays, some evenings, quiet weekends, one holiday, one crunch week."""
 
 from datetime import date, datetime, time, timedelta
 from itertools import zip_longest

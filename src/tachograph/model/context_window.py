@@ -1,4 +1,4 @@
-"""How much a model keeps in mind at once: its context window in tokens, where its name and what it holds make that certain.
+"""Context window of a model in tokens, where its name and current content make it certain.
 
 Newer models run with either window, and their name does not tell which: Claude Code's status line does.
 """
@@ -11,7 +11,7 @@ _ONLY_SMALL = ("claude-opus-4-5", "claude-opus-4-1", "claude-opus-4", "claude-op
 
 
 def window(model: str, tokens: int) -> int | None:
-    """The context window of a model (as logged) that holds so many tokens now; None where it is not known."""
+    """The context window of a model (as logged) that holds `tokens` now; None if unknown."""
     if model.lower().endswith("[1m]"):
         return _LARGE
     name = plain_model_name(model).replace(".", "-")

@@ -1,4 +1,4 @@
-"""What other programs write, as our values: percentages, moments, amounts of money, and the names of limits.
+"""Values of other programs' formats: percentages, moments, amounts of money, and names of limits.
 
 A value that cannot be true is None, never a guess. A status line imports this: nothing heavy at the top.
 """
@@ -40,7 +40,7 @@ def percentage(value: object) -> float | None:
 
 
 def epoch_ms(value: object) -> int | None:
-    """A number of seconds or milliseconds since 1970 as milliseconds; None where it is neither, or no time of ours."""
+    """A number of seconds or milliseconds since 1970 as milliseconds; None for anything outside 2017 to 2100."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     for scale in (1000, 1):
@@ -65,7 +65,7 @@ def iso_ms(value: object) -> int | None:
 
 
 def money(minor: object, currency: object = None, exponent: object = None) -> Money | None:
-    """An amount in minor units; US dollars and two decimals where nobody says. None if any part cannot be true."""
+    """An amount in minor units; US dollars and two decimals by default. None if any part is invalid."""
     exponent, currency = 2 if exponent is None else exponent, "USD" if currency is None else currency
     if not is_number(minor) or not 0 <= minor <= _MOST_MINOR:
         return None
@@ -82,7 +82,7 @@ def dollars(value: object) -> Money | None:
 
 
 def text(value: object, longest: int = 60) -> str:
-    """A name that somebody gave, on one line, printable and cut to a sane length; "" if it is none."""
+    """Foreign text on one printable line, cut to `longest` characters; "" for anything else."""
     if not isinstance(value, str):
         return ""
     line = " ".join(value[: 4 * longest].split())[:longest]
@@ -113,7 +113,7 @@ def distinct_problems(problems: list[str]) -> tuple[str, ...]:
 
 
 def limit_name(key: str) -> LimitName:
-    """The words for a limit's key, also for one that nobody has seen yet."""
+    """Label, group and scope of a limit's key, also of a new one."""
     if known := LIMIT_NAMES.get(key):
         return known
     kind, _, scope = key.partition(":")

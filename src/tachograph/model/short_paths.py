@@ -1,4 +1,4 @@
-"""What things are called for people: the shortest ends of paths that still tell them apart."""
+"""Short display names of paths: the shortest endings that still tell them apart."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Asks claude.ai with a browser's session, where a person switched that on: in a thread, at the pull schedule of the meter.
+"""Poll claude.ai with a browser's session, with consent: in a thread, by the schedule of the usage endpoint.
 
 After three refusals without a good answer between them it switches itself off, and says so: a session that is no longer
 good, or a challenge page, does not get better by asking. A network that is down refuses nothing, and is not counted.

@@ -1,7 +1,7 @@
-"""What the bridge does with what a browser sends: pairing, proof of who we are, readings into the ledger.
+"""Handle a browser's requests: pairing, proof of identity, readings into the ledger.
 
 A code is shown once and typed into one browser. Both sides stretch it to a key; each shows the other that it has it,
-and the browser is given a token. Later the browser asks for a proof before every post: whoever else listens on the port
+and the browser receives a token. Later the browser asks for a proof before every post: another program on the port
 cannot give it, and learns nothing.
 """
 
@@ -47,13 +47,13 @@ def new_code() -> str:
 
 
 def key_of(code: str) -> bytes:
-    """The key that both sides stretch a code to. Slow on purpose: what is seen of it shall not lead back to the code."""
+    """Key that both sides derive from a code. Slow on purpose: a captured proof must not reveal the code."""
     plain = "".join(character for character in code.upper() if character.isalnum())
     return hashlib.pbkdf2_hmac("sha256", plain.encode(), SALT, ROUNDS)
 
 
 def compute_proof(key: bytes, side: str, nonce: str) -> str:
-    """What shows that a side has the key."""
+    """Proof that a side has the key."""
     return hmac.new(key, f"{side}:{nonce}".encode(), "sha256").hexdigest()
 
 
@@ -67,7 +67,7 @@ def offer_code(ledger: Ledger, now_ms: int) -> str:
 
 
 class ExtensionApi:
-    """Answers what the bridge lets through. `opened` gives a ledger for the time of one answer; `changed` is called
+    """Answer the requests that the extension service lets through. `opened` gives a ledger for the time of one answer; `changed` is called
     when there is a new pairing."""
 
     def __init__(self, opened: LedgerOpener, clock: Clock, changed: Callable[[], None]) -> None:
@@ -75,7 +75,7 @@ class ExtensionApi:
         self._posted: dict[int, float] = {}
 
     def prove_pairing(self, body: bytes) -> Reply:
-        """Show a browser that was paired before that we are who it was paired with."""
+        """Prove to a paired browser that this is the recorder it was paired with."""
         said = _parse_request(body, "pairing")
         if isinstance(said, Reply):
             return said
@@ -87,7 +87,7 @@ class ExtensionApi:
         return Reply(200, {"proof": compute_proof(found.digest, "bridge", nonce)})
 
     def prove_code(self, body: bytes) -> Reply:
-        """Show a browser that is being paired that we have the code."""
+        """Prove to a browser in pairing that we know the code."""
         said = _parse_request(body)
         if isinstance(said, Reply):
             return said
@@ -121,7 +121,7 @@ class ExtensionApi:
         return Reply(200, {"pairing": name, "token": token})
 
     def receive(self, name: str, body: bytes) -> Reply:
-        """Keep what a paired browser says."""
+        """Store the readings of a paired browser."""
         now = self._clock.now_ms()
         said = source.parse_post(body, now)
         if isinstance(said, RejectedPost):
@@ -139,7 +139,7 @@ class ExtensionApi:
 
 
 def store_post(ledger: Ledger, pairing: Pairing, said: BrowserPost, now: int) -> None:
-    """Write down what a browser said. Raises LedgerError."""
+    """Store a browser's post in the ledger. Raises LedgerError."""
     with ledger.transaction() as db:
         names = Strings(db)
         is_same = _family(said.browser) == _family(pairing.browser)  # a newer version of it, and no other one
@@ -153,7 +153,7 @@ def store_post(ledger: Ledger, pairing: Pairing, said: BrowserPost, now: int) ->
                 pairings.sight(db, pairing.id, account, report.reading.observed_at)
             if report.billing is not None:
                 billing.keep(db, account, report.billing)
-        if said.outcome in (OK, EXPIRED):  # it knows who is signed in: nobody else is
+        if said.outcome in (OK, EXPIRED):  # a complete list of who is signed in
             pairings.miss(db, pairing.id, here, now)
         if said.outcome != OK:
             for seen in pairings.sightings(db):
@@ -168,12 +168,12 @@ def _family(browser: str) -> str:
 
 
 def may_pair(origin: str) -> bool:
-    """Whether an origin is that of our extension, as far as it can be told: Firefox gives every copy another one."""
+    """Check that an origin can be our extension's. Firefox gives every copy an origin of its own."""
     return origin == CHROMIUM_ORIGIN or _FIREFOX.fullmatch(origin) is not None
 
 
 def _parse_request(body: bytes, *more: str) -> dict[str, Any] | Reply:
-    """What a question says, with a proper nonce in it and texts under `more`; else what is answered to it."""
+    """Parse a request with a nonce and the texts named in `more`; otherwise return the error reply."""
     said = source.decode_object(body)
     if isinstance(said, RejectedPost):
         return _rejection(said)

@@ -1,4 +1,4 @@
-"""Takes in what other programs on this machine already know of the limits, without asking anybody.
+"""Import the limits that other programs on this machine have already written down.
 
 The cached answer in `.claude.json` and the samples of Claude Desktop; what Claude Code pipes to its status line comes
 by itself (ui/documents/statusline.py), and notices in transcripts with the transcripts (ingest.py).
@@ -18,7 +18,7 @@ _LARGEST = 32 << 20  # of a history of samples
 
 
 def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
-    """Bring the ledger's readings up to date; returns what hindered it, in plain words. Raises LedgerError."""
+    """Bring the ledger's readings up to date; returns the problems, in plain words. Raises LedgerError."""
     problems: list[str] = []
     fresh: list[tuple[str, Reading]] = []
     identities = {}

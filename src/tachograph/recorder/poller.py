@@ -1,6 +1,6 @@
-"""Asks the usage endpoint for every config folder that has a login and somebody's consent, when the schedule says so.
+"""Poll the usage endpoint for every config folder with a login and consent, when the schedule says so.
 
-The question runs in a thread, so that a network never holds up whoever waits; the ledger is only touched by the caller.
+A poll runs in a thread, so that a network never blocks the caller; only the caller touches the ledger.
 The recorder and `tachograph now --refresh` both come here: a claim in the ledger keeps them from asking twice.
 """
 
@@ -38,7 +38,7 @@ PROFILE_EVERY_MS = 24 * 3_600_000
 
 
 class PollResult(NamedTuple):
-    """What came of asking for one folder. `profile`: account, plan and label, where that was asked for and answered."""
+    """Result of polling for one folder. `profile`: account, plan and label, if requested and answered."""
 
     reading: Reading
     outcome: PollOutcome
@@ -48,7 +48,7 @@ class PollResult(NamedTuple):
 
 
 class RefreshResult(NamedTuple):
-    """What a person's "refresh now" did for a folder: asked (`verdict.ask`) and with which outcome, or why not."""
+    """Result of a person's "refresh now" for a folder: `verdict.ask` and the outcome, or the reason for not asking."""
 
     folder: str
     verdict: PollDecision
@@ -62,7 +62,7 @@ def folders(env: Mapping[str, str]) -> list[str]:
 
 
 def login_fingerprint(folder: str) -> str:
-    """What shows that a folder's credentials have not changed, without reading them; "" where there is no file."""
+    """Fingerprint of a folder's credentials file, taken without reading it; "" without a file."""
     try:
         status = os.stat(os.path.join(folder, ".credentials.json"))
     except OSError:
@@ -113,7 +113,7 @@ class Poller:
             question.thread.join(seconds)
 
     def next_at(self, ledger: Ledger) -> int | None:
-        """When something is due next, epoch milliseconds; None where nobody is asked."""
+        """Time of the next poll, epoch milliseconds; None without consent or folders."""
         if not has_consent(ledger.db, OAUTH):
             return None
         now = self._clock.now_ms()

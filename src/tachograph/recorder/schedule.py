@@ -1,5 +1,4 @@
-"""When to ask the usage endpoint, for one login: a pure state machine. What came of a question and the time go in, the
-next moment comes out.
+"""Polling schedule for one login: a pure state machine from the outcome of a poll and the time to the next moment.
 
 Every number here is a choice between a fresh percentage and an endpoint that is not documented and answers 429 to
 those who ask often (docs/sources.md). Times are wall time in epoch milliseconds; a clock that jumps is met by `wait_ms`:
@@ -23,13 +22,13 @@ PARTIAL_PUSH, PARTIAL_INTERVAL = 5 * MINUTE, 15 * MINUTE  # a status line says t
 AFTER_RESET = 45 * SECOND
 BETWEEN_REFRESHES = MINUTE  # the endpoint bears about five questions in five minutes
 _LADDERED = (BLOCKED,)
-_FLAT = (OFFLINE, PORTAL)  # nobody was reached, so nobody is burdened: the network may be back any minute
+_FLAT = (OFFLINE, PORTAL)  # no server was reached, so retrying costs nothing: the network may be back any minute
 _REFUSED = (EXPIRED, FORBIDDEN)
 _NO_QUESTION = (NO_LOGIN, DENIED, EXPIRED, FORBIDDEN)  # waiting for a person or for Claude Code, not for the service
 
 
 class RecentPushes(NamedTuple):
-    """When others last said something of the same account: a paired browser (everything), the status line (a part),
+    """Times of the last readings of the same account from elsewhere: a paired browser (everything), the status line (a part),
     or this endpoint by way of another config folder with the same login."""
 
     browser_at: int = 0
@@ -41,7 +40,7 @@ _NO_PUSH = RecentPushes()
 
 
 class PollOutcome(NamedTuple):
-    """What came of a question. `levels` marks the answer (equal marks: nothing moved); `percent` of the 5-hour limit;
+    """Outcome of a poll. `levels` is a fingerprint of the answer (equal: nothing moved); `percent` of the 5-hour limit;
     `resets_at` the next reset of any limit in it, epoch ms."""
 
     outcome: str
@@ -53,7 +52,7 @@ class PollOutcome(NamedTuple):
 
 
 class PollDecision(NamedTuple):
-    """Whether to ask now; if not, why (`waiting`, `barred`, `refused`, `pushed`, `recent`, `claimed`) and until when."""
+    """Decision to poll now; otherwise the reason (`waiting`, `barred`, `refused`, `pushed`, `recent`, `claimed`) and until when."""
 
     ask: bool
     why: str = ""
@@ -61,7 +60,7 @@ class PollDecision(NamedTuple):
 
 
 def decide(state: Poll, now: int, push: RecentPushes = _NO_PUSH, login: str = "") -> PollDecision:
-    """Whether the login is to be asked for now. `login`: the mark of the credentials as they are."""
+    """Decide a scheduled poll. `login`: the current fingerprint of the credentials."""
     if state.outcome in _NO_QUESTION and login and login != state.login:
         return PollDecision(True)  # Claude Code has written a new login: what was refused is no longer there
     if state.outcome in _REFUSED and login and 0 <= now - state.asked_at < LONGEST:
@@ -81,7 +80,7 @@ def decide(state: Poll, now: int, push: RecentPushes = _NO_PUSH, login: str = ""
 
 
 def decide_refresh(state: Poll, now: int) -> PollDecision:
-    """Whether a person's "now" is followed; only what protects the login from a 429 stands in its way."""
+    """Decide a poll that a person asked for; only protection from a 429 delays it."""
     barred = min(state.barred_until, now + state.wait_ms)
     if state.outcome == LIMITED and now < barred:
         return PollDecision(False, "barred", barred)
@@ -116,7 +115,7 @@ def next_state(state: Poll, said: PollOutcome, now: int, *, active_at: int = 0, 
 
 
 def _next_due(state: Poll, now: int) -> int:
-    """When the next question is due; never further away than was decided, wherever the clock was set since."""
+    """Time of the next poll; never further away than decided, even if the clock was changed since."""
     return min(state.next_at, now + state.wait_ms)
 
 

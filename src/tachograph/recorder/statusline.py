@@ -1,4 +1,4 @@
-"""Takes in what Claude Code pipes to its status line. It runs at every redraw, so it imports next to nothing."""
+"""Store Claude Code's status line input. Runs at every redraw, so it imports as little as possible."""
 
 from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger
@@ -10,7 +10,7 @@ __all__ = ["StatusInput", "parse_status_input", "store"]
 
 
 def store(ledger: Ledger, said: StatusInput, folder: str) -> int | None:
-    """Keep the reading in what was piped in, if there is one, and the session's context window where that is news;
+    """Store the reading of a status line input, if it has one, and the session's context window if it changed;
     returns the account the reading was of. Raises LedgerError."""
     session, size = said.session, said.context_window
     is_news = session is not None and size is not None and context_windows.window(ledger.db, session) != size

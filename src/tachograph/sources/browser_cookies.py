@@ -1,8 +1,8 @@
-"""claude.ai's session in a browser's own cookie store: the last resort, read at the moment of asking and kept nowhere.
+"""claude.ai's session in a browser's own cookie store: the last resort, read at the moment of a poll and never stored.
 
 The store is read into memory: no lock of the browser's is taken or waited for, and no cookie of others is ever written
 down. What is in plain text there (Firefox) is taken as it is; the one row of a Chromium goes into a store of its own, in
-our data folder, for yt-dlp, whose reader is the one that is kept up with the browsers. A program that is killed meanwhile
+our data folder, for yt-dlp, which keeps its reader up to date with the browsers. A program that is killed meanwhile
 leaves no more than that row, and the next start takes it away. What Windows seals for the browser alone ("app-bound") is
 not opened: there the extension is the way.
 """
@@ -76,7 +76,7 @@ def sweep(env: Mapping[str, str]) -> None:
 
 
 def _read(browser: str, store: str, data: str) -> Session | NoSession:
-    """Find the session's row, and decrypt it where it is encrypted. `data`: where its own store may stand meanwhile."""
+    """Find the session's row and decrypt it if needed. `data`: folder for the temporary store."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         db.deserialize(_committed_bytes(store))
         if browser == "firefox":
@@ -109,11 +109,11 @@ def _is_session_row(host: str) -> str:
 
 
 def _not_signed_in(browser: str) -> NoSession:
-    return NoSession(NO_LOGIN, f"nobody is signed in to claude.ai in {browser}")
+    return NoSession(NO_LOGIN, f"no one is signed in to claude.ai in {browser}")
 
 
 def _copy_session_rows(db: sqlite3.Connection, path: str) -> bool:
-    """Make a Chromium's store of the session's rows alone; whether they are sealed."""
+    """Write a Chromium store of the session's rows alone; returns True if they are sealed."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     db.execute("ATTACH ? AS reduced", (path,))
     db.execute("PRAGMA reduced.journal_mode = OFF")
@@ -136,7 +136,7 @@ def _committed_bytes(store: str) -> bytes:
             image = bytearray(file.read())
         log = _log(store)
         if log[: len(before)] == before:
-            break  # else the browser began its log anew meanwhile, so that the two do not belong together
+            break  # else the browser restarted its log meanwhile: image and log do not belong together
     _apply_log(image, log)
     image[18:20] = b"\1\1"  # there is no log any more, and in memory there may be none
     return bytes(image)
@@ -151,7 +151,7 @@ def _log(store: str) -> bytes:
 
 
 def _apply_log(image: bytearray, log: bytes) -> None:
-    """Put the pages of a write-ahead log into an image of its database, as far as they were committed.
+    """Apply the committed pages of a write-ahead log to an image of its database.
 
     https://www.sqlite.org/fileformat2.html#the_write_ahead_log
     """
@@ -193,7 +193,7 @@ def _pair(data: bytes) -> tuple[int, int]:
 
 
 def _decrypt(browser: str, profile: str, folder: str) -> Session | NoSession:
-    """The session in a store of a Chromium; all files that are made for that stand in `folder`."""
+    """Decrypt the session in a Chromium's store; every temporary file lies in `folder`."""
     try:
         from yt_dlp import cookies as reader
     except ImportError:
@@ -201,11 +201,11 @@ def _decrypt(browser: str, profile: str, folder: str) -> Session | NoSession:
             DENIED,
             "the reader of cookie stores is not installed: pipx inject tachograph yt-dlp; in a clone: pip install '.[cookies]'",
         )
-    # It copies what it reads once more, into the system's temporary folder, where nobody would sweep.
+    # It copies what it reads once more, into the system's temporary folder, which we never sweep.
     reader.tempfile = SimpleNamespace(TemporaryDirectory=partial(tempfile.TemporaryDirectory, dir=folder))
 
     class Quiet(reader.YDLLogger):  # type: ignore[misc]
-        """It says nothing: its words name files, and a progress bar is none of ours."""
+        """A silent logger: messages would name files."""
 
         def debug(self, message: str, *_: object, **__: object) -> None: ...
         def info(self, message: str, *_: object, **__: object) -> None: ...
@@ -231,7 +231,7 @@ def _validate(browser: str, value: str) -> Session | NoSession:
     return Session(value)
 
 
-# -- where stores stand ---------------------------------------------------------------------------------------------
+# -- locations of stores --------------------------------------------------------------------------------------------
 
 
 def _newest(browser: str, profile: str, env: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
-"""What `.claude.json` says for a Claude Code config folder: who is logged in, and the limits as it last asked for them.
+"""The `.claude.json` of a Claude Code config folder: the login, and the limits as Claude Code last fetched them.
 
-No secret stands there. Claude Code writes the file all the time: a half-written one is reported, never changed.
+The file holds no secret. Claude Code writes the file all the time: a half-written one is reported, never changed.
 """
 
 import json
@@ -17,7 +17,7 @@ _LARGEST = 64 << 20  # the file also holds project histories; beyond this it is 
 
 
 class LoginIdentity(NamedTuple):
-    """Account and organisation uuid, label and plan; or a problem in words where the file could not be read."""
+    """Account and organization uuid, label and plan; or the problem of an unreadable file."""
 
     account: str
     organization: str
@@ -38,7 +38,7 @@ def identity(folder: str, env: Mapping[str, str]) -> LoginIdentity | None:
 
 
 def cached_reading(folder: str, env: Mapping[str, str]) -> "Reading | None":
-    """The answer of the usage endpoint that Claude Code keeps (`cachedUsageUtilization`), None where there is none.
+    """The answer of the usage endpoint that Claude Code keeps (`cachedUsageUtilization`), or None.
 
     It may be days old: `observed_at` is when Claude Code fetched it. Where it cannot be read, the outcome is SHAPE and
     `observed_at` when the file was written.
@@ -56,7 +56,7 @@ def cached_reading(folder: str, env: Mapping[str, str]) -> "Reading | None":
 
 
 def identity_signature(folder: str, env: Mapping[str, str]) -> tuple[int, ...]:
-    """What shows that the identity files have not changed, without reading them."""
+    """Modification times and sizes of the identity files: equal as long as the files are unchanged."""
     signature: list[int] = []
     for path in identity_files(folder, env):
         try:
@@ -103,7 +103,7 @@ def _parse_cached(cached: Mapping[str, object], login: Mapping[str, object], wri
         )
     found = parse_usage(cached.get("utilization"), source=CLAUDE_JSON, observed_at=fetched_at)
     uuid = text(cached.get("accountUuid"))
-    if not uuid or uuid != text(login.get("accountUuid")):  # fetched before another login: its organisation is unknown
+    if not uuid or uuid != text(login.get("accountUuid")):  # fetched before another login: its organization is unknown
         return found._replace(account=AccountId(uuid, "") if uuid else None)
     plan = plan_name(login.get("organizationType"), login.get("organizationRateLimitTier"))
     return found._replace(account=AccountId(uuid, text(login.get("organizationUuid"))), plan=plan)

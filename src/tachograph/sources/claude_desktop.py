@@ -1,7 +1,7 @@
-"""What Claude Desktop noted of the plan's limits: a sample every 5 to 15 minutes while it runs, for 30 days.
+"""Claude Desktop's samples of the plan's limits: one every 5 to 15 minutes while it runs, kept for 30 days.
 
 `{"version": 2, "samples": [{"t": epoch ms, "org": uuid, "u": {"fh": 5-hour %, "sd": 7-day %, "xu": extra usage %}}]}`,
-percentages from 0 to 100. It names the organisation but no account, and no reset (read by several tools, 2026).
+percentages from 0 to 100. It names the organization but no account, and no reset (read by several tools, 2026).
 """
 
 import json
@@ -21,7 +21,7 @@ _WINDOWS = {"fh": FIVE_HOUR, "sd": SEVEN_DAY}
 
 
 def history_files(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:
-    """Where Claude Desktop may keep its samples on this platform. Nothing here touches the disk."""
+    """Candidate paths of Claude Desktop's samples on this platform. Does not touch the disk."""
     home = home_folder(env)
     if platform == "darwin":
         folders = [os.path.join(home, "Library", "Application Support", "Claude")]

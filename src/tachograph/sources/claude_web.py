@@ -16,7 +16,7 @@ Ask = Callable[[str], HttpAnswer]
 
 
 class WebAccounts(NamedTuple):
-    """What came of it: the readings and labels of the accounts, and which were there but not asked for, as was wished; or
+    """Readings and labels of the accounts, and the accounts left out on request; or
     an outcome with a problem."""
 
     outcome: str
@@ -27,7 +27,7 @@ class WebAccounts(NamedTuple):
 
 
 def fetch_accounts(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ()) -> WebAccounts:
-    """Ask who is signed in, and for the limits of each organisation that has chat. Never raises for an answer."""
+    """Ask who is signed in, and for the limits of each organization that has chat. Never raises for an answer."""
     who = ask("/api/account")
     if who.outcome != OK:
         outcome = EXPIRED if who.outcome == FORBIDDEN else who.outcome  # of oneself one may always ask

@@ -34,7 +34,7 @@ Runner = Callable[[list[str], float], tuple[int | None, bytes]]
 
 
 class Token:
-    """A bearer token that cannot be shown, formatted, copied or pickled. `organization` is whose it is, if it says."""
+    """A bearer token that cannot be shown, formatted, copied or pickled. `organization`: the organization uuid it belongs to, "" if unknown."""
 
     __slots__ = ("__secret", "expires_at", "organization")
 
@@ -79,7 +79,7 @@ def read_token(
     clock: Clock | None = None,
     runner: Runner | None = None,
 ) -> Token | NoToken:
-    """The token of the login for a Claude Code config folder, or why there is none that could ask for the limits."""
+    """The token of a Claude Code config folder's login, or the reason why none can ask for the limits."""
     now_ms = (clock or Clock()).now_ms()
     kept = _from_keychain(folder, env, now_ms, runner or _run) if platform == "darwin" else None
     if kept is not None and not (isinstance(kept, NoToken) and kept.outcome == NO_LOGIN):
@@ -121,7 +121,7 @@ def _from_keychain(folder: str, env: Mapping[str, str], now_ms: int, run: Runner
         if code == _NOT_FOUND:
             continue
         if code is None:
-            return NoToken(DENIED, "the Keychain asked for permission and nobody answered")
+            return NoToken(DENIED, "the Keychain asked for permission and got no answer")
         if code != 0:
             return NoToken(DENIED, f"the Keychain does not hand out Claude Code's login (security exits with {code})")
         return _parse(_decode_hex(output.strip()), now_ms, "the Keychain item")
@@ -129,7 +129,7 @@ def _from_keychain(folder: str, env: Mapping[str, str], now_ms: int, run: Runner
 
 
 def _from_file(path: str, now_ms: int) -> Token | NoToken | None:
-    """None where there is no file. A link is followed, but what is read must belong to the person who runs this."""
+    """Read a credentials file; None if it does not exist. Follows links, but refuses another user's file."""
     try:
         handle = os.open(path, _FLAGS)
     except FileNotFoundError:
@@ -181,7 +181,7 @@ def _parse(data: bytes, now_ms: int, where: str) -> Token | NoToken:
 
 
 def _no_login_words(folder: str, env: Mapping[str, str]) -> str:
-    said = f"nobody is signed in to Claude Code in {folder}"
+    said = f"no one is signed in to Claude Code in {folder}"
     names = [name for name in _ENV_LOGINS if env.get(name)]
     return f"{said}; the login in {names[0]} may not read usage" if names else said
 

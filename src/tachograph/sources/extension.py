@@ -1,4 +1,4 @@
-"""What a paired browser posts: one JSON document to readings, in a schema that is checked before anything is believed.
+"""The JSON document that a paired browser posts, validated and turned into readings.
 
     {"version": 1, "sent_at": ms, "browser": "Chromium 156", "outcome": "ok",
      "accounts": [{"account": uuid, "organization": uuid, "label": text, "plan": {"type": text, "tier": text},
@@ -7,7 +7,7 @@
 
 A moment more than five minutes from ours, more accounts than anybody has, names of odd length and numbers that are none
 make the whole document wrong: it is refused, and nothing of it is kept. `outcome` beside `accounts` is what came of
-asking who is signed in; with "expired" nobody is.
+asking for the signed-in accounts; "expired" means signed out.
 """
 
 import json
@@ -79,7 +79,7 @@ def decode_object(body: bytes) -> Mapping[str, Any] | RejectedPost:
 
 
 def parse_post(body: bytes, now_ms: int) -> BrowserPost | RejectedPost:
-    """What a browser posted. Never raises."""
+    """Validate and parse a browser's post. Never raises."""
     found = decode_object(body)
     if isinstance(found, RejectedPost):
         return found
@@ -175,7 +175,7 @@ def _overage(said: Mapping[str, Any]) -> ExtraUsage | None:
 
 
 def _merge_extra(usage: ExtraUsage | None, overage: ExtraUsage) -> ExtraUsage:
-    """What the usage says, which is newer; where it leaves something open, what the other endpoint says."""
+    """The usage answer's values, which are newer; the overage endpoint fills the gaps."""
     if usage is None:
         return overage
     return overage._replace(**{name: value for name, value in usage._asdict().items() if value is not None})
@@ -183,7 +183,7 @@ def _merge_extra(usage: ExtraUsage | None, overage: ExtraUsage) -> ExtraUsage:
 
 def _outcome(value: object) -> str:
     if value not in _OUTCOMES:
-        raise _Malformed("an outcome is none that we know")
+        raise _Malformed("an outcome is unknown")
     return str(value)
 
 

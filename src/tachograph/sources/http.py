@@ -75,7 +75,7 @@ def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
 
 
 class Login(Protocol):
-    """What goes with a question. Its headers are asked for when they are sent, and kept nowhere."""
+    """Credentials of a request. Headers are requested at the moment of sending and never stored."""
 
     def headers(self) -> Mapping[str, str]: ...
 
@@ -126,7 +126,7 @@ def _parse_target(service: str, base: str, path: str) -> _Target:
 
 
 class _Exchange:
-    """The question in a thread of its own, which can be left behind: whoever waits is never held up by a network."""
+    """A request in a thread of its own, which can be abandoned, so that a network never blocks the caller."""
 
     def __init__(self, login: Login, target: _Target, open: Opener, clock: Clock, deadline_seconds: float) -> None:
         self.answer: HttpAnswer | None = None
@@ -147,7 +147,7 @@ class _Exchange:
         self.answer = answer
 
     def abandon(self) -> None:
-        """Cut the connection under the thread, wherever it stands, so that it ends and lets go of the token."""
+        """Close the connection under the thread, so that it ends and releases the token."""
         self._is_abandoned = True
         if (plug := self._plug) is not None:
             try:
@@ -264,7 +264,7 @@ def _decode(headers: Mapping[str, str], kind: str, body: bytes) -> HttpAnswer:
 
 
 def retry_after_seconds(value: str | None, date: str | None, clock: Clock) -> int | None:
-    """What `Retry-After` asks for: seconds or an HTTP date, 0 to a day. None where it says nothing that can be meant.
+    """Seconds of a `Retry-After` header (a number or an HTTP date), 0 to a day; None if it is missing or invalid.
 
     A date is taken relative to the answer's own `Date`, so that a wrong clock here does not matter.
     """
@@ -316,7 +316,7 @@ def _failure(error: Exception, host: str) -> HttpAnswer:
 
 
 def _certificate_words(code: int, host: str) -> str:
-    """What is wrong with a certificate, by OpenSSL's code (X509_V_ERR_*)."""
+    """A certificate problem in words, from OpenSSL's code (X509_V_ERR_*)."""
     clock = "or this computer's clock is wrong"
     if code == 9:
         return f"the certificate of {host} is not valid yet, {clock}"

@@ -25,7 +25,7 @@ USAGE, PROFILE = "/api/oauth/usage", "/api/oauth/profile"
 
 
 class Credential(Protocol):
-    """What credentials.Token is."""
+    """The part of credentials.Token that a request needs."""
 
     def authorization(self) -> str: ...
 

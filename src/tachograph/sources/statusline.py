@@ -1,7 +1,7 @@
-"""What Claude Code pipes to its status line command: the session in it, and the plan's limits as it last saw them.
+"""Claude Code's status line input: a session, and the plan's limits as that session last saw them.
 
 Every field may be absent: `rate_limits` is there only for plan logins, and only after a session's first answer. It
-names no account, so whoever reads it says whose it is by `config_folder`. An idle session sends its own last
+names no account: the caller resolves it from `config_folder`. An idle session sends its own last
 percentages again and again: `observed_at` is when it was piped, not when they were true (docs of Claude Code, 2.1.80).
 """
 
@@ -28,7 +28,7 @@ _LONGEST = 4096  # of a path
 class StatusInput(NamedTuple):
     """`cost_usd` is Claude Code's own estimate; `context_percent` how full the context is, of
     `context_window` tokens; `config_folder` the Claude
-    Code config folder that the transcript stands in. `reading` is None where no limits came along."""
+    Code config folder of the transcript. `reading` is None without limits."""
 
     session: str | None = None
     model: str | None = None
@@ -42,7 +42,7 @@ class StatusInput(NamedTuple):
 
 
 def parse_status_input(data: bytes, observed_at: int) -> StatusInput:
-    """What stands in the bytes from standard input. Never raises: what cannot be read is empty, with a problem."""
+    """Parse the bytes of standard input. Never raises: an unreadable field is None and adds a problem."""
     try:
         document = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
     except (ValueError, RecursionError):

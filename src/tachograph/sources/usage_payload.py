@@ -1,4 +1,4 @@
-"""What an answer about plan usage says, in every shape it has had since 2025: JSON values in, a Reading out.
+"""Parser for answers about plan usage, in every shape since 2025: JSON values in, a Reading out.
 
 Two layouts stand side by side in one answer, `limits[]` (since mid 2026) and a window to each top-level key; either
 may be missing, empty or null. What `limits[]` has is taken from there, what it lacks from the top level, and what
@@ -45,7 +45,7 @@ _SECTIONS = frozenset(("limits", "extra_usage", "spend", "seven_day_breakdown"))
 # error `_strange` speaks.
 _IGNORED = frozenset(("cedar_ember", "juniper_tide", "member_dashboard_available", "error"))
 _REASONS = {
-    "org_level_disabled": "disabled by the organisation",
+    "org_level_disabled": "disabled by the organization",
     "user_disabled": "switched off by the user",
     "overage_not_provisioned": "not set up",
 }
@@ -87,9 +87,9 @@ def parse_profile(payload: object) -> tuple[AccountId | None, str | None, str]:
 
 
 def plan_name(organization_type: object, tier: object) -> str | None:
-    """A plan's name: "Max 20x", "Pro", "Team"…; the raw tier where we have no word for it, None where nobody said.
+    """A plan's name: "Max 20x", "Pro", "Team"…; the raw tier if it is unknown to us, None if it is missing.
 
-    The organisation's type decides, for the tier that a login carries outlives a change of plan.
+    The organization's type decides, for the tier that a login carries outlives a change of plan.
     """
     kind, rate = text(organization_type).removeprefix("claude_"), text(tier)
     if kind in ("pro", "team", "enterprise", "free"):
@@ -176,7 +176,7 @@ def _key_and_name(kind: str, scope: str, own_name: str) -> tuple[str, LimitName]
 
 
 def _scope(value: object) -> str:
-    """What a limit is narrowed to: the names of its model, its surface, or of whatever the service thinks of next."""
+    """The names of the model, surface or other thing that a limit is restricted to."""
     if not isinstance(value, Mapping):
         return text(value)
     parts = [value, *(value.get(key) for key in ("model", "surface")), *value.values()]
@@ -185,7 +185,7 @@ def _scope(value: object) -> str:
 
 
 def _window(key: str, value: object, problems: list[str]) -> Limit | None:
-    """A top-level key of the answer, if a window or a grant of credits stands there."""
+    """The window or grant of credits under a top-level key of the answer."""
     known = key in LIMIT_NAMES
     if value is None or not (known or isinstance(value, Mapping | list)) or not (known or value):
         return None
@@ -224,7 +224,7 @@ def _is_twin(a: Limit, b: Limit) -> bool:
 
 
 def _fill_missing(limit: Limit, other: Limit) -> Limit:
-    """What one layout leaves open, from the other."""
+    """Fill the gaps of one layout from the other."""
     missing = {
         field: getattr(other, field)
         for field in ("percent", "resets_at", "used", "limit")
@@ -373,7 +373,7 @@ def _unread_problem(key: str) -> str:
 
 
 def _shape_problem(payload: Mapping[str, object]) -> str:
-    """What to say of an answer without anything we know. An error is named by its type, its message is not repeated."""
+    """The problem of an answer without known content. An error is named by its type; its message is not repeated."""
     if "error" in payload:
         return f"the answer is an error: {text(_object(payload['error']).get('type')) or 'of no known type'}"
     return "the answer holds no limit that we know: its shape may have changed"

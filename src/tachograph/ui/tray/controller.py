@@ -1,7 +1,7 @@
-"""What stands behind the tray's shells: the ledger, looked at again when somebody wrote to it, and the menu's actions.
+"""Controller behind the tray of every platform: reads the ledger when it changed, and carries out the menu's actions.
 
-Nothing here waits: what takes longer than a moment (asking the service, a browser, the system's settings) is done by a
-command of ours in a process of its own, and its last words are shown when it ends.
+Nothing here blocks: a slow action (a poll, a browser, the system's settings) runs as a command in a child process, and
+the last line of its error output is shown if it fails.
 """
 
 import subprocess
@@ -74,7 +74,7 @@ class TrayController:
         if not self._followed.is_there and not self._environment.recorder_runs:
             self._followed.close()
             self._menu = self._menu._replace(rows=_with_message(self._menu.rows, "There is no ledger yet."))
-            return  # it was deleted: whoever deleted it wants no new one
+            return  # it was deleted on purpose: create no new one
         now = self._clock.now_ms()
         ledger, has_news = self._followed.current(now)
         with ledger_errors(ledger):
@@ -123,7 +123,7 @@ class TrayController:
         return True
 
     def _write(self, kind: str, what: str) -> None:
-        """What the ledger keeps."""
+        """Store a choice in the ledger."""
         ledger = self._followed.ledger
         if ledger is None:
             raise TachographError("The ledger cannot be written now.")
@@ -180,7 +180,7 @@ def _progress_text(what: str) -> str:
 
 
 def _with_message(rows: tuple[view.Row, ...], text: str) -> tuple[view.Row, ...]:
-    """The rows as they were, with a sentence in the place of when they were updated; only Quit where there are none."""
+    """The same rows with a message as the "updated" row; only the message and Quit if there were none."""
     if not rows:
         return view.Row("updated", cut(text, 96)), view.Row("quit", "Quit", view.QUIT)
     return tuple(row._replace(text=cut(text, 96)) if row.key == "updated" else row for row in rows)

@@ -1,7 +1,7 @@
-"""What has to be sent when a menu became another one, and when: as little as possible, and never under an open menu.
+"""Updates from one menu to the next: as few as possible, and never a rebuild under an open menu.
 
-An open menu keeps its rows: their words change in place, and only when the set of rows is another one is the menu
-built anew, after it closes. While it is closed nobody sees its rows, so nothing is sent for them until it opens.
+An open menu keeps its rows: their text changes in place; a different set of rows appears after the menu closes.
+Nothing is sent for the rows of a closed menu until it opens.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from tachograph.ui.tray.view import Menu, Row
 
 
 class MenuChange(NamedTuple):
-    """What to do: repaint title, icon or tooltip; say rows anew in place; or build the whole menu anew."""
+    """Updates to send: repaint title, icon or tooltip; relabel rows in place; or rebuild the whole menu."""
 
     title: bool = False
     icon: bool = False
@@ -24,7 +24,7 @@ NOTHING = MenuChange()
 
 
 def diff(old: Menu, new: Menu) -> MenuChange:
-    """From one menu to another."""
+    """Compute the change from one menu to another."""
     if old is new or old == new:
         return NOTHING
     rebuild = shape(old.rows) != shape(new.rows)
@@ -42,7 +42,7 @@ def diff(old: Menu, new: Menu) -> MenuChange:
 
 
 def shape(rows: Iterable[Row]) -> tuple[object, ...]:
-    """Which rows there are and how they are nested: what cannot change in place."""
+    """The set of rows and their nesting, which cannot change in place."""
     return tuple((row.key, row.checked is not None, row.is_radio, shape(row.children)) for row in rows)
 
 
@@ -58,7 +58,7 @@ def _without_children(row: Row) -> Row:
 
 
 class MenuSync:
-    """What hangs outside, as the desktop knows it, and what waits for the menu to open or to close."""
+    """The menu as the desktop knows it, and the updates that wait for it to open or close."""
 
     def __init__(self, menu: Menu) -> None:
         self._wanted = menu  # the newest

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from tachograph.ui.tray.view import BACKGROUNDS, Icon
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Point = tuple[float, float]
 
 SIZES = (22, 32, 48)  # pixels; a panel takes what fits it
@@ -46,7 +46,7 @@ _STROKES: dict[str, list[list[Point]]] = {
 
 def argb(icon: Icon, size: int) -> bytes:
     """The icon as size × size pixels of four bytes: alpha, red, green, blue (StatusNotifierItem's order)."""
-    fill, ink, rim = _colours(icon.level)
+    fill, ink, rim = _colors(icon.level)
     made = bytearray()
     for badge, edge, digit in zip(
         _badge(size), _rim(size), _digits(icon.text, size, icon.level == "stale"), strict=True
@@ -66,14 +66,14 @@ def bgra(icon: Icon, size: int) -> bytes:
     return bytes(made)
 
 
-def _colours(level: str) -> tuple[Colour, Colour, Colour]:
+def _colors(level: str) -> tuple[Color, Color, Color]:
     """Fill, digits and rim. Dark digits on orange: white ones would have a contrast of 3 only."""
     if level in BACKGROUNDS:
         return BACKGROUNDS[level], _INK if level == "high" else _WHITE, _RIM[level]
     return (_GREY if level in ("stale", "unknown") else _SLATE), _WHITE, _PALE
 
 
-def _blend(under: Colour, over: Colour, share: float) -> Colour:
+def _blend(under: Color, over: Color, share: float) -> Color:
     if share <= 0:
         return under
     r, g, b = (round(u + (o - u) * share) for u, o in zip(under, over, strict=True))
@@ -82,19 +82,19 @@ def _blend(under: Colour, over: Colour, share: float) -> Colour:
 
 @lru_cache(maxsize=len(SIZES))
 def _badge(size: int) -> list[float]:
-    """How much of each pixel lies within a rounded square over the whole icon."""
+    """Coverage of each pixel by a rounded square over the whole icon, 0 to 1."""
     return [_coverage(-_depth(x, y, size)) for y, x in _pixels(size)]
 
 
 @lru_cache(maxsize=len(SIZES))
 def _rim(size: int) -> list[float]:
-    """How much of each pixel lies on its edge: a light line that lifts the badge off a dark panel."""
+    """Coverage of each pixel by the badge's edge, a light line that stands out on a dark panel."""
     line = max(1.0, size / 24)
     return [_coverage(_depth(x, y, size) - line) for y, x in _pixels(size)]
 
 
 def _depth(x: float, y: float, size: int) -> float:
-    """How far inside the rounded square a point is, in pixels; negative outside."""
+    """Distance of a point from the rounded square's edge, in pixels; negative outside."""
     radius = size * 0.24
     dx = max(0.0, radius - x, x - (size - radius))
     dy = max(0.0, radius - y, y - (size - radius))
@@ -105,7 +105,7 @@ def _depth(x: float, y: float, size: int) -> float:
 
 @lru_cache(maxsize=4 * len(SIZES))
 def _digits(text: str, size: int, is_old: bool) -> list[float]:
-    """How much of each pixel is ink. What is old is underlined with a short line, as `~` marks it in text."""
+    """Coverage of each pixel by ink. An old number is underlined, as `~` marks it in text."""
     wide, tall, gap = (0.2, 0.42, 0.09) if len(text) > 2 else (0.27, 0.5, 0.13)
     half = size * (0.05 if len(text) > 2 else 0.06)
     left = (1 - len(text) * wide - (len(text) - 1) * gap) / 2
@@ -132,7 +132,7 @@ def _reach(a: float, b: float, half: float, size: int) -> range:
 
 
 def _distance(x: float, y: float, a: Point, b: Point) -> float:
-    """How far a point is from a line between two others."""
+    """Distance of a point from the line between two others."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     long = dx * dx + dy * dy
     t = 0.0 if not long else max(0.0, min(1.0, ((x - a[0]) * dx + (y - a[1]) * dy) / long))
@@ -140,7 +140,7 @@ def _distance(x: float, y: float, a: Point, b: Point) -> float:
 
 
 def _coverage(distance: float) -> float:
-    """How much of a pixel whose middle is so far outside an edge is inside it."""
+    """Coverage of a pixel from the distance of its center outside an edge, 0 to 1."""
     return max(0.0, min(1.0, 0.5 - distance))
 
 

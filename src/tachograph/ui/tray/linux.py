@@ -30,12 +30,12 @@ Reply = tuple[str, list[Any]]
 
 
 def run(engine: TrayCallbacks) -> int:
-    """Show the tray until somebody quits it. Raises TachographError where there is no desktop session."""
+    """Show the tray until it is quit. Raises TachographError without a desktop session."""
     return asyncio.run(_serve_forever(engine))
 
 
 async def _serve_forever(engine: TrayCallbacks) -> int:
-    """One connection after the other: a bus may go and come back."""
+    """Reconnect as long as a session bus exists: it may go and come back."""
     wait, waited, had_one = 1.0, 0.0, False
     while True:
         try:
@@ -169,7 +169,7 @@ class _Tray:
             self._signal(MENU_PATH, MENU, "LayoutUpdated", "ui", [self._revision, 0])
 
     def _signal(self, path: str, interface: str, member: str, signature: str = "", body: Iterable[Any] = ()) -> None:
-        with suppress(Exception):  # the bus has just gone: that is met where it is waited for
+        with suppress(Exception):  # the bus has just gone: _wait_for_disconnect handles it
             self._bus.send(Message.new_signal(path, interface, member, signature, list(body)))
 
     # -- what is asked -------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def _properties_of(row: Row) -> dict[str, Variant]:
 
 
 def _changeable(row: Row) -> dict[str, Variant]:
-    """What may change in place."""
+    """Properties of a row that can change in place."""
     made = {
         "label": Variant("s", row.text.replace("_", "__")),  # one underscore marks a key to press
         "enabled": Variant("b", bool(row.action or row.children)),

@@ -19,7 +19,7 @@ _ACCESSORY = 1  # NSApplicationActivationPolicyAccessory: no icon in the Dock
 
 
 def run(engine: TrayCallbacks) -> int:
-    """Show the status item until somebody quits it."""
+    """Show the status item until it is quit."""
     app = AppKit.NSApplication.sharedApplication()
     app.setActivationPolicy_(_ACCESSORY)
     shown = StatusItem.alloc().initWithEngine_(engine)
@@ -93,7 +93,7 @@ class StatusItem(NSObject):  # type: ignore[misc]
 
     @objc.python_method
     def _paint(self, menu: Menu) -> None:
-        """Each number its own piece of the title, with the colour of its pressure behind it."""
+        """Paint the title: each number is a piece of its own, with the color of its pressure behind it."""
         font = AppKit.NSFont.monospacedDigitSystemFontOfSize_weight_(
             AppKit.NSFont.systemFontSize(), AppKit.NSFontWeightRegular
         )
@@ -101,7 +101,7 @@ class StatusItem(NSObject):  # type: ignore[misc]
         for segment in menu.title:
             attributes = {AppKit.NSFontAttributeName: font}
             if segment.level in BACKGROUNDS:
-                attributes[AppKit.NSBackgroundColorAttributeName] = _colour(BACKGROUNDS[segment.level])
+                attributes[AppKit.NSBackgroundColorAttributeName] = _color(BACKGROUNDS[segment.level])
                 attributes[AppKit.NSForegroundColorAttributeName] = AppKit.NSColor.whiteColor()
             elif segment.level == "stale":
                 attributes[AppKit.NSForegroundColorAttributeName] = AppKit.NSColor.secondaryLabelColor()
@@ -144,6 +144,6 @@ class StatusItem(NSObject):  # type: ignore[misc]
             item.setState_(_ON if row.checked else _OFF)
 
 
-def _colour(rgb: tuple[int, int, int]) -> Any:
+def _color(rgb: tuple[int, int, int]) -> Any:
     red, green, blue = (part / 255 for part in rgb)
     return AppKit.NSColor.colorWithSRGBRed_green_blue_alpha_(red, green, blue, 1.0)

@@ -1,11 +1,11 @@
-"""What a shell is given: where menus come from, what carries out what was chosen, and whom to tell what happens."""
+"""Callbacks of a platform's tray: the newest menu, actions of its rows, and status messages."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from tachograph.ui.tray.view import Menu
 
-LOOK_SECONDS = 1.0  # between two looks at the ledger, which cost next to nothing where nothing was written
+LOOK_SECONDS = 1.0  # between two looks at the ledger, which are cheap while the ledger is unchanged
 
 
 class TrayCallbacks(NamedTuple):

@@ -1,6 +1,6 @@
-"""What the tray shows, as plain values: a title of coloured pieces, an icon, a tooltip, and the rows of a menu.
+"""Content of the tray as plain values: a title of colored pieces, an icon, a tooltip, and the rows of a menu.
 
-Pure: the same meter gives the same menu. Shells (linux.py, macos.py, windows.py) draw it and decide nothing.
+Pure: equal input gives an equal menu. The platform modules (linux.py, macos.py, windows.py) only draw it.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from tachograph.ui.documents.now import (
 )
 
 ORANGE, RED = (219, 118, 32), (215, 58, 73)
-BACKGROUNDS = {"high": ORANGE, "wall": RED}  # the levels that have a colour
+BACKGROUNDS = {"high": ORANGE, "wall": RED}  # the levels that have a color
 _LONGEST = 96  # characters of a row: menus grow as wide as their widest
 
 # What a row does when it is chosen; some are followed by an argument.
@@ -31,14 +31,14 @@ FORGET, STYLE, LEAD, ALARMS, LOGIN = "forget:", "style:", "lead:", "alarms:", "l
 
 
 class Segment(NamedTuple):
-    """A piece of the title; `level` as ui/documents/now.py has it, "" where there is no number in it."""
+    """A piece of the title; `level` as in ui/documents/now.py, "" for text without a number."""
 
     text: str
     level: str = ""
 
 
 class Icon(NamedTuple):
-    """What the icon says: at most three characters, and the level that colours it."""
+    """Text of the icon, at most three characters, and the level that colors it."""
 
     text: str
     level: str
@@ -46,7 +46,7 @@ class Icon(NamedTuple):
 
 class Row(NamedTuple):
     """A row of the menu. `key` stays the same as long as it is the same row, whatever it says. Without an action and
-    without children it only tells; without a text it is a line. `checked` is None where nothing can be checked."""
+    children it is plain text; without a text it is a separator. `checked` is None for a row without a check mark."""
 
     key: str
     text: str = ""
@@ -68,9 +68,8 @@ class Menu(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """What the ledger does not know: whether we start at login and whether the recorder runs, what a refresh came to
-    ("" for nothing to say), where a dashboard is to be opened ("" where there is none), what inside the recorder
-    has failed ("" for nothing)."""
+    """State outside the ledger: autostart and recorder, a message about the last action, the dashboard to open, and a failure
+    inside the recorder ("" for none of these)."""
 
     at_login: bool = False
     recorder_runs: bool = True
@@ -186,7 +185,7 @@ def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:
 
 
 def is_stale(account: NowAccount, at: int) -> bool:
-    """Whether nothing that is shown of an account was heard lately."""
+    """True if no reading of the account is fresh."""
     return account.gone_since is not None or all(at - limit.observed_at > FRESH_MS for limit in account.limits)
 
 

@@ -61,7 +61,7 @@ class IconInfo(ctypes.Structure):
 
 
 def run(engine: TrayCallbacks, libraries: Any = None) -> int:
-    """Show the icon until somebody quits it. `libraries`: what has user32, shell32, gdi32 and kernel32."""
+    """Show the icon until it is quit. `libraries`: what has user32, shell32, gdi32 and kernel32."""
     return NotificationIcon(engine, libraries or ctypes.windll).show()  # type: ignore[attr-defined,unused-ignore]
 
 
@@ -95,7 +95,7 @@ class NotificationIcon:
             self._apply(self._board.update(self._engine.look()))
         elif message == WM_APP and long & 0xFFFF in (WM_CONTEXTMENU, WM_LBUTTONUP):
             self._open()
-        elif message == self._taskbar_created:  # Explorer was started anew
+        elif message == self._taskbar_created:  # Explorer restarted
             self._add()
         elif message == WM_DESTROY:
             if self._data is not None:
@@ -107,7 +107,7 @@ class NotificationIcon:
         return 0
 
     def _new_window(self) -> Any:
-        """A window that nobody sees: messages have to go somewhere."""
+        """Create a hidden window that receives the icon's messages."""
         prototype = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)
         result, word = ctypes.c_ssize_t, ctypes.c_ssize_t
         self._procedure = prototype(result, wintypes.HWND, wintypes.UINT, word, word)(
@@ -173,10 +173,10 @@ class NotificationIcon:
 
     def _draw(self, wanted: Icon) -> Any:
         """An HICON. Its bitmaps are copied by the system, so ours go at once."""
-        colour = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 32, icon.bgra(wanted, _SIZE))
+        color = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 32, icon.bgra(wanted, _SIZE))
         mask = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 1, bytes(_SIZE * _SIZE // 8))
-        made = self._user.CreateIconIndirect(ctypes.byref(IconInfo(fIcon=True, hbmMask=mask, hbmColor=colour)))
-        for bitmap in (colour, mask):
+        made = self._user.CreateIconIndirect(ctypes.byref(IconInfo(fIcon=True, hbmMask=mask, hbmColor=color)))
+        for bitmap in (color, mask):
             self._gdi.DeleteObject(bitmap)
         return made
 

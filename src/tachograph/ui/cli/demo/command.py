@@ -25,23 +25,23 @@ _DEFAULT_TOUR = (
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.description = "Writes invented transcripts into a temporary home and shows the reports over them. Your own logs and ledger are not touched."
-    parser.add_argument("--days", type=int, default=60, metavar="N", help="so many days (default: 60)")
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="another life (default: 7)")
+    parser.description = "Write invented transcripts into a temporary home and show the reports over them. Your own logs and ledger are not touched."
+    parser.add_argument("--days", type=int, default=60, metavar="N", help="number of days to invent (default: 60)")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="random seed (default: 7)")
     parser.add_argument(
-        "--keep", metavar="FOLDER", help="write it there and leave it there, to try other commands on it"
+        "--keep", metavar="FOLDER", help="write the home into FOLDER and keep it, to try other commands on it"
     )
     parser.add_argument(
         "--scenario",
         choices=("tuesday", "friday", "sunday"),
-        help="a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
+        help="play a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
     )
-    parser.add_argument("--no-open", action="store_true", help="show the reports only, open no browser")
+    parser.add_argument("--no-open", action="store_true", help="show the reports only; do not open a browser")
     parser.add_argument(
         "command_line",
         nargs=argparse.REMAINDER,
         metavar="COMMAND …",
-        help="show this instead: tachograph demo weekly --by model",
+        help="run this command instead: tachograph demo weekly --by model",
     )
 
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.command_line:
         from tachograph.ui.cli.parser import parsed
 
-        parsed(arguments.command_line)  # what is wrong with it is said before anything is written
+        parsed(arguments.command_line)  # report a mistake in it before anything is written
     home = _home(arguments.keep)
     if arguments.scenario:
         return _scenario(arguments, home, context)

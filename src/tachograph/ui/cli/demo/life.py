@@ -20,7 +20,7 @@ _TOOLS = ("Edit", "Bash", "Read", "Grep", "Bash", "Edit")
 
 
 def go_on(home: str, context: Context, answers: int | None = None, every: float = _EVERY_SECONDS) -> None:
-    """Until Ctrl-C, or for so many answers."""
+    """Continue the session until Ctrl-C, or for `answers` answers."""
     number, grown = 0, 60_000
     with contextlib.suppress(KeyboardInterrupt):
         while answers is None or number < answers:

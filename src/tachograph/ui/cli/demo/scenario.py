@@ -35,7 +35,7 @@ from tachograph.ui.documents.statusline import line
 
 
 class MomentState(NamedTuple):
-    """How everything stood at a moment: the limits, the status line, the guard's verdict, the notices that were given."""
+    """State at a moment: limits, status line, the guard's verdict, and the notifications sent."""
 
     moment: Moment
     now: Now
@@ -98,5 +98,5 @@ def show(name: str, context: Context) -> None:
 
 
 def _no_desktop(title: str, text: str, sound: bool) -> str:
-    """A demo speaks to nobody's desktop."""
+    """Replace desktop notifications: a demo sends none."""
     return ""

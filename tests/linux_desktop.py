@@ -55,11 +55,11 @@ def lived(home: Home, address: str, **more: str) -> dict[str, str]:
 @contextmanager
 def tray(env: Mapping[str, str], *, recorder: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     """The tray at work; its recorder only where it is asked for (a lock of ours keeps it out otherwise)."""
+    from tachograph import background
     from tachograph.clock import Clock
-    from tachograph.recorder import process
 
     paths = own_paths(env)
-    lock = None if recorder else process.taken(paths, Clock())
+    lock = None if recorder else background.acquire(paths, Clock())
     log = open(Path(env["HOME"]) / "tray.err", "wb")  # noqa: SIM115 - closed below
     made = subprocess.Popen(
         [command(), "tray", "--foreground"], env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -71,9 +71,9 @@ def tray(env: Mapping[str, str], *, recorder: bool = False) -> Iterator[subproce
         made.wait()
         log.close()
         if lock is not None:
-            lock.let_go()
+            lock.release()
         elif recorder:
-            process.stop(paths)
+            background.stop(paths)
 
 
 def piped(env: Mapping[str, str], five: float, week: float, *, ends_in: int = 7200, at: int | None = None) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from conftest import NOT_HERE
 from helpers import NOW_MS, Home, Result, command
+from tachograph import background
 from tachograph.demo.records import assistant
 from tachograph.demo.service import FAULTS, Service
 from tachograph.paths import own_paths
-from tachograph.recorder import process
 from tachograph.recorder.poller import BASE
 
 CANARY = "CANARY-in-a-coal-mine"
@@ -55,7 +55,7 @@ def marked(home: Home) -> Iterator[Home]:
     home.sign_in(f"sk-ant-oat01-{CANARY}", "org", datetime(2090, 1, 1, tzinfo=UTC))
     home.write("p/s.jsonl", [assistant("A")])
     yield home
-    process.stop(own_paths(home.env))
+    background.stop(own_paths(home.env))
 
 
 def everywhere(home: Home) -> Iterator[tuple[str, bytes]]:
@@ -91,7 +91,7 @@ def test_T01_the_canary_is_in_nothing_that_we_print_write_or_start(marked: Home)
             assert time.monotonic() < end
             time.sleep(0.05)
         if sys.platform == "linux":
-            pid = process.running(own_paths(marked.env)).pid  # type: ignore[union-attr]
+            pid = background.running(own_paths(marked.env)).pid  # type: ignore[union-attr]
             for name in ("cmdline", "environ"):
                 assert CANARY.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
         said.append(marked.run("stop"))

@@ -1,4 +1,4 @@
-"""Every path that we read or write, worked out from the environment. Nothing here touches the disk.
+"""Every path that we read or write, worked out from the environment. Only `private_folder` touches the disk.
 
 The platform rules are those of the `platformdirs` package, written out because its import costs every
 command 6 ms (a seventh of what a warm report may take).
@@ -7,6 +7,9 @@ command 6 ms (a seventh of what a warm report may take).
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+
+from tachograph.errors import LedgerError
 
 
 class Paths:
@@ -99,3 +102,24 @@ def _expanded(part: str, home: str) -> str:
     if part == "~" or part.startswith(("~/", "~\\")):
         part = home + part[1:]
     return os.path.normpath(os.path.abspath(part))
+
+
+def private_folder(folder: str) -> None:
+    """Make the data folder, or see that it is ours and ours alone. Raises LedgerError."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.name == "posix":
+            status = os.stat(folder)
+            if status.st_uid != os.getuid():
+                raise LedgerError(
+                    f"The data folder {folder} belongs to another user.",
+                    "Set TACHOGRAPH_HOME to a folder of your own.",
+                )
+            if status.st_mode & 0o077:
+                with suppress(OSError):  # a read-only file system
+                    os.chmod(folder, 0o700)
+    except OSError as error:
+        raise LedgerError(
+            f"The data folder {folder} cannot be made or used: {error.strerror}.",
+            "Set TACHOGRAPH_HOME to a folder that you can write to.",
+        ) from error

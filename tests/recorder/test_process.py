@@ -12,10 +12,10 @@ import pytest
 
 from conftest import NOT_HERE
 from helpers import NOW, Home, command
+from tachograph import background
 from tachograph.demo.records import assistant
 from tachograph.demo.service import Service
 from tachograph.paths import own_paths
-from tachograph.recorder import process
 from tachograph.recorder.poller import BASE
 
 CANARY = "sk-ant-oat01-CANARY-in-the-recorder"
@@ -26,7 +26,7 @@ def living(home: Home) -> Iterator[Home]:
     """A home whose clock runs, and whose recorder ends with the test."""
     del home.env["TACHOGRAPH_NOW"]
     yield home
-    process.stop(own_paths(home.env))
+    background.stop(own_paths(home.env))
 
 
 def until(claim: Callable[[], bool], seconds: float = 15.0) -> None:
@@ -40,7 +40,7 @@ def test_start_status_stop(living: Home) -> None:
     assert living.run("status", code=1).stdout.startswith("The recorder does not run.")
     assert "The recorder runs (process" in living.run("start").stdout
     said = living.run("status", "--json").json
-    assert said["running"] and said["process"]["pid"] == process.running(own_paths(living.env)).pid  # type: ignore[union-attr]
+    assert said["running"] and said["process"]["pid"] == background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
     assert "runs already" in living.run("start").stdout
     assert living.run("stop").stdout == "The recorder has ended.\n"
     assert living.run("status", "--json", code=1).json["running"] is False
@@ -49,16 +49,16 @@ def test_start_status_stop(living: Home) -> None:
 
 def test_S08_of_two_recorders_the_second_ends_with_0_and_names_the_first(living: Home) -> None:
     living.run("start")
-    pid = process.running(own_paths(living.env)).pid  # type: ignore[union-attr]
+    pid = background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
     second = living.run("start", "--foreground")
     assert f"process {pid}" in second.stderr
 
 
 def test_S08_the_lock_of_a_killed_recorder_is_free(living: Home) -> None:
     living.run("start")
-    pid = process.running(own_paths(living.env)).pid  # type: ignore[union-attr]
+    pid = background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
     os.kill(pid, signal.SIGKILL)
-    until(lambda: process.running(own_paths(living.env)) is None)
+    until(lambda: background.running(own_paths(living.env)) is None)
     assert "The recorder runs" in living.run("start").stdout
 
 
@@ -68,7 +68,7 @@ def test_ctrl_c_and_sigterm_end_it_at_once_and_cleanly(living: Home) -> None:
         child = subprocess.Popen(
             [command(), "start", "--foreground"], env=living.env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
         )
-        until(lambda: process.running(own_paths(living.env)) is not None)
+        until(lambda: background.running(own_paths(living.env)) is not None)
         time.sleep(0.3)
         child.send_signal(number)
         _, said = child.communicate(timeout=10)
@@ -109,7 +109,7 @@ def test_it_asks_where_it_may_and_now_and_the_status_line_only_read(living: Home
 @pytest.mark.skipif(sys.platform != "linux", reason=NOT_HERE)
 def test_T03_no_core_file_and_no_look_inside(living: Home) -> None:
     living.run("start")
-    pid = process.running(own_paths(living.env)).pid  # type: ignore[union-attr]
+    pid = background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
     limits = Path(f"/proc/{pid}/limits").read_text()
     (core,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
     assert core.split()[4:6] == ["0", "0"]
@@ -123,7 +123,7 @@ def test_O05_a_damaged_ledger_is_said_and_does_not_end_it(living: Home) -> None:
     living.run("start")
     log = living.data / "recorder.log"
     until(lambda: "damaged" in log.read_text())
-    assert process.running(own_paths(living.env)) is not None
+    assert background.running(own_paths(living.env)) is not None
     living.run("daily")  # rescues it
 
 
@@ -145,7 +145,7 @@ def test_purge_stops_it_and_restore_lets_it_go_on_with_the_new_ledger(living: Ho
     assert "The recorder was stopped" in result.stderr and "runs again" in result.stderr
     until(lambda: living.run("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2)
     assert "The recorder was stopped" in living.run("purge", "--yes").stderr
-    assert process.running(own_paths(living.env)) is None
+    assert background.running(own_paths(living.env)) is None
     assert not (living.data / "ledger.sqlite3").exists()
 
 

@@ -1,9 +1,9 @@
 """What runs inside the recorder: it is told when it starts to fail, and whatever it does, the recorder goes on."""
 
 from helpers import NOW, Home, MovedClock
+from tachograph import background
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.paths import own_paths
-from tachograph.recorder import process
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Services, Status
 
 
@@ -46,16 +46,16 @@ def test_a_change_is_said_once_and_a_service_that_fails_stops_nothing(home: Home
 
 def test_people_are_told_by_status_and_doctor(home: Home) -> None:
     paths = own_paths(home.env)
-    lock = process.taken(paths, MovedClock(NOW))
+    lock = background.acquire(paths, MovedClock(NOW))
     assert lock is not None
     told: list[str] = []
     with home.ledger() as ledger:
-        Services((Scripted(Status(FAILED, "port 63762 is taken")),), told.append, lock.tell).tick(ledger)
-    assert process.running(paths).services == (("Listener", FAILED, "port 63762 is taken"),)  # type: ignore[union-attr]
+        Services((Scripted(Status(FAILED, "port 63762 is taken")),), told.append, lock.set_services).tick(ledger)
+    assert background.running(paths).services == (("Listener", FAILED, "port 63762 is taken"),)  # type: ignore[union-attr]
     assert "Listener: port 63762 is taken.\n" in home.run("status").stdout
     assert home.run("status", "--json").json["services"] == [
         {"service": "Listener", "state": "failed", "text": "port 63762 is taken"}
     ]
     looked = home.run("doctor", code=1)
     assert "Listener: port 63762 is taken." in looked.stdout
-    lock.let_go()
+    lock.release()

@@ -323,7 +323,7 @@ def test_the_name_of_the_item_ends_in_a_hash_of_the_folder_as_it_was_written() -
 
 def test_a_command_that_outlasts_its_limit_is_ended_and_says_nothing() -> None:
     began = time.monotonic()
-    assert credentials._run(["sh", "-c", "echo CANARY; sleep 20"], 0.2) == (None, b"")
+    assert credentials._run(["/bin/sh", "-c", "echo CANARY; sleep 20"], 0.2) == (None, b"")
     assert time.monotonic() - began < 5
-    assert credentials._run(["sh", "-c", "echo out; exit 44"], 5) == (44, b"out\n")
+    assert credentials._run(["/bin/sh", "-c", "echo out; exit 44"], 5) == (44, b"out\n")
     assert credentials._run(["/nonexistent/security"], 5) == (127, b"")

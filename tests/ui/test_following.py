@@ -8,9 +8,9 @@ import pytest
 
 from helpers import NOW, NOW_MS, Home, MovedClock
 from live_states import prepare
+from tachograph import background
 from tachograph.ledger.storage.preferences import choose
 from tachograph.paths import own_paths
-from tachograph.recorder import process
 from tachograph.ui.terminal import controller as live_controller
 from tachograph.ui.tray import controller as tray_controller
 from tachograph.workspace.follow import WorkspaceFollower
@@ -45,7 +45,7 @@ def test_what_runs_in_the_background_follows_the_settings(home: Home, kind: str)
     if kind == "watch":
         engine = live_controller.Engine(home.env, clock, None)
     else:
-        lock = process.taken(own_paths(home.env), clock, process.TRAY)
+        lock = background.acquire(own_paths(home.env), clock, background.TRAY)
         assert lock is not None
         engine = tray_controller.TrayController(home.env, clock, lock)
     engine.look()
@@ -56,7 +56,7 @@ def test_what_runs_in_the_background_follows_the_settings(home: Home, kind: str)
     assert engine._followed.calendar != before
     engine._followed.close()
     if isinstance(engine, tray_controller.TrayController):
-        engine._lock.let_go()
+        engine._lock.release()
 
 
 def test_news_are_what_others_wrote_and_another_file_is_another_ledger(home: Home) -> None:

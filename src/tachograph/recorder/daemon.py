@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
+from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.errors import LedgerDamaged, LedgerError, TachographError
 from tachograph.ledger.storage.backups import weekly_backup
@@ -39,6 +40,7 @@ RECENT_MS = 30 * 60_000
 JUDGE_SECONDS = 30.0  # between two looks at the limits where nothing was written: windows reset by themselves
 BACKUP_SECONDS = 3600.0
 BEAT_SECONDS = 30.0  # each is a write to the disk
+GRACE_SECONDS = 0.6  # for a step to end by itself
 
 Say = Callable[[str], None]
 
@@ -150,15 +152,17 @@ def run(
     beat: Callable[[], None],
     services: Sequence[Service] = (),
     tell: Callable[[dict[str, Status]], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Record until `sleep(seconds)` says that it is time to stop; `beat` is called at every step.
+    """Record until `sleep(seconds)` is true: then it is time to stop. `beat` is called after every round of work.
 
-    `services` run along; `tell` is given how all of them do whenever that has changed.
+    `services` run along; `tell` is given the state of all of them whenever it has changed; `note` a sentence about what
+    keeps the recorder from recording, "" once it records again.
     """
     first_reading(paths, env, clock, sleep)
     beside = Services(services, say, tell)
     try:
-        _record(paths, env, clock, say, sleep, beat, beside)
+        _record(paths, env, clock, say, sleep, beat, beside, note)
     finally:
         beside.stop()
 
@@ -171,6 +175,7 @@ def _record(
     sleep: Callable[[float], bool],
     beat: Callable[[], None],
     beside: Services,
+    note: Callable[[str], None],
 ) -> None:
     recorder = Recorder(paths, env, clock, say)
     followed = LedgerFollower(paths)
@@ -186,40 +191,60 @@ def _record(
             if clock.monotonic() - beaten >= BEAT_SECONDS:
                 beat()
                 beaten = clock.monotonic()
-            failures = 0
+            if failures:
+                failures = 0
+                note("")
         except LedgerDamaged as damage:
             followed.close()
-            say(f"{damage.message} {damage.hint}".strip())
+            failures += 1
             wait = 60.0
+            say(f"{damage.message} {damage.hint}".strip())
+            note(damage.message)
+            beat()
         except TachographError as trouble:
             followed.close()
             failures += 1
             wait = min(60.0, 2.0**failures)
             say(f"{trouble.message} {trouble.hint} Next try in {wait:g} s.".strip())
+            note(trouble.message)
+            beat()
     followed.close()
+
+
+class Interrupted(BaseException):
+    """The end of the recorder in the middle of a step that takes too long to wait for: what it wrote is rolled back."""
+
+
+def end_on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and SIGINT; a step that goes on regardless is interrupted after a moment."""
+
+    def ask(*_: object) -> None:
+        stop()
+        if sys.platform != "win32":
+            signal.signal(signal.SIGALRM, insist)
+            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+
+    def insist(*_: object) -> NoReturn:
+        raise Interrupted
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
 
 
 def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Callable[[float], bool]) -> None:
     """Catch up in a child: what a large first reading needs of memory goes back to the system with it."""
     if not hasattr(os, "fork"):
         return
-    child = os.fork()
-    if child == 0:
-        code = 0
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        try:
-            with open_ledger(paths, clock.now_ms()) as ledger, translated(ledger.path):
-                if not ledger.readable_only:
-                    ingest(ledger, env, clock.now_ms())
-        except Exception:  # noqa: BLE001 - the recorder meets it as well, and says it
-            code = 1
-        finally:
-            os._exit(code)
+
+    def work() -> None:
+        with open_ledger(paths, clock.now_ms()) as ledger, translated(ledger.path):
+            if not ledger.readable_only:
+                ingest(ledger, env, clock.now_ms())
+
+    child = processes.fork_worker(work)  # where it fails, the recorder meets the same trouble and reports it
     while os.waitpid(child, os.WNOHANG)[0] == 0:
         if sleep(0.05):
-            os.kill(child, signal.SIGTERM)
-            os.waitpid(child, 0)
+            processes.end_worker(child)
             return
 
 

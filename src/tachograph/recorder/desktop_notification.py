@@ -5,9 +5,10 @@ desktop-notifier speaks to the desktop on Linux and Windows; on macOS it needs a
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
+
+from tachograph import processes
 
 DEADLINE_SECONDS = 6.0
 _SCRIPT = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
@@ -18,32 +19,20 @@ def notify(title: str, text: str, sound: bool, env: Mapping[str, str], platform:
     if platform.startswith("linux") and not (env.get("DBUS_SESSION_BUS_ADDRESS") or env.get("XDG_RUNTIME_DIR")):
         return "there is no desktop session here"
     title, text = _plain(title), _plain(text)
-    command = [
-        sys.executable,
-        "-m",
-        "tachograph.recorder.desktop_notification",
-        title,
-        text,
-        "sound" if sound else "silent",
-    ]
+    command = processes.own_module(
+        "tachograph.recorder.desktop_notification", title, text, "sound" if sound else "silent"
+    )
     if platform == "darwin":
         command = ["/usr/bin/osascript", "-e", _SCRIPT, title, text]
     try:
-        done = subprocess.run(  # noqa: S603 - our own program or the system's, words only as arguments
-            command,
-            env={**env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return "the desktop did not answer"
+        done = processes.run(command, env, DEADLINE_SECONDS)
     except OSError as error:
         return f"{os.path.basename(command[0])}: {error.strerror}"
-    if done.returncode == 0:
+    if done.code is None:
+        return "the desktop did not answer"
+    if done.code == 0:
         return ""
-    return (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["the desktop refused it"])[-1][:200]
+    return (done.errors.decode("utf-8", "replace").strip().splitlines() or ["the desktop refused it"])[-1][:200]
 
 
 def _plain(text: str) -> str:

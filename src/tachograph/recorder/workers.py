@@ -5,13 +5,14 @@ tuples through a pipe (`marshal`: a fifth of the cost of `pickle` for them) whil
 not safe or not worth it, the same work is done here.
 """
 
-import contextlib
 import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from tachograph import processes
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import FileState
 from tachograph.sources.transcripts.tail import FileRead, Reader
@@ -30,7 +31,7 @@ def read_all(jobs: list[FileState], now_ms: int) -> Iterator[Delivery]:
     """Read transcripts, in the order given or in parallel; every file is delivered exactly once."""
     size = sum(max(0, job.size - job.offset) for job in jobs)
     count = min(os.cpu_count() or 1, 4)
-    if size < WORTH_FORKING or count < 2 or not _may_fork():
+    if size < _fork_bytes() or count < 2 or not _may_fork():
         yield from read_here(jobs, now_ms)
         return
     left = {job.path: job for job in jobs}
@@ -70,6 +71,12 @@ def _fast(size: int) -> Decoders:
     return Decoders(typed=TYPED)
 
 
+def _fork_bytes() -> int:
+    """Bytes from which on reading is divided; TACHOGRAPH_FORK_BYTES changes it for tests."""
+    changed = os.environ.get("TACHOGRAPH_FORK_BYTES", "")
+    return int(changed) if changed.isdecimal() else WORTH_FORKING
+
+
 def _may_fork() -> bool:
     import threading
 
@@ -80,7 +87,6 @@ def _may_fork() -> bool:
 def _read_forked(jobs: list[FileState], now_ms: int, count: int) -> Iterator[Delivery]:
     import marshal
     import selectors
-    import signal
 
     _fast(WORTH_TYPING)  # imported here once, and not in every child
     children: dict[int, int] = {}  # our end of the pipe: process id
@@ -88,11 +94,10 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int) -> Iterator[Del
     try:
         for share in _shares(jobs, count):
             receive, send = os.pipe()
-            child = os.fork()
-            if child == 0:
-                _work(share, now_ms, send)
-            os.close(send)
-            children[receive] = child
+            try:
+                children[receive] = processes.fork_worker(partial(_work, share, now_ms, send), keep=(send,))
+            finally:
+                os.close(send)
             chooser.register(receive, selectors.EVENT_READ)
         while children:
             for key, _ in chooser.select():
@@ -108,9 +113,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int) -> Iterator[Del
         chooser.close()
         for descriptor, child in children.items():
             os.close(descriptor)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            processes.end_worker(child)
 
 
 def _shares(jobs: list[FileState], count: int) -> list[list[FileState]]:
@@ -128,22 +131,15 @@ def _shares(jobs: list[FileState], count: int) -> list[list[FileState]]:
 
 
 def _work(jobs: list[FileState], now_ms: int, send: int) -> None:
-    """The life of a child: read, send, end. It never returns, and never touches what it inherited."""
-    code = 1
-    try:
-        import marshal
+    """The work of a child: read, send."""
+    import marshal
 
-        gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
-        for said, reads in read_here(jobs, now_ms):
-            plain = [(tuple(read.known), *read[1:]) for read in reads]
-            data = marshal.dumps((said, plain))
-            _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))
-            _send(send, data)
-        code = 0
-    except BaseException:  # noqa: BLE001, S110 - the parent reads on without us, and nobody may see a traceback twice
-        pass
-    finally:
-        os._exit(code)
+    gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
+    for said, reads in read_here(jobs, now_ms):
+        plain = [(tuple(read.known), *read[1:]) for read in reads]
+        data = marshal.dumps((said, plain))
+        _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))
+        _send(send, data)
 
 
 def _send(descriptor: int, data: bytes) -> None:

@@ -17,7 +17,7 @@ import secrets
 from typing import NamedTuple
 
 from tachograph.errors import TachographError
-from tachograph.paths import Paths
+from tachograph.paths import Paths, private_folder
 
 TICKET_MS = 60_000
 PORT = 47_613  # nobody's in IANA's list of 2026; asked for once, then kept in the file
@@ -110,8 +110,6 @@ def renewed(paths: Paths, port: int) -> Keys:
 
 
 def write(paths: Paths, keys: Keys) -> Keys:
-    from tachograph.ledger.storage.connection import private_folder
-
     private_folder(paths.data)
     path = path_of(paths)
     new = f"{path}.new"

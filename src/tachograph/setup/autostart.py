@@ -5,12 +5,12 @@ launch agent. Windows: a value under the Run key. Tested on Linux; written for t
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
+from tachograph import processes
 from tachograph.errors import TachographError
 from tachograph.paths import home_folder
 
@@ -23,6 +23,7 @@ _KEPT = (
     "XDG_DATA_HOME",
     "XDG_CONFIG_HOME",
 )  # a service has no shell's variables
+_PATIENCE_SECONDS = 20.0
 _RUN_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 
 
@@ -53,7 +54,7 @@ def state(
     env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platform, run: Runner | None = None
 ) -> State:
     """How it is now. Never raises."""
-    run = run or _run
+    run = run or _run(env)
     if platform == "win32":
         code, _ = run(["reg", "query", _RUN_KEY, "/v", _value(job)])
         return State(code == 0, "run key", f"{_RUN_KEY}\\{_value(job)}")
@@ -72,10 +73,10 @@ def on(
     run: Runner | None = None,
 ) -> State:
     """Start it at every login from now on, and now. `command`: our program. TachographError where the system refuses."""
-    run = run or _run
+    run = run or _run(env)
     words = [*command, *job.arguments]
     if platform == "win32":
-        line = subprocess.list2cmdline(words)
+        line = processes.command_line(words)
         _must(run(["reg", "add", _RUN_KEY, "/v", _value(job), "/t", "REG_SZ", "/d", line, "/f"]), "reg")
         return state(env, job, platform, run)
     if platform == "darwin":
@@ -94,7 +95,7 @@ def on(
 
 def off(env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platform, run: Runner | None = None) -> State:
     """Start it at login no longer; what runs now goes on but where the system itself ends it."""
-    run = run or _run
+    run = run or _run(env)
     before = state(env, job, platform, run)
     if not before.is_on:
         return before
@@ -216,11 +217,19 @@ def _must(done: tuple[int, str], program: str) -> None:
         raise TachographError(f"{program} refused it ({code}): {last}.", "tachograph start runs it until you log out.")
 
 
-def _run(command: list[str]) -> tuple[int, str]:
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed programs of the system
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return 127, str(error)
-    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+def _run(env: Mapping[str, str]) -> Runner:
+    """Runs programs of the system, found in the absolute entries of PATH."""
+
+    def run(command: list[str]) -> tuple[int, str]:
+        program = processes.find_program(command[0], env)
+        if program is None:
+            return 127, f"{command[0]} is not installed"
+        try:
+            done = processes.run([program, *command[1:]], env, _PATIENCE_SECONDS)
+        except OSError as error:
+            return 127, str(error)
+        if done.code is None:
+            return 124, f"no answer within {_PATIENCE_SECONDS:g} seconds"
+        return done.code, (done.output + done.errors).decode("utf-8", "replace")
+
+    return run

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tachograph import background
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import Paths, config_folders
-from tachograph.recorder import process
 from tachograph.setup import autostart, statusline
 from tachograph.sources import claude_config, claude_desktop
 from tachograph.sources.transcripts import discover
@@ -55,4 +55,4 @@ def look(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Found:
         )
     histories = sum(os.path.exists(path) for path in claude_desktop.history_files(env))
     asks = has_consent(ledger.db, OAUTH)
-    return Found(tuple(folders), histories, asks, autostart.state(env), process.running(paths) is not None)
+    return Found(tuple(folders), histories, asks, autostart.state(env), background.running(paths) is not None)

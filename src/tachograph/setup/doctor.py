@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tachograph import __version__
+from tachograph.background import running
 from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.limits import poll_state
 from tachograph.ledger.storage import integrity
@@ -21,7 +22,6 @@ from tachograph.model.limits.limits import OK as ANSWERED
 from tachograph.model.usage import prices
 from tachograph.paths import Paths, config_folders, identity_files
 from tachograph.recorder.ingest import ingest
-from tachograph.recorder.process import running
 from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
 from tachograph.setup.ledger_files import damaged_copies

@@ -21,12 +21,11 @@ from tachograph.ledger.storage.backups import (
 from tachograph.ledger.storage.connection import (
     connect_readonly,
     open_ledger,
-    private_folder,
     set_journal_mode,
     translated,
 )
 from tachograph.ledger.storage.integrity import SIDE_FILES, Counts, counts_of, verdict
-from tachograph.paths import Paths
+from tachograph.paths import Paths, private_folder
 
 _ASIDE = re.compile(r"damaged-\d{8}-\d{6}(\.\d+)?")
 _LEFTOVER = ".restoring-"

@@ -15,8 +15,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tachograph.errors import TachographError
-from tachograph.ledger.storage.connection import private_folder
-from tachograph.paths import own_paths
+from tachograph.paths import own_paths, private_folder
 
 KEY = "statusLine"
 _BOM = "\ufeff"

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn
 
+from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.model.limits.limits import DENIED, EXPIRED, FORBIDDEN, NO_LOGIN, SHAPE
 from tachograph.model.parsing import epoch_ms, text
@@ -199,14 +200,8 @@ def _decode_hex(output: bytes) -> bytes:
 
 
 def _run(command: list[str], seconds: float) -> tuple[int | None, bytes]:
-    import subprocess
-
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed path, and arguments of our own
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:  # it holds what was printed so far: it must not get out
-        return None, b""
+        done = processes.run(command, os.environ, seconds)
     except OSError:
         return 127, b""
-    return done.returncode, done.stdout
+    return done.code, done.output

@@ -750,7 +750,7 @@ def test_the_link_is_in_no_command_line_and_the_file_that_leads_to_it_goes(small
     browser = small.home.root / "browser"
     browser.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > '{said}'\n")
     browser.chmod(0o755)
-    code = "import os, sys; from tachograph.ui.cli import dashboard as d; from tachograph.server import access_keys; from tachograph.paths import own_paths; paths = own_paths(os.environ); print(d.opened(paths, access_keys.load(paths), sys.stdin.read()))"
+    code = "import os, sys; from tachograph.ui.cli import dashboard as d; from tachograph.server import access_keys; from tachograph.paths import own_paths; paths = own_paths(os.environ); print(d.open_browser(paths, access_keys.load(paths), sys.stdin.read(), os.environ))"
 
     def open_(ticket: str, browser: Path) -> str:
         env = {**small.home.env, "BROWSER": str(browser)}

@@ -11,10 +11,10 @@ import pytest
 
 from helpers import Home, command
 from live_states import HOSTILE
+from tachograph import background
 from tachograph.demo.records import Record, assistant, title
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
-from tachograph.recorder import process
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.statusline import parse_status_input, store
 from tachograph.text.format import width
@@ -37,7 +37,7 @@ def alive(home: Home) -> Iterator[Home]:
     taken_in(home)
     limits(home, 10)
     yield home
-    process.stop(own_paths(home.env))
+    background.stop(own_paths(home.env))
 
 
 def uuid(n: int) -> str:
@@ -135,20 +135,20 @@ def test_the_recorder_is_started_killed_and_started_again(alive: Home) -> None:
     with terminal(alive.env, 100, 30) as term:
         watching(term, "--every", "0.2")
         term.wait(lambda lines: " live " in lines[0], "the recorder")
-        first = process.running(paths)
+        first = background.running(paths)
         assert first is not None
         os.kill(first.pid, signal.SIGKILL)
         term.wait(lambda lines: "no recorder" in lines[0], "that it is gone")
         term.key("r")
         term.wait(lambda lines: " live " in lines[0], "the recorder again")
-        second = process.running(paths)
+        second = background.running(paths)
         assert second is not None
         assert second.pid != first.pid
         alive.append("p/0.jsonl", [said(0, "late")])
         term.wait(lambda lines: any("13 messages" in line for line in lines), "what the recorder took in", 40)
         term.key("q")
         term.wait(lambda lines: not any("Tachograph" in line for line in lines), "the end")
-        assert process.running(paths) is not None  # it goes on
+        assert background.running(paths) is not None  # it goes on
 
 
 @pytest.mark.parametrize("ending", ["C-c", "q", "SIGTERM"])

@@ -12,9 +12,9 @@ from dbus_fast.aio import MessageBus
 from conftest import NOT_HERE
 from helpers import NOW, Home, MovedClock
 from linux_desktop import Panel, is_linux, limits, lived, session_bus
+from tachograph import background
 from tachograph.ledger.storage.connection import open_ledger
 from tachograph.paths import own_paths
-from tachograph.recorder import process
 from tachograph.recorder.statusline import parse_status_input, store
 from tachograph.ui.tray import linux, platform
 from tachograph.ui.tray.controller import TrayController
@@ -36,7 +36,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
     monkeypatch.setattr(linux, "LOOK_SECONDS", 0.0)
     with session_bus(home.root) as (address, _):
         env = lived(home, address)
-        lock = process.taken(own_paths(env), clock, process.TRAY)
+        lock = background.acquire(own_paths(env), clock, background.TRAY)
         assert lock is not None
         engine = TrayController(env, clock, lock)
         seen: list[tuple[int, int, int]] = []
@@ -73,7 +73,7 @@ def test_a_day_of_seconds_keeps_memory_files_and_threads_flat(home: Home, monkey
             return sent
 
         sent = asyncio.run(run())
-        lock.let_go()
+        lock.release()
     (early, files, threads), (late, files_later, threads_later) = seen
     assert late < early + 8_000_000
     assert files_later <= files + 2 and threads_later <= threads

@@ -243,9 +243,9 @@ def test_a_panel_that_goes_and_comes_back_gets_the_tray_again(env: Env) -> None:
 
 
 def note(env: Env) -> str:
-    from tachograph.recorder import process
+    from tachograph import background
 
-    found = process.running(own_paths(env), process.TRAY)
+    found = background.running(own_paths(env), background.TRAY)
     return found.note if found else ""
 
 
@@ -285,7 +285,7 @@ def test_without_a_session_it_says_so_and_what_to_use(home: Home) -> None:
 
 def test_tray_and_recorder_live_without_each_other(env: Env) -> None:
     """It starts the recorder; either goes on when the other is killed, and the menu says that the recorder is gone."""
-    from tachograph.recorder import process
+    from tachograph import background
 
     paths = own_paths(env)
     piped(env, 40, 12)
@@ -294,16 +294,16 @@ def test_tray_and_recorder_live_without_each_other(env: Env) -> None:
         panel = await Panel.open(env["DBUS_SESSION_BUS_ADDRESS"])
         with tray(env, recorder=True) as made:
             await until(lambda: panel.item)
-            found = process.running(paths)
+            found = background.running(paths)
             assert found is not None
             os.kill(found.pid, signal.SIGKILL)
             await until(lambda: _has(panel, "The recorder does not run"))
             assert made.poll() is None
             await panel.choose("The recorder does not run")
-            await until(lambda: process.running(paths), "the row starts it")
+            await until(lambda: background.running(paths), "the row starts it")
             made.kill()
             made.wait()
-            assert process.running(paths) is not None
+            assert background.running(paths) is not None
         panel.close()
 
     asyncio.run(run())

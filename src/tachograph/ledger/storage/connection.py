@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.ledger.storage.migrations import STEPS
-from tachograph.paths import Paths
+from tachograph.paths import Paths, private_folder
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours
 BUSY_SECONDS = 10.0  # a batch of a first reading takes one or two of them on a slow disk
@@ -264,27 +264,6 @@ def statements(sql: str) -> Iterator[str]:
             if rest.strip():
                 yield rest
             rest = ""
-
-
-def private_folder(folder: str) -> None:
-    """Make the data folder, or see that it is ours and ours alone. Raises LedgerError."""
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.name == "posix":
-            status = os.stat(folder)
-            if status.st_uid != os.getuid():
-                raise LedgerError(
-                    f"The data folder {folder} belongs to another user.",
-                    "Set TACHOGRAPH_HOME to a folder of your own.",
-                )
-            if status.st_mode & 0o077:
-                with suppress(OSError):  # a read-only file system
-                    os.chmod(folder, 0o700)
-    except OSError as error:
-        raise LedgerError(
-            f"The data folder {folder} cannot be made or used: {error.strerror}.",
-            "Set TACHOGRAPH_HOME to a folder that you can write to.",
-        ) from error
 
 
 @contextmanager

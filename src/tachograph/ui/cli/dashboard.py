@@ -1,14 +1,15 @@
 """`dashboard`: open the local page, starting the recorder that serves it if need be."""
 
 import argparse
+from collections.abc import Mapping
 from contextlib import suppress
 
+from tachograph import background, processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError, UsageError
 from tachograph.ledger.storage.connection import open_ledger, translated
 from tachograph.ledger.storage.preferences import choose
 from tachograph.paths import Paths, own_paths
-from tachograph.recorder import process
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.server import access_keys, launch_file
 from tachograph.text.format import safe
@@ -39,14 +40,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         context.out.write(f"{known.api}\n")
         return 0
     _choose(paths, context, "on")
-    is_new = process.running(paths) is None
+    is_new = background.running(paths) is None
     if is_new:
-        process.start(paths, context.env)
+        background.start(paths, context.env, say=context.say)
     wait_until_served(paths, known)
     if is_new:
         context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
     ticket = known.ticket(context.clock.now_ms())
-    if arguments.no_open or not opened(paths, known, ticket):
+    if arguments.no_open or not open_browser(paths, known, ticket, context.env):
         context.out.write(f"{address(known)}#t={ticket}\n")
         context.say("The link works once, within a minute.")
     else:
@@ -81,7 +82,7 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
     clock = Clock()  # the system's, wherever a test has set ours
     end = clock.monotonic() + _PATIENCE_SECONDS
     while clock.monotonic() < end:
-        found = process.running(paths)
+        found = background.running(paths)
         if found is None:
             break
         for name, state, text in found.services:
@@ -92,18 +93,16 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
                     f"The dashboard cannot listen: {safe(text)}.",
                     "tachograph dashboard --port N takes another one. The recorder runs all the same.",
                 )
-        process.pause(0.05)
+        background.pause(0.05)
     raise TachographError(
         "The recorder does not serve the page yet.", "tachograph status says what it does; then try again."
     )
 
 
-def opened(paths: Paths, known: access_keys.Keys, ticket: str) -> bool:
+def open_browser(paths: Paths, known: access_keys.Keys, ticket: str, env: Mapping[str, str]) -> bool:
     """Open a browser; False where there is none. Its command line, which others can read, does not hold the ticket."""
-    import webbrowser
-
-    with suppress(webbrowser.Error, OSError):
-        if webbrowser.open(launch_file.made(paths, address(known), ticket)):
+    with suppress(OSError):
+        if processes.open_address(launch_file.made(paths, address(known), ticket), env):
             return True
     launch_file.used(paths, ticket)
     return False

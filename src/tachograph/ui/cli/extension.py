@@ -7,9 +7,9 @@ A browser keeps loading it from there, so it stands at a place that an update of
 import os
 import shutil
 
+from tachograph import processes
 from tachograph.errors import TachographError
-from tachograph.ledger.storage.connection import private_folder
-from tachograph.paths import Paths
+from tachograph.paths import Paths, private_folder
 from tachograph.ui.cli.context import Context
 
 MANIFEST, FIREFOX_MANIFEST = "manifest.json", "manifest.firefox.json"
@@ -45,7 +45,7 @@ def copied(paths: Paths) -> dict[str, str]:
 def hand_out(paths: Paths, context: Context) -> list[str]:
     """Copy it, show the folder in the desktop's file manager where there is one; what a person has to do."""
     folders = copied(paths)
-    _show(os.path.dirname(folders["chromium"]), context)
+    processes.open_folder(os.path.dirname(folders["chromium"]), context.env)  # the paths are printed anyway
     return [
         "The extension is in no store yet; a browser loads it from a folder:",
         "",
@@ -59,20 +59,3 @@ def hand_out(paths: Paths, context: Context) -> list[str]:
         "Then pin Tachograph to the toolbar and open it.",
         "",
     ]
-
-
-def _show(folder: str, context: Context) -> None:
-    import subprocess
-    import sys
-
-    opener = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
-    has_desktop = (
-        sys.platform in ("darwin", "win32") or context.env.get("DISPLAY") or context.env.get("WAYLAND_DISPLAY")
-    )
-    found = shutil.which(opener, path=context.env.get("PATH")) if has_desktop else None
-    if found:
-        quiet = subprocess.DEVNULL
-        try:
-            subprocess.Popen([found, folder], env={**context.env}, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
-        except OSError:
-            pass  # the path is printed anyway

@@ -72,10 +72,10 @@ def _purge(arguments: argparse.Namespace, context: Context) -> Done | None:
 @contextmanager
 def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> Iterator[None]:
     """Let nobody write to the ledger meanwhile: the recorder is stopped, and (if `again`) started afterwards."""
-    from tachograph.recorder import process
+    from tachograph import background
 
-    stopped = process.stop(paths)
-    if not again and process.stop(paths, process.TRAY) is not None:
+    stopped = background.stop(paths)
+    if not again and background.stop(paths, background.TRAY) is not None:
         context.say("The tray was stopped. `tachograph tray` starts it again.")
     if stopped is not None:
         context.say(f"The recorder was stopped.{'' if again else ' `tachograph start` starts it again.'}")
@@ -83,7 +83,7 @@ def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> 
         yield
     finally:
         if stopped is not None and again:
-            process.start(paths, context.env)
+            background.start(paths, context.env)
             context.say("The recorder runs again.")
 
 

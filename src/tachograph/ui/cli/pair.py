@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
+from tachograph import background
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.limits.pairings import Pairing
 from tachograph.ledger.storage.connection import Ledger, open_ledger, translated
 from tachograph.paths import Paths, own_paths
-from tachograph.recorder import process
 from tachograph.recorder.extension_readings import offer_code
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.server.extension_service import NAME, PAIRING
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _pair(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
-    if process.running(paths) is None:
-        process.start(paths, context.env)
+    if background.running(paths) is None:
+        background.start(paths, context.env)
         print("The recorder has been started: it is what the browser speaks to.", file=context.out)
     settings = load(paths.settings)
     with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
@@ -82,14 +82,14 @@ def _await_bridge(paths: Paths, ledger: Ledger) -> None:
     """Wait until the recorder listens. TachographError, after the code was taken back, where it cannot."""
     problem = "the recorder has not begun to listen"
     for _ in range(round(_PATIENCE_SECONDS / _LOOK_SECONDS)):
-        found = process.running(paths)
+        found = background.running(paths)
         state, text = next(((s, t) for name, s, t in (found.services if found else ()) if name == NAME), ("", ""))
         if state == RUNNING and PAIRING in text:
             return
         if state == FAILED:
             problem = text
             break
-        process.pause(_LOOK_SECONDS)
+        background.pause(_LOOK_SECONDS)
     with ledger.transaction() as db:
         pairings.withdraw(db)
     raise TachographError(
@@ -109,7 +109,7 @@ def _await_browser(ledger: Ledger, before: set[int], context: Context) -> int:
                     return 0
             if pairings.offered(ledger.db, context.clock.now_ms()) is None:
                 break
-            process.pause(_LOOK_SECONDS)
+            background.pause(_LOOK_SECONDS)
     except KeyboardInterrupt:
         pass
     with ledger.transaction() as db:

@@ -1,16 +1,15 @@
 """`start`, `stop`, `status`: the recorder, which keeps the record up to date in the background."""
 
 import argparse
-import signal
 from typing import Any
 
+from tachograph import background
 from tachograph.ledger.limits import poll_state
 from tachograph.ledger.storage.connection import open_ledger, translated
 from tachograph.ledger.storage.preferences import choice, has_consent
 from tachograph.model.limits.limits import EXPIRED, FORBIDDEN, OAUTH, OK
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
-from tachograph.recorder import process
 from tachograph.recorder.log import logger
 from tachograph.recorder.services import OFF, Service
 from tachograph.settings import load
@@ -39,11 +38,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _start(context: Context, paths: Paths) -> int:
-    found = process.running(paths)
+    found = background.running(paths)
     if found is not None:
         context.out.write(f"The recorder runs already (process {found.pid}).\n")
         return 0
-    found = process.start(paths, context.env)
+    found = background.start(paths, context.env, say=context.say)
+    if found.note:
+        context.say(f"It can't record yet: {found.note}")
     context.out.write(
         f"The recorder runs (process {found.pid}).\n"
         "  tachograph status          what it does\n"
@@ -54,7 +55,7 @@ def _start(context: Context, paths: Paths) -> int:
 
 
 def _stop(context: Context, paths: Paths) -> int:
-    found = process.stop(paths)
+    found = background.stop(paths)
     context.out.write("The recorder does not run.\n" if found is None else "The recorder has ended.\n")
     return 0
 
@@ -67,22 +68,25 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
     gc.enable()  # a command that ends at once does without; this one stays
     daemon.protect()  # before anybody can see that it runs
-    lock = process.taken(paths, context.clock)
+    lock = background.acquire(paths, context.clock)
     if lock is None:
-        found = process.running(paths)
+        found = background.running(paths)
         context.say(f"The recorder runs already (process {found.pid if found else 'unknown'}); one is enough.")
         return 0
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    daemon.end_on_signals(stop.set)
     say = logger(paths.log("recorder") if arguments.log else None, context.clock, context.say)
-    say(f"The recorder has started (process {process.own_id()}).")
+    say(f"The recorder has started (process {background.own_id()}).")
     try:
         beside = _services(paths, context)
-        daemon.run(paths, context.env, context.clock, say, stop.wait, lock.beat, beside, lock.tell)
+        daemon.run(
+            paths, context.env, context.clock, say, stop.wait, lock.beat, beside, lock.set_services, lock.set_note
+        )
+    except daemon.Interrupted:
+        say("A step was interrupted; the next start repeats it.")
     finally:
         say("The recorder has ended.")
-        lock.let_go()
+        lock.release()
     return 0
 
 
@@ -100,7 +104,7 @@ def _services(paths: Paths, context: Context) -> list[Service]:
 def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     """Exit code 0 where it runs, 1 where it does not."""
     now = context.clock.now_ms()
-    found = process.running(paths)
+    found = background.running(paths)
     with open_ledger(paths, now) as ledger, translated(ledger.path):
         asked, consent = poll_state.states(ledger.db), has_consent(ledger.db, OAUTH)
         alarms = choice(ledger.db, "alarms", "on")
@@ -137,7 +141,7 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
 
 
 def _document(
-    found: process.Running | None, asked: list[poll_state.Poll], consent: bool, alarms: str, now: int
+    found: background.Running | None, asked: list[poll_state.Poll], consent: bool, alarms: str, now: int
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,

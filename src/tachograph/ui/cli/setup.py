@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from tachograph import background
 from tachograph.errors import TachographError
 from tachograph.ledger.storage.connection import open_ledger, translated
 from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import config_folders, own_paths
-from tachograph.recorder import process
 from tachograph.setup import autostart, source_catalog, statusline
 from tachograph.setup.detection import Found, look
 from tachograph.text.format import folded, iso, plural, safe
@@ -131,7 +131,7 @@ def _at_login(found: Found, context: Context, ask: Ask, say: Callable[[str], Non
         done = autostart.on(context.env, own_program())
         say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
         if done.how != "systemd" and not found.is_running:
-            process.start(own_paths(context.env), context.env)
+            background.start(own_paths(context.env), context.env)
     except TachographError as error:
         say(f"  {safe(error.message)}\n  {safe(error.hint)}")
 
@@ -153,8 +153,8 @@ def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None
         done = autostart.on(context.env, own_program(), autostart.TRAY)
         say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
         paths = own_paths(context.env)
-        if process.running(paths, process.TRAY) is None:
-            process.start(paths, context.env, process.TRAY)
+        if background.running(paths, background.TRAY) is None:
+            background.start(paths, context.env, background.TRAY)
     except TachographError as error:
         say(f"  {safe(error.message)}\n  {safe(error.hint)}")
 

@@ -103,9 +103,9 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
             with ledger.transaction() as db:
                 choose(db, BROWSER_PREFERENCE, which, context.clock.now_ms())
     print(f"{source.name} is on.  Back: tachograph sources disable {source.name}", file=context.out)
-    from tachograph.recorder import process
+    from tachograph import background
 
-    if process.running(paths) is None:
+    if background.running(paths) is None:
         if not which:
             print("  tachograph now --refresh    ask once, now", file=context.out)
         print("  tachograph start            let the recorder ask, every 5 to 30 minutes", file=context.out)

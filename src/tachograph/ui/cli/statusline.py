@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     data = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(1 << 20)
     other = None
     if arguments.then or arguments.then64:
-        from tachograph.ui.cli.wrapped_statusline import Other
+        from tachograph.ui.cli.wrapped_statusline import WrappedCommand
 
-        other = Other(arguments.then, arguments.then64, data)
+        other = WrappedCommand(arguments.then, arguments.then64, data)
     said = parse_status_input(data, now_ms)
     found, account = _kept(said, context, now_ms)
     if arguments.limits_only:

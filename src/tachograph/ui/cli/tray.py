@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from tachograph import background
 from tachograph.errors import TachographError, UsageError
 from tachograph.paths import Paths, own_paths
-from tachograph.recorder import process
 from tachograph.recorder.log import last_problem, logger
 from tachograph.text.format import iso, safe
 from tachograph.ui.cli.context import Context
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         raise UsageError(f"tray {arguments.what!r} is not understood.", f"One of {', '.join(_WHAT)}, or nothing.")
     paths = own_paths(context.env)
     if arguments.what == "stop":
-        found = process.stop(paths, process.TRAY)
+        found = background.stop(paths, background.TRAY)
         print(
             "The tray does not run." if found is None else "The tray has ended; the recorder goes on.", file=context.out
         )
@@ -44,15 +44,15 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _start(context: Context, paths: Paths) -> int:
-    found = process.running(paths, process.TRAY)
+    found = background.running(paths, background.TRAY)
     if found is not None:
         print(f"The tray runs already (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
         return 0
-    found = process.start(paths, context.env, process.TRAY)
+    found = background.start(paths, context.env, background.TRAY)
     end = context.clock.monotonic() + _NOTE_SECONDS
     while found is not None and not found.note and context.clock.monotonic() < end:
-        process.pause(0.05)
-        found = process.running(paths, process.TRAY)
+        background.pause(0.05)
+        found = background.running(paths, background.TRAY)
     if found is None:
         raise TachographError(
             f"The tray has ended again. {last_problem(paths.log('tray'))}".rstrip(),
@@ -72,24 +72,24 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
     gc.enable()  # a command that ends at once does without; this one stays
     draw = _shell()
-    lock = process.taken(paths, context.clock, process.TRAY)
+    lock = background.acquire(paths, context.clock, background.TRAY)
     if lock is None:
-        found = process.running(paths, process.TRAY)
+        found = background.running(paths, background.TRAY)
         context.say(f"The tray runs already (process {found.pid if found else 'unknown'}); one is enough.")
         return 0
     say = logger(paths.log("tray") if arguments.log else None, context.clock, context.say)
     try:
-        if process.running(paths) is None:
-            process.start(paths, context.env)
+        if background.running(paths) is None:
+            background.start(paths, context.env)
         engine = TrayController(context.env, context.clock, lock)
         say("The tray has started.")
-        return draw(platform.TrayCallbacks(engine.look, engine.act, say, lock.note))
+        return draw(platform.TrayCallbacks(engine.look, engine.act, say, lock.set_note))
     except TachographError as trouble:
         say(f"{trouble.message} {trouble.hint}".strip())
         raise
     finally:
         say("The tray has ended.")
-        lock.let_go()
+        lock.release()
 
 
 def _shell() -> Callable[[platform.TrayCallbacks], int]:
@@ -110,7 +110,7 @@ def _shell() -> Callable[[platform.TrayCallbacks], int]:
 
 def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     """Exit code 0 where it runs, 1 where it does not."""
-    found = process.running(paths, process.TRAY)
+    found = background.running(paths, background.TRAY)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 

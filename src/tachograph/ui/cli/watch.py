@@ -4,11 +4,11 @@ import argparse
 import os
 from typing import Any
 
+from tachograph import background
 from tachograph.clock import FixedClock
 from tachograph.errors import TachographError, UsageError
 from tachograph.model.usage.periods import parsed_zone
 from tachograph.queries.live import Monitor, monitor
-from tachograph.recorder import process
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.terminal.layout import LINE, frame, layout_for
@@ -116,7 +116,7 @@ def _once(arguments: argparse.Namespace, context: Context) -> int:
 
     state, found, problems, whose = ask_ledger(arguments, context, ask, limits=True)
     state = state._replace(problems=problems)
-    recorder = process.running(found.paths) is not None
+    recorder = background.running(found.paths) is not None
     if arguments.json:
         print(_line(state, recorder, "", list(found.limit_problems)), file=context.out)
         return 0
@@ -166,7 +166,7 @@ def _stream(arguments: argparse.Namespace, context: Context) -> int:
             if known != last or mono - said_at >= _AT_LATEST_SECONDS:
                 print(_line(state, around.recorder == "runs", around.trouble, []), file=context.out, flush=True)
                 last, said_at = known, mono
-            process.pause(arguments.every)
+            background.pause(arguments.every)
     except KeyboardInterrupt:
         return 0
     finally:

@@ -1,14 +1,14 @@
-"""The command that stood in Claude Code's status line before ours: it runs beside us, with the same input."""
+"""The command that Claude Code's status line ran before ours: it runs beside us, with the same input."""
 
 import contextlib
-import os
-import signal
-import subprocess
+
+from tachograph import processes
 
 SECONDS = 4.0  # a status line that takes longer is cancelled by the next redraw anyway
+OUTPUT_BYTES = 64 << 10  # a status line is a few lines; more is a mistake, and would fill our memory
 
 
-class Other:
+class WrappedCommand:
     """The other command, started at once; `output` waits for it."""
 
     def __init__(self, command: str | None, encoded: str | None, data: bytes) -> None:
@@ -16,39 +16,12 @@ class Other:
             from tachograph.setup.statusline import decoded
 
             command = decoded(encoded)
-        self._data = data
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.ShellCommand | None = None
         if command:
             with contextlib.suppress(OSError, ValueError):
-                self._process = subprocess.Popen(  # noqa: S602 - the person's own command, run as Claude Code ran it
-                    command,
-                    shell=True,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=os.name != "nt",
-                )
+                self._process = processes.ShellCommand(command, data, OUTPUT_BYTES)
 
     def output(self) -> str:
-        """What it printed, as it printed it; "" where it failed, said nothing or took too long."""
-        if self._process is None:
-            return ""
-        try:
-            printed, _ = self._process.communicate(self._data, SECONDS)
-        except subprocess.TimeoutExpired:
-            self._end()
-            return ""
-        except OSError:
-            return ""
-        return printed.decode("utf-8", "replace")
-
-    def _end(self) -> None:
-        if self._process is None:
-            return
-        with contextlib.suppress(OSError):
-            if os.name == "nt":
-                self._process.kill()
-            else:
-                os.killpg(self._process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
+        """Its output as printed; "" where it failed, printed nothing or too much, or took too long."""
+        printed = None if self._process is None else self._process.output(SECONDS)
+        return "" if printed is None else printed.decode("utf-8", "replace")

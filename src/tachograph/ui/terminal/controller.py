@@ -5,10 +5,9 @@ command of ours in a process of its own.
 """
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 
+from tachograph import processes
 from tachograph.clock import Clock, FixedClock
 from tachograph.errors import TachographError
 from tachograph.model.usage.periods import Calendar
@@ -37,7 +36,7 @@ class Engine:
         self._env, self._clock, self._paths = env, clock, own_paths(env)
         self._followed = WorkspaceFollower(self._paths, zone, _WAIT_MS)
         self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: processes.Child | None = None
         self._state = Monitor(clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
         self._around = Around()
 
@@ -72,28 +71,15 @@ class Engine:
             return  # of a demo nothing is recorded
         if self._child is not None or is_recorder_running(self._paths):
             return
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "tachograph", "start"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**self._env},
-            creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
-        )
+        self._child = processes.start(processes.own_command("start"), self._env)
         self._around = self._around._replace(recorder="starts", said="")
         self._next_recorder = self._clock.monotonic() + 0.3
 
     def _look_for_recorder(self) -> None:
         said = self._around.said
-        if self._child is not None and self._child.poll() is not None:
-            assert self._child.stderr is not None  # noqa: S101 - asked for
-            with self._child.stderr as pipe:
-                words = pipe.read(2000).decode("utf-8", "replace").strip().splitlines()
-            said = (
-                f"The recorder did not start: {words[0] if words else 'it said nothing'}"
-                if self._child.returncode
-                else ""
-            )
+        if self._child is not None and (code := self._child.exit_code()) is not None:
+            words = self._child.error_lines()
+            said = f"The recorder did not start: {words[0] if words else 'it said nothing'}" if code else ""
             self._child = None
         if isinstance(self._clock, FixedClock):
             self._around = self._around._replace(recorder="stands")

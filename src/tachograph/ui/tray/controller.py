@@ -4,11 +4,10 @@ Nothing here blocks: a slow action (a poll, a browser, the system's settings) ru
 the last line of its error output is shown if it fails.
 """
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.paths import own_paths
@@ -31,7 +30,7 @@ _RETRY_SECONDS = 10.0
 class _Child(NamedTuple):
     """A command of ours at work."""
 
-    process: subprocess.Popen[bytes]
+    process: processes.Child
     what: str
 
 
@@ -106,15 +105,15 @@ class TrayController:
             if action == view.QUIT:
                 return False
             if action == view.OPEN_USAGE:
-                self._start([sys.executable, "-m", "webbrowser", USAGE_PAGE], "Opening claude.ai")
+                self._start(processes.open_address_command(USAGE_PAGE), "Opening claude.ai")
             elif action == view.DASHBOARD:
-                self._start([*_PROGRAM, "dashboard"], "Opening the dashboard")
+                self._start(processes.own_command("dashboard"), "Opening the dashboard")
             elif action == view.REFRESH:
-                self._start([*_PROGRAM, "now", "--refresh", "--format", "plain"], "Asking")
+                self._start(processes.own_command("now", "--refresh", "--format", "plain"), "Asking")
             elif action == view.RECORDER:
-                self._start([*_PROGRAM, "start"], "Starting the recorder")
+                self._start(processes.own_command("start"), "Starting the recorder")
             elif f"{kind}:" == view.LOGIN:
-                self._start([*_PROGRAM, "autostart", what], "Telling the system")
+                self._start(processes.own_command("autostart", what), "Telling the system")
             else:
                 self._write(kind, what)
         except (TachographError, OSError) as trouble:
@@ -142,24 +141,15 @@ class TrayController:
                 changes.dismiss_notifications(db, now)
 
     def _start(self, command: list[str], what: str) -> None:
-        child = subprocess.Popen(  # noqa: S603 - our own program
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**self._env},
-            creationflags=0x08000000 if sys.platform == "win32" else 0,  # no window
-        )
+        child = processes.start(command, self._env)
         self._children.append(_Child(child, what))
         self._show_message(_progress_text(what))
 
     def _reap_children(self, mono: float) -> None:
-        for child in [child for child in self._children if child.process.poll() is not None]:
+        for child in [child for child in self._children if child.process.exit_code() is not None]:
             self._children.remove(child)
-            assert child.process.stderr is not None  # noqa: S101 - asked for
-            with child.process.stderr as said:
-                words = said.read(4000).decode("utf-8", "replace").strip().splitlines()
-            if child.process.returncode:
+            words = child.process.error_lines()
+            if child.process.exit_code():
                 self._show_message(f"{child.what} did not work: {words[-1] if words else 'it said nothing'}")
             elif self._message == _progress_text(child.what):
                 self._show_message("")
@@ -170,9 +160,6 @@ class TrayController:
         """Show a sentence for a while."""
         self._message, self._is_dirty = cut(text, 96), True
         self._message_until = self._clock.monotonic() + _MESSAGE_SECONDS
-
-
-_PROGRAM = [sys.executable, "-m", "tachograph"]
 
 
 def _progress_text(what: str) -> str:

@@ -126,7 +126,7 @@ def _open(home: str, context: Context) -> None:
     """Serve the invented home's dashboard and open it; a session goes on in it until Ctrl-C."""
     from tachograph.paths import own_paths
     from tachograph.server import access_keys
-    from tachograph.ui.cli.dashboard import address, opened
+    from tachograph.ui.cli.dashboard import address, open_browser
     from tachograph.ui.cli.demo import life
     from tachograph.ui.dashboard.service import Doorway, free_port
 
@@ -134,7 +134,7 @@ def _open(home: str, context: Context) -> None:
     listener = Doorway(context.env, context.clock, known)
     try:
         ticket = known.ticket(context.clock.now_ms())
-        if not opened(own_paths(context.env), known, ticket):
+        if not open_browser(own_paths(context.env), known, ticket, context.env):
             context.say(f"\nNo browser could be opened. Within a minute: {address(known)}#t={ticket}")
         context.say(f"\nThe invented home is served at {address(known)}, where a session goes on. Ctrl-C ends it.")
         life.go_on(home, context)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tachograph.background import pause
 from tachograph.demo import records
 from tachograph.ledger.storage.connection import open_ledger, translated
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import ingest
-from tachograph.recorder.process import pause
 from tachograph.ui.cli.context import Context
 
 _EVERY_SECONDS = 3.0

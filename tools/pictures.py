@@ -39,7 +39,9 @@ def output(call: str, env: dict[str, str]) -> str:
     narrow = {"COLUMNS": "88"} if not call.split() or call.split()[0] in ("now", "why") else {}
     narrow = {"COLUMNS": "100", "LINES": "24"} if call.startswith(" watch") else narrow
     done = subprocess.run([str(COMMAND), *call.split()], env={**env, **narrow}, capture_output=True, text=True, stdin=subprocess.DEVNULL)  # fmt: skip
-    text = (done.stdout or done.stderr).replace(f"{HOME}/.tachograph/settings.toml", "~/.config/tachograph/settings.toml")
+    text = (done.stdout or done.stderr).replace(
+        f"{HOME}/.tachograph/settings.toml", "~/.config/tachograph/settings.toml"
+    )
     text = text.replace(f"{HOME}/.tachograph", "~/.local/share/tachograph").replace(str(HOME), "/home/ada")
     return "\n".join(line.rstrip() for line in text.rstrip("\n").splitlines()) + "\n"
 

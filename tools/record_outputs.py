@@ -188,7 +188,7 @@ def file_name(call: tuple[str, ...]) -> str:
 
 def serve(command: str, env: Mapping[str, str], out: Path, root: str) -> None:
     """Record the dashboard's JSON routes from a recorder in the foreground, where this machine can serve one."""
-    recorder = subprocess.Popen([command, "start", "--foreground"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  # fmt: skip
+    recorder = subprocess.Popen([command, "start", "--foreground"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     try:
         time.sleep(1)
         run((command, "dashboard", "--no-open"), env)  # from then on the recorder serves it
@@ -210,7 +210,7 @@ def serve(command: str, env: Mapping[str, str], out: Path, root: str) -> None:
 
 
 def run(call: tuple[str, ...], env: Mapping[str, str]) -> tuple[int, str, str]:
-    done = subprocess.run(call, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)  # noqa: S603
+    done = subprocess.run(call, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -107,6 +107,7 @@ THIRD_PARTY = {
     "markupsafe": {"ui/dashboard/render.py"},
     "pyarrow": {"ui/documents/export.py"},
     "objc": {"ui/tray/macos.py"},
+    "cryptography": {"setup/data_update.py"},
 }
 
 

@@ -29,12 +29,22 @@ class Paths:
     def backups(self) -> str:
         return os.path.join(self.data, "backups")
 
+    @property
+    def data_update(self) -> str:
+        """Prices and limit changes that came in a signed file after this version; beside the settings."""
+        return data_update_beside(self.settings)
+
     def lock(self, part: str) -> str:
         """Held by the one process that is this part of us: `recorder` or `tray`."""
         return os.path.join(self.data, f"{part}.lock")
 
     def log(self, part: str) -> str:
         return os.path.join(self.data, f"{part}.log")
+
+
+def data_update_beside(settings: str) -> str:
+    """Path of the installed data update, given the path of the settings."""
+    return os.path.join(os.path.dirname(settings), "data_update.json")
 
 
 def own_paths(env: Mapping[str, str], platform: str = sys.platform) -> Paths:

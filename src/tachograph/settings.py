@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone
+from tachograph.paths import data_update_beside
 
 if TYPE_CHECKING:
     from tachograph.model.usage.prices import PriceBook
@@ -47,16 +48,12 @@ class SettingsFollower:
 
     def __init__(self, path: str, zone: str | None = None, week_start: str | None = None) -> None:
         self._path, self._zone, self._week_start = path, zone, week_start
-        self._mark: tuple[int, int] | None = None
+        self._mark: tuple[tuple[int, int], ...] | None = None
         self._apply(Settings())
 
     def refresh(self) -> bool:
         """Read the file if it changed since the last call. Returns True if it was read."""
-        try:
-            status = os.stat(self._path)
-            mark = (status.st_mtime_ns, status.st_size)  # two saves may fall into one tick of the file system's clock
-        except OSError:
-            mark = (0, 0)
+        mark = tuple(map(_mark_of, (self._path, data_update_beside(self._path))))
         if mark == self._mark:
             return False
         self._apply(load(self._path))
@@ -84,9 +81,34 @@ class SettingsFollower:
         if self._book is None:
             from tachograph.model.usage.prices import load as load_book  # the status line needs no prices
 
-            book, problems = load_book(self.settings.prices)
+            book, problems = load_book(self.settings.prices, updated_prices(self._path))
             self._book = book, tuple(problems)
         return self._book
+
+
+def _mark_of(path: str) -> tuple[int, int]:
+    """Change time and size: two saves may fall into one tick of the file system's clock."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
+
+
+def updated_prices(settings_path: str) -> Mapping[str, object]:
+    """Prices of the installed data update, by model; empty without one. It was verified when it was installed."""
+    try:
+        with open(data_update_beside(settings_path), "rb") as file:
+            text = file.read()
+    except OSError:
+        return _NO_PRICES
+    import json
+
+    try:
+        prices = json.loads(text)["tables"]["prices"]
+    except (ValueError, KeyError, TypeError):
+        return _NO_PRICES
+    return prices if isinstance(prices, Mapping) else _NO_PRICES
 
 
 def load(path: str) -> Settings:

@@ -24,6 +24,7 @@ from tachograph.paths import Paths, config_folders, identity_files
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
+from tachograph.settings import updated_prices
 from tachograph.setup.ledger_files import damaged_copies
 from tachograph.setup.recovery import rescue
 from tachograph.sources import claude_config
@@ -172,7 +173,7 @@ def _accounts(env: Mapping[str, str], logins: Mapping[str, integrity.Login]) -> 
 
 def _settings(paths: Paths) -> Iterator[Finding]:
     settings = load_settings(paths.settings)
-    _, unusable = prices.load(settings.prices)
+    _, unusable = prices.load(settings.prices, updated_prices(paths.settings))
     problems = [*settings.problems]
     problems += [f"{paths.settings}: {problem}" for problem in unusable]
     for problem in problems:

@@ -151,12 +151,15 @@ class PriceBook:
         return exact if exact is not None else self._by_name.get(plain_model_name(model))
 
 
-def load(overrides: Mapping[str, object] | None = None) -> tuple[PriceBook, tuple[str, ...]]:
+def load(
+    overrides: Mapping[str, object] | None = None, updates: Mapping[str, object] | None = None
+) -> tuple[PriceBook, tuple[str, ...]]:
     """The shipped book with a user's own prices, and what is wrong with those in plain words.
 
     `overrides` is the table `[prices]` of the configuration: for each model name a table with the five prices in USD
     per million tokens, and optionally `fast`, `us_geo` and `above`. One that is not right is left out and reported.
     A cache price that is missing is not guessed: the usual factors are wrong for several models.
+    `updates`: newer prices in the same shape, from a signed data file; a user's own prices win over them.
     """
     import json
 
@@ -165,13 +168,14 @@ def load(overrides: Mapping[str, object] | None = None) -> tuple[PriceBook, tupl
     web_search = round(book["web_search_usd_per_1000"] * PICODOLLARS) // 1000
     models: list[_Model] = []
     problems: list[str] = []
-    for name, table in (overrides or {}).items():
-        wrong = list(_problems(table))
-        if wrong:
-            problems.append(f'prices."{name}" was left out: {"; ".join(wrong)}')
-        elif isinstance(table, Mapping):
-            own = {"names": [name], "us_geo": table.get("us_geo", 1), "periods": [table]}
-            models.append(_model(own, web_search, is_override=True))
+    for tables, is_override in ((overrides, True), (updates, False)):
+        for name, table in (tables or {}).items():
+            wrong = list(_problems(table))
+            if wrong:
+                problems.append(f'prices."{name}" was left out: {"; ".join(wrong)}')
+            elif isinstance(table, Mapping):
+                own = {"names": [name], "us_geo": table.get("us_geo", 1), "periods": [table]}
+                models.append(_model(own, web_search, is_override=is_override))
     models += [_model(model, web_search, is_override=False) for model in book["models"]]
     return PriceBook(models, book["compiled"]), tuple(problems)
 

@@ -1,11 +1,13 @@
 """`tachograph prices`: the book that costs are worked out with, as a table or JSON."""
 
 import argparse
+import os
 
-from tachograph.errors import NotFound
+from tachograph.errors import NotFound, UsageError
 from tachograph.model.usage.prices import Entry, Prices, load, plain_model_name
-from tachograph.paths import own_paths
+from tachograph.paths import Paths, own_paths
 from tachograph.settings import load as load_settings
+from tachograph.settings import updated_prices
 from tachograph.text.format import safe
 from tachograph.text.table import Column, lines
 from tachograph.ui.cli.context import Context
@@ -15,14 +17,17 @@ _CLASSES = ("Input", "Output", "Write 5m", "Write 1h", "Read")
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("model", nargs="?", help="only models with this in their name")
+    parser.add_argument("model", nargs="?", help="only models with this in their name; `update` installs a data file")
+    parser.add_argument("file", nargs="?", help="with update: a signed data file with newer prices")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     paths = own_paths(context.env)
+    if arguments.model == "update" or arguments.file is not None:
+        return _update(arguments, paths, context)
     settings = load_settings(paths.settings)
-    book, problems = load(settings.prices)
+    book, problems = load(settings.prices, updated_prices(paths.settings))
     for problem in (*settings.problems, *(f"{paths.settings}: {problem}" for problem in problems)):
         context.say(f"tachograph: {problem}")
     wanted = (arguments.model or "").lower()
@@ -49,6 +54,22 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     said += [f"Checked {book.compiled}.", f"Your own prices go into {paths.settings}."]
     for line in wrapped(said, context.columns):
         print(line, file=context.out)
+    return 0
+
+
+def _update(arguments: argparse.Namespace, paths: Paths, context: Context) -> int:
+    if arguments.model != "update" or arguments.file is None:
+        raise UsageError("A data file is installed with: tachograph prices update FILE.")
+    from tachograph.setup import data_update
+
+    before = data_update.installed(paths.data_update)
+    update = data_update.read(os.path.abspath(arguments.file), before.serial if before else 0)
+    data_update.install(paths.data_update, update)
+    print(
+        f"Installed the data of {update.created} (serial {update.serial}): {', '.join(update.tables)}.",
+        file=context.out,
+    )
+    print(f"Undo: delete {paths.data_update}", file=context.out)
     return 0
 
 

@@ -1,0 +1,128 @@
+"""Signed data files: only a release key's signature over a higher serial is ever installed."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from helpers import Home
+from tachograph.demo.records import assistant
+from tachograph.errors import UsageError
+from tachograph.paths import own_paths
+from tachograph.setup import data_update
+
+CONTENT: dict[str, Any] = {
+    "kind": "tachograph-data",
+    "serial": 5,
+    "created": "2026-11-20",
+    "prices": {"models": []},
+    "limit_changes": [{"date": "2026-11-01", "note": "x\x1b[2J" + "y" * 500}],
+}
+
+
+def public(key: Ed25519PrivateKey) -> str:
+    return key.public_key().public_bytes_raw().hex()
+
+
+def signed(path: Path, key: Ed25519PrivateKey, content: object, *, damage: bool = False) -> str:
+    payload = json.dumps(content).encode()
+    signature = key.sign(payload)
+    if damage:
+        payload = payload.replace(b'"serial": 5', b'"serial": 9')
+    envelope = {"payload": base64.b64encode(payload).decode(), "signature": base64.b64encode(signature).decode()}
+    path.write_text(json.dumps(envelope))
+    return str(path)
+
+
+KEY, NEXT, OTHER = (Ed25519PrivateKey.generate() for _ in range(3))
+KEYS = (public(KEY), public(NEXT))
+
+
+@pytest.mark.parametrize("key", [KEY, NEXT])
+def test_either_release_key_verifies_and_the_file_installs(key: Ed25519PrivateKey, tmp_path: Path) -> None:
+    update = data_update.read(signed(tmp_path / "in.json", key, CONTENT), 4, KEYS)
+    assert (update.serial, update.created) == (5, "2026-11-20")
+    data_update.install(str(tmp_path / "installed.json"), update)
+    assert data_update.installed(str(tmp_path / "installed.json")) == update
+
+
+def test_text_is_printable_and_short(tmp_path: Path) -> None:
+    update = data_update.read(signed(tmp_path / "in.json", KEY, CONTENT), 0, KEYS)
+    note = update.tables["limit_changes"][0]["note"]
+    assert "\x1b" not in note and len(note) <= data_update.MOST_LETTERS
+
+
+@pytest.mark.parametrize("installed", [5, 6])
+def test_an_equal_or_older_serial_is_refused(installed: int, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="serial"):
+        data_update.read(signed(tmp_path / "in.json", KEY, CONTENT), installed, KEYS)
+
+
+def test_another_key_and_a_changed_payload_are_refused(tmp_path: Path) -> None:
+    for path in (signed(tmp_path / "a", OTHER, CONTENT), signed(tmp_path / "b", KEY, CONTENT, damage=True)):
+        with pytest.raises(UsageError, match="signature"):
+            data_update.read(path, 0, KEYS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[], {"kind": "else"}, {**CONTENT, "serial": True}, {**CONTENT, "serial": 0}, {**CONTENT, "created": 3}, None],
+)
+def test_signed_but_unfit_content_is_refused(content: object, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        data_update.read(signed(tmp_path / "in.json", KEY, content), 0, KEYS)
+
+
+def test_deep_and_large_tables_are_refused(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(40):
+        deep = [deep]
+    for table in (deep, list(range(data_update.MOST_VALUES + 1))):
+        with pytest.raises(UsageError, match="more than"):
+            data_update.read(signed(tmp_path / "in.json", KEY, {**CONTENT, "prices": table}), 0, KEYS)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[" * 100_000, b"\xff\xfe", b'{"payload": 1, "signature": 2}', b"x" * (1 << 20) + b"x"]
+)
+def test_what_is_no_data_file_is_refused_with_a_sentence(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_bytes(data)
+    with pytest.raises(UsageError):
+        data_update.read(str(tmp_path / "in.json"), 0, KEYS)
+
+
+def test_without_a_release_key_every_file_is_refused_and_the_command_says_so(home: Home, tmp_path: Path) -> None:
+    assert data_update.PUBLIC_KEYS == ()
+    done = home.run("prices", "update", signed(tmp_path / "in.json", KEY, CONTENT), code=2)
+    assert "no release key yet" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_updated_prices_price_messages_and_yield_to_the_persons_own(home: Home) -> None:
+    home.write("p/a.jsonl", [assistant("one", model="claude-nova-9")])
+    assert home.report("models")["totals"]["cost_usd"] is None
+    price = dict.fromkeys(("output", "cache_write_5m", "cache_write_1h", "cache_read"), 0)
+    tables = {"prices": {"claude-nova-9": {"input": 3, **price}, "claude-broken-1": {"input": "x"}}}
+    data_update.install(own_paths(home.env).data_update, data_update.DataUpdate(7, "2026-11-24", tables))
+    updated = home.report("models")["totals"]["cost_usd"]
+    assert updated > 0
+    (home.data / "settings.toml").write_text(
+        '[prices."claude-nova-9"]\ninput = 6\noutput = 0\ncache_write_5m = 0\ncache_write_1h = 0\ncache_read = 0\n'
+    )
+    assert home.report("models")["totals"]["cost_usd"] == pytest.approx(2 * updated)
+
+
+def test_the_command_installs_a_verified_file_once(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_update, "PUBLIC_KEYS", KEYS)
+    path = signed(tmp_path / "in.json", KEY, CONTENT)
+    assert "serial 5" in home.call("prices", "update", path).stdout
+    with pytest.raises(UsageError, match="installed already"):
+        home.call("prices", "update", path)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"serial": "x"}', b"\xff"])
+def test_a_damaged_installed_file_counts_as_none(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "installed.json").write_bytes(data)
+    assert data_update.installed(str(tmp_path / "installed.json")) is None

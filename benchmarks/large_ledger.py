@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from tachograph.ledger.storage.connection import open_ledger
-from tachograph.ledger.storage.integrity import add_up_again
+from tachograph.ledger.storage.integrity import rebuild_rollups
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.paths import Paths
 
@@ -47,7 +47,7 @@ def write(folder: Path, now_ms: int, messages: int = MESSAGES, sessions: int = S
             " last_at = (SELECT max(at) FROM answer WHERE session = session.id) WHERE id > 0"
         )
         _limits(db, rng, now_ms)
-        add_up_again(db)
+        rebuild_rollups(db)
         db.execute("COMMIT")
         db.execute("ANALYZE")
 

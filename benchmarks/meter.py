@@ -201,7 +201,7 @@ def bridge(bench: Bench, corpus: Corpus) -> Iterator[Row]:
 _PAIRED = """
 import hashlib, os
 from tachograph.ledger import pairings
-from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 with open_ledger(own_paths(os.environ), 1) as ledger, ledger.transaction() as db:
     pairings.add(db, "bench", hashlib.sha256(b"bench").digest(), "chrome-extension://bench", "A browser", 1)

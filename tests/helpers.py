@@ -17,7 +17,8 @@ import oracle
 from tachograph.clock import Clock, FixedClock
 from tachograph.demo import records
 from tachograph.demo.records import Record
-from tachograph.ledger.storage.connection import Ledger, open_ledger
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import Pass, Progress, ingest
 from tachograph.ui.cli.context import Context

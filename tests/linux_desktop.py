@@ -16,7 +16,7 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from helpers import Home, command
-from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.statusline import parse_status_input, store
 

@@ -173,7 +173,7 @@ def test_deleted_transcripts_change_no_number(real: RealSet) -> None:
 
 def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet, tmp_path: Path) -> None:
     """No special case for them: what is learned is held against the weights that the readings were made with."""
-    from tachograph.ledger.storage.connection import open_ledger
+    from tachograph.ledger.storage.open import open_ledger
     from tachograph.model.usage.prices import load
     from tachograph.paths import own_paths
     from tachograph.queries.estimates.attribution import attribution, leading

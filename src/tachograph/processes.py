@@ -138,7 +138,7 @@ def run(command: Sequence[str], env: Mapping[str, str], seconds: float) -> Finis
 
     try:
         done = subprocess.run(  # noqa: S603 - absolute path, arguments of our own
-            _checked(command),
+            _require_absolute(command),
             env=child_environment(env),
             cwd=_neutral_folder(),
             stdin=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def start(command: Sequence[str], env: Mapping[str, str]) -> Child:
 
     return Child(
         subprocess.Popen(  # noqa: S603 - absolute path, arguments of our own
-            _checked(command),
+            _require_absolute(command),
             env=child_environment(env),
             cwd=_neutral_folder(),
             stdin=subprocess.DEVNULL,
@@ -175,7 +175,7 @@ def start_background(command: Sequence[str], env: Mapping[str, str], log: int) -
 
     return Child(
         subprocess.Popen(  # noqa: S603 - absolute path, arguments of our own
-            _checked(command),
+            _require_absolute(command),
             env=child_environment(env),
             cwd=_neutral_folder(),
             stdin=subprocess.DEVNULL,
@@ -230,7 +230,7 @@ def open_folder(folder: str, env: Mapping[str, str]) -> bool:
     return True
 
 
-def _checked(command: Sequence[str]) -> list[str]:
+def _require_absolute(command: Sequence[str]) -> list[str]:
     """The command, if its program is named by an absolute path. ValueError else: a mistake of ours."""
     if not _is_absolute(command[0]):
         raise ValueError(f"{command[0]!r} is no absolute path")

@@ -20,9 +20,11 @@ from tachograph.demo import records
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.ledger.storage import connection as ledger_db
 from tachograph.ledger.storage import migrations
+from tachograph.ledger.storage import open as ledger_open
 from tachograph.ledger.storage.backups import backups
-from tachograph.ledger.storage.connection import is_network_folder, open_ledger
+from tachograph.ledger.storage.connection import is_network_folder
 from tachograph.ledger.storage.integrity import full_check, rollup_differences
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder import workers
 
@@ -262,8 +264,9 @@ BROKEN = ("half a step", "ALTER TABLE session ADD COLUMN note TEXT;\nINSERT INTO
 def add_step(monkeypatch: pytest.MonkeyPatch, step: tuple[str, str]) -> int:
     steps = (*migrations.STEPS, step)
     monkeypatch.setattr(migrations, "STEPS", steps)
-    monkeypatch.setattr(ledger_db, "STEPS", steps)
-    monkeypatch.setattr(ledger_db, "VERSION", len(steps))
+    monkeypatch.setattr(ledger_open, "STEPS", steps)
+    for module in (ledger_db, ledger_open):
+        monkeypatch.setattr(module, "VERSION", len(steps))
     return len(steps)
 
 

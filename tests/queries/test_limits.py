@@ -11,7 +11,7 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import assistant
 from tachograph.ledger.limits import readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import choose
+from tachograph.ledger.storage.preferences import set_preference
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, STATUSLINE, AccountId, Limit, Reading
 from tachograph.queries.limits.current import LEADS, now
@@ -77,7 +77,7 @@ def test_the_account_in_use_leads_not_the_one_that_was_asked_for_last(home: Home
     bob = say(ledger, NOW_MS - 60_000, 10, NOW_MS + HOUR, BOB, OAUTH)
     assert [account.id for account in now(ledger.db, NOW_MS).accounts] == [ada, bob]
     with ledger.transaction() as db:
-        choose(db, LEADS, str(bob), NOW_MS)
+        set_preference(db, LEADS, str(bob), NOW_MS)
     assert [account.id for account in now(ledger.db, NOW_MS).accounts] == [bob, ada]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tachograph.ledger.limits import readings
-from tachograph.ledger.storage.connection import Ledger, open_ledger
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     CLAUDE_JSON,

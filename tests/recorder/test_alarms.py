@@ -8,13 +8,13 @@ from helpers import NOW_MS, Home
 from tachograph.ledger.limits import notifications as kept
 from tachograph.ledger.limits.notifications import Raised
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import choose
+from tachograph.ledger.storage.preferences import set_preference
 from tachograph.model.limits.limits import ExtraUsage, Money
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load as load_book
 from tachograph.queries.limits.current import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.queries.tray_state import meter
-from tachograph.recorder.notifications import CHANCE, Alarm, due, raise_alarms
+from tachograph.recorder.notifications import CHANCE, Notification, due_notifications, send_due_notification
 from tachograph.recorder.notifications import RESET as RESET_NOTICE
 from tachograph.settings import AlarmSettings
 
@@ -40,7 +40,7 @@ def account(*limits: NowLimit, extra: ExtraUsage | None = None, id: int = 1) -> 
 
 
 def said(*accounts: NowAccount, before: list[Raised] | None = None, settings: AlarmSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
-    verdict = due(Now(at, accounts), before or [], settings, str, chances)
+    verdict = due_notifications(Now(at, accounts), before or [], settings, str, chances)
     return [(alarm.kind, alarm.key, alarm.threshold) for alarm in verdict.passed]
 
 
@@ -60,7 +60,7 @@ def test_a_threshold_is_said_from_its_percent_on() -> None:
 def test_of_the_weekly_limits_only_the_pressing_one_speaks_and_by_its_name() -> None:
     limits = (limit("seven_day", 92), limit("weekly_scoped:opus", 95))
     assert said(account(*limits)) == [("threshold", "weekly_scoped:opus", 90.0)]
-    verdict = due(Now(T, (account(*limits),)), [], PLAIN, str)
+    verdict = due_notifications(Now(T, (account(*limits),)), [], PLAIN, str)
     assert "Opus week" in verdict.passed[-1].title
 
 
@@ -94,7 +94,9 @@ def test_without_a_known_reset_it_is_news_only_after_falling_clear() -> None:
     before = [raised("threshold", "five_hour", 90.0, 0)]
 
     def at(percent: float) -> tuple[int, ...]:
-        return due(Now(T, (account(limit("five_hour", percent, resets_at=None)),)), before, PLAIN, str).rearmed
+        return due_notifications(
+            Now(T, (account(limit("five_hour", percent, resets_at=None)),)), before, PLAIN, str
+        ).rearmed
 
     assert at(86.0) == ()
     assert at(84.9) == (7,)
@@ -171,8 +173,8 @@ class Desktop:
         return self.problem
 
 
-def give(ledger: Ledger, who: NowAccount, desktop: Desktop, minute: int = 720, at: int = T, settings: AlarmSettings = PLAIN) -> list[Alarm]:  # fmt: skip
-    return raise_alarms(ledger, Now(at, (who,)), settings, minute, str, desktop)
+def give(ledger: Ledger, who: NowAccount, desktop: Desktop, minute: int = 720, at: int = T, settings: AlarmSettings = PLAIN) -> list[Notification]:  # fmt: skip
+    return send_due_notification(ledger, Now(at, (who,)), settings, minute, str, desktop)
 
 
 def test_of_several_thresholds_passed_at_once_the_highest_is_said_and_a_restart_says_nothing_again(ledger: Ledger) -> None:  # fmt: skip
@@ -188,7 +190,7 @@ def test_of_several_thresholds_passed_at_once_the_highest_is_said_and_a_restart_
 
 def test_the_off_switch(ledger: Ledger) -> None:
     with ledger.transaction() as db:
-        choose(db, "alarms", "off", T)
+        set_preference(db, "alarms", "off", T)
     assert give(ledger, account(limit("five_hour", 99)), Desktop()) == []
 
 

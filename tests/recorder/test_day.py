@@ -7,8 +7,9 @@ from helpers import Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.service import Seen, Service, Step
 from tachograph.ledger.limits import poll_state, readings
-from tachograph.ledger.storage.connection import Ledger, open_ledger
-from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import now as now_question
@@ -74,7 +75,7 @@ def test_a_simulated_day(home: Home) -> None:
     home.sign_in("sk-ant-oat01-first", ADA[1], START + timedelta(hours=5))
     with open_ledger(own_paths(home.env), clock.now_ms()) as ledger:
         with ledger.transaction() as db:
-            choose(db, CONSENT + OAUTH, "on", clock.now_ms())
+            set_preference(db, CONSENT + OAUTH, "on", clock.now_ms())
         day = Day(home, ledger, clock)
         with day.service:
             # work: the numbers move, so every five minutes; whose login it is, is asked once

@@ -14,7 +14,7 @@ from tachograph.demo import usage_shapes
 from tachograph.demo.service import Service
 from tachograph.ledger.limits import accounts, poll_state, readings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     BLOCKED,
@@ -43,7 +43,7 @@ CANARY = "sk-ant-oat01-CANARY"
 def ledger(home: Home) -> Iterator[Ledger]:
     with home.ledger() as opened:
         with opened.transaction() as db:
-            choose(db, CONSENT + OAUTH, "on", NOW_MS)
+            set_preference(db, CONSENT + OAUTH, "on", NOW_MS)
         home.sign_in(CANARY, "org", NOW + timedelta(hours=8))
         yield opened
 

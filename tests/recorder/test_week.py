@@ -12,8 +12,8 @@ from helpers import NOW, Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.records import assistant
 from tachograph.demo.service import Seen, Service, Step
-from tachograph.ledger.storage.connection import open_ledger
-from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import own_paths
 from tachograph.recorder.daemon import Recorder
@@ -41,7 +41,7 @@ def test_a_week_of_minutes_keeps_memory_files_and_threads_flat_and_asks_at_most_
     said: list[str] = []
     with Service(usage=usage) as service, open_ledger(own_paths(home.env), clock.now_ms()) as ledger:
         with ledger.transaction() as db:
-            choose(db, CONSENT + OAUTH, "on", clock.now_ms())
+            set_preference(db, CONSENT + OAUTH, "on", clock.now_ms())
         recorder = Recorder(own_paths(home.env), {**home.env, BASE: service.base}, clock, said.append)
         early = 0
         for minute in range(7 * 24 * 60):

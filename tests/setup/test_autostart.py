@@ -12,7 +12,7 @@ import pytest
 from conftest import NOT_HERE
 from helpers import Home
 from tachograph.errors import TachographError
-from tachograph.setup.autostart import RECORDER, entry, off, on, plist, unit
+from tachograph.setup.autostart import RECORDER, disable, enable, entry, plist, unit
 
 WORDS = ["/opt/my tools/tachograph", "start", "--foreground"]
 
@@ -32,49 +32,49 @@ class System:
 def test_systemd_gets_a_unit_and_loses_it_again(home: Home) -> None:
     system = System()
     env = {**home.env, "XDG_CONFIG_HOME": str(home.root / "config"), "ANTHROPIC_API_KEY": "sk-ant-CANARY"}
-    found = on(env, ["/opt/tachograph"], run=system, platform="linux")
+    found = enable(env, ["/opt/tachograph"], run=system, platform="linux")
     assert found == (True, "systemd", str(home.root / "config/systemd/user/tachograph-recorder.service"))
     text = Path(found.where).read_text()
     assert "ExecStart=/opt/tachograph start --foreground\n" in text
     assert f"Environment=TACHOGRAPH_HOME={home.data}\n" in text
     assert "CANARY" not in text
     assert system.calls[-1] == "systemctl --user enable --now tachograph-recorder.service"
-    assert not off(env, run=system, platform="linux").is_on
+    assert not disable(env, run=system, platform="linux").is_on
     assert not Path(found.where).exists()
     assert "systemctl --user disable --now tachograph-recorder.service" in system.calls
 
 
 def test_without_systemd_the_desktop_starts_it(home: Home) -> None:
     env = {**home.env, "XDG_CONFIG_HOME": str(home.root / "config")}
-    found = on(env, ["/opt/tachograph"], run=System(systemctl=1), platform="linux")
+    found = enable(env, ["/opt/tachograph"], run=System(systemctl=1), platform="linux")
     assert (found.is_on, found.how) == (True, "desktop")
     assert "Exec=env TACHOGRAPH_HOME=" in Path(found.where).read_text()
-    assert not off(env, run=System(systemctl=1), platform="linux").is_on
+    assert not disable(env, run=System(systemctl=1), platform="linux").is_on
 
 
 def test_what_the_system_refuses_is_said_with_a_next_step(home: Home) -> None:
     with pytest.raises(TachographError, match="systemctl refused it") as refused:
-        on(home.env | {"XDG_CONFIG_HOME": str(home.root)}, ["/opt/t"], run=System(enable=5), platform="linux")
+        enable(home.env | {"XDG_CONFIG_HOME": str(home.root)}, ["/opt/t"], run=System(enable=5), platform="linux")
     assert "tachograph start" in refused.value.hint
 
 
 def test_macos_gets_a_launch_agent(home: Home) -> None:
     system = System()
-    found = on(home.env, WORDS[:1], run=system, platform="darwin")
+    found = enable(home.env, WORDS[:1], run=system, platform="darwin")
     agent = plistlib.loads(Path(found.where).read_bytes())
     assert agent["ProgramArguments"] == WORDS
     assert agent["EnvironmentVariables"]["TACHOGRAPH_HOME"] == str(home.data)
     assert system.calls[-1].startswith("launchctl bootstrap gui/")
-    assert not off(home.env, run=system, platform="darwin").is_on
+    assert not disable(home.env, run=system, platform="darwin").is_on
     assert plistlib.loads(plist(WORDS, {}, RECORDER).encode())["RunAtLoad"] is True
 
 
 def test_windows_gets_a_value_under_the_run_key(home: Home) -> None:
     system = System()
-    on(home.env, WORDS[:1], run=system, platform="win32")
+    enable(home.env, WORDS[:1], run=system, platform="win32")
     assert '/d "/opt/my tools/tachograph" start --foreground /f' in system.calls[0]
     system = System(query=1)
-    assert not off(home.env, run=system, platform="win32").is_on
+    assert not disable(home.env, run=system, platform="win32").is_on
 
 
 def test_hostile_paths_stay_one_word() -> None:

@@ -20,7 +20,7 @@ from helpers import NOW_MS, Home, command
 from tachograph.demo import records
 from tachograph.errors import LedgerError
 from tachograph.ledger.storage import backups
-from tachograph.ledger.storage.integrity import Counts, verdict
+from tachograph.ledger.storage.integrity import Counts, check_file
 from tachograph.paths import own_paths
 
 DAY = 86_400_000
@@ -60,7 +60,7 @@ def test_a_backup_holds_all_there_is_and_is_ours_alone(used: Home, tmp_path: Pat
     assert done.stdout.startswith(f"7 messages saved in {target}.\n")
     assert f"tachograph restore '{target}'" in done.stdout
     assert target.stat().st_mode & 0o777 == 0o600
-    found = verdict(str(target), at_rest=True)
+    found = check_file(str(target), at_rest=True)
     assert (found.problem, found.counts.messages) == ("", 7)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [target.name]
 
@@ -72,7 +72,7 @@ def test_a_backup_never_overwrites_unless_told_to(used: Home, tmp_path: Path) ->
     assert "--force replaces it" in done.stderr
     assert target.read_text() == "mine"
     used.run("backup", "--force", str(target))
-    assert verdict(str(target), at_rest=True).counts.messages == 4
+    assert check_file(str(target), at_rest=True).counts.messages == 4
 
 
 def test_a_backup_goes_nowhere_it_would_do_harm(used: Home, tmp_path: Path) -> None:
@@ -183,12 +183,12 @@ def test_a_restore_that_is_killed_leaves_the_one_or_the_other(used: Home, tmp_pa
         process.kill()
         process.wait()
         seen.append(messages(used, "--no-ingest"))
-        assert verdict(str(used.data / "ledger.sqlite3")).problem == ""
+        assert check_file(str(used.data / "ledger.sqlite3")).problem == ""
         assert messages(used) == 7
     assert set(seen) <= {4, 7}
     assert not list(used.data.glob("damaged-*"))
     for backup in backups.backups(own_paths(used.env)):
-        assert verdict(backup.path, at_rest=True).problem == ""
+        assert check_file(backup.path, at_rest=True).problem == ""
 
 
 def not_a_ledger(path: Path) -> None:
@@ -363,7 +363,7 @@ def test_a_backup_is_made_every_week_and_three_are_kept(used: Home) -> None:
     assert len(made) == 5
     assert weekly(used) == made[-3:]
     assert other.exists()
-    assert verdict(made[-1], at_rest=True).counts.messages == 12
+    assert check_file(made[-1], at_rest=True).counts.messages == 12
 
 
 def test_a_run_that_reads_nothing_makes_no_backup(used: Home) -> None:
@@ -414,7 +414,7 @@ def test_a_ledger_that_turns_out_damaged_is_not_backed_up_over_sound_ones(used: 
     assert done.json["totals"]["messages"] == 206
     assert "damaged" in done.stderr
     assert sound in weekly(used)
-    assert all(verdict(path, at_rest=True).problem == "" for path in weekly(used))
+    assert all(check_file(path, at_rest=True).problem == "" for path in weekly(used))
 
 
 def test_what_a_cut_off_backup_left_is_tidied_up(used: Home) -> None:
@@ -435,7 +435,7 @@ def test_what_a_cut_off_backup_left_is_tidied_up(used: Home) -> None:
 def test_counts_of_an_empty_ledger_are_nothing(home: Home) -> None:
     with home.ledger() as ledger:
         path = ledger.path
-    assert verdict(path).counts == Counts()
+    assert check_file(path).counts == Counts()
 
 
 def test_a_pass_that_was_under_way_does_not_write_into_a_restored_ledger(used: Home, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from helpers import NOW_MS, Home, Result
 from tachograph.demo import records
-from tachograph.ledger.storage.integrity import add_up_again, rollup_differences
+from tachograph.ledger.storage.integrity import rebuild_rollups, rollup_differences
 from tachograph.paths import own_paths
 from tachograph.setup import doctor
 from tachograph.text.table import Style
@@ -304,7 +304,7 @@ def test_the_totals_are_added_up_exactly_as_they_were_written(home: Home, ingest
     with home.ledger() as ledger:
         assert rollup_differences(ledger.db) == 0
         before = [list(ledger.db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3")) for table in ("rollup", "hour")]
-        add_up_again(ledger.db)
+        rebuild_rollups(ledger.db)
         after = [list(ledger.db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3")) for table in ("rollup", "hour")]
         assert before == after
         assert len(before[0]) >= 5

@@ -18,7 +18,7 @@ from helpers import NOW_MS, Home, command
 from tachograph.demo import records
 from tachograph.errors import LedgerNewer
 from tachograph.paths import own_paths
-from tachograph.setup.recovery import rescue
+from tachograph.setup.recovery import recover
 
 DAY = 86_400_000
 LATER = {"TACHOGRAPH_NOW": str(NOW_MS + 8 * DAY)}
@@ -228,7 +228,7 @@ def test_commands_that_find_the_damage_together_rescue_it_once(life: Home) -> No
 def test_a_sound_ledger_is_left_where_it_is(life: Home) -> None:
     ledger = life.data / "ledger.sqlite3"
     before = ledger.read_bytes()
-    sentences = rescue(own_paths(life.env), NOW_MS, "somebody thought so")
+    sentences = recover(own_paths(life.env), NOW_MS, "somebody thought so")
     assert sentences[0] == "somebody thought so"
     assert "nothing wrong" in sentences[1]
     assert ledger.read_bytes() == before
@@ -244,7 +244,7 @@ def test_a_newer_versions_ledger_is_never_rescued(life: Home) -> None:
     db.close()
     before = ledger.read_bytes()
     with pytest.raises(LedgerNewer):
-        rescue(own_paths(life.env), NOW_MS, "no such table")
+        recover(own_paths(life.env), NOW_MS, "no such table")
     done = life.run("daily", code=3, env=LATER)
     assert "newer version" in done.stderr
     assert ledger.read_bytes() == before

@@ -9,7 +9,7 @@ import pytest
 from helpers import NOW, NOW_MS, Home, MovedClock
 from live_states import prepare
 from tachograph import background
-from tachograph.ledger.storage.preferences import choose
+from tachograph.ledger.storage.preferences import set_preference
 from tachograph.paths import own_paths
 from tachograph.ui.terminal import controller as live_controller
 from tachograph.ui.tray import controller as tray_controller
@@ -66,7 +66,7 @@ def test_news_are_what_others_wrote_and_another_file_is_another_ledger(home: Hom
     assert has_news and followed.is_there
     assert followed.current(NOW_MS) == (first, False)
     with home.ledger() as other, other.transaction() as db:
-        choose(db, "a choice", "on", NOW_MS)
+        set_preference(db, "a choice", "on", NOW_MS)
     assert followed.current(NOW_MS) == (first, True)
     assert followed.current(NOW_MS) == (first, False)
     path = Path(own_paths(home.env).ledger)

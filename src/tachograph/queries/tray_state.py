@@ -4,7 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.limits import notifications
-from tachograph.ledger.storage.preferences import choice
+from tachograph.ledger.storage.preferences import get_preference
 from tachograph.model.usage.periods import DAY, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.current import LEADS, Now
@@ -33,12 +33,12 @@ def meter(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) 
     """All of it as the ledger has it at a moment."""
     start = calendar.period(DAY, at)[1].start
     (today,) = spend_in_spans(db, book, [Span(start, at + SKEW_MS)])
-    style = choice(db, TITLE, "medium")
+    style = get_preference(db, TITLE, "medium")
     return Meter(
         now_question(db, at),
         today,
         style if style in TITLES else "medium",
-        choice(db, LEADS),
-        choice(db, ALARMS, "on") == "on",
+        get_preference(db, LEADS),
+        get_preference(db, ALARMS, "on") == "on",
         notifications.standing(db, at),
     )

@@ -15,7 +15,7 @@ from tachograph.errors import UsageError
 from tachograph.ledger.limits import accounts, poll_state, readings
 from tachograph.ledger.limits.poll_state import COOKIES_OF
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import CONSENT, choice, choose, has_consent
+from tachograph.ledger.storage.preferences import CONSENT, get_preference, has_consent, set_preference
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     BLOCKED,
@@ -77,7 +77,7 @@ class CookiePoller:
             said = self._store(ledger, came or _failure(TIMEOUT, "the question ended without an answer"))
         if self._thread is not None or not has_consent(ledger.db, COOKIES):
             return said
-        which = choice(ledger.db, BROWSER_PREFERENCE)
+        which = get_preference(ledger.db, BROWSER_PREFERENCE)
         folder, now = f"{COOKIES_OF}{which}", self._clock.now_ms()
         state = poll_state.poll(ledger.db, folder)
         known = [int(account) for account in state.accounts.split()]
@@ -156,7 +156,7 @@ class CookiePoller:
             state = state._replace(refusals=state.refusals + is_refused)
             is_over = is_refused and state.refusals >= MOST_REFUSALS
             if is_over:
-                choose(db, CONSENT + COOKIES, "off", now)
+                set_preference(db, CONSENT + COOKIES, "off", now)
                 state = state._replace(strikes=0, refusals=0, next_at=0, wait_ms=0)
             poll_state.write(db, names, state)
         if is_over:

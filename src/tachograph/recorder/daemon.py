@@ -15,8 +15,9 @@ from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.errors import LedgerDamaged, LedgerError, TachographError
 from tachograph.ledger.storage.backups import weekly_backup
-from tachograph.ledger.storage.connection import Ledger, changes_by_others, open_ledger, translated
+from tachograph.ledger.storage.connection import Ledger, data_version, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.usage import files
 from tachograph.model.limits.limits import OK
 from tachograph.paths import Paths
@@ -26,7 +27,7 @@ from tachograph.recorder.cookie_poller import CookiePoller
 from tachograph.recorder.desktop_notification import notify
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.learn import learn
-from tachograph.recorder.notifications import clock, raise_alarms
+from tachograph.recorder.notifications import clock, send_due_notification
 from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.poller import Poller, random_share
 from tachograph.recorder.services import Service, Services, Status
@@ -45,7 +46,7 @@ GRACE_SECONDS = 0.6  # for a step to end by itself
 Say = Callable[[str], None]
 
 
-class Look(NamedTuple):
+class RecentTranscript(NamedTuple):
     """A transcript that grew lately, and its size when it was read."""
 
     path: bytes
@@ -60,7 +61,7 @@ class Recorder:
         self._paths, self._env, self._clock, self._say = paths, env, clock, say
         self._poller = Poller(env, clock)
         self._cookies = CookiePoller(env, clock, random_share)
-        self._recent: list[Look] = []
+        self._recent: list[RecentTranscript] = []
         self._walked = self._passed = self._judged = self._backed_up = float("-inf")
         self._version = -1
         self._told: set[str] = set()
@@ -89,7 +90,7 @@ class Recorder:
         ingest(ledger, self._env, now)
         for problem in collect(ledger, self._env, now):
             self._tell("found", problem)
-        self._recent = [Look(*row) for row in files.recent(ledger.db, (now - RECENT_MS) * 1_000_000)]
+        self._recent = [RecentTranscript(*row) for row in files.recent(ledger.db, (now - RECENT_MS) * 1_000_000)]
         self._walked = self._passed = mono
 
     def _has_news(self) -> bool:
@@ -105,7 +106,7 @@ class Recorder:
 
     def _judge(self, ledger: Ledger, mono: float, has_news: bool) -> None:
         """Give the notices that are due, after anything was written, and from time to time."""
-        version = changes_by_others(ledger.db)
+        version = data_version(ledger.db)
         if not has_news and version == self._version and mono - self._judged < JUDGE_SECONDS:
             return
         self._version, self._judged = version, mono
@@ -120,7 +121,9 @@ class Recorder:
         question = now_question(ledger.db, now)
         minute = local.hour * 60 + local.minute
         chances = self._learn(ledger, question, now)
-        for alarm in raise_alarms(ledger, question, settings.alarms, minute, clock(calendar, now), told, chances):
+        for alarm in send_due_notification(
+            ledger, question, settings.alarms, minute, clock(calendar, now), told, chances
+        ):
             self._say(f"notice: {alarm.text}")
 
     def _learn(self, ledger: Ledger, question: Now, now: int) -> dict[str, float]:
@@ -185,7 +188,7 @@ def _record(
             ledger, _ = followed.current(clock.now_ms())
             if ledger.readable_only:
                 raise LedgerError(f"The ledger is read-only: {ledger.readable_only}.")
-            with translated(ledger.path):
+            with translate_errors(ledger.path):
                 wait = recorder.step(ledger)
                 beside.tick(ledger)
             if clock.monotonic() - beaten >= BEAT_SECONDS:
@@ -237,7 +240,7 @@ def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Cal
         return
 
     def work() -> None:
-        with open_ledger(paths, clock.now_ms()) as ledger, translated(ledger.path):
+        with open_ledger(paths, clock.now_ms()) as ledger, translate_errors(ledger.path):
             if not ledger.readable_only:
                 ingest(ledger, env, clock.now_ms())
 

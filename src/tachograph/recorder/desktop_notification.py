@@ -40,7 +40,7 @@ def _plain(text: str) -> str:
     return "".join(c for c in text.replace("<", "‹").replace(">", "›").replace("&", "+") if c.isprintable())
 
 
-async def _shown(title: str, text: str, sound: bool) -> None:
+async def _show(title: str, text: str, sound: bool) -> None:
     from desktop_notifier import DEFAULT_SOUND, DesktopNotifier, Urgency
 
     notifier = DesktopNotifier(app_name="Tachograph")
@@ -62,7 +62,7 @@ def main(title: str, text: str, sound: str) -> int:
 
     logging.basicConfig(level=logging.WARNING, handlers=[Listener()])
     try:
-        asyncio.run(asyncio.wait_for(_shown(title, text, sound == "sound"), DEADLINE_SECONDS - 1))
+        asyncio.run(asyncio.wait_for(_show(title, text, sound == "sound"), DEADLINE_SECONDS - 1))
     except ImportError:
         print("desktop-notifier is not installed", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tachograph.clock import filesystem_now_ns
 from tachograph.ledger.limits import accounts
-from tachograph.ledger.storage.connection import Ledger, changes_by_others
+from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.ledger.usage import files, messages
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.strings import Strings
@@ -80,12 +80,12 @@ def _read(
         for where, since in longer.items():
             messages.assign_accounts(db, origins, logins, where, since)
         empty = messages.is_empty(db)
-        version = changes_by_others(db)
+        version = data_version(db)
     among: set[int] | None = set() if empty else None
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     for said, reads in read_all([job.known for job in jobs.values()], now_ms):
         with ledger.transaction() as db:
-            if changes_by_others(db) != version:
+            if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
             messages.write(db, said, origins, logins, among)
             _write_walls(db, names, said[-1], env)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tachograph.ledger.limits import notifications as kept
 from tachograph.ledger.limits.notifications import Raised
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import choice
+from tachograph.ledger.storage.preferences import get_preference
 from tachograph.model.limits.limits import FIVE_HOUR, ExtraUsage, Money, same_reset
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
@@ -27,7 +27,7 @@ _REMEMBERED_MS = 32 * 86_400_000  # a month of metered use
 Notify = Callable[[str, str, bool], str]
 
 
-class Alarm(NamedTuple):
+class Notification(NamedTuple):
     """One notice. `threshold` in percent (of a limit or of the cap), or in whole units of the currency where `kind` is
     spend without a cap; `cycle` the reset of its window, epoch ms, 0 where unknown."""
 
@@ -41,44 +41,44 @@ class Alarm(NamedTuple):
     text: str
 
 
-class Verdict(NamedTuple):
+class DueNotifications(NamedTuple):
     """`passed`: what is newly passed, the most pressing one last; `rearmed`: ids of notices that may be said again."""
 
-    passed: tuple[Alarm, ...]
+    passed: tuple[Notification, ...]
     rearmed: tuple[int, ...] = ()
 
 
-def due(
+def due_notifications(
     now: Now,
     raised: Sequence[Raised],
     settings: AlarmSettings,
     clock: Callable[[int], str],
     chances: dict[str, float] | None = None,
-) -> Verdict:
+) -> DueNotifications:
     """What is to be said now, pure. `clock` writes a moment for people; `chances`: by key of a limit, the chance (0 to 1)
     of reaching its wall before it resets."""
     if not now.accounts:
-        return Verdict(())
+        return DueNotifications(())
     account = now.accounts[0]
     mine = [one for one in raised if one.account == account.id]
-    found: list[Alarm] = []
+    found: list[Notification] = []
     rearmed: list[int] = []
     pressing = [limit for limit in (account.limit(FIVE_HOUR), account.weekly) if limit is not None]
     for limit in pressing:
         if limit.state in (FRESH, WALL) and limit.percent is not None:
-            rearmed += _fallen(mine, limit)
+            rearmed += _below_threshold(mine, limit)
             found += _thresholds(account, limit, settings, clock)
             found += _chance(account, limit, (chances or {}).get(limit.key), clock)
     found += _spend(account, settings, now.at)
     left = [one for one in mine if one.id not in rearmed]
     fresh = [alarm for alarm in found if not _is_known(alarm, left)]
     fresh.sort(key=lambda alarm: (alarm.percent or 0, alarm.threshold))
-    return Verdict((*_resets(account, left, now.at), *fresh), tuple(rearmed))
+    return DueNotifications((*_resets(account, left, now.at), *fresh), tuple(rearmed))
 
 
 def _thresholds(
     account: NowAccount, limit: NowLimit, settings: AlarmSettings, clock: Callable[[int], str]
-) -> Iterable[Alarm]:
+) -> Iterable[Notification]:
     percent = limit.percent or 0.0
     until = f", resets {clock(limit.resets_at)}" if limit.resets_at else ""
     title = f"Claude: {limit.label} at {percent:.0f} %"
@@ -87,18 +87,20 @@ def _thresholds(
         title, text = f"Claude: {limit.label} limit reached", f"The {limit.label} limit is reached{until}."
     for threshold in settings.thresholds:
         if percent >= threshold:
-            yield Alarm(account.id, THRESHOLD, limit.key, threshold, limit.resets_at or 0, percent, title, text)
+            yield Notification(account.id, THRESHOLD, limit.key, threshold, limit.resets_at or 0, percent, title, text)
 
 
-def _chance(account: NowAccount, limit: NowLimit, chance: float | None, clock: Callable[[int], str]) -> Iterable[Alarm]:
+def _chance(
+    account: NowAccount, limit: NowLimit, chance: float | None, clock: Callable[[int], str]
+) -> Iterable[Notification]:
     """Only with a reset: "before" needs to say before what."""
     if chance is None or chance < EVEN or limit.resets_at is None or limit.state == WALL:
         return
     title, text = alarm_words(limit.label, chance, limit.resets_at, clock)
-    yield Alarm(account.id, CHANCE, limit.key, EVEN * 100, limit.resets_at, limit.percent, title, text)
+    yield Notification(account.id, CHANCE, limit.key, EVEN * 100, limit.resets_at, limit.percent, title, text)
 
 
-def _spend(account: NowAccount, settings: AlarmSettings, at: int) -> Iterable[Alarm]:
+def _spend(account: NowAccount, settings: AlarmSettings, at: int) -> Iterable[Notification]:
     """Along metered use, while that is what is being used; the months of a bill tell its cycles apart."""
     extra = account.extra
     is_over = any(limit.state in (OVERAGE, WALL) for limit in account.limits)
@@ -109,16 +111,16 @@ def _spend(account: NowAccount, settings: AlarmSettings, at: int) -> Iterable[Al
         text = f"Extra usage: {_amount(extra.used)}{f' of {_amount(extra.limit)}' if extra.limit else ''}."
         for threshold in settings.spend:
             if share >= threshold:
-                yield Alarm(account.id, SPEND, EXTRA, threshold, _month(at), share, f"Claude: {share:.0f} % of the extra usage", text)  # fmt: skip
+                yield Notification(account.id, SPEND, EXTRA, threshold, _month(at), share, f"Claude: {share:.0f} % of the extra usage", text)  # fmt: skip
     elif settings.spend_amount is not None:
         steps = int(extra.used.major // settings.spend_amount)
         if steps:
             title = f"Claude: {_amount(extra.used)} of extra usage"
             text = f"Extra usage has passed {settings.spend_amount * steps:g} {extra.used.currency}; it has no cap."
-            yield Alarm(account.id, SPEND, EXTRA, settings.spend_amount * steps, _month(at), None, title, text)
+            yield Notification(account.id, SPEND, EXTRA, settings.spend_amount * steps, _month(at), None, title, text)
 
 
-def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[Alarm]:
+def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[Notification]:
     """A wall that was spoken of is gone: that is news for an hour."""
     said = [one for one in raised if one.kind == RESET]
     for one in raised:
@@ -128,10 +130,10 @@ def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[
             continue
         known = account.limit(one.key)
         label = known.label if known is not None else one.key
-        yield Alarm(account.id, RESET, one.key, 100.0, one.cycle, None, f"Claude: {label} limit has reset", f"The {label} limit has reset.")  # fmt: skip
+        yield Notification(account.id, RESET, one.key, 100.0, one.cycle, None, f"Claude: {label} limit has reset", f"The {label} limit has reset.")  # fmt: skip
 
 
-def _is_known(alarm: Alarm, raised: Sequence[Raised]) -> bool:
+def _is_known(alarm: Notification, raised: Sequence[Raised]) -> bool:
     """Whether it was said before, or somebody does not want to hear of this window any more."""
     for one in raised:
         if (one.kind == SPEND) != (alarm.kind == SPEND) or one.key != alarm.key:
@@ -142,7 +144,7 @@ def _is_known(alarm: Alarm, raised: Sequence[Raised]) -> bool:
     return False
 
 
-def _fallen(raised: Sequence[Raised], limit: NowLimit) -> list[int]:
+def _below_threshold(raised: Sequence[Raised], limit: NowLimit) -> list[int]:
     """Notices of a window without a known reset, of which the number has since fallen clear."""
     return [
         one.id
@@ -177,7 +179,7 @@ def clock(calendar: Calendar, now: int) -> Callable[[int], str]:
 # -- with the ledger -------------------------------------------------------------------------------------------
 
 
-def raise_alarms(
+def send_due_notification(
     ledger: Ledger,
     now: Now,
     settings: AlarmSettings,
@@ -185,12 +187,12 @@ def raise_alarms(
     clock: Callable[[int], str],
     notify: Notify,
     chances: dict[str, float] | None = None,
-) -> list[Alarm]:
+) -> list[Notification]:
     """Give the notice that is due, at most one, and remember it; what was given. Raises LedgerError."""
-    if choice(ledger.db, "alarms", "on") != "on":
+    if get_preference(ledger.db, "alarms", "on") != "on":
         return []
     before = kept.raised(ledger.db, now.at - _REMEMBERED_MS)
-    verdict = due(now, before, settings, clock, chances)
+    verdict = due_notifications(now, before, settings, clock, chances)
     is_quiet = _is_quiet(settings, minute_of_day)
     waiting = [] if is_quiet else [one for one in before if not one.is_shown and one.dismissed_at is None]
     if not verdict.passed and not verdict.rearmed and not waiting:
@@ -210,7 +212,7 @@ def raise_alarms(
         still = [one for one in waiting if one.cycle == 0 or one.cycle > now.at or one.kind == SPEND]
         if not still:
             return []
-        given = Alarm(*still[0][1:6], still[0].percent, "Claude: while it was quiet", still[0].text)
+        given = Notification(*still[0][1:6], still[0].percent, "Claude: while it was quiet", still[0].text)
     problem = notify(given.title, given.text, settings.sound) if settings.desktop else ""
     return [given._replace(text=f"{given.text} (not shown: {problem})") if problem else given]
 

@@ -32,7 +32,7 @@ class AgentWords(NamedTuple):
     parent: str
 
 
-class Told(NamedTuple):
+class ToolUsage(NamedTuple):
     """`is_known` where a transcript was there; `is_partly` where another was not. `without`: messages that called none."""
 
     tools: tuple[Tool, ...]
@@ -47,7 +47,7 @@ _cache: OrderedDict[_Signature, tuple[tool_calls.Call, ...]] = OrderedDict()
 _lock = threading.Lock()
 
 
-def told(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> Told:
+def tool_usage(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> ToolUsage:
     """What the transcripts of a session say. `spends`: its messages by identity; their cost is divided among their calls,
     and adds up to the whole with what no tool was called in."""
     calls: dict[tuple[int, str, str], tool_calls.Call] = {}
@@ -78,7 +78,7 @@ def told(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> Told
     sums: dict[str, list[Spend]] = {}
     counts: dict[str, int] = {}
     for identity, own in by_message.items():
-        for call, part in zip(own, _divided(spends[identity], len(own)), strict=True):
+        for call, part in zip(own, _divide_spend(spends[identity], len(own)), strict=True):
             sums.setdefault(call.name, []).append(part)
             counts[call.name] = counts.get(call.name, 0) + 1
     made = [Tool(name, counts[name], _sum(parts)) for name, parts in sums.items()]
@@ -93,7 +93,7 @@ def told(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> Told
             said.kind or (call_of.kind if call_of else ""),
             owners.get(said.call, ""),
         )
-    return Told(tuple(made), rest, agents, known > 0, missing > 0)
+    return ToolUsage(tuple(made), rest, agents, known > 0, missing > 0)
 
 
 def _calls(path: bytes, status: os.stat_result) -> tuple[tool_calls.Call, ...]:
@@ -118,7 +118,7 @@ def _agent_of(path: bytes) -> str:
     return name[len(b"agent-") : -len(b".jsonl")].decode("utf-8", "replace") if is_agent else ""
 
 
-def _divided(used: Spend, parts: int) -> list[Spend]:
+def _divide_spend(used: Spend, parts: int) -> list[Spend]:
     """The cost of a message in equal parts, to the picodollar; its tokens go with none of them."""
     if used.cost is None:
         return [Spend(unpriced=used.unpriced if n == 0 else 0) for n in range(parts)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError, TachographError
 from tachograph.ledger.limits.pairings import offered, pairings
-from tachograph.ledger.storage.connection import Ledger, open_ledger, translated
+from tachograph.ledger.storage.connection import Ledger, translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Status
 from tachograph.settings import load
@@ -98,7 +99,7 @@ class Bridge:
 
     def _look_again(self) -> None:
         """A pairing was made: its browser shall not have to wait for the next tick."""
-        with suppress(TachographError), self._opened() as ledger, translated(ledger.path), self._lock:
+        with suppress(TachographError), self._opened() as ledger, translate_errors(ledger.path), self._lock:
             if self._open is not None:  # else it was stopped meanwhile
                 self.tick(ledger)
 

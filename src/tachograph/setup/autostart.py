@@ -65,7 +65,7 @@ def state(
     return State(os.path.exists(_entry(env, job)), "desktop", _entry(env, job))
 
 
-def on(
+def enable(
     env: Mapping[str, str],
     command: list[str],
     job: Job = RECORDER,
@@ -77,30 +77,34 @@ def on(
     words = [*command, *job.arguments]
     if platform == "win32":
         line = processes.command_line(words)
-        _must(run(["reg", "add", _RUN_KEY, "/v", _value(job), "/t", "REG_SZ", "/d", line, "/f"]), "reg")
+        _require_success(run(["reg", "add", _RUN_KEY, "/v", _value(job), "/t", "REG_SZ", "/d", line, "/f"]), "reg")
         return state(env, job, platform, run)
     if platform == "darwin":
         _write(_agent(env, job), plist(words, env, job))
         run(["launchctl", "bootout", f"gui/{_uid()}", _agent(env, job)])
-        _must(run(["launchctl", "bootstrap", f"gui/{_uid()}", _agent(env, job)]), "launchctl")
+        _require_success(run(["launchctl", "bootstrap", f"gui/{_uid()}", _agent(env, job)]), "launchctl")
         return state(env, job, platform, run)
     if not job.needs_desktop and run(["systemctl", "--user", "show-environment"])[0] == 0:
         _write(_unit(env, job), unit(words, env, job))
-        _must(run(["systemctl", "--user", "daemon-reload"]), "systemctl")
-        _must(run(["systemctl", "--user", "enable", "--now", os.path.basename(_unit(env, job))]), "systemctl")
+        _require_success(run(["systemctl", "--user", "daemon-reload"]), "systemctl")
+        _require_success(
+            run(["systemctl", "--user", "enable", "--now", os.path.basename(_unit(env, job))]), "systemctl"
+        )
     else:
         _write(_entry(env, job), entry(words, env, job))
     return state(env, job, platform, run)
 
 
-def off(env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platform, run: Runner | None = None) -> State:
+def disable(
+    env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platform, run: Runner | None = None
+) -> State:
     """Start it at login no longer; what runs now goes on but where the system itself ends it."""
     run = run or _run(env)
     before = state(env, job, platform, run)
     if not before.is_on:
         return before
     if platform == "win32":
-        _must(run(["reg", "delete", _RUN_KEY, "/v", _value(job), "/f"]), "reg")
+        _require_success(run(["reg", "delete", _RUN_KEY, "/v", _value(job), "/f"]), "reg")
     elif platform == "darwin":
         run(["launchctl", "bootout", f"gui/{_uid()}", before.where])
         _remove(before.where)
@@ -118,7 +122,7 @@ def off(env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platfor
 
 def unit(words: list[str], env: Mapping[str, str], job: Job) -> str:
     """A systemd user unit. What would need root, or hide the home, is not asked for."""
-    settings = "".join(f"Environment={_unit_word(f'{key}={value}')}\n" for key, value in _kept(env))
+    settings = "".join(f"Environment={_unit_word(f'{key}={value}')}\n" for key, value in _kept_variables(env))
     return (
         f"[Unit]\nDescription={job.title}\n\n[Service]\nExecStart={' '.join(map(_unit_word, words))}\n{settings}"
         "Restart=on-failure\nRestartSec=30\nNoNewPrivileges=yes\nUMask=0077\nNice=10\n\n"
@@ -128,7 +132,7 @@ def unit(words: list[str], env: Mapping[str, str], job: Job) -> str:
 
 def entry(words: list[str], env: Mapping[str, str], job: Job) -> str:
     """An entry of a desktop's autostart folder."""
-    assigned = [f"{key}={value}" for key, value in _kept(env)]
+    assigned = [f"{key}={value}" for key, value in _kept_variables(env)]
     line = " ".join(_entry_word(word) for word in ([*("env", *assigned), *words] if assigned else words))
     return f"[Desktop Entry]\nType=Application\nName={job.title}\nExec={line}\nTerminal=false\nNoDisplay=true\n"
 
@@ -140,7 +144,7 @@ def plist(words: list[str], env: Mapping[str, str], job: Job) -> str:
     agent = {
         "Label": f"tachograph.{job.name}",
         "ProgramArguments": words,
-        "EnvironmentVariables": dict(_kept(env)),
+        "EnvironmentVariables": dict(_kept_variables(env)),
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ProcessType": "Background",
@@ -149,7 +153,7 @@ def plist(words: list[str], env: Mapping[str, str], job: Job) -> str:
     return plistlib.dumps(agent).decode()
 
 
-def _kept(env: Mapping[str, str]) -> list[tuple[str, str]]:
+def _kept_variables(env: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(key, env[key]) for key in _KEPT if env.get(key) and "\n" not in env[key]]
 
 
@@ -210,7 +214,7 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _must(done: tuple[int, str], program: str) -> None:
+def _require_success(done: tuple[int, str], program: str) -> None:
     code, said = done
     if code != 0:
         last = (said.strip().splitlines() or ["it said nothing"])[-1]

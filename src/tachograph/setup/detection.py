@@ -26,7 +26,7 @@ class Folder(NamedTuple):
     line: statusline.State
 
 
-class Found(NamedTuple):
+class Detected(NamedTuple):
     folders: tuple[Folder, ...]
     desktop: int  # histories of Claude Desktop
     asks: bool  # the usage endpoint may be asked
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     is_running: bool
 
 
-def look(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Found:
+def detect(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Detected:
     """Look at everything, change nothing."""
     folders = []
     for path in config_folders(env):
@@ -55,4 +55,4 @@ def look(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Found:
         )
     histories = sum(os.path.exists(path) for path in claude_desktop.history_files(env))
     asks = has_consent(ledger.db, OAUTH)
-    return Found(tuple(folders), histories, asks, autostart.state(env), background.running(paths) is not None)
+    return Detected(tuple(folders), histories, asks, autostart.state(env), background.running(paths) is not None)

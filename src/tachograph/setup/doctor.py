@@ -14,7 +14,8 @@ from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.limits import poll_state
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
-from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, open_ledger, translated
+from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage import files
 from tachograph.model.limits.limits import OAUTH
@@ -26,7 +27,7 @@ from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
 from tachograph.settings import updated_prices
 from tachograph.setup.ledger_files import damaged_copies
-from tachograph.setup.recovery import rescue
+from tachograph.setup.recovery import recover
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 
@@ -66,7 +67,7 @@ def examine(paths: Paths, env: Mapping[str, str], now_ms: int, *, read: bool = T
         *_settings(paths),
         *ledger,
         *_services(paths),
-        *_kept(paths),
+        *_backups(paths),
     )
 
 
@@ -86,17 +87,17 @@ def repair(paths: Paths, now_ms: int) -> tuple[str, ...]:
     if not os.path.exists(paths.ledger) and not backups(paths):
         return ()
     try:
-        with open_ledger(paths, now_ms) as ledger, translated(ledger.path):
+        with open_ledger(paths, now_ms) as ledger, translate_errors(ledger.path):
             problems = [] if ledger.readable_only else integrity.faults(ledger.db)
             if problems:
                 raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problems[0]}.")
-            return () if ledger.readable_only else tuple(_mended(ledger, paths, now_ms))
+            return () if ledger.readable_only else tuple(_repair_contents(ledger, paths, now_ms))
     except LedgerDamaged as damage:
         why = damage.message
-    return rescue(paths, now_ms, why)
+    return recover(paths, now_ms, why)
 
 
-def _mended(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]:
+def _repair_contents(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]:
     """Mend what a sound file says wrongly, and say so."""
     lost, differing = integrity.lost_references(ledger.db), integrity.rollup_differences(ledger.db)
     if not lost and not differing:
@@ -107,7 +108,7 @@ def _mended(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]:
         if lost:
             integrity.forget_lost_references(db)
             yield f"What {lost:,} references led to is not there; they say unknown now."
-        integrity.add_up_again(db)
+        integrity.rebuild_rollups(db)
     yield f"The totals were added up again; {differing:,} of them differed."
     yield f"The ledger before is in {kept}."
 
@@ -196,13 +197,13 @@ def _ledger(
         return
     before, unread = _modes(paths), []
     try:
-        with open_ledger(paths, now_ms) as ledger, translated(ledger.path):
+        with open_ledger(paths, now_ms) as ledger, translate_errors(ledger.path):
             if read and not ledger.readable_only:
                 yield from _pass(ledger, env, now_ms)
             logins |= integrity.logins(ledger.db)
             yield from _contents(ledger, paths, facts)
             yield from _soundness(ledger, facts)
-            yield from _asked(ledger)
+            yield from _polls(ledger)
             unread = list(_trouble(ledger.db))
     except LedgerDamaged as damage:
         yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": damage.message})
@@ -212,7 +213,7 @@ def _ledger(
     yield from unread
 
 
-def _asked(ledger: Ledger) -> Iterator[Finding]:
+def _polls(ledger: Ledger) -> Iterator[Finding]:
     """What came of asking the usage endpoint, where that is switched on."""
     if not has_consent(ledger.db, OAUTH):
         return
@@ -252,14 +253,14 @@ def _contents(ledger: Ledger, paths: Paths, facts: Mapping[str, Any]) -> Iterato
         {
             **facts,
             "bytes": integrity.size(paths.ledger),
-            **integrity.form(db)._asdict(),
+            **integrity.storage_format(db)._asdict(),
             **integrity.row_counts(db)._asdict(),
         },
     )
 
 
 def _soundness(ledger: Ledger, facts: Mapping[str, Any]) -> Iterator[Finding]:
-    version = integrity.form(ledger.db).version
+    version = integrity.storage_format(ledger.db).version
     problems = integrity.faults(ledger.db) if version <= VERSION else integrity.full_check(ledger.db)
     if problems:
         yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": problems[0]})
@@ -315,7 +316,7 @@ def _access(paths: Paths, before: Mapping[str, int]) -> Iterator[Finding]:
 # -- what is kept beside it ----------------------------------------------------------------------------------------
 
 
-def _kept(paths: Paths) -> Iterator[Finding]:
+def _backups(paths: Paths) -> Iterator[Finding]:
     found = backups(paths)
     facts: Facts = {"path": _printable(paths.backups), "count": len(found)}
     if found:
@@ -323,7 +324,7 @@ def _kept(paths: Paths) -> Iterator[Finding]:
         facts |= {"newest": newest.at, "newest_path": _printable(newest.path)}
         facts["bytes"] = sum(integrity.size(backup.path) for backup in found)
         try:
-            problem = integrity.verdict(newest.path, at_rest=True).problem
+            problem = integrity.check_file(newest.path, at_rest=True).problem
         except LedgerError as trouble:
             problem = trouble.message
         if problem:

@@ -14,24 +14,20 @@ from tachograph.ledger.storage.backups import (
     automatic_backup_path,
     back_up,
     backups,
+    overwrite_ledger,
     partial_backups,
     stamp,
-    write_over,
 )
-from tachograph.ledger.storage.connection import (
-    connect_readonly,
-    open_ledger,
-    set_journal_mode,
-    translated,
-)
-from tachograph.ledger.storage.integrity import SIDE_FILES, Counts, counts_of, verdict
+from tachograph.ledger.storage.connection import connect_readonly, set_journal_mode, translate_errors
+from tachograph.ledger.storage.integrity import SIDE_FILES, Counts, check_file, read_counts
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, private_folder
 
 _ASIDE = re.compile(r"damaged-\d{8}-\d{6}(\.\d+)?")
 _LEFTOVER = ".restoring-"
 
 
-class Done(NamedTuple):
+class Outcome(NamedTuple):
     """What was done, in sentences, and in one how to undo it."""
 
     did: tuple[str, ...]
@@ -41,14 +37,16 @@ class Done(NamedTuple):
 # -- backup ------------------------------------------------------------------------------------------------------
 
 
-def backup(paths: Paths, target: str, now_ms: int, *, force: bool = False) -> Done:
+def backup(paths: Paths, target: str, now_ms: int, *, force: bool = False) -> Outcome:
     """Save the ledger into one file of its own, 0600, whole or not at all. Raises TachographError, LedgerError."""
     target = os.path.abspath(target)
     _must_be_free(paths, target, force)
     with open_ledger(paths, now_ms) as ledger:
         back_up(ledger.db, target)
-        counts = counts_of(target) or Counts()
-    return Done((f"{_messages(counts)} saved in {target}.",), f"`tachograph restore {_quoted(target)}` puts them back.")
+        counts = read_counts(target) or Counts()
+    return Outcome(
+        (f"{_messages(counts)} saved in {target}.",), f"`tachograph restore {_shell_quote(target)}` puts them back."
+    )
 
 
 def _must_be_free(paths: Paths, target: str, force: bool) -> None:
@@ -88,19 +86,19 @@ def restorable(paths: Paths, source: str) -> Offer:
         raise NotFound(f"There is no file {source}.")
     if os.path.exists(paths.ledger) and os.path.samefile(source, paths.ledger):
         raise TachographError(f"{source} is the ledger itself.", "Name a backup.")
-    found = verdict(source, at_rest=True)
+    found = check_file(source, at_rest=True)
     if found.problem:
         raise LedgerDamaged(f"{source} cannot be restored: {found.problem}.", "The ledger was left as it is.")
     if found.is_newer:
         raise LedgerNewer(
             f"{source} was written by a newer version of Tachograph.", "Update Tachograph, then restore it."
         )
-    present = verdict(paths.ledger)
-    counts = Counts() if present.problem else counts_of(paths.ledger) or Counts()  # also a newer version's
+    present = check_file(paths.ledger)
+    counts = Counts() if present.problem else read_counts(paths.ledger) or Counts()  # also a newer version's
     return Offer(source, found.version, found.counts, counts, present.problem)
 
 
-def restore(paths: Paths, source: str, now_ms: int) -> Done:
+def restore(paths: Paths, source: str, now_ms: int) -> Outcome:
     """Put a backup in the place of the ledger; the present one is kept, as an automatic backup or set aside.
 
     The next command brings it to the present schema, and reads what it lacks from the transcripts that are there.
@@ -108,15 +106,15 @@ def restore(paths: Paths, source: str, now_ms: int) -> Done:
     offer = restorable(paths, source)
     private_folder(paths.data)
     with one_at_a_time(paths):
-        present = verdict(paths.ledger)
-        copy = prepared(paths, offer.source)
+        present = check_file(paths.ledger)
+        copy = prepare_copy(paths, offer.source)
         try:
             kept = "" if present.problem else _keep(paths, now_ms)
-            if present.problem or not write_over(copy, paths.ledger):
-                aside = put_in_place(paths, copy, now_ms)
+            if present.problem or not overwrite_ledger(copy, paths.ledger):
+                aside = replace_ledger(paths, copy, now_ms)
                 kept = kept or aside
         finally:
-            remove_prepared(paths)
+            remove_copies(paths)
     did = [f"{_messages(offer.counts)} restored from {offer.source}."]
     did.append("What it lacks is read from the transcripts that are still there, at the next command.")
     if present.problem:
@@ -125,36 +123,36 @@ def restore(paths: Paths, source: str, now_ms: int) -> Done:
         )
     else:
         did.append(f"The ledger as it was is kept in {kept}.")
-        undo = f"`tachograph restore {_quoted(kept)}` undoes this."
-    return Done(tuple(did), undo)
+        undo = f"`tachograph restore {_shell_quote(kept)}` undoes this."
+    return Outcome(tuple(did), undo)
 
 
 def _keep(paths: Paths, now_ms: int) -> str:
     kept = automatic_backup_path(paths, "before-restore", now_ms)
-    with translated(paths.ledger), closing(connect_readonly(paths.ledger)) as db:
+    with translate_errors(paths.ledger), closing(connect_readonly(paths.ledger)) as db:
         back_up(db, kept)
     return kept
 
 
-def prepared(paths: Paths, source: str) -> str:
+def prepare_copy(paths: Paths, source: str) -> str:
     """A copy of a sound ledger beside the present one, ready to be moved to its place."""
-    remove_prepared(paths)
+    remove_copies(paths)
     copy = f"{paths.ledger}{_LEFTOVER}{os.getpid()}"
-    with translated(source, "file"), closing(connect_readonly(source, at_rest=True)) as db:
+    with translate_errors(source, "file"), closing(connect_readonly(source, at_rest=True)) as db:
         back_up(db, copy)
-    with translated(copy, "file"), closing(sqlite3.connect(copy, isolation_level=None)) as db:
+    with translate_errors(copy, "file"), closing(sqlite3.connect(copy, isolation_level=None)) as db:
         set_journal_mode(db, paths.ledger)
     return copy
 
 
-def remove_prepared(paths: Paths) -> None:
+def remove_copies(paths: Paths) -> None:
     """Remove what a restore did not come to use, also one that was cut off."""
     for path in _leftovers(paths):
         with suppress(OSError):
             os.unlink(path)
 
 
-def put_in_place(paths: Paths, copy: str | None, now_ms: int) -> str:
+def replace_ledger(paths: Paths, copy: str | None, now_ms: int) -> str:
     """Set the ledger aside and move a prepared copy to its place (None: leave the place empty).
 
     Returns the folder that holds what was there, "" where there was nothing. With a copy the place is never empty in
@@ -169,7 +167,7 @@ def put_in_place(paths: Paths, copy: str | None, now_ms: int) -> str:
                 os.rename(paths.ledger + suffix, os.path.join(aside, os.path.basename(paths.ledger) + suffix))
         if os.path.lexists(paths.ledger):
             kept = os.path.join(aside, os.path.basename(paths.ledger))
-            if copy is None or not _linked(paths.ledger, kept):
+            if copy is None or not _add_name(paths.ledger, kept):
                 os.rename(paths.ledger, kept)
         if copy is not None:
             os.replace(copy, paths.ledger)
@@ -181,7 +179,7 @@ def put_in_place(paths: Paths, copy: str | None, now_ms: int) -> str:
     return aside
 
 
-def _linked(path: str, other: str) -> bool:
+def _add_name(path: str, other: str) -> bool:
     """Give a file a second name; False where the file system knows no such thing."""
     try:
         os.link(path, other, follow_symlinks=False)
@@ -240,7 +238,7 @@ class Holdings(NamedTuple):
 
 def holdings(paths: Paths) -> Holdings:
     """What we hold of a person: the ledger, its backups, damaged copies. The settings are theirs and not among it."""
-    counts = counts_of(paths.ledger) if os.path.exists(paths.ledger) else Counts()
+    counts = read_counts(paths.ledger) if os.path.exists(paths.ledger) else Counts()
     aside = damaged_copies(paths)
     files = [_holding(path, "left over") for path in (*_leftovers(paths), *partial_backups(paths))]
     for folder in aside:
@@ -254,7 +252,7 @@ def holdings(paths: Paths) -> Holdings:
     return Holdings(tuple(files), tuple(folders), counts)
 
 
-def purge(paths: Paths) -> Done:
+def purge(paths: Paths) -> Outcome:
     """Delete what `holdings` lists, nothing else. Raises LedgerError where something could not be deleted."""
     held = holdings(paths)
     trouble = ""
@@ -275,7 +273,7 @@ def purge(paths: Paths) -> Done:
         f"{files} deleted, {_messages(held.counts)}." if held.counts else f"{files} deleted.",
         "The next command builds a new ledger from the transcripts that are still there.",
     )
-    return Done(did, "This cannot be undone but from a backup that you saved elsewhere: `tachograph restore FILE`.")
+    return Outcome(did, "This cannot be undone but from a backup that you saved elsewhere: `tachograph restore FILE`.")
 
 
 def damaged_copies(paths: Paths) -> list[str]:
@@ -306,7 +304,7 @@ def _bytes(path: str) -> int:
         return 0
 
 
-def _quoted(path: str) -> str:
+def _shell_quote(path: str) -> str:
     """A path as a command line takes it."""
     if os.name == "nt":
         return f'"{path}"' if " " in path else path

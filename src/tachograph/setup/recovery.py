@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from tachograph.errors import LedgerError, LedgerNewer
 from tachograph.ledger.storage.backups import Backup, backups
-from tachograph.ledger.storage.connection import open_ledger
-from tachograph.ledger.storage.integrity import Counts, verdict
+from tachograph.ledger.storage.integrity import Counts, check_file
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
-from tachograph.setup.ledger_files import one_at_a_time, prepared, put_in_place, remove_prepared
+from tachograph.setup.ledger_files import one_at_a_time, prepare_copy, remove_copies, replace_ledger
 
 
-def rescue(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
+def recover(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
     """Mend a ledger that was found damaged; returns what happened, in sentences. `why` is what was found.
 
     Nothing is deleted, and nothing is moved before the whole file was looked at once more: the trouble may have been
@@ -20,7 +20,7 @@ def rescue(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
     room or no permission: then everything is as it was.
     """
     with one_at_a_time(paths):
-        found = verdict(paths.ledger)
+        found = check_file(paths.ledger)
         if found.is_newer:
             raise LedgerNewer(
                 f"A newer version of Tachograph wrote {paths.ledger}, and this one cannot read it.",
@@ -30,11 +30,11 @@ def rescue(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
             return (why, "A check of the whole ledger finds nothing wrong with it; it was left as it is.")
         try:
             chosen = _newest_sound(paths)
-            aside = put_in_place(paths, chosen.copy if chosen.backup else None, now_ms)
+            aside = replace_ledger(paths, chosen.copy if chosen.backup else None, now_ms)
             if chosen.backup is None:
                 open_ledger(paths, now_ms, new=True).close()
         finally:
-            remove_prepared(paths)
+            remove_copies(paths)
     return tuple(_sentences(why, aside, chosen))
 
 
@@ -49,14 +49,14 @@ def _newest_sound(paths: Paths) -> _Chosen:
     refused: list[str] = []
     for backup in reversed(backups(paths)):
         try:
-            found = verdict(backup.path, at_rest=True)
+            found = check_file(backup.path, at_rest=True)
         except LedgerError:  # it cannot be read: not sound for us
             refused.append(backup.path)
             continue
         if found.problem or found.is_newer:
             refused.append(backup.path)
             continue
-        return _Chosen(backup, prepared(paths, backup.path), found.counts, tuple(refused))
+        return _Chosen(backup, prepare_copy(paths, backup.path), found.counts, tuple(refused))
     return _Chosen(None, "", Counts(), tuple(refused))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import CONSENT, choose, has_consent
+from tachograph.ledger.storage.preferences import CONSENT, has_consent, set_preference
 from tachograph.model.limits.limits import BROWSER, CLAUDE_JSON, COOKIES, DESKTOP, OAUTH, STATUSLINE, TRANSCRIPT
 
 PASSIVE, ON_CONSENT, ON_PAIRING = "passive", "consent", "pairing"
@@ -135,4 +135,4 @@ def is_on_in(db: sqlite3.Connection, one: Source) -> bool:
 def switch(ledger: Ledger, one: Source, on: bool, now_ms: int) -> None:
     """Keep a person's yes or no. Raises LedgerError."""
     with ledger.transaction() as db:
-        choose(db, CONSENT + one.name, "on" if on else "off", now_ms)
+        set_preference(db, CONSENT + one.name, "on" if on else "off", now_ms)

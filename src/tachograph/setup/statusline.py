@@ -34,7 +34,7 @@ class State(NamedTuple):
     problem: str = ""
 
 
-class Done(NamedTuple):
+class Change(NamedTuple):
     """What was done to a file: `changed` or not, in words, and where the file from before is kept ("" if it was none)."""
 
     path: str
@@ -62,57 +62,59 @@ def state(env: Mapping[str, str], folder: str) -> State:
     path = settings_path(folder)
     try:
         text = _read(path)
-        found = None if text is None else _found(text)
+        found = None if text is None else _find_command(text)
     except TachographError as error:
         return State(path, False, None, error.message)
     if found is None:
         return State(path, False)
-    return State(path, _is_ours(found.command), _wrapped(found.command) if _is_ours(found.command) else found.command)
+    return State(
+        path, _is_ours(found.command), _wrapped_command(found.command) if _is_ours(found.command) else found.command
+    )
 
 
-def install(env: Mapping[str, str], folder: str, command: str, now_ms: int) -> Done:
+def install(env: Mapping[str, str], folder: str, command: str, now_ms: int) -> Change:
     """Let Claude Code run `command` for its status line. TachographError, and nothing changed, where that is not safe."""
     path = settings_path(folder)
     before = _read(path)
     if before is None:
-        _replace(path, _created(command), None)
-        return Done(path, True, "The file was made, with our status line in it.")
-    found = _found(before)
+        _replace(path, _new_settings(command), None)
+        return Change(path, True, "The file was made, with our status line in it.")
+    found = _find_command(before)
     if found is None:
         after, said = _with_member(before, command), "Our status line was added."
     elif _is_ours(found.command):
-        return Done(path, False, "Our status line is there already.")
+        return Change(path, False, "Our status line is there already.")
     else:
-        wrapping = f"{command} {_then(found.command)}"
+        wrapping = f"{command} {_wrap_flag(found.command)}"
         literal = json.dumps(wrapping, ensure_ascii=False)
         after = before[: found.start] + literal + before[found.end :]
         _remember(env, path, literal, before[found.start : found.end])
         said = "Our status line was put around the one that was there, which still runs and is shown first."
-    backup = _kept(env, path, before, now_ms)
+    backup = _save_copy(env, path, before, now_ms)
     _replace(path, after, before)
-    return Done(path, True, said, backup)
+    return Change(path, True, said, backup)
 
 
-def uninstall(env: Mapping[str, str], folder: str, now_ms: int) -> Done:
+def uninstall(env: Mapping[str, str], folder: str, now_ms: int) -> Change:
     """Take our command out again; what it was put around is there again. TachographError as with `install`."""
     path = settings_path(folder)
     before = _read(path)
-    found = None if before is None else _found(before)
+    found = None if before is None else _find_command(before)
     if before is None or found is None or not _is_ours(found.command):
-        return Done(path, False, "Our status line is not there.")
-    inner = _wrapped(found.command)
+        return Change(path, False, "Our status line is not there.")
+    inner = _wrapped_command(found.command)
     if inner is not None:
-        literal = _remembered(env, path, before[found.start : found.end]) or json.dumps(inner, ensure_ascii=False)
+        literal = _original_literal(env, path, before[found.start : found.end]) or json.dumps(inner, ensure_ascii=False)
         after, said = before[: found.start] + literal + before[found.end :], "The command from before is back."
-    elif before == _created(found.command):
-        backup = _kept(env, path, before, now_ms)
+    elif before == _new_settings(found.command):
+        backup = _save_copy(env, path, before, now_ms)
         _remove(path, before)
-        return Done(path, True, "The file held nothing else and is gone.", backup)
+        return Change(path, True, "The file held nothing else and is gone.", backup)
     else:
         after, said = _without_member(before), "Our status line was taken out."
-    backup = _kept(env, path, before, now_ms)
+    backup = _save_copy(env, path, before, now_ms)
     _replace(path, after, before)
-    return Done(path, True, said, backup)
+    return Change(path, True, said, backup)
 
 
 def by_hand(command: str) -> str:
@@ -123,7 +125,7 @@ def by_hand(command: str) -> str:
 # -- what the file says ----------------------------------------------------------------------------------------
 
 
-class _Found(NamedTuple):
+class _CommandText(NamedTuple):
     """The command of the status line, and the place of its literal in the text."""
 
     command: str
@@ -147,21 +149,21 @@ def _read(path: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _refused(path, f"cannot be read: {error.strerror}") from error
+        raise _refusal(path, f"cannot be read: {error.strerror}") from error
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise _refused(path, "is not a file")
+            raise _refusal(path, "is not a file")
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
-        raise _refused(path, "is larger than settings are")
+        raise _refusal(path, "is larger than settings are")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise _refused(path, "is not UTF-8") from None
+        raise _refusal(path, "is not UTF-8") from None
 
 
-def _found(text: str) -> _Found | None:
+def _find_command(text: str) -> _CommandText | None:
     """Our place in the text. TachographError where the text is not what Claude Code writes."""
     try:
         document = json.loads(text.removeprefix(_BOM))
@@ -169,19 +171,19 @@ def _found(text: str) -> _Found | None:
     except (ValueError, RecursionError, IndexError):
         document = members = None
     if members is None:
-        raise _refused("settings.json", "is no plain JSON object (it may hold comments, or be half-written)")
+        raise _refusal("settings.json", "is no plain JSON object (it may hold comments, or be half-written)")
     lines = [member for member in members if member.key == KEY]
     if not lines:
         return None
     if len(lines) > 1:
-        raise _refused("settings.json", f"names {KEY} twice")
+        raise _refusal("settings.json", f"names {KEY} twice")
     line: Any = document[KEY] if document is not None else None
     if not isinstance(line, dict) or line.get("type") != "command" or not isinstance(line.get("command"), str):
-        raise _refused("settings.json", f"has a {KEY} that is no command")
+        raise _refusal("settings.json", f"has a {KEY} that is no command")
     inner = [member for member in _members(text, lines[0].start) if member.key == "command"]
     if len(inner) != 1:
-        raise _refused("settings.json", f"names the command of {KEY} twice")
-    return _Found(line["command"], inner[0].start, inner[0].end)
+        raise _refusal("settings.json", f"names the command of {KEY} twice")
+    return _CommandText(line["command"], inner[0].start, inner[0].end)
 
 
 def _start(text: str) -> int:
@@ -213,7 +215,7 @@ def _skip(text: str, at: int) -> int:
 # -- the changed text ------------------------------------------------------------------------------------------
 
 
-def _created(command: str) -> str:
+def _new_settings(command: str) -> str:
     return json.dumps({KEY: {"type": "command", "command": command}}, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -245,7 +247,7 @@ def _without_member(text: str) -> str:
 # -- the wrapped command ---------------------------------------------------------------------------------------
 
 
-def _then(command: str) -> str:
+def _wrap_flag(command: str) -> str:
     if os.name != "nt":
         return f"--then {shlex.quote(command)}"
     import base64  # no quoting holds in every shell of Windows
@@ -268,18 +270,18 @@ def _is_ours(command: str) -> bool:
     return program in ("tachograph", "tacho")
 
 
-def _wrapped(command: str) -> str | None:
+def _wrapped_command(command: str) -> str | None:
     """The command that ours was put around; None where there was none."""
     words = _words(command)
     for word, value in itertools.pairwise(words):
         if word == "--then":
             return value
         if word == "--then64":
-            return decoded(value)
+            return decode_command(value)
     return None
 
 
-def decoded(value: str) -> str | None:
+def decode_command(value: str) -> str | None:
     """The command in a `--then64`; None where it is none."""
     import base64
     import binascii
@@ -297,21 +299,21 @@ def _memory(env: Mapping[str, str]) -> str:
 def _remember(env: Mapping[str, str], path: str, ours: str, theirs: str) -> None:
     """Keep how the command was spelled in the file: the same text can be written with other escapes."""
     private_folder(own_paths(env).data)
-    known = _known(env)
+    known = _load_memory(env)
     known[path] = [ours, theirs]
     _write_new(_memory(env), json.dumps(known, indent=1).encode(), 0o600)
 
 
-def _remembered(env: Mapping[str, str], path: str, ours: str) -> str | None:
-    entry = _known(env).get(path)
+def _original_literal(env: Mapping[str, str], path: str, ours: str) -> str | None:
+    entry = _load_memory(env).get(path)
     if isinstance(entry, list) and len(entry) == 2 and entry[0] == ours and isinstance(entry[1], str):
         with suppress(ValueError):
-            if json.loads(entry[1]) == _wrapped(json.loads(ours)):
+            if json.loads(entry[1]) == _wrapped_command(json.loads(ours)):
                 return entry[1]
     return None
 
 
-def _known(env: Mapping[str, str]) -> dict[str, Any]:
+def _load_memory(env: Mapping[str, str]) -> dict[str, Any]:
     try:
         with open(_memory(env), "rb") as file:
             known = json.loads(file.read(_LARGEST))
@@ -323,7 +325,7 @@ def _known(env: Mapping[str, str]) -> dict[str, Any]:
 # -- writing ---------------------------------------------------------------------------------------------------
 
 
-def _kept(env: Mapping[str, str], path: str, text: str, now_ms: int) -> str:
+def _save_copy(env: Mapping[str, str], path: str, text: str, now_ms: int) -> str:
     """Keep the file from before among our backups; where."""
     from datetime import UTC, datetime
 
@@ -340,7 +342,7 @@ def _kept(env: Mapping[str, str], path: str, text: str, now_ms: int) -> str:
         with open(handle, "wb") as file:
             file.write(text.encode())
         return kept
-    raise _refused(folder, "holds too many copies of that second")
+    raise _refusal(folder, "holds too many copies of that second")
 
 
 def _replace(path: str, after: str, before: str | None) -> None:
@@ -351,13 +353,13 @@ def _replace(path: str, after: str, before: str | None) -> None:
         if before is not None:
             mode = stat.S_IMODE(os.stat(path).st_mode)
             if not os.access(path, os.W_OK):
-                raise _refused(path, "may not be written")
+                raise _refusal(path, "may not be written")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if _read(path) != before:
-            raise _refused(path, "was changed by another program at this moment")
+            raise _refusal(path, "was changed by another program at this moment")
         _write_new(path, after.encode(), mode)
     except OSError as error:
-        raise _refused(path, f"cannot be written: {error.strerror}") from error
+        raise _refusal(path, f"cannot be written: {error.strerror}") from error
 
 
 def _write_new(path: str, data: bytes, mode: int) -> None:
@@ -379,14 +381,14 @@ def _write_new(path: str, data: bytes, mode: int) -> None:
 
 def _remove(path: str, before: str) -> None:
     if _read(path) != before:
-        raise _refused(path, "was changed by another program at this moment")
+        raise _refusal(path, "was changed by another program at this moment")
     try:
         os.unlink(path)
     except OSError as error:
-        raise _refused(path, f"cannot be removed: {error.strerror}") from error
+        raise _refusal(path, f"cannot be removed: {error.strerror}") from error
 
 
-def _refused(path: str, why: str) -> TachographError:
+def _refusal(path: str, why: str) -> TachographError:
     return TachographError(
         f"{path} {why}: nothing was changed.", f"By hand, in settings.json:  {by_hand('tachograph statusline')}"
     )

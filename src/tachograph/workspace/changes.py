@@ -3,12 +3,12 @@
 import sqlite3
 
 from tachograph.ledger.limits import accounts, notifications
-from tachograph.ledger.storage.preferences import choose
+from tachograph.ledger.storage import preferences
 
 
 def set_preference(db: sqlite3.Connection, key: str, value: str, now_ms: int) -> None:
     """Store a preference."""
-    choose(db, key, value, now_ms)
+    preferences.set_preference(db, key, value, now_ms)
 
 
 def hide_account(db: sqlite3.Connection, account: int, now_ms: int) -> None:

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from tachograph.ledger.storage.connection import Ledger, translated
+from tachograph.ledger.storage.connection import Ledger, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import PriceBook
@@ -52,4 +52,4 @@ class WorkspaceFollower:
 
 def ledger_errors(ledger: Ledger) -> AbstractContextManager[None]:
     """Turn SQLite's errors into LedgerError while a screen reads the ledger."""
-    return translated(ledger.path)
+    return translate_errors(ledger.path)

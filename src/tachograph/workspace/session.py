@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.ledger.storage.connection import Ledger, translated
+from tachograph.ledger.storage.connection import Ledger, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower, damage_detection
 from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import Paths, own_paths
@@ -77,9 +77,9 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
         try:
             return once()
         except LedgerDamaged as damage:
-            from tachograph.setup.recovery import rescue
+            from tachograph.setup.recovery import recover
 
-            for sentence in rescue(paths, now, damage.message):
+            for sentence in recover(paths, now, damage.message):
                 around.say(f"tachograph: {sentence}")
     return once()
 
@@ -92,7 +92,7 @@ def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> boo
     from tachograph.recorder.ingest import ingest
 
     try:
-        with around.progress() as progress, translated(ledger.path):
+        with around.progress() as progress, translate_errors(ledger.path):
             done = ingest(ledger, around.env, now, progress)
     except LedgerDamaged:
         raise
@@ -124,7 +124,7 @@ def _learn(ledger: Ledger, book: PriceBook, around: Surroundings, now: int) -> N
     from tachograph.recorder.learn import catch_up
 
     def learn() -> None:
-        with translated(ledger.path):
+        with translate_errors(ledger.path):
             catch_up(ledger, book, now_question(ledger.db, now).accounts, now)
 
     _try(learn, around)
@@ -134,7 +134,7 @@ def _back_up(ledger: Ledger, paths: Paths, now: int) -> None:
     """Make the weekly backup if it is due."""
     from tachograph.ledger.storage.backups import weekly_backup
 
-    with translated(ledger.path):
+    with translate_errors(ledger.path):
         weekly_backup(ledger.db, paths, now)
 
 

@@ -24,7 +24,7 @@ from chromium import (
 from helpers import Home, MovedClock
 from tachograph.demo.claude_web import ClaudeWeb, Organization, Person
 from tachograph.demo.service import Service
-from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
 from tachograph.recorder.extension_readings import CHROMIUM_ORIGIN, offer_code
@@ -198,7 +198,7 @@ def test_an_hour_in_steady_state(tmp_path: Path, files: tuple[str, str], home: H
         work = daemon.Recorder(own_paths(home.env), home.env, clock, lambda _: None)
         with home.ledger() as ledger, Browser(tmp_path / "profile", {"claude.ai:443": web.port}) as browser:
             with ledger.transaction() as db:
-                choose(db, CONSENT + "oauth", "on", clock.now_ms())
+                set_preference(db, CONSENT + "oauth", "on", clock.now_ms())
             _step(work, bridge, ledger)
             assert len(oauth.seen) == 2  # who it is, and the usage
             browser.sign_in("one")

@@ -18,7 +18,7 @@ from chromium import LOCAL_CHECKS, Browser
 from helpers import NOW, Home
 from paired_browser import World, document
 from tachograph.demo.service import Service
-from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.paths import own_paths
 from tachograph.recorder import daemon
 from tachograph.recorder.poller import BASE
@@ -148,7 +148,7 @@ def test_B25_hostile_pages_change_nothing_and_read_nothing(world: World, tmp_pat
         work = daemon.Recorder(own_paths(home.env), home.env, world.clock, lambda _: None)
         with home.ledger() as ledger:
             with ledger.transaction() as db:
-                choose(db, CONSENT + "oauth", "on", world.clock.now_ms())
+                set_preference(db, CONSENT + "oauth", "on", world.clock.now_ms())
             _polled(work, ledger)
         asked = len(oauth.seen)
         before = world.state()

@@ -13,7 +13,7 @@ from helpers import Home, command
 from live_states import HOSTILE
 from tachograph import background
 from tachograph.demo.records import Record, assistant, title
-from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.statusline import parse_status_input, store

@@ -13,7 +13,7 @@ from conftest import NOT_HERE
 from helpers import NOW, Home, MovedClock
 from linux_desktop import Panel, is_linux, limits, lived, session_bus
 from tachograph import background
-from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.statusline import parse_status_input, store
 from tachograph.ui.tray import linux, platform

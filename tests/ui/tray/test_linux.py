@@ -15,8 +15,8 @@ from conftest import NOT_HERE
 from helpers import Home, command
 from linux_desktop import Panel, cpu_seconds, is_linux, lived, piped, session_bus, tray, until
 from tachograph.ledger.limits.notifications import keep
-from tachograph.ledger.storage.connection import open_ledger
-from tachograph.ledger.storage.preferences import choice
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import get_preference
 from tachograph.paths import own_paths
 
 pytestmark = pytest.mark.skipif(not is_linux(), reason=NOT_HERE)
@@ -142,7 +142,7 @@ def test_every_row_does_what_it_says(env: Env, home: Home) -> None:
 
     def chosen(name: str) -> str:
         with open_ledger(own_paths(env), now) as ledger:
-            return choice(ledger.db, name)
+            return get_preference(ledger.db, name)
 
     async def play(panel: Panel) -> None:
         first = await title(panel)

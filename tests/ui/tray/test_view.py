@@ -6,7 +6,7 @@ from helpers import NOW, Home
 from tachograph.clock import FixedClock
 from tachograph.demo.scenarios import NAMES, scenario
 from tachograph.ledger.limits.pairings import Sighting
-from tachograph.ledger.storage.connection import open_ledger
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import LIMITED
 from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths

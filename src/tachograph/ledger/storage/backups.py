@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.ledger.storage.connection import busy_seconds, connect_readonly, translated
+from tachograph.ledger.storage.connection import busy_seconds, connect_readonly, translate_errors
 from tachograph.paths import Paths
 
 DAY_MS = 86_400_000
 FIRST_AFTER_MS = DAY_MS  # so that a first reading is not held up; until then the transcripts themselves are there
 EVERY_MS = 7 * DAY_MS
-KEPT = 3  # weekly ones; all others stay until somebody deletes them
+WEEKLY_COUNT = 3  # weekly ones; all others stay until somebody deletes them
 WEEKLY = "weekly"
 
 _NAME = re.compile(r"ledger-(\d{8}-\d{6})-([a-z0-9-]+?)(?:\.(\d+))?\.sqlite3")
@@ -89,7 +89,7 @@ def back_up(db: sqlite3.Connection, target: str) -> None:
         os.close(os.open(partial, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o600))
         copy = sqlite3.connect(partial, isolation_level=None)
         try:
-            with translated(target, "backup"):
+            with translate_errors(target, "backup"):
                 db.backup(copy, progress=_patience())
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be copied and carried away
             problems = quick_check(copy)
@@ -108,12 +108,12 @@ def back_up(db: sqlite3.Connection, target: str) -> None:
         _unlink(f"{partial}-journal")
 
 
-def write_over(source: str, target: str) -> bool:
+def overwrite_ledger(source: str, target: str) -> bool:
     """Put the content of one ledger into another, in one transaction that others who have it open see as a whole.
 
     False where SQLite cannot do it in place (another page size); then nothing was changed.
     """
-    with translated(target):
+    with translate_errors(target):
         new = connect_readonly(source, at_rest=True)
         try:
             db = sqlite3.connect(target, timeout=busy_seconds(), isolation_level=None)
@@ -143,7 +143,7 @@ def weekly_backup(db: sqlite3.Connection, paths: Paths, now_ms: int) -> str | No
     target = automatic_backup_path(paths, WEEKLY, now_ms)
     back_up(db, target)
     weekly.sort(key=lambda backup: (backup.at <= now_ms, backup.at))  # what claims to be of the future goes first
-    for backup in weekly[: max(0, len(weekly) + 1 - KEPT)]:
+    for backup in weekly[: max(0, len(weekly) + 1 - WEEKLY_COUNT)]:
         _unlink(backup.path)
     for path in partial_backups(paths):
         if _is_old(path, now_ms):

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tachograph.errors import LedgerDamaged
-from tachograph.ledger.storage.connection import Ledger, changes_by_others, open_ledger, translated, wait_at_most
+from tachograph.ledger.storage.connection import Ledger, data_version, set_busy_timeout, translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
 
 
@@ -40,11 +41,11 @@ class LedgerFollower:
             self.ledger = open_ledger(self._paths, now_ms)
             self._identity, self._version = self._identity_now(), -1
             if self._wait_ms is not None:
-                with translated(self.ledger.path):
-                    wait_at_most(self.ledger.db, self._wait_ms)
+                with translate_errors(self.ledger.path):
+                    set_busy_timeout(self.ledger.db, self._wait_ms)
         before = self._version
-        with translated(self.ledger.path):
-            self._version = changes_by_others(self.ledger.db)
+        with translate_errors(self.ledger.path):
+            self._version = data_version(self.ledger.db)
         return self.ledger, self._version != before
 
     @property
@@ -69,12 +70,12 @@ class LedgerFollower:
 @contextmanager
 def damage_detection(ledger: Ledger) -> Iterator[None]:
     """Raise LedgerDamaged instead of the KeyError or TypeError that a flipped byte in the file can cause."""
-    with translated(ledger.path):
+    with translate_errors(ledger.path):
         try:
             yield
         except (KeyError, TypeError) as error:
-            from tachograph.ledger.storage.integrity import verdict
+            from tachograph.ledger.storage.integrity import check_file
 
-            if problem := verdict(ledger.path).problem:
+            if problem := check_file(ledger.path).problem:
                 raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problem}.", "tachograph doctor") from error
             raise

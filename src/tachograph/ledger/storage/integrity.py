@@ -24,7 +24,7 @@ class Counts(NamedTuple):
     last_at: int | None = None
 
 
-class Verdict(NamedTuple):
+class FileCheck(NamedTuple):
     """What a file is: `problem` is "" for a sound ledger, else what is wrong; `is_newer` than we can judge."""
 
     problem: str
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
         return not self.problem and self.version > ledger.VERSION
 
 
-class Form(NamedTuple):
+class StorageFormat(NamedTuple):
     """How a ledger is kept: version of its schema, and SQLite's journal mode."""
 
     version: int
@@ -55,7 +55,7 @@ class Login(NamedTuple):
 # -- a file, whatever it is --------------------------------------------------------------------------------------
 
 
-def verdict(path: str, *, at_rest: bool = False) -> Verdict:
+def check_file(path: str, *, at_rest: bool = False) -> FileCheck:
     """Look at a file from end to end, without changing it. Raises LedgerError where it cannot be opened at all.
 
     `at_rest`: nobody writes to it, as to a backup. A file that others write to is looked at only in SQLite's own way:
@@ -63,42 +63,42 @@ def verdict(path: str, *, at_rest: bool = False) -> Verdict:
     """
     try:
         if os.path.getsize(path) == 0:
-            return Verdict("it is empty")
+            return FileCheck("it is empty")
         with open(path, "rb") as file:
             if file.read(16) != b"SQLite format 3\0":
-                return Verdict("it is not a database")
+                return FileCheck("it is not a database")
     except FileNotFoundError:
-        return Verdict("it is not there")
+        return FileCheck("it is not there")
     except OSError as error:
         raise LedgerError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        return _verdict(path, at_rest)
+        return _check_database(path, at_rest)
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        meant = ledger.ours(error, path)
+        meant = ledger.translate_error(error, path)
         if isinstance(meant, LedgerDamaged):
-            return Verdict(meant.message.removeprefix(f"{path} is damaged: ").rstrip("."))
+            return FileCheck(meant.message.removeprefix(f"{path} is damaged: ").rstrip("."))
         raise meant from error
 
 
-def _verdict(path: str, at_rest: bool) -> Verdict:
+def _check_database(path: str, at_rest: bool) -> FileCheck:
     db = ledger.connect_readonly(path, at_rest=at_rest)
     try:
-        return _judged(db)
+        return _check_ledger(db)
     finally:
         db.close()
 
 
-def _judged(db: sqlite3.Connection) -> Verdict:
+def _check_ledger(db: sqlite3.Connection) -> FileCheck:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if db.execute("PRAGMA application_id").fetchone()[0] != ledger.APPLICATION_ID:
-        return Verdict("it is a database, but not a ledger")
+        return FileCheck("it is a database, but not a ledger")
     if version > ledger.VERSION:
-        return Verdict("", version)
+        return FileCheck("", version)
     problems = faults(db)
-    return Verdict(problems[0], version) if problems else Verdict("", version, row_counts(db))
+    return FileCheck(problems[0], version) if problems else FileCheck("", version, row_counts(db))
 
 
-def counts_of(path: str) -> Counts | None:
+def read_counts(path: str) -> Counts | None:
     """What a ledger holds; None where it cannot be read. Looks at no more than that takes."""
     try:
         db = ledger.connect_readonly(path, at_rest=True)  # one second's numbers are as good as the next one's
@@ -133,15 +133,15 @@ def faults(db: sqlite3.Connection) -> list[str]:
 
 def quick_check(db: sqlite3.Connection) -> list[str]:
     """What SQLite finds wrong with the pages of a database, without comparing indexes; nothing where it is sound."""
-    return _checked(db, "quick_check")
+    return _run_check(db, "quick_check")
 
 
 def full_check(db: sqlite3.Connection) -> list[str]:
     """The same, and whether the indexes agree with their tables."""
-    return _checked(db, "integrity_check")
+    return _run_check(db, "integrity_check")
 
 
-def _checked(db: sqlite3.Connection, check: str) -> list[str]:
+def _run_check(db: sqlite3.Connection, check: str) -> list[str]:
     try:
         found = [str(row[0]) for row in db.execute(f"PRAGMA {check}({_MOST})")]
     except sqlite3.OperationalError:
@@ -199,8 +199,8 @@ def text_problems(db: sqlite3.Connection) -> list[str]:
     return found
 
 
-def form(db: sqlite3.Connection) -> Form:
-    return Form(*(db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("user_version", "journal_mode")))
+def storage_format(db: sqlite3.Connection) -> StorageFormat:
+    return StorageFormat(*(db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("user_version", "journal_mode")))
 
 
 def row_counts(db: sqlite3.Connection) -> Counts:
@@ -260,7 +260,7 @@ def forget_lost_references(db: sqlite3.Connection) -> None:
 # -- the totals --------------------------------------------------------------------------------------------------
 
 
-def _floored(value: str, size: int) -> str:
+def _floor_division(value: str, size: int) -> str:
     """Division as Python's //: SQLite's rounds towards 0, and times before 1970 are negative."""
     return f"(({value} - (({value} % {size}) + {size}) % {size}) / {size})"
 
@@ -272,7 +272,7 @@ _MEASURES = (
 _TABLES = {
     "rollup": (
         "bucket, session, model, tariff, project, branch, account, pull",
-        f"SELECT coalesce({_floored('at', QUARTER_MS)}, {UNKNOWN_BUCKET}), session, model,"
+        f"SELECT coalesce({_floor_division('at', QUARTER_MS)}, {UNKNOWN_BUCKET}), session, model,"
         " tariff(speeds.text, geos.text, input + cache_write_5m + cache_write_1h + cache_read),"
         " project, branch, account, pull, count(*),"
         f" {', '.join(f'sum({measure})' for measure in _MEASURES[1:7])},"
@@ -282,7 +282,7 @@ _TABLES = {
     ),
     "hour": (
         "hour, model, tariff",
-        f"SELECT {_floored('bucket', 4)}, model, tariff, {', '.join(f'sum({measure})' for measure in _MEASURES)}"
+        f"SELECT {_floor_division('bucket', 4)}, model, tariff, {', '.join(f'sum({measure})' for measure in _MEASURES)}"
         " FROM rollup GROUP BY 1, 2, 3",
     ),
 }
@@ -306,7 +306,7 @@ def rollup_differences(db: sqlite3.Connection) -> int:
     return differences
 
 
-def add_up_again(db: sqlite3.Connection) -> None:
+def rebuild_rollups(db: sqlite3.Connection) -> None:
     """Make the totals what the messages add up to, inside a transaction of the caller's."""
     _know_tariff(db)
     for table, (key, again) in _TABLES.items():

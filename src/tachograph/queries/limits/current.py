@@ -107,9 +107,9 @@ def now(db: sqlite3.Connection, at: int) -> Now:
     found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
     accounts = [account for account in found if account.limits or account.problems or account.extra]
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
-        from tachograph.ledger.storage.preferences import choice
+        from tachograph.ledger.storage.preferences import get_preference
 
-        leads = choice(db, LEADS)
+        leads = get_preference(db, LEADS)
         since = at - _USED_MS
         accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]
         # what nobody could be named for (id 0) comes last: it may be anybody's

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from tachograph.errors import NotFound, UsageError
 from tachograph.ledger.limits import accounts as ledger_accounts
 from tachograph.ledger.limits.accounts import Account, Login
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import choice, choose
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import LEADS, Now
 from tachograph.queries.limits.current import now as now_question
@@ -44,17 +45,17 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             f"accounts {arguments.what} needs {'a name and a text' if arguments.what == 'label' else 'a name'}."
         )
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
         known = ledger_accounts.accounts(ledger.db)
         is_auto = arguments.what == "lead" and arguments.name == "auto"
         account = None if is_auto else meant(known, arguments.name)
         with ledger.transaction() as db:
             if account is None:
-                choose(db, LEADS, "", now)
+                set_preference(db, LEADS, "", now)
             elif arguments.what == "label":
                 ledger_accounts.give_label(db, account.id, " ".join(arguments.text.split())[:80])
             elif arguments.what == "lead":
-                choose(db, LEADS, str(account.id), now)
+                set_preference(db, LEADS, str(account.id), now)
             else:
                 ledger_accounts.hide(db, account.id, now if arguments.what == "forget" else None)
     for line in _said(arguments, account):
@@ -104,7 +105,7 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
     def ask(found: Snapshot) -> tuple[list[Account], dict[int, list[Login]], Now, str]:
         known = ledger_accounts.accounts(found.db)
         logins = {account.id: ledger_accounts.logins_of(found.db, account.id) for account in known}
-        return known, logins, now_question(found.db, found.now), choice(found.db, LEADS)
+        return known, logins, now_question(found.db, found.now), get_preference(found.db, LEADS)
 
     known, logins, now, leads = ask_ledger(arguments, context, ask, limits=True)
     if arguments.json:

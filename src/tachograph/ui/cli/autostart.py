@@ -30,10 +30,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.what not in (None, "on", "off"):
         raise UsageError(f"autostart {arguments.what!r} is not understood.", "on or off, or nothing to see how it is.")
     if arguments.what == "on":
-        found = autostart.on(context.env, own_program())
-        tray = (autostart.off if arguments.no_tray else _tray_on)(context.env, job=autostart.TRAY)
+        found = autostart.enable(context.env, own_program())
+        tray = (autostart.disable if arguments.no_tray else _tray_on)(context.env, job=autostart.TRAY)
     elif arguments.what == "off":
-        found, tray = (autostart.off(context.env, job) for job in autostart.JOBS)
+        found, tray = (autostart.disable(context.env, job) for job in autostart.JOBS)
     else:
         found, tray = (autostart.state(context.env, job) for job in autostart.JOBS)
     if arguments.json:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _tray_on(env: Mapping[str, str], job: autostart.Job) -> State:
-    return autostart.on(env, own_program(), job)
+    return autostart.enable(env, own_program(), job)
 
 
 def said(found: State, what: str = "The recorder") -> str:

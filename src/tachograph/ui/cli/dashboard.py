@@ -7,8 +7,9 @@ from contextlib import suppress
 from tachograph import background, processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError, UsageError
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import choose
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import set_preference
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.server import access_keys, launch_file
@@ -73,8 +74,8 @@ def _keys(paths: Paths, arguments: argparse.Namespace) -> access_keys.Keys:
 
 def _choose(paths: Paths, context: Context, value: str) -> None:
     now = context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translated(ledger.path), ledger.transaction() as db:
-        choose(db, DASHBOARD, value, now)
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path), ledger.transaction() as db:
+        set_preference(db, DASHBOARD, value, now)
 
 
 def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:

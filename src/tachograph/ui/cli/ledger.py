@@ -11,7 +11,17 @@ from tachograph.errors import LedgerError, UsageError
 from tachograph.model.limits.limits import COOKIES, OAUTH
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
-from tachograph.setup.ledger_files import Done, Holding, Holdings, Offer, backup, holdings, purge, restorable, restore
+from tachograph.setup.ledger_files import (
+    Holding,
+    Holdings,
+    Offer,
+    Outcome,
+    backup,
+    holdings,
+    purge,
+    restorable,
+    restore,
+)
 from tachograph.text.format import UNKNOWN, day_and_time, plural, safe, size
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
@@ -37,12 +47,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _backup(arguments: argparse.Namespace, context: Context) -> Done:
+def _backup(arguments: argparse.Namespace, context: Context) -> Outcome:
     ask_ledger(arguments, context, lambda _: None)  # so that what was used a moment ago is in it
     return backup(own_paths(context.env), arguments.file, context.clock.now_ms(), force=arguments.force)
 
 
-def _restore(arguments: argparse.Namespace, context: Context) -> Done | None:
+def _restore(arguments: argparse.Namespace, context: Context) -> Outcome | None:
     paths = own_paths(context.env)
     offer = restorable(paths, arguments.file)
     if not arguments.yes:
@@ -56,11 +66,11 @@ def _restore(arguments: argparse.Namespace, context: Context) -> Done | None:
     return done._replace(did=(*done.did, *withdrawn))
 
 
-def _purge(arguments: argparse.Namespace, context: Context) -> Done | None:
+def _purge(arguments: argparse.Namespace, context: Context) -> Outcome | None:
     paths = own_paths(context.env)
     held = holdings(paths)
     if not held.files:
-        return Done(("There is nothing to delete.",), "Transcripts are Claude Code's; they are not touched.")
+        return Outcome(("There is nothing to delete.",), "Transcripts are Claude Code's; they are not touched.")
     if not arguments.yes:
         _show(_listed(held), context)
         if not _agreed("purge", "Type purge to delete: ", context):
@@ -90,13 +100,14 @@ def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> 
 def _allowed(paths: Paths, context: Context) -> frozenset[str]:
     """What a person allowed that asks or is heard: sources by name, paired browsers by id; nothing where nobody can tell."""
     from tachograph.ledger.limits import pairings
-    from tachograph.ledger.storage.connection import open_ledger, translated
+    from tachograph.ledger.storage.connection import translate_errors
+    from tachograph.ledger.storage.open import open_ledger
     from tachograph.ledger.storage.preferences import has_consent
 
     if not os.path.exists(paths.ledger):
         return frozenset()
     try:
-        with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+        with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
             sources = {name for name in (OAUTH, COOKIES) if has_consent(ledger.db, name)}
             return frozenset(sources | {one.name for one in pairings.pairings(ledger.db)})
     except LedgerError:
@@ -106,14 +117,15 @@ def _allowed(paths: Paths, context: Context) -> frozenset[str]:
 def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[str]:
     """An old backup brings nothing back that was withdrawn, or allowed to another ledger."""
     from tachograph.ledger.limits import pairings
-    from tachograph.ledger.storage.connection import open_ledger, translated
+    from tachograph.ledger.storage.connection import translate_errors
+    from tachograph.ledger.storage.open import open_ledger
     from tachograph.setup import source_catalog
 
     revived = _allowed(paths, context) - before
     if not revived:
         return []
     now, said = context.clock.now_ms(), []
-    with open_ledger(paths, now) as ledger, translated(ledger.path):
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         for name, title in ((OAUTH, "The usage endpoint"), (COOKIES, "Asking with a browser's cookies")):
             source = source_catalog.source(name)
             if name in revived and source is not None:

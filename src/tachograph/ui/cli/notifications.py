@@ -6,8 +6,9 @@ from tachograph.errors import UsageError
 from tachograph.ledger.limits import notifications
 from tachograph.ledger.limits.accounts import accounts
 from tachograph.ledger.limits.notifications import Raised
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import choice, choose
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
 from tachograph.settings import AlarmSettings, load
@@ -39,10 +40,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     settings = load(paths.settings)
     if arguments.what == "test":
         return _test(settings.alarms, context)
-    with open_ledger(paths, now) as ledger, translated(ledger.path):
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         if arguments.what in ("on", "off"):
             with ledger.transaction() as db:
-                choose(db, "alarms", arguments.what, now)
+                set_preference(db, "alarms", arguments.what, now)
             undo = "off" if arguments.what == "on" else "on"
             print(f"Notices are {arguments.what}. Back: tachograph alarms {undo}", file=context.out)
             return 0
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             said = f"{count} silenced until their windows reset." if count else "Nothing stands that could be silenced."
             print(said, file=context.out)
             return 0
-        state = choice(ledger.db, "alarms", "on")
+        state = get_preference(ledger.db, "alarms", "on")
         raised = notifications.raised(ledger.db, now - _SHOWN_MS)
         names = {account.id: account.name for account in accounts(ledger.db)}
     for problem in settings.problems:

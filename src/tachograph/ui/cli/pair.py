@@ -7,7 +7,8 @@ from tachograph import background
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.limits.pairings import Pairing
-from tachograph.ledger.storage.connection import Ledger, open_ledger, translated
+from tachograph.ledger.storage.connection import Ledger, translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder.extension_readings import offer_code
 from tachograph.recorder.services import FAILED, RUNNING
@@ -56,7 +57,7 @@ def _pair(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
         background.start(paths, context.env)
         print("The recorder has been started: it is what the browser speaks to.", file=context.out)
     settings = load(paths.settings)
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         before = {one.id for one in pairings.pairings(ledger.db)}
         code = offer_code(ledger, context.clock.now_ms())
         _await_bridge(paths, ledger)
@@ -120,7 +121,7 @@ def _await_browser(ledger: Ledger, before: set[int], context: Context) -> int:
 
 def _list(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     now = context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translated(ledger.path):
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         paired = pairings.pairings(ledger.db)
         seen = pairings.sightings(ledger.db)
     counts = {one.id: sum(1 for s in seen if s.pairing == one.id and s.gone_at is None) for one in paired}
@@ -159,7 +160,7 @@ def _document(paired: list[Pairing], counts: dict[int, int], now: int) -> dict[s
 
 def _revoke(name: str, context: Context, paths: Paths) -> int:
     now = context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translated(ledger.path):
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         paired = pairings.pairings(ledger.db)
         wanted = name.strip().lower()
         found = [

@@ -5,8 +5,9 @@ from typing import Any
 
 from tachograph import background
 from tachograph.ledger.limits import poll_state
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import choice, has_consent
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import get_preference, has_consent
 from tachograph.model.limits.limits import EXPIRED, FORBIDDEN, OAUTH, OK
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
@@ -105,9 +106,9 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
     """Exit code 0 where it runs, 1 where it does not."""
     now = context.clock.now_ms()
     found = background.running(paths)
-    with open_ledger(paths, now) as ledger, translated(ledger.path):
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         asked, consent = poll_state.states(ledger.db), has_consent(ledger.db, OAUTH)
-        alarms = choice(ledger.db, "alarms", "on")
+        alarms = get_preference(ledger.db, "alarms", "on")
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 

@@ -1,6 +1,7 @@
 """What `now --refresh` does before it shows anything: it asks the usage endpoint, or says why it does not."""
 
-from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.model.limits.limits import OAUTH, OK
 from tachograph.model.usage.periods import Calendar
@@ -21,7 +22,7 @@ def refresh(paths: Paths, calendar: Calendar, context: Context) -> list[str]:
     """Ask for every config folder; in words what did not come of it. Raises LedgerError."""
     from tachograph.recorder import poller
 
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         if ledger.readable_only:
             return [f"Nobody was asked: the ledger is only read ({ledger.readable_only})."]
         if not has_consent(ledger.db, OAUTH):

@@ -7,11 +7,12 @@ from typing import Any
 
 from tachograph import background
 from tachograph.errors import TachographError
-from tachograph.ledger.storage.connection import open_ledger, translated
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import config_folders, own_paths
 from tachograph.setup import autostart, source_catalog, statusline
-from tachograph.setup.detection import Found, look
+from tachograph.setup.detection import Detected, detect
 from tachograph.text.format import folded, iso, plural, safe
 from tachograph.ui.cli.autostart import own_program
 from tachograph.ui.cli.context import Context
@@ -28,8 +29,8 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     paths, now = own_paths(context.env), context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translated(ledger.path):
-        found = look(ledger, context.env, paths)
+    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+        found = detect(ledger, context.env, paths)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return 130
 
 
-def _walk(found: Found, context: Context, ask: Ask) -> int:
+def _walk(found: Detected, context: Context, ask: Ask) -> int:
     """The questions, and then how the limits stand."""
     say = _sayer(context)
     _status_line(found, context, ask, say)
@@ -80,13 +81,13 @@ def _knows_limits(context: Context) -> bool:
     from tachograph.recorder.passive_sources import collect
 
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
         if not ledger.readable_only:
             collect(ledger, context.env, now)
         return bool(now_question(ledger.db, now).accounts)
 
 
-def _status_line(found: Found, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
+def _status_line(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
     missing = [folder for folder in found.folders if not folder.line.is_installed]
     if not missing:
         say("\nStatus line: ours is there already.")
@@ -105,7 +106,7 @@ def _status_line(found: Found, context: Context, ask: Ask, say: Callable[[str], 
             say(f"  {safe(error.message)}\n  {safe(error.hint)}")
 
 
-def _endpoint(found: Found, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
+def _endpoint(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
     source = source_catalog.source(OAUTH)
     if source is None or found.asks:
         say("\nUsage endpoint: on already.")
@@ -115,12 +116,12 @@ def _endpoint(found: Found, context: Context, ask: Ask, say: Callable[[str], Non
         say(line)
     if not ask("  Ask the service with your own sign-in?", False):
         return
-    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translated(ledger.path):
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
     say("  It is on.  Back: tachograph sources disable oauth")
 
 
-def _at_login(found: Found, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
+def _at_login(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
     if found.starts.is_on:
         say("\nRecorder: it starts at login already.")
         return
@@ -128,7 +129,7 @@ def _at_login(found: Found, context: Context, ask: Ask, say: Callable[[str], Non
     if not ask("  Start it now and at every login?", True):
         return
     try:
-        done = autostart.on(context.env, own_program())
+        done = autostart.enable(context.env, own_program())
         say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
         if done.how != "systemd" and not found.is_running:
             background.start(own_paths(context.env), context.env)
@@ -150,7 +151,7 @@ def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None
     if not ask("  Start it now and at every login?", True):
         return
     try:
-        done = autostart.on(context.env, own_program(), autostart.TRAY)
+        done = autostart.enable(context.env, own_program(), autostart.TRAY)
         say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
         paths = own_paths(context.env)
         if background.running(paths, background.TRAY) is None:
@@ -181,7 +182,7 @@ def _asked(question: str, default: bool, context: Context) -> bool:
         context.stderr.write("  y or n, please.\n")
 
 
-def _found_words(found: Found, context: Context) -> list[str]:
+def _found_words(found: Detected, context: Context) -> list[str]:
     if not found.folders:
         where = " or ".join(config_folders(context.env))
         return [
@@ -202,7 +203,7 @@ def _found_words(found: Found, context: Context) -> list[str]:
     return made
 
 
-def _document(found: Found, now: int) -> dict[str, Any]:
+def _document(found: Detected, now: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "generated_at": iso(now),

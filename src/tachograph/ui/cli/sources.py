@@ -4,8 +4,9 @@ import argparse
 import sys
 
 from tachograph.errors import NotFound, UsageError
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import choose
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import set_preference
 from tachograph.model.limits.limits import COOKIES
 from tachograph.paths import Paths, own_paths
 from tachograph.queries.limits.source_health import health
@@ -97,11 +98,11 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
     if not arguments.yes and not agrees(f"{question} [y/N] ", context):
         print("Nothing was switched on.", file=context.out)
         return 1
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
         if which:
             with ledger.transaction() as db:
-                choose(db, BROWSER_PREFERENCE, which, context.clock.now_ms())
+                set_preference(db, BROWSER_PREFERENCE, which, context.clock.now_ms())
     print(f"{source.name} is on.  Back: tachograph sources disable {source.name}", file=context.out)
     from tachograph import background
 
@@ -142,7 +143,7 @@ def _disable(source: Source, paths: Paths, context: Context) -> int:
             f"{source.name} is switched off by revoking its pairings.",
             "tachograph pair --revoke all; pair --list shows them.",
         )
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translated(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         source_catalog.switch(ledger, source, False, context.clock.now_ms())
     print(f"{source.name} is off: nobody is asked from now on. Its readings stay in the ledger.", file=context.out)
     print(f"  Back: tachograph sources enable {source.name}", file=context.out)

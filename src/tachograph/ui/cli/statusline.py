@@ -7,7 +7,8 @@ import argparse
 import sys
 
 from tachograph.errors import TachographError
-from tachograph.ledger.storage.connection import open_ledger, translated, wait_at_most
+from tachograph.ledger.storage.connection import set_busy_timeout, translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import config_folders, own_paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
@@ -63,8 +64,8 @@ def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None,
     """Keep what was piped in and see how things stand; None where the ledger cannot be used."""
     folder = said.config_folder or next(iter(config_folders(context.env)), "")
     try:
-        with open_ledger(own_paths(context.env), now_ms) as ledger, translated(ledger.path):
-            wait_at_most(ledger.db, _BUSY_MS)
+        with open_ledger(own_paths(context.env), now_ms) as ledger, translate_errors(ledger.path):
+            set_busy_timeout(ledger.db, _BUSY_MS)
             account = None if ledger.readable_only else store(ledger, said, folder)
             return now_question(ledger.db, now_ms), account
     except TachographError:

@@ -13,9 +13,9 @@ class WrappedCommand:
 
     def __init__(self, command: str | None, encoded: str | None, data: bytes) -> None:
         if encoded:
-            from tachograph.setup.statusline import decoded
+            from tachograph.setup.statusline import decode_command
 
-            command = decoded(encoded)
+            command = decode_command(encoded)
         self._process: processes.ShellCommand | None = None
         if command:
             with contextlib.suppress(OSError, ValueError):

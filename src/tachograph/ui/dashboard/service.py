@@ -12,7 +12,7 @@ from typing import Any
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.ledger.storage.connection import Ledger
-from tachograph.ledger.storage.preferences import choice
+from tachograph.ledger.storage.preferences import get_preference
 from tachograph.paths import own_paths
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Status
 from tachograph.server import access_keys, launch_file
@@ -36,7 +36,7 @@ class Dashboard:
 
     def tick(self, ledger: Ledger) -> Status:
         launch_file.sweep(self._paths, Clock())  # the system's: files are as old as it says
-        if choice(ledger.db, DASHBOARD, "off") != "on":
+        if get_preference(ledger.db, DASHBOARD, "off") != "on":
             self.stop()
             return Status(OFF)
         known = access_keys.load(self._paths)

@@ -90,7 +90,8 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
     """An account, and readings of its limits that fit the messages: what the meter and estimates are about. Before the
     messages are read, so that they are its account's."""
     from tachograph.ledger.limits import readings
-    from tachograph.ledger.storage.connection import open_ledger, translated
+    from tachograph.ledger.storage.connection import translate_errors
+    from tachograph.ledger.storage.open import open_ledger
     from tachograph.ledger.usage.strings import Strings
     from tachograph.model.limits.limits import CLAUDE_JSON, AccountId, ExtraUsage, Limit, Money, Reading, Share
     from tachograph.model.usage.prices import load
@@ -99,7 +100,7 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
     from tachograph.ui.cli.demo import limits
 
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
         limits.invent(ledger, load()[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now, min(days, 70), seed=seed)
         found = now_question(ledger.db, now).accounts
         if not found:

@@ -14,8 +14,9 @@ from tachograph.clock import FixedClock
 from tachograph.demo import scenarios
 from tachograph.demo.scenarios import Moment, Scenario
 from tachograph.demo.service import Service
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import CONSENT, choose
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.model.limits.limits import OAUTH
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
@@ -24,7 +25,7 @@ from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import Verdict, judge
 from tachograph.recorder import poller
 from tachograph.recorder.ingest import ingest
-from tachograph.recorder.notifications import Alarm, clock, raise_alarms
+from tachograph.recorder.notifications import Notification, clock, send_due_notification
 from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
 from tachograph.settings import AlarmSettings
@@ -41,7 +42,7 @@ class MomentState(NamedTuple):
     now: Now
     line: str
     verdict: Verdict
-    alarms: tuple[Alarm, ...]
+    alarms: tuple[Notification, ...]
 
 
 def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
@@ -54,7 +55,7 @@ def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
         for moment in scenario.moments:
             at = int(moment.at.timestamp() * 1000)
             scenarios.write_moment(config, scenario, moment)
-            with open_ledger(paths, at) as ledger, translated(ledger.path):
+            with open_ledger(paths, at) as ledger, translate_errors(ledger.path):
                 ingest(ledger, env, at)
                 collect(ledger, env, at)
                 account, piped = None, StatusInput()
@@ -63,11 +64,11 @@ def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
                     account = store(ledger, piped, str(config))
                 if scenario.asks and moment.served is not None:
                     with ledger.transaction() as db:
-                        choose(db, CONSENT + OAUTH, "on", at)
+                        set_preference(db, CONSENT + OAUTH, "on", at)
                     service.say(moment.served)
                     poller.refresh(ledger, env, FixedClock(at))
                 now = now_question(ledger.db, at)
-                given = raise_alarms(ledger, now, AlarmSettings(), 12 * 60, clock(calendar, at), _no_desktop)
+                given = send_due_notification(ledger, now, AlarmSettings(), 12 * 60, clock(calendar, at), _no_desktop)
             shown = line(now, account, piped.reading, piped.model, piped.cost_usd, piped.context_percent)
             yield MomentState(moment, now, shown, judge(now), tuple(given))
 

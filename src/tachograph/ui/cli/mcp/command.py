@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 
-from tachograph.ledger.storage.connection import open_ledger, translated
-from tachograph.ledger.storage.preferences import choice, choose
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.paths import own_paths
 from tachograph.ui.cli.context import Context
 
@@ -35,8 +36,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def _choose(is_allowed: bool, context: Context) -> int:
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translated(ledger.path), ledger.transaction() as db:
-        choose(db, NAMES, "on" if is_allowed else "off", now)
+    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path), ledger.transaction() as db:
+        set_preference(db, NAMES, "on" if is_allowed else "off", now)
     if is_allowed:
         print(
             "Agents may see names of all projects and session titles. Undo: tachograph mcp --deny names",
@@ -48,5 +49,5 @@ def _choose(is_allowed: bool, context: Context) -> int:
 
 
 def _allows_names(context: Context) -> bool:
-    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translated(ledger.path):
-        return choice(ledger.db, NAMES) == "on"
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+        return get_preference(ledger.db, NAMES) == "on"

@@ -10,7 +10,7 @@ from tachograph.model.usage.prices import PICODOLLARS
 from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage.active_sessions import session_row
 from tachograph.queries.usage.session_timeline import Timeline, by_model, shares, timeline
-from tachograph.recorder.tool_usage import Told, told
+from tachograph.recorder.tool_usage import ToolUsage, tool_usage
 from tachograph.text.attribution import left_out_words
 from tachograph.text.format import UNKNOWN, count, cut, duration, iso, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard import charts
@@ -151,8 +151,8 @@ def _models(view: View) -> Mapping[str, Any]:
     return {"title": plural(len(lines), "model"), "summary": "", "table": table}
 
 
-def _told(view: View, found: Timeline) -> Told:
-    return told(view.look.db, view.what, {step.identity: step.spend for step in found.steps})
+def _told(view: View, found: Timeline) -> ToolUsage:
+    return tool_usage(view.look.db, view.what, {step.identity: step.spend for step in found.steps})
 
 
 def _agents(view: View) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tachograph.ledger.limits import accounts, notifications, pairings
-from tachograph.ledger.storage.preferences import choice
+from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.files import row_counts
 from tachograph.model.limits.limits import OAUTH
 from tachograph.model.usage.periods import MONTH, Span
@@ -54,7 +54,7 @@ def _sources(view: View) -> Mapping[str, Any]:
 
 def _accounts(view: View) -> Mapping[str, Any]:
     look = view.look
-    leads = choice(look.db, LEADS)
+    leads = get_preference(look.db, LEADS)
     known = [
         {
             "id": account.id,
@@ -94,7 +94,7 @@ def _alarms(view: View) -> Mapping[str, Any]:
         for place, one in enumerate(raised[:50])
     )
     return {
-        "on": choice(look.db, ALARMS, "on") == "on",
+        "on": get_preference(look.db, ALARMS, "on") == "on",
         "standing": notifications.standing(look.db, look.now),
         "thresholds": ", ".join(f"{value:g} %" for value in settings.thresholds),
         "table": Table("alarms", "Notices that were given", (Column("When"), Column("Said"), Column("")), lines, empty="No notice was given yet."),

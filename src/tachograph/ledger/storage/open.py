@@ -1,0 +1,164 @@
+"""Open the ledger: one SQLite file, 0600 in a 0700 folder, brought to the current schema after a backup."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+
+from tachograph.errors import LedgerDamaged, LedgerError
+from tachograph.ledger.storage.backups import automatic_backup_path, back_up, newest_backup
+from tachograph.ledger.storage.connection import (
+    APPLICATION_ID,
+    VERSION,
+    Ledger,
+    busy_seconds,
+    connect_readonly,
+    primary_code,
+    set_journal_mode,
+    translate_errors,
+)
+from tachograph.ledger.storage.migrations import STEPS
+from tachograph.paths import Paths, private_folder
+
+# in one statement: another process may be making the ledger this moment
+_IS_FOREIGN = "SELECT user_version = 0 AND EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
+_READ_ONLY = "the file or its folder is read-only here"
+
+
+def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
+    """The ledger of this user, made if there is none. `new`: an empty one is meant, though there be backups of another.
+
+    Raises LedgerDamaged where the file is no sound ledger, LedgerBusy, or LedgerError where the folder cannot be used.
+    """
+    private_folder(paths.data)
+    path = paths.ledger
+    size = _size(path)
+    fresh = size is None
+    if not size and not new:
+        _miss_nothing(paths)
+    with translate_errors(path):
+        try:
+            db = _connect(path, fresh)
+        except sqlite3.OperationalError as error:
+            why = "" if fresh else _why_only_read(error, path)
+            if not why:
+                raise
+            return _only_read(connect_readonly(path), path, why)
+        try:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version and db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise LedgerDamaged(f"{path} is a database, but not a ledger.")
+            if version == 0 and db.execute(_IS_FOREIGN).fetchone()[0]:
+                raise LedgerDamaged(f"{path} is a database, but not a ledger.")
+            if version > VERSION:
+                return _only_read(db, path, "a newer version of Tachograph wrote it")
+            if not _may_write(path):
+                return _only_read(db, path, _READ_ONLY)
+            if version < VERSION:
+                if version:
+                    back_up(db, automatic_backup_path(paths, f"before-v{VERSION}", now_ms))
+                _migrate(db, now_ms)
+            return Ledger(db, path)
+        except BaseException:
+            db.close()
+            raise
+
+
+def _only_read(db: sqlite3.Connection, path: str, why: str) -> Ledger:
+    """A ledger that nothing is written to. Raises LedgerError where its version is too old to be read as it is."""
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+            raise LedgerError(
+                f"The ledger {path} is of an older version and cannot be brought up to date: {why}.",
+                "Make it writable, or set TACHOGRAPH_HOME to a folder of your own.",
+            )
+        db.execute("PRAGMA query_only = 1")
+        return Ledger(db, path, why)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _why_only_read(error: sqlite3.OperationalError, path: str) -> str:
+    """Why a ledger that cannot be opened for writing may still be read; "" where it may not."""
+    if not os.access(path, os.R_OK):
+        return ""
+    if primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):  # no room for WAL's shared memory
+        return f"it cannot be written now ({error})"
+    return "" if _may_write(path) else _READ_ONLY
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
+
+
+def _miss_nothing(paths: Paths) -> None:
+    """Raises LedgerDamaged where there is no ledger, or an empty file, though there are backups of one."""
+    if newest_backup(paths):
+        what = "empty" if os.path.exists(paths.ledger) else "gone"
+        raise LedgerDamaged(f"The ledger {paths.ledger} is {what} though there are backups of it.")
+
+
+def _may_write(path: str) -> bool:
+    """Whether a ledger can be written: SQLite needs its folder too, for the journal."""
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+
+
+def _connect(path: str, fresh: bool) -> sqlite3.Connection:
+    try:
+        if fresh:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        status = os.stat(path)
+    except OSError as error:
+        raise LedgerError(
+            f"The ledger {path} cannot be made or used: {error.strerror}.",
+            "Make room there, or set TACHOGRAPH_HOME to a folder that you can write to.",
+        ) from error
+    if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.getuid():
+        with suppress(OSError):  # a read-only file system
+            os.chmod(path, 0o600)
+    db = sqlite3.connect(path, timeout=busy_seconds(), isolation_level=None, cached_statements=64)
+    try:
+        if status.st_size == 0:  # the mode is kept in the file
+            set_journal_mode(db, path)
+        # NORMAL: a power cut may cost the newest commits, which are read again from the logs; with a WAL never the file
+        if db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            db.execute("PRAGMA synchronous = NORMAL")
+    except BaseException as error:
+        if not isinstance(error, sqlite3.OperationalError) or "readonly" not in str(error):
+            db.close()
+            raise
+    return db
+
+
+def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
+    """Bring the schema up to date in one transaction; another process may have done it while we waited."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        for number, (title, sql) in enumerate(STEPS[version:], version + 1):
+            for statement in statements(sql):
+                db.execute(statement)
+            db.execute("INSERT INTO migration VALUES (?, ?, ?)", (number, title, now_ms))
+        if version < VERSION:  # never down: it may have been a newer one that did it
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # on a full disk SQLite has rolled back already
+            db.execute("ROLLBACK")
+        raise
+
+
+def statements(sql: str) -> Iterator[str]:
+    """The single statements of a script (executescript would commit in between)."""
+    rest = ""
+    for line in sql.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            if rest.strip():
+                yield rest
+            rest = ""

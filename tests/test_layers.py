@@ -19,6 +19,7 @@ ALLOWED = {
     "paths": set(),
     "processes": set(),
     "background": {"processes"},
+    "win32": set(),
     "model": set(),
     "demo": set(),
     "settings": {"model"},
@@ -87,7 +88,7 @@ PENDING = {
     ("server", "ledger"),
     ("server", "recorder"),
 }
-EVERYONE = {"errors", "clock", "paths", "__version__"}
+EVERYONE = {"errors", "clock", "paths", "win32", "__version__"}
 # third-party packages, and the only files that may import them
 THIRD_PARTY = {
     "msgspec": {"sources/transcripts/msgspec_decoder.py"},

@@ -12,6 +12,8 @@ def main() -> None:
     apart at the end are 6 of them, and serve nobody: every file is closed and every stream flushed by then.
     """
     gc.disable()
+    if sys.stdout is None or sys.stderr is None:  # pythonw.exe of Windows has neither
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     code = outcome()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -24,6 +24,7 @@ _POLL_SECONDS = 0.02
 _LOCK_TRIES, _LOCK_PAUSE_SECONDS = 5, 0.02  # somebody may be looking whether it is free
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CONTENT = 1  # offset: on Windows the locked first byte cannot be read by others
+_TRAY_WINDOW = "Tachograph"  # class and title of its hidden window (ui/tray/windows.py)
 _QUERY_PROCESS, _STILL_ACTIVE = 0x1000, 259  # PROCESS_QUERY_LIMITED_INFORMATION and STILL_ACTIVE of Windows
 
 
@@ -60,8 +61,8 @@ class Running(NamedTuple):
 class Lock:
     """The right to be a background process, until the process ends or releases it."""
 
-    def __init__(self, file: IO[bytes], content: dict[str, object]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], path: str, content: dict[str, object]) -> None:
+        self._file, self._path = file, path
         self._content = content
         self._write()
 
@@ -80,10 +81,7 @@ class Lock:
         if not self._content.get("beats"):
             self._content["beats"] = True
             self._write()
-        try:
-            os.utime(self._file.fileno())
-        except (OSError, TypeError):  # Windows cannot by descriptor
-            os.utime(self._file.name)
+        os.utime(self._file.fileno() if os.utime in os.supports_fd else self._path)  # Windows takes a path only
 
     def release(self) -> None:
         self._file.close()
@@ -105,7 +103,7 @@ def acquire(paths: Paths, clock: Clock, kind: BackgroundProcess = RECORDER) -> L
         if _try_lock(file):
             mark = start_mark(os.getpid())
             content = {"pid": os.getpid(), "mark": mark, "started_at": clock.now_ms(), "version": __version__}
-            return Lock(file, {**content, "note": ""})
+            return Lock(file, paths.lock(kind.name), {**content, "note": ""})
         pause(_LOCK_PAUSE_SECONDS)
     file.close()
     return None
@@ -193,7 +191,8 @@ def stop(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
     clock = Clock()
     end = clock.monotonic() + STOP_SECONDS
     try:
-        os.kill(found.pid, signal.SIGTERM)  # on Windows this ends it at once: the ledger bears that
+        if not (sys.platform == "win32" and kind is TRAY and _close_tray_window()):
+            os.kill(found.pid, signal.SIGTERM)  # on Windows this ends it at once: the ledger bears that
         while running(paths, kind) is not None and clock.monotonic() < end:
             pause(_POLL_SECONDS)
         if running(paths, kind) is not None:
@@ -209,6 +208,15 @@ def stop(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
     if running(paths, kind) is not None:
         raise TachographError(f"{kind.title} (process {found.pid}) does not end.", f"End it: kill -9 {found.pid}")
     return found
+
+
+def _close_tray_window() -> bool:
+    """Ask the tray's window to close, so that Windows removes the icon at once."""
+    from tachograph import win32
+
+    user = win32.load().user32
+    window = user.FindWindowW(_TRAY_WINDOW, _TRAY_WINDOW)
+    return bool(window and user.PostMessageW(window, win32.WM_CLOSE, 0, 0))
 
 
 def pause(seconds: float) -> None:
@@ -306,14 +314,16 @@ def start_mark(pid: int) -> str | None:
 
 def _windows_mark(pid: int) -> str | None:
     import ctypes
+    from ctypes import wintypes
 
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    handle = ctypes.c_void_p(kernel.OpenProcess(_QUERY_PROCESS, False, pid))
+    from tachograph import win32
+
+    kernel = win32.load().kernel32
+    handle = kernel.OpenProcess(_QUERY_PROCESS, False, pid)
     if not handle:
         return None
     try:
-        code, times = ctypes.c_ulong(), [ctypes.c_ulonglong() for _ in range(4)]
+        code, times = wintypes.DWORD(), [ctypes.c_ulonglong() for _ in range(4)]
         if kernel.GetExitCodeProcess(handle, ctypes.byref(code)) and code.value != _STILL_ACTIVE:
             return None
         if not kernel.GetProcessTimes(handle, *map(ctypes.byref, times)):

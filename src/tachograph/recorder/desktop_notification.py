@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from tachograph import processes
 
-DEADLINE_SECONDS = 6.0
+DEADLINE_SECONDS = 8.0
 _SCRIPT = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
 
 
@@ -48,6 +48,13 @@ async def _show(title: str, text: str, sound: bool) -> None:
 
 
 def main(title: str, text: str, sound: str) -> int:
+    if sys.platform == "win32":
+        from tachograph.recorder import windows_balloon
+
+        if windows_balloon.show(title, text, sound == "sound"):
+            return 0
+        print("Windows refused it", file=sys.stderr)
+        return 1
     import asyncio
     import logging
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tachograph import win32
 from tachograph.errors import TachographError
 from tachograph.ui.tray import windows as shell
 from tachograph.ui.tray.platform import TrayCallbacks
@@ -86,7 +87,7 @@ class Windows:
 
     def DestroyWindow(self, window: int) -> int:
         self.calls.append("DestroyWindow")
-        self.say(shell.WM_DESTROY)
+        self.say(win32.WM_DESTROY)
         return 1
 
     def DefWindowProcW(self, window: int, message: int, wide: int, long: int) -> int:
@@ -113,7 +114,7 @@ class Windows:
         self.calls.append("PostQuitMessage")
 
     def PostMessageW(self, window: int, message: int, wide: int, long: int) -> int:
-        assert message == shell.WM_NULL
+        assert message == win32.WM_NULL
         self.calls.append("PostMessage")
         return 1
 
@@ -132,20 +133,20 @@ class Windows:
 
     def AppendMenuW(self, popup: int, flags: int, id: int, text: str | None) -> int:
         assert popup in self.menus
-        if flags & shell.MF_POPUP:
+        if flags & win32.MF_POPUP:
             self._gone(id, "menu")  # it belongs to the outer menu from now on
         self.menus[popup].append((flags, id, text))
         return 1
 
     def TrackPopupMenuEx(self, popup: int, flags: int, x: int, y: int, window: int, area: None) -> int:
-        assert (x, y) == (30, 40) and flags & shell.TPM_RETURNCMD
+        assert (x, y) == (30, 40) and flags & win32.TPM_RETURNCMD
         assert self.calls[-1] == "SetForegroundWindow", "else the menu does not go away"
         self.calls.append("TrackPopupMenu")
         rows = self._all(popup)
         self.opened.append(rows)
         for place, (row_flags, id, text) in enumerate(rows):
             if self.choice is not None and text is not None and text.startswith(self.choice):
-                assert not row_flags & shell.MF_GRAYED, place
+                assert not row_flags & win32.MF_GRAYED, place
                 self.choice = None
                 return id
         return 0
@@ -154,7 +155,7 @@ class Windows:
         made = []
         for row in self.menus[popup]:
             made.append(row)
-            if row[0] & shell.MF_POPUP:
+            if row[0] & win32.MF_POPUP:
                 made += self._all(row[1])
         return made
 
@@ -183,13 +184,13 @@ class Windows:
 
     def Shell_NotifyIconW(self, what: int, data: Any) -> int:
         said = data._obj
-        assert said.cbSize == ctypes.sizeof(shell.NotifyIconData)
+        assert said.cbSize == ctypes.sizeof(win32.NotifyIconData)
         self.calls.append({0: "NIM_ADD", 1: "NIM_MODIFY", 2: "NIM_DELETE", 4: "NIM_SETVERSION"}[what])
-        if what in (shell.NIM_ADD, shell.NIM_MODIFY):
+        if what in (win32.NIM_ADD, win32.NIM_MODIFY):
             assert self.live[said.hIcon] == "icon", "an icon that was given back"
-            assert said.uFlags & shell.NIF_TIP and said.uFlags & shell.NIF_SHOWTIP
+            assert said.uFlags & win32.NIF_TIP and said.uFlags & win32.NIF_SHOWTIP
             self.tips.append(said.szTip)
-        if what == shell.NIM_SETVERSION:
+        if what == win32.NIM_SETVERSION:
             assert said.uVersion == 4
         return int(not self.refuses)
 
@@ -205,13 +206,13 @@ class Desk:
 
 
 def tick(windows: Windows) -> None:
-    windows.say(shell.WM_TIMER, 1)
+    windows.say(win32.WM_TIMER, 1)
 
 
 def clicked(choice: str) -> Callable[[Windows], None]:
     def event(windows: Windows) -> None:
         windows.choice = choice
-        windows.say(shell.WM_APP, 0, shell.WM_CONTEXTMENU | 1 << 16)
+        windows.say(win32.WM_APP, 0, win32.WM_CONTEXTMENU | 1 << 16)
         assert windows.choice is None, f"no row begins with {choice!r}"
 
     return event
@@ -270,7 +271,7 @@ def test_the_menu_is_built_when_it_opens_with_the_newest_numbers() -> None:
     rows = {text: flags for flags, _, text in windows.opened[0]}
     assert any(text and text.startswith("5-hour   60 %") for text in rows)
     assert any(text and text.startswith("r&&d@example.org") for text in rows)
-    assert rows["Medium   A: 5h 60% · 7d 12%    R: 5h 3% · 7d –"] & shell.MF_CHECKED
+    assert rows["Medium   A: 5h 60% · 7d 12%    R: 5h 3% · 7d –"] & win32.MF_CHECKED
     assert desk.acted == ["style:compact", "refresh"]
 
 

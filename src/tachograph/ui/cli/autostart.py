@@ -59,7 +59,11 @@ def said(found: State, what: str = "The recorder") -> str:
 
 
 def own_program() -> list[str]:
-    """Our program by its full path: a service has no PATH of a person's."""
-    name = "tachograph.exe" if os.name == "nt" else "tachograph"
-    beside = os.path.join(os.path.dirname(os.path.abspath(sys.executable)), name)
+    """Our program by its full path: a service has no PATH of a person's. On Windows without a console window."""
+    folder = os.path.dirname(os.path.abspath(sys.executable))
+    if os.name == "nt":
+        windowless = os.path.join(folder, "pythonw.exe")
+        program = windowless if os.path.exists(windowless) else os.path.abspath(sys.executable)
+        return [program, "-P", "-m", "tachograph"]
+    beside = os.path.join(folder, "tachograph")
     return [beside] if os.access(beside, os.X_OK) else [os.path.abspath(sys.executable), "-m", "tachograph"]

@@ -57,12 +57,12 @@ def argb(icon: Icon, size: int) -> bytes:
 
 
 def bgra(icon: Icon, size: int) -> bytes:
-    """The same, bottom row first, blue, green, red, alpha, multiplied by alpha: what a bitmap of Windows wants."""
+    """The same for CreateBitmap of Windows: top row first (a DIB would begin with the bottom row), blue, green, red,
+    alpha, multiplied by alpha."""
     data, made = argb(icon, size), bytearray()
-    for y in reversed(range(size)):
-        for x in range(size):
-            a, r, g, b = data[4 * (y * size + x) : 4 * (y * size + x) + 4]
-            made += bytes((b * a // 255, g * a // 255, r * a // 255, a))
+    for start in range(0, len(data), 4):
+        a, r, g, b = data[start : start + 4]
+        made += bytes((b * a // 255, g * a // 255, r * a // 255, a))
     return bytes(made)
 
 

@@ -1,68 +1,30 @@
 """The notification area of Windows: a drawn icon, a tooltip, a menu that is built when it opens. It decides nothing.
 
-Written to Microsoft's documentation of Shell_NotifyIcon, TrackPopupMenuEx and CreateIconIndirect, over ctypes; never
-run on Windows, only against fakes that check every call (tests/ui/tray/test_windows.py). A menu of Windows is
-modal: while it is open its rows stay as they were built, and the title, icon and tooltip go on.
+Runs on Windows' own Python under Wine in the tests (tests/windows). Fakes show what can't be shown there
+(tests/ui/tray/test_windows.py). A menu of Windows is modal: while it is open its rows stay as they were built, and
+title, icon and tooltip go on.
 """
 
 import ctypes
 from ctypes import wintypes
 from typing import Any
 
+from tachograph import win32
 from tachograph.errors import TachographError
 from tachograph.ui.tray import icon
 from tachograph.ui.tray.diff import NOTHING, MenuChange, MenuSync
 from tachograph.ui.tray.platform import ALTERNATIVES, LOOK_SECONDS, TRAY_IS_SHOWN, TrayCallbacks
 from tachograph.ui.tray.view import Icon, Menu, Row
 
-WM_DESTROY, WM_NULL, WM_CONTEXTMENU, WM_TIMER, WM_COMMAND = 0x0002, 0x0000, 0x007B, 0x0113, 0x0111
-WM_APP, WM_LBUTTONUP, WM_RBUTTONUP = 0x8000, 0x0202, 0x0205
-NIM_ADD, NIM_MODIFY, NIM_DELETE, NIM_SETVERSION = 0, 1, 2, 4
-NIF_MESSAGE, NIF_ICON, NIF_TIP, NIF_SHOWTIP = 0x01, 0x02, 0x04, 0x80
-NOTIFYICON_VERSION_4 = 4
-MF_STRING, MF_GRAYED, MF_CHECKED, MF_POPUP, MF_SEPARATOR, MFT_RADIOCHECK = 0x0, 0x1, 0x8, 0x10, 0x800, 0x200
-TPM_RETURNCMD, TPM_RIGHTBUTTON = 0x100, 0x2
 LONGEST_TIP = 127  # characters before the closing zero
+WINDOW_NAME = "Tachograph"  # recorder/windows_balloon.py finds the window by it
+_ICON_ID = 1
 _SIZE = 32
 
 
-class NotifyIconData(ctypes.Structure):
-    """NOTIFYICONDATAW, as of Windows Vista."""
-
-    _fields_ = (
-        ("cbSize", wintypes.DWORD),
-        ("hWnd", wintypes.HWND),
-        ("uID", wintypes.UINT),
-        ("uFlags", wintypes.UINT),
-        ("uCallbackMessage", wintypes.UINT),
-        ("hIcon", wintypes.HICON),
-        ("szTip", wintypes.WCHAR * 128),
-        ("dwState", wintypes.DWORD),
-        ("dwStateMask", wintypes.DWORD),
-        ("szInfo", wintypes.WCHAR * 256),
-        ("uVersion", wintypes.UINT),
-        ("szInfoTitle", wintypes.WCHAR * 64),
-        ("dwInfoFlags", wintypes.DWORD),
-        ("guidItem", ctypes.c_byte * 16),
-        ("hBalloonIcon", wintypes.HICON),
-    )
-
-
-class IconInfo(ctypes.Structure):
-    """ICONINFO."""
-
-    _fields_ = (
-        ("fIcon", wintypes.BOOL),
-        ("xHotspot", wintypes.DWORD),
-        ("yHotspot", wintypes.DWORD),
-        ("hbmMask", wintypes.HBITMAP),
-        ("hbmColor", wintypes.HBITMAP),
-    )
-
-
 def run(engine: TrayCallbacks, libraries: Any = None) -> int:
-    """Show the icon until it is quit. `libraries`: what has user32, shell32, gdi32 and kernel32."""
-    return NotificationIcon(engine, libraries or ctypes.windll).show()  # type: ignore[attr-defined,unused-ignore]
+    """Show the icon until it is quit. `libraries`: user32, shell32, gdi32 and kernel32, as win32.load() returns them."""
+    return NotificationIcon(engine, libraries or win32.load()).show()
 
 
 class NotificationIcon:
@@ -70,11 +32,11 @@ class NotificationIcon:
 
     def __init__(self, engine: TrayCallbacks, libraries: Any) -> None:
         self._engine, self._board = engine, MenuSync(engine.look())
+        self._libraries = libraries
         self._user, self._shell, self._gdi = libraries.user32, libraries.shell32, libraries.gdi32
-        self._kernel = libraries.kernel32
         self._window: Any = None
         self._icon: Any = None
-        self._data: NotifyIconData | None = None
+        self._data: win32.NotifyIconData | None = None
         self._taskbar_created = self._user.RegisterWindowMessageW("TaskbarCreated")
 
     def show(self) -> int:
@@ -83,23 +45,20 @@ class NotificationIcon:
             raise TachographError("Windows refused the icon in the notification area.", ALTERNATIVES)
         self._engine.note(TRAY_IS_SHOWN)
         self._user.SetTimer(self._window, 1, int(LOOK_SECONDS * 1000), None)
-        message = wintypes.MSG()
-        while self._user.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
-            self._user.TranslateMessage(ctypes.byref(message))
-            self._user.DispatchMessageW(ctypes.byref(message))
+        win32.run_message_loop(self._user)
         return 0
 
     def on_message(self, window: Any, message: int, wide: int, long: int) -> int:
         """The window procedure."""
-        if message == WM_TIMER:
+        if message == win32.WM_TIMER:
             self._apply(self._board.update(self._engine.look()))
-        elif message == WM_APP and long & 0xFFFF in (WM_CONTEXTMENU, WM_LBUTTONUP):
+        elif message == win32.WM_APP and long & 0xFFFF in (win32.WM_CONTEXTMENU, win32.WM_LBUTTONUP):
             self._open()
         elif message == self._taskbar_created:  # Explorer restarted
             self._add()
-        elif message == WM_DESTROY:
+        elif message == win32.WM_DESTROY:
             if self._data is not None:
-                self._shell.Shell_NotifyIconW(NIM_DELETE, ctypes.byref(self._data))
+                self._shell.Shell_NotifyIconW(win32.NIM_DELETE, ctypes.byref(self._data))
                 self._user.DestroyIcon(self._icon)
             self._user.PostQuitMessage(0)
         else:
@@ -108,36 +67,8 @@ class NotificationIcon:
 
     def _new_window(self) -> Any:
         """Create a hidden window that receives the icon's messages."""
-        prototype = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)
-        result, word = ctypes.c_ssize_t, ctypes.c_ssize_t
-        self._procedure = prototype(result, wintypes.HWND, wintypes.UINT, word, word)(
-            self.on_message
-        )  # kept alive here
-
-        class WindowClass(ctypes.Structure):
-            _fields_ = (
-                ("style", wintypes.UINT),
-                ("lpfnWndProc", type(self._procedure)),
-                ("cbClsExtra", ctypes.c_int),
-                ("cbWndExtra", ctypes.c_int),
-                ("hInstance", wintypes.HINSTANCE),
-                ("hIcon", wintypes.HICON),
-                ("hCursor", wintypes.HANDLE),
-                ("hbrBackground", wintypes.HBRUSH),
-                ("lpszMenuName", wintypes.LPCWSTR),
-                ("lpszClassName", wintypes.LPCWSTR),
-            )
-
-        self._user.DefWindowProcW.argtypes = (wintypes.HWND, wintypes.UINT, word, word)
-        self._user.DefWindowProcW.restype = result
-        for function in (self._user.CreateWindowExW, self._user.CreatePopupMenu, self._user.CreateIconIndirect):
-            function.restype = wintypes.HANDLE  # an int would cut it to 32 bits
-        for function in (self._gdi.CreateBitmap, self._kernel.GetModuleHandleW):
-            function.restype = wintypes.HANDLE
-        instance = self._kernel.GetModuleHandleW(None)
-        made = WindowClass(lpfnWndProc=self._procedure, hInstance=instance, lpszClassName="Tachograph")
-        self._user.RegisterClassW(ctypes.byref(made))
-        return self._user.CreateWindowExW(0, "Tachograph", "Tachograph", 0, 0, 0, 0, 0, None, None, instance, None)
+        self._procedure = win32.WindowProcedure(self.on_message)  # kept alive here
+        return win32.hidden_window(self._libraries, WINDOW_NAME, self._procedure)
 
     # -- the icon --------------------------------------------------------------------------------------------------
 
@@ -146,18 +77,18 @@ class NotificationIcon:
         self._icon = self._draw(menu.icon)
         if old is not None:
             self._user.DestroyIcon(old)
-        self._data = NotifyIconData(
-            cbSize=ctypes.sizeof(NotifyIconData),
+        self._data = win32.NotifyIconData(
+            cbSize=ctypes.sizeof(win32.NotifyIconData),
             hWnd=self._window,
-            uID=1,
-            uFlags=NIF_MESSAGE | NIF_ICON | NIF_TIP | NIF_SHOWTIP,
-            uCallbackMessage=WM_APP,
+            uID=_ICON_ID,
+            uFlags=win32.NIF_MESSAGE | win32.NIF_ICON | win32.NIF_TIP | win32.NIF_SHOWTIP,
+            uCallbackMessage=win32.WM_APP,
             hIcon=self._icon,
             szTip=tip(menu),
-            uVersion=NOTIFYICON_VERSION_4,
+            uVersion=win32.NOTIFYICON_VERSION_4,
         )
-        added = bool(self._shell.Shell_NotifyIconW(NIM_ADD, ctypes.byref(self._data)))
-        return added and bool(self._shell.Shell_NotifyIconW(NIM_SETVERSION, ctypes.byref(self._data)))
+        added = bool(self._shell.Shell_NotifyIconW(win32.NIM_ADD, ctypes.byref(self._data)))
+        return added and bool(self._shell.Shell_NotifyIconW(win32.NIM_SETVERSION, ctypes.byref(self._data)))
 
     def _apply(self, change: MenuChange) -> None:
         if self._data is None or not (change.icon or change.tooltip or change.title):
@@ -167,7 +98,7 @@ class NotificationIcon:
             old, self._icon = self._icon, self._draw(menu.icon)
             self._data.hIcon = self._icon
         self._data.szTip = tip(menu)
-        self._shell.Shell_NotifyIconW(NIM_MODIFY, ctypes.byref(self._data))
+        self._shell.Shell_NotifyIconW(win32.NIM_MODIFY, ctypes.byref(self._data))
         if old is not None:
             self._user.DestroyIcon(old)
 
@@ -175,7 +106,7 @@ class NotificationIcon:
         """An HICON. Its bitmaps are copied by the system, so ours go at once."""
         color = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 32, icon.bgra(wanted, _SIZE))
         mask = self._gdi.CreateBitmap(_SIZE, _SIZE, 1, 1, bytes(_SIZE * _SIZE // 8))
-        made = self._user.CreateIconIndirect(ctypes.byref(IconInfo(fIcon=True, hbmMask=mask, hbmColor=color)))
+        made = self._user.CreateIconIndirect(ctypes.byref(win32.IconInfo(fIcon=True, hbmMask=mask, hbmColor=color)))
         for bitmap in (color, mask):
             self._gdi.DeleteObject(bitmap)
         return made
@@ -190,9 +121,9 @@ class NotificationIcon:
         point = wintypes.POINT()
         self._user.GetCursorPos(ctypes.byref(point))
         self._user.SetForegroundWindow(self._window)  # else the menu stays when one clicks elsewhere
-        flags = TPM_RETURNCMD | TPM_RIGHTBUTTON
+        flags = win32.TPM_RETURNCMD | win32.TPM_RIGHTBUTTON
         chosen = self._user.TrackPopupMenuEx(popup, flags, point.x, point.y, self._window, None)
-        self._user.PostMessageW(self._window, WM_NULL, 0, 0)  # as the documentation of TrackPopupMenu asks
+        self._user.PostMessageW(self._window, win32.WM_NULL, 0, 0)  # as the documentation of TrackPopupMenu asks
         self._user.DestroyMenu(popup)  # and the menus within it
         later = self._board.on_close()
         self._apply(later._replace(rebuild=False) if later != NOTHING else later)
@@ -210,15 +141,15 @@ class NotificationIcon:
         popup = self._user.CreatePopupMenu()
         for row in rows:
             if not row.text:
-                self._user.AppendMenuW(popup, MF_SEPARATOR, 0, None)
+                self._user.AppendMenuW(popup, win32.MF_SEPARATOR, 0, None)
                 continue
             text = row.text.replace("&", "&&")  # one marks a key to press
             if row.children:
-                self._user.AppendMenuW(popup, MF_POPUP, self._build(row.children, actions), text)
+                self._user.AppendMenuW(popup, win32.MF_POPUP, self._build(row.children, actions), text)
                 continue
-            flags = MF_STRING | (0 if row.action else MF_GRAYED) | (MF_CHECKED if row.checked else 0)
+            flags = win32.MF_STRING | (0 if row.action else win32.MF_GRAYED) | (win32.MF_CHECKED if row.checked else 0)
             actions.append(row.action)
-            self._user.AppendMenuW(popup, flags | (MFT_RADIOCHECK if row.is_radio else 0), len(actions), text)
+            self._user.AppendMenuW(popup, flags | (win32.MFT_RADIOCHECK if row.is_radio else 0), len(actions), text)
         return popup
 
 

@@ -1,0 +1,154 @@
+"""Declarations of the Win32 functions and structures that we call, and the libraries with these types set.
+
+Without declared types ctypes passes every argument as a C int, which cuts handles and pointers of 64-bit Windows.
+Sources: the reference pages of Microsoft Learn for each function, and the headers winuser.h, shellapi.h and wingdi.h.
+"""
+
+import ctypes
+from ctypes import wintypes
+from types import SimpleNamespace
+from typing import Any
+
+LRESULT, WPARAM, LPARAM = ctypes.c_ssize_t, ctypes.c_size_t, ctypes.c_ssize_t
+_PROTOTYPE = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)  # the latter only where tests run elsewhere
+WindowProcedure = _PROTOTYPE(LRESULT, wintypes.HWND, wintypes.UINT, WPARAM, LPARAM)
+
+WM_NULL, WM_DESTROY, WM_CLOSE, WM_CONTEXTMENU, WM_COMMAND, WM_TIMER = 0x0000, 0x0002, 0x0010, 0x007B, 0x0111, 0x0113
+WM_LBUTTONUP, WM_RBUTTONUP, WM_APP = 0x0202, 0x0205, 0x8000
+NIM_ADD, NIM_MODIFY, NIM_DELETE, NIM_SETVERSION = 0, 1, 2, 4
+NIF_MESSAGE, NIF_ICON, NIF_TIP, NIF_INFO, NIF_SHOWTIP = 0x01, 0x02, 0x04, 0x10, 0x80
+NIIF_WARNING, NIIF_NOSOUND = 0x02, 0x10
+NOTIFYICON_VERSION_4 = 4
+MF_STRING, MF_GRAYED, MF_CHECKED, MF_POPUP, MF_SEPARATOR, MFT_RADIOCHECK = 0x0, 0x1, 0x8, 0x10, 0x800, 0x200
+TPM_RETURNCMD, TPM_RIGHTBUTTON = 0x100, 0x2
+
+
+class WindowClass(ctypes.Structure):
+    """WNDCLASSW."""
+
+    _fields_ = (
+        ("style", wintypes.UINT),
+        ("lpfnWndProc", WindowProcedure),
+        ("cbClsExtra", ctypes.c_int),
+        ("cbWndExtra", ctypes.c_int),
+        ("hInstance", wintypes.HINSTANCE),
+        ("hIcon", wintypes.HICON),
+        ("hCursor", wintypes.HANDLE),
+        ("hbrBackground", wintypes.HBRUSH),
+        ("lpszMenuName", wintypes.LPCWSTR),
+        ("lpszClassName", wintypes.LPCWSTR),
+    )
+
+
+class NotifyIconData(ctypes.Structure):
+    """NOTIFYICONDATAW, as of Windows Vista: 976 bytes on 64-bit Windows."""
+
+    _fields_ = (
+        ("cbSize", wintypes.DWORD),
+        ("hWnd", wintypes.HWND),
+        ("uID", wintypes.UINT),
+        ("uFlags", wintypes.UINT),
+        ("uCallbackMessage", wintypes.UINT),
+        ("hIcon", wintypes.HICON),
+        ("szTip", wintypes.WCHAR * 128),
+        ("dwState", wintypes.DWORD),
+        ("dwStateMask", wintypes.DWORD),
+        ("szInfo", wintypes.WCHAR * 256),
+        ("uVersion", wintypes.UINT),
+        ("szInfoTitle", wintypes.WCHAR * 64),
+        ("dwInfoFlags", wintypes.DWORD),
+        ("guidItem", ctypes.c_byte * 16),
+        ("hBalloonIcon", wintypes.HICON),
+    )
+
+
+class IconInfo(ctypes.Structure):
+    """ICONINFO."""
+
+    _fields_ = (
+        ("fIcon", wintypes.BOOL),
+        ("xHotspot", wintypes.DWORD),
+        ("yHotspot", wintypes.DWORD),
+        ("hbmMask", wintypes.HBITMAP),
+        ("hbmColor", wintypes.HBITMAP),
+    )
+
+
+_B, _H, _U, _I, _P = wintypes.BOOL, wintypes.HANDLE, wintypes.UINT, ctypes.c_int, ctypes.POINTER
+_TEXT, _MESSAGE = wintypes.LPCWSTR, ctypes.POINTER(wintypes.MSG)
+# library -> function -> (result, arguments)
+FUNCTIONS: dict[str, dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "user32": {
+        "RegisterWindowMessageW": (_U, (_TEXT,)),
+        "RegisterClassW": (wintypes.ATOM, (_P(WindowClass),)),
+        "CreateWindowExW": (
+            wintypes.HWND,
+            (wintypes.DWORD, _TEXT, _TEXT, wintypes.DWORD, _I, _I, _I, _I, _H, _H, _H, wintypes.LPVOID),
+        ),
+        "DestroyWindow": (_B, (_H,)),
+        "FindWindowW": (wintypes.HWND, (_TEXT, _TEXT)),
+        "DefWindowProcW": (LRESULT, (_H, _U, WPARAM, LPARAM)),
+        "SetTimer": (WPARAM, (_H, WPARAM, _U, wintypes.LPVOID)),
+        "GetMessageW": (_I, (_MESSAGE, _H, _U, _U)),
+        "TranslateMessage": (_B, (_MESSAGE,)),
+        "DispatchMessageW": (LRESULT, (_MESSAGE,)),
+        "PostQuitMessage": (None, (_I,)),
+        "PostMessageW": (_B, (_H, _U, WPARAM, LPARAM)),
+        "GetCursorPos": (_B, (_P(wintypes.POINT),)),
+        "SetForegroundWindow": (_B, (_H,)),
+        "CreatePopupMenu": (wintypes.HMENU, ()),
+        "AppendMenuW": (_B, (_H, _U, WPARAM, _TEXT)),
+        "TrackPopupMenuEx": (_I, (_H, _U, _I, _I, _H, wintypes.LPVOID)),
+        "DestroyMenu": (_B, (_H,)),
+        "CreateIconIndirect": (wintypes.HICON, (_P(IconInfo),)),
+        "LoadIconW": (wintypes.HICON, (_H, WPARAM)),
+        "DestroyIcon": (_B, (_H,)),
+    },
+    "shell32": {"Shell_NotifyIconW": (_B, (wintypes.DWORD, _P(NotifyIconData)))},
+    "gdi32": {
+        "CreateBitmap": (wintypes.HBITMAP, (_I, _I, _U, _U, ctypes.c_char_p)),
+        "DeleteObject": (_B, (_H,)),
+    },
+    "kernel32": {
+        "GetModuleHandleW": (wintypes.HMODULE, (_TEXT,)),
+        "OpenProcess": (_H, (wintypes.DWORD, _B, wintypes.DWORD)),
+        "GetExitCodeProcess": (_B, (_H, _P(wintypes.DWORD))),
+        "GetProcessTimes": (_B, (_H, *(4 * (_P(ctypes.c_ulonglong),)))),
+        "CloseHandle": (_B, (_H,)),
+    },
+}
+
+
+def load() -> Any:
+    """The four libraries by name, with declared functions. Windows only."""
+    libraries = SimpleNamespace()
+    for name, functions in FUNCTIONS.items():
+        library = ctypes.WinDLL(name, use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
+        for function, (result, arguments) in functions.items():
+            declared = getattr(library, function)
+            declared.restype, declared.argtypes = result, arguments
+        setattr(libraries, name, library)
+    return libraries
+
+
+def run_message_loop(user: Any) -> None:
+    """Dispatch messages of this thread's windows until WM_QUIT."""
+    message = wintypes.MSG()
+    while user.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
+        user.TranslateMessage(ctypes.byref(message))
+        user.DispatchMessageW(ctypes.byref(message))
+
+
+def hidden_window(libraries: Any, name: str, procedure: Any) -> Any:
+    """A window without a frame, of class and title `name`, for messages. The caller keeps `procedure` alive."""
+    instance = libraries.kernel32.GetModuleHandleW(None)
+    declared = WindowClass(lpfnWndProc=procedure, hInstance=instance, lpszClassName=name)
+    libraries.user32.RegisterClassW(ctypes.byref(declared))
+    return libraries.user32.CreateWindowExW(0, name, name, 0, 0, 0, 0, 0, None, None, instance, None)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text in at most `longest` characters of UTF-16, with … for a rest."""
+    while len(text.encode("utf-16-le")) // 2 > longest:
+        text = text[:-2].rstrip() + "…"
+    return text

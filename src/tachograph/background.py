@@ -94,7 +94,7 @@ class Lock:
 
 
 def acquire(paths: Paths, clock: Clock, kind: BackgroundProcess = RECORDER) -> Lock | None:
-    """Become a background process; None where another one is it. LedgerError where the folder cannot be used."""
+    """Become a background process; None if another one has the role. LedgerError if the folder can't be used."""
     from tachograph import __version__
 
     private_folder(paths.data)
@@ -110,7 +110,7 @@ def acquire(paths: Paths, clock: Clock, kind: BackgroundProcess = RECORDER) -> L
 
 
 def running(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
-    """The background process that runs now, verified to live; None where none does."""
+    """The background process that runs now, verified to be alive; None without one."""
     try:
         file = open(paths.lock(kind.name), "r+b")  # noqa: SIM115 - closed below, on every way
     except OSError:
@@ -145,9 +145,9 @@ def start(
     kind: BackgroundProcess = RECORDER,
     say: Callable[[str], None] = lambda _: None,
 ) -> Running:
-    """Start a background process and wait for its first beat. `say` is told once where that takes long.
+    """Start a background process and wait for its first beat. `say` is called once if that takes long.
 
-    TachographError, with the words of the process, where it ends before.
+    TachographError, with the last line of its log, if it ends before.
     """
     private_folder(paths.data)
     _refuse_leftovers(paths, kind)
@@ -180,8 +180,8 @@ def start(
 
 
 def stop(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
-    """Stop a background process and wait for its end; the one that ran, None where none did. Leftovers of a killed
-    process that hold its lock are ended too. TachographError where it does not end."""
+    """Stop a background process and wait for its end; the one that ran, None without one. Leftovers of a killed
+    process that hold its lock are ended too. TachographError if it does not end."""
     found = running(paths, kind)
     if found is None or not found.pid:
         for pid in _leftovers(paths, kind):
@@ -269,7 +269,7 @@ def _leftovers(paths: Paths, kind: BackgroundProcess) -> list[int]:
 
 
 def _refuse_leftovers(paths: Paths, kind: BackgroundProcess) -> None:
-    """TachographError where the lock is held though no such process lives here."""
+    """Raise TachographError if another process than this kind holds the lock."""
     found = running(paths, kind)
     if found is not None or not _is_locked(paths, kind):
         return
@@ -288,8 +288,8 @@ def _refuse_leftovers(paths: Paths, kind: BackgroundProcess) -> None:
 
 
 def start_mark(pid: int) -> str | None:
-    """A text that tells this process from a later one with the same id ("" where the system says nothing of it); None
-    where no such process runs. On Linux the start in clock ticks (proc(5), field 22), on Windows its creation time."""
+    """A text that tells this process from a later one with the same id ("" if the system tells nothing of it); None
+    if no such process runs. On Linux the start in clock ticks (proc(5), field 22), on Windows its creation time."""
     if pid <= 0:
         return None
     if sys.platform == "win32":

@@ -4,7 +4,7 @@ A child never runs code from the folder a person happens to be in. Our own progr
 the current folder off its module path (`-P`; `-I` would hide packages installed with `--user`) and ignores relative
 entries of PYTHONPATH. Programs of the system are started by an absolute path, found in the absolute entries of PATH.
 Every child gets absolute folders in its environment, no descriptors but its standard streams, and a working folder
-that nobody else can write to. Workers end with their parent; background processes are detached from it.
+that other users can't write to. Workers end with their parent; background processes are detached from it.
 """
 
 import os
@@ -59,7 +59,7 @@ def child_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_program(name: str, env: Mapping[str, str]) -> str | None:
-    """Absolute path of a program, None where there is none; neither the current folder nor relative entries count."""
+    """Absolute path of a program, None if it is missing; neither the current folder nor relative entries count."""
     folders = list(filter(_is_absolute, env.get("PATH", "").split(os.pathsep)))
     suffixes = [""]
     if os.name == "nt":
@@ -77,7 +77,7 @@ def find_program(name: str, env: Mapping[str, str]) -> str | None:
 
 
 def _absolute_entry(part: str) -> str:
-    """An entry of CLAUDE_CONFIG_DIR; what is absolute already stays as it is spelled."""
+    """An entry of CLAUDE_CONFIG_DIR, made absolute; the spelling of an absolute one stays."""
     name = part.strip()
     return part if not name or name.startswith("~") or _is_absolute(name) else os.path.abspath(name)
 
@@ -103,7 +103,7 @@ def _neutral_folder() -> str:
 
 
 class Finished(NamedTuple):
-    """What came of a command: its exit code (None: it was ended at the deadline) and its two outputs."""
+    """Result of a command: its exit code (None: it was ended at the deadline) and its two outputs."""
 
     code: int | None
     output: bytes = b""
@@ -133,7 +133,7 @@ class Child:
 
 
 def run(command: Sequence[str], env: Mapping[str, str], seconds: float) -> Finished:
-    """Run a command to its end or a deadline. OSError where it cannot be started."""
+    """Run a command to its end or a deadline. OSError if it can't be started."""
     import subprocess
 
     try:
@@ -153,7 +153,7 @@ def run(command: Sequence[str], env: Mapping[str, str], seconds: float) -> Finis
 
 
 def start(command: Sequence[str], env: Mapping[str, str]) -> Child:
-    """Start a command without waiting; its error output is kept. OSError where it cannot be started."""
+    """Start a command without waiting; its error output is kept. OSError if it can't be started."""
     import subprocess
 
     return Child(
@@ -188,7 +188,7 @@ def start_background(command: Sequence[str], env: Mapping[str, str], log: int) -
 
 
 def open_address(address: str, env: Mapping[str, str]) -> bool:
-    """Open an address in the person's browser, by the standard library's choice of one; False where there is none.
+    """Open an address in the person's browser, chosen by the standard library; False without one.
 
     The choice is made in a child with a cleaned PATH: the library looks browsers up by name. The child shares our
     terminal, because a browser may need it.
@@ -213,7 +213,7 @@ def open_address_command(address: str) -> list[str]:
 
 
 def open_folder(folder: str, env: Mapping[str, str]) -> bool:
-    """Show a folder in the desktop's file manager; False where there is no desktop or no such program."""
+    """Show a folder in the desktop's file manager; False without a desktop or such a program."""
     name = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
     if name == "xdg-open" and not (env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")):
         return False
@@ -248,7 +248,7 @@ class ShellCommand:
     """A person's own command line, run by their shell in the current folder, with some input on its standard input."""
 
     def __init__(self, command: str, data: bytes, limit: int) -> None:
-        """Start it at once; it may print at most `limit` bytes. OSError or ValueError where it cannot be started."""
+        """Start it at once; it may print at most `limit` bytes. OSError or ValueError if it can't be started."""
         import subprocess
         import threading
 
@@ -267,7 +267,7 @@ class ShellCommand:
         self._reader.start()
 
     def output(self, seconds: float) -> bytes | None:
-        """Its output, once it has ended. None where it takes longer than `seconds` or prints too much: then it is
+        """Its output, once it has ended. None if it takes longer than `seconds` or prints too much: then it is
         ended, with all that it started."""
         import time
 
@@ -348,7 +348,7 @@ def _blocked_signals() -> Iterator[None]:
 
 
 def _become_worker(parent: int, keep: Collection[int]) -> None:
-    """Close what was inherited, and end when the parent does."""
+    """Close inherited descriptors, and end when the parent does."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)

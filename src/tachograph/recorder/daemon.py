@@ -1,8 +1,8 @@
-"""The recorder at work: takes in transcripts as they grow, what other programs know of the limits, asks where it may,
-and says something when a limit is near. A step does what is due; between steps it sleeps.
+"""The recorder's main loop: read transcripts as they grow, collect readings of limits, ask the sources that were
+consented to, learn, and notify near a limit. A step does the work that is due; between steps it sleeps.
 
-Recent transcripts are looked at often, all of them about once a minute. The ledger is open all the time; a step that
-fails is said once and tried again.
+Recent transcripts are checked often, all of them about once a minute. The ledger stays open; a step that fails is
+logged once and tried again.
 """
 
 import os
@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 
 
 class RecentTranscript(NamedTuple):
-    """A transcript that grew lately, and its size when it was read."""
+    """A transcript that grew in the last half hour, and its size when it was read."""
 
     path: bytes
     size: int
@@ -55,7 +55,7 @@ class RecentTranscript(NamedTuple):
 
 
 class Recorder:
-    """What the recorder knows between two steps. `say` writes a line for people who look into its log."""
+    """State of the recorder between two steps. `say` writes a line to its log."""
 
     def __init__(self, paths: Paths, env: Mapping[str, str], clock: Clock, say: Say) -> None:
         self._paths, self._env, self._clock, self._say = paths, env, clock, say
@@ -68,7 +68,7 @@ class Recorder:
         self._settings = SettingsFollower(paths.settings)
 
     def step(self, ledger: Ledger) -> float:
-        """Do what is due; returns the seconds until something may be due again. Raises LedgerError."""
+        """Do the work that is due; returns the seconds until more may be due. Raises LedgerError."""
         mono = self._clock.monotonic()
         if mono - self._walked >= WALK_SECONDS or (mono - self._passed >= PASS_SECONDS and self._has_news()):
             self._pass(ledger, mono)
@@ -94,7 +94,7 @@ class Recorder:
         self._walked = self._passed = mono
 
     def _has_news(self) -> bool:
-        """Whether a transcript that grew lately grew again."""
+        """True if a recent transcript grew again."""
         for look in self._recent:
             try:
                 status = os.stat(look.path)
@@ -105,7 +105,7 @@ class Recorder:
         return False
 
     def _judge(self, ledger: Ledger, mono: float, has_news: bool) -> None:
-        """Give the notices that are due, after anything was written, and from time to time."""
+        """Send the notification that is due, after anything was written, and from time to time."""
         version = data_version(ledger.db)
         if not has_news and version == self._version and mono - self._judged < JUDGE_SECONDS:
             return
@@ -138,7 +138,7 @@ class Recorder:
                 self._say(problem)
 
     def _tell(self, kind: str, problem: str) -> None:
-        """Say a problem once, not at every step."""
+        """Log a problem once, not at every step."""
         if problem and f"{kind} {problem}" not in self._told:
             self._told.add(f"{kind} {problem}")
             self._say(problem)
@@ -235,7 +235,7 @@ def end_on_signals(stop: Callable[[], None]) -> None:
 
 
 def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Callable[[float], bool]) -> None:
-    """Catch up in a child: what a large first reading needs of memory goes back to the system with it."""
+    """Catch up in a worker: the memory of a large first reading goes back to the system with it."""
     if not hasattr(os, "fork"):
         return
 
@@ -252,7 +252,7 @@ def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Cal
 
 
 def protect() -> None:
-    """What holds a login for a moment leaves no core file, and may not be looked into by other processes."""
+    """Forbid core files and inspection by other processes: we hold a login for a moment."""
     os.umask(0o077)
     if sys.platform == "win32":
         return

@@ -1,4 +1,4 @@
-"""Shows a notification of the desktop, in a process of its own: whatever a desktop does, nobody waits for it long.
+"""Show a notification of the desktop, in a process of its own with a deadline: a desktop may hang.
 
 desktop-notifier speaks to the desktop on Linux and Windows; on macOS it needs a signed application bundle, so there
 `osascript` does it. The recorder itself never loads any of that.
@@ -15,7 +15,7 @@ _SCRIPT = "on run argv\ndisplay notification (item 2 of argv) with title (item 1
 
 
 def notify(title: str, text: str, sound: bool, env: Mapping[str, str], platform: str = sys.platform) -> str:
-    """Show it; "" where that worked, else why not, in plain words. Never raises, never takes longer than a deadline."""
+    """Show it; "" if that worked, else the reason in plain words. Never raises, never exceeds the deadline."""
     if platform.startswith("linux") and not (env.get("DBUS_SESSION_BUS_ADDRESS") or env.get("XDG_RUNTIME_DIR")):
         return "there is no desktop session here"
     title, text = _plain(title), _plain(text)
@@ -36,7 +36,7 @@ def notify(title: str, text: str, sound: bool, env: Mapping[str, str], platform:
 
 
 def _plain(text: str) -> str:
-    """Without what a desktop may take for markup."""
+    """The text without characters that a desktop may take for markup."""
     return "".join(c for c in text.replace("<", "‹").replace(">", "›").replace("&", "+") if c.isprintable())
 
 

@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
 
 class Pass(NamedTuple):
-    """What one pass did."""
+    """Numbers of one pass."""
 
     transcripts: int  # that there are
     read: int  # that had something new
@@ -88,7 +88,7 @@ def _read(
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
             messages.write(db, said, origins, logins, among)
-            _write_walls(db, names, said[-1], env)
+            _write_refusals(db, names, said[-1], env)
             for read in reads:
                 files.write_state(
                     db,
@@ -108,10 +108,10 @@ def _read(
         files.write_directories(db, found.directories)
 
 
-def _write_walls(
+def _write_refusals(
     db: sqlite3.Connection, names: Strings, notices: list[tuple[str, bytes]], env: Mapping[str, str]
 ) -> None:
-    """Note where the service refused, from the client's own notices in the transcripts.
+    """Store refusals of the service, from the client's own notices in the transcripts.
 
     Old texts give a time of day without a zone: it was this computer's.
     """
@@ -132,20 +132,20 @@ def _write_walls(
 
 
 def _remembering(known: FileState, state: files.FileState) -> FileState:
-    """What discovery saw of a file, with what the ledger remembers of it."""
+    """A file as discovered, with the state that the ledger remembers."""
     fields = ("offset", "head", "tail", "branch", "stamp", "looks")
     return known._replace(**{field: getattr(state, field) for field in fields})
 
 
 class _Job(NamedTuple):
-    """A transcript to read, and the offset that its row in the ledger has now; None where it has none."""
+    """A transcript to read, and the offset in its row of the ledger; None without a row."""
 
     known: FileState
     row_offset: int | None
 
 
 def _jobs(db: sqlite3.Connection, changed: list[FileState], gone: list[bytes]) -> dict[bytes, _Job]:
-    """What to read, by path, each with what the ledger remembers of it.
+    """Transcripts to read, by path, each with the state that the ledger remembers.
 
     A file that was moved takes its row along; one that is known by another name as well begins where that one is.
     """

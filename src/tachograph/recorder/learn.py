@@ -1,4 +1,4 @@
-"""Learn from windows that are over, make the forecasts that are due, keep both, and score the ones that are over."""
+"""Learn from past windows, make and store the forecasts that are due, and score past ones."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ _MOVED = 3.0  # points from which a limit is looked at again before its time
 
 
 def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: int) -> dict[int, dict[str, float]]:
-    """By account and limit the chances that hold at a moment (0 to 1). Raises LedgerError.
+    """Current chances (0 to 1) by account and limit. Raises LedgerError.
 
-    A forecast of a limit is made every quarter hour, or when the limit has moved: in between the kept one holds.
+    A limit gets a forecast every quarter hour, or when it has moved; in between the stored one is used.
     """
     chances: dict[int, dict[str, float]] = {}
     for account in accounts:
         if account.id == 0:
-            continue  # nobody knows whose it is
+            continue  # readings of an unknown account
         held = _holding(ledger, account, at)
         limits = [limit for key in (FIVE_HOUR, SEVEN_DAY) if (limit := account.limit(key)) is not None]
         if any(_is_due(limit) and limit.key not in held for limit in limits):
@@ -36,12 +36,12 @@ def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: i
 
 
 def _is_due(limit: NowLimit) -> bool:
-    """Whether a chance could be said of a limit: of what nobody says when it resets, none can be."""
+    """True if a limit can have a forecast: only with a fresh percentage and a known reset."""
     return limit.state == FRESH and limit.percent is not None and limit.resets_at is not None
 
 
 def _holding(ledger: Ledger, account: NowAccount, at: int) -> dict[str, float]:
-    """The chances that were worked out lately, of windows that are still the same and have not moved."""
+    """Chances of the newest forecasts, for windows that are still the same and have not moved."""
     newest = kept.newest(ledger.db, account.id, at - EVERY * 1000 + 1)
     held = {}
     for limit in account.limits:
@@ -66,7 +66,7 @@ def _make(ledger: Ledger, book: PriceBook, account: NowAccount, at: int) -> dict
 
 
 def catch_up(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: int) -> None:
-    """Keep what can be learned of accounts now, for a question that is about to be asked. Raises LedgerError."""
+    """Store the learned state of accounts now, for a question that follows. Raises LedgerError."""
     learn(ledger, book, accounts, at)
     for account in accounts:
         found = known(ledger.db, book, account.id, at)

@@ -1,4 +1,4 @@
-"""The log of a part that runs in the background: lines with a time, two files at most, nothing secret in them."""
+"""The log of a background process: lines with a time, at most two files, no secrets."""
 
 import os
 from collections.abc import Callable
@@ -24,13 +24,13 @@ def logger(path: str | None, clock: Clock, say: Callable[[str], None]) -> Callab
             with open(handle, "a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
         except OSError:
-            pass  # a full disk: the part goes on, and says so to nobody
+            pass  # a full disk: the process goes on without a log
 
     return log
 
 
 def last_problem(path: str) -> str:
-    """What a part that has just ended said last before it said so, without its time; "" where nothing can be read."""
+    """The last line of a log before "has ended", without its time; "" if it can't be read."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - 4096))
@@ -42,7 +42,7 @@ def last_problem(path: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """A line for a log: nothing that steers a terminal, and nothing that looks like a login, wherever it came from."""
+    """A line for a log, without terminal escapes and without anything that looks like a login."""
     import re
 
     return safe(re.sub(r"sk-ant-[A-Za-z0-9_\-]+", "(a login)", text))

@@ -1,4 +1,4 @@
-"""What runs inside the recorder beside its own work: a listener on loopback, say. Each may fail; the recorder goes on.
+"""Services inside the recorder, such as a listener on loopback. Each may fail; the recorder goes on.
 
 A service does its work in threads of its own. Whoever starts the recorder brings the services along (the recorder knows
 none of them by name), and what they are doing is said to people by `tachograph status` and `doctor`.
@@ -13,7 +13,7 @@ OFF, RUNNING, FAILED = "off", "running", "failed"
 
 
 class Status(NamedTuple):
-    """How a service does: `state` is one of the above, `text` a sentence for people without an end mark ("" for none).
+    """State of a service: one of the above, and a sentence for people without an end mark ("" for none).
 
     What failed is tried again by the service itself, at its own pace.
     """
@@ -23,8 +23,8 @@ class Status(NamedTuple):
 
 
 class Service(Protocol):
-    """`tick` is called in the recorder's thread after every step, every few seconds: it starts or stops what has to
-    listen now, and returns quickly. An idle service costs nothing: what it needs is imported when it first runs."""
+    """`tick` is called in the recorder's thread after every step, every few seconds: it starts or stops its
+    listener and returns quickly. An idle service costs nothing: its imports happen when it first runs."""
 
     @property
     def name(self) -> str: ...
@@ -47,7 +47,7 @@ class Services:
         self._known: dict[str, Status] = {}
 
     def tick(self, ledger: Ledger) -> None:
-        """Let each do what is due. Never raises."""
+        """Call each service. Never raises."""
         found = {service.name: self._one(service, ledger) for service in self._services}
         if found == self._known:
             return

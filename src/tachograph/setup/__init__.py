@@ -1,1 +1,1 @@
-"""What changes something outside the reports, on a person's word."""
+"""One-time actions at a person's request: detection, consent, status line, autostart, doctor, recovery."""

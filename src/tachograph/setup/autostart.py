@@ -1,4 +1,4 @@
-"""Starts a part of Tachograph at every login, by what each system has for that, and takes it back.
+"""Start the recorder and the tray at every login by the system's own means, or stop doing so.
 
 Linux: a systemd user unit; where there is no systemd for users, an entry of the desktop's autostart folder. macOS: a
 launch agent. Windows: a value under the Run key. Tested on Linux; written for the others and never run there.
@@ -28,8 +28,8 @@ _RUN_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 
 
 class Job(NamedTuple):
-    """What is started: a name for files, what it is in a few words, the arguments of our command; whether it needs a
-    desktop, so that on Linux the desktop starts it and not systemd."""
+    """A program to start: file stem, title, arguments of our command; `needs_desktop` if on Linux the desktop and not
+    systemd has to start it."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ JOBS = (RECORDER, TRAY)
 
 
 class State(NamedTuple):
-    """Whether it is started at login: `how` (systemd, desktop, launchd, run key) and the file or key that says so."""
+    """State of autostart: `how` (systemd, desktop, launchd, run key) and the file or key in charge."""
 
     is_on: bool
     how: str
@@ -53,7 +53,7 @@ class State(NamedTuple):
 def state(
     env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platform, run: Runner | None = None
 ) -> State:
-    """How it is now. Never raises."""
+    """Current state. Never raises."""
     run = run or _run(env)
     if platform == "win32":
         code, _ = run(["reg", "query", _RUN_KEY, "/v", _value(job)])
@@ -72,7 +72,7 @@ def enable(
     platform: str = sys.platform,
     run: Runner | None = None,
 ) -> State:
-    """Start it at every login from now on, and now. `command`: our program. TachographError where the system refuses."""
+    """Start it at every login from now on, and now. `command`: our program. TachographError if the system refuses."""
     run = run or _run(env)
     words = [*command, *job.arguments]
     if platform == "win32":
@@ -98,7 +98,7 @@ def enable(
 def disable(
     env: Mapping[str, str], job: Job = RECORDER, platform: str = sys.platform, run: Runner | None = None
 ) -> State:
-    """Start it at login no longer; what runs now goes on but where the system itself ends it."""
+    """Start it at login no longer; a running process goes on unless the system itself ends it."""
     run = run or _run(env)
     before = state(env, job, platform, run)
     if not before.is_on:
@@ -121,7 +121,7 @@ def disable(
 
 
 def unit(words: list[str], env: Mapping[str, str], job: Job) -> str:
-    """A systemd user unit. What would need root, or hide the home, is not asked for."""
+    """A systemd user unit, without options that need root or hide the home folder."""
     settings = "".join(f"Environment={_unit_word(f'{key}={value}')}\n" for key, value in _kept_variables(env))
     return (
         f"[Unit]\nDescription={job.title}\n\n[Service]\nExecStart={' '.join(map(_unit_word, words))}\n{settings}"

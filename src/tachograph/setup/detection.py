@@ -1,4 +1,4 @@
-"""What a newcomer has on this machine: config folders, who is signed in, which sources there are, what is on already."""
+"""Detect what a new user has here: config folders, logins, sources, and the parts that are switched on already."""
 
 import os
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Detected(NamedTuple):
 
 
 def detect(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Detected:
-    """Look at everything, change nothing."""
+    """Detect everything, change nothing."""
     folders = []
     for path in config_folders(env):
         if not os.path.isdir(path):

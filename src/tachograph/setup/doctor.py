@@ -1,4 +1,4 @@
-"""What is read, what could not be, and whether the ledger is sound: findings, without a word of how to say them."""
+"""Findings about logs, accounts, settings, ledger and backups, as values; ui/documents/doctor.py words them."""
 
 import os
 import sqlite3
@@ -49,13 +49,13 @@ class Finding(NamedTuple):
 
 
 def has_transcripts(env: Mapping[str, str]) -> bool:
-    """Whether there is any transcript that could be read, or that could not."""
+    """True if there is any transcript, readable or not."""
     found = discover.transcripts(discover.folders(env), {}, {}, 0)
     return bool(found.total or found.unreadable)
 
 
 def examine(paths: Paths, env: Mapping[str, str], now_ms: int, *, read: bool = True) -> tuple[Finding, ...]:
-    """Look at everything; `read`: bring the ledger up to date first. Never raises for what it finds."""
+    """Examine everything; `read`: bring the ledger up to date first. Never raises for a finding."""
     found = list(_logs(env))
     transcripts = sum(finding.facts.get("transcripts", 0) for finding in found)
     logins: dict[str, integrity.Login] = {}
@@ -80,9 +80,9 @@ def versions() -> dict[str, str]:
 
 
 def repair(paths: Paths, now_ms: int) -> tuple[str, ...]:
-    """Mend what can be mended: a damaged ledger as in the rescue, totals by adding them up again, a backup kept.
+    """Repair a ledger: a damaged one by recovery, wrong totals by computing them again after a backup.
 
-    Returns what was done, in sentences; none where there was nothing to do. Raises LedgerError where it cannot.
+    Returns sentences about the repairs, none without any. Raises LedgerError if it fails.
     """
     if not os.path.exists(paths.ledger) and not backups(paths):
         return ()
@@ -98,7 +98,7 @@ def repair(paths: Paths, now_ms: int) -> tuple[str, ...]:
 
 
 def _repair_contents(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]:
-    """Mend what a sound file says wrongly, and say so."""
+    """Repair wrong content of a sound file; yields a sentence for each repair."""
     lost, differing = integrity.lost_references(ledger.db), integrity.rollup_differences(ledger.db)
     if not lost and not differing:
         return
@@ -190,7 +190,7 @@ def _settings(paths: Paths) -> Iterator[Finding]:
 def _ledger(
     paths: Paths, env: Mapping[str, str], now_ms: int, read: bool, logins: dict[str, integrity.Login]
 ) -> Iterator[Finding]:
-    """What is to be said of the ledger; fills `logins` from it on the way."""
+    """Findings about the ledger; fills `logins` from it on the way."""
     facts = {"path": _printable(paths.ledger)}
     if not os.path.exists(paths.ledger) and not backups(paths) and not read:
         yield Finding(OK, "ledger", "no_ledger", facts)
@@ -214,7 +214,7 @@ def _ledger(
 
 
 def _polls(ledger: Ledger) -> Iterator[Finding]:
-    """What came of asking the usage endpoint, where that is switched on."""
+    """Outcomes of the usage endpoint, if it is switched on."""
     if not has_consent(ledger.db, OAUTH):
         return
     for state in poll_state.states(ledger.db):
@@ -224,7 +224,7 @@ def _polls(ledger: Ledger) -> Iterator[Finding]:
 
 
 def _services(paths: Paths) -> Iterator[Finding]:
-    """What runs inside the recorder, where it runs."""
+    """Services inside the running recorder."""
     found = running(paths)
     for name, state, text in found.services if found is not None else ():
         if state != OFF:
@@ -276,7 +276,7 @@ def _soundness(ledger: Ledger, facts: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _trouble(db: sqlite3.Connection) -> Iterator[Finding]:
-    """What could not be read: by kind, with the files that have most of it."""
+    """Problems of transcripts by kind, with the files that have most of them."""
     by_kind: dict[str, list[files.FileProblem]] = {}
     for problem in files.problems_by_file(db):
         if problem.error:
@@ -293,7 +293,7 @@ def _trouble(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _modes(paths: Paths) -> dict[str, int]:
-    """Who may read our files, as permission bits, for those that belong to somebody on this system."""
+    """Permission bits of our files, on systems that have them."""
     modes = {}
     for path in (paths.data, paths.ledger):
         if os.name == "posix" and os.path.exists(path):
@@ -313,7 +313,7 @@ def _access(paths: Paths, before: Mapping[str, int]) -> Iterator[Finding]:
         yield Finding(NOTE, "ledger", "on_network", {"path": _printable(paths.data)})
 
 
-# -- what is kept beside it ----------------------------------------------------------------------------------------
+# -- backups and damaged copies ----------------------------------------------------------------------------------------
 
 
 def _backups(paths: Paths) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Backup, restore and purge: what happens to the ledger as a file, on a person's word. Nothing else deletes data."""
+"""Backup, restore and purge: actions on the ledger as a file, at a person's request. Nothing else deletes data."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _LEFTOVER = ".restoring-"
 
 
 class Outcome(NamedTuple):
-    """What was done, in sentences, and in one how to undo it."""
+    """Sentences about an action, and one about undoing it."""
 
     did: tuple[str, ...]
     undo: str
@@ -70,7 +70,7 @@ def _must_be_free(paths: Paths, target: str, force: bool) -> None:
 
 
 class Offer(NamedTuple):
-    """What a restore would put in the place of what. `present_problem`: what is wrong with the ledger that is there."""
+    """A backup and the ledger that it would replace. `present_problem`: why the present one can't be used, or ""."""
 
     source: str
     version: int
@@ -80,7 +80,7 @@ class Offer(NamedTuple):
 
 
 def restorable(paths: Paths, source: str) -> Offer:
-    """Look whether a file can be restored. Raises NotFound, LedgerDamaged or LedgerNewer where it cannot."""
+    """Check that a file can be restored. Raises NotFound, LedgerDamaged or LedgerNewer if not."""
     source = os.path.abspath(source)
     if not os.path.isfile(source):
         raise NotFound(f"There is no file {source}.")
@@ -99,13 +99,13 @@ def restorable(paths: Paths, source: str) -> Offer:
 
 
 def restore(paths: Paths, source: str, now_ms: int) -> Outcome:
-    """Put a backup in the place of the ledger; the present one is kept, as an automatic backup or set aside.
+    """Replace the ledger by a backup; the present one is kept, as an automatic backup or set aside.
 
-    The next command brings it to the present schema, and reads what it lacks from the transcripts that are there.
+    The next command migrates it to the present schema and reads newer messages from the transcripts.
     """
     offer = restorable(paths, source)
     private_folder(paths.data)
-    with one_at_a_time(paths):
+    with exclusive(paths):
         present = check_file(paths.ledger)
         copy = prepare_copy(paths, offer.source)
         try:
@@ -146,7 +146,7 @@ def prepare_copy(paths: Paths, source: str) -> str:
 
 
 def remove_copies(paths: Paths) -> None:
-    """Remove what a restore did not come to use, also one that was cut off."""
+    """Remove unused copies of restores, also of one that was cut off."""
     for path in _leftovers(paths):
         with suppress(OSError):
             os.unlink(path)
@@ -180,7 +180,7 @@ def replace_ledger(paths: Paths, copy: str | None, now_ms: int) -> str:
 
 
 def _add_name(path: str, other: str) -> bool:
-    """Give a file a second name; False where the file system knows no such thing."""
+    """Give a file a second name; False if the file system has no hard links."""
     try:
         os.link(path, other, follow_symlinks=False)
     except (OSError, NotImplementedError):
@@ -201,8 +201,8 @@ def _new_folder(path: str) -> str:
 
 
 @contextmanager
-def one_at_a_time(paths: Paths) -> Iterator[None]:
-    """Hold the data folder against another rescue or restore; whoever comes second waits, then looks again."""
+def exclusive(paths: Paths) -> Iterator[None]:
+    """Exclude another recovery or restore in the data folder; the second one waits, then checks again."""
     if sys.platform == "win32":  # there a file that somebody has open cannot be moved at all
         yield
         return
@@ -221,7 +221,7 @@ def one_at_a_time(paths: Paths) -> Iterator[None]:
 
 
 class Holding(NamedTuple):
-    """A file of ours: its bytes, and what it is: ledger, backup, damaged copy, or left over from a cut-off copy."""
+    """A file of ours: its bytes, and its kind: ledger, backup, damaged copy, or left over from a cut-off copy."""
 
     path: str
     bytes: int
@@ -229,7 +229,7 @@ class Holding(NamedTuple):
 
 
 class Holdings(NamedTuple):
-    """Everything that a purge deletes, in the order in which it does. `counts` None: the ledger cannot be read."""
+    """Everything that a purge deletes, in that order. `counts` None: the ledger can't be read."""
 
     files: tuple[Holding, ...]
     folders: tuple[str, ...]
@@ -237,7 +237,7 @@ class Holdings(NamedTuple):
 
 
 def holdings(paths: Paths) -> Holdings:
-    """What we hold of a person: the ledger, its backups, damaged copies. The settings are theirs and not among it."""
+    """Files that hold a person's data: the ledger, its backups, damaged copies; not the settings, which are theirs."""
     counts = read_counts(paths.ledger) if os.path.exists(paths.ledger) else Counts()
     aside = damaged_copies(paths)
     files = [_holding(path, "left over") for path in (*_leftovers(paths), *partial_backups(paths))]
@@ -253,7 +253,7 @@ def holdings(paths: Paths) -> Holdings:
 
 
 def purge(paths: Paths) -> Outcome:
-    """Delete what `holdings` lists, nothing else. Raises LedgerError where something could not be deleted."""
+    """Delete what `holdings` lists, nothing else. Raises LedgerError if a file could not be deleted."""
     held = holdings(paths)
     trouble = ""
     for file in held.files:
@@ -277,7 +277,7 @@ def purge(paths: Paths) -> Outcome:
 
 
 def damaged_copies(paths: Paths) -> list[str]:
-    """The folders into which damaged ledgers were set aside, oldest first."""
+    """Folders with damaged ledgers that were set aside, oldest first."""
     try:
         names = sorted(name for name in os.listdir(paths.data) if _ASIDE.fullmatch(name))
     except OSError:
@@ -305,7 +305,7 @@ def _bytes(path: str) -> int:
 
 
 def _shell_quote(path: str) -> str:
-    """A path as a command line takes it."""
+    """A path quoted for a command line."""
     if os.name == "nt":
         return f'"{path}"' if " " in path else path
     from shlex import quote

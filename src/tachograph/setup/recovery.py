@@ -1,4 +1,4 @@
-"""What happens to a damaged ledger: it is set aside, and the newest sound backup takes its place."""
+"""Recovery of a damaged ledger: it is set aside, and the newest sound backup replaces it."""
 
 import time
 from typing import NamedTuple
@@ -8,18 +8,18 @@ from tachograph.ledger.storage.backups import Backup, backups
 from tachograph.ledger.storage.integrity import Counts, check_file
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
-from tachograph.setup.ledger_files import one_at_a_time, prepare_copy, remove_copies, replace_ledger
+from tachograph.setup.ledger_files import exclusive, prepare_copy, remove_copies, replace_ledger
 
 
 def recover(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
-    """Mend a ledger that was found damaged; returns what happened, in sentences. `why` is what was found.
+    """Recover from a damaged ledger; returns sentences about it. `why` is the problem that was found.
 
     Nothing is deleted, and nothing is moved before the whole file was looked at once more: the trouble may have been
     a passing one, or another process may have mended it. No connection of this process may be open.
     Raises LedgerNewer for the ledger of a newer version, which cannot be judged here; LedgerError where there is no
     room or no permission: then everything is as it was.
     """
-    with one_at_a_time(paths):
+    with exclusive(paths):
         found = check_file(paths.ledger)
         if found.is_newer:
             raise LedgerNewer(

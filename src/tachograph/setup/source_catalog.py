@@ -1,4 +1,4 @@
-"""Where readings of limits may come from: what each source reads and sends, and which one needs a person's yes first."""
+"""Sources of limit readings: what each one reads, sends and gives, and which ones need consent."""
 
 import sqlite3
 from typing import NamedTuple
@@ -12,7 +12,7 @@ PASSIVE, ON_CONSENT, ON_PAIRING = "passive", "consent", "pairing"
 
 
 class Source(NamedTuple):
-    """A source in plain words. `kind`: read without asking, only after a yes, or once a browser was paired."""
+    """A source in plain words. `kind`: read without asking, only with consent, or once a browser is paired."""
 
     name: str
     title: str
@@ -32,7 +32,7 @@ SOURCES = (
         PASSIVE,
         "What Claude Code pipes to its status line command: percentages and resets of the 5-hour and the 7-day limit, and how"
         " large a session's context window is.",
-        "Nothing, to nobody.",
+        "Nothing.",
         "A number with every answer, while a session runs in a terminal.",
         "Other limits (Opus, Fable), extra usage, sessions without a terminal (claude -p, the desktop app, the IDE).",
         "Documented by Anthropic for this use.",
@@ -43,7 +43,7 @@ SOURCES = (
         "Claude Code's cached answer",
         PASSIVE,
         "The answer of the usage endpoint that Claude Code itself keeps in .claude.json, and who is signed in.",
-        "Nothing, to nobody.",
+        "Nothing.",
         "All limits and extra usage, as of when Claude Code last asked.",
         "Anything since then: it may be days old.",
     ),
@@ -52,7 +52,7 @@ SOURCES = (
         "Claude Desktop's samples",
         PASSIVE,
         "The usage history that Claude Desktop writes on macOS and Windows.",
-        "Nothing, to nobody.",
+        "Nothing.",
         "5-hour and 7-day percentages every 5 to 15 minutes, while the app runs.",
         "Resets, other limits, extra usage.",
     ),
@@ -61,8 +61,8 @@ SOURCES = (
         "Refusals in transcripts",
         PASSIVE,
         "The notices that Claude Code writes into a session's log when a limit is reached.",
-        "Nothing, to nobody.",
-        "At the wall, until when.",
+        "Nothing.",
+        "That a limit is reached, and until when.",
         "Anything before a limit is reached.",
     ),
     Source(
@@ -71,9 +71,9 @@ SOURCES = (
         ON_CONSENT,
         "Claude Code's own sign-in, from its credentials file or the macOS Keychain, at the moment of asking. It is not"
         " copied, not kept, not renewed, and appears in no log.",
-        "That sign-in, to https://api.anthropic.com and to nobody else: GET /api/oauth/usage, and /api/oauth/profile once"
+        "That sign-in, to https://api.anthropic.com and nowhere else: GET /api/oauth/usage, and /api/oauth/profile once"
         " a day; at most 12 times an hour, less when nothing moves.",
-        "All limits, extra usage in money, the plan, and what part of the week chat and other products used.",
+        "All limits, extra usage in money, the plan, and what share of the week chat and other products used.",
         "Which session or model used what.",
         "The endpoint is not documented and may change or end. Anthropic's terms keep this sign-in for Claude Code and"
         " Anthropic's own apps and forbid others to collect it; a tool on your own machine that asks with it is at your own"
@@ -87,7 +87,7 @@ SOURCES = (
         "What the browser extension sends: every minute, for each account that is signed in to claude.ai in that browser,"
         " its limits, extra usage, subscription and credits, its e-mail address and plan. The extension asks claude.ai as its own"
         " settings page does; names, payment methods and everything that is not shown are dropped in the browser.",
-        "Nothing from here, to nobody. The browser asks https://claude.ai with its own session, which never leaves it, and"
+        "Nothing from here. The browser asks https://claude.ai with its own session, which never leaves it, and"
         " sends what it keeps to this computer alone (127.0.0.1), after the recorder has proved who it is.",
         "All limits of every account every minute, extra usage in money, the next charge, credits that are left; for that"
         " account the usage endpoint is not asked meanwhile.",
@@ -103,7 +103,7 @@ SOURCES = (
         "At the moment of asking, the one cookie sessionKey of claude.ai from the cookie store of the browser that you name"
         " (read into memory; no cookie of others is written down), decrypted with that browser's key from your keyring. It"
         " is not kept, and appears in no log.",
-        "That session, to https://claude.ai and to nobody else, as tachograph and not as a browser: GET /api/account and"
+        "That session, to https://claude.ai and nowhere else, as tachograph and not as a browser: GET /api/account and"
         " /api/organizations/…/usage; at most 12 times an hour, less when nothing moves.",
         "All limits and extra usage of every account that is signed in to in that browser.",
         "Anything where claude.ai shows a challenge page to what is no browser; cookies that Chrome and Edge on Windows"
@@ -116,12 +116,12 @@ SOURCES = (
 
 
 def source(name: str) -> Source | None:
-    """The source that programs call so; None where there is none."""
+    """The source with a name, None if unknown."""
     return next((one for one in SOURCES if one.name == name), None)
 
 
 def is_on(ledger: Ledger, one: Source) -> bool:
-    """Whether it is used."""
+    """True if a source is in use."""
     return is_on_in(ledger.db, one)
 
 
@@ -133,6 +133,6 @@ def is_on_in(db: sqlite3.Connection, one: Source) -> bool:
 
 
 def switch(ledger: Ledger, one: Source, on: bool, now_ms: int) -> None:
-    """Keep a person's yes or no. Raises LedgerError."""
+    """Store a person's consent to a source, or its withdrawal. Raises LedgerError."""
     with ledger.transaction() as db:
         set_preference(db, CONSENT + one.name, "on" if on else "off", now_ms)

@@ -1,4 +1,4 @@
-"""Puts our command into Claude Code's settings.json, around the one that was there, and takes it out again.
+"""Install our command as Claude Code's status line in settings.json, around the one before, and uninstall it.
 
 Only the few characters that have to change are changed: the rest of the file stays as it was, byte for byte, and the
 way back gives the very bytes from before. What is not understood is refused, and then nothing is touched.
@@ -25,8 +25,8 @@ _DECODER = json.JSONDecoder()
 
 
 class State(NamedTuple):
-    """What stands in a config folder: our command or not, another one that it wraps (None: none), or why that cannot be
-    told (`problem`)."""
+    """Status line of a config folder: ours or not, the other command (None: none), or the reason why that is unknown
+    (`problem`)."""
 
     path: str
     is_installed: bool
@@ -35,7 +35,7 @@ class State(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What was done to a file: `changed` or not, in words, and where the file from before is kept ("" if it was none)."""
+    """Change of a file: `changed` or not, a sentence, and the path of the copy from before ("" without one)."""
 
     path: str
     changed: bool
@@ -44,7 +44,7 @@ class Change(NamedTuple):
 
 
 def settings_path(folder: str) -> str:
-    """The settings file of a config folder; where that is a link, what it leads to."""
+    """The settings file of a config folder, with links resolved."""
     return os.path.realpath(os.path.join(folder, "settings.json"))
 
 
@@ -58,7 +58,7 @@ def own_command(*, limits_only: bool = False) -> str:
 
 
 def state(env: Mapping[str, str], folder: str) -> State:
-    """What the settings of a config folder say now. Never raises, never changes anything."""
+    """Current status line of a config folder. Never raises, never changes anything."""
     path = settings_path(folder)
     try:
         text = _read(path)
@@ -73,7 +73,7 @@ def state(env: Mapping[str, str], folder: str) -> State:
 
 
 def install(env: Mapping[str, str], folder: str, command: str, now_ms: int) -> Change:
-    """Let Claude Code run `command` for its status line. TachographError, and nothing changed, where that is not safe."""
+    """Make Claude Code run `command` for its status line. TachographError, and no change, if that is not safe."""
     path = settings_path(folder)
     before = _read(path)
     if before is None:
@@ -96,7 +96,7 @@ def install(env: Mapping[str, str], folder: str, command: str, now_ms: int) -> C
 
 
 def uninstall(env: Mapping[str, str], folder: str, now_ms: int) -> Change:
-    """Take our command out again; what it was put around is there again. TachographError as with `install`."""
+    """Remove our command; the one that it wrapped returns. TachographError as with `install`."""
     path = settings_path(folder)
     before = _read(path)
     found = None if before is None else _find_command(before)
@@ -118,7 +118,7 @@ def uninstall(env: Mapping[str, str], folder: str, now_ms: int) -> Change:
 
 
 def by_hand(command: str) -> str:
-    """What a person can write into settings.json where we may not."""
+    """Text for settings.json that a person can add by hand."""
     return f'"{KEY}": ' + json.dumps({"type": "command", "command": command})
 
 
@@ -143,7 +143,7 @@ class _Member(NamedTuple):
 
 
 def _read(path: str) -> str | None:
-    """The text of the file, None where there is none. TachographError where it is not ours to read."""
+    """The text of the file, None if it is missing. TachographError if it can't be read."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
@@ -164,7 +164,7 @@ def _read(path: str) -> str | None:
 
 
 def _find_command(text: str) -> _CommandText | None:
-    """Our place in the text. TachographError where the text is not what Claude Code writes."""
+    """The status line's command in the text. TachographError if Claude Code did not write that text."""
     try:
         document = json.loads(text.removeprefix(_BOM))
         members = _members(text, _start(text)) if isinstance(document, dict) else None
@@ -187,7 +187,7 @@ def _find_command(text: str) -> _CommandText | None:
 
 
 def _start(text: str) -> int:
-    """Where the outermost value begins."""
+    """Index of the outermost value."""
     return _skip(text, len(text) - len(text.removeprefix(_BOM)))
 
 
@@ -271,7 +271,7 @@ def _is_ours(command: str) -> bool:
 
 
 def _wrapped_command(command: str) -> str | None:
-    """The command that ours was put around; None where there was none."""
+    """The command that ours wraps; None without one."""
     words = _words(command)
     for word, value in itertools.pairwise(words):
         if word == "--then":
@@ -282,7 +282,7 @@ def _wrapped_command(command: str) -> str | None:
 
 
 def decode_command(value: str) -> str | None:
-    """The command in a `--then64`; None where it is none."""
+    """The command in a `--then64`; None if it is not valid."""
     import base64
     import binascii
 
@@ -297,7 +297,7 @@ def _memory(env: Mapping[str, str]) -> str:
 
 
 def _remember(env: Mapping[str, str], path: str, ours: str, theirs: str) -> None:
-    """Keep how the command was spelled in the file: the same text can be written with other escapes."""
+    """Store the spelling of the command in the file: the same text can have other escapes."""
     private_folder(own_paths(env).data)
     known = _load_memory(env)
     known[path] = [ours, theirs]
@@ -326,7 +326,7 @@ def _load_memory(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _save_copy(env: Mapping[str, str], path: str, text: str, now_ms: int) -> str:
-    """Keep the file from before among our backups; where."""
+    """Keep the file from before among our backups; its path."""
     from datetime import UTC, datetime
 
     folder = own_paths(env).backups
@@ -346,7 +346,7 @@ def _save_copy(env: Mapping[str, str], path: str, text: str, now_ms: int) -> str
 
 
 def _replace(path: str, after: str, before: str | None) -> None:
-    """Put the new text in the place of the old one in one step, if that is still what is there."""
+    """Replace the old text by the new one in one step, if the file still holds the old one."""
     json.loads(after.removeprefix(_BOM))  # never write what Claude Code could not read
     mode = 0o600
     try:

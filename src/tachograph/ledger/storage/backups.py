@@ -1,4 +1,4 @@
-"""Copies of the whole ledger: how they are made, what the automatic ones are called, and which of those are kept."""
+"""Copies of the whole ledger: making them, names of the automatic ones, and how many of those stay."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def newest_backup(paths: Paths) -> Backup | None:
 
 
 def partial_backups(paths: Paths) -> list[str]:
-    """What is left of backups that were cut off while they were made."""
+    """Remains of backups that were cut off while they were made."""
     try:
         return sorted(os.path.join(paths.backups, n) for n in os.listdir(paths.backups) if _PARTIAL.fullmatch(n))
     except OSError:
@@ -79,7 +79,7 @@ def _moment(text: str) -> int:
 def back_up(db: sqlite3.Connection, target: str) -> None:
     """Copy the whole ledger into a file of its own, 0600; complete and sound, or not at all.
 
-    Raises LedgerDamaged where the copy does not pass SQLite's check, LedgerBusy, or LedgerError where there is no room.
+    Raises LedgerDamaged if the copy does not pass SQLite's check, LedgerBusy, or LedgerError without room for it.
     """
     from tachograph.ledger.storage.integrity import quick_check
 
@@ -111,7 +111,7 @@ def back_up(db: sqlite3.Connection, target: str) -> None:
 def overwrite_ledger(source: str, target: str) -> bool:
     """Put the content of one ledger into another, in one transaction that others who have it open see as a whole.
 
-    False where SQLite cannot do it in place (another page size); then nothing was changed.
+    False if SQLite can't do it in place (another page size); then nothing was changed.
     """
     with translate_errors(target):
         new = connect_readonly(source, at_rest=True)
@@ -129,7 +129,7 @@ def overwrite_ledger(source: str, target: str) -> bool:
 
 
 def weekly_backup(db: sqlite3.Connection, paths: Paths, now_ms: int) -> str | None:
-    """Make the automatic backup where one is due, and let the oldest go; returns its path, None where none is due.
+    """Make the automatic backup if one is due, and delete the oldest; returns its path, None if none was due.
 
     Raises what `back_up` raises. A backup dated in the future (the clock was wrong once) does not put off the next.
     """
@@ -159,7 +159,7 @@ def _is_old(path: str, now_ms: int) -> bool:
 
 
 def _patience() -> Callable[[int, int, int], None]:
-    """Ends a copy that waits too long: left alone it would wait for ever, a quarter of a second at a time."""
+    """A callback that ends a copy which waits too long: otherwise sqlite3.backup retries forever."""
     waits = 0
 
     def progress(status: int, _remaining: int, _total: int) -> None:

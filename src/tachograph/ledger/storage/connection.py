@@ -15,7 +15,7 @@ VERSION = len(STEPS)
 
 
 class Ledger:
-    """An open ledger. `readable_only` where it may be read but not written: a newer version's, or no write access."""
+    """An open ledger. `readable_only` says why it can't be written: a newer version's, or no write access."""
 
     def __init__(self, db: sqlite3.Connection, path: str, readable_only: str = "") -> None:
         self.db = db
@@ -38,7 +38,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. Whoever holds the ledger already is waited for, up to `busy_seconds`."""
+        """A transaction, all or nothing. Waits up to `busy_seconds` for another program that holds the ledger."""
         with translate_errors(self.path):
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -54,7 +54,7 @@ class Ledger:
 
 @contextmanager
 def snapshot(ledger: Ledger) -> Iterator[sqlite3.Connection]:
-    """The ledger as it is now: what others write meanwhile is not seen, so that several answers belong together."""
+    """The ledger as it is now: later writes of others stay invisible, so that several answers belong together."""
     with translate_errors(ledger.path):
         ledger.db.execute("BEGIN")
         try:
@@ -66,7 +66,7 @@ def snapshot(ledger: Ledger) -> Iterator[sqlite3.Connection]:
 
 
 def busy_seconds() -> float:
-    """How long somebody else may hold the ledger before we give up; TACHOGRAPH_BUSY_SECONDS shortens it for tests."""
+    """Longest wait for another program that holds the ledger; TACHOGRAPH_BUSY_SECONDS shortens it for tests."""
     try:
         return max(0.0, float(os.environ.get("TACHOGRAPH_BUSY_SECONDS", BUSY_SECONDS)))
     except ValueError:
@@ -74,15 +74,15 @@ def busy_seconds() -> float:
 
 
 def set_journal_mode(db: sqlite3.Connection, path: str) -> None:
-    """WAL, but where its shared memory cannot be had: on a network file system."""
+    """Use WAL, except on a network file system, which has no shared memory for it."""
     db.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_folder(os.path.dirname(path)) else 'WAL'}")
 
 
 def connect_readonly(path: str, *, at_rest: bool | None = None) -> sqlite3.Connection:
     """A connection that changes nothing. Raises sqlite3.OperationalError where the file cannot be opened.
 
-    `at_rest`: whether nobody writes to this file, as to a backup; then nothing is put beside it either. Where that is
-    not known (None) it is taken to be so only if there is no other way.
+    `at_rest`: true for a file that no program writes to, such as a backup; then nothing is put beside it either.
+    Unknown (None) is treated as true only if there is no other way.
     """
     from urllib.parse import quote
 
@@ -119,7 +119,7 @@ def data_version(db: sqlite3.Connection) -> int:
 
 @contextmanager
 def translate_errors(path: str, what: str = "ledger") -> Iterator[None]:
-    """Turn SQLite's errors into ours: the one place where that is done."""
+    """Turn SQLite's errors into ours."""
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:  # text, or the name in a message, that is no text
@@ -127,7 +127,7 @@ def translate_errors(path: str, what: str = "ledger") -> Iterator[None]:
 
 
 def translate_error(error: sqlite3.Error | UnicodeDecodeError, subject: str) -> LedgerError:
-    """Ours for one of SQLite's. Damage is only suspected here: the rescue looks for itself before it moves anything."""
+    """Our error for one of SQLite's. Damage is only suspected here: the recovery checks before it moves anything."""
     word = str(error)
     code = primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
@@ -136,7 +136,7 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, subject: str) -> 
             "Try again; `tachograph daily --no-ingest` reads without waiting.",
         )
     if isinstance(error, UnicodeDecodeError) or word.startswith("Could not decode to UTF-8"):
-        return LedgerDamaged(f"{subject} is damaged: what should be text is none.", "Run `tachograph doctor`.")
+        return LedgerDamaged(f"{subject} is damaged: a text in it is not valid UTF-8.", "Run `tachograph doctor`.")
     # a table of ours that is not there, or a schema that cannot be parsed, comes from a flipped byte in the schema
     missing = word.startswith(("no such table", "no such column", "malformed database schema"))
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or missing:
@@ -150,12 +150,12 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, subject: str) -> 
 
 
 def primary_code(error: BaseException) -> int:
-    """SQLite's code of an error, without the extension; that of a plain error where there is none."""
+    """SQLite's primary code of an error; SQLITE_ERROR for an error without one."""
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def is_network_folder(folder: str, mounts: str = "/proc/self/mounts") -> bool:
-    """Whether a folder lies on a network file system, where WAL cannot be relied on. Linux only: else False."""
+    """True for a folder on a network file system, which WAL does not support. Linux only: else False."""
     if sys.platform != "linux":
         return False
     folder, best, kind = os.path.realpath(folder), "", ""

@@ -1,4 +1,4 @@
-"""Whether a ledger is sound: SQLite's own checks, our schema, and the totals added up again from the messages."""
+"""Checks of a ledger: SQLite's own, our schema, and the totals computed again from the messages."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ _MOST = 20  # problems that SQLite is asked for: one is enough to know, some hel
 
 
 class Counts(NamedTuple):
-    """What a ledger holds; times in epoch milliseconds, None where no message has one."""
+    """Content of a ledger in numbers; times in epoch milliseconds, None if no message has one."""
 
     messages: int = 0
     sessions: int = 0
@@ -25,7 +25,7 @@ class Counts(NamedTuple):
 
 
 class FileCheck(NamedTuple):
-    """What a file is: `problem` is "" for a sound ledger, else what is wrong; `is_newer` than we can judge."""
+    """Result of a check: `problem` is "" for a sound ledger; `is_newer` for one of a version unknown to us."""
 
     problem: str
     version: int = 0
@@ -37,7 +37,7 @@ class FileCheck(NamedTuple):
 
 
 class StorageFormat(NamedTuple):
-    """How a ledger is kept: version of its schema, and SQLite's journal mode."""
+    """Storage format of a ledger: version of its schema, and SQLite's journal mode."""
 
     version: int
     journal: str
@@ -56,10 +56,10 @@ class Login(NamedTuple):
 
 
 def check_file(path: str, *, at_rest: bool = False) -> FileCheck:
-    """Look at a file from end to end, without changing it. Raises LedgerError where it cannot be opened at all.
+    """Check a file from end to end, without changing it. Raises LedgerError if it can't be opened at all.
 
-    `at_rest`: nobody writes to it, as to a backup. A file that others write to is looked at only in SQLite's own way:
-    half of what they are writing would look like damage.
+    `at_rest`: no program writes to it, as to a backup. A file in use is read only in SQLite's own way: a half-finished
+    write would look like damage.
     """
     try:
         if os.path.getsize(path) == 0:
@@ -99,7 +99,7 @@ def _check_ledger(db: sqlite3.Connection) -> FileCheck:
 
 
 def read_counts(path: str) -> Counts | None:
-    """What a ledger holds; None where it cannot be read. Looks at no more than that takes."""
+    """Content of a ledger in numbers, without checking it; None if it can't be read."""
     try:
         db = ledger.connect_readonly(path, at_rest=True)  # one second's numbers are as good as the next one's
     except (sqlite3.Error, OSError):
@@ -113,7 +113,7 @@ def read_counts(path: str) -> Counts | None:
 
 
 def size(path: str) -> int:
-    """Bytes of a ledger with the files that SQLite keeps beside it."""
+    """Bytes of a ledger with SQLite's files beside it."""
     total = 0
     for name in (path, *(path + suffix for suffix in SIDE_FILES)):
         try:
@@ -127,17 +127,17 @@ def size(path: str) -> int:
 
 
 def faults(db: sqlite3.Connection) -> list[str]:
-    """Everything that is wrong with a ledger of a version that we know, but for its totals; nothing if it is sound."""
+    """Problems of a ledger of a known version, without its totals; empty if it is sound."""
     return full_check(db) or schema_problems(db) or text_problems(db)
 
 
 def quick_check(db: sqlite3.Connection) -> list[str]:
-    """What SQLite finds wrong with the pages of a database, without comparing indexes; nothing where it is sound."""
+    """Problems that SQLite finds in the pages of a database, without comparing indexes; empty if it is sound."""
     return _run_check(db, "quick_check")
 
 
 def full_check(db: sqlite3.Connection) -> list[str]:
-    """The same, and whether the indexes agree with their tables."""
+    """The same, with a comparison of indexes and tables."""
     return _run_check(db, "integrity_check")
 
 
@@ -172,7 +172,7 @@ def schema_problems(db: sqlite3.Connection) -> list[str]:
 
 
 def _shape(db: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[object, ...]]]:
-    """What the schema comes to; its text may differ, as SQLite's versions do not all write changes in the same way."""
+    """Columns of each table and index. The text of the schema may differ between SQLite's versions."""
     made = {}
     for kind, name in db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall():
         what = (
@@ -185,7 +185,7 @@ def _shape(db: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[object, .
 
 
 def text_problems(db: sqlite3.Connection) -> list[str]:
-    """Tables with text that is none: SQLite's own checks do not read it."""
+    """Tables with text that is not valid UTF-8: SQLite's own checks do not read it."""
     found = []
     for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         texts = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[2] == "TEXT"]
@@ -195,7 +195,7 @@ def text_problems(db: sqlite3.Connection) -> list[str]:
         except sqlite3.OperationalError as error:
             if "UTF-8" not in str(error):
                 raise
-            found.append(f"the table {table} holds text that is none")
+            found.append(f"the table {table} holds text that is not valid UTF-8")
     return found
 
 
@@ -219,7 +219,7 @@ def row_counts(db: sqlite3.Connection) -> Counts:
 
 
 def logins(db: sqlite3.Connection) -> dict[str, Login]:
-    """Who was last seen for each config folder."""
+    """The newest login of each config folder."""
     rows = db.execute(
         "SELECT name.text, account.uuid, organization, first_seen, max(last_seen) FROM login"
         " JOIN name ON name.id = folder JOIN account ON account.id = account GROUP BY folder"
@@ -240,7 +240,7 @@ _REFERENCES = (
 
 
 def lost_references(db: sqlite3.Connection) -> int:
-    """How many references of messages lead to rows that are not there."""
+    """Number of references from messages to missing rows."""
     return sum(
         int(db.execute(f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {to})").fetchone()[0])
         for table, column, to in _REFERENCES
@@ -248,7 +248,7 @@ def lost_references(db: sqlite3.Connection) -> int:
 
 
 def forget_lost_references(db: sqlite3.Connection) -> None:
-    """Make them lead to the unknown, inside a transaction of the caller's; totals have to be added up after it."""
+    """Make them refer to unknown, inside a transaction of the caller's; rebuild the rollups after it."""
     db.execute(f"INSERT OR IGNORE INTO origin ({', '.join(_NAMED)}) VALUES ({', '.join('0' * len(_NAMED))})")
     unknown = " AND ".join(f"{column} = 0" for column in _NAMED)
     for table, column, to in _REFERENCES:
@@ -289,11 +289,11 @@ _TABLES = {
 
 
 def rollup_differences(db: sqlite3.Connection) -> int:
-    """How many rows of the totals are not what they add up: missing, superfluous or different; 0 is right.
+    """Number of rows of the rollups that are missing, superfluous or wrong; 0 is right.
 
     `rollup` is held against `message`, and `hour` against `rollup`.
     """
-    _know_tariff(db)
+    _add_tariff_function(db)
     differences = 0
     for table, (key, again) in _TABLES.items():
         columns = f"{key}, {', '.join(_MEASURES)}"
@@ -307,14 +307,14 @@ def rollup_differences(db: sqlite3.Connection) -> int:
 
 
 def rebuild_rollups(db: sqlite3.Connection) -> None:
-    """Make the totals what the messages add up to, inside a transaction of the caller's."""
-    _know_tariff(db)
+    """Compute the rollups again from the messages, inside a transaction of the caller's."""
+    _add_tariff_function(db)
     for table, (key, again) in _TABLES.items():
         db.execute(f"DELETE FROM {table}")
         db.execute(f"INSERT INTO {table} ({key}, {', '.join(_MEASURES)}) {again}")
 
 
-def _know_tariff(db: sqlite3.Connection) -> None:
+def _add_tariff_function(db: sqlite3.Connection) -> None:
     from tachograph.model.usage.prices import tariff  # the same function as the writer's: two could differ
 
     db.create_function("tariff", 3, tariff, deterministic=True)

@@ -26,16 +26,16 @@ _READ_ONLY = "the file or its folder is read-only here"
 
 
 def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
-    """The ledger of this user, made if there is none. `new`: an empty one is meant, though there be backups of another.
+    """The ledger of this user, created if missing. `new`: create an empty one even if there are backups of another.
 
-    Raises LedgerDamaged where the file is no sound ledger, LedgerBusy, or LedgerError where the folder cannot be used.
+    Raises LedgerDamaged if the file is not a sound ledger, LedgerBusy, or LedgerError if the folder can't be used.
     """
     private_folder(paths.data)
     path = paths.ledger
     size = _size(path)
     fresh = size is None
     if not size and not new:
-        _miss_nothing(paths)
+        _require_no_loss(paths)
     with translate_errors(path):
         try:
             db = _connect(path, fresh)
@@ -65,7 +65,7 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
 
 
 def _only_read(db: sqlite3.Connection, path: str, why: str) -> Ledger:
-    """A ledger that nothing is written to. Raises LedgerError where its version is too old to be read as it is."""
+    """A ledger opened for reading only. Raises LedgerError if its schema is too old to be read without a migration."""
     try:
         if db.execute("PRAGMA user_version").fetchone()[0] < VERSION:
             raise LedgerError(
@@ -80,7 +80,7 @@ def _only_read(db: sqlite3.Connection, path: str, why: str) -> Ledger:
 
 
 def _why_only_read(error: sqlite3.OperationalError, path: str) -> str:
-    """Why a ledger that cannot be opened for writing may still be read; "" where it may not."""
+    """The reason to open a ledger for reading only, after an error; "" if it can't be read either."""
     if not os.access(path, os.R_OK):
         return ""
     if primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):  # no room for WAL's shared memory
@@ -95,15 +95,15 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _miss_nothing(paths: Paths) -> None:
-    """Raises LedgerDamaged where there is no ledger, or an empty file, though there are backups of one."""
+def _require_no_loss(paths: Paths) -> None:
+    """Raise LedgerDamaged if the ledger is missing or empty although there are backups of one."""
     if newest_backup(paths):
         what = "empty" if os.path.exists(paths.ledger) else "gone"
         raise LedgerDamaged(f"The ledger {paths.ledger} is {what} though there are backups of it.")
 
 
 def _may_write(path: str) -> bool:
-    """Whether a ledger can be written: SQLite needs its folder too, for the journal."""
+    """True if a ledger can be written: SQLite needs its folder too, for the journal."""
     return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
 
 
@@ -154,7 +154,7 @@ def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
 
 
 def statements(sql: str) -> Iterator[str]:
-    """The single statements of a script (executescript would commit in between)."""
+    """Statements of a script, one by one: executescript would commit in between."""
     rest = ""
     for line in sql.splitlines(keepends=True):
         rest += line

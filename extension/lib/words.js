@@ -46,10 +46,9 @@ export function money({ minor, currency, exponent }) {
 
 export function plan({ type = "", tier = "" } = {}) {
   const kind = type.replace("claude_", "")
-  if (["pro", "team", "enterprise", "free"].includes(kind)) return kind.charAt(0).toUpperCase() + kind.slice(1)
+  if (["pro", "team", "enterprise", "free", "ultra"].includes(kind)) return kind.charAt(0).toUpperCase() + kind.slice(1)
   if (kind === "max" || (!kind && tier.includes("_max"))) {
-    const times = ["20x", "5x"].find((end) => tier.endsWith(end))
-    return times ? `Max ${times}` : "Max"
+    return tier.endsWith("20x") ? "Ultra" : "Max" // names since 30 October 2026; the tiers kept theirs
   }
   return tier === "default_raven" ? "Team" : ""
 }

@@ -43,7 +43,7 @@ def test_the_cached_answer_is_a_reading_of_when_it_was_fetched(env: dict[str, st
     assert found is not None
     assert (found.source, found.observed_at, found.outcome, found.problems) == (CLAUDE_JSON, FETCHED, OK, ())
     assert [(limit.key, limit.percent) for limit in found.limits] == [(FIVE_HOUR, 34.0), (SEVEN_DAY, 61.0)]
-    assert (found.account, found.plan) == (AccountId("acc-1", "org-1"), "Max 5x")
+    assert (found.account, found.plan) == (AccountId("acc-1", "org-1"), "Max")
 
 
 def test_N10_an_answer_fetched_for_another_login_stays_with_its_own_account(env: dict[str, str]) -> None:
@@ -106,7 +106,7 @@ def test_the_file_beside_the_folder_stands_in_for_a_torn_one_inside(env: dict[st
     found, seen = cached_reading(folder(env), env), identity(folder(env), env)
     assert found is not None
     assert (found.outcome, found.observed_at) == (OK, FETCHED)
-    assert seen == LoginIdentity("acc-1", "org-1", "mary@example.org", "Max 5x")
+    assert seen == LoginIdentity("acc-1", "org-1", "mary@example.org", "Max")
 
 
 def test_a_file_that_may_not_be_read_is_reported(env: dict[str, str]) -> None:

@@ -175,7 +175,7 @@ def test_the_profile_is_asked_for_in_the_same_way() -> None:
         answer = ask(TOKEN, service.base, PROFILE)
     account, plan, label = parse_profile(answer.payload)
     assert account is not None
-    assert (plan, label) == ("Max 20x", "mary@example.org")
+    assert (plan, label) == ("Ultra", "mary@example.org")
 
 
 def test_N12_a_token_that_was_replaced_gets_401_and_the_new_one_an_answer() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, STATUSLINE, Limit, Money, Reading
-from tachograph.sources.statusline import StatusInput, parse_status_input
+from tachograph.sources.statusline import PromptCache, StatusInput, parse_status_input
 
 AT = 1_795_435_200_000
 RESET = 1_795_443_600
@@ -32,14 +32,14 @@ def test_a_whole_input_is_read() -> None:
         "transcript_path": "/home/mary/.claude/projects/-home-mary-garden/3f0c9d1e-0000-4000-8000-00000000000a.jsonl",
         "cwd": "/home/mary/garden",
         "model": {"id": "claude-opus-5-5[1m]", "display_name": "Opus 5.5"},
-        "cost": {"total_cost_usd": 2.5, "total_duration_ms": 1000},
+        "cost": {"total_cost_usd": 2.5, "total_duration_ms": 1000, "total_api_duration_ms": 700},
         "context_window": {"used_percentage": 12, "context_window_size": 200_000},
         "rate_limits": {
             "five_hour": {"used_percentage": 23.5, "resets_at": RESET},
             "seven_day": {"used_percentage": 41, "resets_at": RESET + 400_000},
         },
         "version": "2.1.330",
-        "prompt_cache": {"warm": True},
+        "prompt_cache": {"warm": True, "expires_at": RESET, "recache_tokens_if_cold": 61_000},
     }
     assert piped(**document) == StatusInput(
         session="3f0c9d1e-0000-4000-8000-00000000000a",
@@ -56,7 +56,11 @@ def test_a_whole_input_is_read() -> None:
                 Limit(FIVE_HOUR, "5-hour", "session", 23.5, RESET * 1000),
                 Limit(SEVEN_DAY, "7-day", "weekly", 41.0, (RESET + 400_000) * 1000),
             ),
+            session="3f0c9d1e-0000-4000-8000-00000000000a",
+            api_ms=700,
+            model="claude-opus-5-5[1m]",
         ),
+        cache=PromptCache(True, RESET * 1000, 61_000),
     )
 
 
@@ -111,7 +115,7 @@ def test_a_spend_limit_is_a_limit_of_its_own() -> None:
         Limit(
             key="spend_limit",
             label="Monthly spend limit",
-            group="",
+            group="money",
             percent=112.5,
             resets_at=RESET * 1000,
             used=Money(22_500, "USD"),
@@ -126,9 +130,45 @@ def test_N01_a_window_that_nobody_has_seen_is_shown_and_anything_else_is_reporte
     )
     assert found.reading is not None
     assert [(limit.key, limit.label) for limit in found.reading.limits] == [("seven_day_fable", "Fable week")]
-    assert found.problems == tuple(
-        f"the status line sends something new: {key}" for key in ("model_scoped", "five_hour", "x")
-    )
+    assert found.problems == tuple(f"the status line sends something new: {key}" for key in ("five_hour", "x"))
+
+
+def test_the_week_of_a_single_model_is_a_limit() -> None:
+    entry = {"display_name": "Fable", "utilization": 95, "resets_at": "2026-11-26T12:00:00Z"}
+    found = piped(session_id="a", rate_limits={"model_scoped": [entry, {"utilization": 3}, "text"]})
+    assert found.reading is not None
+    assert [(one.key, one.label, one.group, one.percent, one.scope) for one in found.reading.limits] == [
+        ("weekly_scoped:fable", "Fable week", "weekly", 95.0, "Fable")
+    ]
+    assert len(found.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "cache"),
+    [
+        ({"warm": False, "expires_at": None}, PromptCache(False)),
+        ({"warm": True, "caching_observed": False}, None),
+        (None, None),
+        ([True], None),
+        ({"warm": "yes"}, None),
+    ],
+)
+def test_the_prompt_cache_is_hot_cold_or_unknown(value: object, cache: PromptCache | None) -> None:
+    assert piped(prompt_cache=value).cache == cache
+
+
+def test_new_fields_are_reported_wherever_they_are() -> None:
+    window = {"used_percentage": 4, "mood": 1}
+    found = piped(rate_limits={"five_hour": window}, prompt_cache={"warm": True, "rot": 3}, weather={"rain": True})
+    assert set(found.problems) == {
+        f"the status line sends something new: {name}" for name in ("weather", "five_hour: mood", "prompt_cache: rot")
+    }
+
+
+def test_a_list_with_one_window_is_that_window_and_a_budget_may_pass_1000_percent() -> None:
+    found = piped(rate_limits={"five_hour": [{"used_percentage": 4}], "spend_limit": {"used_percentage": 2856}})
+    assert found.reading is not None
+    assert [(one.key, one.percent) for one in found.reading.limits] == [("five_hour", 4.0), ("spend_limit", 2856.0)]
 
 
 @pytest.mark.parametrize(

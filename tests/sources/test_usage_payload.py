@@ -133,7 +133,7 @@ def test_N01_what_nobody_has_seen_is_shown_under_the_service_s_own_name() -> Non
     assert shown == {
         FIVE_HOUR: ("5-hour", "session", 37.0, False),
         SEVEN_DAY: ("7-day", "weekly", 58.0, False),
-        "monthly_spend": ("Monthly spend", "", 12.0, False),
+        "monthly_spend": ("Monthly spend", "money", 12.0, False),
         "weekly_scoped:slack": ("Slack week", "weekly", 44.0, False),
         "daily_agents": ("Daily agents", "", 101.5, False),
         "iguana_necktie": ("Cloud session credit", "", 12.0, True),
@@ -141,7 +141,8 @@ def test_N01_what_nobody_has_seen_is_shown_under_the_service_s_own_name() -> Non
         "quartz_finch": ("Quartz finch", "", 3.0, False),
         "velvet_anchor": ("Velvet anchor", "", 50.0, True),
     }
-    assert found.problems == ("the service sends something new: opal_lighthouse",)
+    news = ("schema_version", "opal_lighthouse")
+    assert set(found.problems) == {f"the service sends something new: {name}" for name in news}
 
 
 def test_N01_a_null_or_missing_window_is_unknown_and_does_not_appear() -> None:
@@ -218,9 +219,13 @@ def test_N01_is_active_is_not_a_condition() -> None:
     assert percents(payload) == {FIVE_HOUR: 10.0, SEVEN_DAY: 20.0}
 
 
-def test_N01_what_is_known_and_shows_nothing_is_silent() -> None:
-    payload = {"five_hour": WINDOW, "cedar_ember": {"grants": [{"id": 1}]}, "juniper_tide": {"x": 1}, "tangelo": None}
-    assert of(payload | {"member_dashboard_available": True, "note": "hi", "empty": {}, "n": 3}).problems == ()
+def test_N01_known_fields_without_a_value_to_show_are_silent_and_new_ones_are_reported() -> None:
+    payload = {"five_hour": WINDOW, "cedar_ember": {"grants": [{"id": 1}]}, "tangelo": None, "empty": {}, "off": False}
+    assert of(payload | {"member_dashboard_available": True}).problems == ()
+    found = of(payload | {"note": "hi", "n": 3, "juniper_tide": {"x": 1}, "five_hour": {**WINDOW, "mood": "good"}})
+    assert set(found.problems) == {
+        f"the service sends something new: {name}" for name in ("note", "n", "juniper_tide", "five_hour: mood")
+    }
 
 
 @pytest.mark.parametrize(
@@ -518,12 +523,20 @@ def test_a_flood_of_windows_and_names_is_bounded() -> None:
     ],
 )
 def test_a_plan_is_said_in_words_or_by_its_raw_tier(kind: object, tier: object, words: str | None) -> None:
-    assert plan_name(kind, tier) == words
+    assert plan_name(kind, tier, 1_790_000_000_000) == words  # September 2026
+
+
+def test_the_plans_of_30_october_2026_have_new_names_with_their_old_tiers() -> None:
+    before, after = 1_793_318_399_999, 1_793_318_400_000
+    names = [("20x", before, "Max 20x"), ("20x", after, "Ultra"), ("5x", before, "Max 5x"), ("5x", None, "Max")]
+    for tier, at, name in names:
+        assert plan_name("claude_max", f"default_claude_max_{tier}", at) == name
+    assert plan_name("claude_ultra", "default_claude_max_20x") == plan_name(None, "default_claude_ultra") == "Ultra"
 
 
 def test_a_profile_names_account_plan_and_label() -> None:
     account = AccountId("5ca1ab1e-0000-4000-8000-00000000000a", "5ca1ab1e-0000-4000-8000-00000000000b")
-    assert parse_profile(usage_shapes.profile()) == (account, "Max 20x", "mary@example.org")
+    assert parse_profile(usage_shapes.profile()) == (account, "Ultra", "mary@example.org")
     assert parse_profile({"organization": {"name": "Acme", "organization_type": "claude_team"}}) == (
         None,
         "Team",

@@ -3,14 +3,16 @@
 A value that cannot be true is None, never a guess. A status line imports this: nothing heavy at the top.
 """
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, TypeGuard
 
-from tachograph.model.limits.limits import FIVE_HOUR, MOST_PERCENT, SEVEN_DAY, Money
+from tachograph.model.limits.limits import FIVE_HOUR, MONEY, MOST_PERCENT, SEVEN_DAY, SPEND_LIMIT, Money
 
 # Epoch milliseconds of 2017 and 2100: within them seconds and milliseconds cannot be confused.
 _EARLIEST, _LATEST = 1_500_000_000_000, 4_102_444_800_000
 _MOST_MINOR = 10**14
 _MOST_PROBLEMS = 20
+_MOST_BUDGET_PERCENT = 1_000_000.0  # below any epoch, which has been seen in the place of a percentage
 
 
 class LimitName(NamedTuple):
@@ -27,6 +29,8 @@ LIMIT_NAMES = {
     "seven_day_cowork": LimitName("Cowork week", "weekly", "Cowork"),
     "seven_day_omelette": LimitName("Design week", "weekly", "Design"),
     "seven_day_oauth_apps": LimitName("OAuth apps week", "weekly", "OAuth apps"),
+    SPEND_LIMIT: LimitName("Spend limit", MONEY),
+    "monthly_spend": LimitName("Monthly spend", MONEY),
     "iguana_necktie": LimitName("Cloud session credit", ""),
     "cinder_cove": LimitName("Promotional credit", ""),
 }
@@ -37,6 +41,11 @@ def percentage(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_PERCENT:
         return None
     return float(value) + 0.0  # -0.0 is 0
+
+
+def money_percent(value: object) -> float | None:
+    """A percentage of a budget, which may pass 1000; None for anything that is not a number from 0 up."""
+    return float(value) + 0.0 if is_number(value) and 0 <= value <= _MOST_BUDGET_PERCENT else None
 
 
 def epoch_ms(value: object) -> int | None:
@@ -110,6 +119,25 @@ def distinct_problems(problems: list[str]) -> tuple[str, ...]:
     """Each problem once, and a readable number of them."""
     found = tuple(dict.fromkeys(problems))
     return found if len(found) <= _MOST_PROBLEMS else (*found[:_MOST_PROBLEMS], "and more of the kind")
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """A decoded JSON object; empty for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def unread_problem(name: str, sender: str = "the service") -> str:
+    """The problem of a field that this version does not read."""
+    return f"{sender} sends something new: {text(name)}"
+
+
+def report_unread(
+    section: Mapping[str, object], known: Collection[str], where: str, problems: list[str], sender: str = "the service"
+) -> None:
+    """Add a problem for each field of a section that holds something and is not known."""
+    for key, value in section.items():
+        if key not in known and value is not None and value is not False and value not in ("", [], {}):
+            problems.append(unread_problem(f"{where}: {key}" if where else key, sender))
 
 
 def limit_name(key: str) -> LimitName:

@@ -232,7 +232,7 @@ class _PollThread:
         is_known = state.profile_at and mark == state.login
         if not is_known or self._clock.now_ms() - state.profile_at > PROFILE_EVERY_MS:
             answer = ask(token, oauth.PROFILE)
-            account, plan, label = usage_payload.parse_profile(answer.payload)
+            account, plan, label = usage_payload.parse_profile(answer.payload, self._clock.now_ms())
             profile = (account, plan or "", label) if account is not None and account.uuid else None
         answer = ask(token, oauth.USAGE)
         if answer.outcome == EXPIRED:  # Claude Code may have renewed it in this very moment: read once more

@@ -32,7 +32,7 @@ def identity(folder: str, env: Mapping[str, str]) -> LoginIdentity | None:
     for read in _documents(folder, env):
         if read.problem:
             trouble = LoginIdentity("", "", "", "", read.problem)
-        elif (found := _parse_identity(read.document)) is not None:
+        elif (found := _parse_identity(read.document, read.written_ms)) is not None:
             return found
     return trouble
 
@@ -105,7 +105,7 @@ def _parse_cached(cached: Mapping[str, object], login: Mapping[str, object], wri
     uuid = text(cached.get("accountUuid"))
     if not uuid or uuid != text(login.get("accountUuid")):  # fetched before another login: its organization is unknown
         return found._replace(account=AccountId(uuid, "") if uuid else None)
-    plan = plan_name(login.get("organizationType"), login.get("organizationRateLimitTier"))
+    plan = plan_name(login.get("organizationType"), login.get("organizationRateLimitTier"), fetched_at)
     return found._replace(account=AccountId(uuid, text(login.get("organizationUuid"))), plan=plan)
 
 
@@ -113,7 +113,7 @@ def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _parse_identity(document: Any) -> LoginIdentity | None:
+def _parse_identity(document: Any, written_ms: int) -> LoginIdentity | None:
     account = document.get("oauthAccount") if isinstance(document, dict) else None
     if not isinstance(account, dict):
         return None
@@ -127,5 +127,5 @@ def _parse_identity(document: Any) -> LoginIdentity | None:
     from tachograph.sources.usage_payload import plan_name  # not for a report's warm path
 
     tier = text("organizationRateLimitTier", "userRateLimitTier")
-    plan = plan_name(text("organizationType") or None, tier or None) or ""
+    plan = plan_name(text("organizationType"), tier, written_ms) or ""
     return LoginIdentity(text("accountUuid"), text("organizationUuid"), label, plan)

@@ -32,7 +32,7 @@ def fetch_accounts(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ())
     if who.outcome != OK:
         outcome = EXPIRED if who.outcome == FORBIDDEN else who.outcome  # of oneself one may always ask
         return WebAccounts(outcome, (), who.problem, who.retry_after_seconds)
-    accounts = _parse_accounts(who.payload)
+    accounts = _parse_accounts(who.payload, now_ms)
     if accounts is None:
         return WebAccounts(SHAPE, (), "the answer names no account that we understand")
     readings = []
@@ -51,7 +51,7 @@ def fetch_accounts(ask: Ask, now_ms: int, leave_out: Collection[AccountId] = ())
     return WebAccounts(OK, tuple(readings), left_out=left_out)
 
 
-def _parse_accounts(payload: object) -> list[tuple[AccountId, str, str | None]] | None:
+def _parse_accounts(payload: object, now_ms: int) -> list[tuple[AccountId, str, str | None]] | None:
     if not isinstance(payload, Mapping) or not isinstance(payload.get("memberships"), list):
         return None
     uuid = _uuid(payload.get("uuid"))
@@ -65,7 +65,7 @@ def _parse_accounts(payload: object) -> list[tuple[AccountId, str, str | None]] 
         if not id or (isinstance(can, list) and "chat" not in can):
             continue
         kind = next((plan for word, plan in _PLANS.items() if isinstance(can, list) and word in can), "")
-        plan = usage_payload.plan_name(kind, organization.get("rate_limit_tier"))
+        plan = usage_payload.plan_name(kind, organization.get("rate_limit_tier"), now_ms)
         made.append((AccountId(uuid, id), text(payload.get("email_address"), 200), plan))
     return made if uuid else None
 

@@ -33,6 +33,7 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.parsing import money, text
 from tachograph.sources import usage_payload
+from tachograph.sources.usage_money import percent_of
 
 VERSION = 1
 MOST_ACCOUNTS = 16
@@ -138,7 +139,7 @@ def _parse_report(said: Mapping[str, Any], now: int) -> AccountReport:
     plan = _object(said.get("plan", {}), "plan")
     if outcome == OK:
         made = usage_payload.parse_usage(_object(said.get("usage"), "usage"), source=BROWSER, observed_at=at)
-        made = made._replace(plan=usage_payload.plan_name(plan.get("type"), plan.get("tier")))
+        made = made._replace(plan=usage_payload.plan_name(plan.get("type"), plan.get("tier"), now))
         overage = _overage(_object(said.get("overage", {}), "overage"))
         if made.outcome == OK and overage is not None:
             made = made._replace(extra=_merge_extra(made.extra, overage))
@@ -168,10 +169,7 @@ def _overage(said: Mapping[str, Any]) -> ExtraUsage | None:
     used, limit = (money(said.get(key), said.get("currency")) for key in ("used_credits", "monthly_credit_limit"))
     reason = text(said.get("disabled_reason")).replace("_", " ")
     blocked = reason or ("out of credits" if said.get("out_of_credits") is True else None)
-    share = None
-    if used is not None and limit is not None and limit.minor:
-        share = min(1000.0, 100 * used.minor / limit.minor)
-    return ExtraUsage(said["is_enabled"], used, limit, share, blocked)
+    return ExtraUsage(said["is_enabled"], used, limit, percent_of(used, limit), blocked)
 
 
 def _merge_extra(usage: ExtraUsage | None, overage: ExtraUsage) -> ExtraUsage:

@@ -1,0 +1,45 @@
+"""Names of plans over time: a small dated table, because the service keeps tier strings when it renames a plan.
+
+Since 30 October 2026 the plan that was "Max 20x" is called Ultra and the one that was "Max 5x" is called Max; the tiers
+`default_claude_max_20x` and `…_5x` stayed (release notes of several tools, November 2026).
+"""
+
+from typing import NamedTuple
+
+_RENAMED_AT = 1_793_318_400_000  # 2026-10-30 00:00 UTC
+
+
+class _PlanName(NamedTuple):
+    """A name of a tier from a moment on (epoch ms)."""
+
+    tier: str  # end of the tier string
+    since: int
+    name: str
+
+
+_MAX_NAMES = (
+    _PlanName("20x", 0, "Max 20x"),
+    _PlanName("20x", _RENAMED_AT, "Ultra"),
+    _PlanName("5x", 0, "Max 5x"),
+    _PlanName("5x", _RENAMED_AT, "Max"),
+)
+_PLAIN = ("pro", "team", "enterprise", "free", "ultra")
+
+
+def plan_name(organization_type: str, tier: str, at: int | None = None) -> str | None:
+    """Name of a plan at a moment (epoch ms; None: today's name): "Ultra", "Pro", "Team"…
+
+    The raw tier if it is unknown to us, None if both are empty. The organization's type decides: the tier in a login
+    outlives a change of plan.
+    """
+    kind = organization_type.removeprefix("claude_")
+    if kind in _PLAIN:
+        return kind.capitalize()
+    if kind == "max" or (not kind and "_max" in tier):
+        names = [row.name for row in _MAX_NAMES if tier.endswith(row.tier) and (at is None or at >= row.since)]
+        return names[-1] if names else "Max"
+    if not kind and "_ultra" in tier:
+        return "Ultra"
+    if not kind and tier == "default_raven":
+        return "Team"
+    return tier or organization_type or None

@@ -38,7 +38,7 @@ LAZY_SECONDS = 5.0  # where none did
 WALK_SECONDS = 60.0  # at all of them
 PASS_SECONDS = 5.0  # between two passes, however fast they grow
 RECENT_MS = 30 * 60_000
-JUDGE_SECONDS = 30.0  # between two looks at the limits where nothing was written: windows reset by themselves
+NOTIFY_SECONDS = 30.0  # between two looks at the limits where nothing was written: windows reset by themselves
 BACKUP_SECONDS = 3600.0
 BEAT_SECONDS = 30.0  # each is a write to the disk
 GRACE_SECONDS = 0.6  # for a step to end by itself
@@ -62,9 +62,9 @@ class Recorder:
         self._poller = Poller(env, clock)
         self._cookies = CookiePoller(env, clock, random_share)
         self._recent: list[RecentTranscript] = []
-        self._walked = self._passed = self._judged = self._backed_up = float("-inf")
+        self._walked = self._passed = self._notified = self._backed_up = float("-inf")
         self._version = -1
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._settings = SettingsFollower(paths.settings)
 
     def step(self, ledger: Ledger) -> float:
@@ -74,10 +74,10 @@ class Recorder:
             self._pass(ledger, mono)
         came = self._poller.tick(ledger)
         for said in came:
-            self._tell("asked", said.outcome.problem if said.outcome.outcome != OK else "")
+            self._log_once("asked", said.outcome.problem if said.outcome.outcome != OK else "")
         if said_of_cookies := self._cookies.tick(ledger):
-            self._tell("cookies", said_of_cookies)
-        self._judge(ledger, mono, bool(came))
+            self._log_once("cookies", said_of_cookies)
+        self._notify(ledger, mono, bool(came))
         if mono - self._backed_up >= BACKUP_SECONDS:
             self._backed_up = mono
             weekly_backup(ledger.db, self._paths, self._clock.now_ms())
@@ -89,7 +89,7 @@ class Recorder:
         now = self._clock.now_ms()
         ingest(ledger, self._env, now)
         for problem in collect(ledger, self._env, now):
-            self._tell("found", problem)
+            self._log_once("found", problem)
         self._recent = [RecentTranscript(*row) for row in files.recent(ledger.db, (now - RECENT_MS) * 1_000_000)]
         self._walked = self._passed = mono
 
@@ -104,27 +104,27 @@ class Recorder:
                 return True
         return False
 
-    def _judge(self, ledger: Ledger, mono: float, has_news: bool) -> None:
+    def _notify(self, ledger: Ledger, mono: float, has_news: bool) -> None:
         """Send the notification that is due, after anything was written, and from time to time."""
         version = data_version(ledger.db)
-        if not has_news and version == self._version and mono - self._judged < JUDGE_SECONDS:
+        if not has_news and version == self._version and mono - self._notified < NOTIFY_SECONDS:
             return
-        self._version, self._judged = version, mono
+        self._version, self._notified = version, mono
         self._refresh_settings()
         settings, calendar = self._settings.settings, self._settings.calendar
         now = self._clock.now_ms()
         local = calendar.local(now)
 
-        def told(title: str, text: str, sound: bool) -> str:
+        def show(title: str, text: str, sound: bool) -> str:
             return notify(title, text, sound, self._env)
 
         question = now_question(ledger.db, now)
         minute = local.hour * 60 + local.minute
         chances = self._learn(ledger, question, now)
-        for alarm in send_due_notification(
-            ledger, question, settings.alarms, minute, clock(calendar, now), told, chances
+        for notification in send_due_notification(
+            ledger, question, settings.alarms, minute, clock(calendar, now), show, chances
         ):
-            self._say(f"notice: {alarm.text}")
+            self._say(f"notification: {notification.text}")
 
     def _learn(self, ledger: Ledger, question: Now, now: int) -> dict[str, float]:
         """Learn, and make the forecasts that are due; the chances of the leading account."""
@@ -137,13 +137,13 @@ class Recorder:
             for problem in self._settings.settings.problems:
                 self._say(problem)
 
-    def _tell(self, kind: str, problem: str) -> None:
+    def _log_once(self, kind: str, problem: str) -> None:
         """Log a problem once, not at every step."""
-        if problem and f"{kind} {problem}" not in self._told:
-            self._told.add(f"{kind} {problem}")
+        if problem and f"{kind} {problem}" not in self._logged:
+            self._logged.add(f"{kind} {problem}")
             self._say(problem)
-            if len(self._told) > 500:
-                self._told.clear()
+            if len(self._logged) > 500:
+                self._logged.clear()
 
 
 def run(

@@ -1,7 +1,8 @@
-"""When to say something of our own accord: from how the limits stand and what was said before to at most one notice.
+"""Decide on notifications: from the current limits and earlier notifications to at most one new notification.
 
-Only fresh numbers of the account in use count. Each threshold of a window is said once; what is passed along with a
-higher one is noted and not said. Where metered use goes on beyond the plan, the spend is what is spoken of, not a wall.
+Only fresh numbers of the account in use count. Each threshold of a window leads to one notification; lower thresholds
+that are passed together with a higher one are stored without being shown. While metered use goes on beyond the plan,
+notifications are about the spend and not about the limit.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,14 +22,16 @@ from tachograph.text.limits import day_clock
 
 THRESHOLD, SPEND, RESET, CHANCE = "threshold", "spend", "reset", "chance"
 EXTRA = "extra_usage"
-_FALLS = 5.0  # points below a threshold from which it counts as passed anew, where no reset tells windows apart
-_NEWS_MS = 3_600_000  # a reset longer ago is no news
+_REARM_POINTS = (
+    5.0  # points below a threshold from which it may be passed again, without a reset that tells windows apart
+)
+_RESET_NEWS_MS = 3_600_000  # an older reset is not worth a notification
 _REMEMBERED_MS = 32 * 86_400_000  # a month of metered use
 Notify = Callable[[str, str, bool], str]
 
 
 class Notification(NamedTuple):
-    """One notice. `threshold` in percent (of a limit or of the cap), or in whole units of the currency where `kind` is
+    """A message to the person. `threshold` in percent (of a limit or of the cap), or in whole units of the currency where `kind` is
     spend without a cap; `cycle` the reset of its window, epoch ms, 0 where unknown."""
 
     account: int
@@ -42,7 +45,7 @@ class Notification(NamedTuple):
 
 
 class DueNotifications(NamedTuple):
-    """`passed`: what is newly passed, the most pressing one last; `rearmed`: ids of notices that may be said again."""
+    """`passed`: newly passed thresholds, the most pressing one last; `rearmed`: ids of notifications that may repeat."""
 
     passed: tuple[Notification, ...]
     rearmed: tuple[int, ...] = ()
@@ -55,8 +58,8 @@ def due_notifications(
     clock: Callable[[int], str],
     chances: dict[str, float] | None = None,
 ) -> DueNotifications:
-    """What is to be said now, pure. `clock` writes a moment for people; `chances`: by key of a limit, the chance (0 to 1)
-    of reaching its wall before it resets."""
+    """Due notifications, without side effects. `clock` formats a moment for people; `chances`: by key of a limit, the
+    chance (0 to 1) of reaching it before its reset."""
     if not now.accounts:
         return DueNotifications(())
     account = now.accounts[0]
@@ -71,8 +74,8 @@ def due_notifications(
             found += _chance(account, limit, (chances or {}).get(limit.key), clock)
     found += _spend(account, settings, now.at)
     left = [one for one in mine if one.id not in rearmed]
-    fresh = [alarm for alarm in found if not _is_known(alarm, left)]
-    fresh.sort(key=lambda alarm: (alarm.percent or 0, alarm.threshold))
+    fresh = [notification for notification in found if not _is_known(notification, left)]
+    fresh.sort(key=lambda notification: (notification.percent or 0, notification.threshold))
     return DueNotifications((*_resets(account, left, now.at), *fresh), tuple(rearmed))
 
 
@@ -93,7 +96,7 @@ def _thresholds(
 def _chance(
     account: NowAccount, limit: NowLimit, chance: float | None, clock: Callable[[int], str]
 ) -> Iterable[Notification]:
-    """Only with a reset: "before" needs to say before what."""
+    """Only with a known reset: the text names it."""
     if chance is None or chance < EVEN or limit.resets_at is None or limit.state == WALL:
         return
     title, text = alarm_words(limit.label, chance, limit.resets_at, clock)
@@ -101,7 +104,7 @@ def _chance(
 
 
 def _spend(account: NowAccount, settings: AlarmSettings, at: int) -> Iterable[Notification]:
-    """Along metered use, while that is what is being used; the months of a bill tell its cycles apart."""
+    """Notifications about metered use while it goes on; one cycle per calendar month, as bills have."""
     extra = account.extra
     is_over = any(limit.state in (OVERAGE, WALL) for limit in account.limits)
     if extra is None or extra.used is None or not is_over:
@@ -121,10 +124,10 @@ def _spend(account: NowAccount, settings: AlarmSettings, at: int) -> Iterable[No
 
 
 def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[Notification]:
-    """A wall that was spoken of is gone: that is news for an hour."""
+    """Notifications that a reached limit has reset, for an hour."""
     said = [one for one in raised if one.kind == RESET]
     for one in raised:
-        if one.kind != THRESHOLD or one.threshold < 100 or not 0 < one.cycle <= at < one.cycle + _NEWS_MS:
+        if one.kind != THRESHOLD or one.threshold < 100 or not 0 < one.cycle <= at < one.cycle + _RESET_NEWS_MS:
             continue
         if any(other.key == one.key and same_reset(other.cycle, one.cycle) for other in said):
             continue
@@ -133,23 +136,25 @@ def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[
         yield Notification(account.id, RESET, one.key, 100.0, one.cycle, None, f"Claude: {label} limit has reset", f"The {label} limit has reset.")  # fmt: skip
 
 
-def _is_known(alarm: Notification, raised: Sequence[Raised]) -> bool:
-    """Whether it was said before, or somebody does not want to hear of this window any more."""
+def _is_known(notification: Notification, raised: Sequence[Raised]) -> bool:
+    """True if it was sent before, or the person dismissed this window."""
     for one in raised:
-        if (one.kind == SPEND) != (alarm.kind == SPEND) or one.key != alarm.key:
+        if (one.kind == SPEND) != (notification.kind == SPEND) or one.key != notification.key:
             continue
-        same = one.cycle == alarm.cycle or same_reset(one.cycle, alarm.cycle)
-        if same and (one.dismissed_at is not None or (one.kind == alarm.kind and one.threshold >= alarm.threshold)):
+        same = one.cycle == notification.cycle or same_reset(one.cycle, notification.cycle)
+        if same and (
+            one.dismissed_at is not None or (one.kind == notification.kind and one.threshold >= notification.threshold)
+        ):
             return True
     return False
 
 
 def _below_threshold(raised: Sequence[Raised], limit: NowLimit) -> list[int]:
-    """Notices of a window without a known reset, of which the number has since fallen clear."""
+    """Ids of notifications of a window without a known reset that are now clearly below their threshold."""
     return [
         one.id
         for one in raised
-        if one.cycle == 0 and one.key == limit.key and (limit.percent or 0) < one.threshold - _FALLS
+        if one.cycle == 0 and one.key == limit.key and (limit.percent or 0) < one.threshold - _REARM_POINTS
     ]
 
 
@@ -164,7 +169,7 @@ def _amount(money: Money) -> str:
 
 
 def _month(at: int) -> int:
-    """The first moment of a moment's month, UTC: what tells two bills apart is not told by any source."""
+    """Start of a moment's month, UTC: no source tells when a billing cycle begins."""
     from datetime import UTC, datetime
 
     day = datetime.fromtimestamp(at / 1000, UTC)
@@ -188,33 +193,33 @@ def send_due_notification(
     notify: Notify,
     chances: dict[str, float] | None = None,
 ) -> list[Notification]:
-    """Give the notice that is due, at most one, and remember it; what was given. Raises LedgerError."""
+    """Send the notification that is due, at most one, and store it; returns those sent. Raises LedgerError."""
     if get_preference(ledger.db, "alarms", "on") != "on":
         return []
     before = kept.raised(ledger.db, now.at - _REMEMBERED_MS)
-    verdict = due_notifications(now, before, settings, clock, chances)
+    found_due = due_notifications(now, before, settings, clock, chances)
     is_quiet = _is_quiet(settings, minute_of_day)
     waiting = [] if is_quiet else [one for one in before if not one.is_shown and one.dismissed_at is None]
-    if not verdict.passed and not verdict.rearmed and not waiting:
+    if not found_due.passed and not found_due.rearmed and not waiting:
         return []
     with ledger.transaction() as db:
-        kept.forget(db, verdict.rearmed)
-        for alarm in verdict.passed:
+        kept.forget(db, found_due.rearmed)
+        for notification in found_due.passed:
             kept.keep(
-                db, *alarm[:5], now.at, alarm.percent, alarm.text, is_shown=not is_quiet or alarm is not verdict.passed[-1]
+                db, *notification[:5], now.at, notification.percent, notification.text, is_shown=not is_quiet or notification is not found_due.passed[-1]
             )  # fmt: skip
         kept.mark_shown(db, [one.id for one in waiting])
     if is_quiet:
         return []
-    if verdict.passed:
-        given = verdict.passed[-1]
+    if found_due.passed:
+        sent = found_due.passed[-1]
     else:
         still = [one for one in waiting if one.cycle == 0 or one.cycle > now.at or one.kind == SPEND]
         if not still:
             return []
-        given = Notification(*still[0][1:6], still[0].percent, "Claude: while it was quiet", still[0].text)
-    problem = notify(given.title, given.text, settings.sound) if settings.desktop else ""
-    return [given._replace(text=f"{given.text} (not shown: {problem})") if problem else given]
+        sent = Notification(*still[0][1:6], still[0].percent, "Claude: while it was quiet", still[0].text)
+    problem = notify(sent.title, sent.text, settings.sound) if settings.desktop else ""
+    return [sent._replace(text=f"{sent.text} (not shown: {problem})") if problem else sent]
 
 
 def _is_quiet(settings: AlarmSettings, minute_of_day: int) -> bool:

@@ -1,5 +1,5 @@
-"""What a session's transcripts say of tools and subagents, joined with what its messages cost. Read on demand: nothing of it
-is kept, and where a transcript is gone it is not known."""
+"""Tools and subagents of a session, from its transcripts, joined with the cost of its messages. Read on demand and not
+stored: unknown once a transcript is deleted."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ _MOST_BYTES = 400 << 20  # of all transcripts of a session: reading more keeps a
 
 
 class Tool(NamedTuple):
-    """A tool: how often it was called, and its part of the cost of the messages that did."""
+    """A tool: number of calls, and its share of the cost of the messages that called it."""
 
     name: str
     calls: int
@@ -25,7 +25,7 @@ class Tool(NamedTuple):
 
 
 class AgentWords(NamedTuple):
-    """What a subagent was started as; `parent` is the subagent that started it, "" for the main chain."""
+    """Description and kind of a subagent; `parent` is the subagent that started it, "" for the main chain."""
 
     description: str
     kind: str
@@ -33,7 +33,8 @@ class AgentWords(NamedTuple):
 
 
 class ToolUsage(NamedTuple):
-    """`is_known` where a transcript was there; `is_partly` where another was not. `without`: messages that called none."""
+    """Tool usage of a session. `is_known`: a transcript was found; `is_partly`: another one was not. `without`: spend of
+    messages that called no tool."""
 
     tools: tuple[Tool, ...]
     without: Spend
@@ -48,8 +49,8 @@ _lock = threading.Lock()
 
 
 def tool_usage(db: sqlite3.Connection, uuid: str, spends: Mapping[int, Spend]) -> ToolUsage:
-    """What the transcripts of a session say. `spends`: its messages by identity; their cost is divided among their calls,
-    and adds up to the whole with what no tool was called in."""
+    """Tool usage of a session. `spends`: its messages by identity; their cost is divided among their calls, and adds up
+    to the total together with `without`."""
     calls: dict[tuple[int, str, str], tool_calls.Call] = {}
     owners: dict[str, str] = {}  # call: the agent in whose transcript it stands
     spawned: dict[str, tool_calls.SubagentOrigin] = {}

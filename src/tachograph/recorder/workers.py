@@ -1,4 +1,4 @@
-"""Reads transcripts in several processes at once and hands over what they say, batch by batch.
+"""Read transcripts in several processes at once, and deliver their content batch by batch.
 
 Decoding is the larger part of a first reading and needs no ledger, so it runs in forked children that send plain
 tuples through a pipe (`marshal`: a fifth of the cost of `pickle` for them) while this process writes. Where forking is
@@ -23,7 +23,7 @@ _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
 
-Delivery = tuple[tuple[Any, ...], list[FileRead]]  # what a batch says, and the files that it comes from
+Delivery = tuple[tuple[Any, ...], list[FileRead]]  # content of a batch, and the files that it comes from
 Reading = Callable[[list[FileState], int], Iterator[Delivery]]
 
 
@@ -59,7 +59,7 @@ def read_here(jobs: list[FileState], now_ms: int) -> Iterator[Delivery]:
 
 
 def _fast(size: int) -> Decoders:
-    """What reads the usual layout faster here: the compiled loop, else the typed decoder where there is enough to read."""
+    """The fastest decoder here for the usual layout: the compiled one, else msgspec if the size is worth its import."""
     from tachograph.sources.transcripts.c_scanner import SCAN
 
     if SCAN is not None:

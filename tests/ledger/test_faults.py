@@ -439,7 +439,7 @@ def test_s09_a_ledger_that_cannot_be_written_is_read(read_only: Home) -> None:
     read_only.write("p/two.jsonl", answers("two", 3))
     done = read_only.run("daily", "--json")
     assert done.json["totals"]["messages"] == 4
-    assert "only read" in done.stderr
+    assert "read-only" in done.stderr
     assert "read-only here" in done.stderr
     assert "is only read" in read_only.run("doctor", code=1).stdout
 

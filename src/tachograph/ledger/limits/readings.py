@@ -249,7 +249,7 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> Said | None:
         " WHERE reading = ? ORDER BY place",
         (id,),
     )
-    limits = tuple(Limit._make((*v[:7], bool(v[7]), _money(v[8]), _money(v[9]))) for v in levels)
+    limits = tuple(Limit(*v[:7], bool(v[7]), _money(v[8]), _money(v[9])) for v in levels)
     reading = Reading(
         source,
         observed_at,
@@ -290,5 +290,5 @@ def _money(text: str | None) -> Money | None:
 def _extra(text: str | None) -> ExtraUsage | None:
     if text is None:
         return None
-    enabled, used, limit, percent, blocked = json.loads(text)
+    enabled, used, limit, percent, blocked, *_ = json.loads(text)
     return ExtraUsage(enabled, Money(*used) if used else None, Money(*limit) if limit else None, percent, blocked)

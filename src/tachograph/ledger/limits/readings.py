@@ -249,7 +249,7 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> Said | None:
         " WHERE reading = ? ORDER BY place",
         (id,),
     )
-    limits = tuple(Limit(*v[:7], bool(v[7]), _money(v[8]), _money(v[9])) for v in levels)
+    limits = tuple(Limit(*v[:7], bool(v[7]), _money(v[8]), _money(v[9])) for v in levels)  # type: ignore[call-arg]
     reading = Reading(
         source,
         observed_at,

@@ -14,7 +14,7 @@ from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.ledger.usage import files, messages
 from tachograph.ledger.usage.message_attributes import MessageAttributes
-from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Discovery
@@ -43,9 +43,14 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
         gone = [path for path in gone if path not in listed]
         gone += [path for path in noted - listed if os.path.isdir(path)]
     signatures = {folder: repr(claude_config.identity_signature(folder, env)) for folder in folders}
-    if changed or gone or listed - noted or not signatures.items() <= accounts.glances(db).items():
+    if changed or gone or listed - noted or not _by_stored_name(signatures).items() <= accounts.glances(db).items():
         _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
     return Pass(found.total, len(changed))
+
+
+def _by_stored_name(signatures: Mapping[str, str]) -> dict[str, str]:
+    """Signatures of identity files by the names that the ledger has for their folders."""
+    return {storable(folder): signature for folder, signature in signatures.items()}
 
 
 def _read(
@@ -70,7 +75,7 @@ def _read(
             if seen is None or not seen.problem:  # half-written: it is read again at the next pass
                 accounts.write_glance(db, names, folder, signatures[folder])
             if seen is not None and not seen.problem:
-                since = accounts.observe(db, names, folder, accounts.Identity(*seen[:4]), now_ms)
+                since = accounts.observe(db, names, folder, accounts.Identity(*map(storable, seen[:4])), now_ms)
                 if since is not None:
                     longer[names.id(folder)] = since
         jobs = _jobs(db, changed, gone)

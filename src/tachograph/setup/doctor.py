@@ -18,6 +18,7 @@ from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_fol
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage import files
+from tachograph.ledger.usage.strings import storable
 from tachograph.model.limits.limits import OAUTH
 from tachograph.model.limits.limits import OK as ANSWERED
 from tachograph.model.usage import prices
@@ -163,7 +164,7 @@ def _accounts(env: Mapping[str, str], logins: Mapping[str, integrity.Login]) -> 
         elif seen.problem:
             yield Finding(WRONG, "account", "bad_identity", {**facts, "problem": seen.problem})
         else:
-            login = logins.get(folder)
+            login = logins.get(storable(folder))
             same = login is not None and (login.account, login.organization) == (seen.account, seen.organization)
             since = login.first_seen if login is not None and same else None
             yield Finding(OK, "account", "account", {**facts, "label": seen.label, "plan": seen.plan, "since": since})

@@ -3,7 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
 
 
@@ -134,7 +134,7 @@ def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
     row = db.execute(
         "SELECT uuid, organization, label, plan FROM login JOIN account ON account.id = account JOIN name"
         " ON name.id = folder WHERE name.text = ? ORDER BY last_seen DESC, login.id DESC LIMIT 1",
-        (folder,),
+        (storable(folder),),
     ).fetchone()
     return row is not None and Identity(*row) == identity
 

@@ -6,7 +6,7 @@ Whoever asks takes a claim on the folder first, so that two programs never ask f
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.strings import Strings, storable
 
 CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself
 
@@ -51,7 +51,7 @@ class Poll(NamedTuple):
 def poll(db: sqlite3.Connection, folder: str) -> Poll:
     """What is remembered of a folder; a Poll that was never asked where nothing is."""
     sql = f"SELECT {_FIELDS} FROM poll JOIN name ON name.id = poll.folder WHERE name.text = ?"
-    row = db.execute(sql, (folder,)).fetchone()
+    row = db.execute(sql, (storable(folder),)).fetchone()
     return Poll(folder) if row is None else Poll(folder, *row)
 
 
@@ -89,7 +89,7 @@ def last_twin(db: sqlite3.Connection, account: int, folder: str) -> int:
         "SELECT max(answered_at) FROM poll JOIN name ON name.id = poll.folder"
         " WHERE account = ? AND account > 0 AND outcome = 'ok' AND name.text <> ?"
     )
-    return int(db.execute(sql, (account, folder)).fetchone()[0] or 0)
+    return int(db.execute(sql, (account, storable(folder))).fetchone()[0] or 0)
 
 
 def last_message(db: sqlite3.Connection) -> int:

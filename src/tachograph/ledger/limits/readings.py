@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import (
     DESKTOP,
     FIVE_HOUR,
@@ -267,7 +267,7 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> Said | None:
 def last_at(db: sqlite3.Connection, source: str, folder: str) -> int:
     """When a source last said something by way of a config folder, epoch milliseconds; 0 for never."""
     sql = "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE source = ? AND name.text = ?"
-    return int(db.execute(sql, (source, folder)).fetchone()[0] or 0)
+    return int(db.execute(sql, (source, storable(folder))).fetchone()[0] or 0)
 
 
 def accounts_with_readings(db: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:

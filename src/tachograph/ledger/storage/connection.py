@@ -122,6 +122,11 @@ def translate_errors(path: str, what: str = "ledger") -> Iterator[None]:
     """Turn SQLite's errors into ours."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise LedgerError(
+            f"The {what} {path} can't store a name that is not valid Unicode: {error.object!a:.100}.",
+            "Rename the file or folder, then run the command again.",
+        ) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:  # text, or the name in a message, that is no text
         raise translate_error(error, f"The {what} {path}") from error
 

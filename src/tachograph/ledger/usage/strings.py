@@ -4,6 +4,11 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 
+def storable(text: str) -> str:
+    """A text that SQLite can store: a byte of a path that is not UTF-8, and a lone surrogate, become an escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 class Strings:
     """Looks up and hands out the ids of texts, remembering them for the length of a pass.
 
@@ -21,9 +26,10 @@ class Strings:
     def id(self, text: str) -> int:
         found = self._ids.get(text)
         if found is None:
-            row = self._db.execute("SELECT id FROM name WHERE text = ?", (text,)).fetchone()
+            stored = storable(text)
+            row = self._db.execute("SELECT id FROM name WHERE text = ?", (stored,)).fetchone()
             if row is None:
-                row = self._db.execute("INSERT INTO name (text) VALUES (?) RETURNING id", (text,)).fetchone()
+                row = self._db.execute("INSERT INTO name (text) VALUES (?) RETURNING id", (stored,)).fetchone()
             found = int(row[0])
             self._ids[text] = found
             self._texts[found] = text

@@ -4,6 +4,7 @@ It must never disturb: it ends with 0 and one line, at once, also where the ledg
 """
 
 import argparse
+import os
 import sys
 
 from tachograph.errors import TachographError
@@ -16,6 +17,8 @@ from tachograph.recorder.statusline import StatusInput, parse_status_input, stor
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.statusline import limits, line
 
+_INPUT_SECONDS = 2.0  # Claude Code writes its document at once
+_INPUT_BYTES = 1 << 20
 _BUSY_MS = 60  # a new redraw cancels this one; waiting longer would only be late
 
 
@@ -42,22 +45,62 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
         return install_or_uninstall(arguments, context)
     now_ms = context.clock.now_ms()
-    data = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(1 << 20)
+    data = b"" if sys.stdin is None or sys.stdin.isatty() else _input(sys.stdin.fileno())
     other = None
     if arguments.then or arguments.then64:
         from tachograph.ui.cli.wrapped_statusline import WrappedCommand
 
         other = WrappedCommand(arguments.then, arguments.then64, data)
-    said = parse_status_input(data, now_ms)
-    found, account = _kept(said, context, now_ms)
-    if arguments.limits_only:
-        made = "  ".join(limits(found, account, said.reading))
-    else:
-        made = line(found, account, said.reading, said.model, said.cost_usd, said.context_percent)
+    try:
+        made = _line(arguments, data, context, now_ms)
+    except Exception:  # noqa: BLE001 - a mistake of ours must not take the status line away
+        made = "limits can't be shown: run tachograph doctor"
     if other is not None and (shown := other.output()):
         context.out.write(shown if shown.endswith("\n") else f"{shown}\n")
     print(made or "no limits known yet", file=context.out)
     return 0
+
+
+def _line(arguments: argparse.Namespace, data: bytes, context: Context, now_ms: int) -> str:
+    said = parse_status_input(data, now_ms)
+    found, account = _kept(said, context, now_ms)
+    if arguments.limits_only:
+        return "  ".join(limits(found, account, said.reading))
+    return line(found, account, said.reading, said.model, said.cost_usd, said.context_percent)
+
+
+def _input(descriptor: int) -> bytes:
+    """Bytes of standard input until its end, a limit of size, or a deadline: whatever comes first."""
+    if os.name == "nt":
+        return _input_by_thread(descriptor)
+    import select
+    import time
+
+    end, data = time.monotonic() + _INPUT_SECONDS, bytearray()
+    while len(data) < _INPUT_BYTES and (left := end - time.monotonic()) > 0:
+        if not select.select([descriptor], [], [], left)[0]:
+            break
+        part = os.read(descriptor, _INPUT_BYTES - len(data))
+        if not part:
+            break
+        data += part
+    return bytes(data)
+
+
+def _input_by_thread(descriptor: int) -> bytes:
+    """The same on Windows, which cannot wait for a pipe with a deadline."""
+    import threading
+
+    data = bytearray()
+
+    def read() -> None:
+        while len(data) < _INPUT_BYTES and (part := os.read(descriptor, _INPUT_BYTES - len(data))):
+            data.extend(part)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(_INPUT_SECONDS)
+    return bytes(data)
 
 
 def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:

@@ -1,4 +1,4 @@
-"""What time it is: the only caller of the system's clocks."""
+"""The current time; the only caller of the system's clocks."""
 
 import os
 import time
@@ -20,7 +20,7 @@ def filesystem_now_ns() -> int:
 
 
 class FixedClock(Clock):
-    """A clock that stands where it was put: for tests and for looking back."""
+    """A clock that keeps one time: for tests and for looking back."""
 
     def __init__(self, now_ms: int) -> None:
         self._now_ms = now_ms

@@ -13,7 +13,7 @@ from tachograph.errors import LedgerError
 
 
 class Paths:
-    """Where our own files stand; `TACHOGRAPH_HOME` moves all of them to one folder."""
+    """Locations of our own files; `TACHOGRAPH_HOME` moves all of them to one folder."""
 
     __slots__ = ("data", "settings")
 
@@ -88,7 +88,7 @@ def config_folders(env: Mapping[str, str], platform: str = sys.platform) -> list
 
 
 def desktop_session_folder(env: Mapping[str, str], platform: str = sys.platform) -> str | None:
-    """Where Claude Desktop keeps the config folders of its local agent sessions (Cowork), if this platform has one."""
+    """Folder in which Claude Desktop keeps its local agent sessions (Cowork); None on a platform without it."""
     if env.get("CLAUDE_CONFIG_DIR"):
         return None
     if platform == "darwin":

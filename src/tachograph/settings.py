@@ -1,4 +1,4 @@
-"""What a person has set, from one TOML file; everything has a default, and a bad value is a problem, never a stop."""
+"""Settings from one TOML file. Everything has a default; a bad value is a problem, never a stop."""
 
 import os
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ _NO_PRICES: Mapping[str, object] = {}
 
 
 class AlarmSettings(NamedTuple):
-    """When to say something. `thresholds` in percent of a limit, `spend` in percent of the cap of metered use;
-    `spend_amount` in whole units of its currency, where there is no cap; `quiet` as minutes of the day, from and to
+    """Thresholds of notifications. `thresholds` in percent of a limit, `spend` in percent of the cap of metered use;
+    `spend_amount` in whole units of its currency, used without a cap; `quiet` as minutes of the day, from and to
     (to before from: over midnight), None for never. `desktop`: as a notification of the desktop; `sound`: with one."""
 
     thresholds: tuple[float, ...] = (90.0, 100.0)
@@ -163,7 +163,7 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
 
 
 def _alarms(table: Mapping[str, Any], path: str, problems: list[str]) -> AlarmSettings:
-    """The table `[alarms]`; what is wrong in it keeps its default."""
+    """The table `[alarms]`; a bad value in it keeps its default."""
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key in ("thresholds", "spend") and _are_percentages(value):

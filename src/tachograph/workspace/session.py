@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
 
 class Surroundings(NamedTuple):
-    """Where a question is asked: environment, clock, a line for the person, progress of a long reading."""
+    """Surroundings of a question: environment, clock, a line for the person, progress of a long reading."""
 
     env: Mapping[str, str]
     clock: Clock

@@ -63,5 +63,5 @@ class Snapshot(NamedTuple):
 
     @property
     def problems(self) -> dict[str, int]:
-        """Counts of what is missing from the numbers, by kind."""
+        """Counts of problems that make the numbers incomplete, by kind."""
         return {**problem_counts(self.db), "not_updated": int(self.is_stale)}

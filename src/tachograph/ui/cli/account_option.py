@@ -1,4 +1,4 @@
-"""What commands that show estimates share: the account that is meant, and what is said where there is none."""
+"""Account option of the commands that show estimates."""
 
 import argparse
 
@@ -23,7 +23,7 @@ def add_account_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def meant(now: Now, word: str | None) -> NowAccount | None:
-    """The account that is asked about; None where there is none at all. Raises NotFound."""
+    """The account to show; None if no account is known. Raises NotFound for a name without an account."""
     if word is None:
         return leading(now)
     found = found_account(now, word)

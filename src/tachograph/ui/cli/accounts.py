@@ -85,7 +85,7 @@ def _said(arguments: argparse.Namespace, account: Account | None) -> list[str]:
 
 
 def meant(known: Sequence[Account], word: str) -> Account:
-    """The account that a person means. Raises NotFound where there is none, or more than one."""
+    """The account with a name or id. Raises NotFound if none or several match."""
     wanted = word.strip().lower()
     exact = [a for a in known if wanted in (a.given.lower(), a.label.lower(), a.uuid.lower(), str(a.id))]
     near = [a for a in known if any(text.lower().startswith(wanted) for text in (a.given, a.label, a.uuid) if text)]

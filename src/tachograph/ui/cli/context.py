@@ -1,4 +1,4 @@
-"""Where a command writes: results to one stream, talk to another, and what each of them can show."""
+"""Surroundings of a command: environment, clock, the stream for results and the one for messages."""
 
 import codecs
 import os
@@ -25,7 +25,7 @@ class Context(NamedTuple):
 
     @property
     def columns(self) -> int | None:
-        """Columns of the terminal; None where the output is piped, and nothing need fit."""
+        """Columns of the terminal; None if the output is piped."""
         if self.env.get("COLUMNS", "").isdecimal() and int(self.env["COLUMNS"]) > 0:
             return max(40, int(self.env["COLUMNS"])) if self.is_terminal else None
         if not self.is_terminal:
@@ -37,7 +37,7 @@ class Context(NamedTuple):
 
     @property
     def style(self) -> Style:
-        """Colour only on a terminal that has it, and where nobody objects (https://no-color.org)."""
+        """Color on a terminal that has it, unless NO_COLOR is set (https://no-color.org)."""
         plain = not self.is_terminal or self.env.get("NO_COLOR") or self.env.get("TERM") == "dumb"
         return PLAIN if plain else COLOUR
 
@@ -49,7 +49,7 @@ class Context(NamedTuple):
         return True
 
     def say(self, text: str) -> None:
-        """Talk: what is going on, never a result."""
+        """Write a message about progress or problems, never a result."""
         print("\n".join(map(safe, text.split("\n"))), file=self.stderr, flush=True)
 
 
@@ -57,7 +57,7 @@ _ASCII = {"–": "-", "·": "|", "×": "x", "…": "...", "█": "#", "░": "."
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """What to write for characters that the output's encoding lacks: the nearest sign, else an escape."""
+    """Replacement for characters that the output's encoding lacks: the nearest sign, else an escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]

@@ -24,7 +24,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--no-open", action="store_true", help="print the link, open no browser")
     parser.add_argument("--port", type=int, metavar="N", help="listen at this port of 127.0.0.1 from now on")
     parser.add_argument("--token", action="store_true", help="print the token for programs that read its JSON")
-    parser.add_argument("--new-keys", action="store_true", help="end every open page and token, then open it anew")
+    parser.add_argument("--new-keys", action="store_true", help="end all open pages and tokens, then open it again")
     parser.add_argument("--off", action="store_true", help="listen no longer")
 
 
@@ -79,7 +79,7 @@ def _choose(paths: Paths, context: Context, value: str) -> None:
 
 
 def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
-    """Wait until the recorder says that it listens at our port: the ticket is for nobody else. Raises TachographError."""
+    """Wait until the recorder listens at our port, the only program that may get the ticket. Raises TachographError."""
     clock = Clock()  # the system's, wherever a test has set ours
     end = clock.monotonic() + _PATIENCE_SECONDS
     while clock.monotonic() < end:

@@ -1,4 +1,4 @@
-"""`doctor`: what is read, what could not be, and what to do about it."""
+"""`tachograph doctor`: check what is read and how to fix problems."""
 
 import argparse
 
@@ -20,7 +20,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Exit code 0 where nothing is wrong, else 1."""
+    """Returns exit code 0 if all is well, else 1."""
     paths, now = own_paths(context.env), context.clock.now_ms()
     if arguments.repair:
         try:

@@ -43,7 +43,7 @@ def copied(paths: Paths) -> dict[str, str]:
 
 
 def hand_out(paths: Paths, context: Context) -> list[str]:
-    """Copy it, show the folder in the desktop's file manager where there is one; what a person has to do."""
+    """Copy the extension, open its folder in the file manager if possible, and print the next steps."""
     folders = copied(paths)
     processes.open_folder(os.path.dirname(folders["chromium"]), context.env)  # the paths are printed anyway
     return [

@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 class _Found:
-    """What was asked for, of an account."""
+    """The question of `forecast` or `next` about an account."""
 
     def __init__(self, account: NowAccount | None, asked: Snapshot) -> None:
         self.account, self.asked = account, asked

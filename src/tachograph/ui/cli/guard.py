@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         type=float,
         const=50.0,
         metavar="ODDS",
-        help="near (10), too, where the chance to reach the limit before it resets is at least so many percent (50)",
+        help="near (10) also if the chance to reach the limit before it resets is at least this percent (50)",
     )
     parser.add_argument("--wait", action="store_true", help="sleep until it is clear, and say so")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: no longer than this")
@@ -130,7 +130,7 @@ def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Ca
 
 
 def _chances(found: Snapshot, now: Now) -> dict[int, dict[str, float]]:
-    """By account and limit the chance to reach it before it resets, where that can be said."""
+    """Known chances to reach a limit before it resets, by account and limit."""
     from tachograph.queries.estimates.forecast import forecast
 
     return {

@@ -98,7 +98,7 @@ def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> 
 
 
 def _allowed(paths: Paths, context: Context) -> frozenset[str]:
-    """What a person allowed that asks or is heard: sources by name, paired browsers by id; nothing where nobody can tell."""
+    """Permissions in the ledger: sources by name, paired browsers by id; empty if the ledger cannot be read."""
     from tachograph.ledger.limits import pairings
     from tachograph.ledger.storage.connection import translate_errors
     from tachograph.ledger.storage.open import open_ledger
@@ -183,7 +183,7 @@ def _show(lines: list[str], context: Context) -> None:
 
 
 def _agreed(word: str, question: str, context: Context) -> bool:
-    """Whether a person types a word. Raises UsageError where there is nobody to ask."""
+    """Ask the person to type a word. Raises UsageError without a terminal."""
     if not (sys.stdin.isatty() and context.stderr.isatty()):
         raise UsageError(
             f"`tachograph {word}` asks before it goes on, and there is no terminal to ask on.",

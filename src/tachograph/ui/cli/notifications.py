@@ -1,4 +1,4 @@
-"""`tachograph alarms`: what was said near a limit; on, off, dismiss, test."""
+"""`tachograph notifications`: list them; turn them on or off, dismiss or test them."""
 
 import argparse
 
@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         " hours and sound stand in settings.toml under [alarms]."
     )
     parser.add_argument(
-        "what", nargs="?", metavar="on|off|dismiss|test", help="switch them, silence what stands, or try one"
+        "what", nargs="?", metavar="on|off|dismiss|test", help="turn on or off, dismiss active notifications, or send a test"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
 

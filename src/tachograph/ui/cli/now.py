@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         help=f"one line for a bar: {', '.join(FORMATS)}, or a template such as '{{five_hour}}%% {{five_hour_reset}}'",
     )
     parser.add_argument(
-        "--refresh", action="store_true", help="ask the usage endpoint first, where that is switched on"
+        "--refresh", action="store_true", help="ask the usage endpoint first, if you turned that on"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     add_question_flags(parser)

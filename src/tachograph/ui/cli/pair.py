@@ -171,7 +171,7 @@ def _revoke(name: str, context: Context, paths: Paths) -> int:
         if not found:
             raise NotFound(f"No paired browser is called {name!r}.", "tachograph pair --list shows them.")
         if len(found) > 1 and wanted != "all":
-            raise UsageError(f"{name!r} may mean {len(found)} browsers.", "Their ids stand in tachograph pair --list.")
+            raise UsageError(f"{name!r} may mean {len(found)} browsers.", "tachograph pair --list shows their ids.")
         with ledger.transaction() as db:
             for one in found:
                 pairings.revoke(db, one.id, now)

@@ -10,55 +10,58 @@ from tachograph.errors import UsageError
 
 
 class Command(NamedTuple):
-    """A command, what it answers in a few words, and the module in this folder that adds its flags and runs it."""
+    """A command, its summary, the module in this folder that adds its flags and runs it, and its group in --help."""
 
     name: str
     help: str
     module: str
+    group: str
 
 
+GROUPS = ("Meter", "Reports", "Estimates", "Screens", "Setup", "Data")
+ALIASES = {"alarms": "notifications"}  # earlier names of commands
 COMMANDS = (
-    Command("now", "how much of each limit is used, and when it resets", "now"),
-    Command("statusline", "one line for Claude Code's status line; install it", "statusline"),
-    Command("guard", "for scripts and agent loops: an exit code, go on or stop", "guard"),
-    Command("limits", "past windows of each limit, and when it was hit", "limits"),
-    Command("why", "which model used up your week, and what is not explained", "why"),
-    Command("forecast", "the chance to reach a limit before it resets; how ours did", "forecast"),
-    Command("next", "will a session like your last ones still fit", "forecast"),
-    Command("what-if", "where the week would end on another model", "what_if"),
-    Command("reconcile", "spend, 5-hour and weekly percent: why they differ", "reconcile"),
-    Command("daily", "what each day used", "reports"),
-    Command("weekly", "what each week used", "reports"),
-    Command("monthly", "what each month used", "reports"),
-    Command("hourly", "what each hour used", "reports"),
-    Command("sessions", "what each session used", "reports"),
-    Command("session", "one session: its models, days, branches and pull requests", "session"),
-    Command("projects", "what each project used", "reports"),
-    Command("models", "what each model used", "reports"),
-    Command("branches", "what each git branch used", "reports"),
-    Command("prs", "what each pull request used", "reports"),
-    Command("windows", "what each 5-hour window used", "reports"),
-    Command("setup", "what is found here, and what you may switch on, in a minute", "setup"),
-    Command("sources", "where readings of limits come from; on and off", "sources"),
-    Command("pair", "let a browser's extension send readings; which may; take it back", "pair"),
-    Command("accounts", "the accounts that were seen; name or forget one", "accounts"),
-    Command("alarms", "notices near a limit: what was said, on, off, dismiss, test", "notifications"),
-    Command("start", "start the recorder in the background", "recorder"),
-    Command("stop", "stop the recorder", "recorder"),
-    Command("status", "what the recorder does", "recorder"),
-    Command("mcp", "serve limits and usage to an agent over MCP", "mcp.command"),
-    Command("watch", "a live screen in the terminal: limits, burn, sessions at work", "watch"),
-    Command("tray", "the two numbers in the desktop's tray, and a menu", "tray"),
-    Command("dashboard", "open the local page: limits, usage, sessions, pull requests", "dashboard"),
-    Command("export", "write messages, sessions, readings, windows as CSV, JSON Lines, Parquet", "export"),
-    Command("autostart", "start recorder and tray at login, or no longer", "autostart"),
-    Command("prices", "the price book that costs are worked out with", "prices"),
-    Command("demo", "see it with sixty invented days", "demo.command"),
-    Command("doctor", "what is read, what could not be, and what to do about it", "doctor"),
-    Command("backup", "copy the ledger into a file", "ledger"),
-    Command("restore", "put a backup in the place of the ledger", "ledger"),
-    Command("purge", "delete the ledger, after asking", "ledger"),
-    Command("completion", "shell completion for bash, zsh, fish and tcsh", "completion"),
+    Command("now", "Show how much of each limit is used, and when it resets", "now", "Meter"),
+    Command("guard", "Tell a script or agent loop by exit code to go on or stop", "guard", "Meter"),
+    Command("statusline", "Print a line for Claude Code's status line, or install it", "statusline", "Meter"),
+    Command("limits", "List past windows of each limit, and when it was reached", "limits", "Meter"),
+    Command("notifications", "Turn notifications on or off, dismiss or test them", "notifications", "Meter"),
+    Command("mcp", "Serve limits and usage to an agent over MCP", "mcp.command", "Meter"),
+    Command("daily", "Show usage per day", "reports", "Reports"),
+    Command("weekly", "Show usage per week", "reports", "Reports"),
+    Command("monthly", "Show usage per month", "reports", "Reports"),
+    Command("hourly", "Show usage per hour", "reports", "Reports"),
+    Command("sessions", "Show usage per session", "reports", "Reports"),
+    Command("session", "Show one session by model, day, branch and pull request", "session", "Reports"),
+    Command("projects", "Show usage per project", "reports", "Reports"),
+    Command("models", "Show usage per model", "reports", "Reports"),
+    Command("branches", "Show usage per git branch", "reports", "Reports"),
+    Command("prs", "Show usage per pull request", "reports", "Reports"),
+    Command("windows", "Show usage per 5-hour window", "reports", "Reports"),
+    Command("prices", "Show the API prices that costs are computed with", "prices", "Reports"),
+    Command("why", "Show what used up your week", "why", "Estimates"),
+    Command("forecast", "Show the chance of reaching each limit before it resets", "forecast", "Estimates"),
+    Command("next", "Estimate if another session like your last ones still fits", "forecast", "Estimates"),
+    Command("what-if", "Estimate where the week would end on another model", "what_if", "Estimates"),
+    Command("reconcile", "Compare your spend with the 5-hour and weekly percent", "reconcile", "Estimates"),
+    Command("watch", "Open a live screen in the terminal", "watch", "Screens"),
+    Command("tray", "Show the two percentages in the desktop's tray", "tray", "Screens"),
+    Command("dashboard", "Open the local page in your browser", "dashboard", "Screens"),
+    Command("demo", "Try everything with sixty invented days", "demo.command", "Screens"),
+    Command("setup", "Detect what is here and choose the sources you want", "setup", "Setup"),
+    Command("sources", "List the sources of readings, turn one on or off", "sources", "Setup"),
+    Command("pair", "Pair a browser extension that sends readings", "pair", "Setup"),
+    Command("accounts", "List accounts; name, hide or choose one", "accounts", "Setup"),
+    Command("start", "Start the recorder in the background", "recorder", "Setup"),
+    Command("stop", "Stop the recorder", "recorder", "Setup"),
+    Command("status", "Show the state of the recorder", "recorder", "Setup"),
+    Command("autostart", "Start recorder and tray at login", "autostart", "Setup"),
+    Command("doctor", "Check the installation and explain how to fix problems", "doctor", "Setup"),
+    Command("completion", "Print a completion script for your shell", "completion", "Setup"),
+    Command("export", "Write messages, sessions, readings or windows to a file", "export", "Data"),
+    Command("backup", "Copy the ledger into a file", "ledger", "Data"),
+    Command("restore", "Replace the ledger with a backup", "ledger", "Data"),
+    Command("purge", "Delete the ledger, after asking", "ledger", "Data"),
 )
 
 
@@ -77,10 +80,30 @@ class _Parser(argparse.ArgumentParser):
         import shutil
 
         self.columns = min(100, shutil.get_terminal_size().columns - 2)
-        return super().format_help()
+        text = super().format_help()
+        return _with_groups(text) if self.prog == "tachograph" else text
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(_sentence(message), f"See {self.prog} --help.")
+
+
+_HEADING = "positional arguments:\n  COMMAND\n"
+
+
+def _with_groups(text: str) -> str:
+    """The help of all commands, with a heading per group instead of one list."""
+    head, _, rest = text.partition(_HEADING)
+    rows, _, tail = rest.partition("\n\n")
+    starts = {command.name: command.group for command in COMMANDS}
+    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
+    group = GROUPS[0]
+    for row in rows.splitlines():
+        words = row.split()
+        if row.startswith("    ") and row[4:5] != " " and words[0] in starts:
+            group = starts[words[0]]
+        groups[group].append(row[2:])  # a row that continues a summary stays with it
+    blocks = [f"{group}:\n" + "\n".join(lines) for group, lines in groups.items() if lines]
+    return head + "\n\n".join([*blocks, tail])
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -89,8 +112,11 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     if argv and argv[0] == "help":
         argv = [*argv[1:], "--help"]
     called = _called(argv)
+    if called in ALIASES:
+        argv = [ALIASES[word] if word == called else word for word in argv]
+        called = ALIASES[called]
     if called is not None and called not in names:
-        raise UsageError(f"There is no command {called!r}.{_meant(called, names)}", "tachograph --help lists them.")
+        raise UsageError(f"There is no command {called!r}.{_suggestion(called, names)}", "tachograph --help lists them.")
     try:
         return parser(called).parse_args(argv)
     except UsageError as error:
@@ -103,20 +129,20 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
     """The parser, with the flags of one command, or (for shell completion) of all."""
     made = _Parser(
         prog="tachograph",
-        description="How much of your Claude plan you have used, and where it went. Without a command: one screen.",
-        epilog="Nothing leaves this machine unless you switch it on (`tachograph sources`). `tachograph COMMAND --help` shows flags.",
+        description="Show how much of your Claude plan is used, and where it went. Without a command: an overview.",
+        epilog="Nothing leaves this machine unless you turn it on (`tachograph sources`). `tachograph COMMAND --help` shows the flags of a command.",
         allow_abbrev=False,
     )
     made.add_argument("--version", action="version", version=f"tachograph {__version__}")
     made.set_defaults(command=None, module="overview")
     # also before the command; a command's own flags of these names are without a default, so as not to undo them
-    made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds, read nothing new")
+    made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds without reading new transcripts")
     made.add_argument("--timezone", metavar="ZONE", help="cut days in this zone (default: the system's)")
     # naming prog spares argparse working it out, for which it would import shutil (2 ms)
     commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser, prog="tachograph")
     for command in COMMANDS:
         if command.name == called or all_flags or called is None:
-            sub = commands.add_parser(command.name, help=command.help, description=command.help, allow_abbrev=False)
+            sub = commands.add_parser(command.name, help=command.help, description=f"{command.help}.", allow_abbrev=False)
             sub.set_defaults(command=command.name, module=command.module)
             if command.name == called or all_flags:
                 importlib.import_module(f"tachograph.ui.cli.{command.module}").add_flags(sub, command.name)
@@ -134,7 +160,8 @@ def _called(argv: Sequence[str]) -> str | None:
     return None
 
 
-def _meant(word: str, names: set[str]) -> str:
+def _suggestion(word: str, names: set[str]) -> str:
+    """A sentence that names the command with the most similar name; "" without one."""
     import difflib
 
     close = difflib.get_close_matches(word, sorted(names), n=1)

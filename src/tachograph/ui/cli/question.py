@@ -16,7 +16,7 @@ PROGRESS_AFTER = 0.5  # seconds: what is over sooner needs no progress
 def add_question_flags(parser: argparse.ArgumentParser) -> None:
     words = "cut days in this zone, such as Europe/Berlin (default: the system's)"
     parser.add_argument("--timezone", metavar="ZONE", help=words, default=argparse.SUPPRESS)
-    words = "show what the ledger holds, read nothing new"
+    words = "show what the ledger holds without reading new transcripts"
     parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
 
 

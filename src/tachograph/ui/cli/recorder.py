@@ -24,7 +24,7 @@ _SILENT_MS = 120_000  # it shows a sign of life at every step, which take second
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "start":
         parser.add_argument(
-            "--foreground", action="store_true", help="stay here and say what is done; Ctrl-C ends it (for services)"
+            "--foreground", action="store_true", help="run in the foreground and log to the terminal (for services); Ctrl-C ends it"
         )
         parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
     if name == "status":
@@ -92,7 +92,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
 
 def _services(paths: Paths, context: Context) -> list[Service]:
-    """What runs inside the recorder; none of them listens before a person asked for it."""
+    """Services inside the recorder; none of them listens before a person turned it on."""
     from tachograph.server.extension_service import Bridge
     from tachograph.ui.dashboard.service import Dashboard
 

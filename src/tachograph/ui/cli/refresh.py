@@ -1,4 +1,4 @@
-"""What `now --refresh` does before it shows anything: it asks the usage endpoint, or says why it does not."""
+"""`now --refresh`: ask the usage endpoint, or explain why that is not possible."""
 
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger

@@ -126,7 +126,7 @@ def _report(arguments: argparse.Namespace, now: Snapshot) -> Report:
 
 
 class Range(NamedTuple):
-    """What --since, --until and --last come to; days as ISO, None where it is open."""
+    """The span of --since, --until and --last; days as ISO, None for an open end."""
 
     span: Span
     since: str | None
@@ -159,7 +159,7 @@ def _start(calendar: Calendar, day: date | None) -> int | None:
 
 
 def sorted_rows(rows: tuple[Row, ...], sort: str) -> tuple[Row, ...]:
-    """Rows by what --sort names; the largest or the oldest first, what is unknown last."""
+    """Rows in the order of --sort: largest or oldest first, unknown last."""
     if sort == "time":
         return tuple(sorted(rows, key=_time))
     if sort == "cost":
@@ -177,7 +177,7 @@ def _name(row: Row) -> list[tuple[bool, str]]:
 
 
 def _time(row: Row) -> tuple[bool, Any]:
-    """When a row was: periods and windows oldest first, sessions and pull requests newest first, else as they were."""
+    """Sort key by time: periods and windows oldest first, sessions and pull requests newest first."""
     key = row.key
     if isinstance(key, PeriodKey):
         return key.period is None, key.period or ""
@@ -198,7 +198,7 @@ def print_csv(report: Report, context: Context) -> None:
 
 
 def print_rows(headings: list[str], rows: list[list[object]], context: Context) -> None:
-    """CSV as in RFC 4180. On a terminal, where nobody parses it, control characters are shown as escapes."""
+    """CSV as in RFC 4180; on a terminal control characters are shown as escapes."""
     import csv
 
     shown = safe if context.is_terminal else str

@@ -1,4 +1,4 @@
-"""`tachograph setup`: what is found here, and what a newcomer may switch on, in a minute."""
+"""`tachograph setup`: detect what is here, and let a newcomer choose sources."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ Ask = Callable[[str, bool], bool]  # a question and its default -> yes or no; EO
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--yes", action="store_true", help="take the defaults; never switches the usage endpoint on")
-    parser.add_argument("--json", action="store_true", help="what is found, for programs; changes nothing")
+    parser.add_argument("--json", action="store_true", help="print what was detected, for programs; changes nothing")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -138,7 +138,7 @@ def _at_login(found: Detected, context: Context, ask: Ask, say: Callable[[str], 
 
 
 def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None:
-    """Only where there is a desktop: nobody is asked over a line to a server."""
+    """Only with a desktop: a person connected to a server is not asked."""
     has_desktop = (
         sys.platform in ("darwin", "win32") or context.env.get("DISPLAY") or context.env.get("WAYLAND_DISPLAY")
     )

@@ -28,7 +28,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("what", nargs="?", metavar="NAME|enable|disable", help="a source, or what to do with one")
     parser.add_argument("name", nargs="?", metavar="NAME", help="with enable and disable: which source")
-    parser.add_argument("--browser", metavar="NAME", help="with enable cookies: the browser whose session is read")
+    parser.add_argument("--browser", metavar="NAME", help="with `enable cookies`: the browser to read the session of")
     parser.add_argument("--profile", metavar="NAME", help="with enable cookies: its profile, by name or path")
     parser.add_argument("--yes", action="store_true", help="with enable: you have read what it means; do not ask")
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -116,7 +116,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
 
 
 def _browser(arguments: argparse.Namespace) -> str:
-    """The browser that was named, with its profile, as the ledger keeps it. UsageError where it is none we can read."""
+    """The named browser with its profile, as stored in the ledger. Raises UsageError for one that can't be read."""
     names = ", ".join(BROWSERS)
     if not arguments.browser:
         raise UsageError("Which browser's session?", f"--browser NAME, one of {names}; a profile with --profile.")
@@ -151,7 +151,7 @@ def _disable(source: Source, paths: Paths, context: Context) -> int:
 
 
 def agrees(question: str, context: Context) -> bool:
-    """Ask a person on a terminal. UsageError where there is none: a yes is never assumed."""
+    """Ask a person on a terminal. Raises UsageError without one: consent is never assumed."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             "That needs a yes, and there is no terminal to ask on.", "--yes says it, once you have read the above."

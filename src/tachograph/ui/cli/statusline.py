@@ -104,7 +104,7 @@ def _input_by_thread(descriptor: int) -> bytes:
 
 
 def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:
-    """Keep what was piped in and see how things stand; None where the ledger cannot be used."""
+    """Store the piped reading and load the current limits; None if the ledger can't be used."""
     folder = said.config_folder or next(iter(config_folders(context.env)), "")
     try:
         with open_ledger(own_paths(context.env), now_ms) as ledger, translate_errors(ledger.path):

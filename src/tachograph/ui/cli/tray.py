@@ -23,7 +23,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         " menu that stays open while its numbers change. It asks nobody; it shows what the recorder writes."
     )
     parser.add_argument("what", nargs="?", metavar="stop|status", help="end it, or say how it does; without it: start")
-    parser.add_argument("--foreground", action="store_true", help="stay here and say what is done (for services)")
+    parser.add_argument("--foreground", action="store_true", help="run in the foreground and log to the terminal (for services)")
     parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
     parser.add_argument("--json", action="store_true", help="with status: for programs")
 
@@ -93,7 +93,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
 
 def _shell() -> Callable[[platform.TrayCallbacks], int]:
-    """What draws it here."""
+    """The function that draws the tray on this platform."""
     try:
         if sys.platform == "darwin":
             from tachograph.ui.tray.macos import run

@@ -149,7 +149,7 @@ def _size(context: Context) -> tuple[int, int | None]:
 
 
 def _stream(arguments: argparse.Namespace, context: Context) -> int:
-    """A state on each line, until nobody reads them any more."""
+    """Print a state on each line until the reader closes the pipe."""
     import gc
 
     from tachograph.ui.terminal.controller import Engine

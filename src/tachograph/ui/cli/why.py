@@ -1,4 +1,4 @@
-"""`tachograph why`: which model, project, session or pull request used up a limit, and what is not explained."""
+"""`tachograph why`: attribute a limit to models, projects, sessions or pull requests."""
 
 import argparse
 
@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         default=SEVEN_DAY,
         help="seven_day (the default), five_hour, or a model's own week: opus",
     )
-    parser.add_argument("--week", "--back", dest="week", type=int, default=0, metavar="N", help="so many windows before this one (default: 0)")  # fmt: skip
+    parser.add_argument("--week", "--back", dest="week", type=int, default=0, metavar="N", help="number of windows before this one (default: 0)")  # fmt: skip
     add_account_flags(parser)
 
 

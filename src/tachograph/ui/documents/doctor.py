@@ -1,4 +1,4 @@
-"""The words and the layout of `tachograph doctor`. What is right or wrong is decided in `setup/doctor.py`."""
+"""Words and layout of `tachograph doctor`; the checks are in `setup/doctor.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
@@ -18,7 +18,7 @@ Facts = Mapping[str, Any]
 
 
 class Said(NamedTuple):
-    """A finding in words; `next` is what to do, "" where there is nothing."""
+    """A finding in words; `next` is the step to take, or ""."""
 
     kind: str
     subject: str
@@ -65,7 +65,7 @@ def document(findings: Sequence[Said], versions: Mapping[str, str], now: int) ->
 
 
 def screen(findings: Sequence[Said], room: int | None, style: Style, *, signs: bool) -> list[str]:
-    """All findings by subject, what is wrong marked and with its next step; `signs`: the output can show them."""
+    """All findings by subject; problems are marked and have their next step. `signs`: the output can show them."""
     marks = {NOTE: "·", WRONG: "▲"} if signs else {NOTE: "-", WRONG: "x"}
     made: list[str] = []
     subject = ""

@@ -1,4 +1,4 @@
-"""An export as CSV, JSON Lines or Parquet, piece by piece: it never stands in memory as a whole."""
+"""An export as CSV, JSON Lines or Parquet in pieces, so that memory never holds all of it."""
 
 import csv
 import io
@@ -99,7 +99,7 @@ def _table(pyarrow: Any, schema: Any, batch: list[tuple[Any, ...]]) -> Any:
 
 
 class _Sink(io.RawIOBase):
-    """A file that only grows; what was written to it is taken away piece by piece."""
+    """A file in memory that only grows; its content is taken out piece by piece."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ class Part(NamedTuple):
 
 
 def headline(account: NowAccount, kind: str = "medium") -> list[Part]:
-    """`5h 78% · 7d 91%`; the weekly number is the most pressing one, and named where it is not the all-model week."""
+    """`5h 78% · 7d 91%`; the weekly number is the most pressing one, named unless it is the all-model week."""
     five, week = account.limit(FIVE_HOUR), account.weekly
     over = next((limit for limit in account.limits if limit.state == OVERAGE), None)
     name = "7d" if week is None or week.key == SEVEN_DAY else safe(week.scope or week.label)
@@ -83,12 +83,12 @@ def pressing(now: Now) -> NowLimit | None:
 
 
 def level(now: Now) -> str:
-    """What the colour of the whole says: that of the pressing limit."""
+    """Level of the pressing limit, which gives the whole its color."""
     return level_of(pressing(now))
 
 
 def fields(now: Now, calendar: Calendar) -> dict[str, str]:
-    """What a template may name: `{five_hour}% {five_hour_reset}` and the like, of the leading account."""
+    """Fields of a template, such as `{five_hour}% {five_hour_reset}`, of the leading account."""
     account = now.accounts[0] if now.accounts else None
     made = {"headline": title(now, "medium"), "label": safe(account.label) if account else DASH, "level": level(now)}
     made["spend"] = (spend(account.extra) if account else "") or DASH
@@ -106,7 +106,7 @@ def fields(now: Now, calendar: Calendar) -> dict[str, str]:
 
 
 def prometheus(now: Now) -> str:
-    """Gauges in the text format of Prometheus; what is not known has no sample."""
+    """Gauges in the text format of Prometheus; an unknown value has no sample."""
     made = ["# HELP claude_limit_percent How much of a limit is used, in percent.", "# TYPE claude_limit_percent gauge"]
     ages = ["# HELP claude_limit_age_seconds How old that number is.", "# TYPE claude_limit_age_seconds gauge"]
     for account in now.accounts:
@@ -199,7 +199,7 @@ def _subscription_document(billing: Billing | None) -> Mapping[str, object] | No
 
 
 def problem_words(account: NowAccount) -> list[str]:
-    """What hinders a source, with its remedy; and, at a limit, who could say whether metered use goes on."""
+    """Problems of sources with their remedy; at a limit also the source that knows if metered use goes on."""
     made = [
         f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome, source)}." for source, outcome in account.problems
     ]
@@ -214,7 +214,7 @@ def problem_words(account: NowAccount) -> list[str]:
 
 
 def _differing_words(limit: NowLimit) -> str:
-    """Both numbers of two sources that disagree; which of them is right nobody here can know."""
+    """Both values of two sources that disagree; neither is known to be right."""
     others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {round(one.percent)} %" for one in limit.differs)
     shown = f"{source_words(limit)} {round(limit.percent or 0)} %"
     return f"The sources disagree on {limit.label}: {shown} (newer, shown), {others}."
@@ -276,7 +276,7 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
 def _rows(
     limit: NowLimit, at: int, calendar: Calendar, names: int, room: int | None, blocks: bool, columns: int
 ) -> list[str]:
-    """A limit with the chance of its wall: beside it, or below it where there is no room."""
+    """A limit with the chance to reach it: beside it, or below it on a narrow terminal."""
     row = _row(limit, at, calendar, names, blocks, columns)
     chance = chance_short(limit.chance) if limit.chance is not None else ""
     if not chance or limit.chance is None or limit.resets_at is None:
@@ -294,7 +294,7 @@ def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, blocks: bool,
 
 
 def limit_words(limit: NowLimit, at: int, calendar: Calendar) -> str:
-    """When it resets, and what else has to be said of the number."""
+    """The reset and the remarks on a limit's number."""
     if limit.state == RESET:
         return "has reset since; not read again yet"
     resets = f"resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at else ""

@@ -15,7 +15,7 @@ _TOP = 4
 def empty(
     folders: list[str], problems: dict[str, int], room: int | None, *, are_logs: bool, are_limits: bool
 ) -> list[str]:
-    """What to say before anything was ever counted. `are_logs`: there are transcripts, though nothing in them counted;
+    """Lines for a ledger without messages. `are_logs`: there are transcripts, though nothing in them counted;
     `are_limits`: a reading of limits is shown above."""
     where = " or ".join(folders) if folders else "the usual folders"
     if are_logs:
@@ -76,7 +76,7 @@ def _compared(week: Spend, last: Spend) -> str:
 
 
 def _top(heading: str, named: list[tuple[str, Row]], whole: Spend, style: Style) -> list[str]:
-    """The largest few with their share; the headings stand even where there is nothing under them."""
+    """The largest few with their share; the heading is shown even without rows."""
     made = [f"{style.bold}{heading}{style.end}"]
     for name, row in named[:_TOP]:
         share = percent((row.spend.usd or 0.0) / whole.usd) if whole.usd and row.spend.usd is not None else UNKNOWN
@@ -96,7 +96,7 @@ def _named_models(rows: Sequence[Row]) -> list[tuple[str, Row]]:
 
 
 def _beside(left: list[str], right: list[str], room: int | None) -> list[str]:
-    """Two blocks side by side where there is room, else one above the other."""
+    """Two blocks side by side if they fit, else one above the other."""
     if room is not None and room < 80:
         return [*left, "", *right]
     height = max(len(left), len(right))

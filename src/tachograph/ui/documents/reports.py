@@ -34,7 +34,7 @@ PROBLEM_WORDS = {
 
 
 class Names(NamedTuple):
-    """What models and sessions of one table are called: as short as keeps them apart."""
+    """Names of the models and sessions of a table, as short as they stay different."""
 
     models: Mapping[str, str]
     id_length: int | None  # characters of a session's id; None: all of them
@@ -60,7 +60,7 @@ def _names(rows: Sequence[Row], room: int | None) -> Names:
 
 
 class Report(NamedTuple):
-    """An answer with what has to be said beside it. `since`, `until`: ISO days or None."""
+    """An answer with its span, noun and remarks. `since`, `until`: ISO days or None."""
 
     name: str
     answer: SpendReport
@@ -131,7 +131,7 @@ def _key_document(key: Any) -> dict[str, Any]:
 
 
 def table_rows(report: Report) -> tuple[list[str], list[list[object]]]:
-    """Headings and rows for a spreadsheet: one line a row, or one a sub-row where there are some."""
+    """Headings and rows for a spreadsheet: one line per row or, if there are sub-rows, per sub-row."""
     flat = [(row, sub) for row in report.answer.rows for sub in (row.by or (None,))]
     keys: list[str] = [] if flat or not report.empty_key else list(_flat(_key_document(report.empty_key), ""))
     rows: list[dict[str, object]] = []
@@ -158,7 +158,7 @@ def _flat(table: Mapping[str, Any], prefix: str) -> dict[str, object]:
 
 
 def csv_cell(value: object) -> object:
-    """A cell that a spreadsheet takes as text where it is text: no formula from a foreign name."""
+    """A cell that a spreadsheet takes as text, never as a formula from a foreign name."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
     return value
@@ -191,7 +191,7 @@ def table(report: Report, room: int | None, style: Style) -> list[str]:
 def footer(
     totals: Spend, unpriced_models: Sequence[str], problems: Mapping[str, int], room: int | None, note: str = ""
 ) -> list[str]:
-    """What the numbers are, and what is missing from them."""
+    """Footer of a report: the meaning of its numbers, and problems that make them incomplete."""
     said = [ESTIMATE]
     if totals.unpriced:
         names = ", ".join(safe(shown_model(model)) for model in unpriced_models[:3])
@@ -205,7 +205,7 @@ def footer(
 
 
 def problem_lines(problems: Mapping[str, int], room: int | None) -> list[str]:
-    """What could not be read, as lines."""
+    """Unread files and lines, in words."""
     return list(wrapped(_problem_words(problems), room))
 
 
@@ -216,7 +216,7 @@ def _problem_words(problems: Mapping[str, int]) -> list[str]:
 
 
 def wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
-    """Sentences side by side as far as there is room, a line for those that do not fit."""
+    """Sentences on as few lines as possible; one that does not fit begins a line."""
     line = ""
     for sentence in sentences:
         joined = f"{line}   {sentence}" if line else sentence

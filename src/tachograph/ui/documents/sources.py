@@ -62,7 +62,7 @@ def off_again(source: Source) -> str:
 
 
 def statement(source: Source, room: int | None = None) -> list[str]:
-    """What a person says yes to."""
+    """The consent text of a source."""
     parts = (("Reads", source.reads), ("Sends", source.sends), ("Gives", source.gives), ("Terms", source.terms))
     return [
         f"{source.title} ({source.name})",

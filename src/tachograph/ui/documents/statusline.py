@@ -16,7 +16,7 @@ def line(
     cost_usd: float | None,
     context_percent: float | None,
 ) -> str:
-    """`Opus 4.8  $3.41  ctx 38 %  5h 78 % 1h52  7d 91 % ▲`; without a ledger, what was piped in."""
+    """`Opus 4.8  $3.41  ctx 38 %  5h 78 % 1h52  7d 91 % ▲`; without a ledger, from the piped document."""
     parts = [safe(model)] if model else []
     if cost_usd is not None:
         parts.append(usd(cost_usd))
@@ -26,7 +26,7 @@ def line(
 
 
 def limits(now: Now | None, account: int | None, reading: Reading | None) -> list[str]:
-    """The 5-hour limit and the most pressing weekly one, from the ledger, else from what was piped in."""
+    """The 5-hour limit and the most pressing weekly one, from the ledger, else from the piped document."""
     of = next((a for a in now.accounts if account is None or a.id == account), None) if now is not None else None
     if now is not None and of is not None:
         five, week = _five(of, now.at), _week(of)

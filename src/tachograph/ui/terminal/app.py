@@ -31,7 +31,7 @@ _SAID_STEPS = 5  # looks for which what came of a key is shown
 
 
 class Engine(Protocol):
-    """What stands behind the screen."""
+    """Source of the screen's state."""
 
     calendar: Calendar
 
@@ -63,7 +63,7 @@ class _Canvas(Widget, can_focus=True):
 
 
 class Live(App[None]):
-    """The screen. `view` is what the person did, `shown` the frame that stands there."""
+    """The screen. `view` holds the person's actions, `shown` the frame on the terminal."""
 
     CSS = "Screen { overflow: hidden; } _Canvas { width: 100%; height: 100%; }"
     ENABLE_COMMAND_PALETTE = False

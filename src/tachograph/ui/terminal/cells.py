@@ -55,7 +55,7 @@ def tame(text: str) -> str:
 
 
 def fit(text: str, columns: int, *, right: bool = False) -> str:
-    """A safe text in exactly so many columns."""
+    """A safe text in exactly `columns` columns."""
     if columns <= 0:
         return ""
     shown = cut(text, columns)
@@ -65,7 +65,7 @@ def fit(text: str, columns: int, *, right: bool = False) -> str:
 
 @lru_cache(2048)  # the same names stand in every frame
 def foreign(text: str | None, columns: int) -> str:
-    """A name from outside in exactly so many columns; a dash where there is none."""
+    """A name from outside in exactly `columns` columns; a dash for None."""
     return fit(tame(text) if text else "–", columns)
 
 
@@ -74,7 +74,7 @@ def row_width(row: Iterable[Cell]) -> int:
 
 
 def padded(row: Sequence[Cell], columns: int, style: str = PLAIN) -> Row:
-    """A row in exactly so many columns: cut at its end, or filled up."""
+    """A row in exactly `columns` columns: cut at its end, or filled up."""
     made: list[Cell] = []
     left = columns
     for cell in row:
@@ -93,7 +93,7 @@ def padded(row: Sequence[Cell], columns: int, style: str = PLAIN) -> Row:
 
 
 def sides(left: Sequence[Cell], right: Sequence[Cell], columns: int) -> Row:
-    """What stands at the left and at the right of a row; where both do not fit, the left gives way."""
+    """A row with a left and a right end; if both do not fit, the left one is cut."""
     taken = row_width(right)
     if taken > columns - 8:
         return padded(left, columns)
@@ -101,7 +101,7 @@ def sides(left: Sequence[Cell], right: Sequence[Cell], columns: int) -> Row:
 
 
 def padded_to(row: Sequence[Cell], most: int) -> Row:
-    """A row in so many columns at most."""
+    """A row of at most `columns` columns."""
     return padded(row, most) if row_width(row) > most else tuple(row)
 
 
@@ -111,7 +111,7 @@ def chosen(row: Row) -> Row:
 
 
 def wrapped(text: str, columns: int, most: int) -> list[str]:
-    """A safe text in lines of so many columns, so many of them at most: the last is cut."""
+    """A safe text in at most `most` lines of `columns` columns: the last is cut."""
     made = [""]
     for word in text.split(" "):
         joined = f"{made[-1]} {word}" if made[-1] else word

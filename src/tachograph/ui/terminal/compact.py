@@ -11,7 +11,7 @@ from tachograph.ui.terminal.view import Around, View, listed, turned
 def pane(
     state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
 ) -> tuple[list[Row], dict[int, str], int]:
-    """The limits first; then, as far as there is room, what is burned, and the sessions."""
+    """The limits first; then, if they fit, the burn rate and the sessions."""
     accounts = turned(state, view)
     made: list[Row] = []
     room = rows if rows is not None else 12

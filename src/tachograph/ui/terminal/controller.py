@@ -1,4 +1,4 @@
-"""What stands behind the live monitor: the ledger, looked at again when somebody wrote to it, and the recorder.
+"""State of the live screen: the ledger, read again when another program writes to it, and the recorder.
 
 Nothing here waits for anybody: a ledger that is held is tried again at the next look, the recorder is started by a
 command of ours in a process of its own.
@@ -30,7 +30,7 @@ _WAIT_MS = 100  # for a ledger that is held: the screen takes no keys meanwhile
 
 
 class Engine:
-    """The newest state, and what is around it."""
+    """The newest state of ledger and recorder."""
 
     def __init__(self, env: Mapping[str, str], clock: Clock, zone: str | None) -> None:
         self._env, self._clock, self._paths = env, clock, own_paths(env)
@@ -105,7 +105,7 @@ class Engine:
 
 
 def why(db: sqlite3.Connection, book: PriceBook, state: Monitor) -> str:
-    """Whose the week of the leading account is, in a sentence; "" where there is nothing to share out."""
+    """Attribution of the leading account's week in a sentence; "" if nothing can be attributed."""
     if not state.accounts or state.accounts[0].account.id == 0:
         return ""
     found = attribution(db, book, state.accounts[0].account, state.at)

@@ -1,4 +1,4 @@
-"""What goes on, for programs; docs/json.md describes it."""
+"""State of the live screen for programs; docs/json.md describes it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The whole screen as rows of cells: what is known, in the room that there is. Pure.
+"""The whole screen as rows of cells for a size of terminal. Pure.
 
 Four layouts: full (100 columns and up), narrow (60), pane (a block such as 40×6), line.
 """
@@ -37,7 +37,7 @@ def layout_for(columns: int, rows: int | None, wanted: str = "auto") -> str:
 
 
 def frame(state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None) -> Frame:
-    """The screen in so many columns and rows; `rows` None: as many as it takes."""
+    """The screen in `columns` columns and `rows` rows; None: as many rows as needed."""
     layout = layout_for(columns, rows, view.layout)
     if view.is_help and layout != LINE:
         made, places, page = sheet(columns, rows), dict[int, str](), 0

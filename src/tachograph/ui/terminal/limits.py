@@ -23,7 +23,7 @@ _PERCENT, _RESETS, _RATE, _HEARD, _HEARD_WIDE, _CHANCE = 6, 12, 15, 19, 32, 5
 
 
 class Widths(NamedTuple):
-    """Columns of each part of a limit's row; 0 where there is no room for it."""
+    """Columns of each part of a limit's row; 0 for a part that does not fit."""
 
     name: int
     bar: int
@@ -34,7 +34,7 @@ class Widths(NamedTuple):
 
 
 def widths(accounts: tuple[Watched, ...], columns: int) -> Widths:
-    """How a row of limits is divided, the same for all accounts on a screen."""
+    """Layout of the rows of limits, the same for all accounts on a screen."""
     names = [width(tame(course.limit.label)) for account in accounts for course in account.courses]
     name = min(max([6, *names]), 16 if columns >= 100 else 12 if columns >= 60 else 7)
     rate = _RATE if columns >= 60 else 0
@@ -102,7 +102,7 @@ def narrow_row(course: Course, columns: int, at: int, calendar: Calendar) -> Row
 
 
 def mark(limit: NowLimit) -> str:
-    """The sign that stands beside a colour: it says the same."""
+    """The sign beside a color, with the same meaning."""
     return "◆" if limit.state == OVERAGE else sign(limit)
 
 
@@ -116,7 +116,7 @@ def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
 
 
 def heard(limit: NowLimit, at: int, most: int) -> str:
-    """Who said it and how long ago, and what else the state is."""
+    """Source and age of a reading, and the state of the limit."""
     said = f"{SHORT_SOURCE_WORDS.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
     words = {WALL: "at the wall", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
     return f"{words}: {said}" if words and len(words) + len(said) + 2 <= most else said
@@ -162,7 +162,7 @@ def chance_sentence(watched: Watched | None, at: int, calendar: Calendar) -> str
 
 
 def curve(course: Course, columns: int, at: int) -> str:
-    """The way of a limit over its length until now, a column for each part; blank where nobody knows, and the resets."""
+    """History of a limit over its length until now, one column per part, with resets; blank for unknown."""
     if not course.points:
         return " " * columns
     span = max(1, at - course.since)
@@ -193,7 +193,7 @@ def arrow(course: Course) -> str:
 
 
 def _rate(course: Course, columns: int) -> list[Cell]:
-    """`+24.0 ↑ (12.0)`: how fast, an arrow where that is too fast, and what would last."""
+    """`+24.0 ↑ (12.0)`: pace, an arrow if it is too fast, and the pace that lasts to the reset."""
     if course.rate is None and course.lasting is None:
         return [Cell(" " * columns)]
     lately = DASH if course.rate is None else f"+{rate_words(course.rate)}"
@@ -240,7 +240,7 @@ def short(watched: Watched, columns: int) -> Row:
 
 
 def title(state: Monitor) -> str:
-    """What stands over the window: the headline of the account that leads."""
+    """Title of the terminal window: the headline of the leading account."""
     if not state.accounts:
         return "Tachograph"
     return cut("".join(part.text for part in headline(state.accounts[0].account, "medium")), 80)

@@ -152,7 +152,7 @@ def _problems(state: Monitor, around: Around, view: View) -> list[str]:
 
 
 def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -> list[Row]:
-    """What there is room for below the list: what today went to, the last messages."""
+    """Blocks that fit below the list: today's usage, the last messages."""
     made: list[Row] = []
     if not state.messages:
         lines = [(Cell(f"   {fit(command, 20)} ", KEY), Cell(words, DIM)) for command, words in _BEGINNINGS]

@@ -1,4 +1,4 @@
-"""Sessions and messages as rows of cells: the list, one of them in full, what was said last, what today went to."""
+"""Sessions and messages as rows of cells: list, detail, last messages, today's usage."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _CONTEXT, _COST, _LAST, _AGENTS = 5, 8, 6, 6
 
 
 class Columns(NamedTuple):
-    """Columns of each part of a session's row; 0 where there is no room for it."""
+    """Columns of each part of a session's row; 0 for a part that does not fit."""
 
     title: int
     project: int
@@ -89,7 +89,7 @@ def context(known: Context | None) -> str:
 
 
 def cost(used: Spend) -> str:
-    """$3.41; a dash where nothing has a price, a plus where some of it has none; nothing used is nothing."""
+    """$3.41; a dash without any price, a plus if some of it has no price; blank if nothing was used."""
     shown = usd(used.usd if used.tokens.messages else 0.0)
     return f"{shown}+" if used.unpriced and used.usd is not None else shown  # and more, that has no price
 
@@ -150,7 +150,7 @@ def message_row(message: Said, columns: int, calendar: Calendar, *, of_session: 
 
 
 def shares(state: Monitor, columns: int, rows: int) -> list[Row]:
-    """What today went to: projects at the left, models at the right, with a bar each."""
+    """Usage of today: projects at the left, models at the right, with a bar each."""
     half = (columns - 3) // 2
     left = [(name or "unknown", used) for name, used in state.projects]
     right = [(shown_model(name), used) for name, used in state.models]
@@ -219,7 +219,7 @@ def model_shares(state: Monitor, most: int) -> list[Cell]:
 
 
 def burning(state: Monitor) -> list[Cell]:
-    """What goes through now."""
+    """The last messages."""
     burn = state.burn
     if not burn.tokens_per_minute:
         return [Cell(" Burning ", DIM), Cell("nothing in the last ten minutes")]

@@ -1,4 +1,4 @@
-"""What each style looks like: on a dark ground, on a light one, with high contrast, and without any colour.
+"""Themes: dark, light, high contrast, and without color.
 
 Colour says what a sign or a word says as well. The orange and the red are darker on a light ground, so that they can be
 read there (4.5 to 1 at least, by the sums of WCAG 2); with high contrast everything has 7 to 1.

@@ -1,5 +1,4 @@
-"""What a person did to the screen: cursor, scroll, order, filter, an open detail; what each key makes of it; and what is
-around the screen.
+"""View state of the screen (cursor, scroll, order, filter, open detail), the effect of each key, and its environment.
 
 Pure: `pressed` takes a view and a key and returns a view. An update of the numbers goes through `settled`, which keeps
 the row under the cursor on its line, whatever came or went above it.
@@ -37,7 +36,7 @@ class View(NamedTuple):
 
 
 class Around(NamedTuple):
-    """What the ledger does not hold. `recorder`: "runs", "starts", "none", or "stands" with
+    """State beside the ledger. `recorder`: "runs", "starts", "none", or "stands" with
     the clock; `trouble`: why nothing newer can be shown;
     `said`: what came of the last key; `why`: whose the week of the leading account is; `is_live`: it goes on changing, and takes keys."""
 
@@ -99,7 +98,7 @@ def _ids(sessions: Sequence[AtWork]) -> list[str]:
 
 
 def pressed(view: View, key: str, state: Monitor, page: int) -> tuple[View, str]:
-    """What a key makes of the view, and what else it asks for ("" for nothing). `page`: rows of the list in sight."""
+    """The view after a key, and another action that it triggers ("" for none). `page`: rows of the list in sight."""
     if view.is_typing:
         return _typed(view, key), ""
     if view.is_help:

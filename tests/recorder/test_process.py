@@ -37,14 +37,14 @@ def until(claim: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 def test_start_status_stop(living: Home) -> None:
-    assert living.run("status", code=1).stdout.startswith("The recorder does not run.")
+    assert living.run("status", code=1).stdout.startswith("The recorder isn't running.")
     assert "The recorder runs (process" in living.run("start").stdout
     said = living.run("status", "--json").json
     assert said["running"] and said["process"]["pid"] == background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
     assert "runs already" in living.run("start").stdout
     assert living.run("stop").stdout == "The recorder has ended.\n"
     assert living.run("status", "--json", code=1).json["running"] is False
-    assert living.run("stop").stdout == "The recorder does not run.\n"
+    assert living.run("stop").stdout == "The recorder isn't running.\n"
 
 
 def test_S08_of_two_recorders_the_second_ends_with_0_and_names_the_first(living: Home) -> None:

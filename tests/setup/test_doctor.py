@@ -129,7 +129,7 @@ def test_a_narrow_terminal_breaks_lines_below_their_beginning() -> None:
 def test_a_named_folder_that_is_not_there_is_wrong(used: Home, tmp_path: Path) -> None:
     used.env["CLAUDE_CONFIG_DIR"] = f"{tmp_path}/nowhere,{used.claude}"
     logs = found(examined(used, code=1), "logs")
-    assert f"wrong: {tmp_path}/nowhere is named in CLAUDE_CONFIG_DIR and is not there." in logs
+    assert f"wrong: {tmp_path}/nowhere is named in CLAUDE_CONFIG_DIR but does not exist." in logs
     assert f"ok: {used.claude}: 1 transcript" in logs
 
 

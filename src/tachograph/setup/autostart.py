@@ -206,7 +206,7 @@ def _write(path: str, text: str) -> None:
             file.write(text)
         os.replace(f"{path}.new", path)
     except OSError as error:
-        raise TachographError(f"{path} cannot be written: {error.strerror}.", "tachograph start runs it until you log out.") from error  # fmt: skip
+        raise TachographError(f"{path} can't be written: {error.strerror}.", "tachograph start runs it until you log out.") from error  # fmt: skip
 
 
 def _remove(path: str) -> None:

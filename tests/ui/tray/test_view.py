@@ -71,7 +71,7 @@ def test_what_is_old_or_past_its_reset_says_so() -> None:
     assert "Forget this account" not in texts(menu(usual()).rows[0].children)
     reset = menu(account(limit("five_hour", None, RESET, resets_at=T - HOUR), limit("seven_day", 12)))
     assert reset.plain_title == "5h – · 7d 12%"
-    assert "5-hour   –   has reset since; not read again yet" in texts(reset.rows[0].children)
+    assert "5-hour   –   has reset; no newer reading yet" in texts(reset.rows[0].children)
 
 
 def test_a_scoped_week_that_presses_more_is_named() -> None:

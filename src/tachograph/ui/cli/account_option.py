@@ -11,8 +11,8 @@ from tachograph.ui.cli.question import add_question_flags
 
 NO_READING = (
     "No reading of your limits yet.",
-    "  tachograph setup      what is found here, and what you may switch on, in a minute",
-    "  tachograph sources    where limits can come from, and what each reads",
+    "  tachograph setup      detect what is here and choose sources",
+    "  tachograph sources    list the sources of limits",
 )
 
 

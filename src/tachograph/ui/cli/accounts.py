@@ -24,13 +24,13 @@ _WHAT = ("list", "label", "forget", "show", "lead")
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Without more: the list. `label NAME TEXT` calls an account so (an empty text takes that back), `forget NAME`"
-        " hides it and stops asking for it, `show NAME` takes that back, `lead NAME` puts it first everywhere (`lead auto`:"
+        "Without arguments: list them. `label NAME TEXT` names an account (an empty text removes the name), `forget NAME`"
+        " hides it and stops asking for it, `show NAME` undoes that, `lead NAME` puts it first everywhere (`lead auto`:"
         " the one in use). NAME is a label, its beginning, or the beginning of an id."
     )
-    parser.add_argument("what", nargs="?", metavar="label|forget|show|lead", help="what to do; without it: the list")
+    parser.add_argument("what", nargs="?", metavar="label|forget|show|lead", help="the action (default: list)")
     parser.add_argument("name", nargs="?", metavar="NAME", help="which account")
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="with label: what to call it")
+    parser.add_argument("text", nargs="?", metavar="TEXT", help="with label: the name")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_question_flags(parser)
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.what in (None, "list"):
         return _list(arguments, context)
     if arguments.what not in _WHAT:
-        raise UsageError(f"accounts {arguments.what!r} is not understood.", f"One of {', '.join(_WHAT)}.")
+        raise UsageError(f"Unknown action {arguments.what!r}.", f"One of {', '.join(_WHAT)}.")
     if not arguments.name or (arguments.what == "label" and arguments.text is None):
         raise UsageError(
             f"accounts {arguments.what} needs {'a name and a text' if arguments.what == 'label' else 'a name'}."
@@ -65,22 +65,18 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def _said(arguments: argparse.Namespace, account: Account | None) -> list[str]:
     if account is None:
-        return ["The account in use leads from now on."]
+        return ["The account in use now comes first."]
     name = safe(account.label or account.uuid[:8])
     if arguments.what == "label":
-        return [
-            f"{name} is called {safe(arguments.text)} from now on."
-            if arguments.text
-            else f"{name} has its own name again."
-        ]
+        return [f"{name} is called {safe(arguments.text)}." if arguments.text else f"{name} has its own name again."]
     if arguments.what == "lead":
-        return [f"{name} leads from now on.  Back: tachograph accounts lead auto"]
+        return [f"{name} now comes first.  Undo: tachograph accounts lead auto"]
     if arguments.what == "show":
         return [f"{name} is shown again."]
     return [
-        f"{name} is forgotten: it is shown no more, and its limits are asked for no more.",
-        "What it used stays counted in the reports, and its readings stay in the ledger.",
-        f"  Back: tachograph accounts show {safe(account.name or account.uuid[:8])}",
+        f"{name} is hidden, and its limits are no longer asked for.",
+        "Its usage stays in the reports, and its readings stay in the ledger.",
+        f"  Show it again: tachograph accounts show {safe(account.name or account.uuid[:8])}",
     ]
 
 
@@ -119,9 +115,7 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
         print_json(document, context)
         return 0
     if not known:
-        print(
-            "No account was seen yet. Claude Code names the one that is signed in, once it has run.", file=context.out
-        )
+        print("No account yet. Run Claude Code once: it names the account that is signed in.", file=context.out)
         return 0
     for place, account in enumerate(known):
         if place:

@@ -21,14 +21,14 @@ _HOW = {
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("what", nargs="?", metavar="on|off", help="without it: how it is now")
-    parser.add_argument("--no-tray", action="store_true", help="with on: the recorder alone, as on a server")
+    parser.add_argument("what", nargs="?", metavar="on|off", help="default: show the current state")
+    parser.add_argument("--no-tray", action="store_true", help="with on: only the recorder, as on a server")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.what not in (None, "on", "off"):
-        raise UsageError(f"autostart {arguments.what!r} is not understood.", "on or off, or nothing to see how it is.")
+        raise UsageError(f"Unknown action {arguments.what!r}.", "Use on or off, or nothing to show the current state.")
     if arguments.what == "on":
         found = autostart.enable(context.env, own_program())
         tray = (autostart.disable if arguments.no_tray else _tray_on)(context.env, job=autostart.TRAY)

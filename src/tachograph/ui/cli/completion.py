@@ -15,9 +15,7 @@ _HOW = {
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("shell", choices=shells(), help="which shell to print it for")
-    parser.epilog = "To switch it on: " + "; ".join(
-        f"{shell}: {how}" for shell, how in _HOW.items() if shell in shells()
-    )
+    parser.epilog = "To install it: " + "; ".join(f"{shell}: {how}" for shell, how in _HOW.items() if shell in shells())
 
 
 def shells() -> tuple[str, ...]:

@@ -22,10 +22,10 @@ _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first readin
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--no-open", action="store_true", help="print the link, open no browser")
-    parser.add_argument("--port", type=int, metavar="N", help="listen at this port of 127.0.0.1 from now on")
+    parser.add_argument("--port", type=int, metavar="N", help="listen on this port of 127.0.0.1 from now on")
     parser.add_argument("--token", action="store_true", help="print the token for programs that read its JSON")
     parser.add_argument("--new-keys", action="store_true", help="end all open pages and tokens, then open it again")
-    parser.add_argument("--off", action="store_true", help="listen no longer")
+    parser.add_argument("--off", action="store_true", help="stop the dashboard")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         raise UsageError(f"--port {arguments.port}: give a number from 1024 to 65535.")
     if arguments.off:
         _choose(paths, context, "off")
-        context.out.write("The dashboard listens no longer.  Back: tachograph dashboard\n")
+        context.out.write("Dashboard stopped.  Restart: tachograph dashboard\n")
         return 0
     known = _keys(paths, arguments)
     if arguments.token:
@@ -46,14 +46,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         background.start(paths, context.env, say=context.say)
     wait_until_served(paths, known)
     if is_new:
-        context.say("The recorder runs now; it serves the page. `tachograph stop` ends both.")
+        context.say("Recorder started; it serves the page. `tachograph stop` stops both.")
     ticket = known.ticket(context.clock.now_ms())
     if arguments.no_open or not open_browser(paths, known, ticket, context.env):
         context.out.write(f"{address(known)}#t={ticket}\n")
         context.say("The link works once, within a minute.")
     else:
         context.out.write(f"The dashboard is open: {address(known)}\n")
-        context.say("If your browser may not read the file that leads there: tachograph dashboard --no-open")
+        context.say("If your browser can't open it: tachograph dashboard --no-open")
     return 0
 
 
@@ -91,12 +91,12 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
                 return
             if name == DASHBOARD and state == FAILED and f"port {known.port} " in text:
                 raise TachographError(
-                    f"The dashboard cannot listen: {safe(text)}.",
-                    "tachograph dashboard --port N takes another one. The recorder runs all the same.",
+                    f"The dashboard can't listen: {safe(text)}.",
+                    "Choose another port with `tachograph dashboard --port N`. The recorder keeps running.",
                 )
         background.pause(0.05)
     raise TachographError(
-        "The recorder does not serve the page yet.", "tachograph status says what it does; then try again."
+        "The recorder doesn't serve the page yet.", "Check it with `tachograph status`, then try again."
     )
 
 

@@ -13,9 +13,9 @@ from tachograph.ui.documents.doctor import document, said, screen
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    words = "look at the ledger as it is, read nothing new"
+    words = "check the ledger without reading new transcripts"
     parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
-    parser.add_argument("--repair", action="store_true", help="mend a damaged ledger or wrong totals; a copy is kept")
+    parser.add_argument("--repair", action="store_true", help="repair a damaged ledger or wrong totals; a copy is kept")
     parser.add_argument("--json", action="store_true", help="for programs: docs/json.md")
 
 

@@ -14,10 +14,10 @@ from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("what", choices=[*EVERYTHING, "all"], help="what to write; all: each into a file of its own")
+    parser.add_argument("what", choices=[*EVERYTHING, "all"], help="what to write; all: one file for each")
     parser.add_argument("--format", choices=export.FORMATS, default="csv", help="default: csv")
     parser.add_argument("--to", metavar="PATH", help="a file; for all: a folder. Default: standard output")
-    parser.add_argument("--force", action="store_true", help="write over files that are there")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     add_question_flags(parser)
 
 
@@ -49,7 +49,7 @@ def _write(arguments: argparse.Namespace, context: Context, now: Snapshot) -> No
                 for chunk in made:
                     file.write(chunk)
         except FileExistsError:
-            raise TachographError(f"{path} is there already.", "--force writes over it.") from None
+            raise TachographError(f"{path} already exists.", "Overwrite it with --force.") from None
         except OSError as error:
-            raise TachographError(f"{path} cannot be written: {error.strerror}.") from error
+            raise TachographError(f"{path} can't be written: {error.strerror}.") from error
         context.say(f"{path}  {size(os.stat(path).st_size)}")

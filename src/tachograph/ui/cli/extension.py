@@ -21,7 +21,7 @@ def shipped() -> str:
     for folder in (os.path.join(here, "extension"), os.path.join(here, "..", "..", "extension")):
         if os.path.isfile(os.path.join(folder, MANIFEST)):
             return os.path.normpath(folder)
-    raise TachographError("The extension did not come with this installation.", "Install Tachograph again.")
+    raise TachographError("This installation doesn't contain the extension.", "Install Tachograph again.")
 
 
 def copied(paths: Paths) -> dict[str, str]:
@@ -37,7 +37,7 @@ def copied(paths: Paths) -> dict[str, str]:
             )
             shutil.copyfile(os.path.join(source, manifest), os.path.join(folder, MANIFEST))
         except OSError as error:
-            raise TachographError(f"The extension cannot be put into {folder}: {error.strerror}.") from error
+            raise TachographError(f"Can't copy the extension to {folder}: {error.strerror}.") from error
         made[family] = folder
     return made
 

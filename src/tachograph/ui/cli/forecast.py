@@ -26,12 +26,14 @@ from tachograph.workspace.snapshot import Snapshot
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "forecast":
         parser.description = (
-            "The chance that a limit is reached before it resets, and when, if so. Starts from a prior that ships with the"
+            "Probability of reaching each limit before it resets, and the likely time. Starts from a prior that ships with the"
             " program, and moves with what came of forecasts of your own windows."
         )
-        parser.add_argument("--score", action="store_true", help="how often our chances came true on this machine")
+        parser.add_argument(
+            "--score", action="store_true", help="compare past forecasts on this machine with their outcome"
+        )
     else:
-        parser.description = "Compares what is left of the 5-hour window with what your last sessions used of theirs."
+        parser.description = "Compares the rest of the 5-hour window with the points your last sessions used."
     add_account_flags(parser)
 
 

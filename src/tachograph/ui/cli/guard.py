@@ -22,8 +22,8 @@ _LOOK_SECONDS = 5.0  # between two looks of a guard that waits: the recorder or 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Says by its exit code whether to go on: 0 below the threshold, 10 near it, 11 at the wall, 12 on metered extra"
-        " usage (0 with --allow-overage), 20 where nobody knows. Looks at the account in use and its pressing limits."
+        "Exit code: 0 below the threshold, 10 near it, 11 at the limit, 12 on metered extra"
+        " usage (0 with --allow-overage), 20 if unknown. Checks the account in use and its pressing limits."
     )
     parser.add_argument("--threshold", type=float, default=90.0, metavar="N", help="near from N percent (default: 90)")
     parser.add_argument(
@@ -42,7 +42,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="ODDS",
         help="near (10) also if the chance to reach the limit before it resets is at least this percent (50)",
     )
-    parser.add_argument("--wait", action="store_true", help="sleep until it is clear, and say so")
+    parser.add_argument("--wait", action="store_true", help="sleep until it is clear")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: no longer than this")
     parser.add_argument("--quiet", action="store_true", help="the exit code only")
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -114,7 +114,7 @@ def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Ca
         keys = found_limits(now, arguments.limit)
         if not keys and now.accounts:
             known = ", ".join(sorted({safe(limit.key) for a in now.accounts for limit in a.limits})) or "none yet"
-            raise NotFound(f"There is no limit {arguments.limit!r}.", f"Known: {known}.")
+            raise NotFound(f"No limit {arguments.limit!r}.", f"Known: {known}.")
         keys = keys or (arguments.limit,)
     verdict = judge(
         now,

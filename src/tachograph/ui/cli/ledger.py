@@ -29,12 +29,12 @@ from tachograph.ui.cli.question import ask_ledger
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "backup":
-        parser.add_argument("file", metavar="FILE", help="where to: a new file")
-        parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+        parser.add_argument("file", metavar="FILE", help="path of the new file")
+        parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     else:
         if name == "restore":
-            parser.add_argument("file", metavar="FILE", help="a backup, your own or one of those that doctor lists")
-        parser.add_argument("--yes", action="store_true", help="do not ask: for scripts")
+            parser.add_argument("file", metavar="FILE", help="a backup: your own, or one that `doctor` lists")
+        parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -130,12 +130,14 @@ def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[s
             source = source_catalog.source(name)
             if name in revived and source is not None:
                 source_catalog.switch(ledger, source, False, now)
-                said.append(f"{title} was on in that backup; it is off now. On again: {source.how}")
+                said.append(f"{title} was on in that backup; it is off now. Turn it on: {source.how}")
         browsers = [one for one in pairings.pairings(ledger.db) if one.name in revived]
         with ledger.transaction() as db:
             for one in browsers:
                 pairings.revoke(db, one.id, now)
-                said.append(f"{one.browser} was paired in that backup; it may post no more. Again: tachograph pair")
+                said.append(
+                    f"{one.browser} was paired in that backup; it isn't any more. Pair it again: tachograph pair"
+                )
     return said
 
 
@@ -154,7 +156,7 @@ def _offered(offer: Offer, ledger: str, clock: Clock) -> list[str]:
         f"               {there}",
         f"by             {offer.source}",
         f"               {plural(offer.counts.messages, 'message')}, the last of {until(offer.counts.last_at)}",
-        "What is there now is kept.",
+        "The current ledger is kept.",
     ]
 
 
@@ -165,7 +167,7 @@ def _listed(held: Holdings) -> list[str]:
     made.append("Transcripts are not touched, nor are backups that you saved elsewhere.")
     gone = held.counts.gone_files if held.counts else 0
     lost = f" {plural(gone, 'transcript that is counted is', 'transcripts that are counted are')} gone." if gone else ""
-    made.append(f"What Claude Code has already deleted cannot be counted again.{lost}")
+    made.append(f"Usage from transcripts that Claude Code has deleted can't be counted again.{lost}")
     made.append("`tachograph backup FILE` saves the ledger first.")
     return made
 
@@ -186,8 +188,8 @@ def _agreed(word: str, question: str, context: Context) -> bool:
     """Ask the person to type a word. Raises UsageError without a terminal."""
     if not (sys.stdin.isatty() and context.stderr.isatty()):
         raise UsageError(
-            f"`tachograph {word}` asks before it goes on, and there is no terminal to ask on.",
-            "--yes answers for scripts.",
+            f"`tachograph {word}` needs your confirmation, and there is no terminal.",
+            "Confirm with --yes.",
         )
     context.stderr.write(question)
     context.stderr.flush()

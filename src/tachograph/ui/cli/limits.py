@@ -41,9 +41,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
                 if k in known
             ]
             if not keys and known:
-                raise NotFound(
-                    f"There is no window of a limit {arguments.limit!r}.", f"Known: {', '.join(sorted(known))}."
-                )
+                raise NotFound(f"No windows of a limit {arguments.limit!r}.", f"Known: {', '.join(sorted(known))}.")
             key = keys[0] if keys else arguments.limit
         since = found.now - arguments.last * 86_400_000
         return history(found.db, found.calendar, found.now, since, key, account), found
@@ -58,7 +56,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
         print_rows(*surface.table_rows(found.windows), context)
     elif not found.windows:
-        print(f"No window of any limit is known of the last {arguments.last} days.", file=context.out)
+        print(f"No windows of limits in the last {arguments.last} days.", file=context.out)
         print("  tachograph sources    where readings of limits come from", file=context.out)
     else:
         shown = surface.screen(found, arguments.last, asked.calendar, asked.now, context.columns, context.style)

@@ -22,11 +22,14 @@ _WHAT = ("on", "off", "dismiss", "test")
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Notices are given by the recorder (`tachograph start`), once for each window and threshold. Thresholds, quiet"
-        " hours and sound stand in settings.toml under [alarms]."
+        "The recorder (`tachograph start`) notifies once per window and threshold. Set thresholds, quiet"
+        " hours and sound in settings.toml under [alarms]."
     )
     parser.add_argument(
-        "what", nargs="?", metavar="on|off|dismiss|test", help="turn on or off, dismiss active notifications, or send a test"
+        "what",
+        nargs="?",
+        metavar="on|off|dismiss|test",
+        help="turn on or off, dismiss active notifications, or send a test",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -34,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.what not in (None, *_WHAT):
         raise UsageError(
-            f"alarms {arguments.what!r} is not understood.", f"One of {', '.join(_WHAT)}, or nothing for a list."
+            f"Unknown action {arguments.what!r}.", f"Use one of {', '.join(_WHAT)}, or nothing for a list."
         )
     paths, now = own_paths(context.env), context.clock.now_ms()
     settings = load(paths.settings)
@@ -45,12 +48,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             with ledger.transaction() as db:
                 set_preference(db, "alarms", arguments.what, now)
             undo = "off" if arguments.what == "on" else "on"
-            print(f"Notices are {arguments.what}. Back: tachograph alarms {undo}", file=context.out)
+            print(f"Notifications are {arguments.what}. Undo: tachograph notifications {undo}", file=context.out)
             return 0
         if arguments.what == "dismiss":
             with ledger.transaction() as db:
                 count = notifications.dismiss(db, now)
-            said = f"{count} silenced until their windows reset." if count else "Nothing stands that could be silenced."
+            said = f"{count} silenced until their windows reset." if count else "No active notifications."
             print(said, file=context.out)
             return 0
         state = get_preference(ledger.db, "alarms", "on")
@@ -72,15 +75,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def _test(settings: AlarmSettings, context: Context) -> int:
     from tachograph.recorder.desktop_notification import notify
 
-    problem = notify("Claude: a test", "That is how a notice near a limit looks.", settings.sound, context.env)
+    problem = notify("Claude: a test", "This is a test notification about a limit.", settings.sound, context.env)
     if problem:
-        print(f"No notice could be shown: {problem}.", file=context.out)
+        print(f"Can't show a notification: {problem}.", file=context.out)
         print(
             "`tachograph now`, the status line and `tachograph guard` say the same without a desktop.", file=context.out
         )
         return 1
     print(
-        "A notice was sent. If none is to be seen, look at the notification settings of your desktop.", file=context.out
+        "Test notification sent. If you don't see it, check the notification settings of your desktop.",
+        file=context.out,
     )
     return 0
 
@@ -100,7 +104,7 @@ def _screen(
         "",
     ]
     if not raised:
-        return [*made, "Nothing was said in the last 30 days."]
+        return [*made, "No notifications in the last 30 days."]
     several = len({one.account for one in raised}) > 1
     for one in raised[:20]:
         who = f"{safe(names.get(one.account) or '–')}  " if several else ""

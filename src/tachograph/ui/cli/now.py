@@ -24,9 +24,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="FORM",
         help=f"one line for a bar: {', '.join(FORMATS)}, or a template such as '{{five_hour}}%% {{five_hour_reset}}'",
     )
-    parser.add_argument(
-        "--refresh", action="store_true", help="ask the usage endpoint first, if you turned that on"
-    )
+    parser.add_argument("--refresh", action="store_true", help="ask the usage endpoint first, if you turned that on")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_question_flags(parser)
 
@@ -52,8 +50,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     else:
         lines = [
             "No reading of your limits yet.",
-            "  tachograph setup      what is found here, and what you may switch on, in a minute",
-            "  tachograph sources    where limits can come from, and what each reads",
+            "  tachograph setup      detect what is here and choose sources",
+            "  tachograph sources    list the sources of limits",
         ]
     for line in [*lines, *problems]:
         print(line, file=context.out)
@@ -88,11 +86,9 @@ def _line(form: str, now: Now, asked: Snapshot) -> str:
         rows = surface.screen(now, asked.calendar, 90, PLAIN, blocks=False)
         return "\n".join([f"{text} | color={colour}" if colour else text, "---", *(row.strip() for row in rows if row)])
     if "{" not in form:
-        raise UsageError(
-            f"There is no format {form!r}.", f"Known: {', '.join(FORMATS)}, or a template with {{five_hour}}."
-        )
+        raise UsageError(f"Unknown format {form!r}.", f"Known: {', '.join(FORMATS)}, or a template with {{five_hour}}.")
     known = surface.fields(now, asked.calendar)
     try:
         return form.format_map(known)
     except (KeyError, ValueError, IndexError, AttributeError):
-        raise UsageError(f"The template {form!r} names something unknown.", f"Known: {', '.join(known)}.") from None
+        raise UsageError(f"The template {form!r} has an unknown field.", f"Known: {', '.join(known)}.") from None

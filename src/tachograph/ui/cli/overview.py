@@ -13,7 +13,7 @@ from tachograph.ui.documents.now import screen as limits_screen
 from tachograph.ui.documents.overview import empty, screen
 from tachograph.workspace.snapshot import Snapshot
 
-NO_LIMITS = "No reading of your limits yet: tachograph setup says what it takes, in a minute."
+NO_LIMITS = "No reading of your limits yet: tachograph setup shows how to get one."
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:

@@ -24,15 +24,15 @@ _PATIENCE_SECONDS = 120.0  # a recorder that was just started reads all transcri
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Shows a code, once, for one browser: type it into the extension's popup, and that browser sends the recorder a"
+        "Shows a code for one browser. Type it into the extension's popup; then that browser sends the recorder a"
         " reading every minute. Its claude.ai session never leaves the browser."
     )
     parser.add_argument(
-        "--open", action="store_true", help="first put the extension into a folder, and show how to load it"
+        "--open", action="store_true", help="first copy the extension into a folder and show how to load it"
     )
-    parser.add_argument("--list", action="store_true", help="the paired browsers, and when each was heard last")
-    parser.add_argument("--revoke", metavar="NAME", help="a browser (or its id, or all) may post no more, from now on")
-    parser.add_argument("--no-wait", action="store_true", help="show the code and end, do not wait for the browser")
+    parser.add_argument("--list", action="store_true", help="list the paired browsers with their last contact")
+    parser.add_argument("--revoke", metavar="NAME", help="revoke a browser by name or id, or all")
+    parser.add_argument("--no-wait", action="store_true", help="show the code without waiting for the browser")
     parser.add_argument("--json", action="store_true", help="with --list: for programs")
 
 
@@ -63,7 +63,7 @@ def _pair(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
         _await_bridge(paths, ledger)
         print(
             f"Code  {shown(code, settings)}\n"
-            "Type it into the extension's popup, under Pair. It holds for 10 minutes and for one browser.",
+            "Type it into the extension's popup, under Pair. It is valid for 10 minutes and one browser.",
             file=context.out,
         )
         if not arguments.open:
@@ -81,7 +81,7 @@ def shown(code: str, settings: Settings) -> str:
 
 def _await_bridge(paths: Paths, ledger: Ledger) -> None:
     """Wait until the recorder listens. TachographError, after the code was taken back, where it cannot."""
-    problem = "the recorder has not begun to listen"
+    problem = "the recorder isn't listening yet"
     for _ in range(round(_PATIENCE_SECONDS / _LOOK_SECONDS)):
         found = background.running(paths)
         state, text = next(((s, t) for name, s, t in (found.services if found else ()) if name == NAME), ("", ""))
@@ -93,9 +93,7 @@ def _await_bridge(paths: Paths, ledger: Ledger) -> None:
         background.pause(_LOOK_SECONDS)
     with ledger.transaction() as db:
         pairings.withdraw(db)
-    raise TachographError(
-        f"No browser can be paired now: {problem}.", "tachograph status shows what the recorder does."
-    )
+    raise TachographError(f"Can't pair a browser now: {problem}.", "tachograph status shows what the recorder does.")
 
 
 def _await_browser(ledger: Ledger, before: set[int], context: Context) -> int:
@@ -115,7 +113,7 @@ def _await_browser(ledger: Ledger, before: set[int], context: Context) -> int:
         pass
     with ledger.transaction() as db:
         pairings.withdraw(db)
-    print("No browser came: the code is void.  tachograph pair shows another.", file=context.out)
+    print("The code expired.  Get another: tachograph pair", file=context.out)
     return 1
 
 
@@ -131,13 +129,13 @@ def _list(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
         print_json(_document(paired, counts, now), context)
         return 0
     if not paired:
-        print("No browser is paired.  tachograph pair shows a code.", file=context.out)
+        print("No paired browsers.  Pair one: tachograph pair", file=context.out)
     for one in paired:
         heard = f"heard {duration(max(0, now - one.seen_at) / 1000)} ago" if one.seen_at else "not heard yet"
         accounts = "1 account" if counts[one.id] == 1 else f"{counts[one.id]} accounts"
         print(f"{one.name[:8]}  {safe(one.browser):16}  {heard}, {accounts}", file=context.out)
     if paired:
-        print("\n  tachograph pair --revoke NAME    it may post no more", file=context.out)
+        print("\n  tachograph pair --revoke NAME    revoke it", file=context.out)
     return 0
 
 
@@ -169,12 +167,12 @@ def _revoke(name: str, context: Context, paths: Paths) -> int:
             if wanted == "all" or one.name.startswith(wanted) or one.browser.lower().startswith(wanted)
         ]
         if not found:
-            raise NotFound(f"No paired browser is called {name!r}.", "tachograph pair --list shows them.")
+            raise NotFound(f"No paired browser is named {name!r}.", "tachograph pair --list shows them.")
         if len(found) > 1 and wanted != "all":
             raise UsageError(f"{name!r} may mean {len(found)} browsers.", "tachograph pair --list shows their ids.")
         with ledger.transaction() as db:
             for one in found:
                 pairings.revoke(db, one.id, now)
     for one in found:
-        print(f"{safe(one.browser)} ({one.name[:8]}) may post no more. Its readings stay.", file=context.out)
+        print(f"{safe(one.browser)} ({one.name[:8]}) is revoked. Its readings stay.", file=context.out)
     return 0

@@ -116,7 +116,9 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
         argv = [ALIASES[word] if word == called else word for word in argv]
         called = ALIASES[called]
     if called is not None and called not in names:
-        raise UsageError(f"There is no command {called!r}.{_suggestion(called, names)}", "tachograph --help lists them.")
+        raise UsageError(
+            f"Unknown command {called!r}.{_suggestion(called, names)}", "List the commands with `tachograph --help`."
+        )
     try:
         return parser(called).parse_args(argv)
     except UsageError as error:
@@ -136,13 +138,17 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
     made.add_argument("--version", action="version", version=f"tachograph {__version__}")
     made.set_defaults(command=None, module="overview")
     # also before the command; a command's own flags of these names are without a default, so as not to undo them
-    made.add_argument("--no-ingest", action="store_true", help="show what the ledger holds without reading new transcripts")
+    made.add_argument(
+        "--no-ingest", action="store_true", help="show what the ledger holds without reading new transcripts"
+    )
     made.add_argument("--timezone", metavar="ZONE", help="cut days in this zone (default: the system's)")
     # naming prog spares argparse working it out, for which it would import shutil (2 ms)
     commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser, prog="tachograph")
     for command in COMMANDS:
         if command.name == called or all_flags or called is None:
-            sub = commands.add_parser(command.name, help=command.help, description=f"{command.help}.", allow_abbrev=False)
+            sub = commands.add_parser(
+                command.name, help=command.help, description=f"{command.help}.", allow_abbrev=False
+            )
             sub.set_defaults(command=command.name, module=command.module)
             if command.name == called or all_flags:
                 importlib.import_module(f"tachograph.ui.cli.{command.module}").add_flags(sub, command.name)

@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     print(file=context.out)
     said = [
         "USD per million tokens; web searches $10 per thousand.",
-        "A long prompt puts the whole request at its row.",
+        "A long prompt moves the whole request to its row.",
     ]
-    said += [f"Checked {book.compiled}.", f"Your own prices go into {paths.settings}."]
+    said += [f"Checked {book.compiled}.", f"Set your own prices in {paths.settings}."]
     for line in wrapped(said, context.columns):
         print(line, file=context.out)
     return 0

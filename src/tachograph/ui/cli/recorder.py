@@ -24,7 +24,9 @@ _SILENT_MS = 120_000  # it shows a sign of life at every step, which take second
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "start":
         parser.add_argument(
-            "--foreground", action="store_true", help="run in the foreground and log to the terminal (for services); Ctrl-C ends it"
+            "--foreground",
+            action="store_true",
+            help="run in the foreground and log to the terminal (for services); Ctrl-C ends it",
         )
         parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
     if name == "status":
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def _start(context: Context, paths: Paths) -> int:
     found = background.running(paths)
     if found is not None:
-        context.out.write(f"The recorder runs already (process {found.pid}).\n")
+        context.out.write(f"The recorder is already running (process {found.pid}).\n")
         return 0
     found = background.start(paths, context.env, say=context.say)
     if found.note:
@@ -120,24 +122,24 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
         return f"{calendar.local(moment):%H:%M:%S}"
 
     if found is None:
-        context.out.write("The recorder does not run. `tachograph start` starts it.\n")
+        context.out.write("The recorder isn't running. Start it: tachograph start\n")
     else:
         silent = now - found.beat_at
         aside = f"; no sign of life for {duration(silent / 1000)}" if silent > _SILENT_MS else ""
         since = f"{calendar.local(found.started_at):%Y-%m-%d %H:%M}"
         context.out.write(f"The recorder runs since {since} (process {found.pid}, {safe(found.version)}){aside}.\n")
     if not consent:
-        context.out.write("The usage endpoint is not asked. What it would give: tachograph sources oauth\n")
+        context.out.write("The usage endpoint is off. See what it adds: tachograph sources oauth\n")
     for state in asked if consent else ():
         said = "answered" if state.outcome == OK else f"{state.outcome}: {safe(state.problem)}"
         later = f"next at {at(state.next_at)}" if found is not None else "next when the recorder runs"
         if state.outcome in (EXPIRED, FORBIDDEN):
-            later = "next when Claude Code has signed in anew"
+            later = "next after Claude Code has signed in again"
         context.out.write(f"Usage endpoint, {safe(state.folder)}: asked {at(state.asked_at)}, {said}; {later}.\n")
     for name, how, text in found.services if found is not None else ():
         if how != OFF:
             context.out.write(f"{safe(name[:1].upper() + name[1:])}: {safe(text or how)}.\n")
-    context.out.write(f"Notices near a limit are {alarms}.\n")
+    context.out.write(f"Notifications about limits are {alarms}.\n")
     return 0 if found else 1
 
 

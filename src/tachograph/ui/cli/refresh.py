@@ -11,10 +11,10 @@ from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 
 _WHY = {
-    "barred": "the service asked us to wait until {until}: asking sooner would only prolong that",
-    "recent": "it was asked less than a minute ago: that answer is shown",
-    "claimed": "another program is asking at this moment: its answer will be here in a few seconds",
-    "forgotten": "its account was forgotten: `tachograph accounts` lists it and takes that back",
+    "barred": "the service asked us to wait until {until}; an earlier request would prolong that",
+    "recent": "the last request was less than a minute ago: its answer is shown",
+    "claimed": "another program is asking right now: its answer will be here in a few seconds",
+    "forgotten": "its account is hidden: show it again with `tachograph accounts show NAME`",
 }
 
 
@@ -24,15 +24,15 @@ def refresh(paths: Paths, calendar: Calendar, context: Context) -> list[str]:
 
     with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         if ledger.readable_only:
-            return [f"Nobody was asked: the ledger is only read ({ledger.readable_only})."]
+            return [f"No request sent: the ledger is read-only ({ledger.readable_only})."]
         if not has_consent(ledger.db, OAUTH):
             return [
-                "Nobody was asked: the usage endpoint is off. What programs here already know was read again.",
-                "`tachograph sources enable oauth` says what asking means, and switches it on.",
+                "No request sent: the usage endpoint is off. Readings of other programs here were read again.",
+                "Turn it on with `tachograph sources enable oauth`, which explains it first.",
             ]
         done = poller.refresh(ledger, context.env, context.clock)
     if not done:
-        return ["Nobody was asked: there is no Claude Code config folder."]
+        return ["No request sent: there is no Claude Code config folder."]
     return [words for one in done if (words := _words(one, calendar, several=len(done) > 1))]
 
 

@@ -55,12 +55,12 @@ _WINDOW_NOTE = "Estimated from the logs here; chat and other machines open windo
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-11-21, today, yesterday, 7d")
-    parser.add_argument("--until", metavar="DAY", help="up to and with this day")
+    parser.add_argument("--until", metavar="DAY", help="up to and including this day")
     along, noun = ALONG[name]
     if along in PERIODS:
-        last = f"the last N {noun}s, this one included"
+        last = f"the last N {noun}s, including this one"
     else:
-        last = "the last N windows" if along == "window" else "the last N days, today included"
+        last = "the last N windows" if along == "window" else "the last N days, including today"
     parser.add_argument("--last", metavar="N", type=_positive, help=last)
     add_question_flags(parser)
     parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
@@ -138,7 +138,7 @@ def asked_range(arguments: argparse.Namespace, calendar: Calendar, now: int, per
     today = calendar.day(now)
     if arguments.last is not None:
         if arguments.since or arguments.until:
-            raise UsageError("--last does not go with --since or --until.", "Give one or the other.")
+            raise UsageError("--last can't be combined with --since or --until.", "Give one or the other.")
         start = calendar.back(period, now, arguments.last)
         _, span = calendar.period(period, now)
         end = calendar.start_of(today + timedelta(days=1)) if period == DAY else span.end

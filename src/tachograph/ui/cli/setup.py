@@ -23,7 +23,7 @@ Ask = Callable[[str, bool], bool]  # a question and its default -> yes or no; EO
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--yes", action="store_true", help="take the defaults; never switches the usage endpoint on")
+    parser.add_argument("--yes", action="store_true", help="take the defaults; never turns the usage endpoint on")
     parser.add_argument("--json", action="store_true", help="print what was detected, for programs; changes nothing")
 
 
@@ -44,14 +44,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.yes:
         return _walk(found, context, lambda question, default: default)
     if sys.stdin is None or not sys.stdin.isatty():
-        print("\nNothing was changed: there is no terminal to ask on. By hand:", file=context.out)
+        print("\nNothing was changed: there is no terminal to ask on. Do it yourself:", file=context.out)
         for command in ("statusline install", "sources enable oauth", "autostart on", "tray"):
             print(f"  tachograph {command}", file=context.out)
         return 0
     try:
         return _walk(found, context, lambda question, default: _asked(question, default, context))
     except (EOFError, KeyboardInterrupt):
-        print("\nStopped. What was switched on before stays so; `tachograph setup` goes on.", file=context.out)
+        print("\nStopped. What you turned on stays on; continue with `tachograph setup`.", file=context.out)
         return 130
 
 
@@ -70,7 +70,7 @@ def _walk(found: Detected, context: Context, ask: Ask) -> int:
 
         return carry_out(["now"], context)
     say(
-        "No reading of your limits yet. Now open `claude` in a terminal and ask it something: with a status line of ours its"
+        "No reading of your limits yet. Open `claude` in a terminal and ask it something: with our status line its"
         " first answer brings the numbers, and tachograph now shows them. Other ways: tachograph sources"
     )
     return 0
@@ -90,18 +90,18 @@ def _knows_limits(context: Context) -> bool:
 def _status_line(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
     missing = [folder for folder in found.folders if not folder.line.is_installed]
     if not missing:
-        say("\nStatus line: ours is there already.")
+        say("\nStatus line: ours already exists.")
         return
     say("\nStatus line: Claude Code hands the two main percentages to one command of yours, with every answer.")
     other = next((folder.line.other for folder in missing if folder.line.other), None)
     if other:
         say(f"  The one that you have ({safe(other[:60])}) keeps running and is shown first.")
-    if not ask("  Put ours there?", True):
+    if not ask("  Install ours?", True):
         return
     for folder in missing:
         try:
             done = statusline.install(context.env, folder.path, statusline.own_command(), context.clock.now_ms())
-            say(f"  {safe(done.path)}: {done.said}  Back: tachograph statusline uninstall")
+            say(f"  {safe(done.path)}: {done.said}  Undo: tachograph statusline uninstall")
         except TachographError as error:
             say(f"  {safe(error.message)}\n  {safe(error.hint)}")
 
@@ -118,14 +118,14 @@ def _endpoint(found: Detected, context: Context, ask: Ask, say: Callable[[str], 
         return
     with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
-    say("  It is on.  Back: tachograph sources disable oauth")
+    say("  It is on.  Turn it off: tachograph sources disable oauth")
 
 
 def _at_login(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
     if found.starts.is_on:
         say("\nRecorder: it starts at login already.")
         return
-    say("\nRecorder: keeps the record while no report is looked at, asks where it may, and says when a limit is near.")
+    say("\nRecorder: records in the background, asks the sources you turned on, and notifies you near a limit.")
     if not ask("  Start it now and at every login?", True):
         return
     try:
@@ -147,7 +147,7 @@ def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None
     if autostart.state(context.env, autostart.TRAY).is_on:
         say("\nTray: it starts at login already.")
         return
-    say("\nTray: the two percentages in the panel or menu bar, with a menu. It asks nobody.")
+    say("\nTray: the two percentages in the panel or menu bar, with a menu. It sends no requests.")
     if not ask("  Start it now and at every login?", True):
         return
     try:
@@ -186,15 +186,15 @@ def _found_words(found: Detected, context: Context) -> list[str]:
     if not found.folders:
         where = " or ".join(config_folders(context.env))
         return [
-            f"There is no Claude Code folder here ({safe(where)}).",
-            "Run `claude` once and sign in, then come back; or see an invented life: tachograph demo",
-            "You use claude.ai only? Its limits come from your browser: tachograph pair --open",
+            f"No Claude Code folder here ({safe(where)}).",
+            "Run `claude` once and sign in, then run setup again. Or try invented data: tachograph demo",
+            "Only use claude.ai? Read its limits in your browser: tachograph pair --open",
         ]
     made = []
     for folder in found.folders:
         made.append(safe(folder.path))
         who = ", ".join(part for part in (safe(folder.label), safe(folder.plan)) if part)
-        made.append(f"  signed in   {who or safe(folder.problem) or 'nobody is named'}")
+        made.append(f"  signed in   {who or safe(folder.problem) or 'no account'}")
         made.append(f"  transcripts {plural(folder.transcripts, 'file')}")
         if folder.line.problem:
             made.append(f"  settings    {safe(folder.line.problem)}")

@@ -23,14 +23,14 @@ _QUESTION = "Ask the service with your own sign-in?"
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Without more: every source, its health and last answer. A NAME: what it reads and sends. `enable NAME` says what"
-        " that means and asks for a yes; `disable NAME` takes it back at once."
+        "Without arguments: all sources, their health and last answer. NAME: what it reads and sends. `enable NAME`"
+        " explains the source and asks for consent; `disable NAME` turns it off at once."
     )
-    parser.add_argument("what", nargs="?", metavar="NAME|enable|disable", help="a source, or what to do with one")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="with enable and disable: which source")
+    parser.add_argument("what", nargs="?", metavar="NAME|enable|disable", help="a source, or enable or disable")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="with enable and disable: the source")
     parser.add_argument("--browser", metavar="NAME", help="with `enable cookies`: the browser to read the session of")
     parser.add_argument("--profile", metavar="NAME", help="with enable cookies: its profile, by name or path")
-    parser.add_argument("--yes", action="store_true", help="with enable: you have read what it means; do not ask")
+    parser.add_argument("--yes", action="store_true", help="with enable: give consent without being asked")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_question_flags(parser)
 
@@ -78,25 +78,25 @@ def _source(name: str | None) -> Source:
         raise UsageError("Which source?", f"One of {names}.")
     found = source_catalog.source(name)
     if found is None:
-        raise NotFound(f"There is no source {name!r}.", f"Known: {names}.")
+        raise NotFound(f"Unknown source {name!r}.", f"Known: {names}.")
     return found
 
 
 def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context: Context) -> int:
     if source.kind == PASSIVE:
-        print(f"{source.name} needs no yes: it is read wherever it is there, and sends nothing.", file=context.out)
+        print(f"{source.name} needs no consent: it is read if it exists, and sends nothing.", file=context.out)
         if source.how:
             print(f"  {source.how}", file=context.out)
         return 0
     if source.kind == ON_PAIRING:
-        print(f"{source.name} is switched on by pairing a browser: {source.how}", file=context.out)
+        print(f"{source.name} is turned on by pairing a browser: {source.how}", file=context.out)
         return 0
     which = _browser(arguments) if source.name == COOKIES else ""
     for line in surface.statement(source, context.columns):
         print(line, file=context.out)
     question = f"Ask claude.ai with the session in {arguments.browser}?" if which else _QUESTION
     if not arguments.yes and not agrees(f"{question} [y/N] ", context):
-        print("Nothing was switched on.", file=context.out)
+        print("Nothing was turned on.", file=context.out)
         return 1
     with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
@@ -121,7 +121,7 @@ def _browser(arguments: argparse.Namespace) -> str:
     if not arguments.browser:
         raise UsageError("Which browser's session?", f"--browser NAME, one of {names}; a profile with --profile.")
     if arguments.browser not in BROWSERS:
-        raise UsageError(f"{arguments.browser!r} is no browser that can be read.", f"One of {names}.")
+        raise UsageError(f"{arguments.browser!r} is not a browser that can be read.", f"One of {names}.")
     import importlib.util
 
     if importlib.util.find_spec("yt_dlp") is None:
@@ -135,18 +135,18 @@ def _browser(arguments: argparse.Namespace) -> str:
 def _disable(source: Source, paths: Paths, context: Context) -> int:
     if source.kind == PASSIVE:
         raise UsageError(
-            f"{source.name} cannot be switched off: it only reads what is on this machine.",
+            f"{source.name} can't be turned off: it only reads files on this machine.",
             "tachograph statusline uninstall takes our status line out." if source.how else "",
         )
     if source.kind == ON_PAIRING:
         raise UsageError(
-            f"{source.name} is switched off by revoking its pairings.",
+            f"{source.name} is turned off by revoking its pairings.",
             "tachograph pair --revoke all; pair --list shows them.",
         )
     with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         source_catalog.switch(ledger, source, False, context.clock.now_ms())
-    print(f"{source.name} is off: nobody is asked from now on. Its readings stay in the ledger.", file=context.out)
-    print(f"  Back: tachograph sources enable {source.name}", file=context.out)
+    print(f"{source.name} is off: no more requests. Its readings stay in the ledger.", file=context.out)
+    print(f"  Turn it on: tachograph sources enable {source.name}", file=context.out)
     return 0
 
 
@@ -154,7 +154,8 @@ def agrees(question: str, context: Context) -> bool:
     """Ask a person on a terminal. Raises UsageError without one: consent is never assumed."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
-            "That needs a yes, and there is no terminal to ask on.", "--yes says it, once you have read the above."
+            "That needs your consent, and there is no terminal to ask on.",
+            "Read the above, then give consent with --yes.",
         )
     context.stderr.write(question)
     context.stderr.flush()

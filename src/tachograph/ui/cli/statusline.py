@@ -24,7 +24,7 @@ _BUSY_MS = 60  # a new redraw cancels this one; waiting longer would only be lat
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
-        "what", nargs="?", metavar="install|uninstall", help="put it into Claude Code's settings, or take it out again"
+        "what", nargs="?", metavar="install|uninstall", help="install it in Claude Code's settings, or uninstall it"
     )
     parser.add_argument(
         "--limits-only", action="store_true", help="only the limits, not the session's model, cost and context"

@@ -12,7 +12,9 @@ from tachograph.ui.cli.context import Context
 
 def install_or_uninstall(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.what not in ("install", "uninstall"):
-        raise UsageError(f"statusline {arguments.what!r} is not understood.", "install or uninstall, or nothing.")
+        raise UsageError(
+            f"Unknown action {arguments.what!r}.", "Use install or uninstall, or nothing to print the line."
+        )
     if arguments.config_dir:
         folders = [os.path.abspath(os.path.expanduser(arguments.config_dir))]
         if not os.path.isdir(folders[0]):
@@ -22,8 +24,8 @@ def install_or_uninstall(arguments: argparse.Namespace, context: Context) -> int
         folders = [folder for folder in known if os.path.isdir(folder)]
         if not folders:
             raise TachographError(
-                f"There is no Claude Code folder ({' or '.join(known)}).",
-                "Run `claude` once, or name it by --config-dir.",
+                f"No Claude Code folder ({' or '.join(known)}).",
+                "Run `claude` once, or name the folder with --config-dir.",
             )
     now, code = context.clock.now_ms(), 0
     for folder in folders:
@@ -41,5 +43,5 @@ def install_or_uninstall(arguments: argparse.Namespace, context: Context) -> int
         if done.changed and done.backup:
             print(f"  The file before is kept as {safe(done.backup)}", file=context.out)
         if done.changed and arguments.what == "install":
-            print("  Back: tachograph statusline uninstall", file=context.out)
+            print("  Undo: tachograph statusline uninstall", file=context.out)
     return code

@@ -19,23 +19,28 @@ _NOTE_SECONDS = 3.0  # for the tray to learn whether the desktop shows it
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Starts the tray in the background, and the recorder where it does not run: two percentages and a colour, and a"
-        " menu that stays open while its numbers change. It asks nobody; it shows what the recorder writes."
+        "Starts the tray in the background, and the recorder if needed: two percentages, a color, and a"
+        " menu that stays open while its numbers change. It sends no requests; it shows what the recorder stores."
     )
-    parser.add_argument("what", nargs="?", metavar="stop|status", help="end it, or say how it does; without it: start")
-    parser.add_argument("--foreground", action="store_true", help="run in the foreground and log to the terminal (for services)")
+    parser.add_argument("what", nargs="?", metavar="stop|status", help="stop it, or show its state (default: start)")
+    parser.add_argument(
+        "--foreground", action="store_true", help="run in the foreground and log to the terminal (for services)"
+    )
     parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
     parser.add_argument("--json", action="store_true", help="with status: for programs")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.what not in (None, *_WHAT):
-        raise UsageError(f"tray {arguments.what!r} is not understood.", f"One of {', '.join(_WHAT)}, or nothing.")
+        raise UsageError(
+            f"Unknown action {arguments.what!r}.", f"Use one of {', '.join(_WHAT)}, or nothing to start it."
+        )
     paths = own_paths(context.env)
     if arguments.what == "stop":
         found = background.stop(paths, background.TRAY)
         print(
-            "The tray does not run." if found is None else "The tray has ended; the recorder goes on.", file=context.out
+            "The tray isn't running." if found is None else "Tray stopped; the recorder keeps running.",
+            file=context.out,
         )
         return 0
     if arguments.what == "status":
@@ -46,7 +51,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def _start(context: Context, paths: Paths) -> int:
     found = background.running(paths, background.TRAY)
     if found is not None:
-        print(f"The tray runs already (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
+        print(f"The tray is already running (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
         return 0
     found = background.start(paths, context.env, background.TRAY)
     end = context.clock.monotonic() + _NOTE_SECONDS
@@ -55,12 +60,12 @@ def _start(context: Context, paths: Paths) -> int:
         found = background.running(paths, background.TRAY)
     if found is None:
         raise TachographError(
-            f"The tray has ended again. {last_problem(paths.log('tray'))}".rstrip(),
-            "tachograph tray --foreground shows more.",
+            f"The tray stopped right after it started. {last_problem(paths.log('tray'))}".rstrip(),
+            "See more with `tachograph tray --foreground`.",
         )
     print(f"The tray runs (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
     print(
-        "  tachograph tray stop       ends it\n  tachograph autostart on    starts it at every login", file=context.out
+        "  tachograph tray stop       stops it\n  tachograph autostart on    starts it at every login", file=context.out
     )
     return 0
 
@@ -102,9 +107,7 @@ def _shell() -> Callable[[platform.TrayCallbacks], int]:
         else:
             from tachograph.ui.tray.linux import run
     except ImportError as error:
-        raise TachographError(
-            f"The tray needs a package that is not here: {error.name}.", platform.ALTERNATIVES
-        ) from error
+        raise TachographError(f"The tray needs a missing package: {error.name}.", platform.ALTERNATIVES) from error
     return run
 
 
@@ -123,7 +126,7 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
         }
         print_json(document, context)
     elif found is None:
-        print("The tray does not run. `tachograph tray` starts it.", file=context.out)
+        print("The tray isn't running. Start it: tachograph tray", file=context.out)
     else:
         print(f"The tray runs (process {found.pid}). {safe(found.note)}".rstrip(), file=context.out)
     return 0 if found else 1

@@ -23,22 +23,22 @@ _AT_LATEST_SECONDS = 15.0  # between two states for programs, though nothing cha
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "A screen that goes on: the limits with the way there, what is burned now, the sessions at work, the last"
-        " messages. It asks nobody; it shows what the recorder writes, and starts it where it does not run. ? shows the keys."
+        "A live screen: limits with their history, burn rate, active sessions, the last"
+        " messages. It sends no requests; it shows what the recorder stores, and starts it if needed. ? shows the keys."
     )
     parser.add_argument(
-        "--layout", choices=LAYOUTS, default="auto", help="by the terminal's size unless told otherwise"
+        "--layout", choices=LAYOUTS, default="auto", help="size of the screen (default: by the terminal's size)"
     )
-    parser.add_argument("--theme", choices=("auto", *THEMES), default="auto", help="NO_COLOR goes before")
-    parser.add_argument("--sort", choices=SORTS, default="last", help="the order of sessions")
+    parser.add_argument("--theme", choices=("auto", *THEMES), default="auto", help="NO_COLOR overrides it")
+    parser.add_argument("--sort", choices=SORTS, default="last", help="order of the sessions")
     parser.add_argument("--filter", metavar="WORDS", default="", help="only sessions with these words in them")
-    parser.add_argument("--once", action="store_true", help="print one frame and end")
-    parser.add_argument("--json", action="store_true", help="a state on each line, whenever something changed")
+    parser.add_argument("--once", action="store_true", help="print one frame and exit")
+    parser.add_argument("--json", action="store_true", help="print a state per line whenever something changes")
     parser.add_argument("--title", action="store_true", help="show the two numbers in the terminal's title")
     parser.add_argument(
-        "--every", type=_seconds, default=STEP_SECONDS, metavar="SECONDS", help="look so often (default: 1)"
+        "--every", type=_seconds, default=STEP_SECONDS, metavar="SECONDS", help="seconds between updates (default: 1)"
     )
-    parser.add_argument("--no-recorder", action="store_true", help="start no recorder")
+    parser.add_argument("--no-recorder", action="store_true", help="don't start the recorder")
     add_question_flags(parser)
 
 
@@ -49,7 +49,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.05 <= value <= 3600:
-        raise argparse.ArgumentTypeError("seconds from 0.05 to 3600 are meant")
+        raise argparse.ArgumentTypeError("give seconds from 0.05 to 3600")
     return value
 
 
@@ -62,14 +62,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.json:
         return _stream(arguments, context)
     if not context.is_terminal or not os.isatty(0):
-        raise UsageError("A live screen needs a terminal.", "--once prints one frame, --json states for programs.")
+        raise UsageError(
+            "A live screen needs a terminal.", "Print one frame with --once, or states for programs with --json."
+        )
     if context.env.get("TERM") in ("dumb", ""):
-        raise UsageError("This terminal cannot show a live screen (TERM).", "--once prints one frame.")
+        raise UsageError("This terminal can't show a live screen (TERM).", "Print one frame with --once.")
     try:
         from tachograph.ui.terminal.app import run as show
     except ImportError as error:
         raise TachographError(
-            f"The live screen needs a package that is not here: {error.name}.", "pip install textual"
+            f"The live screen needs a missing package: {error.name}.", "pip install textual"
         ) from error
     return _live(arguments, context, show)
 

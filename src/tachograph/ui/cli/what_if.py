@@ -15,16 +15,18 @@ from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--model", metavar="NAME", required=True, help="the model that the rest would run on: sonnet")
     parser.add_argument(
-        "--share", type=float, default=1.0, metavar="N", help="how much of the rest, 0 to 1 (default: all of it)"
+        "--model", metavar="NAME", required=True, help="the model for the rest of the week, such as sonnet"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, metavar="N", help="share of the rest on it, 0 to 1 (default: 1)"
     )
     add_account_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 0 < arguments.share <= 1:
-        raise UsageError(f"--share {arguments.share:g}: give a part such as 0.8.")
+        raise UsageError(f"--share {arguments.share:g}: give a share such as 0.8.")
 
     def ask(asked: Snapshot) -> tuple[WhatIf | None, Snapshot]:
         account = meant(now_question(asked.db, asked.now), arguments.account)

@@ -17,8 +17,8 @@ from tachograph.workspace.snapshot import Snapshot
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "Says whose a used limit is, in shares with 80 % intervals, learned from your own readings and logs; and how much"
-        " of it this machine's logs do not explain."
+        "Attributes a used limit to your work in shares with 80 % intervals, learned from your own readings and logs, and"
+        " shows how much is not explained by this machine's logs."
     )
     parser.add_argument(
         "--limit",
@@ -32,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     if not 0 <= arguments.week <= 520:
-        raise UsageError(f"--week {arguments.week}: give 0 for the running one, 1 for the one before it, and so on.")
+        raise UsageError(f"--week {arguments.week}: give 0 for the current one, 1 for the one before it.")
 
     def ask(found: Snapshot) -> tuple[Attribution | None, NowAccount | None, Snapshot]:
         now = now_question(found.db, found.now)
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         scoped = account.limit(keys[0])
         if keys[0] not in (FIVE_HOUR, SEVEN_DAY) and (scoped is None or scoped.group != "weekly" or arguments.week):
             raise NotFound(
-                f"There is no limit {arguments.limit!r} that could be shared out so.",
-                "five_hour and seven_day can be, and the running week of one model (`tachograph now` lists them).",
+                f"No limit {arguments.limit!r}.",
+                "Choose five_hour, seven_day or the current week of one model (`tachograph now` lists them).",
             )
         return attribution(found.db, found.book, account, found.now, keys[0], arguments.week), account, found
 

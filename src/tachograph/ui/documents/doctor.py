@@ -13,7 +13,7 @@ from tachograph.ui.documents.reports import FORMAT, PROBLEM_WORDS
 
 _SUBJECTS = {"logs": "Logs", "account": "Account", "settings": "Settings", "files": "Unread", "ledger": "Ledger"}
 _SUBJECTS |= {"backups": "Backups", "limits": "Limits", "recorder": "Recorder"}
-_REPAIR = "`tachograph doctor --repair` mends it; nothing is deleted."
+_REPAIR = "Repair it with `tachograph doctor --repair`; nothing is deleted."
 Facts = Mapping[str, Any]
 
 
@@ -108,8 +108,8 @@ def _missing(f: Facts, _: Moments) -> tuple[str, str]:
     if not f["named"]:
         return f"{f['path']} is not there.", ""
     return (
-        f"{f['path']} is named in CLAUDE_CONFIG_DIR and is not there.",
-        "Correct CLAUDE_CONFIG_DIR, or make the folder.",
+        f"{f['path']} is named in CLAUDE_CONFIG_DIR but does not exist.",
+        "Correct CLAUDE_CONFIG_DIR, or create the folder.",
     )
 
 
@@ -185,7 +185,7 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "no_identity": lambda f, _: (f"{f['path']}: there is no {f['file']}; messages are counted all the same.", ""),
     "bad_identity": lambda f, _: (
         f"{f['problem']}, so the account of {f['path']} is unknown.",
-        "Run `tachograph doctor` again; if it stays so, start Claude Code once, which writes it anew.",
+        "Run `tachograph doctor` again; if it stays so, start Claude Code once, which writes it again.",
     ),
     "settings": lambda f, _: (f"{f['path']}", ""),
     "no_settings": lambda f, _: (f"None at {f['path']}: the defaults hold.", ""),

@@ -64,7 +64,7 @@ def why_screen(
         made += [line for one in found.measured if (line := _measured(one.label, one.percent, one.resets_at, words))]
     if found.breakdown:
         shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
-        made.append(f"Of the used week, by the service's own account: {shares}.")
+        made.append(f"Anthropic's breakdown of this week: {shares}.")
     if (window := window_words(found.window_points)) and found.method == LEARNED:
         made.append(window)
     for line in evidence_words(found.evidence, found.method, words):

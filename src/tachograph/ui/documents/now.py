@@ -205,11 +205,9 @@ def problem_words(account: NowAccount) -> list[str]:
     ]
     made += [_differing_words(limit) for limit in account.limits if limit.differs]
     if account.gone_since is not None:
-        made.append(
-            f"No browser reports this account any more. To take it from view: tachograph accounts forget{_named(account)}"
-        )
+        made.append(f"No browser reports this account any more. Hide it: tachograph accounts forget{_named(account)}")
     if account.extra is None and any(limit.state == WALL for limit in account.limits):
-        made.append("No source here says whether extra usage goes on: `tachograph sources enable oauth` would.")
+        made.append("No source here knows if extra usage is on; `tachograph sources enable oauth` would.")
     return made
 
 
@@ -265,7 +263,7 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
             lines.append(f"  {style.dim}{words}{style.end}")
         if account.breakdown:
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
-            said = folded(f"  Of the used week, by the service's own account: {shares}", room, "    ")
+            said = folded(f"  Anthropic's breakdown of this week: {shares}", room, "    ")
             lines += [f"{style.dim}{line}{style.end}" for line in said]
         for words in problem_words(account):
             lines += folded(f"  {words}", room, "    ")
@@ -296,18 +294,18 @@ def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, blocks: bool,
 def limit_words(limit: NowLimit, at: int, calendar: Calendar) -> str:
     """The reset and the remarks on a limit's number."""
     if limit.state == RESET:
-        return "has reset since; not read again yet"
+        return "has reset; no newer reading yet"
     resets = f"resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at else ""
     if limit.state == STALE:
         resets += f"; {duration(limit.age_ms(at) / 1000)} old"
     if limit.state == WALL:
-        resets = f"at the wall; {resets}"
+        resets = f"at the limit; {resets}"
     if limit.state == OVERAGE:
         resets = f"reached; extra usage goes on; {resets}"
     return resets.strip("; ")
 
 
 def extra_words(extra: ExtraUsage) -> str:
-    made = money(extra.used) if extra.used else "nothing said of what was used"
+    made = money(extra.used) if extra.used else "no number for the usage"
     made += f" of {money(extra.limit)}" if extra.limit else ""
     return f"{made}  BLOCKED: {safe(extra.blocked)}" if extra.blocked else made

@@ -19,12 +19,12 @@ def empty(
     `are_limits`: a reading of limits is shown above."""
     where = " or ".join(folders) if folders else "the usual folders"
     if are_logs:
-        return ["Nothing is counted yet, though there are Claude Code logs.", *problem_lines(problems, room)]
+        return ["Nothing counted yet, though there are Claude Code logs.", *problem_lines(problems, room)]
     return [
         f"No Claude Code logs under {safe(where)} yet{'' if are_limits else ', and no reading of your limits'}.",
-        "  tachograph demo       see it with sixty invented days",
-        "  tachograph sources    where limits can come from, and what each reads",
-        "  tachograph doctor     which folders are read, and what was found there",
+        "  tachograph demo       try it with sixty invented days",
+        "  tachograph sources    list the sources of limits",
+        "  tachograph doctor     check the folders that are read",
     ]
 
 

@@ -29,9 +29,9 @@ def screen(shown: Sequence[Shown], now: int, room: int | None, style: Style) -> 
         Column("State", [_words(one, now) for one in shown], right=False, drop=1),
     ]
     made = lines(columns, room, style, footer=False)
-    made += ["", "tachograph sources NAME            what it reads, sends and cannot see"]
+    made += ["", "tachograph sources NAME            show what it reads, sends and can't see"]
     if not any(one.source.name == "oauth" and one.is_on for one in shown):
-        made.append("tachograph sources enable oauth    ask the service; says first what it means")
+        made.append("tachograph sources enable oauth    ask the service; explains it first")
     if not any(one.source.name == "browser" and one.is_on for one in shown):
         made.append("tachograph pair --open             let a browser's extension send its readings")
     return made

@@ -47,7 +47,7 @@ def pane(
         places[len(made)] = session.session
         made.append(sessions.narrow_row(session, state.at, view, columns))
     if not found and left:
-        made.append((Cell("No session is at work.", DIM),))
+        made.append((Cell("No active sessions.", DIM),))
     if len(made) < room:
         made.append(sides(_tail(state), [Cell(f"{calendar.local(state.at):%H:%M}", DIM)], columns))
     return made, places, page

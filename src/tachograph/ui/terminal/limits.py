@@ -118,7 +118,7 @@ def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
 def heard(limit: NowLimit, at: int, most: int) -> str:
     """Source and age of a reading, and the state of the limit."""
     said = f"{SHORT_SOURCE_WORDS.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
-    words = {WALL: "at the wall", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
+    words = {WALL: "at the limit", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
     return f"{words}: {said}" if words and len(words) + len(said) + 2 <= most else said
 
 

@@ -86,7 +86,7 @@ def _top(
             if watched.account.extra is not None and watched.account.extra.enabled:
                 made.append(limits.extra_row(watched.account.extra, parts))
         if not lead.courses:
-            made.append((Cell(" No limit was read of this account yet.", DIM),))
+            made.append((Cell(" No reading of this account yet.", DIM),))
         most = 6 if rows is None or rows >= 40 else 3 if tall else 1
         made += [limits.short(watched, columns) for watched in accounts[len(open_accounts) :][:most]]
     if tall:
@@ -99,7 +99,7 @@ def _header(lead: Watched | None, state: Monitor, around: Around, calendar: Cale
     if lead is not None:
         left.append(Cell(f"   {limits.who(lead.account)}"))
     if around.recorder == "none":
-        now = Cell("■ no recorder, r starts it", HIGH) if around.is_live else Cell("no recorder", DIM)
+        now = Cell("■ no recorder; r starts it", HIGH) if around.is_live else Cell("no recorder", DIM)
     elif around.recorder == "stands":
         now = Cell("")
     elif around.recorder == "starts":
@@ -177,7 +177,7 @@ def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -
 _BEGINNINGS = (
     ("tachograph setup", "what is found here, and what you may switch on"),
     ("tachograph demo", "sixty invented days, to see it with something in it"),
-    ("tachograph doctor", "which folders are read, and what was found there"),
+    ("tachograph doctor", "check the folders that are read"),
 )
 
 
@@ -185,13 +185,13 @@ def _nothing(state: Monitor, around: Around, view: View) -> Row:
     if view.filter and state.sessions:
         return (Cell(f"   No session has {tame(view.filter)!r} in it.", DIM),)
     if not state.messages and around.recorder != "none":
-        return (Cell("   Nothing is counted yet; the recorder takes in what there is.", DIM),)
-    return (Cell("   No session was at work in the last five hours.", DIM),)
+        return (Cell("   Nothing counted yet; the recorder is reading.", DIM),)
+    return (Cell("   No sessions in the last five hours.", DIM),)
 
 
 def _keys(state: Monitor, around: Around, view: View, columns: int) -> Row:
     if view.is_typing or view.filter:
-        hint = "enter keeps it, escape ends it" if view.is_typing else "escape ends it"
+        hint = "enter keeps it, escape clears it" if view.is_typing else "escape ends it"
         room = max(4, columns - 14 - len(hint))
         typed = tame(view.filter)
         return (Cell(" Filter ", KEY), Cell(f"{cut(typed, room)}{'▏' if view.is_typing else ''}  "), Cell(hint, DIM))

@@ -104,10 +104,10 @@ def detail(session: AtWork, state: Monitor, columns: int, calendar: Calendar) ->
     known = session.context
     mind = DASH
     if known is not None:
-        mind = f"{tokens(known.tokens)} tokens; how many {shown_model(session.model)} may hold is not known"
+        mind = f"{tokens(known.tokens)} tokens; how many {shown_model(session.model)} can hold is unknown"
         if known.window is not None:
             mind = f"{tokens(known.tokens)} of {tokens(known.window)} tokens, {percent(known.share or 0.0)}"
-    paid = "no price is known of it;" if session.spend.usd is None else f"{cost(session.spend)} API-equivalent;"
+    paid = "no price is known;" if session.spend.usd is None else f"{cost(session.spend)} API-equivalent;"
     wrote = t.cache_write_5m + t.cache_write_1h
     lines = [
         ("session", session.session),

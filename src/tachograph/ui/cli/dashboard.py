@@ -101,7 +101,7 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
 
 
 def open_browser(paths: Paths, known: access_keys.Keys, ticket: str, env: Mapping[str, str]) -> bool:
-    """Open a browser; False where there is none. Its command line, which others can read, does not hold the ticket."""
+    """Open a browser. Returns False without one. Its command line, which others can read, does not hold the ticket."""
     with suppress(OSError):
         if processes.open_address(launch_file.made(paths, address(known), ticket), env):
             return True

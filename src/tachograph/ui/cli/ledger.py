@@ -81,7 +81,7 @@ def _purge(arguments: argparse.Namespace, context: Context) -> Outcome | None:
 
 @contextmanager
 def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> Iterator[None]:
-    """Let nobody write to the ledger meanwhile: the recorder is stopped, and (if `again`) started afterwards."""
+    """Stop the recorder meanwhile, so that it does not write, and (if `again`) start it afterwards."""
     from tachograph import background
 
     stopped = background.stop(paths)

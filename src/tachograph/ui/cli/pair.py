@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def _pair(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     if background.running(paths) is None:
         background.start(paths, context.env)
-        print("The recorder has been started: it is what the browser speaks to.", file=context.out)
+        print("Recorder started: the browser sends readings to it.", file=context.out)
     settings = load(paths.settings)
     with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         before = {one.id for one in pairings.pairings(ledger.db)}

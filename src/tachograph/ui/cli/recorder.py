@@ -59,7 +59,7 @@ def _start(context: Context, paths: Paths) -> int:
 
 def _stop(context: Context, paths: Paths) -> int:
     found = background.stop(paths)
-    context.out.write("The recorder does not run.\n" if found is None else "The recorder has ended.\n")
+    context.out.write("The recorder isn't running.\n" if found is None else "The recorder has ended.\n")
     return 0
 
 
@@ -74,7 +74,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     lock = background.acquire(paths, context.clock)
     if lock is None:
         found = background.running(paths)
-        context.say(f"The recorder runs already (process {found.pid if found else 'unknown'}); one is enough.")
+        context.say(f"The recorder is already running (process {found.pid if found else 'unknown'}).")
         return 0
     stop = threading.Event()
     daemon.end_on_signals(stop.set)

@@ -80,7 +80,7 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     lock = background.acquire(paths, context.clock, background.TRAY)
     if lock is None:
         found = background.running(paths, background.TRAY)
-        context.say(f"The tray runs already (process {found.pid if found else 'unknown'}); one is enough.")
+        context.say(f"The tray is already running (process {found.pid if found else 'unknown'}).")
         return 0
     say = logger(paths.log("tray") if arguments.log else None, context.clock, context.say)
     try:

@@ -79,7 +79,7 @@ class Engine:
         said = self._around.said
         if self._child is not None and (code := self._child.exit_code()) is not None:
             words = self._child.error_lines()
-            said = f"The recorder did not start: {words[0] if words else 'it said nothing'}" if code else ""
+            said = f"Recorder not started: {words[0] if words else 'it said nothing'}" if code else ""
             self._child = None
         if isinstance(self._clock, FixedClock):
             self._around = self._around._replace(recorder="stands")

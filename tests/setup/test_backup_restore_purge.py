@@ -277,7 +277,7 @@ def test_a_purge_deletes_what_it_lists_and_nothing_else(used: Home, tmp_path: Pa
     assert "--yes" in listed
     assert "4 messages" in listed
     assert "Transcripts are not touched" in listed
-    assert "cannot be counted again" in listed
+    assert "can't be counted again" in listed
     going = [name for name in files(used) if name.startswith(("backups/ledger-2026", "damaged-", "ledger.sqlite3"))]
     assert len(going) == 5
     for name in going:

@@ -178,7 +178,7 @@ def test_whatever_the_other_command_does_ours_is_shown(home: Home, other: str) -
 
 def test_without_a_claude_code_folder_it_says_so(home: Home) -> None:
     home.env["CLAUDE_CONFIG_DIR"] = str(home.root / "nowhere")
-    assert "There is no Claude Code folder" in home.run("statusline", "install", code=1).stderr
+    assert "No Claude Code folder" in home.run("statusline", "install", code=1).stderr
 
 
 def test_a_refusal_names_the_snippet(home: Home, path: Path) -> None:

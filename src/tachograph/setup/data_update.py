@@ -73,7 +73,7 @@ def install(path: str, update: DataUpdate) -> None:
             os.fsync(file.fileno())
         os.replace(new, path)
     except OSError as error:
-        raise UsageError(f"{path}  can't be written: {error.strerror}.", "Check the folder, then try again.") from error
+        raise UsageError(f"{path} can't be written: {error.strerror}.", "Check the folder, then try again.") from error
 
 
 def _bytes(path: str) -> bytes:

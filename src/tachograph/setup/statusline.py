@@ -83,7 +83,7 @@ def install(env: Mapping[str, str], folder: str, command: str, now_ms: int) -> C
     if found is None:
         after, said = _with_member(before, command), "Our status line was added."
     elif _is_ours(found.command):
-        return Change(path, False, "Our status line is there already.")
+        return Change(path, False, "Our status line already exists.")
     else:
         wrapping = f"{command} {_wrap_flag(found.command)}"
         literal = json.dumps(wrapping, ensure_ascii=False)

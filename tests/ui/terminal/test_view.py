@@ -133,4 +133,4 @@ def test_every_key_of_the_sheet_fits_every_screen() -> None:
     for columns, rows in ((100, 30), (60, 20), (40, 6)):
         made = frame(ABC, Around(), View(is_help=True), UTC, columns, rows)
         text = "".join(cell.text for row in made.rows for cell in row)
-        assert "Keys" in text and "Any key goes back" in text
+        assert "Keys" in text and "Press any key to close" in text

@@ -130,7 +130,7 @@ def _at_login(found: Detected, context: Context, ask: Ask, say: Callable[[str], 
         return
     try:
         done = autostart.enable(context.env, own_program())
-        say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
+        say(f"  By {safe(done.where)}.  Undo: tachograph autostart off")
         if done.how != "systemd" and not found.is_running:
             background.start(own_paths(context.env), context.env)
     except TachographError as error:
@@ -152,7 +152,7 @@ def _in_the_tray(context: Context, ask: Ask, say: Callable[[str], None]) -> None
         return
     try:
         done = autostart.enable(context.env, own_program(), autostart.TRAY)
-        say(f"  By {safe(done.where)}.  Back: tachograph autostart off")
+        say(f"  By {safe(done.where)}.  Undo: tachograph autostart off")
         paths = own_paths(context.env)
         if background.running(paths, background.TRAY) is None:
             background.start(paths, context.env, background.TRAY)

@@ -103,7 +103,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
         if which:
             with ledger.transaction() as db:
                 set_preference(db, BROWSER_PREFERENCE, which, context.clock.now_ms())
-    print(f"{source.name} is on.  Back: tachograph sources disable {source.name}", file=context.out)
+    print(f"{source.name} is on.  Turn it off: tachograph sources disable {source.name}", file=context.out)
     from tachograph import background
 
     if background.running(paths) is None:

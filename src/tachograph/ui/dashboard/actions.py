@@ -21,7 +21,7 @@ def meant(said: Any) -> tuple[Act, str]:
         raise UsageError("What is to be done?")
     kind, name, value = (said.get(key) for key in ("do", "name", "value"))
     if kind == "alarms" and value in ("on", "off"):
-        return (lambda db, now: set_preference(db, ALARMS, str(value), now)), f"Notices near a limit are {value}."
+        return (lambda db, now: set_preference(db, ALARMS, str(value), now)), f"Notifications about limits are {value}."
     if kind == "dismiss":
         return (lambda db, now: _dismissed(db, now)), "What was said is silenced until the windows reset."
     if kind == "source" and value in ("on", "off"):

@@ -132,8 +132,8 @@ class Child:
             return pipe.read(4000).decode("utf-8", "replace").strip().splitlines()
 
 
-def run(command: Sequence[str], env: Mapping[str, str], seconds: float) -> Finished:
-    """Run a command to its end or a deadline. OSError if it can't be started."""
+def run(command: Sequence[str], env: Mapping[str, str], seconds: float, text: bytes = b"") -> Finished:
+    """Run a command with `text` as its input, to its end or a deadline. OSError if it can't be started."""
     import subprocess
 
     try:
@@ -141,7 +141,7 @@ def run(command: Sequence[str], env: Mapping[str, str], seconds: float) -> Finis
             _require_absolute(command),
             env=child_environment(env),
             cwd=_neutral_folder(),
-            stdin=subprocess.DEVNULL,
+            input=text,
             capture_output=True,
             timeout=seconds,
             check=False,

@@ -14,10 +14,20 @@ if TYPE_CHECKING:
 _NO_PRICES: Mapping[str, object] = {}
 
 
-class AlarmSettings(NamedTuple):
-    """Thresholds of notifications. `thresholds` in percent of a limit, `spend` in percent of the cap of metered use;
-    `spend_amount` in whole units of its currency, used without a cap; `quiet` as minutes of the day, from and to
-    (to before from: over midnight), None for never. `desktop`: as a notification of the desktop; `sound`: with one."""
+class Secret(str):
+    """Text that a log, an error or a test's output must not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class NotificationSettings(NamedTuple):
+    """When and how to notify. `thresholds` in percent of a limit, `spend` in percent of the cap of metered use;
+    `spend_amount` in whole units of its currency if there is no cap; `quiet` as minutes of the day, from and to
+    (to before from: over midnight), None for never. `desktop`: as a notification of the desktop; `sound`: with one.
+    `command`: program and arguments to run; `webhook`: address to post to, in the shape `webhook_format`."""
 
     thresholds: tuple[float, ...] = (90.0, 100.0)
     spend: tuple[float, ...] = (50.0, 75.0, 90.0, 100.0)
@@ -25,16 +35,19 @@ class AlarmSettings(NamedTuple):
     quiet: tuple[int, int] | None = None
     desktop: bool = True
     sound: bool = False
+    command: tuple[str, ...] = ()
+    webhook: Secret = Secret()
+    webhook_format: str = "json"
 
 
 class Settings(NamedTuple):
     """`timezone` as an IANA name or "local"; `week_start` 0 for Monday; `prices` as model/usage/prices.py reads them;
-    `alarms`: when to say something of its own accord; `bridge_port`: where paired browsers are heard, on loopback."""
+    `notifications`: when and how to notify; `bridge_port`: where paired browsers are heard, on loopback."""
 
     timezone: str = "local"
     week_start: int = 0
     prices: Mapping[str, object] = _NO_PRICES
-    alarms: AlarmSettings = AlarmSettings()
+    notifications: NotificationSettings = NotificationSettings()
     bridge_port: int = 63762
     budget: float | None = None  # US dollars a month, of API-equivalent spend
     problems: tuple[str, ...] = ()
@@ -144,8 +157,9 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 settings = settings._replace(budget=float(value))
             elif key == "budget":
                 problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
-            elif key == "alarms" and isinstance(value, Mapping):
-                settings = settings._replace(alarms=_alarms(value, path, problems))
+            elif key in ("notifications", "alarms") and isinstance(value, Mapping):  # alarms: the older name
+                found = _notifications(key, value, settings.notifications, path, problems)
+                settings = settings._replace(notifications=found)
             elif (
                 key == "bridge_port"
                 and isinstance(value, int)
@@ -162,8 +176,10 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
     return settings._replace(problems=tuple(problems))
 
 
-def _alarms(table: Mapping[str, Any], path: str, problems: list[str]) -> AlarmSettings:
-    """The table `[alarms]`; a bad value in it keeps its default."""
+def _notifications(
+    name: str, table: Mapping[str, Any], before: NotificationSettings, path: str, problems: list[str]
+) -> NotificationSettings:
+    """The table `[notifications]`; what is wrong in it keeps its default. No problem repeats a webhook's address."""
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key in ("thresholds", "spend") and _are_percentages(value):
@@ -174,14 +190,26 @@ def _alarms(table: Mapping[str, Any], path: str, problems: list[str]) -> AlarmSe
             found[key] = value
         elif key == "quiet" and (hours := _hours(value)) is not None:
             found[key] = hours
-        elif key in AlarmSettings._fields:
-            problems.append(f"{path}: alarms.{key}: {value!r} is not understood{_ALARM_HINTS.get(key, '')}")
+        elif key == "command" and isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
+            found[key] = tuple(value)
+        elif key == "webhook" and isinstance(value, str):
+            found[key] = Secret(value)
+        elif key == "webhook_format" and value in WEBHOOK_FORMATS:
+            found[key] = value
+        elif key == "webhook":
+            problems.append(f"{path}: {name}.webhook is not understood{_NOTIFICATION_HINTS[key]}")
+        elif key in NotificationSettings._fields:
+            problems.append(f"{path}: {name}.{key}: {value!r} is not understood{_NOTIFICATION_HINTS.get(key, '')}")
         else:
-            problems.append(f"{path}: alarms.{key} is not a setting")
-    return AlarmSettings(**found)
+            problems.append(f"{path}: {name}.{key} is not a setting")
+    return before._replace(**found)
 
 
-_ALARM_HINTS = {
+WEBHOOK_FORMATS = ("json", "ntfy", "slack", "discord")
+_NOTIFICATION_HINTS = {
+    "command": '; a list such as ["/usr/local/bin/notify", "--urgent"]',
+    "webhook": '; an address such as "https://ntfy.sh/your-topic"',
+    "webhook_format": f"; one of {', '.join(WEBHOOK_FORMATS)}",
     "thresholds": "; a list such as [90, 100]",
     "spend": "; a list such as [50, 75, 90, 100]",
     "quiet": '; hours such as "22:00-07:00"',

@@ -16,12 +16,12 @@ from tachograph.queries.limits.current import FRESH, OVERAGE, RESET, STALE, UNKN
 from tachograph.queries.tray_state import meter
 from tachograph.recorder.notifications import CHANCE, Notification, due_notifications, send_due_notification
 from tachograph.recorder.notifications import RESET as RESET_NOTICE
-from tachograph.settings import AlarmSettings
+from tachograph.settings import NotificationSettings
 
 T = NOW_MS
 HOUR = 3_600_000
 ENDS, WEEK = T + 2 * HOUR, T + 60 * HOUR
-PLAIN = AlarmSettings()
+PLAIN = NotificationSettings()
 
 
 def limit(key: str, percent: float | None, state: str = FRESH, resets_at: int | None = ENDS) -> NowLimit:
@@ -39,7 +39,7 @@ def account(*limits: NowLimit, extra: ExtraUsage | None = None, id: int = 1) -> 
     return NowAccount(id, "u", "o", "ada", "Max", limits, extra, (), (), T)
 
 
-def said(*accounts: NowAccount, before: list[Raised] | None = None, settings: AlarmSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
+def said(*accounts: NowAccount, before: list[Raised] | None = None, settings: NotificationSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
     verdict = due_notifications(Now(at, accounts), before or [], settings, str, chances)
     return [(alarm.kind, alarm.key, alarm.threshold) for alarm in verdict.passed]
 
@@ -173,7 +173,7 @@ class Desktop:
         return self.problem
 
 
-def give(ledger: Ledger, who: NowAccount, desktop: Desktop, minute: int = 720, at: int = T, settings: AlarmSettings = PLAIN) -> list[Notification]:  # fmt: skip
+def give(ledger: Ledger, who: NowAccount, desktop: Desktop, minute: int = 720, at: int = T, settings: NotificationSettings = PLAIN) -> list[Notification]:  # fmt: skip
     return send_due_notification(ledger, Now(at, (who,)), settings, minute, str, desktop)
 
 
@@ -244,12 +244,12 @@ def test_a_notice_whose_reset_nobody_knows_stands_until_it_is_dismissed(home: Ho
         ('thresholds = "x"\nquiet = "25:00-1"\nspend = [0]\nspend_amount = -1\ndesktop = 1\nodd = 2', PLAIN),
     ],
 )
-def test_settings(home: Home, toml: str, expected: AlarmSettings) -> None:
+def test_settings(home: Home, toml: str, expected: NotificationSettings) -> None:
     from tachograph.settings import load
 
     home.data.mkdir()
     path = home.data / "settings.toml"
     path.write_text(f"[alarms]\n{toml}\n")
     loaded = load(str(path))
-    assert loaded.alarms == expected
+    assert loaded.notifications == expected
     assert len(loaded.problems) == (6 if "odd" in toml else 0)

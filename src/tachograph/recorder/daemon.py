@@ -25,9 +25,10 @@ from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.cookie_poller import CookiePoller
 from tachograph.recorder.desktop_notification import notify
+from tachograph.recorder.forwarding import forward_notification
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.learn import learn
-from tachograph.recorder.notifications import clock, send_due_notification
+from tachograph.recorder.notifications import Notification, clock, send_due_notification
 from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.poller import Poller, random_share
 from tachograph.recorder.services import Service, Services, Status
@@ -118,11 +119,14 @@ class Recorder:
         def show(title: str, text: str, sound: bool) -> str:
             return notify(title, text, sound, self._env)
 
+        def forward(notification: Notification) -> str:
+            return forward_notification(notification, settings.notifications, self._env)
+
         question = now_question(ledger.db, now)
         minute = local.hour * 60 + local.minute
         chances = self._learn(ledger, question, now)
         for notification in send_due_notification(
-            ledger, question, settings.alarms, minute, clock(calendar, now), show, chances
+            ledger, question, settings.notifications, minute, clock(calendar, now), show, chances, forward
         ):
             self._say(f"notification: {notification.text}")
 

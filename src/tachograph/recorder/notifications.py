@@ -16,7 +16,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, ExtraUsage, Money, same_re
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import FRESH, OVERAGE, WALL, Now, NowAccount, NowLimit
-from tachograph.settings import AlarmSettings
+from tachograph.settings import NotificationSettings
 from tachograph.text.chances import alarm_words
 from tachograph.text.limits import day_clock
 
@@ -54,7 +54,7 @@ class DueNotifications(NamedTuple):
 def due_notifications(
     now: Now,
     raised: Sequence[Raised],
-    settings: AlarmSettings,
+    settings: NotificationSettings,
     clock: Callable[[int], str],
     chances: dict[str, float] | None = None,
 ) -> DueNotifications:
@@ -80,7 +80,7 @@ def due_notifications(
 
 
 def _thresholds(
-    account: NowAccount, limit: NowLimit, settings: AlarmSettings, clock: Callable[[int], str]
+    account: NowAccount, limit: NowLimit, settings: NotificationSettings, clock: Callable[[int], str]
 ) -> Iterable[Notification]:
     percent = limit.percent or 0.0
     until = f", resets {clock(limit.resets_at)}" if limit.resets_at else ""
@@ -103,7 +103,7 @@ def _chance(
     yield Notification(account.id, CHANCE, limit.key, EVEN * 100, limit.resets_at, limit.percent, title, text)
 
 
-def _spend(account: NowAccount, settings: AlarmSettings, at: int) -> Iterable[Notification]:
+def _spend(account: NowAccount, settings: NotificationSettings, at: int) -> Iterable[Notification]:
     """Notifications about metered use while it goes on; one cycle per calendar month, as bills have."""
     extra = account.extra
     is_over = any(limit.state in (OVERAGE, WALL) for limit in account.limits)
@@ -187,13 +187,17 @@ def clock(calendar: Calendar, now: int) -> Callable[[int], str]:
 def send_due_notification(
     ledger: Ledger,
     now: Now,
-    settings: AlarmSettings,
+    settings: NotificationSettings,
     minute_of_day: int,
     clock: Callable[[int], str],
     notify: Notify,
     chances: dict[str, float] | None = None,
+    forward: Callable[[Notification], str] | None = None,
 ) -> list[Notification]:
-    """Send the notification that is due, at most one, and store it; returns those sent. Raises LedgerError."""
+    """Send the notification that is due, at most one, and store it; returns those sent. Raises LedgerError.
+
+    `notify` shows it on the desktop, `forward` passes it to the person's command and webhook; both return a problem or "".
+    """
     if get_preference(ledger.db, "alarms", "on") != "on":
         return []
     before = kept.raised(ledger.db, now.at - _REMEMBERED_MS)
@@ -219,10 +223,13 @@ def send_due_notification(
             return []
         sent = Notification(*still[0][1:6], still[0].percent, "Claude: while it was quiet", still[0].text)
     problem = notify(sent.title, sent.text, settings.sound) if settings.desktop else ""
-    return [sent._replace(text=f"{sent.text} (not shown: {problem})") if problem else sent]
+    problems = [f"not shown: {problem}"] if problem else []
+    if forward is not None and (problem := forward(sent)):
+        problems.append(problem)
+    return [sent._replace(text=f"{sent.text} ({'; '.join(problems)})") if problems else sent]
 
 
-def _is_quiet(settings: AlarmSettings, minute_of_day: int) -> bool:
+def _is_quiet(settings: NotificationSettings, minute_of_day: int) -> bool:
     if settings.quiet is None:
         return False
     start, end = settings.quiet

@@ -14,7 +14,6 @@ from tachograph import __version__
 
 DEADLINE_SECONDS = 8.0
 NTFY, SLACK, DISCORD, JSON = "ntfy", "slack", "discord", "json"
-FORMATS = (NTFY, SLACK, DISCORD, JSON)
 _MARKUP = {ord(sign): plain for sign, plain in zip("<>@*_`&", ["‹", "›", "＠", "", " ", "'", "+"], strict=True)}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -11,7 +11,7 @@ from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
-from tachograph.settings import AlarmSettings, load
+from tachograph.settings import NotificationSettings, load
 from tachograph.text.format import iso, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     paths, now = own_paths(context.env), context.clock.now_ms()
     settings = load(paths.settings)
     if arguments.what == "test":
-        return _test(settings.alarms, context)
+        return _test(settings.notifications, context)
     with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         if arguments.what in ("on", "off"):
             with ledger.transaction() as db:
@@ -64,33 +64,44 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 
-        print_json(_document(state, settings.alarms, raised, names, now), context)
+        print_json(_document(state, settings.notifications, raised, names, now), context)
         return 0
     calendar = Calendar(*parsed_zone(settings.timezone))
-    for line in _screen(state, settings.alarms, raised, names, calendar):
+    for line in _screen(state, settings.notifications, raised, names, calendar):
         print(line, file=context.out)
     return 0
 
 
-def _test(settings: AlarmSettings, context: Context) -> int:
+def _test(settings: NotificationSettings, context: Context) -> int:
+    """Send a test through every channel; 1 if one of them failed."""
     from tachograph.recorder.desktop_notification import notify
+    from tachograph.recorder.forwarding import TEST, run_command, send_webhook
 
-    problem = notify("Claude: a test", "This is a test notification about a limit.", settings.sound, context.env)
-    if problem:
-        print(f"Can't show a notification: {problem}.", file=context.out)
+    outcomes: list[tuple[str, str]] = []
+    if settings.desktop:
+        outcomes.append(("desktop", notify(TEST.title, TEST.text, settings.sound, context.env)))
+    if settings.command:
+        outcomes.append(("command", run_command(TEST, settings, context.env)))
+    if settings.webhook:
+        outcomes.append(("webhook", send_webhook(TEST, settings)))
+    if not outcomes:
         print(
-            "`tachograph now`, the status line and `tachograph guard` say the same without a desktop.", file=context.out
+            "No channel is on: set desktop, command or webhook under [notifications] in settings.toml.",
+            file=context.out,
         )
         return 1
-    print(
-        "Test notification sent. If you don't see it, check the notification settings of your desktop.",
-        file=context.out,
-    )
-    return 0
+    for channel, problem in outcomes:
+        print(f"{channel:<8} {f'failed: {safe(problem)}' if problem else 'sent'}", file=context.out)
+    if outcomes[0][0] == "desktop":
+        if outcomes[0][1]:
+            print("Without a desktop use `tachograph now`, the status line or `tachograph guard`.", file=context.out)
+        else:
+            print("If nothing appeared, check your desktop's notification settings.", file=context.out)
+    return int(any(problem for _, problem in outcomes))
 
 
 def _screen(
-    state: str, settings: AlarmSettings, raised: list[Raised], names: dict[int, str], calendar: Calendar
+    state: str, settings: NotificationSettings, raised: list[Raised], names: dict[int, str], calendar: Calendar
 ) -> list[str]:
     percents = ", ".join(f"{threshold:g}" for threshold in settings.thresholds)
     spend = ", ".join(f"{threshold:g}" for threshold in settings.spend)
@@ -122,7 +133,7 @@ def _screen(
 
 
 def _document(
-    state: str, settings: AlarmSettings, raised: list[Raised], names: dict[int, str], now: int
+    state: str, settings: NotificationSettings, raised: list[Raised], names: dict[int, str], now: int
 ) -> dict[str, object]:
     return {
         "format": FORMAT,

@@ -28,7 +28,7 @@ from tachograph.recorder.ingest import ingest
 from tachograph.recorder.notifications import Notification, clock, send_due_notification
 from tachograph.recorder.passive_sources import collect
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
-from tachograph.settings import AlarmSettings
+from tachograph.settings import NotificationSettings
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.guard import said as guard_words
 from tachograph.ui.documents import now as now_surface
@@ -68,7 +68,9 @@ def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
                     service.say(moment.served)
                     poller.refresh(ledger, env, FixedClock(at))
                 now = now_question(ledger.db, at)
-                given = send_due_notification(ledger, now, AlarmSettings(), 12 * 60, clock(calendar, at), _no_desktop)
+                given = send_due_notification(
+                    ledger, now, NotificationSettings(), 12 * 60, clock(calendar, at), _no_desktop
+                )
             shown = line(now, account, piped.reading, piped.model, piped.cost_usd, piped.context_percent)
             yield MomentState(moment, now, shown, judge(now), tuple(given))
 

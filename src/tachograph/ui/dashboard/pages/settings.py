@@ -80,7 +80,7 @@ def _accounts(view: View) -> Mapping[str, Any]:
 
 def _alarms(view: View) -> Mapping[str, Any]:
     look = view.look
-    settings = look.settings.alarms
+    settings = look.settings.notifications
     raised = notifications.raised(look.db, look.now - 30 * 86_400_000)
     lines = tuple(
         Line(

@@ -143,11 +143,12 @@ def _limits(payload: Mapping[str, object], problems: list[str]) -> tuple[Limit, 
         if limit := _entry(entry, f"limits[{index}]", problems):
             keys[index] = limit.key
             _add(limit, found, problems)
+    scopes = {scope: limit.key for limit in reversed(found.values()) if (scope := _weekly_scope(limit))}
     for limit in parse_model_scoped(payload.get("model_scoped"), problems):
-        _merge(limit, found)
+        _merge(limit, found, scopes)
     for key, value in payload.items():
         if key not in _SECTIONS and key not in _IGNORED and (limit := _window(key, value, problems)):
-            _merge(limit, found)
+            _merge(limit, found, scopes)
     _add_allowances(payload.get("weekly_scoped_shares"), found, keys, problems)
     if len(found) > _MOST_LIMITS:
         problems.append(f"{len(found)} limits: only the first {_MOST_LIMITS} are kept")
@@ -190,13 +191,17 @@ def _add(limit: Limit, found: dict[str, Limit], problems: list[str]) -> None:
     found[limit.key] = limit
 
 
-def _merge(limit: Limit, found: dict[str, Limit]) -> None:
-    """Add a limit of another layout, or fill the gaps of its twin."""
-    twin = next((other for other in found.values() if _is_twin(other, limit)), None)
-    if twin is None:
-        found[limit.key] = limit
-    else:
-        found[twin.key] = _fill_missing(twin, limit)
+def _merge(limit: Limit, found: dict[str, Limit], scopes: dict[str, str]) -> None:
+    """Add a limit of another layout, or fill the gaps of its twin: the one with its key, or for a week of one model the
+    one with its scope (`seven_day_opus` and a `weekly_scoped` one named Opus). `scopes`: keys of `found` by scope."""
+    scope = _weekly_scope(limit)
+    key = limit.key if limit.key in found else scopes.get(scope, "")
+    if key:
+        found[key] = _fill_missing(found[key], limit)
+        return
+    found[limit.key] = limit
+    if scope:
+        scopes.setdefault(scope, limit.key)
 
 
 def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
@@ -301,11 +306,9 @@ def _locked(value: Mapping[str, object]) -> str | None:
     return text(value.get("locked_reason")).replace("_", " ") or None
 
 
-def _is_twin(a: Limit, b: Limit) -> bool:
-    """True for one limit in two layouts: `seven_day_opus` and a `weekly_scoped` one named Opus."""
-    if a.key == b.key:
-        return True
-    return a.group == b.group == WEEKLY and (a.scope or "").lower() == (b.scope or "-").lower()
+def _weekly_scope(limit: Limit) -> str:
+    """The model or surface of a scoped week, in lower case; "" for any other limit."""
+    return (limit.scope or "").lower() if limit.group == WEEKLY else ""
 
 
 def _fill_missing(limit: Limit, other: Limit) -> Limit:

@@ -9,7 +9,7 @@ import pytest
 from helpers import NOW_MS, Home, command
 from tachograph.model.limits.limits import SEVEN_DAY, STATUSLINE, Limit, Reading
 from tachograph.queries.limits.current import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
-from tachograph.queries.limits.guard import found_account, found_limits, judge
+from tachograph.queries.limits.guard import find_accounts, find_limit_keys, judge
 
 T, HOUR = NOW_MS, 3_600_000
 
@@ -72,11 +72,11 @@ def test_a_window_that_has_just_reset_is_clear_and_long_after_unknown() -> None:
 
 def test_names_that_people_use() -> None:
     of = now(limit(1), limit(2, key=SEVEN_DAY), limit(3, key="weekly_scoped:opus"))
-    assert found_limits(of, "opus") == found_limits(of, "Opus week") == ("weekly_scoped:opus",)
-    assert found_limits(of, "5h") == found_limits(of, "session") == ("five_hour",)
-    assert found_limits(of, "fable") == ()
-    assert [a.id for a in found_account(of, "a")] == [1]
-    assert found_account(of, "bob") == ()
+    assert find_limit_keys(of, "opus") == find_limit_keys(of, "Opus week") == ("weekly_scoped:opus",)
+    assert find_limit_keys(of, "5h") == find_limit_keys(of, "session") == ("five_hour",)
+    assert find_limit_keys(of, "fable") == ()
+    assert [a.id for a in find_accounts(of, "a")] == [1]
+    assert find_accounts(of, "bob") == ()
 
 
 # -- the command -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import assistant
-from tachograph.ledger.limits import readings
+from tachograph.ledger.limits import readings, refusals
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import set_preference
 from tachograph.ledger.usage.strings import Strings
@@ -44,7 +44,7 @@ def test_hits_are_counted_with_their_usual_time(home: Home, ledger: Ledger) -> N
     say(ledger, ms(20, 8), 40, ms(20, 12))
     account = say(ledger, ms(21, 8), 88, ms(21, 12))
     with ledger.transaction() as db:
-        readings.hit_wall(db, account, FIVE_HOUR, "5-hour", ms(21, 9, 30), ms(21, 12))
+        refusals.note_for(db, account, FIVE_HOUR, "5-hour", ms(21, 9, 30), ms(21, 12))
     shown = home.call("limits", "--timezone", "UTC").stdout
     assert shown.startswith("5-hour: hit 4 times in 30 days, usually Tuesday afternoon (5 windows).")
     document = home.call("limits", "--json").json
@@ -138,11 +138,11 @@ def test_windows_use_the_services_own_resets_where_they_are_known(home: Home, le
 def test_old_refusals_that_nobody_can_be_named_for_do_not_lead(home: Home, ledger: Ledger) -> None:
     """Transcripts from before the first look at who is logged in: their messages and walls are nobody's."""
     with ledger.transaction() as db:
-        readings.hit_wall(db, 0, FIVE_HOUR, "5-hour", NOW_MS - 20 * 24 * HOUR, NOW_MS - 20 * 24 * HOUR + HOUR)
+        refusals.note_for(db, 0, FIVE_HOUR, "5-hour", NOW_MS - 20 * 24 * HOUR, NOW_MS - 20 * 24 * HOUR + HOUR)
     home.write("p/s.jsonl", [assistant("A", at=NOW - timedelta(minutes=30))])
     home.ingest()
     ada = say(ledger, NOW_MS - HOUR, 70, NOW_MS + HOUR, ADA, OAUTH)
     assert [account.id for account in now(ledger.db, NOW_MS).accounts] == [ada]
     with ledger.transaction() as db:
-        readings.hit_wall(db, 0, FIVE_HOUR, "5-hour", NOW_MS - HOUR, NOW_MS + HOUR)
+        refusals.note_for(db, 0, FIVE_HOUR, "5-hour", NOW_MS - HOUR, NOW_MS + HOUR)
     assert [account.id for account in now(ledger.db, NOW_MS).accounts] == [ada, 0]

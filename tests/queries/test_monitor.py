@@ -7,12 +7,12 @@ import pytest
 from helpers import NOW, NOW_MS, Home
 from live_states import ARM, BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, prepare, state_of
 from tachograph.demo.records import assistant
-from tachograph.ledger.usage.activity import Level
 from tachograph.model.context_window import window
-from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, STATUSLINE
+from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY
+from tachograph.model.limits.series import Observation, series
 from tachograph.model.usage.periods import Span
 from tachograph.queries.limits.current import FRESH, RESET, STALE, WALL, NowLimit
-from tachograph.queries.limits.pace import course
+from tachograph.queries.limits.pace import Trend, trend
 from tachograph.queries.live import Context, monitor
 from tachograph.queries.usage.rows import SpendQuery
 from tachograph.queries.usage.spend import spend
@@ -26,8 +26,12 @@ def limit(percent: float | None, at: int, state: str = FRESH, resets: int = RESE
     return NowLimit(key, key, group, None, percent, resets, None, OAUTH, at, state)
 
 
-def level(at: int, percent: float, resets: int | None = RESETS, source: str = OAUTH, until: int = 0) -> Level:
-    return Level(FIVE_HOUR, at, until or at, percent, resets, source)
+def level(at: int, percent: float, resets: int | None = RESETS, source: str = OAUTH, until: int = 0) -> Observation:
+    return Observation(at, percent, resets, source, until)
+
+
+def course(of: NowLimit, read: list[Observation], at: int) -> Trend:
+    return trend(of, series(of.key, of.group, read, at), at)
 
 
 # -- rates -----------------------------------------------------------------------------------------------------
@@ -35,55 +39,42 @@ def level(at: int, percent: float, resets: int | None = RESETS, source: str = OA
 
 def test_a_rate_is_taken_over_the_last_half_hour() -> None:
     read = [level(NOW_MS - minutes * MINUTE, 70 - minutes) for minutes in range(60, -1, -10)]
-    assert course(limit(70, NOW_MS), read, NOW_MS).rate == pytest.approx(60)
+    assert course(limit(70, NOW_MS), read, NOW_MS).pace == pytest.approx(60)
 
 
 def test_what_would_just_last_is_what_is_left_over_the_time_that_is_left() -> None:
     found = course(limit(78, NOW_MS), [], NOW_MS)
-    assert found.lasting == pytest.approx(22 / (112 / 60))
+    assert found.sustainable_pace == pytest.approx(22 / (112 / 60))
 
 
 def test_one_reading_is_no_rate() -> None:
-    assert course(limit(70, NOW_MS), [level(NOW_MS, 70)], NOW_MS).rate is None
+    assert course(limit(70, NOW_MS), [level(NOW_MS, 70)], NOW_MS).pace is None
 
 
 def test_a_window_begins_with_nothing() -> None:
     """Twenty minutes after its begin, one reading is enough."""
     resets = NOW_MS + 5 * HOUR - 20 * MINUTE
     found = course(limit(10, NOW_MS, resets=resets), [level(NOW_MS, 10, resets)], NOW_MS)
-    assert found.rate == pytest.approx(30)
+    assert found.pace == pytest.approx(30)
 
 
 def test_two_readings_too_far_apart_are_no_rate() -> None:
     read = [level(NOW_MS - 150 * MINUTE, 20), level(NOW_MS, 70)]
-    assert course(limit(70, NOW_MS), read, NOW_MS).rate is None
+    assert course(limit(70, NOW_MS), read, NOW_MS).pace is None
 
 
 def test_a_value_that_was_confirmed_until_lately_held_until_then() -> None:
     read = [level(NOW_MS - 2 * HOUR, 50, until=NOW_MS - 20 * MINUTE), level(NOW_MS, 60)]
-    assert course(limit(60, NOW_MS), read, NOW_MS).rate == pytest.approx(20)  # ten points in the last half hour
+    assert course(limit(60, NOW_MS), read, NOW_MS).pace == pytest.approx(20)  # ten points in the last half hour
 
 
 @pytest.mark.parametrize(("state", "percent"), [(STALE, 70.0), (RESET, None), (WALL, 100.0)])
 def test_what_is_old_over_or_full_has_no_rate(state: str, percent: float | None) -> None:
     read = [level(NOW_MS - minutes * MINUTE, 70 - minutes) for minutes in range(60, -1, -10)]
-    assert course(limit(percent, NOW_MS, state), read, NOW_MS).rate is None
+    assert course(limit(percent, NOW_MS, state), read, NOW_MS).pace is None
 
 
 # -- the way so far --------------------------------------------------------------------------------------------
-
-
-def test_an_idle_status_line_neither_lowers_a_curve_nor_brings_an_old_window_back() -> None:
-    read = [
-        level(START - HOUR, 80, START, STATUSLINE),
-        level(START + HOUR, 20, RESETS, STATUSLINE),
-        level(START + HOUR + MINUTE, 12, RESETS, STATUSLINE),  # another session's older number
-        level(START + 2 * HOUR, 80, START, STATUSLINE),  # of the window that is over
-        level(START + 2 * HOUR + MINUTE, 30, RESETS, STATUSLINE),
-    ]
-    found = course(limit(30, NOW_MS), read, NOW_MS)
-    assert [point.percent for point in found.points] == [80, None, 20, 30]
-    assert found.resets == (START,)
 
 
 def test_what_was_fetched_may_lower_it() -> None:
@@ -110,8 +101,9 @@ def test_a_morning_in_one_state(home: Home) -> None:
     prepare(home, "three")
     state = state_of(home)
     ada = state.accounts[0]
-    assert [course.limit.key for course in ada.courses] == [FIVE_HOUR, SEVEN_DAY, "weekly_scoped:fable"]
-    assert ada.courses[0].rate == pytest.approx(36, abs=2)
+    assert [x.limit for x in ada.trends] == list(ada.account.limits)
+    assert [x.limit.key for x in ada.trends][:3] == [FIVE_HOUR, SEVEN_DAY, "weekly_scoped:fable"]
+    assert ada.trends[0].pace == pytest.approx(36, abs=2)
     assert len(state.accounts) == 3
     assert [session.title and session.title[:7] for session in state.sessions] == ["Rate li", "Why is ", "Chapter"]
     assert [session.is_running for session in state.sessions] == [True, True, False]

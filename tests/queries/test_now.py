@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tachograph.ledger.limits import readings
+from tachograph.ledger.limits import readings, refusals, windows
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.usage.strings import Strings
@@ -70,20 +70,46 @@ def test_a_newer_fetched_reading_replaces_what_the_status_line_said(ledger: Ledg
     assert (limit.percent, limit.source, limit.state) == (40, OAUTH, FRESH)
 
 
-def test_among_status_line_readings_the_highest_of_a_window_holds(ledger: Ledger) -> None:
-    say(ledger, STATUSLINE, T0, five(60))
-    say(ledger, STATUSLINE, T0 + MINUTE, five(35))  # an idle session repeats what it saw last
-    limit = only(ledger, T0 + 2 * MINUTE).limit(FIVE_HOUR)
-    assert limit is not None
-    assert (limit.percent, limit.observed_at) == (60, T0)
+def draw(ledger: Ledger, session: str, at: int, *limits: Limit, api_ms: int | None = None) -> int:
+    """A status line of a session."""
+    with ledger.transaction() as db:
+        reading = Reading(STATUSLINE, at, account=ADA, limits=limits, session=session, api_ms=api_ms)
+        return readings.append(db, Strings(db), reading)
 
 
-def test_an_idle_session_does_not_lower_a_fetched_reading(ledger: Ledger) -> None:
-    say(ledger, OAUTH, T0, five(60))
-    say(ledger, STATUSLINE, T0 + MINUTE, five(35))
-    limit = only(ledger, T0 + 2 * MINUTE).limit(FIVE_HOUR)
+def test_an_idle_session_that_repeats_its_report_changes_neither_value_nor_age(ledger: Ledger) -> None:
+    draw(ledger, "idle", T0, five(35))
+    draw(ledger, "busy", T0 + MINUTE, five(60))
+    draw(ledger, "idle", T0 + 2 * MINUTE, five(35))
+    limit = only(ledger, T0 + 3 * MINUTE).limit(FIVE_HOUR)
     assert limit is not None
-    assert (limit.percent, limit.source) == (60, OAUTH)
+    assert (limit.percent, limit.observed_at) == (60, T0 + MINUTE)
+
+
+def test_a_session_with_news_lowers_a_limit_whatever_its_source_was(ledger: Ledger) -> None:
+    draw(ledger, "busy", T0, five(95))
+    say(ledger, OAUTH, T0 + MINUTE, five(100))
+    draw(ledger, "busy", T0 + 2 * MINUTE, five(12))  # a granted reset
+    limit = only(ledger, T0 + 3 * MINUTE).limit(FIVE_HOUR)
+    assert limit is not None
+    assert (limit.percent, limit.source, limit.state) == (12, STATUSLINE, FRESH)
+
+
+def test_two_terminals_of_one_session_do_not_bring_old_values_back(ledger: Ledger) -> None:
+    for minute, percent in enumerate((60, 61, 60, 62, 60)):
+        draw(ledger, "twice", T0 + minute * MINUTE, five(percent))
+    limit = only(ledger, T0 + 5 * MINUTE).limit(FIVE_HOUR)
+    assert limit is not None
+    assert (limit.percent, limit.observed_at) == (62, T0 + 3 * MINUTE)
+
+
+def test_an_answer_that_moves_no_number_renews_its_age(ledger: Ledger) -> None:
+    draw(ledger, "busy", T0, five(60), api_ms=1_000)
+    draw(ledger, "busy", T0 + 40 * MINUTE, five(60), api_ms=9_000)
+    draw(ledger, "busy", T0 + 45 * MINUTE, five(60), api_ms=9_000)
+    limit = only(ledger, T0 + 50 * MINUTE).limit(FIVE_HOUR)
+    assert limit is not None
+    assert (limit.state, limit.observed_at) == (FRESH, T0 + 40 * MINUTE)
 
 
 def test_an_older_reading_that_arrives_late_changes_nothing(ledger: Ledger) -> None:
@@ -112,7 +138,7 @@ def test_a_new_window_begins_at_a_low_number_also_for_the_status_line(ledger: Le
 def test_resets_that_differ_by_seconds_are_one_window(ledger: Ledger) -> None:
     account = say(ledger, STATUSLINE, T0, five(50))
     say(ledger, OAUTH, T0 + MINUTE, five(51, RESETS + 657))
-    assert len(readings.windows(ledger.db, account, FIVE_HOUR)) == 1
+    assert len(windows.windows(ledger.db, account, FIVE_HOUR)) == 1
 
 
 def test_a_sample_without_a_reset_is_of_the_window_that_is_running(ledger: Ledger) -> None:
@@ -120,7 +146,7 @@ def test_a_sample_without_a_reset_is_of_the_window_that_is_running(ledger: Ledge
     say(ledger, DESKTOP, T0 + MINUTE, five(55, None))
     limit = only(ledger, T0 + 2 * MINUTE).limit(FIVE_HOUR)
     assert limit is not None
-    assert (limit.percent, limit.resets_at, len(readings.windows(ledger.db, account, FIVE_HOUR))) == (55, RESETS, 1)
+    assert (limit.percent, limit.resets_at, len(windows.windows(ledger.db, account, FIVE_HOUR))) == (55, RESETS, 1)
 
 
 def test_an_old_number_is_stale_and_says_so(ledger: Ledger) -> None:
@@ -135,7 +161,7 @@ def test_an_old_number_is_stale_and_says_so(ledger: Ledger) -> None:
 def test_a_refusal_beats_any_older_percentage(ledger: Ledger) -> None:
     account = say(ledger, OAUTH, T0, five(88), seven(40))
     with ledger.transaction() as db:
-        readings.hit_wall(db, account, FIVE_HOUR, "5-hour", T0 + 10 * MINUTE, RESETS)
+        refusals.note_for(db, account, FIVE_HOUR, "5-hour", T0 + 10 * MINUTE, RESETS)
     limit = only(ledger, T0 + 11 * MINUTE).limit(FIVE_HOUR)
     assert limit is not None
     assert (limit.percent, limit.state, limit.source) == (100, WALL, "transcript")

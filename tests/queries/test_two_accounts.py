@@ -7,7 +7,7 @@ import pytest
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import assistant
-from tachograph.ledger.limits import readings
+from tachograph.ledger.limits import readings, refusals
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
@@ -97,7 +97,7 @@ def test_a_window_holds_the_work_of_its_own_account(two: Two) -> None:
 
 def test_of_a_window_of_nobodys_it_is_not_known_what_was_used(two: Two) -> None:
     with two.ledger.transaction() as db:
-        readings.hit_wall(db, 0, FIVE_HOUR, "5-hour", NOW_MS - HOUR, NOW_MS + HOUR)
+        refusals.note_for(db, 0, FIVE_HOUR, "5-hour", NOW_MS - HOUR, NOW_MS + HOUR)
     found = walls(two.db, BOOK, UTC, NOW_MS, NOW_MS - DAY)
     assert [wall.used for wall in found.windows if wall.window.account == 0] == [None]
 

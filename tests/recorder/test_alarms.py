@@ -6,7 +6,7 @@ import pytest
 
 from helpers import NOW_MS, Home
 from tachograph.ledger.limits import notifications as kept
-from tachograph.ledger.limits.notifications import Raised
+from tachograph.ledger.limits.notifications import StoredNotification
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import set_preference
 from tachograph.model.limits.limits import ExtraUsage, Money
@@ -39,13 +39,13 @@ def account(*limits: NowLimit, extra: ExtraUsage | None = None, id: int = 1) -> 
     return NowAccount(id, "u", "o", "ada", "Max", limits, extra, (), (), T)
 
 
-def said(*accounts: NowAccount, before: list[Raised] | None = None, settings: NotificationSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
+def said(*accounts: NowAccount, before: list[StoredNotification] | None = None, settings: NotificationSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
     verdict = due_notifications(Now(at, accounts), before or [], settings, str, chances)
     return [(alarm.kind, alarm.key, alarm.threshold) for alarm in verdict.passed]
 
 
-def raised(kind: str, key: str, threshold: float, cycle: int = ENDS, **more: int | None) -> Raised:
-    return Raised(7, 1, kind, key, threshold, cycle, T, 90.0, "text", True, more.get("dismissed_at"))
+def raised(kind: str, key: str, threshold: float, cycle: int = ENDS, **more: int | None) -> StoredNotification:
+    return StoredNotification(7, 1, kind, key, threshold, cycle, T, 90.0, "text", True, more.get("dismissed_at"))
 
 
 def test_a_threshold_is_said_from_its_percent_on() -> None:

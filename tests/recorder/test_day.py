@@ -6,7 +6,7 @@ from typing import Any
 from helpers import Home, MovedClock
 from tachograph.demo import usage_shapes
 from tachograph.demo.service import Seen, Service, Step
-from tachograph.ledger.limits import poll_state, readings
+from tachograph.ledger.limits import poll_state, windows
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import CONSENT, set_preference
@@ -168,8 +168,8 @@ def test_a_simulated_day(home: Home) -> None:
             day.percent, day.resets = 0.0, START.replace(hour=23)
             day.until(18, 3)
             assert day.happened() == ["18:01 usage: ok 0%, next 18:06"]
-            windows = readings.windows(ledger.db, now_question(ledger.db, clock.now_ms()).accounts[0].id, FIVE_HOUR)
-            assert [window.peak for window in windows] == [0.0, 5.0]
+            found = windows.windows(ledger.db, now_question(ledger.db, clock.now_ms()).accounts[0].id, FIVE_HOUR)
+            assert [window.peak for window in found] == [0.0, 5.0]
             # nine hours of sleep: one question, no burst
             clock.at += timedelta(hours=9)
             home.sign_in("sk-ant-oat01-fourth", BOB[1], START + timedelta(days=1))

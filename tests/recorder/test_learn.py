@@ -6,7 +6,7 @@ import pytest
 
 from helpers import Home, MovedClock
 from tachograph.ledger.estimates import forecasts
-from tachograph.ledger.limits import accounts, readings
+from tachograph.ledger.limits import accounts, readings, refusals
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
@@ -169,7 +169,7 @@ def test_a_refusal_counts_as_reached_whatever_was_read(home: Home) -> None:
         learn(ledger, BOOK, stand(ledger, START), ms(START))
         with ledger.transaction() as db:
             who = db.execute("SELECT id FROM account WHERE uuid = ?", (ADA.uuid,)).fetchone()[0]
-            readings.hit_wall(
+            refusals.note_for(
                 db, who, FIVE_HOUR, "5-hour", ms(START + timedelta(hours=1)), ms(START + timedelta(hours=5))
             )
             forecasts.score(db, ms(START + timedelta(hours=6)))

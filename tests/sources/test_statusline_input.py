@@ -61,6 +61,7 @@ def test_a_whole_input_is_read() -> None:
             model="claude-opus-5-5[1m]",
         ),
         cache=PromptCache(True, RESET * 1000, 61_000),
+        transcript="/home/mary/.claude/projects/-home-mary-garden/3f0c9d1e-0000-4000-8000-00000000000a.jsonl",
     )
 
 

@@ -124,10 +124,10 @@ def test_a_reset_is_seen_without_anybody_writing(home: Home) -> None:
     clock = MovedClock(NOW)
     engine = engine_of(home, clock)
     state, _ = engine.look()
-    assert state.accounts[0].courses[0].limit.percent == 78
+    assert state.accounts[0].trends[0].limit.percent == 78
     clock.at += timedelta(milliseconds=RESETS - NOW_MS + 1000)
     state, _ = engine.look()
-    assert state.accounts[0].courses[0].limit.state == RESET
+    assert state.accounts[0].trends[0].limit.state == RESET
     engine.close()
 
 

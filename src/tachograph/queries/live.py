@@ -1,4 +1,4 @@
-"""What goes on right now: the limits with the way there, what is burned, which sessions are at work, what they say."""
+"""Live state: the limits with their trends, the burn rate, the active sessions and their newest messages."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,8 @@ from tachograph.model.usage.periods import DAY, Calendar, Span
 from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, tariff
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
-from tachograph.queries.limits.pace import HOUR, Course, courses
+from tachograph.queries.limits.pace import HOUR, Trend, trends
+from tachograph.queries.usage.active_sessions import ACTIVE_MS
 from tachograph.queries.usage.overview import SKEW_MS
 from tachograph.queries.usage.pricing import cost_of, price_sums
 from tachograph.queries.usage.rows import Row as SpendRow
@@ -21,17 +22,16 @@ from tachograph.queries.usage.rows import Spend, by_cost
 from tachograph.queries.usage.spend import spend_in_spans
 
 BURN_MS = 10 * 60_000  # long enough for a long answer, short enough for now
-AT_WORK_MS = 10 * 60_000  # a turn may think or run a tool for minutes
 LISTED_MS = 5 * HOUR  # a 5-hour window of sessions
 AGENTS_MS = 3 * 60_000
 MOST_SESSIONS, MOST_MESSAGES = 60, 40
 
 
-class Watched(NamedTuple):
-    """An account with the courses of its limits, in their order."""
+class AccountTrend(NamedTuple):
+    """An account with the trends of its limits, in their order."""
 
     account: NowAccount
-    courses: tuple[Course, ...]
+    trends: tuple[Trend, ...]
 
 
 class Burn(NamedTuple):
@@ -53,7 +53,7 @@ class Context(NamedTuple):
         return None if self.window is None else self.tokens / self.window
 
 
-class AtWork(NamedTuple):
+class ActiveSession(NamedTuple):
     """A session that was lately at work, with all that it ever used. `agents` are the subagents that were heard just
     now. Times: epoch ms."""
 
@@ -71,7 +71,7 @@ class AtWork(NamedTuple):
     agents: tuple[str, ...] = ()
 
 
-class Said(NamedTuple):
+class LiveMessage(NamedTuple):
     """A message as it came. `cost` in picodollars, None without a price; `session` "" for none."""
 
     id: int
@@ -101,13 +101,13 @@ class Monitor(NamedTuple):
     """All of it at a moment. `models` and `projects` of today, by cost; `problems` as reports count them."""
 
     at: int
-    accounts: tuple[Watched, ...]
+    accounts: tuple[AccountTrend, ...]
     burn: Burn
-    sessions: tuple[AtWork, ...]
+    sessions: tuple[ActiveSession, ...]
     today: Spend
     models: tuple[tuple[str, Spend], ...]
     projects: tuple[tuple[str | None, Spend], ...]
-    messages: tuple[Said, ...]
+    messages: tuple[LiveMessage, ...]
     problems: Mapping[str, int]
     names: Names = Names()
 
@@ -118,7 +118,7 @@ class Monitor(NamedTuple):
     @property
     def next_change(self) -> int | None:
         """The next moment at which the limits change by themselves: a reset."""
-        resets = [course.limit.resets_at for account in self.accounts for course in account.courses]
+        resets = [trend.limit.resets_at for account in self.accounts for trend in account.trends]
         return min((at for at in resets if at is not None and at > self.at), default=None)
 
 
@@ -137,7 +137,7 @@ def monitor(
     facts = sessions.facts(db, {session for session, _ in work} | {message.session for message in told})
     return Monitor(
         at,
-        tuple(Watched(account, tuple(courses(db, account, at))) for account in now_question(db, at).accounts),
+        tuple(AccountTrend(account, tuple(trends(db, account, at))) for account in now_question(db, at).accounts),
         _burn(db, book, at, until),
         tuple(_at_work(db, book, work, facts, names, at, until)),
         today,
@@ -179,7 +179,7 @@ def _at_work(
     names: Names,
     at: int,
     until: int,
-) -> Iterator[AtWork]:
+) -> Iterator[ActiveSession]:
     spends, large = _spends(db, book, [facts[session] for session, _ in work])
     sizes = context_windows.windows(db, [facts[session].uuid for session, _ in work])
     for session, last_at in work:
@@ -187,7 +187,7 @@ def _at_work(
         if last is None:
             continue
         context = _context(last, sizes.get(known.uuid), session, large)
-        yield AtWork(
+        yield ActiveSession(
             known.uuid,
             known.title or None,
             names.short.get(last.project) or None,
@@ -198,7 +198,7 @@ def _at_work(
             spends.get(session, Spend()),
             known.first_at,
             last_at,
-            at - last_at < AT_WORK_MS,
+            at - last_at < ACTIVE_MS,
             tuple(activity.agents(db, session, at - AGENTS_MS)) if at - last_at < AGENTS_MS else (),
         )
 
@@ -250,11 +250,13 @@ def _spends(
     return made, {(session, models[model]): TIERS[-1] + 1 for session, model in large}
 
 
-def _said(book: PriceBook, message: RecentMessage, facts: Mapping[int, sessions.SessionFacts], names: Names) -> Said:
+def _said(
+    book: PriceBook, message: RecentMessage, facts: Mapping[int, sessions.SessionFacts], names: Names
+) -> LiveMessage:
     session = facts.get(message.session)
     kind = tariff(message.speed, message.geo, message.prompt)
     cost, _ = cost_of(book, message.model, message.at, kind, message.measures)
-    return Said(
+    return LiveMessage(
         message.id,
         message.at,
         session.uuid if session else "",

@@ -122,7 +122,7 @@ def _write_refusals(
     """
     if not notices:
         return
-    from tachograph.ledger.limits import readings
+    from tachograph.ledger.limits import refusals
     from tachograph.model.usage.periods import system_zone
     from tachograph.sources.transcripts.limit_notices import notice
     from tachograph.sources.transcripts.records import parse_record
@@ -132,8 +132,8 @@ def _write_refusals(
         record = parse_record(line)
         found = notice(record, zone) if record is not None else None
         if found is not None and found.is_wall:
-            account = accounts.logged_in(db, names.id(folder), found.at)
-            readings.hit_wall(db, account, found.key, found.label, found.at, found.resets_at)
+            session = str(record.get("sessionId") or "") if record is not None else ""
+            refusals.note(db, names, folder, session, found.key, found.label, found.at, found.resets_at, found.scope)
 
 
 def _remembering(known: FileState, state: files.FileState) -> FileState:

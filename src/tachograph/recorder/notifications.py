@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tachograph.ledger.limits import notifications as kept
-from tachograph.ledger.limits.notifications import Raised
+from tachograph.ledger.limits.notifications import StoredNotification
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.model.limits.limits import FIVE_HOUR, ExtraUsage, Money, same_reset
@@ -53,7 +53,7 @@ class DueNotifications(NamedTuple):
 
 def due_notifications(
     now: Now,
-    raised: Sequence[Raised],
+    raised: Sequence[StoredNotification],
     settings: NotificationSettings,
     clock: Callable[[int], str],
     chances: dict[str, float] | None = None,
@@ -123,7 +123,7 @@ def _spend(account: NowAccount, settings: NotificationSettings, at: int) -> Iter
             yield Notification(account.id, SPEND, EXTRA, settings.spend_amount * steps, _month(at), None, title, text)
 
 
-def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[Notification]:
+def _resets(account: NowAccount, raised: Sequence[StoredNotification], at: int) -> Iterable[Notification]:
     """Notifications that a reached limit has reset, for an hour."""
     said = [one for one in raised if one.kind == RESET]
     for one in raised:
@@ -136,7 +136,7 @@ def _resets(account: NowAccount, raised: Sequence[Raised], at: int) -> Iterable[
         yield Notification(account.id, RESET, one.key, 100.0, one.cycle, None, f"Claude: {label} limit has reset", f"The {label} limit has reset.")  # fmt: skip
 
 
-def _is_known(notification: Notification, raised: Sequence[Raised]) -> bool:
+def _is_known(notification: Notification, raised: Sequence[StoredNotification]) -> bool:
     """True if it was sent before, or the person dismissed this window."""
     for one in raised:
         if (one.kind == SPEND) != (notification.kind == SPEND) or one.key != notification.key:
@@ -149,7 +149,7 @@ def _is_known(notification: Notification, raised: Sequence[Raised]) -> bool:
     return False
 
 
-def _below_threshold(raised: Sequence[Raised], limit: NowLimit) -> list[int]:
+def _below_threshold(raised: Sequence[StoredNotification], limit: NowLimit) -> list[int]:
     """Ids of notifications of a window without a known reset that are now clearly below their threshold."""
     return [
         one.id

@@ -31,15 +31,16 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
         reading = claude_config.cached_reading(folder, env)
         if reading is not None and reading.outcome != OK:
             problems += reading.problems
-        elif reading is not None and reading.observed_at > readings.last_at(ledger.db, CLAUDE_JSON, folder):
+        elif reading is not None and reading.observed_at > readings.last_at(ledger.db, CLAUDE_JSON, folder, now_ms):
             fresh.append((folder, reading))
-    found, wrong = _samples(env, readings.last_at(ledger.db, DESKTOP, ""))
+    found, wrong = _samples(env, readings.last_at(ledger.db, DESKTOP, "", now_ms))
     fresh += [("", reading) for reading in found]
     problems += wrong
     new = [folder for folder, who in identities.items() if not accounts.is_known(ledger.db, folder, who)]
     if fresh or new:
         with ledger.transaction() as db:
             names = Strings(db)
+            readings.repair_clock(db, now_ms)
             for folder, who in identities.items():
                 accounts.observe(db, names, folder, who, now_ms)
             for folder, reading in fresh:

@@ -103,6 +103,7 @@ class StatusInput(NamedTuple):
     reading: Reading | None = None
     problems: tuple[str, ...] = ()
     cache: PromptCache | None = None
+    transcript: str | None = None
 
 
 def parse_status_input(data: bytes, observed_at: int) -> StatusInput:
@@ -143,6 +144,7 @@ def parse_status_input(data: bytes, observed_at: int) -> StatusInput:
         context_window=_size(as_object(document.get("context_window")).get("context_window_size")),
         cwd=_path(document.get("cwd")),
         config_folder=_config_folder(_path(document.get("transcript_path")) or ""),
+        transcript=_path(document.get("transcript_path")),
         reading=reading,
         problems=distinct_problems(problems),
         cache=cache,

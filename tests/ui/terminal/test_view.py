@@ -4,7 +4,7 @@ import pytest
 
 from live_states import UTC
 from tachograph.model.usage.messages import Tokens
-from tachograph.queries.live import AtWork, Burn, Context, Monitor
+from tachograph.queries.live import ActiveSession, Burn, Context, Monitor
 from tachograph.queries.usage.rows import Spend
 from tachograph.ui.terminal.layout import frame
 from tachograph.ui.terminal.view import COPY, QUIT, RECORDER, Around, View, clicked, listed, pressed, scrolled, settled
@@ -12,13 +12,13 @@ from tachograph.ui.terminal.view import COPY, QUIT, RECORDER, Around, View, clic
 T0 = 1_795_000_000_000
 
 
-def session(name: str, last: int, cost: int = 0, tokens: int = 0, project: str = "shop") -> AtWork:
+def session(name: str, last: int, cost: int = 0, tokens: int = 0, project: str = "shop") -> ActiveSession:
     used = Spend(Tokens(1, tokens), cost)
     context = Context(tokens, None)
-    return AtWork(name, f"Title {name}", project, None, "main", "opus", context, used, T0, T0 + last, True)
+    return ActiveSession(name, f"Title {name}", project, None, "main", "opus", context, used, T0, T0 + last, True)
 
 
-def state(*sessions: AtWork) -> Monitor:
+def state(*sessions: ActiveSession) -> Monitor:
     return Monitor(T0 + 100_000, (), Burn(0.0, 0.0), tuple(sessions), Spend(), (), (), (), {})
 
 

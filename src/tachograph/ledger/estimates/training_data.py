@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tachograph.ledger.usage.messages import QUARTER_MS
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, SOURCES
+from tachograph.model.limits.limits import SOURCES
 
 
 class Counted(NamedTuple):
@@ -25,17 +25,6 @@ class Counted(NamedTuple):
     pull: int
 
 
-class Level(NamedTuple):
-    """What a source said of one limit at a moment, epoch milliseconds."""
-
-    at: int
-    confirmed_at: int
-    source: str
-    key: str
-    percent: float | None
-    resets_at: int | None
-
-
 class Stored(NamedTuple):
     """What was learned of an account, as it was kept."""
 
@@ -53,18 +42,6 @@ def counted(db: sqlite3.Connection, account: int, since: int, until: int) -> Ite
         " WHERE billed AND account = ? AND at >= ? AND at <= ? ORDER BY at"
     )
     return map(Counted._make, db.execute(sql, (account, since, until)))
-
-
-def levels(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[Level]:
-    """What was said of an account's 5-hour and weekly limit in a stretch, oldest first."""
-    # by the index of sources: an account's readings of a year are many
-    sources = ", ".join("?" * len(SOURCES))
-    sql = (
-        "SELECT observed_at, last_at, source, l.key, l.percent, l.resets_at FROM reading JOIN level l ON l.reading = reading.id"
-        f" WHERE account = ? AND source IN ({sources}) AND last_at >= ? AND observed_at <= ? AND outcome = 'ok'"
-        " AND l.key IN (?, ?) ORDER BY observed_at, reading.id"
-    )
-    return map(Level._make, db.execute(sql, (account, *SOURCES, since, until, FIVE_HOUR, SEVEN_DAY)))
 
 
 def spent(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[tuple[int, float | None, int]]:

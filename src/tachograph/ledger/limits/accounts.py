@@ -1,10 +1,12 @@
 """Who was logged in, in which config folder, from when to when: the dated history that messages are held against."""
 
 import sqlite3
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
+from tachograph.model.limits.series import CLOCK_MS
 
 
 class Identity(NamedTuple):
@@ -17,16 +19,17 @@ class Identity(NamedTuple):
 
 
 def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Identity | None, now_ms: int) -> int | None:
-    """Note who is logged in for a folder now. Seen again: the same stretch goes on; someone else: a new one begins.
+    """Note who is logged in for a folder now. The same account extends its login; another one begins a new login.
 
-    Returns the moment from which the stretch is longer than it was, None where it is not.
+    Returns the moment from which the login is longer than it was, None where it is not.
 
-    Between the last time that one account was seen and the first time of the next nobody knows: those messages
-    stay without an account. None (nobody, or not readable) is no observation.
+    Between the last sight of one account and the first of the next the account is unknown: those messages stay without
+    one. None (no login, or an unreadable file) is no observation.
     """
     if identity is None:
         return None
-    db.execute(  # a record may have named the account before anybody saw its organisation
+    repair_clock(db, now_ms)
+    db.execute(  # a record may have named the account before its organization was seen
         "UPDATE OR IGNORE account SET organization = ? WHERE uuid = ? AND organization = ''",
         (identity.organization, identity.uuid),
     )
@@ -35,6 +38,7 @@ def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Ident
         " ON CONFLICT DO UPDATE SET label = excluded.label, plan = excluded.plan RETURNING id",
         identity,
     ).fetchone()[0]
+    note_plan(db, account, identity.plan, now_ms)
     where = names.id(folder)
     last = db.execute(
         "SELECT id, account, last_seen FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (where,)
@@ -46,7 +50,66 @@ def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Ident
         "INSERT INTO login (folder, account, first_seen, last_seen) VALUES (?, ?, ?, ?)",
         (where, account, now_ms, now_ms),
     )
+    from tachograph.ledger.limits import readings, refusals  # only where a login is new
+
+    since = 0 if last is None else int(last[2])
+    readings.refile(db, where, since)
+    refusals.refile(db, where, since)
     return None
+
+
+def repair_clock(db: sqlite3.Connection, now_ms: int) -> None:
+    """Put right logins that were seen in the future: a clock was wrong then."""
+    limit = now_ms + CLOCK_MS
+    if db.execute("SELECT 1 FROM login WHERE last_seen > ? LIMIT 1", (limit,)).fetchone() is not None:
+        sql = "UPDATE login SET first_seen = min(first_seen, ?1), last_seen = min(last_seen, ?1) WHERE last_seen > ?2"
+        db.execute(sql, (now_ms, limit))
+
+
+def note_plan(db: sqlite3.Connection, account: int, plan: str | None, at: int) -> None:
+    """Note the plan of an account, where it is another one than before."""
+    if not plan or not account:
+        return
+    known = db.execute(
+        "SELECT plan FROM plan_change WHERE account = ? AND at <= ? ORDER BY at DESC LIMIT 1", (account, at)
+    ).fetchone()
+    if known is None or known[0] != plan:
+        db.execute("INSERT OR REPLACE INTO plan_change (account, at, plan) VALUES (?, ?, ?)", (account, at, plan))
+
+
+def plan_changes(db: sqlite3.Connection, account: int) -> list[tuple[int, str]]:
+    """When an account was first seen with which plan, oldest first."""
+    return list(db.execute("SELECT at, plan FROM plan_change WHERE account = ? ORDER BY at", (account,)))
+
+
+def account_at(db: sqlite3.Connection, folder: int, at: int, resets: Mapping[str, int] | None = None) -> int:
+    """The account of what happened in a config folder (string id) at a moment; 0 where no login was ever seen there.
+
+    Before the first sight of any login it is that login's, after the last sight the last one's. Between two logins it
+    is the earlier one's, unless its `resets` (by key of a limit) are known only of the later account.
+    """
+    rows = db.execute(
+        "SELECT account, first_seen, last_seen FROM login WHERE folder = ? ORDER BY last_seen, id", (folder,)
+    ).fetchall()
+    if not rows:
+        return 0
+    before: int | None = None
+    for account, first_seen, last_seen in rows:
+        if at <= last_seen:
+            if at >= first_seen or before is None:
+                return int(account)
+            return int(account) if resets and _knows(db, account, resets) and not _knows(db, before, resets) else before
+        before = int(account)
+    return before or 0
+
+
+def _knows(db: sqlite3.Connection, account: int, resets: Mapping[str, int]) -> bool:
+    """Has an account a window with one of these resets?"""
+    sql = "SELECT 1 FROM window WHERE account = ? AND key = ? AND resets_at BETWEEN ? AND ? LIMIT 1"
+    return any(
+        db.execute(sql, (account, key, at - CLOCK_MS, at + CLOCK_MS)).fetchone() is not None
+        for key, at in resets.items()
+    )
 
 
 class Account(NamedTuple):
@@ -118,9 +181,20 @@ def hide(db: sqlite3.Connection, account: int, now_ms: int | None) -> None:
     db.execute("UPDATE account SET hidden_at = ? WHERE id = ?", (now_ms, account))
 
 
-def glances(db: sqlite3.Connection) -> dict[str, str]:
-    """By config folder, the signature of its identity files when they were last read."""
-    return dict(db.execute("SELECT text, signature FROM glance JOIN name ON name.id = folder"))
+def glances(db: sqlite3.Connection, folder: str | None = None) -> dict[str, str]:
+    """By config folder (all, or one), the signature of its identity files when they were last read."""
+    sql = "SELECT text, signature FROM glance JOIN name ON name.id = folder WHERE ?1 IS NULL OR text = ?1"
+    return dict(db.execute(sql, (folder,)))
+
+
+def is_logged_in(db: sqlite3.Connection, folder: str, uuid: str, organization: str) -> bool:
+    """Is this account the newest login of a config folder?"""
+    row = db.execute(
+        "SELECT uuid, organization FROM login JOIN account ON account.id = account JOIN name ON name.id = folder"
+        " WHERE name.text = ? ORDER BY last_seen DESC, login.id DESC LIMIT 1",
+        (folder,),
+    ).fetchone()
+    return row is not None and tuple(row) == (uuid, organization)
 
 
 def write_glance(db: sqlite3.Connection, names: Strings, folder: str, signature: str) -> None:
@@ -137,11 +211,6 @@ def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
         (storable(folder),),
     ).fetchone()
     return row is not None and Identity(*row) == identity
-
-
-def logged_in(db: sqlite3.Connection, folder: int, at: int) -> int:
-    """The account that was logged in for a config folder (name id) at a moment; 0 where nobody saw it."""
-    return next((account for first, last, account in logins(db).get(folder, ()) if first <= at <= last), 0)
 
 
 def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[tuple[int, int, int]]]:

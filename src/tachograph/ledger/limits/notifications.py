@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Raised(NamedTuple):
+class StoredNotification(NamedTuple):
     """A notice that was raised. `cycle` is the reset of its window (epoch ms, 0 where unknown); `is_shown` whether a
     person could see it (it may wait for the end of quiet hours); `dismissed_at` epoch ms, None while it stands."""
 
@@ -25,13 +25,13 @@ class Raised(NamedTuple):
 _COLUMNS = "id, account, kind, key, threshold, cycle, at, percent, text, shown, dismissed_at"
 
 
-def raised(db: sqlite3.Connection, since: int, account: int | None = None) -> list[Raised]:
+def raised(db: sqlite3.Connection, since: int, account: int | None = None) -> list[StoredNotification]:
     """What was raised from a moment on or belongs to a window that ends later, newest first."""
     where, values = "(at >= ?1 OR cycle >= ?1)", [since]
     if account is not None:
         where, values = f"{where} AND account = ?2", [since, account]
     rows = db.execute(f"SELECT {_COLUMNS} FROM alarm WHERE {where} ORDER BY at DESC, id DESC", values)
-    return [Raised._make((*row[:9], bool(row[9]), row[10])) for row in rows]
+    return [StoredNotification._make((*row[:9], bool(row[9]), row[10])) for row in rows]
 
 
 def keep(

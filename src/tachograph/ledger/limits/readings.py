@@ -1,66 +1,56 @@
-"""Keeps what sources say about limits: every reading, and for each window of each limit what holds now.
+"""Readings of limits: every report of a source, with the moment of its news and the account that it belongs to.
 
-What holds now (table `window`) follows from the readings by two rules. A reading that was fetched (from the service, a
-browser, or a file of an app that asked) replaces what is there if it is newer. The status line of an idle session
-repeats old values, so among its readings the highest of a window holds until that resets; one that is lower than what
-holds confirms nothing.
+A row is one set of values: `observed_at` is when they were first true, `confirmed_at` when they were last known to be
+true, `last_at` when a source last repeated them. Of a fetched reading the last two are the same.
+
+A status line repeats the last answer of its session at every redraw. Its reports are compared per session: equal values
+are no news and keep their age and account; where anything differs, or `cost.total_api_duration_ms` has grown, an answer
+lies between, and the values are as old as the draw. The first report of a session is as old as the last answer in its
+transcript. A status line names no account: it belongs to the login of its config folder at the moment of its news, as
+far as the login history says now (`accounts.account_at`); a login that is learned of later moves it (`refile`).
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from zlib import crc32
 
+from tachograph.ledger.limits import windows
+from tachograph.ledger.limits.accounts import account_at, note_plan
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import (
-    DESKTOP,
-    FIVE_HOUR,
+    CLOCK,
     OK,
+    SOURCES,
     STATUSLINE,
     AccountId,
+    BankedReset,
     ExtraUsage,
     Limit,
     Money,
     Reading,
     Share,
-    same_reset,
 )
+from tachograph.model.limits.money import money_limits
+from tachograph.model.limits.series import CLOCK_MS
 
-_WINDOW = "id, key, label, part, scope, resets_at, percent, at, source, severity, peak, first_at, wall_at"
-
-
-class Window(NamedTuple):
-    """One limit from one reset to the next. Times are epoch milliseconds.
-
-    `percent` is what `source` said at `at`; `peak` the most it reached; `wall_at` when the service first refused.
-    """
-
-    id: int
-    key: str
-    label: str
-    group: str
-    scope: str | None
-    resets_at: int | None
-    percent: float | None
-    at: int
-    source: str
-    severity: str | None
-    peak: float | None
-    first_at: int
-    wall_at: int | None
+_BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
 
-class Said(NamedTuple):
-    """A reading as it stands in the ledger: when its values were first and last said, and how often."""
+class StoredReading(NamedTuple):
+    """A reading as the ledger holds it: when its values were last repeated and last confirmed, and how often."""
 
     id: int
     reading: Reading
     last_at: int
     times: int
+    confirmed_at: int
 
 
-def account_id(db: sqlite3.Connection, account: AccountId | None, folder: int) -> int:
-    """The account of a reading: as named; by its organisation alone; else who is logged in for the config folder."""
+def account_id(db: sqlite3.Connection, account: AccountId | None, folder: int, at: int | None = None) -> int:
+    """The account of a reading: the named one; the only one of its organization; else the login of the config folder at
+    a moment (None: the newest login)."""
     if account is not None and account.uuid:
         sql = (
             "INSERT INTO account (uuid, organization) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid RETURNING id"
@@ -69,187 +59,264 @@ def account_id(db: sqlite3.Connection, account: AccountId | None, folder: int) -
     if account is not None and account.organization:
         rows = db.execute("SELECT id FROM account WHERE organization = ?", (account.organization,)).fetchall()
         return int(rows[0][0]) if len(rows) == 1 else 0
-    return current_account(db, folder)
+    return current_account(db, folder) if at is None else account_at(db, folder, at)
 
 
 def current_account(db: sqlite3.Connection, folder: int) -> int:
-    """The account that was logged in last for a config folder (name id); 0 where nobody ever was."""
+    """The account of the newest login of a config folder (string id); 0 where no login was seen."""
     row = db.execute(
         "SELECT account FROM login WHERE folder = ? ORDER BY last_seen DESC, id DESC LIMIT 1", (folder,)
     ).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def append(db: sqlite3.Connection, names: Strings, reading: Reading, folder: str = "") -> int:
-    """Keep a reading, inside a transaction of the caller's; returns its account.
+def append(
+    db: sqlite3.Connection, names: Strings, reading: Reading, folder: str = "", answered_at: int | None = None
+) -> int:
+    """Store a reading, inside a transaction of the caller's; returns its account.
 
-    The same values again from the same source are no new row: the row says how often and until when they were said.
+    `answered_at`: of a status line, the last answer in the transcript of its session, None where unknown.
     """
     where = names.id(folder)
-    account = account_id(db, reading.account, where)
+    if reading.source == STATUSLINE:
+        return _append_report(db, names, reading, where, answered_at)
+    account = account_id(db, reading.account, where, reading.observed_at)
+    limits = _all_limits(reading)
     newest = _newest(db, account, reading.source)
-    if newest is not None and newest.reading._replace(observed_at=reading.observed_at) == reading._replace(
-        account=None
-    ):
+    is_same = newest is not None and _values(newest.reading) == _values(reading._replace(limits=limits))
+    if newest is not None and is_same and reading.observed_at >= newest.reading.observed_at:
+        at = reading.observed_at
         db.execute(
-            "UPDATE reading SET last_at = max(last_at, ?), times = times + 1 WHERE id = ?",
-            (reading.observed_at, newest.id),
+            "UPDATE reading SET last_at = max(last_at, ?1), confirmed_at = max(confirmed_at, ?1), times = times + 1"
+            " WHERE id = ?2",
+            (at, newest.id),
         )
     else:
-        _insert(db, account, where, reading)
+        _insert(db, account, where, names, reading, limits)
     if reading.outcome == OK:
-        for limit in reading.limits:
-            _hold(db, account, limit, reading)
+        for limit in limits:
+            windows.observe(db, account, limit, reading.observed_at, reading.source)
+        note_plan(db, account, reading.plan, reading.observed_at)
     return account
 
 
-def _insert(db: sqlite3.Connection, account: int, folder: int, reading: Reading) -> None:
+def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
+    """Put right the times that lie in the future, inside a transaction of the caller's; returns the number of readings.
+
+    Whoever wrote them had a wrong clock. Values of an unknown time prove nothing, so they get outcome CLOCK.
+    """
+    limit = now_ms + CLOCK_MS
+    rows = db.execute(
+        "SELECT id, account, observed_at, confirmed_at FROM reading WHERE account IN (SELECT id FROM account)"
+        f" AND {_BY_INDEX} AND last_at > ?",
+        (limit,),
+    ).fetchall()
+    touched: dict[int, list[int]] = {}
+    for id, account, observed_at, confirmed_at in rows:
+        if observed_at > limit:
+            sql = "UPDATE reading SET observed_at = ?1, confirmed_at = ?1, last_at = ?1, outcome = ?2 WHERE id = ?3"
+            db.execute(sql, (now_ms - 1, CLOCK, id))
+        else:
+            at = observed_at if confirmed_at > limit else confirmed_at
+            db.execute("UPDATE reading SET confirmed_at = ?1, last_at = ?1 WHERE id = ?2", (at, id))
+        if confirmed_at > limit:
+            touched.setdefault(account, []).append(id)
+    for account, ids in touched.items():
+        windows.rebuild_touched(db, account, ids)
+    return len(rows)
+
+
+def future_sources(db: sqlite3.Connection, now_ms: int) -> dict[str, int]:
+    """By source, the latest moment of readings that lie in the future, epoch milliseconds."""
+    sql = (
+        "SELECT source, max(observed_at) FROM reading WHERE account IN (SELECT id FROM account)"
+        f" AND {_BY_INDEX} AND last_at > ?1 AND observed_at > ?1 GROUP BY source"
+    )
+    return dict(db.execute(sql, (now_ms + CLOCK_MS,)).fetchall())
+
+
+def _append_report(
+    db: sqlite3.Connection, names: Strings, reading: Reading, folder: int, answered_at: int | None
+) -> int:
+    """Store a report of a status line."""
+    at = reading.observed_at
+    session, limits = names.id(reading.session), _all_limits(reading)
+    mark = _mark(limits)
+    earlier = db.execute(
+        "SELECT id, account, mark, api_ms FROM reading WHERE source = ? AND session = ? AND folder = ? AND outcome = ?"
+        " ORDER BY last_at DESC, id DESC LIMIT 400",
+        (STATUSLINE, session, folder, OK),
+    ).fetchall()
+    if not session:  # without a session, reports of several cannot be told apart
+        earlier = earlier[:1]
+    for place, (id, account, known_mark, api_ms) in enumerate(earlier):
+        if known_mark != mark:
+            continue
+        if api_ms is None or reading.api_ms is None or api_ms == reading.api_ms:
+            db.execute(
+                "UPDATE reading SET last_at = max(last_at, ?), times = times + 1, api_ms = coalesce(api_ms, ?)"
+                " WHERE id = ?",
+                (at, reading.api_ms, id),
+            )
+            return int(account)
+        if place == 0 and account_id(db, reading.account, folder, at) == account:  # an answer that moved no number
+            db.execute(
+                "UPDATE reading SET last_at = max(last_at, ?1), confirmed_at = max(confirmed_at, ?1),"
+                " times = times + 1, api_ms = ?2 WHERE id = ?3",
+                (at, reading.api_ms, id),
+            )
+            _observe_all(db, int(account), limits, at)
+            return int(account)
+    if not earlier and answered_at is not None:
+        at = min(at, answered_at)
+    account = account_id(db, reading.account, folder, at)
+    _insert(db, account, folder, names, reading._replace(observed_at=at), limits, reading.observed_at)
+    _observe_all(db, account, limits, at)
+    return account
+
+
+def _observe_all(db: sqlite3.Connection, account: int, limits: Iterable[Limit], at: int) -> None:
+    for limit in limits:
+        windows.observe(db, account, limit, at, STATUSLINE)
+
+
+def is_repeat(db: sqlite3.Connection, reading: Reading, folder: str) -> bool:
+    """Does a status line say what its session already said, so that no answer lies between?"""
+    sql = (
+        "SELECT 1 FROM reading JOIN name s ON s.id = session JOIN name f ON f.id = folder WHERE source = ?"
+        " AND s.text = ? AND f.text = ? AND mark = ? AND outcome = ? AND (api_ms IS NULL OR ?6 IS NULL OR api_ms = ?6)"
+    )
+    values = (STATUSLINE, storable(reading.session), storable(folder), _mark(_all_limits(reading)), OK, reading.api_ms)
+    return reading.session != "" and db.execute(sql, values).fetchone() is not None
+
+
+def is_first(db: sqlite3.Connection, session: str) -> bool:
+    """Has no status line of this session reported limits yet?"""
+    sql = "SELECT 1 FROM reading JOIN name ON name.id = session WHERE source = ? AND name.text = ? LIMIT 1"
+    return db.execute(sql, (STATUSLINE, storable(session))).fetchone() is None
+
+
+def refile(db: sqlite3.Connection, folder: int, since: int) -> None:
+    """Move status line readings of a config folder to the account that the login history now says, inside a transaction
+    of the caller's: those with news since a moment."""
+    rows = db.execute(
+        "SELECT id, account, confirmed_at FROM reading WHERE source = ? AND folder = ? AND last_at >= ?"
+        " AND confirmed_at >= ?",
+        (STATUSLINE, folder, since, since),
+    ).fetchall()
+    moved: dict[int, list[int]] = {}
+    for id, account, at in rows:
+        owner = account_at(db, folder, at)
+        if owner != account:
+            db.execute("UPDATE reading SET account = ? WHERE id = ?", (owner, id))
+            moved.setdefault(account, []).append(id)
+            moved.setdefault(owner, []).append(id)
+    for account, ids in moved.items():
+        windows.rebuild_touched(db, account, ids)
+
+
+def _all_limits(reading: Reading) -> tuple[Limit, ...]:
+    """The limits of a reading with those that its section on metered use holds."""
+    return (*reading.limits, *money_limits(reading)) if reading.outcome == OK else reading.limits
+
+
+def _values(reading: Reading) -> tuple[Any, ...]:
+    return (*reading._replace(observed_at=0, account=None, session="", model="", api_ms=None),)
+
+
+def _mark(limits: Iterable[Limit]) -> int:
+    """A number for the values of a report."""
+    return crc32(json.dumps([(x.key, x.percent, x.resets_at, x.used, x.limit) for x in limits]).encode())
+
+
+def _insert(
+    db: sqlite3.Connection,
+    account: int,
+    folder: int,
+    names: Strings,
+    reading: Reading,
+    limits: tuple[Limit, ...],
+    drawn_at: int = 0,
+) -> None:
     id = db.execute(
-        "INSERT INTO reading (account, source, folder, observed_at, last_at, times, outcome, plan, extra, breakdown,"
-        " problems) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO reading (account, source, folder, observed_at, confirmed_at, last_at, times, outcome, plan, extra,"
+        " breakdown, problems, session, api_ms, model, banked, mark)"
+        " VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             account,
             reading.source,
             folder,
             reading.observed_at,
             reading.observed_at,
+            max(reading.observed_at, drawn_at),
             reading.outcome,
             reading.plan or "",
             _json(reading.extra),
             _json(reading.breakdown or None),
             _json(reading.problems or None),
+            names.id(reading.session),
+            reading.api_ms,
+            names.id(reading.model),
+            _json(reading.banked or None),
+            _mark(limits) if reading.source == STATUSLINE else None,
         ),
     ).fetchone()[0]
     db.executemany(
-        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO level VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (id, place, *limit[:5], limit.severity, limit.scope, limit.is_grant, _json(limit.used), _json(limit.limit))
-            for place, limit in enumerate(reading.limits)
+            (
+                id,
+                place,
+                *limit[:5],
+                limit.severity,
+                limit.scope,
+                limit.is_grant,
+                _json(limit.used),
+                _json(limit.limit),
+                _json([limit.left, *limit[11:]]) if any(value is not None for value in limit[10:]) else None,
+            )
+            for place, limit in enumerate(limits)
         ],
     )
 
 
-def _hold(db: sqlite3.Connection, account: int, limit: Limit, reading: Reading) -> None:
-    """Let a limit of a reading hold in its window, if it may."""
-    at = reading.observed_at
-    known_windows = windows(db, account, limit.key)
-    if limit.resets_at is None and reading.source == DESKTOP:  # it never says when: of the window that is running
-        running = next((w for w in known_windows if w.resets_at is not None and w.resets_at > at), None)
-        limit = limit._replace(resets_at=running.resets_at) if running else limit
-    window = next((w for w in known_windows if _is_same(w, limit)), None)
-    if window is None:
-        db.execute(
-            "INSERT INTO window (account, key, label, part, scope, resets_at, percent, at, source, severity, peak,"
-            " first_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                account,
-                limit.key,
-                limit.label,
-                limit.group,
-                limit.scope,
-                limit.resets_at,
-                limit.percent,
-                at,
-                reading.source,
-                limit.severity,
-                limit.percent,
-                at,
-            ),
-        )
-        return
-    if at < window.at:
-        return
-    known = -1.0 if window.percent is None else window.percent
-    if reading.source == STATUSLINE and (limit.percent is None or limit.percent < known):
-        return
-    peak = max((p for p in (window.peak, limit.percent) if p is not None), default=None)
-    db.execute(
-        "UPDATE window SET percent = ?, at = ?, source = ?, severity = ?, label = ?, peak = ?, resets_at = ? WHERE id = ?",
-        (limit.percent, at, reading.source, limit.severity, limit.label, peak, limit.resets_at, window.id),
-    )
-
-
-def _is_same(window: Window, limit: Limit) -> bool:
-    """Whether a limit is of a window: the same reset, or both not begun."""
-    if window.resets_at is None or limit.resets_at is None:
-        return window.resets_at is None and limit.resets_at is None
-    return same_reset(window.resets_at, limit.resets_at)
-
-
-def hit_wall(db: sqlite3.Connection, account: int, key: str, label: str, at: int, resets_at: int | None) -> None:
-    """Note that the service refused: the window is at its wall from then on."""
-    limit = Limit(key, label, "session" if key == FIVE_HOUR else "weekly", None, resets_at)
-    window = next((w for w in windows(db, account, key) if _is_same(w, limit)), None)
-    if window is None:
-        db.execute(
-            "INSERT INTO window (account, key, label, part, resets_at, percent, at, source, first_at, wall_at)"
-            " VALUES (?, ?, ?, ?, ?, NULL, ?, 'transcript', ?, ?)",
-            (account, key, label, limit.group, resets_at, at, at, at),
-        )
-    else:
-        db.execute("UPDATE window SET wall_at = min(coalesce(wall_at, ?1), ?1) WHERE id = ?2", (at, window.id))
-
-
-def windows(db: sqlite3.Connection, account: int, key: str | None = None, since: int | None = None) -> list[Window]:
-    """The windows of an account, newest first: of one limit, or only those that had not reset at a moment."""
-    clauses, values = ["account = ?"], [account]
-    sql = f"SELECT {_WINDOW} FROM window WHERE "
-    if key is not None:
-        # one that has not begun has no reset and would stand behind all others: it is looked up by itself
-        begun = f"{sql} account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC, id DESC LIMIT 8"
-        waiting = f"{sql} account = ? AND key = ? AND resets_at IS NULL ORDER BY id DESC LIMIT 1"
-        found = [*db.execute(begun, (account, key)), *db.execute(waiting, (account, key))]
-        return [Window._make(row) for row in found]
-    if since is not None:
-        clauses.append("(resets_at IS NULL OR resets_at >= ?)")
-        values.append(since)
-    rows = db.execute(f"{sql}{' AND '.join(clauses)} ORDER BY resets_at DESC, id DESC", values)
-    return [Window._make(row) for row in rows]
-
-
-def known_resets(db: sqlite3.Connection, account: int, key: str) -> list[int]:
-    """When the windows of an account's limit reset, newest first."""
-    sql = "SELECT resets_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC"
-    return [int(row[0]) for row in db.execute(sql, (account, key))]
-
-
 def last_use(db: sqlite3.Connection, account: int, since: int) -> int:
-    """When an account was last used on this machine after a moment, as far as a quarter hour; 0 where it was not.
+    """When an account was last used on this machine after a moment, to a quarter hour; 0 where it was not.
 
-    By its messages and by what Claude Code piped to its status line.
+    By its messages and by the news of its status lines.
     """
     bucket = db.execute(
         "SELECT max(bucket) FROM rollup WHERE bucket >= ? AND account = ?", (since // 900_000, account)
     ).fetchone()[0]
     piped = db.execute(
-        "SELECT max(last_at) FROM reading WHERE account = ? AND source = ? AND last_at >= ?",
-        (account, STATUSLINE, since),
+        "SELECT max(confirmed_at) FROM reading WHERE account = ? AND source = ? AND last_at >= ? AND outcome = ?",
+        (account, STATUSLINE, since, OK),
     ).fetchone()[0]
     return max(0 if bucket is None else (int(bucket) + 1) * 900_000, int(piped or 0))
 
 
-def newest(db: sqlite3.Connection, account: int) -> list[Said]:
+def newest(db: sqlite3.Connection, account: int) -> list[StoredReading]:
     """The newest reading of each source for an account, the newest of them first."""
     sources = [s for (s,) in db.execute("SELECT DISTINCT source FROM reading WHERE account = ?", (account,))]
-    found = [said for source in sources if (said := _newest(db, account, source)) is not None]
-    return sorted(found, key=lambda said: -said.last_at)
+    found = [stored for source in sources if (stored := _newest(db, account, source)) is not None]
+    return sorted(found, key=lambda stored: -stored.confirmed_at)
 
 
-def _newest(db: sqlite3.Connection, account: int, source: str) -> Said | None:
+def _newest(db: sqlite3.Connection, account: int, source: str) -> StoredReading | None:
     row = db.execute(
-        "SELECT id, observed_at, outcome, plan, extra, breakdown, problems, last_at, times FROM reading"
-        " WHERE account = ? AND source = ? ORDER BY last_at DESC, id DESC LIMIT 1",
+        "SELECT id, observed_at, outcome, plan, extra, breakdown, problems, banked, last_at, times, confirmed_at"
+        " FROM reading WHERE account = ? AND source = ? AND outcome <> 'clock' ORDER BY last_at DESC, id DESC LIMIT 1",
         (account, source),
     ).fetchone()
     if row is None:
         return None
-    id, observed_at, outcome, plan, extra, breakdown, problems, last_at, times = row
+    id, observed_at, outcome, plan, extra, breakdown, problems, banked, last_at, times, confirmed_at = row
     levels = db.execute(
-        "SELECT key, label, part, percent, resets_at, severity, scope, is_grant, used, cap FROM level"
+        "SELECT key, label, part, percent, resets_at, severity, scope, is_grant, used, cap, detail FROM level"
         " WHERE reading = ? ORDER BY place",
         (id,),
     )
-    limits = tuple(Limit(*v[:7], bool(v[7]), _money(v[8]), _money(v[9])) for v in levels)  # type: ignore[call-arg]
+    limits = tuple(Limit._make((*v[:7], bool(v[7]), _money(v[8]), _money(v[9]), *_detail(v[10]))) for v in levels)
     reading = Reading(
         source,
         observed_at,
@@ -260,22 +327,37 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> Said | None:
         tuple(Share(*share) for share in json.loads(breakdown)) if breakdown else (),
         plan or None,
         tuple(json.loads(problems)) if problems else (),
+        banked=tuple(BankedReset(*one) for one in json.loads(banked)) if banked else (),
     )
-    return Said(id, reading, last_at, times)
+    return StoredReading(id, reading, last_at, times, confirmed_at)
 
 
-def last_at(db: sqlite3.Connection, source: str, folder: str) -> int:
-    """When a source last said something by way of a config folder, epoch milliseconds; 0 for never."""
-    sql = "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE source = ? AND name.text = ?"
-    return int(db.execute(sql, (source, storable(folder))).fetchone()[0] or 0)
+def last_at(db: sqlite3.Connection, source: str, folder: str, now_ms: int) -> int:
+    """When a source last reported by way of a config folder, epoch milliseconds; 0 for never. Moments in the future,
+    written by a wrong clock, are no times."""
+    sql = (
+        "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE source = ? AND name.text = ?"
+        " AND last_at <= ? AND outcome <> 'clock'"
+    )
+    return int(db.execute(sql, (source, storable(folder), now_ms + CLOCK_MS)).fetchone()[0] or 0)
+
+
+def last_model(db: sqlite3.Connection, account: int) -> str:
+    """The model that the newest status line of an account named; "" where none did."""
+    row = db.execute(
+        "SELECT name.text FROM reading JOIN name ON name.id = model WHERE account = ? AND source = ? AND model <> 0"
+        " AND outcome = ? ORDER BY last_at DESC LIMIT 1",
+        (account, STATUSLINE, OK),
+    ).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def accounts_with_readings(db: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:
-    """Accounts of which something was ever read, and that nobody forgot: id, uuid, organisation, label, plan."""
+    """Accounts with any reading that are not forgotten: id, uuid, organization, label, plan."""
     return db.execute(
         "SELECT id, uuid, organization, CASE given WHEN '' THEN label ELSE given END, plan FROM account"
         " WHERE hidden_at IS NULL AND (id IN (SELECT DISTINCT account FROM reading)"
-        " OR id IN (SELECT DISTINCT account FROM window))"
+        " OR id IN (SELECT DISTINCT account FROM window) OR id IN (SELECT DISTINCT account FROM refusal))"
     ).fetchall()
 
 
@@ -287,8 +369,22 @@ def _money(text: str | None) -> Money | None:
     return None if text is None else Money(*json.loads(text))
 
 
+def _detail(text: str | None) -> tuple[Any, ...]:
+    if text is None:
+        return (None, None, None, None)
+    left, *rest = json.loads(text)
+    return (Money(*left) if left else None, *rest)
+
+
 def _extra(text: str | None) -> ExtraUsage | None:
     if text is None:
         return None
-    enabled, used, limit, percent, blocked, *_ = json.loads(text)
-    return ExtraUsage(enabled, Money(*used) if used else None, Money(*limit) if limit else None, percent, blocked)
+    enabled, used, limit, percent, blocked, *more = json.loads(text)
+    return ExtraUsage(
+        enabled,
+        Money(*used) if used else None,
+        Money(*limit) if limit else None,
+        percent,
+        blocked,
+        Money(*more[0]) if more and more[0] else None,
+    )

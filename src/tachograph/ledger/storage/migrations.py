@@ -28,6 +28,8 @@ What each table holds:
     billing     what claude.ai alone says of an account: its subscription, and credits that are left
     learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
     context     by session: how many tokens it may keep in mind, where Claude Code told its status line
+    refusal     every moment at which the service said no because of a limit
+    plan_change when an account was first seen with which plan
     forecast    every chance of reaching a limit that was worked out, and what became of it
 
 Times are epoch milliseconds UTC, null where unknown. Hashes are signed 64-bit. No cost is stored but `logged_cost`,
@@ -274,6 +276,40 @@ STEPS: tuple[tuple[str, str], ...] = (
         UPDATE forecast SET hit = NULL, scored_at = NULL WHERE hit = 0;
         DROP INDEX forecast_open;
         CREATE INDEX forecast_open ON forecast (cycle) WHERE scored_at IS NULL;
+        """,
+    ),
+    (
+        "evidence for limits: sessions, the age of news, refusals, plans",
+        """
+        ALTER TABLE reading ADD COLUMN confirmed_at INTEGER NOT NULL DEFAULT 0; -- when the values were last known true
+        UPDATE reading SET confirmed_at = CASE source WHEN 'statusline' THEN observed_at ELSE last_at END;
+        ALTER TABLE reading ADD COLUMN session INTEGER NOT NULL DEFAULT 0; -- of a status line, as are the next three
+        ALTER TABLE reading ADD COLUMN api_ms INTEGER;          -- grows with every answer of the session
+        ALTER TABLE reading ADD COLUMN model INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE reading ADD COLUMN mark INTEGER;            -- a checksum of its values
+        ALTER TABLE reading ADD COLUMN banked TEXT;             -- JSON
+        CREATE INDEX reading_session ON reading (session, folder, last_at) WHERE source = 'statusline';
+        ALTER TABLE level ADD COLUMN detail TEXT;               -- JSON: balance, reason, allowance
+        ALTER TABLE window ADD COLUMN steady REAL;              -- the percentage for colors and "near"
+        ALTER TABLE window ADD COLUMN detail TEXT;              -- JSON: amounts, balance, reason, allowance
+        UPDATE window SET steady = percent;
+        CREATE TABLE refusal (
+            id INTEGER PRIMARY KEY, account INTEGER NOT NULL,
+            folder INTEGER NOT NULL, session INTEGER NOT NULL,
+            key TEXT NOT NULL, label TEXT NOT NULL,
+            scope TEXT NOT NULL,            -- the one model that it concerns; '' for all
+            at INTEGER NOT NULL, resets_at INTEGER,
+            UNIQUE (account, key, at, session)
+        );
+        CREATE INDEX refusal_folder ON refusal (folder, at);
+        INSERT INTO refusal (account, folder, session, key, label, scope, at, resets_at)
+            SELECT account, 0, 0, key, label, coalesce(scope, ''), wall_at, resets_at FROM window
+            WHERE wall_at IS NOT NULL;
+        DELETE FROM window WHERE percent IS NULL AND source = 'transcript' AND resets_at IS NULL;
+        CREATE TABLE plan_change (account INTEGER NOT NULL, at INTEGER NOT NULL, plan TEXT NOT NULL,
+            PRIMARY KEY (account, at)) WITHOUT ROWID;
+        INSERT INTO plan_change SELECT account.id, min(login.first_seen), account.plan FROM account
+            JOIN login ON login.account = account.id WHERE account.plan <> '' GROUP BY account.id;
         """,
     ),
 )

@@ -1,11 +1,9 @@
 """Reads what goes on: the newest messages, the sessions that were lately at work, what was read of limits lately."""
 
 import sqlite3
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.ledger.usage.messages import QUARTER_MS
-from tachograph.model.limits.limits import OK, SOURCES
 from tachograph.model.usage.messages import SIDECHAIN
 
 
@@ -29,17 +27,6 @@ class RecentMessage(NamedTuple):
     def prompt(self) -> int:
         _, input, _, cache_write_5m, cache_write_1h, cache_read, *_ = self.measures
         return input + cache_write_5m + cache_write_1h + cache_read
-
-
-class Level(NamedTuple):
-    """What a source said of a limit, from when until when; epoch milliseconds."""
-
-    key: str
-    at: int
-    until: int
-    percent: float
-    resets_at: int | None
-    source: str
 
 
 _HEARD = (
@@ -87,17 +74,6 @@ def agents(db: sqlite3.Connection, session: int, since: int) -> list[str]:
         " WHERE session = ? AND at >= ? AND agent <> 0 ORDER BY 1"
     )
     return [text for (text,) in db.execute(sql, (session, since))]
-
-
-def levels(db: sqlite3.Connection, account: int, keys: Sequence[str], since: int) -> list[Level]:
-    """What was read of an account's limits since a moment, oldest first."""
-    sources, wanted = ", ".join("?" * len(SOURCES)), ", ".join("?" * len(keys))
-    sql = (
-        "SELECT key, observed_at, last_at, percent, resets_at, source FROM reading JOIN level ON level.reading = reading.id"
-        f" WHERE account = ? AND source IN ({sources}) AND last_at >= ? AND outcome = ? AND percent IS NOT NULL"
-        f" AND key IN ({wanted}) ORDER BY observed_at, reading.id"
-    )
-    return [Level._make(row) for row in db.execute(sql, (account, *SOURCES, since, OK, *keys))]
 
 
 def newest_origin(db: sqlite3.Connection) -> int:

@@ -38,6 +38,7 @@ OFFLINE = "offline"  # no name, no route, refused
 TLS = "tls"
 PORTAL = "portal"  # an answer that is not the service's
 BLOCKED = "blocked"  # a challenge page
+CLOCK = "clock"  # values of a time that cannot be: a clock was wrong when they were read
 
 
 class AccountId(NamedTuple):

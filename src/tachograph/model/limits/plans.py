@@ -43,3 +43,10 @@ def plan_name(organization_type: str, tier: str, at: int | None = None) -> str |
     if not kind and tier == "default_raven":
         return "Team"
     return tier or organization_type or None
+
+
+def plan_title(plan: str, at: int) -> str:
+    """The name at a moment (epoch ms) of a plan that may be stored under its older name."""
+    tier = next((row.tier for row in _MAX_NAMES if row.name == plan and row.since == 0), None)
+    names = [row.name for row in _MAX_NAMES if row.tier == tier and at >= row.since]
+    return names[-1] if names else plan

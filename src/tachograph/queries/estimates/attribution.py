@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tachograph.ledger.estimates import training_data as kept_quota
-from tachograph.ledger.limits import readings as kept_readings
+from tachograph.ledger.limits import windows as kept_windows
 from tachograph.ledger.usage import sessions
 from tachograph.model.estimates import attribution as shares
 from tachograph.model.estimates import training_windows
@@ -361,7 +361,7 @@ def _resets(db: sqlite3.Connection, account: int, limit: str, at: int) -> list[i
     """The resets of a limit's windows that had begun at a moment, newest first."""
     length = (FIVE_HOURS if limit == FIVE_HOUR else WEEK) * 1000
     made: list[int] = []
-    for window in kept_readings.known_resets(db, account, limit):
+    for window in kept_windows.known_resets(db, account, limit):
         if window - length <= at and not (made and made[-1] - window < 600_000):
             made.append(window)
     return made

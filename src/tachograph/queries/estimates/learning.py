@@ -13,8 +13,10 @@ from tachograph.ledger.estimates.training_data import Counted
 from tachograph.model.estimates import training_windows, weights
 from tachograph.model.estimates.training_windows import Message, Reading, Window
 from tachograph.model.estimates.weights import Weights
-from tachograph.model.limits.limits import FIVE_HOUR, STATUSLINE
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.series import Point
 from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, tariff
+from tachograph.queries.limits.series import limit_series
 
 VERSION = 1
 _REMEMBERED_MS = 56 * 86_400_000  # what is older weighs next to nothing by now
@@ -96,40 +98,28 @@ def known(db: sqlite3.Connection, book: PriceBook, account: int, at: int) -> Kno
 
 
 def readings(db: sqlite3.Connection, account: int, since: int, until: int) -> list[Reading]:
-    """Readings of both limits, oldest first. A status line repeats what it knew: where it falls behind, it is left out.
+    """Readings of both limits from their clean series, oldest first.
 
-    What was said and then said again counts at both ends of that time: the first is just after a rounded number changed, the
-    last just before it changes again, and only together are they right in the middle.
+    A value that was confirmed later counts at both ends of that time: the first is just after a rounded number changed,
+    the last just before it changes again, and only together are they right in the middle.
     """
-    made: list[Reading] = []
-    most: dict[tuple[str, int | None], float] = {}
-    at: tuple[int, str] | None = None
-    five: tuple[float | None, int | None] = (None, None)
-    week: tuple[float | None, int | None] = (None, None)
-    confirmed = 0
+    read = limit_series(db, account, since, until)
+    found: dict[tuple[int, str, str], list[Point | None]] = {}
+    for place, key in enumerate((FIVE_HOUR, SEVEN_DAY)):
+        for point in read[key].points:
+            if point.at <= until:
+                found.setdefault((point.at, point.source, point.session), [None, None])[place] = point
+    return [_reading(at, five, week) for (at, _, _), (five, week) in sorted(found.items(), key=lambda one: one[0])]
 
-    def flush() -> None:
-        if at is not None and (five[0] is not None or week[0] is not None):
-            made.append(Reading(at[0] / 1000, five[0], _seconds(five[1]), week[0], _seconds(week[1])))
-            if at[1] != STATUSLINE and at[0] < confirmed <= until:
-                made.append(made[-1]._replace(at=confirmed / 1000))
 
-    for level in kept.levels(db, account, since, until):
-        if (level.at, level.source) != at:
-            flush()
-            at, five, week = (level.at, level.source), (None, None), (None, None)
-            confirmed = level.confirmed_at
-        group = (level.key, None if level.resets_at is None else round(level.resets_at / 600_000))
-        if level.percent is not None:
-            if level.source == STATUSLINE and level.percent < most.get(group, 0.0):
-                continue
-            most[group] = max(most.get(group, 0.0), level.percent)
-        if level.key == FIVE_HOUR:
-            five = (level.percent, level.resets_at)
-        else:
-            week = (level.percent, level.resets_at)
-    flush()
-    return sorted(made, key=lambda reading: reading.at)
+def _reading(at: int, five: Point | None, week: Point | None) -> Reading:
+    return Reading(
+        at / 1000,
+        None if five is None else five.percent,
+        None if five is None else _seconds(five.resets_at),
+        None if week is None else week.percent,
+        None if week is None else _seconds(week.resets_at),
+    )
 
 
 def worked(db: sqlite3.Connection, book: PriceBook, account: int, since: int, until: int) -> Work:

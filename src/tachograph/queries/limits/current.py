@@ -1,46 +1,71 @@
-"""Should I keep prompting: each account's limits as they stand now, with source and age, and the headline of them.
+"""Current limits of each account, with source and age: should I keep prompting?
 
-Two rules hold for every headline, colour and guard. The weekly number is the most pressing weekly limit that applies,
+Two rules hold for every headline, color and guard. The weekly number is the most pressing weekly limit that applies,
 scoped ones included, and is named where it is not the all-model week. And where metered use beyond the plan is on and
-not used up, 100 % is no wall: the state is `overage`, and the headline speaks of the spend.
+not used up, a plan's limit at 100 % is in state `overage`, and the headline shows the spend.
+
+The value of a limit follows from the evidence alone: model/limits/series.py says which window is in force and with
+which value, model/limits/refusals.py when a refusal is over.
 """
 
 import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.estimates import forecasts
-from tachograph.ledger.limits import pairings, readings
+from tachograph.ledger.limits import pairings, readings, refusals, windows
 from tachograph.ledger.limits.billing import billing
 from tachograph.ledger.limits.pairings import Sighting
-from tachograph.ledger.limits.readings import Said, Window
+from tachograph.ledger.limits.readings import StoredReading
+from tachograph.ledger.limits.windows import LimitDetail, Window
 from tachograph.model.limits.limits import (
     BROWSER,
     FIVE_HOUR,
+    MONEY,
     OK,
+    SESSION,
     SEVEN_DAY,
-    STATUSLINE,
+    TRANSCRIPT,
+    WEEKLY,
+    BankedReset,
     Billing,
     ExtraUsage,
+    Money,
     Share,
     same_reset,
 )
-from tachograph.queries.limits.conflicts import Differing, browser_of, differing, gone_since
+from tachograph.model.limits.money import CAPPED, NO_CAP, room
+from tachograph.model.limits.plans import plan_title
+from tachograph.model.limits.refusals import (
+    FORGOTTEN_MS,
+    Refusal,
+    is_money,
+    lifted_by_answers,
+    lifted_by_news,
+    scope_of,
+    stops,
+)
+from tachograph.model.limits.series import CLOCK_MS, LENGTHS, NEAR_FROM, has_reset, rank
+from tachograph.model.parsing import limit_name
+from tachograph.queries.limits.conflicts import Conflict, browser_of, conflicting_readings, gone_since
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
 CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
-_ORDER = {"session": 0, "weekly": 1}
+_PLACES = {SESSION: 0, WEEKLY: 1, MONEY: 2}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
-LEADS = "leads"  # the choice (ledger/storage/preferences.py) of an account that leads, by its id
-_NEARLY = 99.0  # percent, from which a number that was rounded down may still be the wall
+_MODEL_MS = 8 * 86_400_000
+LEADS = "leads"  # the preference (ledger/storage/preferences.py) of an account that leads, by its id
 
 
 class NowLimit(NamedTuple):
-    """One limit now. `percent` is None where nobody knows it, and where its reset has passed. Times: epoch ms.
+    """One limit now. `percent` is None where it is unknown, and where its reset has passed. Times: epoch ms.
 
-    `browser`: which paired browser said it; `differs`: fresh sources that say something else; `chance` (0 to 1) that it is
-    reached before it resets, where the recorder worked it out lately, None elsewhere."""
+    `browser`: the paired browser that reported it; `conflicts`: fresh sources with another value; `chance` (0 to 1) that
+    it is reached before it resets, where the recorder worked it out a short while ago, None elsewhere. `steady`: the
+    percentage for colors and "near", which does not flicker around a threshold. `is_overdue`: the reset has passed, and
+    the service still holds the window. `refused_at`: when the service last refused because of it, None where it did not
+    or that is over."""
 
     key: str
     label: str
@@ -53,17 +78,34 @@ class NowLimit(NamedTuple):
     observed_at: int
     state: str
     browser: str = ""
-    differs: tuple[Differing, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     chance: float | None = None
+    steady: float | None = None
+    is_overdue: bool = False
+    refused_at: int | None = None
+    detail: LimitDetail = LimitDetail()
 
     def age_ms(self, now: int) -> int:
-        return max(0, now - self.observed_at)
+        """The age of the value; negative where its time lies in the future."""
+        return now - self.observed_at
+
+    @property
+    def used(self) -> Money | None:
+        return self.detail.used
+
+    @property
+    def cap(self) -> Money | None:
+        return self.detail.limit
+
+    @property
+    def is_near(self) -> bool:
+        return is_near(self, NEAR_FROM)
 
 
 class NowAccount(NamedTuple):
-    """An account now. `seen_at` is when anything was last heard of it, `used_at` when it was last used on this machine
-    (0: not lately, or nobody looked); `problems` are outcomes that hinder a source; `browsers` reported it, the newest
-    report first; `billing` is what claude.ai alone says of it."""
+    """An account now. `seen_at` is the time of the newest reading of it, `used_at` when it was last used on this machine
+    (0: not in the last days, or not worked out); `problems` are outcomes of sources that fail; `browsers` reported it,
+    the newest report first; `billing` comes from claude.ai alone; `banked` are resets that it may redeem."""
 
     id: int
     uuid: str
@@ -78,10 +120,11 @@ class NowAccount(NamedTuple):
     used_at: int = 0
     browsers: tuple[Sighting, ...] = ()
     billing: Billing | None = None
+    banked: tuple[BankedReset, ...] = ()
 
     @property
     def gone_since(self) -> int | None:
-        """Since when no browser reports it any more, where nothing else has said anything of it since."""
+        """Since when no browser reports it any more, where no other source has reported it since."""
         gone = gone_since(list(self.browsers))
         return gone if gone is not None and self.seen_at <= gone else None
 
@@ -91,19 +134,56 @@ class NowAccount(NamedTuple):
     @property
     def weekly(self) -> NowLimit | None:
         """The most pressing weekly limit; the all-model week where none presses more."""
-        weeks = [limit for limit in self.limits if limit.group == "weekly"]
+        weeks = [limit for limit in self.limits if limit.group == WEEKLY]
         return max(weeks, key=_pressure, default=None)
+
+    @property
+    def session(self) -> NowLimit | None:
+        """The 5-hour limit, where the plan has one; else another limit of a session."""
+        sessions = [limit for limit in self.limits if limit.group == SESSION]
+        return self.limit(FIVE_HOUR) or max(sessions, key=_pressure, default=None)
+
+    @property
+    def budget(self) -> NowLimit | None:
+        """The budget that stops all work: a spend limit, or for an account without windows its extra usage."""
+        money = [limit for limit in self.limits if limit.group == MONEY and is_spend(limit)]
+        if self.session is not None or self.weekly is not None:
+            money = [limit for limit in money if is_budget_of(limit)]
+        return max(money, key=_pressure, default=None)
+
+    @property
+    def leading(self) -> tuple[NowLimit, ...]:
+        """The limits of a headline: those of the session, the week and the budget that exist; else every other one."""
+        found = tuple(limit for limit in (self.session, self.weekly, self.budget) if limit is not None)
+        return found or tuple(limit for limit in self.limits if not limit.detail.left)[:2]
 
 
 class Now(NamedTuple):
-    """All accounts, the leading one first: a person's choice, else the one used last here, else the one heard of last."""
+    """All accounts, the leading one first: a person's choice, else the one used last here, else the one read last."""
 
     at: int
     accounts: tuple[NowAccount, ...]
 
 
+def is_near(limit: NowLimit, threshold: float) -> bool:
+    """Is a limit near its end: from the threshold on, until it has fallen five points below?"""
+    if limit.percent is None:
+        return False
+    return max(limit.percent, limit.steady or 0.0) >= threshold
+
+
+def is_spend(limit: NowLimit) -> bool:
+    """Is it money with a cap or a use, not a balance?"""
+    return limit.group == MONEY and limit.detail.left is None
+
+
+def is_budget_of(limit: NowLimit) -> bool:
+    """Is it a budget that stops work beside the windows of a plan?"""
+    return limit.key.startswith("spend_limit")
+
+
 def now(db: sqlite3.Connection, at: int) -> Now:
-    """How the limits stand at a moment, from what the ledger holds."""
+    """Current limits at a moment, from the ledger."""
     found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
     accounts = [account for account in found if account.limits or account.problems or account.extra]
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
@@ -112,22 +192,54 @@ def now(db: sqlite3.Connection, at: int) -> Now:
         leads = get_preference(db, LEADS)
         since = at - _USED_MS
         accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]
-        # what nobody could be named for (id 0) comes last: it may be anybody's
+        # what belongs to no known account (id 0) comes last
         accounts.sort(key=lambda a: (str(a.id) != leads, a.id == 0, -a.used_at, -a.seen_at, a.id))
+        accounts = _told_apart(accounts)
     return Now(at, tuple(accounts))
+
+
+def last_model(db: sqlite3.Connection, account: int, at: int) -> str:
+    """The model that an account used last; "" where unknown."""
+    return refusals.last_model(db, account, at - _MODEL_MS) or readings.last_model(db, account)
+
+
+def would_stop(limit: NowLimit, model: str) -> bool:
+    """Would a limit, once reached, stop work with this model ("" unknown)?"""
+    return stops(limit.scope or scope_of(limit.key), model)
+
+
+def _told_apart(accounts: list[NowAccount]) -> list[NowAccount]:
+    """Accounts of one person in two organizations: their labels with the plan, or the organization, behind."""
+    labels = [account.label for account in accounts]
+    made = []
+    for account in accounts:
+        twins = [one for one in accounts if one.label == account.label and one.id != account.id]
+        if labels.count(account.label) > 1 and account.label:
+            is_plan_enough = account.plan and all(twin.plan != account.plan for twin in twins)
+            account = account._replace(
+                label=f"{account.label} ({account.plan if is_plan_enough else account.organization[:8]})"
+            )
+        made.append(account)
+    return made
 
 
 def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: int) -> NowAccount:
     id, uuid, organization, label, plan = row
-    said = readings.newest(db, id)
-    extra = next((s.reading.extra for s in said if s.reading.extra is not None), None)
+    stored = readings.newest(db, id)
+    extra = next((s.reading.extra for s in stored if s.reading.extra is not None), None)
+    refused, lifted = _refusals(db, id, extra, at)
     current: dict[str, Window] = {}
-    for window in readings.windows(db, id, since=at - _FORGOTTEN_MS):
+    for window in windows.windows(db, id, since=at - _FORGOTTEN_MS):
         known = current.get(window.key)
-        if known is None or _newness(window) > _newness(known):
+        if known is None or _rank(window, refused, at) > _rank(known, refused, at):
             current[window.key] = window
     seen = pairings.sightings(db, id)
-    limits = sorted((_limit(window, extra, at, said, seen) for window in current.values()), key=_place)
+    limits = [
+        _limit(window, refused.pop(window.key, None), lifted.get(window.key), extra, at, stored, seen)
+        for window in current.values()
+    ]
+    limits += [_refused_limit(refusal, extra, at) for refusal in refused.values()]
+    limits.sort(key=_place)
     if id:
         kept = forecasts.newest(db, id, at - CHANCE_MS)
         limits = [_with_chance(limit, kept.get(limit.key)) for limit in limits]
@@ -136,34 +248,76 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         uuid,
         organization,
         label,
-        plan or next((s.reading.plan for s in said if s.reading.plan), ""),
+        plan_title(plan or next((s.reading.plan for s in stored if s.reading.plan), ""), at),
         tuple(limits),
         extra,
-        next((s.reading.breakdown for s in said if s.reading.breakdown), ()),
-        tuple((s.reading.source, s.reading.outcome) for s in said if s.reading.outcome != OK),
-        max((s.last_at for s in said), default=0),
+        next((s.reading.breakdown for s in stored if s.reading.breakdown), ()),
+        tuple((s.reading.source, s.reading.outcome) for s in stored if s.reading.outcome != OK),
+        max((s.confirmed_at for s in stored), default=0),
         browsers=tuple(seen),
         billing=billing(db, id) if seen else None,
+        banked=next((s.reading.banked for s in stored if s.reading.banked), ()),
     )
 
 
-def _newness(window: Window) -> tuple[int, int]:
-    return max(window.at, window.wall_at or 0), window.id
+def _refusals(
+    db: sqlite3.Connection, account: int, extra: ExtraUsage | None, at: int
+) -> tuple[dict[str, Refusal], dict[str, Refusal]]:
+    """By key of a limit, the newest refusal that holds, and the newest one that is over by evidence."""
+    holding: dict[str, Refusal] = {}
+    lifted: dict[str, Refusal] = {}
+    for refusal in reversed(refusals.refusals(db, account, at, at - _FORGOTTEN_MS)):
+        key = f"{refusal.key}:{refusal.scope.lower()}" if refusal.scope and is_money(refusal.key) else refusal.key
+        if key in holding or key in lifted:
+            continue
+        is_over = lifted_by_news(refusal, refusals.news_after(db, account, refusal.key, refusal.at, at))
+        is_over = is_over or lifted_by_answers(
+            refusal,
+            refusals.answers_after(db, account, refusal.session, refusal.at, at + CLOCK_MS),
+            is_metered=is_metered(extra),
+        )
+        (lifted if is_over else holding)[key] = refusal._replace(key=key)
+    return holding, lifted
 
 
-def _limit(window: Window, extra: ExtraUsage | None, at: int, said: list[Said], seen: list[Sighting]) -> NowLimit:
-    percent, observed, source = window.percent, window.at, window.source
-    if window.resets_at is not None and at >= window.resets_at:
-        state, percent = RESET, None
-    elif _is_at_wall(window):
-        state = OVERAGE if is_metered(extra) else WALL
-        if window.wall_at is not None and window.wall_at >= observed and (percent or 0) < 100:
-            percent, observed, source = 100.0, window.wall_at, "transcript"  # a refusal beats any older percentage
-    elif percent is None:
+def _rank(window: Window, refused: dict[str, Refusal], at: int) -> tuple[bool, bool, int, int]:
+    refusal = refused.get(window.key)
+    newest = window.at
+    if refusal is not None and same_reset(refusal.resets_at, window.resets_at):
+        newest = max(newest, refusal.at)
+    return *rank(window.resets_at, newest, window.group, at), window.id
+
+
+def _limit(
+    window: Window,
+    refusal: Refusal | None,
+    lifted: Refusal | None,
+    extra: ExtraUsage | None,
+    at: int,
+    stored: list[StoredReading],
+    seen: list[Sighting],
+) -> NowLimit:
+    percent, observed, source, steady = window.percent, window.at, window.source, window.steady
+    is_plan = window.group in (SESSION, WEEKLY)
+    is_overdue = window.resets_at is not None and at >= window.resets_at
+    if refusal is not None and _is_holding(refusal, window, at):
+        state = OVERAGE if is_plan and is_metered(extra) else WALL
+        if refusal.at >= observed and (percent or 0) < 100:  # a refusal beats any older percentage
+            percent, observed, source, steady = 100.0, refusal.at, TRANSCRIPT, 100.0
+    elif has_reset(window.resets_at, observed, at):
+        state, percent, is_overdue = RESET, None, False
+    elif lifted is not None and observed <= lifted.at and (percent is None or percent >= 100):
+        state, percent = UNKNOWN, None  # answers came since: full it is not, and nothing newer was read
+    elif window.group == MONEY and window.detail.locked:
+        state = WALL
+    elif percent is not None and percent >= 100 and (is_plan or window.group == MONEY):
+        state = OVERAGE if is_plan and is_metered(extra) else WALL
+    elif percent is None and not (window.group == MONEY and (window.detail.used or window.detail.left)):
         state = UNKNOWN
     else:
         gone = gone_since(seen) if source == BROWSER else None
-        state = STALE if at - observed > FRESH_MS or (gone is not None and observed <= gone) else FRESH
+        is_old = at - observed > FRESH_MS or observed > at + CLOCK_MS
+        state = STALE if is_old or (gone is not None and observed <= gone) else FRESH
     return NowLimit(
         window.key,
         window.label,
@@ -176,38 +330,65 @@ def _limit(window: Window, extra: ExtraUsage | None, at: int, said: list[Said], 
         observed,
         state,
         browser_of(window, seen) if source == BROWSER else "",
-        differing(window, said, at) if len(said) > 1 else (),
+        conflicting_readings(window, stored, at) if len(stored) > 1 else (),
+        steady=steady if percent is not None else None,
+        is_overdue=is_overdue,
+        refused_at=refusal.at if refusal is not None and state in (WALL, OVERAGE) else None,
+        detail=window.detail,
+    )
+
+
+def _is_holding(refusal: Refusal, window: Window, at: int) -> bool:
+    """Does a refusal that no evidence has lifted still hold of a window? One without a reset ends with the window."""
+    if refusal.resets_at is not None:
+        return at < refusal.resets_at
+    if window.resets_at is not None and window.resets_at > refusal.at:
+        return at < window.resets_at
+    return at - refusal.at < min(FORGOTTEN_MS, LENGTHS.get(window.group, FORGOTTEN_MS))
+
+
+def _refused_limit(refusal: Refusal, extra: ExtraUsage | None, at: int) -> NowLimit:
+    """A limit of which only a refusal is known; unknown again after a day without evidence."""
+    name = limit_name(refusal.key.partition(":")[0] if is_money(refusal.key) else refusal.key)
+    group = MONEY if is_money(refusal.key) else name.group
+    longest = min(FORGOTTEN_MS, LENGTHS.get(group, FORGOTTEN_MS))
+    holds = at < refusal.resets_at if refusal.resets_at is not None else at - refusal.at < longest
+    state = UNKNOWN
+    if holds:
+        state = OVERAGE if group in (SESSION, WEEKLY) and is_metered(extra) else WALL
+    scope = refusal.scope or name.scope
+    return NowLimit(
+        refusal.key,
+        refusal.label,
+        group,
+        scope,
+        100.0 if holds else None,
+        refusal.resets_at,
+        None,
+        TRANSCRIPT,
+        refusal.at,
+        state,
+        steady=100.0 if holds else None,
+        refused_at=refusal.at if holds else None,
     )
 
 
 def _with_chance(limit: NowLimit, kept: forecasts.Kept | None) -> NowLimit:
-    """The limit with a chance that still speaks of it: of this window, and not reached yet."""
+    """The limit with a chance that still belongs to it: of this window, and not reached yet."""
     if kept is None or limit.state not in (FRESH, STALE) or not same_reset(limit.resets_at, kept.cycle):
         return limit
     return limit._replace(chance=kept.chance)
 
 
-def _is_at_wall(window: Window) -> bool:
-    """A refusal beats any older percentage; a newer one that was fetched, and is clearly lower, says that it is over.
-
-    A status line repeats what it knew before: it lifts no wall.
-    """
-    if window.percent is not None and window.percent >= 100 and window.group in _ORDER:
-        return True  # a grant of credits that is used up is no wall
-    if window.wall_at is None:
-        return False
-    is_over = window.at > window.wall_at and window.source != STATUSLINE
-    return not (is_over and window.percent is not None and window.percent < _NEARLY)
-
-
 def is_metered(extra: ExtraUsage | None) -> bool:
-    """Whether use goes on, metered, when a limit of the plan is reached."""
-    return extra is not None and bool(extra.enabled) and extra.blocked is None and (extra.percent or 0) < 100
+    """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
+    return room(extra) in (NO_CAP, CAPPED)
 
 
-def _pressure(limit: NowLimit) -> tuple[float, bool]:
-    return -1.0 if limit.percent is None else limit.percent, limit.key == SEVEN_DAY
+def _pressure(limit: NowLimit) -> tuple[bool, float, bool]:
+    is_refused = limit.percent is None and limit.state == WALL
+    return is_refused, -1.0 if limit.percent is None else limit.percent, limit.key == SEVEN_DAY
 
 
 def _place(limit: NowLimit) -> tuple[int, int, str]:
-    return _ORDER.get(limit.group, 2), limit.key not in (FIVE_HOUR, SEVEN_DAY), limit.key
+    return _PLACES.get(limit.group, 3), limit.key not in (FIVE_HOUR, SEVEN_DAY), limit.key

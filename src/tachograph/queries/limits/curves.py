@@ -1,18 +1,20 @@
-"""How full a limit was over time: what sources said, cut at each reset, with the moments of refusal."""
+"""Curves of limits: clean values over time, cut at each reset, with the moments of refusal."""
 
 import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.ledger.limits import windows as history
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, same_reset
+from tachograph.ledger.limits import windows
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.series import Series
+from tachograph.queries.limits.series import limit_series
 
 MOST_POINTS = 600  # of a curve: more than a chart has columns
 _BREAK_MS = 1_000  # a break at the very moment of the next reading would be no break: charts count in seconds
 
 
 class Point(NamedTuple):
-    """What was known at a moment (epoch ms); `percent` None where a window ended and the next is not known yet."""
+    """A value at a moment (epoch ms); `percent` None where a window ended and the next is not known yet."""
 
     at: int
     percent: float | None
@@ -33,58 +35,44 @@ def curves(
     db: sqlite3.Connection, account: int, since: int, now: int, keys: Sequence[str] = (FIVE_HOUR, SEVEN_DAY)
 ) -> tuple[Curve, ...]:
     """The curves of an account's limits since a moment; a limit of which nothing is known is left out."""
-    levels = history.levels(db, account, since, keys)
-    windows = history.all_windows(db, account=account, since=since)
-    made = []
+    read = limit_series(db, account, since, now, keys)
+    kept = windows.all_windows(db, account=account, since=since)
+    found = []
     for key in keys:
-        mine = [level for level in levels if level.key == key]
-        own = [window for window in windows if window.key == key and (window.resets_at or 0) >= since]
-        if not mine and not own:
+        own = [window for window in kept if window.key == key and (window.resets_at or 0) >= since]
+        if not read[key].windows and not own:
             continue
         label = own[-1].label if own else key
         resets = tuple(w.resets_at for w in own if w.resets_at is not None and w.resets_at <= now)
         hits = (w.wall_at if w.wall_at is not None else w.full_at for w in own)
         walls = tuple(at for at in hits if at is not None and since <= at <= now)
-        made.append(Curve(key, label, _thinned(_points(mine)), resets, walls))
-    return tuple(made)
+        found.append(Curve(key, label, _thinned(points(read[key])), resets, walls))
+    return tuple(found)
 
 
-def _points(levels: Sequence[history.Level]) -> list[Point]:
-    """One window after another: at a reset the line breaks, for nobody knows what came between. Within a window it never
-    falls: idle status lines repeat old values."""
-    made: list[Point] = []
-    resets_at: int | None = None
-    is_between = False  # after a reset, before the next window has begun: no reset is named then
-    for level in levels:
-        is_next = resets_at is not None and level.resets_at is None and level.at >= resets_at
-        if resets_at is not None and level.resets_at is not None:
-            is_next = not same_reset(level.resets_at, resets_at)
-            if (is_next and level.resets_at < resets_at) or (is_between and not is_next):
-                continue  # of a window that is over
-        if is_next and resets_at is not None:
-            if not is_between:
-                made.append(Point(min(resets_at, level.at - _BREAK_MS), None))
-            is_between = level.resets_at is None
-        elif (
-            made and made[-1].percent is not None and level.percent < made[-1].percent and level.source == "statusline"
-        ):
-            continue
-        if level.resets_at is not None:
-            resets_at = level.resets_at
-        made.append(Point(level.at, level.percent, level.source))
-    return made
+def points(series: Series) -> list[Point]:
+    """One window after another: at a reset the line breaks, for between two windows nothing is known."""
+    found: list[Point] = []
+    for place, window in enumerate(series.windows):
+        first = window.points[0]
+        before = series.windows[place - 1].resets_at if place else None
+        if before is not None:  # after one that had not begun the line goes on
+            over = max(min(before, first.at - _BREAK_MS), found[-1].at + 1)
+            found.append(Point(min(over, first.at), None))
+        found += [Point(one.at, one.percent, one.source) for one in window.points]
+    return found
 
 
 def _thinned(points: list[Point]) -> tuple[Point, ...]:
-    """So many points at most; ends of windows and the highest of each stretch stay."""
+    """At most MOST_POINTS points; ends of windows and the highest of each stretch stay."""
     if len(points) <= MOST_POINTS:
         return tuple(points)
     step = -(-len(points) // (MOST_POINTS // 2))
-    made: list[Point] = []
+    kept: list[Point] = []
     for start in range(0, len(points), step):
         part = points[start : start + step]
         known = [point for point in part if point.percent is not None]
         gaps = [point for point in part if point.percent is None]
-        kept = {known[0], max(known, key=lambda point: point.percent or 0), known[-1]} if known else set()
-        made += sorted({*kept, *gaps}, key=part.index)
-    return tuple(made)
+        some = {known[0], max(known, key=lambda point: point.percent or 0), known[-1]} if known else set()
+        kept += sorted({*some, *gaps}, key=part.index)
+    return tuple(kept)

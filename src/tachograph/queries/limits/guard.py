@@ -101,7 +101,7 @@ def _percent(verdict: Verdict) -> float:
     return -1.0 if verdict.limit is None or verdict.limit.percent is None else verdict.limit.percent
 
 
-def found_account(now: Now, word: str) -> tuple[NowAccount, ...]:
+def find_accounts(now: Now, word: str) -> tuple[NowAccount, ...]:
     """The accounts that a person may mean: by label, by its first letter, by the beginning of an id."""
     wanted = word.strip().lower()
     exact = tuple(a for a in now.accounts if wanted in (a.label.lower(), a.uuid.lower(), str(a.id)))
@@ -110,7 +110,7 @@ def found_account(now: Now, word: str) -> tuple[NowAccount, ...]:
     return tuple(a for a in now.accounts if a.label.lower().startswith(wanted) or a.uuid.startswith(wanted))
 
 
-def found_limits(now: Now, word: str) -> tuple[str, ...]:
+def find_limit_keys(now: Now, word: str) -> tuple[str, ...]:
     """The keys of the limits that a person may mean: by key, label or scope; `5h`, `session`, `7d`, `week`, `opus`."""
     wanted = word.strip().lower()
     wanted = {"5h": "five_hour", "session": "five_hour", "7d": "seven_day", "week": "seven_day", "weekly": "seven_day"}.get(wanted, wanted)  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the sources of readings do: when each last said something, what came of it, how often."""
+"""Health of the sources: when each was last read, with which outcome, how often."""
 
 import sqlite3
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from tachograph.model.limits.limits import COOKIES, OAUTH, SOURCES
 
 class Health(NamedTuple):
     """One source. `answered_at`: its last good reading; `outcome`, `at`: the last of all; epoch ms, None for never.
-    `times`: how often it was heard in the last day; `next_at`: when it is asked next, where it is asked."""
+    `times`: its readings in the last day; `next_at`: when it is asked next, for a source that is asked."""
 
     source: str
     answered_at: int | None
@@ -22,7 +22,7 @@ class Health(NamedTuple):
 
 def health(db: sqlite3.Connection, now: int) -> dict[str, Health]:
     """Every source by its name."""
-    heard = windows.heard(db, now - 86_400_000)
+    activity = windows.source_activity(db, now - 86_400_000)
     next_of = {
         name: min(
             (poll.next_at for poll in poll_state.states(db, cookies=name == COOKIES) if poll.next_at), default=None
@@ -31,6 +31,6 @@ def health(db: sqlite3.Connection, now: int) -> dict[str, Health]:
     }
     made = {}
     for name in SOURCES:
-        answered_at, at, outcome, problem, times = heard.get(name, (None, None, None, None, 0))
+        answered_at, at, outcome, problem, times = activity.get(name, (None, None, None, None, 0))
         made[name] = Health(name, answered_at, outcome, at, problem, times, next_of.get(name))
     return made

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.ledger.limits import windows as kept
 from tachograph.model.usage.periods import WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.history import Habit, PastWindow, history
+from tachograph.queries.limits.series import limit_series
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.session_windows import LENGTH_MS
 from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
@@ -51,7 +51,7 @@ def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int,
     found = history(db, calendar, now, since)
     shown = found.windows[:most]
     used = _used(db, book, shown, now)
-    halves = _halves(db, shown, since)
+    halves = _halves(db, shown, since, now)
     made = tuple(
         Wall(window, _start(window), what, halves.get((window.account, window.key, window.resets_at)))
         for window, what in zip(shown, used, strict=True)
@@ -87,7 +87,7 @@ def _start(window: PastWindow) -> int | None:
 
 
 def _halves(
-    db: sqlite3.Connection, windows: tuple[PastWindow, ...], since: int
+    db: sqlite3.Connection, windows: tuple[PastWindow, ...], since: int, now: int
 ) -> dict[tuple[int, str, int | None], int]:
     """How long after its beginning each window was first read at half or more."""
     made: dict[tuple[int, str, int | None], int] = {}
@@ -95,12 +95,11 @@ def _halves(
     for window in windows:
         by_limit.setdefault((window.account, window.key), []).append(window)
     for (account, key), own in by_limit.items():
-        levels = [level for level in kept.levels(db, account, since, (key,)) if level.percent >= _FAST]
-        for window in own:
-            start = _start(window)
-            if start is None:
-                continue
-            first = next((x.at for x in levels if start <= x.at < (window.resets_at or 0)), None)
+        start_of = {window: start for window in own if (start := _start(window)) is not None}
+        points = limit_series(db, account, since, now, (key,))[key].points if start_of else ()
+        high = [point.at for point in points if point.percent >= _FAST]
+        for window, start in start_of.items():
+            first = next((at for at in high if start <= at < (window.resets_at or 0)), None)
             if first is not None:
                 made[(account, key, window.resets_at)] = first - start
     return made

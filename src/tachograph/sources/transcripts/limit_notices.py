@@ -34,7 +34,7 @@ _BEGINNINGS = (
     ("your usage allocation has been disabled", ALLOCATION),
     ("your group's usage limit is set to", ALLOCATION),
 )
-_NEEDS_CREDITS = re.compile(r"\w+(?: [\d.]+)? requires (?:usage credits|extra usage)", re.IGNORECASE)
+_NEEDS_CREDITS = re.compile(r"(?P<model>\w+)(?: [\d.]+)? requires (?:usage credits|extra usage)", re.IGNORECASE)
 _WARNINGS = ("you've used", "you're close to", "approaching")
 _NOT_A_PLAN = re.compile(r"\b(?:context|rate|fast(?: mode)?|output|token|budget|request)\b", re.IGNORECASE)
 
@@ -57,7 +57,7 @@ class Notice(NamedTuple):
     """A limit that was reached: `key` and `label` as in model.limits.Limit, or one of CREDITS, SPEND, ALLOCATION.
 
     `at` and `resets_at` in epoch milliseconds, `resets_at` None where nobody said. `is_wall` is false where work went
-    on all the same, on usage credits or with another model.
+    on all the same, on usage credits or with another model. `scope`: the one model that it concerns, "" for all.
     """
 
     key: str
@@ -65,6 +65,7 @@ class Notice(NamedTuple):
     at: int
     resets_at: int | None
     is_wall: bool
+    scope: str = ""
 
 
 def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice | None:
@@ -92,7 +93,10 @@ def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice |
     if key is None:
         return None
     went_on = "now using" in said.lower() or (quota.get("isUsingOverage") is True and key != CREDITS)
-    return Notice(key, _LABELS.get(key) or limit_name(key).label, at, resets_at, not went_on)
+    needs = _NEEDS_CREDITS.match(said) if key == CREDITS else None
+    scope = needs["model"].capitalize() if needs else ""
+    label = f"{scope} usage credits" if scope else _LABELS.get(key) or limit_name(key).label
+    return Notice(key, label, at, resets_at, not went_on, scope)
 
 
 def _said(message: Mapping[str, object]) -> str:

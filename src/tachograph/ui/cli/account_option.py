@@ -5,7 +5,7 @@ import argparse
 from tachograph.errors import NotFound
 from tachograph.queries.estimates.attribution import leading
 from tachograph.queries.limits.current import Now, NowAccount
-from tachograph.queries.limits.guard import found_account
+from tachograph.queries.limits.guard import find_accounts
 from tachograph.text.format import safe
 from tachograph.ui.cli.question import add_question_flags
 
@@ -26,7 +26,7 @@ def meant(now: Now, word: str | None) -> NowAccount | None:
     """The account to show; None if no account is known. Raises NotFound for a name without an account."""
     if word is None:
         return leading(now)
-    found = found_account(now, word)
+    found = find_accounts(now, word)
     if len(found) != 1:
         known = ", ".join(safe(a.label or a.uuid) for a in now.accounts) or "none yet"
         raise NotFound(f"{word!r} {'is not known' if not found else 'means several accounts'}.", f"Known: {known}.")

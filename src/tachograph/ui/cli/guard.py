@@ -8,7 +8,7 @@ from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import WALL_OF
 from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount
 from tachograph.queries.limits.current import now as now_question
-from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, found_account, found_limits, judge
+from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, find_accounts, find_limit_keys, judge
 from tachograph.text.chances import guard_chance
 from tachograph.text.format import duration, iso, safe
 from tachograph.text.limits import SOURCE_WORDS, countdown
@@ -104,14 +104,14 @@ def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Ca
     account: NowAccount | None = None
     keys: tuple[str, ...] = ()
     if arguments.account:
-        meant = found_account(now, arguments.account)
+        meant = find_accounts(now, arguments.account)
         if len(meant) != 1:
             known = ", ".join(safe(a.label or a.uuid) for a in now.accounts) or "none yet"
             word = "is not known" if not meant else "means several accounts"
             raise NotFound(f"{arguments.account!r} {word}.", f"Known: {known}.")
         account = meant[0]
     if arguments.limit:
-        keys = found_limits(now, arguments.limit)
+        keys = find_limit_keys(now, arguments.limit)
         if not keys and now.accounts:
             known = ", ".join(sorted({safe(limit.key) for a in now.accounts for limit in a.limits})) or "none yet"
             raise NotFound(f"No limit {arguments.limit!r}.", f"Known: {known}.")

@@ -5,7 +5,7 @@ import argparse
 from tachograph.errors import NotFound, UsageError
 from tachograph.ledger.limits import accounts
 from tachograph.queries.limits.current import now as now_question
-from tachograph.queries.limits.guard import found_limits
+from tachograph.queries.limits.guard import find_limit_keys
 from tachograph.queries.limits.history import History, history
 from tachograph.ui.cli.accounts import meant
 from tachograph.ui.cli.context import Context
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             known = {window.key for window in history(found.db, found.calendar, found.now, 0).windows}
             keys = [
                 k
-                for k in (*found_limits(now_question(found.db, found.now), arguments.limit), arguments.limit)
+                for k in (*find_limit_keys(now_question(found.db, found.now), arguments.limit), arguments.limit)
                 if k in known
             ]
             if not keys and known:

@@ -5,7 +5,7 @@ import argparse
 from tachograph.errors import UsageError
 from tachograph.ledger.limits import notifications
 from tachograph.ledger.limits.accounts import accounts
-from tachograph.ledger.limits.notifications import Raised
+from tachograph.ledger.limits.notifications import StoredNotification
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, set_preference
@@ -101,7 +101,7 @@ def _test(settings: NotificationSettings, context: Context) -> int:
 
 
 def _screen(
-    state: str, settings: NotificationSettings, raised: list[Raised], names: dict[int, str], calendar: Calendar
+    state: str, settings: NotificationSettings, raised: list[StoredNotification], names: dict[int, str], calendar: Calendar
 ) -> list[str]:
     percents = ", ".join(f"{threshold:g}" for threshold in settings.thresholds)
     spend = ", ".join(f"{threshold:g}" for threshold in settings.spend)
@@ -133,7 +133,7 @@ def _screen(
 
 
 def _document(
-    state: str, settings: NotificationSettings, raised: list[Raised], names: dict[int, str], now: int
+    state: str, settings: NotificationSettings, raised: list[StoredNotification], names: dict[int, str], now: int
 ) -> dict[str, object]:
     return {
         "format": FORMAT,

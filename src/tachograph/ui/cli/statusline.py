@@ -109,7 +109,7 @@ def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None,
     try:
         with open_ledger(own_paths(context.env), now_ms) as ledger, translate_errors(ledger.path):
             set_busy_timeout(ledger.db, _BUSY_MS)
-            account = None if ledger.readable_only else store(ledger, said, folder)
+            account = None if ledger.readable_only else store(ledger, said, folder, context.env)
             return now_question(ledger.db, now_ms), account
     except TachographError:
         return None, None

@@ -7,7 +7,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
-from tachograph.queries.limits.guard import found_limits
+from tachograph.queries.limits.guard import find_limit_keys
 from tachograph.ui.cli.account_option import NO_READING, add_account_flags, meant
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         account = meant(now, arguments.account)
         if account is None:
             return None, None, found
-        keys = found_limits(now, arguments.limit) or (arguments.limit,)
+        keys = find_limit_keys(now, arguments.limit) or (arguments.limit,)
         scoped = account.limit(keys[0])
         if keys[0] not in (FIVE_HOUR, SEVEN_DAY) and (scoped is None or scoped.group != "weekly" or arguments.week):
             raise NotFound(

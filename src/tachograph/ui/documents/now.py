@@ -155,7 +155,8 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
                 "age_seconds": limit.age_ms(at) // 1000,
                 "state": limit.state,
                 "differs": [
-                    {"source": one.source, "percent": one.percent, "observed_at": iso(one.at)} for one in limit.differs
+                    {"source": one.source, "percent": one.percent, "observed_at": iso(one.at)}
+                    for one in limit.conflicts
                 ],
             }
             for limit in account.limits
@@ -203,7 +204,7 @@ def problem_words(account: NowAccount) -> list[str]:
     made = [
         f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome, source)}." for source, outcome in account.problems
     ]
-    made += [_differing_words(limit) for limit in account.limits if limit.differs]
+    made += [_differing_words(limit) for limit in account.limits if limit.conflicts]
     if account.gone_since is not None:
         made.append(f"No browser reports this account any more. Hide it: tachograph accounts forget{_named(account)}")
     if account.extra is None and any(limit.state == WALL for limit in account.limits):
@@ -213,7 +214,7 @@ def problem_words(account: NowAccount) -> list[str]:
 
 def _differing_words(limit: NowLimit) -> str:
     """Both values of two sources that disagree; neither is known to be right."""
-    others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {round(one.percent)} %" for one in limit.differs)
+    others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {round(one.percent)} %" for one in limit.conflicts)
     shown = f"{source_words(limit)} {round(limit.percent or 0)} %"
     return f"The sources disagree on {limit.label}: {shown} (newer, shown), {others}."
 

@@ -1,7 +1,7 @@
 """The layouts for little room: a pane with the limits first, and one line for a status bar."""
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import Monitor, Watched
+from tachograph.queries.live import AccountTrend, Monitor
 from tachograph.text.format import cut, duration, usd
 from tachograph.ui.terminal import limits, sessions
 from tachograph.ui.terminal.cells import DIM, HIGH, STRONG, Cell, Row, sides, tame
@@ -20,10 +20,10 @@ def pane(
     else:
         account = accounts[0].account
         week = account.weekly
-        first = [c for c in accounts[0].courses if c.limit.group == "session" or (week and c.limit.key == week.key)]
-        others = [c for c in accounts[0].courses if c not in first]
+        first = [c for c in accounts[0].trends if c.limit.group == "session" or (week and c.limit.key == week.key)]
+        others = [c for c in accounts[0].trends if c not in first]
         shown = [*first, *others][: max(1, room - 3)]
-        made += [limits.narrow_row(course, columns, state.at, calendar) for course in shown]
+        made += [limits.narrow_row(trend, columns, state.at, calendar) for trend in shown]
     opened = next((session for session in state.sessions if session.session == view.detail), None)
     if opened is not None:
         made = made[: min(2, room - 1)]
@@ -53,13 +53,13 @@ def pane(
     return made, places, page
 
 
-def _pace(state: Monitor, lead: tuple[Watched, ...], columns: int) -> list[Cell]:
+def _pace(state: Monitor, lead: tuple[AccountTrend, ...], columns: int) -> list[Cell]:
     """`+24.0 %/h (12.0)  $24.10/h`, what there is of it and room for."""
     parts: list[str] = []
-    five = next((c for w in lead for c in w.courses if c.limit.group == "session"), None)
-    if five is not None and five.rate is not None:
-        lasting = "" if five.lasting is None else f" ({limits.rate_words(five.lasting)})"
-        parts += [f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}{lasting}"]
+    five = next((c for w in lead for c in w.trends if c.limit.group == "session"), None)
+    if five is not None and five.pace is not None:
+        lasting = "" if five.sustainable_pace is None else f" ({limits.rate_words(five.sustainable_pace)})"
+        parts += [f"+{limits.rate_words(five.pace)} %/h{limits.arrow(five)}{lasting}"]
     likely = limits.likeliest(lead[0] if lead else None)
     if likely is not None:
         parts.append(f"wall {limits.chance(likely)}")
@@ -80,12 +80,12 @@ def line(state: Monitor, around: Around, view: View, columns: int) -> Row:
     for watched in turned(state, view)[:1]:
         whole = limits.short(watched, columns)[1:]
         parts.append([cell for cell in whole if not cell.text.startswith("   extra")])
-        five = next((c for c in watched.courses if c.limit.group == "session"), None)
+        five = next((c for c in watched.trends if c.limit.group == "session"), None)
         if five is not None and five.limit.resets_at and five.limit.percent is not None:
             left = duration(max(0, five.limit.resets_at - state.at) / 1000)
             parts.append([Cell(f"resets in {left}")])
-        if five is not None and five.rate is not None:
-            parts.append([Cell(f"+{limits.rate_words(five.rate)} %/h{limits.arrow(five)}")])
+        if five is not None and five.pace is not None:
+            parts.append([Cell(f"+{limits.rate_words(five.pace)} %/h{limits.arrow(five)}")])
         likely = limits.likeliest(watched)
         if likely is not None:
             parts.append([Cell(f"wall {limits.chance(likely)}")])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tachograph.queries.limits.current import Now
-from tachograph.queries.limits.pace import Course
+from tachograph.queries.limits.pace import Trend
 from tachograph.queries.live import Monitor
 from tachograph.text.format import iso
 from tachograph.ui.documents.now import document as limits_document
@@ -14,8 +14,8 @@ def document(state: Monitor, *, recorder: bool, trouble: str, problems: list[str
     """One state. The limits are those of `now`, each with its course."""
     limits = limits_document(Now(state.at, tuple(watched.account for watched in state.accounts)), problems)
     for account, watched in zip(limits["accounts"], state.accounts, strict=True):
-        for limit, course in zip(account["limits"], watched.courses, strict=True):
-            limit |= _course(course)
+        for limit, trend in zip(account["limits"], watched.trends, strict=True):
+            limit |= _trend(trend)
     return {
         "format": limits["format"],
         "generated_at": limits["generated_at"],
@@ -69,10 +69,10 @@ def document(state: Monitor, *, recorder: bool, trouble: str, problems: list[str
     }
 
 
-def _course(course: Course) -> dict[str, Any]:
+def _trend(trend: Trend) -> dict[str, Any]:
     return {
-        "percent_per_hour": course.rate,
-        "lasting_percent_per_hour": course.lasting,
-        "course": [{"at": iso(point.at), "percent": point.percent} for point in course.points],
-        "resets": [iso(reset) for reset in course.resets],
+        "percent_per_hour": trend.pace,
+        "lasting_percent_per_hour": trend.sustainable_pace,
+        "course": [{"at": iso(point.at), "percent": point.percent} for point in trend.points],
+        "resets": [iso(reset) for reset in trend.resets],
     }

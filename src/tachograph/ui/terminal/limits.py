@@ -6,8 +6,8 @@ from tachograph.model.limits.limits import ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
-from tachograph.queries.limits.pace import Course
-from tachograph.queries.live import Monitor, Watched
+from tachograph.queries.limits.pace import Trend
+from tachograph.queries.live import AccountTrend, Monitor
 from tachograph.text.chances import SMALL, SURE, chance_before
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, width
@@ -33,13 +33,13 @@ class Widths(NamedTuple):
     heard: int
 
 
-def widths(accounts: tuple[Watched, ...], columns: int) -> Widths:
+def widths(accounts: tuple[AccountTrend, ...], columns: int) -> Widths:
     """Layout of the rows of limits, the same for all accounts on a screen."""
-    names = [width(tame(course.limit.label)) for account in accounts for course in account.courses]
+    names = [width(tame(trend.limit.label)) for account in accounts for trend in account.trends]
     name = min(max([6, *names]), 16 if columns >= 100 else 12 if columns >= 60 else 7)
     rate = _RATE if columns >= 60 else 0
     heard = 0 if columns < 100 else _HEARD if columns < 120 else _HEARD_WIDE
-    is_chance = any(course.limit.chance is not None for account in accounts for course in account.courses)
+    is_chance = any(trend.limit.chance is not None for account in accounts for trend in account.trends)
     likely = _CHANCE if is_chance and columns >= 76 else 0
     fixed = 1 + name + 1 + 1 + _PERCENT + 2 + 2 + _RESETS + sum(2 + part for part in (rate, likely, heard) if part)
     left = columns - fixed - 1
@@ -63,8 +63,8 @@ def headings(parts: Widths) -> Row:
     return (Cell(made, DIM),)
 
 
-def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
-    limit = course.limit
+def row(trend: Trend, parts: Widths, at: int, calendar: Calendar) -> Row:
+    limit = trend.limit
     style = _LEVELS[level_of(limit)]
     made = [
         Cell(f" {fit(tame(limit.label), parts.name)} "),
@@ -74,9 +74,9 @@ def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
         Cell(fit(resets(limit, at, calendar), _RESETS), DIM if limit.state == RESET else PLAIN),
     ]
     if parts.curve:
-        made += [Cell("  "), Cell(curve(course, parts.curve, at), style if style == OLD else FILLED)]
+        made += [Cell("  "), Cell(curve(trend, parts.curve, at), style if style == OLD else FILLED)]
     if parts.rate:
-        made += [Cell("  "), *_rate(course, parts.rate)]
+        made += [Cell("  "), *_rate(trend, parts.rate)]
     if parts.chance:
         likely = limit.chance is not None and limit.chance >= EVEN
         made += [Cell(f"  {chance(limit):>{parts.chance}}", STRONG if likely else PLAIN)]
@@ -85,9 +85,9 @@ def row(course: Course, parts: Widths, at: int, calendar: Calendar) -> Row:
     return tuple(made)
 
 
-def narrow_row(course: Course, columns: int, at: int, calendar: Calendar) -> Row:
+def narrow_row(trend: Trend, columns: int, at: int, calendar: Calendar) -> Row:
     """A limit in a small pane: name, bar, percent, reset."""
-    limit = course.limit
+    limit = trend.limit
     style = _LEVELS[level_of(limit)]
     name = min(7, columns // 4)
     when = 10 if columns >= 34 else 0
@@ -146,14 +146,14 @@ def chance(limit: NowLimit) -> str:
     return f">{SURE * 100:.0f} %" if limit.chance > SURE else f"{limit.chance * 100:.0f} %"
 
 
-def likeliest(watched: Watched | None) -> NowLimit | None:
+def likeliest(watched: AccountTrend | None) -> NowLimit | None:
     """The limit of an account that is likeliest to be reached, where that matters."""
-    limits = [course.limit for course in watched.courses] if watched is not None else []
+    limits = [trend.limit for trend in watched.trends] if watched is not None else []
     known = [limit for limit in limits if limit.chance is not None and limit.chance >= SMALL and limit.resets_at]
     return max(known, key=lambda limit: limit.chance or 0.0, default=None)
 
 
-def chance_sentence(watched: Watched | None, at: int, calendar: Calendar) -> str:
+def chance_sentence(watched: AccountTrend | None, at: int, calendar: Calendar) -> str:
     """`38 % chance of the wall before 14:05`; "" where none is worth saying."""
     limit = likeliest(watched)
     if limit is None or limit.chance is None or limit.resets_at is None:
@@ -161,17 +161,17 @@ def chance_sentence(watched: Watched | None, at: int, calendar: Calendar) -> str
     return chance_before(limit.chance, limit.resets_at, clocks(calendar, at))
 
 
-def curve(course: Course, columns: int, at: int) -> str:
+def curve(trend: Trend, columns: int, at: int) -> str:
     """History of a limit over its length until now, one column per part, with resets; blank for unknown."""
-    if not course.points:
+    if not trend.points:
         return " " * columns
-    span = max(1, at - course.since)
-    resets = {min(columns - 1, (reset - course.since) * columns // span) for reset in course.resets}
+    span = max(1, at - trend.since)
+    resets = {min(columns - 1, (reset - trend.since) * columns // span) for reset in trend.resets}
     made, place, held = "", 0, None
     for column in range(columns):
-        end = course.since + span * (column + 1) // columns
-        while place < len(course.points) and course.points[place].at <= end:
-            held = course.points[place].percent
+        end = trend.since + span * (column + 1) // columns
+        while place < len(trend.points) and trend.points[place].at <= end:
+            held = trend.points[place].percent
             place += 1
         if column in resets:
             made += RESET_MARK
@@ -186,19 +186,19 @@ def rate_words(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
-def arrow(course: Course) -> str:
+def arrow(trend: Trend) -> str:
     """An arrow where a limit fills faster than would last."""
-    is_fast = course.rate is not None and course.lasting is not None and course.rate > course.lasting
+    is_fast = trend.pace is not None and trend.sustainable_pace is not None and trend.pace > trend.sustainable_pace
     return "↑" if is_fast else ""
 
 
-def _rate(course: Course, columns: int) -> list[Cell]:
+def _rate(trend: Trend, columns: int) -> list[Cell]:
     """`+24.0 ↑ (12.0)`: pace, an arrow if it is too fast, and the pace that lasts to the reset."""
-    if course.rate is None and course.lasting is None:
+    if trend.pace is None and trend.sustainable_pace is None:
         return [Cell(" " * columns)]
-    lately = DASH if course.rate is None else f"+{rate_words(course.rate)}"
-    fast = arrow(course)
-    lasting = "" if course.lasting is None else f"({rate_words(course.lasting)})"
+    lately = DASH if trend.pace is None else f"+{rate_words(trend.pace)}"
+    fast = arrow(trend)
+    lasting = "" if trend.sustainable_pace is None else f"({rate_words(trend.sustainable_pace)})"
     return [
         Cell(f"{lately:>6} {fast or ' '}", STRONG if fast else PLAIN),
         Cell(fit(lasting, columns - 8, right=True), DIM),
@@ -223,7 +223,7 @@ def who(account: NowAccount) -> str:
     return named or "An account without a name"
 
 
-def short(watched: Watched, columns: int) -> Row:
+def short(watched: AccountTrend, columns: int) -> Row:
     """Another account in one row."""
     account = watched.account
     numbers: list[Cell] = []

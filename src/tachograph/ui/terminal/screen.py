@@ -1,7 +1,7 @@
 """The full and the narrow layout: limits, sessions, what today went to, the last messages, keys."""
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import AtWork, Monitor, Watched
+from tachograph.queries.live import AccountTrend, ActiveSession, Monitor
 from tachograph.text.format import cut
 from tachograph.ui.documents.now import problem_words
 from tachograph.ui.documents.reports import ESTIMATE, problem_lines
@@ -52,7 +52,7 @@ def screen(
     return made + bottom, places, page
 
 
-def _start(found: list[AtWork], view: View, page: int) -> int:
+def _start(found: list[ActiveSession], view: View, page: int) -> int:
     """The first row in sight. Without a cursor a list never ends above its last line."""
     return view.top if view.cursor is not None else max(0, min(view.top, len(found) - page))
 
@@ -77,15 +77,15 @@ def _top(
         roomy = rows is None or rows >= 24 + 6 * len(accounts)
         open_accounts = accounts if roomy else accounts[:1]
         parts = limits.widths(open_accounts, columns)
-        if tall and any(watched.courses for watched in open_accounts):
+        if tall and any(watched.trends for watched in open_accounts):
             made.append(limits.headings(parts))
         for watched in open_accounts:
             if watched is not lead:
                 made.append((Cell(f" {limits.who(watched.account)}", STRONG),))
-            made += [limits.row(course, parts, state.at, calendar) for course in watched.courses]
+            made += [limits.row(trend, parts, state.at, calendar) for trend in watched.trends]
             if watched.account.extra is not None and watched.account.extra.enabled:
                 made.append(limits.extra_row(watched.account.extra, parts))
-        if not lead.courses:
+        if not lead.trends:
             made.append((Cell(" No reading of this account yet.", DIM),))
         most = 6 if rows is None or rows >= 40 else 3 if tall else 1
         made += [limits.short(watched, columns) for watched in accounts[len(open_accounts) :][:most]]
@@ -94,7 +94,7 @@ def _top(
     return made
 
 
-def _header(lead: Watched | None, state: Monitor, around: Around, calendar: Calendar, columns: int) -> Row:
+def _header(lead: AccountTrend | None, state: Monitor, around: Around, calendar: Calendar, columns: int) -> Row:
     left = [Cell(" Tachograph", TITLE)]
     if lead is not None:
         left.append(Cell(f"   {limits.who(lead.account)}"))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import display_name as shown_model
-from tachograph.queries.live import AtWork, Context, Monitor, Said
+from tachograph.queries.live import ActiveSession, Context, LiveMessage, Monitor
 from tachograph.queries.usage.rows import Spend
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import count, cut, day_and_time, percent, plural, tokens, usd, width
@@ -45,7 +45,7 @@ def headings(parts: Columns, words: str) -> Row:
     return (Cell(made, DIM),)
 
 
-def row(session: AtWork, parts: Columns, at: int, view: View, total: int) -> Row:
+def row(session: ActiveSession, parts: Columns, at: int, view: View, total: int) -> Row:
     """A session in exactly `total` columns."""
     is_chosen = session.session == view.cursor
     style = PLAIN if session.is_running else DIM
@@ -70,7 +70,7 @@ def row(session: AtWork, parts: Columns, at: int, view: View, total: int) -> Row
     return chosen(whole) if is_chosen else whole
 
 
-def narrow_row(session: AtWork, at: int, view: View, total: int) -> Row:
+def narrow_row(session: ActiveSession, at: int, view: View, total: int) -> Row:
     """A session in a small pane: title, context, cost, last activity."""
     tail = f" {context(session.context):>6} {cost(session.spend):>8} {ago(at - session.last_at):>6}"
     if total < 34:
@@ -94,7 +94,7 @@ def cost(used: Spend) -> str:
     return f"{shown}+" if used.unpriced and used.usd is not None else shown  # and more, that has no price
 
 
-def detail(session: AtWork, state: Monitor, columns: int, calendar: Calendar) -> list[Row]:
+def detail(session: ActiveSession, state: Monitor, columns: int, calendar: Calendar) -> list[Row]:
     """A session in full."""
     t, local = session.spend.tokens, calendar.local(state.at)
 
@@ -130,7 +130,7 @@ def detail(session: AtWork, state: Monitor, columns: int, calendar: Calendar) ->
     return made + [message_row(message, columns, calendar, of_session=True) for message in mine]
 
 
-def message_row(message: Said, columns: int, calendar: Calendar, *, of_session: bool = False) -> Row:
+def message_row(message: LiveMessage, columns: int, calendar: Calendar, *, of_session: bool = False) -> Row:
     """A message as it came: when, of what, in and out, cost."""
     tail = f"  {tokens(message.prompt):>7} in {tokens(message.output):>7} out  {usd(message.usd):>8}"
     if columns < 70:
@@ -232,7 +232,7 @@ def burning(state: Monitor) -> list[Cell]:
     ]
 
 
-def summary(sessions: Sequence[AtWork], shown: Sequence[AtWork]) -> str:
+def summary(sessions: Sequence[ActiveSession], shown: Sequence[ActiveSession]) -> str:
     """`5 sessions`, `2 of 5 sessions` where not all pass the filter."""
     words = plural(len(sessions), "session")
     return f"{count(len(shown))} of {words}" if len(shown) != len(sessions) else words

@@ -7,7 +7,7 @@ the row under the cursor on its line, whatever came or went above it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.queries.live import AtWork, Monitor, Watched
+from tachograph.queries.live import AccountTrend, ActiveSession, Monitor
 
 SORTS = ("last", "cost", "tokens", "context", "project")
 THEMES = ("dark", "light", "contrast")
@@ -47,13 +47,13 @@ class Around(NamedTuple):
     is_live: bool = True
 
 
-def turned(state: Monitor, view: View) -> tuple[Watched, ...]:
+def turned(state: Monitor, view: View) -> tuple[AccountTrend, ...]:
     """The accounts, from the one on that a person turned to."""
     first = view.account % max(1, len(state.accounts))  # there may be fewer by now
     return state.accounts[first:] + state.accounts[:first]
 
 
-def listed(state: Monitor, view: View) -> list[AtWork]:
+def listed(state: Monitor, view: View) -> list[ActiveSession]:
     """The sessions that pass the filter, in order: while there is a cursor nothing changes places, and what is new
     comes on top."""
     words = view.filter.casefold().split()
@@ -65,7 +65,7 @@ def listed(state: Monitor, view: View) -> list[AtWork]:
     return sorted(found, key=lambda session: places.get(session.session, -1))
 
 
-def _words(session: AtWork) -> str:
+def _words(session: ActiveSession) -> str:
     parts = (session.title, session.project, session.branch, session.model, session.session)
     return " ".join(part for part in parts if part).casefold()
 
@@ -93,7 +93,7 @@ def settled(view: View, before: Monitor, state: Monitor) -> View:
     return view._replace(top=max(0, view.top + moved), order=tuple(new))
 
 
-def _ids(sessions: Sequence[AtWork]) -> list[str]:
+def _ids(sessions: Sequence[ActiveSession]) -> list[str]:
     return [session.session for session in sessions]
 
 

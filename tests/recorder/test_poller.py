@@ -68,7 +68,7 @@ def test_an_answer_is_kept_with_account_plan_and_the_next_moment(home: Home, led
     with Service() as service:
         assert asked(ledger, home, service) == [OK]
     (account,) = now(ledger.db, NOW_MS).accounts
-    assert (account.uuid, account.plan) == ("5ca1ab1e-0000-4000-8000-00000000000a", "Max 20x")
+    assert (account.uuid, account.plan) == ("5ca1ab1e-0000-4000-8000-00000000000a", "Ultra")
     assert account.label == "mary@example.org"
     state = poll_state.poll(ledger.db, str(home.claude))
     assert (state.asked_at, state.next_at, state.account) == (NOW_MS, NOW_MS + 300_000, account.id)

@@ -221,7 +221,7 @@ def test_an_account_that_may_not_be_read_hides_no_other(chromium_profile: Path, 
     ):
         home.env[BASE] = web.base
         at[1]()
-    assert {one["plan"] for one in home.run("now", "--json").json["accounts"]} == {"Max 20x", "Team"}
+    assert {one["plan"] for one in home.run("now", "--json").json["accounts"]} == {"Ultra", "Team"}
 
 
 # -- obstacles, each with its own word

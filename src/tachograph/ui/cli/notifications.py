@@ -101,7 +101,11 @@ def _test(settings: NotificationSettings, context: Context) -> int:
 
 
 def _screen(
-    state: str, settings: NotificationSettings, raised: list[StoredNotification], names: dict[int, str], calendar: Calendar
+    state: str,
+    settings: NotificationSettings,
+    raised: list[StoredNotification],
+    names: dict[int, str],
+    calendar: Calendar,
 ) -> list[str]:
     percents = ", ".join(f"{threshold:g}" for threshold in settings.thresholds)
     spend = ", ".join(f"{threshold:g}" for threshold in settings.spend)

@@ -1,0 +1,158 @@
+"""Windows' own Python under Wine for tests: a home, the installed command, a desktop with a notification area.
+
+`make test-windows` prepares it (tools/windows/prepare.py). Standard streams are pipes, because Wine refuses files there.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+CACHE = Path(os.environ.get("TACHOGRAPH_WINDOWS") or Path.home() / ".cache" / "tachograph-windows")
+PYTHON = CACHE / "python" / "python.exe"
+COMMAND = CACHE / "python" / "Scripts" / "tachograph.exe"
+NOW_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
+
+
+class Result(NamedTuple):
+    """Exit code and outputs of a command."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+class Collected:
+    """Bytes from a pipe, read in a thread; background processes may keep the pipe open for ever."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._parts: list[bytes] = []
+        self._pipe = pipe
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while part := os.read(self._pipe.fileno(), 1 << 16):
+                self._parts.append(part)
+
+    def text(self, seconds: float = 0.5) -> str:
+        self._thread.join(seconds)
+        return b"".join(self._parts).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def windows_path(path: Path | str) -> str:
+    """The path as programs in Wine see it: / is drive Z."""
+    return "Z:" + str(path).replace("/", "\\")
+
+
+def wine_environment(display: str = "") -> dict[str, str]:
+    env = {
+        "WINEPREFIX": str(CACHE / "prefix"),
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree,mshtml=",
+        "HOME": os.environ["HOME"],
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+    }
+    return {**env, "DISPLAY": display} if display else env
+
+
+def start(command: list[str], env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a Windows program; its streams are pipes."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(["wine", *command], env=dict(env), stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def run(command: list[str], env: Mapping[str, str], given: bytes = b"", seconds: float = 120) -> Result:
+    process = start(command, env)
+    assert process.stdin and process.stdout and process.stderr
+    out, err = Collected(process.stdout), Collected(process.stderr)
+    with contextlib.suppress(OSError):
+        process.stdin.write(given)
+        process.stdin.close()
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"{command} did not end: {out.text()} {err.text()}") from None
+    return Result(code, out.text(), err.text())
+
+
+class WindowsHome:
+    """A person's Windows profile in a temporary folder, and our installed command in it."""
+
+    def __init__(self, root: Path, display: str = "") -> None:
+        self.root = root
+        self.claude = root / ".claude"
+        self.data = root / "Tachograph"
+        for folder in (self.claude / "projects", root / "AppData" / "Local", root / "AppData" / "Roaming"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.env = {
+            **wine_environment(display),
+            "USERPROFILE": windows_path(root),
+            "LOCALAPPDATA": windows_path(root / "AppData" / "Local"),
+            "APPDATA": windows_path(root / "AppData" / "Roaming"),
+            "CLAUDE_CONFIG_DIR": windows_path(self.claude),
+            "TACHOGRAPH_HOME": windows_path(self.data),
+            "TACHOGRAPH_NOW": str(NOW_MS),
+            "TZ": "UTC",
+            "PYTHONUTF8": "1",
+        }
+
+    def run(self, *arguments: str, code: int | None = 0, given: bytes = b"", env: Mapping[str, str] | None = None) -> Result:  # fmt: skip
+        """Run `tachograph.exe`; assert its exit code and that there is no traceback."""
+        done = run([str(COMMAND), *arguments], {**self.env, **(env or {})}, given)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert code is None or done.code == code, f"{arguments}: exit {done.code}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def python(self, code: str, env: Mapping[str, str] | None = None) -> Result:
+        """Run code in Windows' Python, with our package."""
+        return run([str(PYTHON), "-c", code], {**self.env, **(env or {})})
+
+
+@contextlib.contextmanager
+def desktop(number: int = 87, size: str = "1000x700") -> Iterator[str]:
+    """An X server with Wine's desktop in it, which has a notification area; its display."""
+    display = f":{number}"
+    server = subprocess.Popen(["Xvfb", display, "-screen", "0", f"{size}x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    shell = None
+    try:
+        until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), "an X server")
+        width, height = (int(one) - 100 for one in size.split("x"))
+        shell = start(["explorer", f"/desktop=shell,{width}x{height}"], wine_environment(display))
+        until(lambda: b"Wine" in x_windows(display), "Wine desktop", 60)
+        yield display
+    finally:
+        if shell is not None:
+            shell.kill()
+            shell.wait()
+        server.terminate()
+        server.wait()
+
+
+def x_windows(display: str) -> bytes:
+    """Names of the windows on a display."""
+    env = {"DISPLAY": display, "PATH": os.environ["PATH"]}
+    found = subprocess.run(["xdotool", "search", "--name", "."], env=env, capture_output=True).stdout.split()
+    names = [subprocess.run(["xdotool", "getwindowname", one.decode()], env=env, capture_output=True).stdout for one in found]  # fmt: skip
+    return b"\n".join(names)
+
+
+def until(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """The first true value of a check."""
+    end = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < end, f"no {what} within {seconds:g} seconds"
+        time.sleep(0.1)
+    return value

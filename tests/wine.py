@@ -128,7 +128,7 @@ def desktop(number: int = 87, size: str = "1000x700") -> Iterator[str]:
     server = subprocess.Popen(["Xvfb", display, "-screen", "0", f"{size}x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     shell = None
     try:
-        until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), "an X server")
+        until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), "an X server")  # noqa: S108
         width, height = (int(one) - 100 for one in size.split("x"))
         shell = start(["explorer", f"/desktop=shell,{width}x{height}"], wine_environment(display))
         until(lambda: b"Wine" in x_windows(display), "Wine desktop", 60)

@@ -646,3 +646,11 @@ def test_a_screen_without_anything_lately_says_when_there_was(home: Home) -> Non
     assert "The newest message is of Tue 10 Jun 2025 (all of them: tachograph monthly)." in said
     home.write("a/t.jsonl", [assistant("B")])
     assert "newest message" not in home.run().stdout
+
+
+def test_an_old_code_page_gets_a_plain_sign_for_every_sign_that_we_print(home: Home) -> None:
+    """Names may need an escape; lines, bars and marks may not."""
+    home.write("p/a.jsonl", [assistant("one")])
+    plain = {"PYTHONIOENCODING": "ascii", "COLUMNS": "100", "LINES": "40"}
+    for line in ("", "now", "daily", "doctor", "sources", "watch --once --no-recorder"):
+        assert "\\u" not in home.run(*line.split(), env=plain).stdout, line

@@ -53,7 +53,13 @@ class Context(NamedTuple):
         print("\n".join(map(safe, text.split("\n"))), file=self.stderr, flush=True)
 
 
-_ASCII = {"–": "-", "·": "|", "×": "x", "…": "...", "█": "#", "░": ".", "▲": "!", "’": "'"}
+# every sign that we print, for terminals with an old code page; as wide as the original but for …, € and £
+_ASCII = {
+    **{"–": "-", "─": "-", "·": "|", "╎": ":", "×": "x", "…": "...", "’": "'", "“": '"', "”": '"', "‹": "<", "›": ">"},
+    **{"▲": "!", "■": "#", "◆": "*", "●": "*", "○": "o", "↑": "^", "↓": "v", "↳": ">", "▸": ">", "▾": "v"},
+    **{"█": "#", "▉": "#", "▊": "#", "▋": "#", "▌": ":", "▍": ":", "▎": ".", "▏": ".", "░": "."},
+    **{"▁": "_", "▂": "_", "▃": "-", "▄": "-", "▅": "=", "▆": "=", "▇": "#", "✓": "+", "€": "EUR", "£": "GBP", "＠": "@"},
+}
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:

@@ -272,7 +272,7 @@ def test_a_relative_data_folder_is_the_recorders_too(home: Home, monkeypatch: py
     ],
 )
 def test_a_shell_command_ends_at_its_deadline_and_prints_a_bounded_amount(line: str, expected: bytes | None) -> None:
-    shell = processes.ShellCommand(line, b"input", 4096)
+    shell = processes.FedCommand(line, b"input", 4096)
     assert shell.output(1.5) == expected
 
 

@@ -244,22 +244,34 @@ def command_line(words: Sequence[str]) -> str:
     return subprocess.list2cmdline(words)
 
 
-class ShellCommand:
-    """A person's own command line, run by their shell in the current folder, with some input on its standard input."""
+class FedCommand:
+    """A command with some input on its standard input: a person's own command line, run by their shell in the current
+    folder with the environment they gave us; or the words of a program, in a folder and an environment of our choice."""
 
-    def __init__(self, command: str, data: bytes, limit: int) -> None:
+    def __init__(
+        self,
+        command: str | Sequence[str],
+        data: bytes,
+        limit: int,
+        env: Mapping[str, str] | None = None,
+        folder: str | None = None,
+    ) -> None:
         """Start it at once; it may print at most `limit` bytes. OSError or ValueError if it can't be started."""
         import subprocess
         import threading
 
         self._limit, self._output = limit, bytearray()
-        self._process = subprocess.Popen(  # noqa: S602 - a person's own command, with the environment they gave us
-            command,
-            shell=True,
-            executable=os.path.join(_windows_folder(), "System32", "cmd.exe") if os.name == "nt" else None,
+        is_shell = isinstance(command, str)
+        self._process = subprocess.Popen(  # noqa: S602, S603 - a person's own command, or an absolute path
+            command if is_shell else _checked(command),
+            shell=is_shell,
+            executable=os.path.join(_windows_folder(), "System32", "cmd.exe") if is_shell and os.name == "nt" else None,
+            env=None if env is None else child_environment(env),
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            creationflags=0 if is_shell or os.name != "nt" else _NO_WINDOW,
             start_new_session=os.name != "nt",
         )
         threading.Thread(target=self._feed, args=(data,), daemon=True).start()

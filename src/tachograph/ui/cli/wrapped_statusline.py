@@ -16,10 +16,10 @@ class WrappedCommand:
             from tachograph.setup.statusline import decode_command
 
             command = decode_command(encoded)
-        self._process: processes.ShellCommand | None = None
+        self._process: processes.FedCommand | None = None
         if command:
             with contextlib.suppress(OSError, ValueError):
-                self._process = processes.ShellCommand(command, data, OUTPUT_BYTES)
+                self._process = processes.FedCommand(command, data, OUTPUT_BYTES)
 
     def output(self) -> str:
         """Its output as printed; "" where it failed, printed nothing or too much, or took too long."""

@@ -262,8 +262,8 @@ class FedCommand:
 
         self._limit, self._output = limit, bytearray()
         is_shell = isinstance(command, str)
-        self._process = subprocess.Popen(  # noqa: S602, S603 - a person's own command, or an absolute path
-            command if is_shell else _checked(command),
+        self._process = subprocess.Popen(  # noqa: S603 - a person's own command, or an absolute path
+            command if is_shell else _require_absolute(command),
             shell=is_shell,
             executable=os.path.join(_windows_folder(), "System32", "cmd.exe") if is_shell and os.name == "nt" else None,
             env=None if env is None else child_environment(env),

@@ -1,7 +1,8 @@
-"""Poll the usage endpoint for every config folder with a login and consent, when the schedule says so.
+"""Poll for the limits of every config folder with a login and consent, when the schedule says so.
 
-A poll runs in a thread, so that a network never blocks the caller; only the caller touches the ledger.
-The recorder and `tachograph now --refresh` both come here: a claim in the ledger keeps them from asking twice.
+A poll runs in a thread, so that a network or a program never blocks the caller; only the caller touches the ledger.
+The recorder and `tachograph now --refresh` both come here: a claim in the ledger keeps them from asking twice. The ways
+to ask are in poll_methods.py; each has a schedule of its own, and an answer of one counts as fresh for the other.
 """
 
 import os
@@ -10,68 +11,54 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tachograph.clock import Clock
-from tachograph.errors import UsageError
 from tachograph.ledger.limits import accounts, poll_state, readings
-from tachograph.ledger.limits.poll_state import Poll
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage.strings import Strings
-from tachograph.model.limits.limits import (
-    BROWSER,
-    EXPIRED,
-    FIVE_HOUR,
-    OAUTH,
-    OFFLINE,
-    OK,
-    STATUSLINE,
-    TIMEOUT,
-    AccountId,
-    Reading,
-)
+from tachograph.model.limits.limits import BROWSER, OK, STATUSLINE, AccountId
 from tachograph.paths import config_folders
 from tachograph.recorder import schedule
-from tachograph.recorder.schedule import PollDecision, PollOutcome, RecentPushes
+from tachograph.recorder.ingest import ingest
+from tachograph.recorder.poll_methods import (
+    BASE,
+    METHODS,
+    PollMethod,
+    PollResult,
+    Request,
+    fetch,
+    login_fingerprint,
+    no_answer,
+)
+from tachograph.recorder.schedule import PollDecision, RecentPushes
 
-BASE = "TACHOGRAPH_OAUTH_BASE"  # a fake of the service on this machine, for tests and the demo
-DEADLINE_SECONDS = 20.0  # for all that one question takes: a profile, the usage, a second try
-PROFILE_EVERY_MS = 24 * 3_600_000
+__all__ = ["BASE", "DEADLINE_SECONDS", "PollResult", "Poller", "RefreshResult", "refresh", "store_result"]
 
-
-class PollResult(NamedTuple):
-    """Result of polling for one folder. `profile`: account, plan and label, if requested and answered."""
-
-    reading: Reading
-    outcome: PollOutcome
-    login: str  # the mark of the credentials that were used
-    organization: str = ""
-    profile: tuple[AccountId, str, str] | None = None
+DEADLINE_SECONDS = 20.0  # for all that one poll takes: a profile, the usage, a second try
 
 
 class RefreshResult(NamedTuple):
-    """Result of a person's "refresh now" for a folder: `verdict.ask` and the outcome, or the reason for not asking."""
+    """Result of a person's "refresh now" for a folder by one source: `verdict.ask` and the outcome, or the reason for
+    not asking."""
 
     folder: str
     verdict: PollDecision
     outcome: str = ""
     problem: str = ""
+    source: str = ""
 
 
 def folders(env: Mapping[str, str]) -> list[str]:
-    """The config folders for which somebody may be logged in."""
+    """The config folders that exist, each with a possible login."""
     return [folder for folder in config_folders(env) if os.path.isdir(folder)]
 
 
-def login_fingerprint(folder: str) -> str:
-    """Fingerprint of a folder's credentials file, taken without reading it; "" without a file."""
-    try:
-        status = os.stat(os.path.join(folder, ".credentials.json"))
-    except OSError:
-        return ""
-    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+def methods(ledger: Ledger) -> list[PollMethod]:
+    """The ways to ask that a person consented to."""
+    return [method for method in METHODS if has_consent(ledger.db, method.source)]
 
 
 class Poller:
-    """Questions under way. `tick` takes in the answers that came and asks whatever is due; it never waits."""
+    """Polls under way. `tick` takes in the answers that came and asks whatever is due; it never waits."""
 
     def __init__(
         self,
@@ -90,183 +77,141 @@ class Poller:
         return bool(self._running)
 
     def tick(self, ledger: Ledger) -> list[PollResult]:
-        """Take in what came and ask what is due; what came. Raises LedgerError."""
+        """Store the answers that came, ask what is due; returns the answers. Raises LedgerError."""
         came = []
-        for folder, question in list(self._running.items()):
-            if question.said is not None:
-                del self._running[folder]
-                store_result(ledger, folder, question.said, self._clock.now_ms(), self._jitter())
-                came.append(question.said)
-        if has_consent(ledger.db, OAUTH):
+        for key, poll in list(self._running.items()):
+            if poll.result is not None:
+                del self._running[key]
+                store_result(ledger, poll.method, poll.folder, poll.result, self._clock.now_ms(), self._jitter())
+                came.append(poll.result)
+        for method in methods(ledger):
             for folder in folders(self._env):
-                state = poll_state.poll(ledger.db, folder)
+                key = method.prefix + folder
+                state = poll_state.poll(ledger.db, key)
+                if key in self._running or any(poll.folder == folder for poll in self._running.values()):
+                    continue
                 if state.account and any(state.account == other.account for other in self._running.values()):
                     continue  # the same login in two folders is asked for once
-                if folder not in self._running and self._may_ask(ledger, folder):
-                    self._running[folder] = question = _PollThread(self._env, self._clock, self._deadline)
-                    question.start(folder, poll_state.poll(ledger.db, folder))
+                if self._claim(ledger, method, folder):
+                    self._running[key] = poll = _PollThread(method, folder)
+                    state = poll_state.poll(ledger.db, key)
+                    poll.start(Request(folder, state, self._env, self._clock, self._deadline))
         return came
 
     def wait(self, seconds: float) -> None:
-        """Wait for the answers to the questions under way."""
-        for question in self._running.values():
-            question.thread.join(seconds)
+        """Wait for the answers to the polls under way."""
+        for poll in self._running.values():
+            poll.thread.join(seconds)
 
     def next_at(self, ledger: Ledger) -> int | None:
         """Time of the next poll, epoch milliseconds; None without consent or folders."""
-        if not has_consent(ledger.db, OAUTH):
-            return None
         now = self._clock.now_ms()
-        verdicts = [_decide(ledger, folder, now) for folder in folders(self._env)]
-        return min((now if v.ask else v.until for v in verdicts), default=None)
+        decisions = [_decide(ledger, one, folder, now) for one in methods(ledger) for folder in folders(self._env)]
+        return min((now if one.ask else one.until for one in decisions), default=None)
 
-    def _may_ask(self, ledger: Ledger, folder: str) -> bool:
+    def _claim(self, ledger: Ledger, method: PollMethod, folder: str) -> bool:
         now = self._clock.now_ms()
-        if not _decide(ledger, folder, now).ask:
+        if not _decide(ledger, method, folder, now).ask or _quiet_from(ledger, method, folder, self._env, now):
             return False
         with ledger.transaction() as db:
-            return poll_state.claim(db, Strings(db), folder, now)
+            return poll_state.claim(db, Strings(db), method.prefix + folder, now)
 
 
 def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[RefreshResult]:
-    """Ask now, for a person who wants to know, and wait for it; for each folder what was done. Raises LedgerError."""
-    made = []
-    for folder in folders(env):
-        now = clock.now_ms()
-        state = poll_state.poll(ledger.db, folder)
-        verdict = schedule.decide_refresh(state, now)
-        if verdict.ask and state.account and accounts.is_hidden(ledger.db, state.account):
-            verdict = PollDecision(False, "forgotten")
-        if verdict.ask:
-            with ledger.transaction() as db:
-                if not poll_state.claim(db, Strings(db), folder, now):
-                    verdict = PollDecision(False, "claimed", now + poll_state.CLAIM_MS)
-        if not verdict.ask:
-            made.append(RefreshResult(folder, verdict))
-            continue
-        question = _PollThread(env, clock, DEADLINE_SECONDS)
-        question.start(folder, poll_state.poll(ledger.db, folder))
-        question.thread.join()
-        said = question.said or _no_answer(clock.now_ms())
-        store_result(ledger, folder, said, clock.now_ms(), random_share())
-        made.append(RefreshResult(folder, verdict, said.outcome.outcome, said.outcome.problem))
-    return made
+    """Ask now, for a person, and wait for the answers; one result for each source and folder. Raises LedgerError."""
+    return [_refresh(ledger, method, folder, env, clock) for method in methods(ledger) for folder in folders(env)]
 
 
-def store_result(ledger: Ledger, folder: str, said: PollResult, now: int, jitter: float) -> None:
-    """Write down what came of a question, and when to ask again."""
+def _refresh(ledger: Ledger, method: PollMethod, folder: str, env: Mapping[str, str], clock: Clock) -> RefreshResult:
+    now, key = clock.now_ms(), method.prefix + folder
+    state = poll_state.poll(ledger.db, key)
+    verdict = schedule.decide_refresh(state, now)
+    if verdict.ask and state.account and accounts.is_hidden(ledger.db, state.account):
+        verdict = PollDecision(False, "forgotten")
+    if verdict.ask and (until := _quiet_from(ledger, method, folder, env, now)):
+        verdict = PollDecision(False, "active", until)
+    if verdict.ask:
+        with ledger.transaction() as db:
+            if not poll_state.claim(db, Strings(db), key, now):
+                verdict = PollDecision(False, "claimed", now + poll_state.CLAIM_MS)
+    if not verdict.ask:
+        return RefreshResult(folder, verdict, source=method.source)
+    poll = _PollThread(method, folder)
+    poll.start(Request(folder, poll_state.poll(ledger.db, key), env, clock, DEADLINE_SECONDS))
+    poll.thread.join()
+    result = poll.result or no_answer(method.source, clock.now_ms())
+    store_result(ledger, method, folder, result, clock.now_ms(), random_share())
+    return RefreshResult(folder, verdict, result.outcome.outcome, result.outcome.problem, method.source)
+
+
+def store_result(ledger: Ledger, method: PollMethod, folder: str, result: PollResult, now: int, jitter: float) -> None:
+    """Store the result of a poll and the time of the next one."""
     with ledger.transaction() as db:
         names = Strings(db)
-        state = poll_state.poll(db, folder)
-        account = accounts.named(db, state.account) if state.login == said.login else None
-        if said.profile is not None:
-            account = said.profile[0]
-        elif account is None and said.organization:
+        state = poll_state.poll(db, method.prefix + folder)
+        account = accounts.named(db, state.account) if state.login == result.login else None
+        if result.reading.account is not None:
+            account = result.reading.account
+        elif result.profile is not None:
+            account = result.profile[0]
+        elif account is None and result.organization:
             here = accounts.named(db, readings.current_account(db, names.id(folder)))
-            account = here if here and here.organization == said.organization else AccountId("", said.organization)
-        id = readings.append(db, names, said.reading._replace(account=account), folder)
-        if said.profile is not None:
-            accounts.learn(db, id, said.profile[2], said.profile[1])
+            is_here = here is not None and here.organization == result.organization
+            account = here if is_here else AccountId("", result.organization)
+        id = readings.append(db, names, result.reading._replace(account=account), folder)
+        if result.profile is not None:
+            accounts.learn(db, id, result.profile[2], result.profile[1])
             state = state._replace(profile_at=now)
-        if said.outcome.outcome == OK:
+        if result.outcome.outcome == OK:
             state = state._replace(account=id)
-        state = schedule.next_state(state, said.outcome, now, active_at=poll_state.last_message(db), jitter=jitter)
-        poll_state.write(db, names, state._replace(login=said.login))
+        state = schedule.next_state(state, result.outcome, now, active_at=poll_state.last_message(db), jitter=jitter)
+        poll_state.write(db, names, state._replace(login=result.login))
 
 
-def _decide(ledger: Ledger, folder: str, now: int) -> PollDecision:
-    db = ledger.db
-    state = poll_state.poll(db, folder)
-    mark = login_fingerprint(folder)
+def _decide(ledger: Ledger, method: PollMethod, folder: str, now: int) -> PollDecision:
+    db, key = ledger.db, method.prefix + folder
+    state = poll_state.poll(db, key)
+    login = login_fingerprint(folder)
     push = schedule.RecentPushes()
-    if state.account and mark == state.login:
+    if state.account and login == state.login:
         if accounts.is_hidden(db, state.account):
             return PollDecision(False, "forgotten", now + schedule.SLOWEST)
         push = RecentPushes(
             poll_state.last_push(db, state.account, BROWSER),
             poll_state.last_push(db, state.account, STATUSLINE),
-            poll_state.last_twin(db, state.account, folder),
+            poll_state.last_twin(db, state.account, key),
         )
-    return schedule.decide(state, now, push, mark)
+    return schedule.decide(state, now, push, login)
+
+
+def _quiet_from(ledger: Ledger, method: PollMethod, folder: str, env: Mapping[str, str], now: int) -> int:
+    """Time from which a folder's sessions are quiet enough for a method, epoch ms; 0 if they are."""
+    if not method.quiet_ms:
+        return 0
+    ingest(ledger, env, now)  # the message may be a second old
+    last = poll_state.last_message_of(ledger.db, folder, now - method.quiet_ms)
+    return last + method.quiet_ms if 0 < last <= now else 0
 
 
 class _PollThread:
-    """One question in a thread of its own; `said` once it is answered."""
+    """One poll in a thread of its own; `result` once it has ended."""
 
-    def __init__(self, env: Mapping[str, str], clock: Clock, deadline_seconds: float) -> None:
-        self.said: PollResult | None = None
+    def __init__(self, method: PollMethod, folder: str) -> None:
+        self.method, self.folder = method, folder
+        self.result: PollResult | None = None
         self.account = 0
-        self._env, self._clock, self._seconds = env, clock, deadline_seconds
 
-    def start(self, folder: str, state: Poll) -> None:
-        self.account = state.account if login_fingerprint(folder) == state.login else 0
-        self.thread = threading.Thread(target=self._run, args=(folder, state), name="poll", daemon=True)
+    def start(self, request: Request) -> None:
+        self.account = request.state.account if login_fingerprint(self.folder) == request.state.login else 0
+        self.thread = threading.Thread(target=self._run, args=(request,), name="poll", daemon=True)
         self.thread.start()
 
-    def _run(self, folder: str, state: Poll) -> None:
-        said = _no_answer(self._clock.now_ms())
+    def _run(self, request: Request) -> None:
+        result = no_answer(self.method.source, request.clock.now_ms())
         try:
-            said = self._fetch(folder, state)
-        except UsageError as error:  # TACHOGRAPH_OAUTH_BASE names a place that no login is sent to
-            said = _failure(self._clock.now_ms(), OFFLINE, error.message, "")
+            result = fetch(self.method, request)
         finally:
-            self.said = said
-
-    def _fetch(self, folder: str, state: Poll) -> PollResult:
-        from tachograph.sources import credentials, oauth, usage_payload
-
-        end = Clock().monotonic() + self._seconds  # a network keeps real time, whatever the clock of a test says
-        base = self._env.get(BASE) or oauth.SERVICE
-
-        def ask(token: credentials.Token, path: str) -> oauth.HttpAnswer:
-            left = end - Clock().monotonic()
-            if left <= 0:
-                return oauth.HttpAnswer(TIMEOUT, problem=f"no whole answer within {self._seconds:g} s")
-            return oauth.ask(token, base, path, left, clock=self._clock)
-
-        mark = login_fingerprint(folder)
-        token = credentials.read_token(folder, self._env, clock=self._clock)
-        if isinstance(token, credentials.NoToken):
-            return _failure(self._clock.now_ms(), token.outcome, token.problem, mark)
-        profile = None
-        is_known = state.profile_at and mark == state.login
-        if not is_known or self._clock.now_ms() - state.profile_at > PROFILE_EVERY_MS:
-            answer = ask(token, oauth.PROFILE)
-            account, plan, label = usage_payload.parse_profile(answer.payload, self._clock.now_ms())
-            profile = (account, plan or "", label) if account is not None and account.uuid else None
-        answer = ask(token, oauth.USAGE)
-        if answer.outcome == EXPIRED:  # Claude Code may have renewed it in this very moment: read once more
-            mark = login_fingerprint(folder)
-            again = credentials.read_token(folder, self._env, clock=self._clock)
-            if isinstance(again, credentials.Token) and not again.is_same(token):
-                token, answer, profile = again, ask(again, oauth.USAGE), None
-        now = self._clock.now_ms()
-        if answer.outcome != OK:
-            return _failure(now, answer.outcome, answer.problem, mark, answer.retry_after_seconds, token.organization)
-        reading = usage_payload.parse_usage(answer.payload, source=OAUTH, observed_at=now)
-        if profile is not None and profile[1]:
-            reading = reading._replace(plan=profile[1])
-        return PollResult(reading, _outcome(reading, now), mark, token.organization, profile)
-
-
-def _outcome(reading: Reading, now: int) -> PollOutcome:
-    five = next((limit.percent for limit in reading.limits if limit.key == FIVE_HOUR), None)
-    resets = [limit.resets_at for limit in reading.limits if limit.resets_at is not None and limit.resets_at > now]
-    spent = reading.extra.used.minor if reading.extra is not None and reading.extra.used is not None else ""
-    levels = " ".join(f"{limit.key}={limit.percent}" for limit in reading.limits)
-    problem = reading.problems[0] if reading.problems and reading.outcome != OK else ""
-    return PollOutcome(reading.outcome, None, problem, f"{levels} {spent}".strip(), five, min(resets, default=None))
-
-
-def _failure(
-    now: int, outcome: str, problem: str, mark: str, retry: int | None = None, organization: str = ""
-) -> PollResult:
-    reading = Reading(OAUTH, now, outcome, problems=(problem,) if problem else ())
-    return PollResult(reading, PollOutcome(outcome, retry, problem), mark, organization)
-
-
-def _no_answer(now: int) -> PollResult:
-    return _failure(now, TIMEOUT, "the question ended without an answer", "")
+            self.result = result
 
 
 def random_share() -> float:

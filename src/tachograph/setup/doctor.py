@@ -19,7 +19,7 @@ from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage import files
 from tachograph.ledger.usage.strings import storable
-from tachograph.model.limits.limits import OAUTH
+from tachograph.model.limits.limits import CLAUDE_CODE, OAUTH
 from tachograph.model.limits.limits import OK as ANSWERED
 from tachograph.model.usage import prices
 from tachograph.paths import Paths, config_folders, identity_files
@@ -215,12 +215,16 @@ def _ledger(
 
 
 def _polls(ledger: Ledger) -> Iterator[Finding]:
-    """Outcomes of the usage endpoint, if it is switched on."""
-    if not has_consent(ledger.db, OAUTH):
-        return
-    for state in poll_state.states(ledger.db):
+    """Outcomes of the sources that are asked for a config folder and are switched on."""
+    states = [
+        (name, state)
+        for name in (CLAUDE_CODE, OAUTH)
+        if has_consent(ledger.db, name)
+        for state in poll_state.states(ledger.db, name)
+    ]
+    for source, state in states:
         kind = OK if state.outcome == ANSWERED else NOTE
-        facts = {"path": state.folder, "outcome": state.outcome, "problem": state.problem, "at": state.asked_at}
+        facts = {"path": state.folder, "source": source, "outcome": state.outcome, "problem": state.problem, "at": state.asked_at}
         yield Finding(kind, "limits", "asked", facts)
 
 

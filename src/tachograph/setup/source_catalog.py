@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import CONSENT, has_consent, set_preference
-from tachograph.model.limits.limits import BROWSER, CLAUDE_JSON, COOKIES, DESKTOP, OAUTH, STATUSLINE, TRANSCRIPT
+from tachograph.model.limits.limits import BROWSER, CLAUDE_CODE, CLAUDE_JSON, COOKIES, DESKTOP, OAUTH, STATUSLINE, TRANSCRIPT
 
 PASSIVE, ON_CONSENT, ON_PAIRING = "passive", "consent", "pairing"
 
@@ -64,6 +64,23 @@ SOURCES = (
         "Nothing.",
         "That a limit is reached, and until when.",
         "Anything before a limit is reached.",
+    ),
+    Source(
+        CLAUDE_CODE,
+        "Claude Code itself",
+        ON_CONSENT,
+        "No sign-in and no token. The recorder starts the program `claude` by its absolute path (from an absolute folder of PATH or"
+        " from where its installers put it, never from the current folder) in an empty folder of Tachograph's, sends it the"
+        " control request get_usage (in older versions the command /usage), and reads its answer. Hooks, MCP servers, project"
+        " and user settings, updates and telemetry are off; variables with API keys and tokens are removed; after 20 seconds it"
+        " is ended. No prompt is sent and nothing is billed. The answer counts only if the account in it and in .claude.json"
+        " are one. The process keeps no session, and its folder is left out of all counts.",
+        "Nothing from here. Claude Code asks Anthropic with its own sign-in, as its /usage screen does: at most once every 5 to 30"
+        " minutes, and not while a session of that config folder had a message within 60 seconds.",
+        "All limits with the weeks of single models, and extra usage in money, without handing over a sign-in.",
+        "Which session or model used what. It needs Claude Code on this machine, signed in to a plan.",
+        "The request is marked as experimental in the Agent SDK and may change or end.",
+        "tachograph sources enable claude_code",
     ),
     Source(
         OAUTH,

@@ -16,6 +16,7 @@ SOURCE_WORDS = {
     "claude_json": "Claude Code's cache",
     "desktop": "Claude Desktop",
     "transcript": "transcripts",
+    "claude_code": "Claude Code",
     "oauth": "usage endpoint",
     "browser": "browser",
     "cookies": "cookies",

@@ -3,12 +3,14 @@
 from tachograph.model.limits.limits import (
     BLOCKED,
     BROWSER,
+    CLAUDE_CODE,
     COOKIES,
     DENIED,
     EXPIRED,
     FORBIDDEN,
     LIMITED,
     NO_LOGIN,
+    NO_PROGRAM,
     OFFLINE,
     OK,
     PORTAL,
@@ -48,7 +50,13 @@ _OF_COOKIES = {
     BLOCKED: "claude.ai shows a challenge page to what is no browser; the extension is not stopped by it:"
     " tachograph pair --open",
 }
-_BY_SOURCE = {BROWSER: _OF_A_BROWSER, COOKIES: _OF_COOKIES}
+_OF_CLAUDE_CODE = {
+    NO_PROGRAM: "Claude Code is not installed in a folder of PATH; install it, or turn this source off",
+    NO_LOGIN: "Claude Code is not signed in to a plan here; run `claude` and sign in",
+    TIMEOUT: "Claude Code did not answer in time; it is asked again later",
+    SHAPE: "an answer of Claude Code that this version does not understand, or one for another account",
+}
+_BY_SOURCE = {CLAUDE_CODE: _OF_CLAUDE_CODE, BROWSER: _OF_A_BROWSER, COOKIES: _OF_COOKIES}
 
 
 def outcome_words(outcome: str, source: str = "") -> str:

@@ -6,12 +6,15 @@ Whoever asks takes a claim on the folder first, so that two programs never ask f
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Strings, storable
+from tachograph.ledger.usage.strings import Strings
+from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 
 CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself
 
+CLAUDE_CODE_OF = "claude_code:"  # before a config folder: Claude Code itself, asked for that folder
 COOKIES_OF = "cookies:"  # in the place of a config folder: claude.ai, asked with the session of that browser
 
+_SOURCES = ((COOKIES_OF, COOKIES), (CLAUDE_CODE_OF, CLAUDE_CODE))
 _FIELDS = (
     "account, asked_at, next_at, wait_ms, barred_until, strikes, outcome, problem, answered_at, moved_at, levels,"
     " login, profile_at, claimed_at, refusals, accounts"
@@ -55,10 +58,16 @@ def poll(db: sqlite3.Connection, folder: str) -> Poll:
     return Poll(folder) if row is None else Poll(folder, *row)
 
 
-def states(db: sqlite3.Connection, *, cookies: bool = False) -> list[Poll]:
-    """Every folder for which the endpoint was ever asked; `cookies`: instead every browser with whose session claude.ai was."""
+def states(db: sqlite3.Connection, source: str = OAUTH) -> list[Poll]:
+    """Everything that a source (OAUTH, CLAUDE_CODE, COOKIES) was ever asked for; `folder` without its prefix but for
+    COOKIES, where it names the browser."""
     rows = db.execute(f"SELECT name.text, {_FIELDS} FROM poll JOIN name ON name.id = poll.folder ORDER BY name.text")
-    return [state for state in map(Poll._make, rows) if state.folder.startswith(COOKIES_OF) == cookies]
+    found = [state for state in map(Poll._make, rows) if _source_of(state.folder) == source]
+    return [state._replace(folder=state.folder.removeprefix(CLAUDE_CODE_OF)) for state in found]
+
+
+def _source_of(folder: str) -> str:
+    return next((source for start, source in _SOURCES if folder.startswith(start)), OAUTH)
 
 
 def write(db: sqlite3.Connection, names: Strings, state: Poll) -> None:
@@ -96,3 +105,12 @@ def last_message(db: sqlite3.Connection) -> int:
     """When the newest message was billed, by any account; epoch milliseconds, 0 for never."""
     row = db.execute("SELECT max(at) FROM answer").fetchone()
     return int(row[0] or 0)
+
+
+def last_message_of(db: sqlite3.Connection, folder: str, since: int) -> int:
+    """Time of the newest message in the sessions of a config folder after a moment, epoch ms; 0 if there is none."""
+    sql = (
+        "SELECT max(answer.at) FROM answer JOIN origin ON origin.id = answer.origin JOIN name ON name.id = origin.folder"
+        " WHERE answer.at > ? AND name.text = ?"
+    )
+    return int(db.execute(sql, (since, folder)).fetchone()[0] or 0)

@@ -22,11 +22,13 @@ TRANSCRIPT = "transcript"  # notices of a limit in transcripts
 OAUTH = "oauth"  # the usage endpoint, asked with Claude Code's token
 BROWSER = "browser"  # a paired browser extension
 COOKIES = "cookies"  # claude.ai, asked with a browser's session
-SOURCES = (STATUSLINE, CLAUDE_JSON, DESKTOP, TRANSCRIPT, OAUTH, BROWSER, COOKIES)
+CLAUDE_CODE = "claude_code"  # Claude Code itself, asked in a process of its own
+SOURCES = (STATUSLINE, CLAUDE_JSON, DESKTOP, TRANSCRIPT, CLAUDE_CODE, OAUTH, BROWSER, COOKIES)
 
 # What came of asking. Anything but OK carries no limits; each has its own remedy (text/outcomes.py).
 OK = "ok"
 SHAPE = "shape"  # an answer that holds nothing we know
+NO_PROGRAM = "no_program"  # there is no Claude Code to ask
 NO_LOGIN = "no_login"  # no credentials, or none of a subscription
 DENIED = "denied"  # they are there, but this computer will not hand them over
 EXPIRED = "expired"  # 401

@@ -4,7 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.limits import poll_state, windows
-from tachograph.model.limits.limits import COOKIES, OAUTH, SOURCES
+from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH, SOURCES
 
 
 class Health(NamedTuple):
@@ -24,10 +24,8 @@ def health(db: sqlite3.Connection, now: int) -> dict[str, Health]:
     """Every source by its name."""
     activity = windows.source_activity(db, now - 86_400_000)
     next_of = {
-        name: min(
-            (poll.next_at for poll in poll_state.states(db, cookies=name == COOKIES) if poll.next_at), default=None
-        )
-        for name in (OAUTH, COOKIES)
+        name: min((poll.next_at for poll in poll_state.states(db, name) if poll.next_at), default=None)
+        for name in (CLAUDE_CODE, OAUTH, COOKIES)
     }
     made = {}
     for name in SOURCES:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError, UsageError
-from tachograph.model.limits.limits import COOKIES, OAUTH
+from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
 from tachograph.setup.ledger_files import (
@@ -108,7 +108,7 @@ def _allowed(paths: Paths, context: Context) -> frozenset[str]:
         return frozenset()
     try:
         with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
-            sources = {name for name in (OAUTH, COOKIES) if has_consent(ledger.db, name)}
+            sources = {name for name in (CLAUDE_CODE, OAUTH, COOKIES) if has_consent(ledger.db, name)}
             return frozenset(sources | {one.name for one in pairings.pairings(ledger.db)})
     except LedgerError:
         return frozenset()
@@ -126,7 +126,8 @@ def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[s
         return []
     now, said = context.clock.now_ms(), []
     with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
-        for name, title in ((OAUTH, "The usage endpoint"), (COOKIES, "Asking with a browser's cookies")):
+        titles = ("Asking Claude Code", "The usage endpoint", "Asking with a browser's cookies")
+        for name, title in zip((CLAUDE_CODE, OAUTH, COOKIES), titles, strict=True):
             source = source_catalog.source(name)
             if name in revived and source is not None:
                 source_catalog.switch(ledger, source, False, now)

@@ -2,17 +2,18 @@
 
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
-from tachograph.ledger.storage.preferences import has_consent
-from tachograph.model.limits.limits import OAUTH, OK
+from tachograph.model.limits.limits import OK
 from tachograph.model.usage.periods import Calendar
 from tachograph.paths import Paths
 from tachograph.recorder.poller import RefreshResult
 from tachograph.text.format import safe
+from tachograph.text.limits import SOURCE_WORDS
 from tachograph.ui.cli.context import Context
 
 _WHY = {
     "barred": "the service asked us to wait until {until}; an earlier request would prolong that",
     "recent": "the last request was less than a minute ago: its answer is shown",
+    "active": "a session there had a message less than a minute ago, so its status line is as new",
     "claimed": "another program is asking right now: its answer will be here in a few seconds",
     "forgotten": "its account is hidden: show it again with `tachograph accounts show NAME`",
 }
@@ -24,23 +25,27 @@ def refresh(paths: Paths, calendar: Calendar, context: Context) -> list[str]:
 
     with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
         if ledger.readable_only:
-            return [f"No request sent: the ledger is read-only ({ledger.readable_only})."]
-        if not has_consent(ledger.db, OAUTH):
+            return [f"Nothing was asked: the ledger is read-only ({ledger.readable_only})."]
+        if not poller.methods(ledger):
             return [
-                "No request sent: the usage endpoint is off. Readings of other programs here were read again.",
-                "Turn it on with `tachograph sources enable oauth`, which explains it first.",
+                "Nothing was asked: no source that can be asked is on. Files of other programs were read again.",
+                "`tachograph sources enable claude_code` asks Claude Code itself, `… enable oauth` the usage endpoint.",
             ]
         done = poller.refresh(ledger, context.env, context.clock)
     if not done:
-        return ["No request sent: there is no Claude Code config folder."]
-    return [words for one in done if (words := _words(one, calendar, several=len(done) > 1))]
+        return ["Nothing was asked: there is no Claude Code config folder."]
+    folders, sources = ({getattr(one, name) for one in done} for name in ("folder", "source"))
+    words = (_words(one, calendar, len(folders) > 1, len(sources) > 1) for one in done)
+    return [line for line in words if line]
 
 
-def _words(done: RefreshResult, calendar: Calendar, *, several: bool) -> str:
-    who = f"Not asked for {safe(done.folder)}" if several else "Not asked"
+def _words(done: RefreshResult, calendar: Calendar, several_folders: bool, several_sources: bool) -> str:
+    """Why a folder was not asked for, or what went wrong; "" if it answered."""
+    by = f" {SOURCE_WORDS[done.source]}" if several_sources else ""
+    of = f" for {safe(done.folder)}" if several_folders else ""
     if not done.verdict.ask:
         until = f"{calendar.local(done.verdict.until):%H:%M}" if done.verdict.until else ""
-        return f"{who}: {_WHY[done.verdict.why].format(until=until)}."
+        return f"Not asked{by}{of}: {_WHY[done.verdict.why].format(until=until)}."
     if done.outcome == OK:
         return ""
-    return f"Asked{f' for {safe(done.folder)}' if several else ''}: {safe(done.problem or done.outcome)}."
+    return f"Asked{by}{of}: {safe(done.problem or done.outcome)}."

@@ -172,7 +172,12 @@ def test_only_the_ledger_speaks_sql() -> None:
 
 def test_sources_do_not_know_each_other() -> None:
     """But for what several need: the decoder of the usage payload, which is pure, and the asking over a network."""
-    shared = ("tachograph.sources.usage_payload", "tachograph.sources.usage_money", "tachograph.sources.http")
+    shared = (
+        "tachograph.sources.usage_payload",
+        "tachograph.sources.usage_money",
+        "tachograph.sources.usage_grants",
+        "tachograph.sources.http",
+    )
     for path in FILES:
         parts = path.relative_to(SRC).parts
         if parts[0] != "sources" or len(parts) < 2:

@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from tachograph.errors import LedgerError
 
+USAGE_QUESTION = "tachograph-usage-question"  # folder in which Claude Code is asked; its sessions are never counted
+
 
 class Paths:
     """Locations of our own files; `TACHOGRAPH_HOME` moves all of them to one folder."""

@@ -78,7 +78,7 @@ def test_where_all_is_well_it_says_what_there_is(used: Home) -> None:
     assert screen.startswith("Tachograph ")
     assert f"SQLite {sqlite3.sqlite_version}" in screen
     assert f"{used.claude}: 1 transcript, " in screen
-    assert "ada@example.org, Max 20x, on record since Mon 23 Nov 12:00." in screen
+    assert "ada@example.org, Ultra, on record since Mon 23 Nov 12:00." in screen
     assert "5 messages, 1 session, 1 transcript, from Mon  2 Nov 09:00 to Mon  2 Nov 09:00." in screen
     assert "its totals are what the messages add up to" in screen
     assert "one is made every week" in screen
@@ -168,7 +168,7 @@ def test_it_says_why_an_account_is_unknown(used: Home, content: str | None, kind
 def test_another_account_than_the_recorded_one_is_not_on_record(used: Home) -> None:
     other = {**OAUTH, "accountUuid": "acc-2", "emailAddress": "bob@example.org"}
     (used.claude / ".claude.json").write_text(json.dumps({"oauthAccount": other}))
-    assert "bob@example.org, Max 20x, not yet on record." in found(examined(used, "--no-ingest"), "account")
+    assert "bob@example.org, Ultra, not yet on record." in found(examined(used, "--no-ingest"), "account")
 
 
 def test_foreign_text_is_made_safe(used: Home) -> None:

@@ -224,7 +224,13 @@ def _polls(ledger: Ledger) -> Iterator[Finding]:
     ]
     for source, state in states:
         kind = OK if state.outcome == ANSWERED else NOTE
-        facts = {"path": state.folder, "source": source, "outcome": state.outcome, "problem": state.problem, "at": state.asked_at}
+        facts = {
+            "path": state.folder,
+            "source": source,
+            "outcome": state.outcome,
+            "problem": state.problem,
+            "at": state.asked_at,
+        }
         yield Finding(kind, "limits", "asked", facts)
 
 

@@ -6,7 +6,16 @@ from typing import NamedTuple
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import CONSENT, has_consent, set_preference
-from tachograph.model.limits.limits import BROWSER, CLAUDE_CODE, CLAUDE_JSON, COOKIES, DESKTOP, OAUTH, STATUSLINE, TRANSCRIPT
+from tachograph.model.limits.limits import (
+    BROWSER,
+    CLAUDE_CODE,
+    CLAUDE_JSON,
+    COOKIES,
+    DESKTOP,
+    OAUTH,
+    STATUSLINE,
+    TRANSCRIPT,
+)
 
 PASSIVE, ON_CONSENT, ON_PAIRING = "passive", "consent", "pairing"
 

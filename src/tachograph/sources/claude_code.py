@@ -2,7 +2,7 @@
 
 Claude Code answers a line `{"type": "control_request", "request": {"subtype": "get_usage"}}` on its stream-json input
 with the answer of the usage endpoint, which it fetches with its own sign-in (types of the Agent SDK,
-`SDKControlGetUsageResponse`; nothing is billed). We see no token. An `initialize` request before it names the account.
+`SDKControlGetUsageResponse`; nothing is billed). We see no token. An `initialize` request names the account.
 Older versions that do not know the request print the same percentages for the prompt `/usage`, which is a local command.
 
 The process runs in an empty folder of ours, without hooks, MCP servers, settings of a project, updates and telemetry,
@@ -17,11 +17,10 @@ from typing import NamedTuple
 from tachograph import processes
 from tachograph.model.limits.limits import NO_LOGIN, NO_PROGRAM, OK, SHAPE, TIMEOUT
 from tachograph.model.parsing import as_object, text
-from tachograph.paths import home_folder, own_paths
+from tachograph.paths import USAGE_QUESTION, home_folder, own_paths
 
 DEADLINE_SECONDS = 20.0
 LARGEST = 1 << 20  # bytes of output
-_FOLDER = "claude-code"  # in our data folder
 _NAME = "claude"
 _INITIALIZE, _USAGE = "tachograph-account", "tachograph-usage"
 _FLAGS = (
@@ -54,12 +53,15 @@ class Answer(NamedTuple):
 
 def working_folder(env: Mapping[str, str]) -> str:
     """The empty folder in which Claude Code is asked. Its sessions, should there be any, are never counted."""
-    return os.path.join(own_paths(env).data, _FOLDER)
+    return os.path.join(own_paths(env).data, USAGE_QUESTION)
 
 
 def find_executable(env: Mapping[str, str]) -> str | None:
     """Absolute path of `claude`: from PATH, else from where its installers put it; never from the current folder."""
-    here = _real(os.getcwd())
+    try:
+        here = _real(os.getcwd())
+    except OSError:  # it was deleted
+        here = ""
     entries = [part for part in env.get("PATH", "").split(os.pathsep) if part and _real(part) != here]
     found = processes.find_program(_NAME, {**env, "PATH": os.pathsep.join(entries)})
     if found is not None:
@@ -81,8 +83,8 @@ def ask(config_folder: str, env: Mapping[str, str], seconds: float = DEADLINE_SE
     requests = b"".join(
         json.dumps({"type": "control_request", "request_id": id, "request": request}).encode() + b"\n"
         for id, request in (
-            (_INITIALIZE, {"subtype": "initialize"}),
             (_USAGE, {"subtype": "get_usage", "skip_behaviors": True}),
+            (_INITIALIZE, {"subtype": "initialize"}),
         )
     )
     command = [executable, *_STREAM, *_FLAGS]
@@ -113,31 +115,31 @@ def ask_text(config_folder: str, env: Mapping[str, str], seconds: float = DEADLI
 def parse(output: bytes) -> Answer | None:
     """The answer to `get_usage` in Claude Code's output; None where there is none."""
     account: Mapping[str, object] = {}
+    usage: Mapping[str, object] | None = None
     for line in _objects(output):
-        response = as_object(line.get("response"))
         if line.get("type") != "control_response":
             continue
-        id = response.get("request_id") or line.get("request_id")
-        body = as_object(response.get("response"))
-        account = as_object(body.get("account")) or account
-        if id == _INITIALIZE:
-            continue
-        if response.get("subtype") == "error":
-            words = text(response.get("error"), 200)
-            outcome = NO_LOGIN if _is_login_problem(words) else SHAPE
-            return Answer(outcome, problem="Claude Code refuses the request for usage")
-        limits = body.get("rate_limits")
-        names = {
-            "email": text(account.get("email"), 200),
-            "uuid": text(account.get("uuid") or account.get("accountUuid")),
-            "organization": text(account.get("organizationUuid")),
-        }
-        if isinstance(limits, Mapping):
-            return Answer(OK, limits, **names)
-        if limits is not None:
-            return Answer(SHAPE, problem="Claude Code's answer holds no limits", **names)
-        return Answer(NO_LOGIN, problem="Claude Code is not signed in to a plan here", **names)
-    return None
+        response = as_object(line.get("response"))
+        account = as_object(as_object(response.get("response")).get("account")) or account
+        if (response.get("request_id") or line.get("request_id")) != _INITIALIZE:
+            usage = response
+    if usage is None:
+        return None
+    if usage.get("subtype") == "error":
+        outcome = NO_LOGIN if _is_login_problem(text(usage.get("error"), 200)) else SHAPE
+        return Answer(outcome, problem="Claude Code refuses the request for usage")
+    limits = as_object(usage.get("response")).get("rate_limits")
+    found = Answer(
+        OK,
+        email=text(account.get("email"), 200),
+        uuid=text(account.get("uuid") or account.get("accountUuid")),
+        organization=text(account.get("organizationUuid")),
+    )
+    if isinstance(limits, Mapping):
+        return found._replace(payload=limits)
+    if limits is None:
+        return found._replace(outcome=NO_LOGIN, problem="Claude Code is not signed in to a plan here")
+    return found._replace(outcome=SHAPE, problem="Claude Code's answer holds no limits")
 
 
 def _environment(config_folder: str, env: Mapping[str, str]) -> dict[str, str]:

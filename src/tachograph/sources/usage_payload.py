@@ -21,7 +21,6 @@ from tachograph.model.limits.limits import (
     SHAPE,
     WEEKLY,
     AccountId,
-    BankedReset,
     Limit,
     Reading,
     Share,
@@ -42,10 +41,10 @@ from tachograph.model.parsing import (
     text,
     unread_problem,
 )
+from tachograph.sources.usage_grants import parse_banked_resets
 from tachograph.sources.usage_money import parse_extra_usage, percent_of, window_dollars
 
 _MOST_LIMITS = 50
-_MOST_BANKED = 10
 _NAMING = ("display_name", "name", "label", "id")
 _KINDS = {"session": FIVE_HOUR, "weekly_all": SEVEN_DAY}
 _SECTIONS = frozenset(
@@ -66,26 +65,6 @@ _SCOPED_KEYS = frozenset(
 _SHARE_KEYS = frozenset(["allowance_percent_of_weekly", "limit_index", "used_percent_of_weekly"])
 _BREAKDOWN_KEYS = frozenset(["as_of", "window_started_at", "rows"])
 _ROW_KEYS = frozenset(["key", "display_name", "percent"])
-# Conditions of redeeming a reset, which happens in Claude Code.
-_GRANTS_KEYS = frozenset(
-    ["eligible", "ineligible_reason", "at_limit", "exhausted", "grants", "next_grant_id", "cooldown_until"]
-)
-_GRANT_KEYS = frozenset(
-    [
-        "id",
-        "label",
-        "resets_total",
-        "resets_left",
-        "starts_at",
-        "ends_at",
-        "clears",
-        "paused",
-        "usable_now",
-        "use_requires_limit",
-        "blocking",
-        "arm",
-    ]
-)
 
 
 def parse_usage(payload: object, *, source: str, observed_at: int) -> Reading:
@@ -96,7 +75,7 @@ def parse_usage(payload: object, *, source: str, observed_at: int) -> Reading:
     limits = _limits(payload, problems)
     extra, caps = parse_extra_usage(payload, problems)
     breakdown = _breakdown(payload.get("seven_day_breakdown"), problems)
-    banked = _banked_resets(payload.get("cedar_ember"), problems)
+    banked = parse_banked_resets(payload.get("cedar_ember"), problems)
     outcome = OK
     if not (limits or extra or breakdown) and (problems or not payload.keys() & (LIMIT_NAMES.keys() | _SECTIONS)):
         outcome = SHAPE
@@ -321,7 +300,7 @@ def _fill_missing(limit: Limit, other: Limit) -> Limit:
     return limit._replace(**missing)
 
 
-# -- allowances, breakdown, banked resets -----------------------------------------------------------------------
+# -- allowances and breakdown -----------------------------------------------------------------------
 
 
 def _add_allowances(value: object, found: dict[str, Limit], keys: Mapping[int, str], problems: list[str]) -> None:
@@ -338,32 +317,6 @@ def _add_allowances(value: object, found: dict[str, Limit], keys: Mapping[int, s
             continue
         report_unread(share, _SHARE_KEYS, where, problems)
         found[key] = found[key]._replace(allowance=allowance, allowance_used=used)
-
-
-def _banked_resets(value: object, problems: list[str]) -> tuple[BankedReset, ...]:
-    """Resets that the account holds: one for each `resets_left` of each grant."""
-    if value is None:
-        return ()
-    section = as_object(value)
-    grants = section.get("grants")
-    if not isinstance(value, Mapping) or (grants is not None and not isinstance(grants, list)):
-        problems.append("cedar_ember holds no list of grants")
-        return ()
-    report_unread(section, _GRANTS_KEYS, "cedar_ember", problems)
-    found: list[BankedReset] = []
-    for index, item in enumerate(grants or ()):
-        grant, where = as_object(item), f"cedar_ember: grants[{index}]"
-        left = grant.get("resets_left")
-        if left is None:
-            continue
-        if isinstance(left, bool) or not isinstance(left, int) or left < 0:
-            problems.append(f"{where}: resets_left is {describe(left)}, not a number")
-            continue
-        report_unread(grant, _GRANT_KEYS, where, problems)
-        expires_at = _moment(grant.get("ends_at"), f"{where}: ends_at", problems)
-        one = BankedReset(text(grant.get("id")), text(grant.get("label")) or "Limit reset", expires_at)
-        found += [one] * min(left, _MOST_BANKED)
-    return tuple(found[:_MOST_BANKED])
 
 
 def _breakdown(value: object, problems: list[str]) -> tuple[Share, ...]:

@@ -87,7 +87,7 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
     popup = chromium.popup()
     assert "Not paired" in popup.locator("#bridge").inner_text()
     rows = popup.locator("#accounts").inner_text()
-    assert "mary@example.org · Max 20x" in rows and "Extra usage $10.50 of $40.00" in rows and "next charge" in rows
+    assert "mary@example.org · Ultra" in rows and "Extra usage $10.50 of $40.00" in rows and "next charge" in rows
     # names, cards and what is not shown were dropped before anything was stored
     stored = str(chromium.stored("accounts"))
     for word in ("Mary Example", "Organization'", "4242", "visa", "payment", "iguana_necktie_x", "member_dashboard"):
@@ -108,14 +108,14 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
         five = account["limits"][0]
         assert (five["percent"], five["source"], five["state"]) == (37.0, "browser", "fresh")
         assert five["browser"].startswith("Chromium 1")
-        assert account["label"] == "mary@example.org" and account["plan"] == "Max 20x"
+        assert account["label"] == "mary@example.org" and account["plan"] == "Ultra"
         assert account["subscription"]["status"] == "active"
 
         # a second organisation
         web.people["one"] = Person(organizations=(Organization(), OTHER, PLAIN))
         refreshed(chromium)
         assert {(a["plan"], a["limits"][0]["percent"]) for a in limits_of(living)} == {
-            ("Max 20x", 37.0),
+            ("Ultra", 37.0),
             ("Team", 93.0),
         }
         assert chromium.badge()[0] == "93"
@@ -156,14 +156,14 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
         refreshed(chromium)
         assert chromium.stored("bridge")["state"] == "ok"
         by_plan = {one["plan"]: one for one in limits_of(living)}
-        assert by_plan["Max 20x"]["limits"][0]["percent"] == 44.0
+        assert by_plan["Ultra"]["limits"][0]["percent"] == 44.0
         assert {limit["state"] for limit in by_plan["Team"]["limits"]} == {"stale"}
 
         # signed out
         chromium.sign_out()
         refreshed(chromium)
         assert "signed out" in chromium.badge()[1]
-        words = next(one for one in limits_of(living) if one["plan"] == "Max 20x")["problems"]
+        words = next(one for one in limits_of(living) if one["plan"] == "Ultra")["problems"]
         assert any("signed out of claude.ai in that browser" in said for said in words)
 
         # revoked

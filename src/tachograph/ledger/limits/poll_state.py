@@ -6,7 +6,7 @@ Whoever asks takes a claim on the folder first, so that two programs never ask f
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 
 CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself

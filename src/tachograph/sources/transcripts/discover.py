@@ -13,10 +13,11 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tachograph.paths import config_folders, desktop_session_folder
+from tachograph.paths import USAGE_QUESTION, config_folders, desktop_session_folder
 from tachograph.sources.transcripts.file_state import FileState
 
 _SEPARATOR = os.fsencode(os.sep)
+_OWN_SESSIONS = b"-" + USAGE_QUESTION.encode()  # end of the project folder of our own questions to Claude Code
 _RACY_NS = 2_000_000_000
 _UNTRUSTED = -1  # equal to no change time
 Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
@@ -125,7 +126,8 @@ class _Look:
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
+                    if not entry.name.endswith(_OWN_SESSIONS):
+                        pending.append(entry.path)
                     continue
                 is_transcript = entry.name.endswith(b".jsonl")
                 if not is_transcript and not entry.is_symlink():

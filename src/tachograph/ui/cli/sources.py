@@ -7,7 +7,7 @@ from tachograph.errors import NotFound, UsageError
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import set_preference
-from tachograph.model.limits.limits import COOKIES
+from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 from tachograph.paths import Paths, own_paths
 from tachograph.queries.limits.source_health import health
 from tachograph.recorder.cookie_poller import BROWSER_PREFERENCE, BROWSERS
@@ -18,7 +18,10 @@ from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import sources as surface
 from tachograph.workspace.snapshot import Snapshot
 
-_QUESTION = "Ask the service with your own sign-in?"
+_QUESTIONS = {
+    CLAUDE_CODE: "Start Claude Code from time to time to ask for your limits?",
+    OAUTH: "Ask the service with your own sign-in?",
+}
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -94,7 +97,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
     which = _browser(arguments) if source.name == COOKIES else ""
     for line in surface.statement(source, context.columns):
         print(line, file=context.out)
-    question = f"Ask claude.ai with the session in {arguments.browser}?" if which else _QUESTION
+    question = f"Ask claude.ai with the session in {arguments.browser}?" if which else _QUESTIONS[source.name]
     if not arguments.yes and not agrees(f"{question} [y/N] ", context):
         print("Nothing was turned on.", file=context.out)
         return 1

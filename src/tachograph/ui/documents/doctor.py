@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from tachograph.model.limits.limits import CLAUDE_CODE
 from tachograph.model.usage.periods import Calendar
 from tachograph.setup.doctor import NOTE, WRONG, Finding
 from tachograph.text.format import count, day_and_time, duration, iso, plural, safe, size
@@ -162,10 +163,11 @@ def _backups(f: Facts, m: Moments) -> tuple[str, str]:
 
 
 def _asked(f: Facts, moments: Moments) -> tuple[str, str]:
-    said = f"The usage endpoint, asked for {f['path']} {moments.ago(f['at'])}: "
+    name = "Claude Code" if f["source"] == CLAUDE_CODE else "The usage endpoint"
+    start = f"{name}, asked for {f['path']} {moments.ago(f['at'])}: "
     if f["outcome"] == "ok":
-        return f"{said}answered.", ""
-    return f"{said}{f['problem'] or f['outcome']}.", f"{outcome_words(f['outcome'])}."
+        return f"{start}answered.", ""
+    return f"{start}{f['problem'] or f['outcome']}.", f"{outcome_words(f['outcome'], f['source'])}."
 
 
 _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {

@@ -1,5 +1,7 @@
 """Banked resets in an answer about plan usage (`cedar_ember`): resets of a limit that an account holds and may redeem."""
 
+from collections.abc import Mapping
+
 from tachograph.model.limits.limits import BankedReset
 from tachograph.model.parsing import as_object, describe, iso_ms, report_unread, text
 

@@ -97,7 +97,7 @@ def test_the_command(home: Home) -> None:
     document = home.run("guard", "--json", code=10).json
     assert (document["state"], document["percent"], document["limit"]) == ("near", 93.4, "five_hour")
     assert home.run("guard", "--threshold", "95", "--quiet").stdout == ""
-    assert "There is no limit" in home.run("guard", "--limit", "opus", code=1).stderr
+    assert "No limit" in home.run("guard", "--limit", "opus", code=1).stderr
     assert "is not known" in home.run("guard", "--account", "bob", code=1).stderr
     home.run("guard", "--threshold", "0", code=2)
 

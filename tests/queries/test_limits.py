@@ -98,7 +98,7 @@ def test_several_accounts_are_told_apart_in_the_title_and_can_be_named_and_forgo
     say(ledger, NOW_MS - HOUR // 6, 10, NOW_MS + HOUR, BOB, OAUTH)
     assert home.call("accounts", "label", "ada", "Ada at home").code == 0
     assert home.call("accounts", "label", "bob", "=work\x1b[31m\u202e" + "w" * 500).code == 0
-    assert title(now(ledger.db, NOW_MS), "medium") == "A: 5h 70% · 7d –    =: 5h 10% · 7d –"
+    assert title(now(ledger.db, NOW_MS), "medium") == "A: 5h 70%    =: 5h 10%"
     shown = home.call("accounts").stdout
     assert "\x1b" not in shown and "\u202e" not in shown and max(map(len, shown.splitlines())) < 130
     assert "it leads" not in shown and "  leads" in shown

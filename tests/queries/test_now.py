@@ -155,7 +155,7 @@ def test_an_old_number_is_stale_and_says_so(ledger: Ledger) -> None:
     limit = account.limit(FIVE_HOUR)
     assert limit is not None
     assert limit.state == STALE
-    assert "".join(part.text for part in headline(account)) == "5h ~60% · 7d –"
+    assert "".join(part.text for part in headline(account)) == "5h ~60%"
 
 
 def test_a_refusal_beats_any_older_percentage(ledger: Ledger) -> None:

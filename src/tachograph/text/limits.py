@@ -6,9 +6,11 @@ Color means pressure and always comes with a sign: orange and ▲ from 90, red a
 from collections.abc import Callable
 from datetime import timedelta
 
+from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
-from tachograph.text.format import UNKNOWN, day_and_time, duration, weekday
+from tachograph.text.format import UNKNOWN, day_and_time, duration, safe, weekday
+from tachograph.text.money import money
 
 ORANGE_FROM, RED_FROM = 90.0, 100.0
 SOURCE_WORDS = {
@@ -38,8 +40,14 @@ def short_percent(limit: NowLimit | None) -> str:
 
 
 def sign(limit: NowLimit | None) -> str:
-    """▲ or ■ beside a number that presses; nothing for metered use, which has no limit to reach."""
-    return "" if limit is None or limit.state == OVERAGE else sign_of(limit.percent)
+    """▲ or ■ beside a number that presses; nothing for metered use, which has no limit to reach.
+
+    ▲ stays until the number has fallen five points below its threshold."""
+    if limit is None or limit.state in (OVERAGE, RESET):
+        return ""
+    if limit.state == WALL:
+        return "■"
+    return sign_of(limit.percent) or ("▲" if limit.is_near else "")
 
 
 def sign_of(percent: float | None) -> str:
@@ -50,12 +58,37 @@ def sign_of(percent: float | None) -> str:
 
 
 def level_of(limit: NowLimit | None) -> str:
-    """Color of a number: unknown, stale, ok, high (from 90), wall (from 100), overage."""
-    if limit is None or limit.percent is None:
-        return "unknown"
-    if limit.state in (OVERAGE, STALE, WALL):
+    """Color of a number: unknown, stale, ok, high (from 90 until below 85), wall (from 100), overage."""
+    if limit is not None and limit.state in (OVERAGE, WALL):
         return limit.state
-    return "wall" if limit.percent >= RED_FROM else "high" if limit.percent >= ORANGE_FROM else "ok"
+    if limit is None or (limit.percent is None and limit.used is None):
+        return "unknown"
+    if limit.state == STALE:
+        return limit.state
+    return "wall" if (limit.percent or 0) >= RED_FROM else "high" if limit.is_near else "ok"
+
+
+def short_name(limit: NowLimit) -> str:
+    """`5h`, `7d`, `Opus`: the name of a limit in one line; "" for an amount, which needs none."""
+    if limit.group == MONEY:
+        return "" if limit.used is not None else safe(limit.label)
+    return {FIVE_HOUR: "5h", SEVEN_DAY: "7d"}.get(limit.key) or safe(limit.scope or limit.label)
+
+
+def full_name(limit: NowLimit) -> str:
+    """`the 5-hour limit`, `the Monthly spend limit`, for a sentence."""
+    label = safe(limit.label)
+    is_whole = label.lower().endswith(("limit", "usage", "credits", "balance", "allocation"))
+    return f"the {label}" if is_whole else f"the {label} limit"
+
+
+def amounts(limit: NowLimit) -> str:
+    """`$375.19 of $400.00`, or a balance; "" where no amount is known."""
+    if limit.detail.left is not None:
+        return f"{money(limit.detail.left)} left"
+    if limit.used is None:
+        return f"of {money(limit.cap)}" if limit.cap is not None else ""
+    return f"{money(limit.used)} of {money(limit.cap)}" if limit.cap is not None else money(limit.used)
 
 
 def source_words(limit: NowLimit) -> str:

@@ -12,10 +12,21 @@ def money(amount: Money) -> str:
 
 
 def spend(extra: ExtraUsage | None) -> str:
-    """$73/$200, whole units as a headline has them; "" where nobody says."""
-    if extra is None or extra.used is None:
+    """`$73/$200`, as a template has it; "" where the amount is unknown."""
+    return "" if extra is None else spend_of(extra.used, extra.limit, "/")
+
+
+def spend_of(used: Money | None, cap: Money | None, between: str = " of ") -> str:
+    """`$73 of $200` in whole units; with decimals where rounding would turn an amount below the cap into the cap."""
+    if used is None:
         return ""
-    used = money(extra.used._replace(minor=round(extra.used.major), exponent=0))
-    if extra.limit is None:
-        return used
-    return f"{used}/{money(extra.limit._replace(minor=round(extra.limit.major), exponent=0))}"
+    if cap is None:
+        return money(_whole(used))
+    is_hidden = used.major < cap.major and round(used.major) >= round(cap.major)
+    if is_hidden or 0 < used.major < 0.5 or round(cap.major) != cap.major:
+        return f"{money(used)}{between}{money(cap)}"
+    return f"{money(_whole(used))}{between}{money(_whole(cap))}"
+
+
+def _whole(amount: Money) -> Money:
+    return amount._replace(minor=round(amount.major), exponent=0)

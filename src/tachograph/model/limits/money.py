@@ -4,7 +4,7 @@ A share is used over cap. Where it is undefined (no cap, a cap of nothing, an un
 full, and never room.
 """
 
-from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, PREPAID, SPEND_LIMIT, ExtraUsage, Limit, Money, Reading
+from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, PREPAID, ExtraUsage, Limit, Money, Reading
 
 NO_CAP, CAPPED, USED_UP, UNKNOWN_ROOM = "no_cap", "capped", "used_up", "unknown"
 
@@ -53,8 +53,3 @@ def room(extra: ExtraUsage | None) -> str:
     if share is not None:
         return USED_UP if share >= 100 else CAPPED
     return NO_CAP if extra.limit is None and extra.used is not None else UNKNOWN_ROOM
-
-
-def is_budget(limit: Limit) -> bool:
-    """Is it a budget that stops all work when it is used up, whatever the plan's windows say?"""
-    return limit.key == SPEND_LIMIT

@@ -24,6 +24,7 @@ from tachograph.model.limits.limits import (
     OK,
     SESSION,
     SEVEN_DAY,
+    SPEND_LIMIT,
     TRANSCRIPT,
     WEEKLY,
     BankedReset,
@@ -148,7 +149,7 @@ class NowAccount(NamedTuple):
         """The budget that stops all work: a spend limit, or for an account without windows its extra usage."""
         money = [limit for limit in self.limits if limit.group == MONEY and is_spend(limit)]
         if self.session is not None or self.weekly is not None:
-            money = [limit for limit in money if is_budget_of(limit)]
+            money = [limit for limit in money if is_budget(limit)]
         return max(money, key=_pressure, default=None)
 
     @property
@@ -156,6 +157,11 @@ class NowAccount(NamedTuple):
         """The limits of a headline: those of the session, the week and the budget that exist; else every other one."""
         found = tuple(limit for limit in (self.session, self.weekly, self.budget) if limit is not None)
         return found or tuple(limit for limit in self.limits if not limit.detail.left)[:2]
+
+    @property
+    def pressing(self) -> NowLimit | None:
+        """The limit of the headline that presses most."""
+        return max(self.leading, key=_pressure, default=None)
 
 
 class Now(NamedTuple):
@@ -177,9 +183,9 @@ def is_spend(limit: NowLimit) -> bool:
     return limit.group == MONEY and limit.detail.left is None
 
 
-def is_budget_of(limit: NowLimit) -> bool:
-    """Is it a budget that stops work beside the windows of a plan?"""
-    return limit.key.startswith("spend_limit")
+def is_budget(limit: NowLimit) -> bool:
+    """Is it a budget that stops all work, also beside the windows of a plan?"""
+    return limit.key == SPEND_LIMIT and not limit.scope
 
 
 def now(db: sqlite3.Connection, at: int) -> Now:
@@ -386,8 +392,7 @@ def is_metered(extra: ExtraUsage | None) -> bool:
 
 
 def _pressure(limit: NowLimit) -> tuple[bool, float, bool]:
-    is_refused = limit.percent is None and limit.state == WALL
-    return is_refused, -1.0 if limit.percent is None else limit.percent, limit.key == SEVEN_DAY
+    return limit.state == WALL, -1.0 if limit.percent is None else limit.percent, limit.key == SEVEN_DAY
 
 
 def _place(limit: NowLimit) -> tuple[int, int, str]:

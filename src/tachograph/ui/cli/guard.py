@@ -6,12 +6,12 @@ import time
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import WALL_OF
-from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount
+from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount, last_model
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, find_accounts, find_limit_keys, judge
 from tachograph.text.chances import guard_chance
 from tachograph.text.format import duration, iso, safe
-from tachograph.text.limits import SOURCE_WORDS, countdown
+from tachograph.text.limits import SOURCE_WORDS, countdown, full_name
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents.reports import FORMAT
@@ -28,6 +28,9 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--threshold", type=float, default=90.0, metavar="N", help="near from N percent (default: 90)")
     parser.add_argument(
         "--limit", metavar="NAME", help="this limit only: five_hour, seven_day, opus, or a key of `now`"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="the limits that would stop this model (default: the one used last)"
     )
     parser.add_argument("--account", metavar="NAME", help="this account: its label, or the beginning of it")
     parser.add_argument("--allow-overage", action="store_true", help="metered extra usage counts as clear")
@@ -83,24 +86,27 @@ def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
         return f"{verdict.state}: {_why(verdict)}; `tachograph sources` says where readings come from"
     limit = verdict.limit
     of = f" of {safe(verdict.account.label)}" if verdict.account.label else ""
+    if limit.is_overdue:
+        of = f"{of} (its reset has passed, the service still reports it)"
     resets = f"; resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at and limit.resets_at > at else ""
     source = SOURCE_WORDS.get(limit.source, limit.source)
     why = _why(verdict)
     why = why.removeprefix("it") if why.startswith("it ") else f": {why}"
     return (
-        f"{verdict.state}: the {safe(limit.label)} limit{of}{why}{resets}"
-        f" ({source}, {duration(limit.age_ms(at) / 1000)} ago)"
+        f"{verdict.state}: {full_name(limit)}{of}{why}{resets}"
+        f" ({source}, {duration(max(0, limit.age_ms(at)) / 1000)} ago)"
     )
 
 
 def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Calendar, int]:
     wants_chance = arguments.forecast is not None
 
-    def ask(found: Snapshot) -> tuple[Now, Calendar, dict[int, dict[str, float]]]:
+    def ask(found: Snapshot) -> tuple[Now, Calendar, dict[int, dict[str, float]], dict[int, str]]:
         now = now_question(found.db, found.now)
-        return now, found.calendar, _chances(found, now) if wants_chance else {}
+        models = {account.id: last_model(found.db, account.id, found.now) for account in now.accounts}
+        return now, found.calendar, _chances(found, now) if wants_chance else {}, models
 
-    now, calendar, chances = ask_ledger(arguments, context, ask, limits=True, learns=wants_chance)
+    now, calendar, chances, models = ask_ledger(arguments, context, ask, limits=True, learns=wants_chance)
     account: NowAccount | None = None
     keys: tuple[str, ...] = ()
     if arguments.account:
@@ -116,15 +122,17 @@ def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Ca
             known = ", ".join(sorted({safe(limit.key) for a in now.accounts for limit in a.limits})) or "none yet"
             raise NotFound(f"No limit {arguments.limit!r}.", f"Known: {known}.")
         keys = keys or (arguments.limit,)
+    of = account or next(iter(now.accounts), None)
     verdict = judge(
         now,
-        account=account,
+        account=of,
         keys=keys,
         threshold=arguments.threshold,
         allow_overage=arguments.allow_overage,
         fresh_ms=None if arguments.max_age is None else int(arguments.max_age * 60_000),
         chances=_of(chances, account, now) if wants_chance else None,
         odds=(arguments.forecast or 0.0) / 100,
+        model=arguments.model or ("" if of is None else models.get(of.id, "")),
     )
     return verdict, calendar, now.at
 

@@ -7,24 +7,26 @@ old. A number whose reset has passed is a dash.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, Billing, ExtraUsage
+from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, MONEY, SEVEN_DAY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, duration, folded, iso, safe, width
 from tachograph.text.limits import (
     SOURCE_WORDS,
+    amounts,
     bar,
     clock,
     countdown,
     level_of,
     percent,
+    short_name,
     short_percent,
     sign,
     source_words,
 )
-from tachograph.text.money import money, spend
+from tachograph.text.money import money, spend, spend_of
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT
@@ -43,18 +45,33 @@ class Part(NamedTuple):
 
 
 def headline(account: NowAccount, kind: str = "medium") -> list[Part]:
-    """`5h 78% · 7d 91%`; the weekly number is the most pressing one, named unless it is the all-model week."""
-    five, week = account.limit(FIVE_HOUR), account.weekly
-    over = next((limit for limit in account.limits if limit.state == OVERAGE), None)
-    name = "7d" if week is None or week.key == SEVEN_DAY else safe(week.scope or week.label)
-    names = ("", "") if kind == "compact" else ("5h ", f"{name} ")
-    numbers = [(names[0], Part(short_percent(five), five)), (names[1], Part(short_percent(week), week))]
+    """`5h 78% · 7d 91%`, `$375 of $400`: the limits that the account has. The weekly number is the most pressing one, and
+    named where it is not the all-model week; where metered use goes on, its spend follows the limit that is reached."""
+    shown = list(account.leading)
+    over = next((limit for limit in shown if limit.state == OVERAGE), None)
     if over is not None:
-        shown = numbers[0] if over.group == "session" else numbers[1]
-        numbers = [shown, ("", Part(spend(account.extra) or "extra usage"))]
-    between = "  ·  " if kind == "long" else " · "
-    (first, a), (second, b) = numbers
-    return [*([Part(first)] if first else []), a, Part(f"{between}{second}"), b]
+        shown = [over]
+    parts: list[Part] = []
+    for limit in shown:
+        name = "" if kind == "compact" and limit.group != "" else short_name(limit)
+        if parts or name:
+            between = ("  ·  " if kind == "long" else " · ") if parts else ""
+            parts.append(Part(f"{between}{name}{' ' if name else ''}"))
+        parts.append(Part(short_number(limit), limit))
+    if over is not None:
+        parts += [Part("  ·  " if kind == "long" else " · "), Part(spend(account.extra) or "extra usage")]
+    return parts or [Part(DASH)]
+
+
+def short_number(limit: NowLimit) -> str:
+    """`78%`, or for money `$375 of $400`."""
+    if limit.group != MONEY:
+        return short_percent(limit)
+    return (
+        f"{'~' if limit.state == STALE else ''}{spend_of(limit.used, limit.cap)}"
+        if limit.used
+        else short_percent(limit)
+    )
 
 
 def title_parts(now: Now, kind: str) -> list[Part]:
@@ -78,8 +95,7 @@ def title(now: Now, kind: str) -> str:
 
 def pressing(now: Now) -> NowLimit | None:
     """The limit of the leading account that presses most."""
-    limits = [limit for account in now.accounts[:1] for limit in (account.limit(FIVE_HOUR), account.weekly) if limit]
-    return max(limits, key=lambda limit: -1.0 if limit.percent is None else limit.percent, default=None)
+    return now.accounts[0].pressing if now.accounts else None
 
 
 def level(now: Now) -> str:
@@ -92,17 +108,39 @@ def fields(now: Now, calendar: Calendar) -> dict[str, str]:
     account = now.accounts[0] if now.accounts else None
     made = {"headline": title(now, "medium"), "label": safe(account.label) if account else DASH, "level": level(now)}
     made["spend"] = (spend(account.extra) if account else "") or DASH
-    for name, limit in (
-        ("five_hour", account.limit(FIVE_HOUR) if account else None),
-        ("seven_day", account.limit(SEVEN_DAY) if account else None),
-        ("weekly", account.weekly if account else None),
-    ):
-        known = limit is not None and limit.percent is not None
-        made[name] = f"{round(limit.percent or 0)}" if known and limit else DASH
-        made[f"{name}_reset"] = countdown(limit.resets_at, now.at, calendar) if limit and limit.resets_at else DASH
-        made[f"{name}_state"] = limit.state if limit else UNKNOWN
-        made[f"{name}_chance"] = DASH if limit is None or limit.chance is None else f"{round(limit.chance * 100)}"
+    named = {
+        "five_hour": account.limit(FIVE_HOUR) if account else None,
+        "seven_day": account.limit(SEVEN_DAY) if account else None,
+        "weekly": account.weekly if account else None,
+        "budget": account.budget if account else None,
+    }
+    for limit in account.limits if account else ():
+        named.setdefault(_field(limit.key), limit)
+        if limit.scope:
+            named.setdefault(_field(limit.scope), limit)
+    for name, found in named.items():
+        made |= _limit_fields(name, found, now.at, calendar)
     return made
+
+
+def _field(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
+
+
+def _limit_fields(name: str, limit: NowLimit | None, at: int, calendar: Calendar) -> dict[str, str]:
+    """The fields of one limit: percent used and left, reset in words and in epoch seconds, state, chance, amounts."""
+    percent = None if limit is None else limit.percent
+    resets_at = None if limit is None else limit.resets_at
+    chance = None if limit is None else limit.chance
+    return {
+        name: DASH if percent is None else f"{round(percent)}",
+        f"{name}_left": DASH if percent is None else f"{max(0, 100 - round(percent))}",
+        f"{name}_reset": countdown(resets_at, at, calendar) if resets_at else DASH,
+        f"{name}_reset_epoch": DASH if resets_at is None else f"{resets_at // 1000}",
+        f"{name}_state": limit.state if limit else UNKNOWN,
+        f"{name}_chance": DASH if chance is None else f"{round(chance * 100)}",
+        f"{name}_amount": (amounts(limit) if limit else "") or DASH,
+    }
 
 
 def prometheus(now: Now) -> str:
@@ -154,6 +192,10 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
                 "observed_at": iso(limit.observed_at),
                 "age_seconds": limit.age_ms(at) // 1000,
                 "state": limit.state,
+                "near": limit.is_near,
+                "overdue": limit.is_overdue,
+                "refused_at": iso(limit.refused_at),
+                **_money_document(limit),
                 "differs": [
                     {"source": one.source, "percent": one.percent, "observed_at": iso(one.at)}
                     for one in limit.conflicts
@@ -169,6 +211,21 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
             for one in account.browsers
         ],
         "problems": problem_words(account),
+    }
+
+
+def _money_document(limit: NowLimit) -> Mapping[str, object]:
+    """Amounts in whole units of their currency; the keys are there for every limit, null where unknown."""
+    detail = limit.detail
+    currency = next((amount.currency for amount in (detail.used, detail.limit, detail.left) if amount), None)
+    return {
+        "used": detail.used.major if detail.used else None,
+        "cap": detail.limit.major if detail.limit else None,
+        "left": detail.left.major if detail.left else None,
+        "currency": currency,
+        "locked": detail.locked,
+        "allowance_percent_of_week": detail.allowance,
+        "allowance_used_percent_of_week": detail.allowance_used,
     }
 
 
@@ -248,8 +305,9 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         newest = max(account.limits, key=lambda limit: limit.observed_at, default=None)
         aside = ""
         if newest is not None:
-            age = duration(newest.age_ms(now.at) / 1000)
-            aside = f"{age} ago, {safe(source_words(newest))}"
+            age = newest.age_ms(now.at) / 1000
+            when = f"{duration(age)} ago" if age >= 0 else f"{duration(-age)} in the future"
+            aside = f"{when}, {safe(source_words(newest))}"
         gap = max(3, (room or 88) - width(who) - width(aside)) if room else 3
         lines.append(f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}")
         names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
@@ -258,7 +316,7 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         columns = 30 if room is None else max(8, min(30, room - names - longest - 15))  # 15: gaps, percent and sign
         for limit in account.limits:
             lines += _rows(limit, now.at, calendar, names, room, blocks, columns)
-        if account.extra is not None and account.extra.enabled:
+        if account.extra is not None and account.extra.enabled and account.limit(EXTRA_USAGE) is None:
             lines.append(f"  {'Extra'.ljust(names)}  {extra_words(account.extra)}")
         if account.billing is not None and (words := _billing_words(account.billing)):
             lines.append(f"  {style.dim}{words}{style.end}")
@@ -296,14 +354,38 @@ def limit_words(limit: NowLimit, at: int, calendar: Calendar) -> str:
     """The reset and the remarks on a limit's number."""
     if limit.state == RESET:
         return "has reset; no newer reading yet"
-    resets = f"resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at else ""
+    parts = []
+    if limit.group == MONEY:
+        parts += [amounts(limit), f"BLOCKED: {safe(limit.detail.locked)}" if limit.detail.locked else ""]
+    if limit.state == WALL and not limit.detail.locked:
+        parts.append(_wall_words(limit, at))
+    elif limit.state == OVERAGE:
+        parts.append("reached; extra usage goes on")
+    elif limit.state == UNKNOWN and limit.source == TRANSCRIPT:
+        parts.append(f"refused {duration(limit.age_ms(at) / 1000)} ago; nothing is known since")
+    if limit.is_overdue:
+        parts.append("its reset has passed, the service still reports it")
+    elif limit.resets_at:
+        parts.append(f"resets {countdown(limit.resets_at, at, calendar)}")
     if limit.state == STALE:
-        resets += f"; {duration(limit.age_ms(at) / 1000)} old"
-    if limit.state == WALL:
-        resets = f"at the limit; {resets}"
-    if limit.state == OVERAGE:
-        resets = f"reached; extra usage goes on; {resets}"
-    return resets.strip("; ")
+        parts.append(age_words(limit, at))
+    if limit.detail.allowance is not None and limit.detail.allowance_used is not None:
+        parts.append(f"{limit.detail.allowance_used:.0f} of its {limit.detail.allowance:.0f} % of the week")
+    if limit.group != MONEY and limit.detail.locked:
+        parts.append(f"locked: {safe(limit.detail.locked)}")
+    return "; ".join(part for part in parts if part)
+
+
+def _wall_words(limit: NowLimit, at: int) -> str:
+    """`at the limit`, with the age of a value that no refusal confirms."""
+    old = limit.refused_at is None and limit.age_ms(at) > FRESH_MS
+    return f"at the limit, {age_words(limit, at)}" if old else "at the limit"
+
+
+def age_words(limit: NowLimit, at: int) -> str:
+    """`40 min old`; a time in the future is called that."""
+    age = limit.age_ms(at) / 1000
+    return f"{duration(age)} old" if age >= 0 else f"dated {duration(-age)} in the future"
 
 
 def extra_words(extra: ExtraUsage) -> str:

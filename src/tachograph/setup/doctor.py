@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tachograph import __version__
 from tachograph.background import running
 from tachograph.errors import LedgerDamaged, LedgerError
-from tachograph.ledger.limits import poll_state
+from tachograph.ledger.limits import poll_state, readings
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
 from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, translate_errors
@@ -33,6 +33,7 @@ from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
+_DAY_MS = 86_400_000
 _WORST = 3  # files named for each kind of trouble
 Facts = dict[str, Any]
 
@@ -205,6 +206,8 @@ def _ledger(
             yield from _contents(ledger, paths, facts)
             yield from _soundness(ledger, facts)
             yield from _polls(ledger)
+            yield from _clocks(ledger, now_ms)
+            yield from _unread_folders(ledger, env, now_ms)
             unread = list(_trouble(ledger.db))
     except LedgerDamaged as damage:
         yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": damage.message})
@@ -232,6 +235,21 @@ def _polls(ledger: Ledger) -> Iterator[Finding]:
             "at": state.asked_at,
         }
         yield Finding(kind, "limits", "asked", facts)
+
+
+def _clocks(ledger: Ledger, now_ms: int) -> Iterator[Finding]:
+    """Readings from the future: this computer's clock was wrong, or that of the program that wrote them."""
+    for trouble in readings.clock_troubles(ledger.db, now_ms, now_ms - _DAY_MS):
+        kind = NOTE if trouble.is_repaired else WRONG
+        yield Finding(kind, "limits", "clock", trouble._asdict())
+
+
+def _unread_folders(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> Iterator[Finding]:
+    """Config folders whose limits are known from a status line alone."""
+    known = {os.path.realpath(folder) for folder in config_folders(env)}
+    for folder in readings.folders(ledger.db, now_ms - 7 * _DAY_MS):
+        if os.path.realpath(folder) not in known and os.path.isdir(folder):
+            yield Finding(NOTE, "logs", "folder_not_read", {"path": _printable(folder)})
 
 
 def _services(paths: Paths) -> Iterator[Finding]:

@@ -114,8 +114,11 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
     touched: dict[int, list[int]] = {}
     for id, account, observed_at, confirmed_at in rows:
         if observed_at > limit:
-            sql = "UPDATE reading SET observed_at = ?1, confirmed_at = ?1, last_at = ?1, outcome = ?2 WHERE id = ?3"
-            db.execute(sql, (now_ms - 1, CLOCK, id))
+            db.execute(
+                "UPDATE reading SET observed_at = ?1, confirmed_at = ?1, last_at = ?1, outcome = ?2, problems = ?3"
+                " WHERE id = ?4",
+                (now_ms - 1, CLOCK, _json([f"{(observed_at - now_ms) // 60_000}"]), id),
+            )
         else:
             at = observed_at if confirmed_at > limit else confirmed_at
             db.execute("UPDATE reading SET confirmed_at = ?1, last_at = ?1 WHERE id = ?2", (at, id))
@@ -126,13 +129,38 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
     return len(rows)
 
 
-def future_sources(db: sqlite3.Connection, now_ms: int) -> dict[str, int]:
-    """By source, the latest moment of readings that lie in the future, epoch milliseconds."""
+class ClockTrouble(NamedTuple):
+    """A source with a reading from the future: by how many minutes, and was it put right by a later reading?"""
+
+    source: str
+    minutes: int
+    is_repaired: bool
+
+
+def clock_troubles(db: sqlite3.Connection, now_ms: int, since: int) -> list[ClockTrouble]:
+    """Readings that lie in the future, and those since a moment that did when they were written."""
+    limit = now_ms + CLOCK_MS
     sql = (
         "SELECT source, max(observed_at) FROM reading WHERE account IN (SELECT id FROM account)"
         f" AND {_BY_INDEX} AND last_at > ?1 AND observed_at > ?1 GROUP BY source"
     )
-    return dict(db.execute(sql, (now_ms + CLOCK_MS,)).fetchall())
+    found = [ClockTrouble(source, (at - now_ms) // 60_000, False) for source, at in db.execute(sql, (limit,))]
+    sql = (
+        "SELECT source, max(CAST(json_extract(problems, '$[0]') AS INTEGER)) FROM reading"
+        f" WHERE account IN (SELECT id FROM account) AND {_BY_INDEX} AND last_at BETWEEN ? AND ? AND outcome = ?"
+        " GROUP BY source"
+    )
+    found += [ClockTrouble(source, minutes, True) for source, minutes in db.execute(sql, (since, limit, CLOCK))]
+    return found
+
+
+def folders(db: sqlite3.Connection, since: int) -> list[str]:
+    """The config folders that a status line reported limits of since a moment."""
+    sql = (
+        "SELECT DISTINCT name.text FROM reading JOIN name ON name.id = folder WHERE account IN (SELECT id FROM account)"
+        " AND source = ? AND last_at >= ? AND folder <> 0 ORDER BY 1"
+    )
+    return [text for (text,) in db.execute(sql, (STATUSLINE, since))]
 
 
 def _append_report(

@@ -8,6 +8,7 @@ from tachograph.model.limits.limits import CLAUDE_CODE
 from tachograph.model.usage.periods import Calendar
 from tachograph.setup.doctor import NOTE, WRONG, Finding
 from tachograph.text.format import count, day_and_time, duration, iso, plural, safe, size
+from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT, PROBLEM_WORDS
@@ -170,6 +171,17 @@ def _asked(f: Facts, moments: Moments) -> tuple[str, str]:
     return f"{start}{f['problem'] or f['outcome']}.", f"{outcome_words(f['outcome'], f['source'])}."
 
 
+def _clock_words(f: Facts) -> tuple[str, str]:
+    source = SOURCE_WORDS.get(f["source"], f["source"])
+    ahead = duration(f["minutes"] * 60)
+    if f["is_repaired"]:
+        return f"A reading of {source} was dated {ahead} in the future; it is left out.", ""
+    return (
+        f"A reading of {source} is dated {ahead} in the future: a clock is wrong, this computer's or that program's.",
+        "Set this computer's clock by the network. The next reading puts the limits right.",
+    )
+
+
 _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "versions": lambda f, _: (f"Tachograph {f['tachograph']}, Python {f['python']}, SQLite {f['sqlite']}", ""),
     "folder": _folder,
@@ -184,6 +196,11 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "asked": _asked,
     "service": lambda f, _: (f"{f['name']}: {f['text']}.", ""),
     "logged_out": lambda f, _: (f"{f['path']}: {f['file']} names no account; messages are counted all the same.", ""),
+    "clock": lambda f, m: _clock_words(f),
+    "folder_not_read": lambda f, _: (
+        f"{f['path']}: its status line reports limits, but its transcripts are not read.",
+        "Count it too: put every folder into CLAUDE_CONFIG_DIR, with commas between.",
+    ),
     "no_identity": lambda f, _: (f"{f['path']}: there is no {f['file']}; messages are counted all the same.", ""),
     "bad_identity": lambda f, _: (
         f"{f['problem']}, so the account of {f['path']} is unknown.",

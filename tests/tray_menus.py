@@ -5,7 +5,7 @@ from tachograph.model.limits.limits import ExtraUsage, Money
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.queries.limits.current import FRESH, Now, NowAccount, NowLimit
-from tachograph.queries.tray_state import Meter
+from tachograph.queries.tray_state import TrayState
 from tachograph.queries.usage.rows import Spend
 from tachograph.ui.tray.view import Environment, Menu, Row, view
 
@@ -32,9 +32,9 @@ def usual(five: float = 78, week: float = 91) -> NowAccount:
     return account(limit("five_hour", five), limit("seven_day", week))
 
 
-def meter(*accounts: NowAccount, style: str = "medium", leads: str = "", alarms: bool = True, standing: int = 0, at: int = T) -> Meter:  # fmt: skip
+def meter(*accounts: NowAccount, style: str = "medium", leads: str = "", alarms: bool = True, standing: int = 0, at: int = T) -> TrayState:  # fmt: skip
     used = Spend(Tokens(messages=3), 41_200_000_000_000)
-    return Meter(Now(at, accounts), used, style, leads, alarms, standing)
+    return TrayState(Now(at, accounts), used, style, leads, alarms, standing)
 
 
 def menu(*accounts: NowAccount, around: Environment | None = None, **more: object) -> Menu:

@@ -13,7 +13,7 @@ from tachograph.model.limits.limits import ExtraUsage, Money
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load as load_book
 from tachograph.queries.limits.current import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
-from tachograph.queries.tray_state import meter
+from tachograph.queries.tray_state import tray_state
 from tachograph.recorder.notifications import CHANCE, Notification, due_notifications, send_due_notification
 from tachograph.recorder.notifications import RESET as RESET_NOTICE
 from tachograph.settings import NotificationSettings
@@ -230,7 +230,7 @@ def test_a_notice_whose_reset_nobody_knows_stands_until_it_is_dismissed(home: Ho
     with home.ledger() as ledger, ledger.transaction() as db:
         for n, cycle in enumerate((0, later + 1, later - 1)):  # unknown, running, over
             kept.keep(db, 1, "threshold", f"limit-{n}", 90.0, cycle, NOW_MS, 91.0, "said", is_shown=True)
-        assert meter(db, load_book({})[0], Calendar(*parsed_zone("UTC")), later).standing == 2
+        assert tray_state(db, load_book({})[0], Calendar(*parsed_zone("UTC")), later).standing == 2
         assert kept.dismiss(db, later) == 2
         assert kept.standing(db, later) == 0
 

@@ -17,7 +17,7 @@ TITLE, ALARMS = "title", "alarms"  # choices (ledger/storage/preferences.py)
 TITLES = ("long", "medium", "compact")
 
 
-class Meter(NamedTuple):
+class TrayState(NamedTuple):
     """`style` is one of TITLES; `leads` the id of the account that a person put first, "" where nobody did; `standing`
     how many notices could be dismissed."""
 
@@ -29,12 +29,12 @@ class Meter(NamedTuple):
     standing: int
 
 
-def meter(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) -> Meter:
+def tray_state(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) -> TrayState:
     """All of it as the ledger has it at a moment."""
     start = calendar.period(DAY, at)[1].start
     (today,) = spend_in_spans(db, book, [Span(start, at + SKEW_MS)])
     style = get_preference(db, TITLE, "medium")
-    return Meter(
+    return TrayState(
         now_question(db, at),
         today,
         style if style in TITLES else "medium",

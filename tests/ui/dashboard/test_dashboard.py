@@ -40,7 +40,7 @@ from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths
 from tachograph.queries.estimates.forecast import Calibration, calibration
 from tachograph.queries.limits.current import Now
-from tachograph.queries.tray_state import meter
+from tachograph.queries.tray_state import tray_state
 from tachograph.server import access_keys, launch_file
 from tachograph.text.format import iso
 from tachograph.ui.cli.context import system_context
@@ -901,7 +901,7 @@ def test_tray_now_status_line_badge_and_page_say_the_same(home: Home, name: str)
             assert limit["age_seconds"] == said.age_ms(now.at) // 1000
         five = now.accounts[0].limit("five_hour")
         with home.ledger() as ledger:
-            menu = view(meter(ledger.db, load({})[0], calendar, now.at), Environment(), calendar)
+            menu = view(tray_state(ledger.db, load({})[0], calendar, now.at), Environment(), calendar)
         assert menu.plain_title.replace(" ▲", "").replace(" ■", "") == now_surface.title(now, "medium")
         if five is not None and five.percent is not None:
             number = f"{round(five.percent)} %"

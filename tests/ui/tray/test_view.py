@@ -11,7 +11,7 @@ from tachograph.model.limits.limits import LIMITED
 from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL
-from tachograph.queries.tray_state import meter as meter_question
+from tachograph.queries.tray_state import tray_state as meter_question
 from tachograph.ui.cli.context import system_context
 from tachograph.ui.cli.demo.scenario import play
 from tachograph.ui.documents import now as now_surface

@@ -180,11 +180,17 @@ def running_reset(resets: Iterable[int], at: int, group: str) -> int | None:
 
 
 def series(
-    key: str, group: str, observations: Iterable[Observation], now: int, plans: Sequence[tuple[int, str]] = ()
+    key: str,
+    group: str,
+    observations: Iterable[Observation],
+    now: int,
+    plans: Sequence[tuple[int, str]] = (),
+    known_resets: Iterable[int] = (),
 ) -> Series:
-    """The clean series of a limit up to a moment. `plans`: when the account had which plan, oldest first."""
+    """The clean series of a limit up to a moment. `plans`: when the account had which plan, oldest first;
+    `known_resets`: of windows that other observations named."""
     seen = [one for one in observations if one.percent is not None and one.at <= now + CLOCK_MS]
-    resets = {one.resets_at for one in seen if one.resets_at is not None}
+    resets = {one.resets_at for one in seen if one.resets_at is not None} | set(known_resets)
     seen = [
         one._replace(resets_at=running_reset(resets, one.at, group))
         if one.resets_at is None and one.source == DESKTOP

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tachograph.ledger.limits import accounts, windows
 from tachograph.model.limits import series as model
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY
 from tachograph.model.limits.series import PLAN_CHANGED, AccountEvent, Series
 from tachograph.model.parsing import limit_name
 
@@ -19,7 +19,12 @@ def limit_series(
         return {}
     plans = accounts.plan_changes(db, account)
     read = windows.observations(db, account, keys, since, now + model.CLOCK_MS)
-    return {key: model.series(key, limit_name(key).group, read[key], now, plans) for key in keys}
+    found = {}
+    for key in keys:
+        is_nameless = any(one.resets_at is None and one.source == DESKTOP for one in read[key])
+        resets = windows.known_resets(db, account, key) if is_nameless else ()
+        found[key] = model.series(key, limit_name(key).group, read[key], now, plans, resets)
+    return found
 
 
 def account_events(

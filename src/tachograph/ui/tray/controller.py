@@ -12,7 +12,7 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import LEADS
-from tachograph.queries.tray_state import ALARMS, TITLE, meter
+from tachograph.queries.tray_state import ALARMS, TITLE, tray_state
 from tachograph.setup import autostart
 from tachograph.text.format import cut
 from tachograph.ui.tray import view
@@ -81,7 +81,7 @@ class TrayController:
                 return
             self._next, self._is_dirty = mono + _SLOW_SECONDS, False
             self._followed.refresh_settings()
-            found = meter(ledger.db, self._followed.book, self._followed.calendar, now)
+            found = tray_state(ledger.db, self._followed.book, self._followed.calendar, now)
         menu = view.view(found, self._environment._replace(said=self._message), self._followed.calendar)
         if menu != self._menu:
             self._menu = menu

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, NowAccount, NowLimit
-from tachograph.queries.tray_state import TITLES, Meter
+from tachograph.queries.tray_state import TITLES, TrayState
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN, cut, safe, usd
 from tachograph.text.limits import SOURCE_WORDS, clock, level_of, percent, sign
@@ -78,7 +78,7 @@ class Environment(NamedTuple):
     failed: str = ""
 
 
-def view(meter: Meter, around: Environment, calendar: Calendar) -> Menu:
+def view(meter: TrayState, around: Environment, calendar: Calendar) -> Menu:
     now = meter.now
     segments = tuple(
         Segment(part.text + (f" {mark}" if (mark := sign(part.limit)) else ""), level_of(part.limit))
@@ -96,7 +96,7 @@ def _icon(limit: NowLimit | None) -> Icon:
     return Icon("$" if level == "overage" else str(min(999, round(limit.percent))), level)
 
 
-def _tooltip(meter: Meter, calendar: Calendar) -> str:
+def _tooltip(meter: TrayState, calendar: Calendar) -> str:
     """All limits of all accounts. Times of day and no countdowns: it changes only when a number does."""
     if not meter.now.accounts:
         return "No reading of your limits yet"
@@ -113,7 +113,7 @@ def _tooltip(meter: Meter, calendar: Calendar) -> str:
 # -- the menu --------------------------------------------------------------------------------------------------
 
 
-def _rows(meter: Meter, around: Environment, calendar: Calendar) -> tuple[Row, ...]:
+def _rows(meter: TrayState, around: Environment, calendar: Calendar) -> tuple[Row, ...]:
     now = meter.now
     # by id, the nameless last: who leads may change by itself, and rows stay where one looked for them
     accounts = sorted(now.accounts, key=lambda account: (account.id == 0, account.id))
@@ -155,7 +155,7 @@ def _rows(meter: Meter, around: Environment, calendar: Calendar) -> tuple[Row, .
     return tuple(made)
 
 
-def _chance(meter: Meter, calendar: Calendar) -> str:
+def _chance(meter: TrayState, calendar: Calendar) -> str:
     """`38 % chance of the wall before 14:05`: of the leading account, the limit that is likelier to be reached."""
     limits = [limit for account in meter.now.accounts[:1] for limit in account.limits]
     known = [limit for limit in limits if limit.chance is not None and chance_short(limit.chance) and limit.resets_at]
@@ -209,13 +209,13 @@ def _number(limit: NowLimit) -> str:
     return f"{percent(limit)}{f' {mark}' if mark else ''}"
 
 
-def _style(meter: Meter, kind: str) -> Row:
+def _style(meter: TrayState, kind: str) -> Row:
     """Each style as it would look now."""
     text = f"{kind.capitalize()}   {cut(title(meter.now, kind), 60)}"
     return Row(f"style:{kind}", text, f"{STYLE}{kind}", meter.style == kind, is_radio=True)
 
 
-def _leads(meter: Meter) -> list[Row]:
+def _leads(meter: TrayState) -> list[Row]:
     known = {str(account.id) for account in meter.now.accounts}
     is_auto = meter.leads not in known
     made = [Row("lead:auto", "The account in use", f"{LEAD}auto", is_auto, is_radio=True)]
@@ -225,7 +225,7 @@ def _leads(meter: Meter) -> list[Row]:
     return made
 
 
-def _updated_row(meter: Meter, calendar: Calendar) -> str:
+def _updated_row(meter: TrayState, calendar: Calendar) -> str:
     newest = max((limit for a in meter.now.accounts for limit in a.limits), key=lambda x: x.observed_at, default=None)
     if newest is None:
         return "Nothing was read yet"

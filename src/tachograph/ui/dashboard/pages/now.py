@@ -10,7 +10,7 @@ from tachograph.queries.limits.current import STALE, NowAccount, NowLimit
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.curves import Curve, curves
 from tachograph.queries.live import Context, held
-from tachograph.queries.tray_state import meter
+from tachograph.queries.tray_state import tray_state
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.text import limits as limit_text
 from tachograph.text.chances import chance_short
@@ -44,7 +44,7 @@ class LimitRow(NamedTuple):
 
 def _limits(view: View) -> Mapping[str, Any]:
     look = view.look
-    found = meter(look.db, look.book, look.calendar, look.now)
+    found = tray_state(look.db, look.book, look.calendar, look.now)
     accounts = [_account(account, view) for account in found.now.accounts]
     today = usd(found.today.usd)
     return {

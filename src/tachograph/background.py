@@ -46,8 +46,8 @@ TRAY = BackgroundProcess("tray", "The tray", ("tray", "--foreground"), "tachogra
 
 class Running(NamedTuple):
     """A running background process: process id, start and last sign of life (epoch ms), version, a note for people
-    ("" for none), the state and a sentence for each service inside it by name, and `beats`, true once its first round
-    of work is complete. The process id is 0 while it is just starting."""
+    ("" for none), the state and a sentence for each service inside it by name, `beats`, true once its first round of
+    work is complete, and the data folder that it works in ("" if unknown). The process id is 0 while it is starting."""
 
     pid: int
     started_at: int
@@ -56,6 +56,7 @@ class Running(NamedTuple):
     note: str = ""
     services: tuple[tuple[str, str, str], ...] = ()
     beats: bool = False
+    folder: str = ""
 
 
 class Lock:
@@ -83,6 +84,14 @@ class Lock:
             self._write()
         os.utime(self._file.fileno() if os.utime in os.supports_fd else self._path)  # Windows takes a path only
 
+    @property
+    def is_in_place(self) -> bool:
+        """False once the file with the lock is no longer at its path: the data folder was moved or replaced."""
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
     def release(self) -> None:
         self._file.close()
 
@@ -103,7 +112,7 @@ def acquire(paths: Paths, clock: Clock, kind: BackgroundProcess = RECORDER) -> L
         if _try_lock(file):
             mark = start_mark(os.getpid())
             content = {"pid": os.getpid(), "mark": mark, "started_at": clock.now_ms(), "version": __version__}
-            return Lock(file, paths.lock(kind.name), {**content, "note": ""})
+            return Lock(file, paths.lock(kind.name), {**content, "note": "", "folder": paths.data})
         pause(_LOCK_PAUSE_SECONDS)
     file.close()
     return None
@@ -132,6 +141,7 @@ def running(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
                 str(content.get("note", "")),
                 services,
                 bool(content.get("beats", mark is None)),  # versions before 0.9 leave no mark and no beats
+                str(content.get("folder", "")),
             )
         except (ValueError, KeyError, TypeError):  # it is just writing that
             return Running(0, beat_at, beat_at, "")
@@ -150,6 +160,8 @@ def start(
     TachographError, with the last line of its log, if it ends before.
     """
     private_folder(paths.data)
+    if is_elsewhere(paths, running(paths, kind)):
+        stop(paths, kind)
     _refuse_leftovers(paths, kind)
     log = os.open(paths.log(kind.name), os.O_CREAT | os.O_WRONLY | os.O_APPEND | _CLOEXEC, 0o600)
     before = os.fstat(log).st_size
@@ -217,6 +229,16 @@ def _close_tray_window() -> bool:
     user = win32.load().user32
     window = user.FindWindowW(_TRAY_WINDOW, _TRAY_WINDOW)
     return bool(window and user.PostMessageW(window, win32.WM_CLOSE, 0, 0))
+
+
+def is_elsewhere(paths: Paths, found: Running | None) -> bool:
+    """True if a process took its lock before the data folder was moved here: it does not work in this folder."""
+    if found is None or not found.folder or found.folder == paths.data:
+        return False
+    try:
+        return not os.path.samefile(found.folder, paths.data)
+    except OSError:
+        return True
 
 
 def pause(seconds: float) -> None:

@@ -41,7 +41,7 @@ def test_start_status_stop(living: Home) -> None:
     assert "The recorder runs (process" in living.run("start").stdout
     said = living.run("status", "--json").json
     assert said["running"] and said["process"]["pid"] == background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
-    assert "runs already" in living.run("start").stdout
+    assert "is already running" in living.run("start").stdout
     assert living.run("stop").stdout == "The recorder has ended.\n"
     assert living.run("status", "--json", code=1).json["running"] is False
     assert living.run("stop").stdout == "The recorder isn't running.\n"
@@ -171,3 +171,42 @@ def test_a_restored_backup_brings_no_consent_back(home: Home) -> None:
     assert home.call("sources", "--json").json["sources"][4]["on"] is False
     home.run("sources", "enable", "oauth", "--yes")
     assert "it is off now" not in home.run("restore", str(backup), "--yes").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason=NOT_HERE)
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_data_folder_that_is_moved_ends_the_recorder_with_a_word(living: Home, is_replaced: bool) -> None:
+    living.write("p/one.jsonl", [assistant("A")])
+    living.run("start")
+    pid = background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
+    moved = living.root / "moved"
+    living.data.rename(moved)
+    if is_replaced:
+        living.data.mkdir(mode=0o700)
+    until(lambda: background.start_mark(pid) is None)
+    assert "was moved, deleted or replaced" in (moved / "recorder.log").read_text()
+    made = {path.name for path in living.data.iterdir()} if is_replaced else set()
+    assert "ledger.sqlite3" not in made  # no new ledger at the old place
+    assert living.data.exists() == is_replaced
+    there = {"TACHOGRAPH_HOME": str(moved)}
+    assert "The recorder runs" in living.run("start", env=there).stdout
+    living.run("stop", env=there)
+    assert background.running(own_paths({**living.env, **there})) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason=NOT_HERE)
+def test_a_recorder_of_a_moved_folder_is_replaced_at_once_by_one_that_works_there(living: Home) -> None:
+    living.run("start")
+    first = background.running(own_paths(living.env)).pid  # type: ignore[union-attr]
+    moved = living.root / "moved"
+    living.data.rename(moved)
+    there = {"TACHOGRAPH_HOME": str(moved)}
+    paths = own_paths({**living.env, **there})
+    try:
+        living.run("start", env=there)
+        second = background.running(paths)
+        assert second is not None and second.pid != first and second.folder == str(moved)
+        assert background.start_mark(first) is None
+        assert living.run("status", env=there).code == 0
+    finally:
+        background.stop(paths)

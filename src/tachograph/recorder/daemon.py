@@ -160,16 +160,18 @@ def run(
     services: Sequence[Service] = (),
     tell: Callable[[dict[str, Status]], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
+    is_in_place: Callable[[], bool] = lambda: True,
 ) -> None:
     """Record until `sleep(seconds)` is true: then it is time to stop. `beat` is called after every round of work.
 
     `services` run along; `tell` is given the state of all of them whenever it has changed; `note` a sentence about what
-    keeps the recorder from recording, "" once it records again.
+    keeps the recorder from recording, "" once it records again. Raises FolderMoved once `is_in_place()` is false: a
+    ledger that is made at the old place would be another one.
     """
     first_reading(paths, env, clock, sleep)
     beside = Services(services, say, tell)
     try:
-        _record(paths, env, clock, say, sleep, beat, beside, note)
+        _record(paths, env, clock, say, sleep, beat, beside, note, is_in_place)
     finally:
         beside.stop()
 
@@ -183,11 +185,18 @@ def _record(
     beat: Callable[[], None],
     beside: Services,
     note: Callable[[str], None],
+    is_in_place: Callable[[], bool],
 ) -> None:
     recorder = Recorder(paths, env, clock, say)
     followed = LedgerFollower(paths)
     wait, failures, beaten = 0.0, 0, float("-inf")
     while not sleep(wait):
+        if not is_in_place():
+            followed.close()
+            raise FolderMoved(
+                f"The data folder {paths.data} was moved, deleted or replaced while the recorder ran.",
+                "The recorder has ended. tachograph start records into the folder that is there now.",
+            )
         try:
             ledger, _ = followed.current(clock.now_ms())
             if ledger.readable_only:
@@ -216,6 +225,10 @@ def _record(
             note(trouble.message)
             beat()
     followed.close()
+
+
+class FolderMoved(TachographError):
+    """The data folder is no longer the one in which the recorder started."""
 
 
 class Interrupted(BaseException):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
-from tachograph.errors import LedgerDamaged, LedgerError, LedgerNewer, NotFound, TachographError
+from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerNewer, NotFound, TachographError
 from tachograph.ledger.storage.backups import (
     automatic_backup_path,
     back_up,
@@ -25,6 +25,8 @@ from tachograph.paths import Paths, private_folder
 
 _ASIDE = re.compile(r"damaged-\d{8}-\d{6}(\.\d+)?")
 _LEFTOVER = ".restoring-"
+_TRIES = 20  # of replacing a ledger while other programs make new ones in its place
+_EXCLUSIVE_SECONDS = 60.0  # for another recovery of a large ledger
 
 
 class Outcome(NamedTuple):
@@ -155,36 +157,80 @@ def remove_copies(paths: Paths) -> None:
 def replace_ledger(paths: Paths, copy: str | None, now_ms: int) -> str:
     """Set the ledger aside and move a prepared copy to its place (None: leave the place empty).
 
-    Returns the folder that holds what was there, "" where there was nothing. With a copy the place is never empty in
-    between: whoever comes at that moment, or after a power cut, finds the one or the other. Raises LedgerError.
+    Returns the folder with the old one, "" if there was none. The old ledger leaves its name before its side files do,
+    and the copy takes the name only while it is free: at no moment can a program that opens the ledger combine one file
+    with the write-ahead log of another. A program that opens it in between finds none, and what it makes is set aside
+    as well. Raises LedgerError.
     """
     aside = ""
-    try:
-        if any(os.path.lexists(paths.ledger + suffix) for suffix in ("", *SIDE_FILES)):
-            aside = _new_folder(os.path.join(paths.data, f"damaged-{stamp(now_ms)}"))
-        for suffix in SIDE_FILES:  # first: what belongs to the old ledger must never meet the new one
-            if os.path.lexists(paths.ledger + suffix):
-                os.rename(paths.ledger + suffix, os.path.join(aside, os.path.basename(paths.ledger) + suffix))
-        if os.path.lexists(paths.ledger):
-            kept = os.path.join(aside, os.path.basename(paths.ledger))
-            if copy is None or not _add_name(paths.ledger, kept):
-                os.rename(paths.ledger, kept)
-        if copy is not None:
-            os.replace(copy, paths.ledger)
-    except OSError as error:
-        raise LedgerError(
-            f"The ledger {paths.ledger} could not be set aside: {error.strerror}.",
-            "Nothing was deleted. End other programs that may have it open, and run the command again.",
-        ) from error
-    return aside
+    for _ in range(_TRIES):
+        try:
+            folder = _set_aside(paths, now_ms)
+            aside = aside or folder
+            if copy is None or _place(copy, paths.ledger):
+                return aside
+        except OSError as error:
+            raise LedgerError(
+                f"The ledger {paths.ledger} could not be set aside: {error.strerror}.",
+                "Nothing was deleted. End other programs that may have it open, and run the command again.",
+            ) from error
+    raise LedgerBusy(f"Other programs keep making a ledger at {paths.ledger}.", "End them, then run the command again.")
 
 
-def _add_name(path: str, other: str) -> bool:
-    """Give a file a second name; False if the file system has no hard links."""
+def _set_aside(paths: Paths, now_ms: int) -> str:
+    """Move the ledger with its side files into a new folder; its path, "" without a ledger. Raises OSError."""
+    present = [suffix for suffix in ("", *SIDE_FILES) if os.path.lexists(paths.ledger + suffix)]
+    if not present:
+        return ""
+    folder = _new_folder(os.path.join(paths.data, f"damaged-{stamp(now_ms)}"))
+    kept = os.path.join(folder, os.path.basename(paths.ledger))
+    for suffix in present:
+        if suffix:  # a second name, before a program that finds no ledger deletes them
+            with suppress(FileNotFoundError):
+                _add_name(paths.ledger + suffix, kept + suffix)
+    if "" in present:
+        with suppress(FileNotFoundError):
+            os.rename(paths.ledger, kept)
+    for suffix in present:
+        if suffix and _is_same(paths.ledger + suffix, kept + suffix):
+            with suppress(FileNotFoundError):
+                os.unlink(paths.ledger + suffix)
+    return folder
+
+
+def _add_name(path: str, other: str) -> None:
+    """Give a file a second name; a copy of it on a file system without hard links. Raises OSError."""
     try:
         os.link(path, other, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
     except (OSError, NotImplementedError):
+        import shutil
+
+        shutil.copy2(path, other, follow_symlinks=False)
+
+
+def _is_same(path: str, kept: str) -> bool:
+    """True if both names are one file, or on a file system without hard links the second is a copy of the first."""
+    try:
+        one, other = os.lstat(path), os.lstat(kept)
+    except OSError:
         return False
+    return os.path.samestat(one, other) or (other.st_nlink == 1 and one.st_mtime_ns == other.st_mtime_ns)
+
+
+def _place(copy: str, target: str) -> bool:
+    """Give a copy the name of the ledger; False if another program took the name. Raises OSError."""
+    try:
+        os.link(copy, target, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except (OSError, NotImplementedError):  # no hard links here
+        if os.path.lexists(target):
+            return False
+        os.rename(copy, target)
+    else:
+        os.unlink(copy)
     return True
 
 
@@ -207,11 +253,23 @@ def exclusive(paths: Paths) -> Iterator[None]:
         yield
         return
     import fcntl
+    import time
 
-    folder = os.open(paths.data, os.O_RDONLY)
+    folder, end = os.open(paths.data, os.O_RDONLY), time.monotonic() + _EXCLUSIVE_SECONDS
     try:
-        with suppress(OSError):  # some network file systems have no such locks
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise LedgerBusy(
+                        "Another program has been restoring the ledger for a while.", "Try again when it has ended."
+                    ) from None
+                time.sleep(0.05)
+                continue
+            except OSError:  # some network file systems have no such locks
+                pass
+            break
         yield
     finally:
         os.close(folder)

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 
-from tachograph.errors import LedgerDamaged, LedgerError
+from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, newest_backup
 from tachograph.ledger.storage.connection import (
     APPLICATION_ID,
@@ -23,6 +23,7 @@ from tachograph.paths import Paths, private_folder
 # in one statement: another process may be making the ledger this moment
 _IS_FOREIGN = "SELECT user_version = 0 AND EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
 _READ_ONLY = "the file or its folder is read-only here"
+_TRIES = 5  # of opening a ledger that other processes replace at that moment
 
 
 def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
@@ -31,6 +32,17 @@ def open_ledger(paths: Paths, now_ms: int, *, new: bool = False) -> Ledger:
     Raises LedgerDamaged if the file is not a sound ledger, LedgerBusy, or LedgerError if the folder can't be used.
     """
     private_folder(paths.data)
+    for _ in range(_TRIES):
+        with suppress(_ReplacedMeanwhile):
+            return _open(paths, now_ms, new)
+    raise LedgerBusy("The ledger is being replaced by another program.", "Try again when it has ended.")
+
+
+class _ReplacedMeanwhile(Exception):
+    """Another process replaced the file while it was opened."""
+
+
+def _open(paths: Paths, now_ms: int, new: bool) -> Ledger:
     path = paths.ledger
     size = _size(path)
     fresh = size is None
@@ -112,6 +124,8 @@ def _connect(path: str, fresh: bool) -> sqlite3.Connection:
         if fresh:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         status = os.stat(path)
+    except FileNotFoundError:
+        raise _ReplacedMeanwhile from None
     except OSError as error:
         raise LedgerError(
             f"The ledger {path} cannot be made or used: {error.strerror}.",
@@ -127,11 +141,20 @@ def _connect(path: str, fresh: bool) -> sqlite3.Connection:
         # NORMAL: a power cut may cost the newest commits, which are read again from the logs; with a WAL never the file
         if db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             db.execute("PRAGMA synchronous = NORMAL")
+        if not _is_still(path, status):  # SQLite opens the write-ahead log by name: it may be another ledger's
+            raise _ReplacedMeanwhile
     except BaseException as error:
         if not isinstance(error, sqlite3.OperationalError) or "readonly" not in str(error):
             db.close()
             raise
     return db
+
+
+def _is_still(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), status)
+    except FileNotFoundError:
+        return False
 
 
 def _migrate(db: sqlite3.Connection, now_ms: int) -> None:

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def _start(context: Context, paths: Paths) -> int:
     found = background.running(paths)
-    if found is not None:
+    if found is not None and not background.is_elsewhere(paths, found):
         context.out.write(f"The recorder is already running (process {found.pid}).\n")
         return 0
     found = background.start(paths, context.env, say=context.say)
@@ -83,8 +83,19 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
     try:
         beside = _services(paths, context)
         daemon.run(
-            paths, context.env, context.clock, say, stop.wait, lock.beat, beside, lock.set_services, lock.set_note
+            paths,
+            context.env,
+            context.clock,
+            say,
+            stop.wait,
+            lock.beat,
+            beside,
+            lock.set_services,
+            lock.set_note,
+            lambda: lock.is_in_place,
         )
+    except daemon.FolderMoved as moved:
+        context.say(f"{moved.message} {moved.hint}")  # in the background standard error is the log that moved along
     except daemon.Interrupted:
         say("A step was interrupted; the next start repeats it.")
     finally:
@@ -108,6 +119,8 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
     """Exit code 0 where it runs, 1 where it does not."""
     now = context.clock.now_ms()
     found = background.running(paths)
+    if background.is_elsewhere(paths, found):
+        found = None  # it notices within seconds, and ends
     with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
         asked, consent = poll_state.states(ledger.db), has_consent(ledger.db, OAUTH)
         alarms = get_preference(ledger.db, "alarms", "on")

@@ -289,6 +289,37 @@ def test_a_purge_deletes_what_it_lists_and_nothing_else(used: Home, tmp_path: Pa
     assert messages(used) == 4  # the transcript is still there
 
 
+def test_a_purge_leaves_nothing_of_ours(used: Home) -> None:
+    """After everything that writes into the data folder has run: recorder, dashboard, status line, extension."""
+    del used.env["TACHOGRAPH_NOW"]
+    (used.claude / "settings.json").write_text('{"statusLine": {"type": "command", "command": "echo hi"}}')
+    used.run("statusline", "install")
+    used.run("dashboard", "--no-open")
+    used.run("stop")
+    (used.data / "recorder.log.1").write_text("older\n")
+    (used.data / "recorder.log").write_text("line\n")
+    folders = used.data / "extension" / "chromium" / "lib"
+    folders.mkdir(parents=True)
+    (folders / "some.js").write_text("//")
+    listed = used.run("purge", code=2).stderr
+    there = files(used)
+    assert {"recorder.log", "recorder.log.1", "recorder.lock", "dashboard.json", "statusline.json"} <= set(there)
+    for name in there:
+        assert str(used.data / name) in listed, name
+    used.run("purge", "--yes")
+    assert not used.data.exists()
+
+
+def test_a_purge_names_what_is_not_ours_and_leaves_it(used: Home) -> None:
+    (used.data / "holiday.jpg").write_text("mine")
+    (used.data / "extension").mkdir()
+    (used.data / "extension" / "elsewhere").symlink_to(used.projects)
+    assert "holiday.jpg" in used.run("purge", code=2).stderr
+    assert "holiday.jpg" in used.run("purge", "--yes").stdout
+    assert files(used) == ["holiday.jpg"]
+    assert list(used.projects.rglob("*.jsonl"))
+
+
 def test_a_purge_says_how_many_transcripts_are_gone(used: Home) -> None:
     (used.projects / "p/one.jsonl").unlink()
     assert messages(used) == 4

@@ -1,4 +1,4 @@
-"""Backup, restore and purge: actions on the ledger as a file, at a person's request. Nothing else deletes data."""
+"""Backup and restore: the ledger as a file, at a person's request."""
 
 import os
 import re
@@ -13,9 +13,7 @@ from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerNewe
 from tachograph.ledger.storage.backups import (
     automatic_backup_path,
     back_up,
-    backups,
     overwrite_ledger,
-    partial_backups,
     stamp,
 )
 from tachograph.ledger.storage.connection import connect_readonly, set_journal_mode, translate_errors
@@ -25,6 +23,7 @@ from tachograph.paths import Paths, private_folder
 
 _ASIDE = re.compile(r"damaged-\d{8}-\d{6}(\.\d+)?")
 _LEFTOVER = ".restoring-"
+_LOGS, _INDEX = ("-wal", "-journal"), "-shm"  # of SQLite, beside a database
 _TRIES = 20  # of replacing a ledger while other programs make new ones in its place
 _EXCLUSIVE_SECONDS = 60.0  # for another recovery of a large ledger
 
@@ -47,7 +46,7 @@ def backup(paths: Paths, target: str, now_ms: int, *, force: bool = False) -> Ou
         back_up(ledger.db, target)
         counts = read_counts(target) or Counts()
     return Outcome(
-        (f"{_messages(counts)} saved in {target}.",), f"`tachograph restore {_shell_quote(target)}` puts them back."
+        (f"{message_count(counts)} saved in {target}.",), f"`tachograph restore {_shell_quote(target)}` puts them back."
     )
 
 
@@ -117,7 +116,7 @@ def restore(paths: Paths, source: str, now_ms: int) -> Outcome:
                 kept = kept or aside
         finally:
             remove_copies(paths)
-    did = [f"{_messages(offer.counts)} restored from {offer.source}."]
+    did = [f"{message_count(offer.counts)} restored from {offer.source}."]
     did.append("What it lacks is read from the transcripts that are still there, at the next command.")
     if present.problem:
         undo = (
@@ -147,27 +146,48 @@ def prepare_copy(paths: Paths, source: str) -> str:
     return copy
 
 
+def prepare_empty(paths: Paths, now_ms: int) -> str:
+    """An empty ledger beside the present one, ready to be moved to its place."""
+    import shutil
+
+    remove_copies(paths)
+    copy = f"{paths.ledger}{_LEFTOVER}{os.getpid()}"
+    folder = f"{copy}.folder"
+    try:
+        open_ledger(Paths(folder, paths.settings), now_ms, new=True).close()
+        os.rename(Paths(folder, paths.settings).ledger, copy)
+    except OSError as error:
+        raise LedgerError(f"A new ledger can't be made: {error.strerror}.", "Make room, then run the command again.") from error  # fmt: skip
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return copy
+
+
 def remove_copies(paths: Paths) -> None:
     """Remove unused copies of restores, also of one that was cut off."""
-    for path in _leftovers(paths):
+    for path in leftovers(paths):
+        if os.path.isdir(path) and not os.path.islink(path):
+            import shutil
+
+            shutil.rmtree(path, ignore_errors=True)
+            continue
         with suppress(OSError):
             os.unlink(path)
 
 
-def replace_ledger(paths: Paths, copy: str | None, now_ms: int) -> str:
-    """Set the ledger aside and move a prepared copy to its place (None: leave the place empty).
+def replace_ledger(paths: Paths, copy: str, now_ms: int) -> str:
+    """Set the ledger aside and move a prepared copy to its place; returns the folder with the old one, "" without one.
 
-    Returns the folder with the old one, "" if there was none. The old ledger leaves its name before its side files do,
-    and the copy takes the name only while it is free: at no moment can a program that opens the ledger combine one file
-    with the write-ahead log of another. A program that opens it in between finds none, and what it makes is set aside
-    as well. Raises LedgerError.
+    The old ledger leaves its name before its write-ahead log does, and the copy takes the name only while it is free:
+    at no moment can a program that opens the ledger combine one file with the log of another. A program that opens it
+    in between finds none, and what it makes is set aside as well. Raises LedgerError.
     """
     aside = ""
     for _ in range(_TRIES):
         try:
             folder = _set_aside(paths, now_ms)
             aside = aside or folder
-            if copy is None or _place(copy, paths.ledger):
+            if _place(copy, paths.ledger):
                 return aside
         except OSError as error:
             raise LedgerError(
@@ -179,20 +199,18 @@ def replace_ledger(paths: Paths, copy: str | None, now_ms: int) -> str:
 
 def _set_aside(paths: Paths, now_ms: int) -> str:
     """Move the ledger with its side files into a new folder; its path, "" without a ledger. Raises OSError."""
-    present = [suffix for suffix in ("", *SIDE_FILES) if os.path.lexists(paths.ledger + suffix)]
-    if not present:
+    if not any(os.path.lexists(paths.ledger + suffix) for suffix in ("", *SIDE_FILES)):
         return ""
     folder = _new_folder(os.path.join(paths.data, f"damaged-{stamp(now_ms)}"))
     kept = os.path.join(folder, os.path.basename(paths.ledger))
-    for suffix in present:
-        if suffix:  # a second name, before a program that finds no ledger deletes them
-            with suppress(FileNotFoundError):
-                _add_name(paths.ledger + suffix, kept + suffix)
-    if "" in present:
+    for suffix in _LOGS:  # SQLite deletes them when it makes a ledger where there is none
         with suppress(FileNotFoundError):
-            os.rename(paths.ledger, kept)
-    for suffix in present:
-        if suffix and _is_same(paths.ledger + suffix, kept + suffix):
+            _add_name(paths.ledger + suffix, kept + suffix)
+    for suffix in (_INDEX, ""):  # the index of the log first: a ledger that is made in between would share it
+        with suppress(FileNotFoundError):
+            os.rename(paths.ledger + suffix, kept + suffix)
+    for suffix in SIDE_FILES:
+        if not os.path.lexists(paths.ledger):
             with suppress(FileNotFoundError):
                 os.unlink(paths.ledger + suffix)
     return folder
@@ -208,15 +226,6 @@ def _add_name(path: str, other: str) -> None:
         import shutil
 
         shutil.copy2(path, other, follow_symlinks=False)
-
-
-def _is_same(path: str, kept: str) -> bool:
-    """True if both names are one file, or on a file system without hard links the second is a copy of the first."""
-    try:
-        one, other = os.lstat(path), os.lstat(kept)
-    except OSError:
-        return False
-    return os.path.samestat(one, other) or (other.st_nlink == 1 and one.st_mtime_ns == other.st_mtime_ns)
 
 
 def _place(copy: str, target: str) -> bool:
@@ -275,63 +284,7 @@ def exclusive(paths: Paths) -> Iterator[None]:
         os.close(folder)
 
 
-# -- purge -------------------------------------------------------------------------------------------------------
-
-
-class Holding(NamedTuple):
-    """A file of ours: its bytes, and its kind: ledger, backup, damaged copy, or left over from a cut-off copy."""
-
-    path: str
-    bytes: int
-    what: str
-
-
-class Holdings(NamedTuple):
-    """Everything that a purge deletes, in that order. `counts` None: the ledger can't be read."""
-
-    files: tuple[Holding, ...]
-    folders: tuple[str, ...]
-    counts: Counts | None
-
-
-def holdings(paths: Paths) -> Holdings:
-    """Files that hold a person's data: the ledger, its backups, damaged copies; not the settings, which are theirs."""
-    counts = read_counts(paths.ledger) if os.path.exists(paths.ledger) else Counts()
-    aside = damaged_copies(paths)
-    files = [_holding(path, "left over") for path in (*_leftovers(paths), *partial_backups(paths))]
-    for folder in aside:
-        names = sorted(os.listdir(folder)) if not os.path.islink(folder) else []
-        files += [_holding(os.path.join(folder, name), "damaged copy") for name in names]
-    files += [_holding(backup.path, "backup") for backup in backups(paths)]
-    # the ledger is last: cut off before that, what is there is still whole; without it, a backup would be restored
-    own = [paths.ledger + suffix for suffix in (*SIDE_FILES, "")]
-    files += [_holding(path, "ledger") for path in own if os.path.lexists(path)]
-    folders = [folder for folder in (*aside, paths.backups) if os.path.isdir(folder)]
-    return Holdings(tuple(files), tuple(folders), counts)
-
-
-def purge(paths: Paths) -> Outcome:
-    """Delete what `holdings` lists, nothing else. Raises LedgerError if a file could not be deleted."""
-    held = holdings(paths)
-    trouble = ""
-    for file in held.files:
-        try:
-            os.unlink(file.path)
-        except FileNotFoundError:  # another command tidied up after itself
-            continue
-        except OSError as error:
-            trouble = trouble or f"{file.path} could not be deleted: {error.strerror}."
-    for folder in held.folders:
-        with suppress(OSError):  # somebody's own file lies in it: then it stays
-            os.rmdir(folder)
-    if trouble:
-        raise LedgerError(trouble, "See who may write there, and run the command again.")
-    files = f"{len(held.files):,} {'file' if len(held.files) == 1 else 'files'}"
-    did = (
-        f"{files} deleted, {_messages(held.counts)}." if held.counts else f"{files} deleted.",
-        "The next command builds a new ledger from the transcripts that are still there.",
-    )
-    return Outcome(did, "This cannot be undone but from a backup that you saved elsewhere: `tachograph restore FILE`.")
+# -- leftovers ---------------------------------------------------------------------------------------------------
 
 
 def damaged_copies(paths: Paths) -> list[str]:
@@ -343,23 +296,13 @@ def damaged_copies(paths: Paths) -> list[str]:
     return [os.path.join(paths.data, name) for name in names]
 
 
-def _leftovers(paths: Paths) -> list[str]:
+def leftovers(paths: Paths) -> list[str]:
+    """Copies of restores that were cut off."""
     start = os.path.basename(paths.ledger) + _LEFTOVER
     try:
         return sorted(os.path.join(paths.data, name) for name in os.listdir(paths.data) if name.startswith(start))
     except OSError:
         return []
-
-
-def _holding(path: str, what: str) -> Holding:
-    return Holding(path, _bytes(path), what)
-
-
-def _bytes(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
-    except OSError:
-        return 0
 
 
 def _shell_quote(path: str) -> str:
@@ -371,5 +314,6 @@ def _shell_quote(path: str) -> str:
     return quote(path)
 
 
-def _messages(counts: Counts) -> str:
+def message_count(counts: Counts) -> str:
+    """Number of messages, in words."""
     return f"{counts.messages:,} {'message' if counts.messages == 1 else 'messages'}"

@@ -6,9 +6,8 @@ from typing import NamedTuple
 from tachograph.errors import LedgerError, LedgerNewer
 from tachograph.ledger.storage.backups import Backup, backups
 from tachograph.ledger.storage.integrity import Counts, check_file
-from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
-from tachograph.setup.ledger_files import exclusive, prepare_copy, remove_copies, replace_ledger
+from tachograph.setup.ledger_files import exclusive, prepare_copy, prepare_empty, remove_copies, replace_ledger
 
 
 def recover(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
@@ -29,10 +28,8 @@ def recover(paths: Paths, now_ms: int, why: str) -> tuple[str, ...]:
         if not found.problem:
             return (why, "A check of the whole ledger finds nothing wrong with it; it was left as it is.")
         try:
-            chosen = _newest_sound(paths)
-            aside = replace_ledger(paths, chosen.copy if chosen.backup else None, now_ms)
-            if chosen.backup is None:
-                open_ledger(paths, now_ms, new=True).close()
+            chosen = _newest_sound(paths, now_ms)
+            aside = replace_ledger(paths, chosen.copy, now_ms)
         finally:
             remove_copies(paths)
     return tuple(_sentences(why, aside, chosen))
@@ -45,7 +42,7 @@ class _Chosen(NamedTuple):
     refused: tuple[str, ...]  # newer backups that are damaged themselves
 
 
-def _newest_sound(paths: Paths) -> _Chosen:
+def _newest_sound(paths: Paths, now_ms: int) -> _Chosen:
     refused: list[str] = []
     for backup in reversed(backups(paths)):
         try:
@@ -57,7 +54,7 @@ def _newest_sound(paths: Paths) -> _Chosen:
             refused.append(backup.path)
             continue
         return _Chosen(backup, prepare_copy(paths, backup.path), found.counts, tuple(refused))
-    return _Chosen(None, "", Counts(), tuple(refused))
+    return _Chosen(None, prepare_empty(paths, now_ms), Counts(), tuple(refused))
 
 
 def _sentences(why: str, aside: str, chosen: _Chosen) -> list[str]:

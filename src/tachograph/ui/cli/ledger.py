@@ -11,17 +11,8 @@ from tachograph.errors import LedgerError, UsageError
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
-from tachograph.setup.ledger_files import (
-    Holding,
-    Holdings,
-    Offer,
-    Outcome,
-    backup,
-    holdings,
-    purge,
-    restorable,
-    restore,
-)
+from tachograph.setup.ledger_files import Offer, Outcome, backup, restorable, restore
+from tachograph.setup.purge import Holding, Holdings, holdings, purge
 from tachograph.text.format import UNKNOWN, day_and_time, plural, safe, size
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
@@ -165,7 +156,9 @@ def _listed(held: Holdings) -> list[str]:
     made = ["This deletes, for good:"]
     width = max(len(size(file.bytes)) for file in held.files)
     made += [f"  {size(file.bytes):>{width}}  {_what(file, held)}" for file in reversed(held.files)]
-    made.append("Transcripts are not touched, nor are backups that you saved elsewhere.")
+    made.append("Transcripts are not touched, nor are settings and backups that you saved elsewhere.")
+    if held.foreign:
+        made.append(f"Not ours, and not touched: {', '.join(held.foreign[:10])}.")
     gone = held.counts.gone_files if held.counts else 0
     lost = f" {plural(gone, 'transcript that is counted is', 'transcripts that are counted are')} gone." if gone else ""
     made.append(f"Usage from transcripts that Claude Code has deleted can't be counted again.{lost}")

@@ -12,6 +12,7 @@ from tachograph import __version__
 from tachograph.background import running
 from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.limits import poll_state, readings
+from tachograph.ledger.limits.unread import unread_fields
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
 from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, translate_errors
@@ -206,6 +207,7 @@ def _ledger(
             yield from _contents(ledger, paths, facts)
             yield from _soundness(ledger, facts)
             yield from _polls(ledger)
+            yield from _unread_fields(ledger)
             yield from _clocks(ledger, now_ms)
             yield from _unread_folders(ledger, env, now_ms)
             unread = list(_trouble(ledger.db))
@@ -235,6 +237,12 @@ def _polls(ledger: Ledger) -> Iterator[Finding]:
             "at": state.asked_at,
         }
         yield Finding(kind, "limits", "asked", facts)
+
+
+def _unread_fields(ledger: Ledger) -> Iterator[Finding]:
+    """Sources with an answer that this version does not read whole."""
+    for source, problems in unread_fields(ledger.db):
+        yield Finding(NOTE, "limits", "unread", {"source": source, "problems": list(problems)})
 
 
 def _clocks(ledger: Ledger, now_ms: int) -> Iterator[Finding]:

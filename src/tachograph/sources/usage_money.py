@@ -72,6 +72,8 @@ _KNOWN = {"is_enabled", "enabled", "used_credits", "used", "monthly_limit", "lim
 def parse_extra_usage(payload: Mapping[str, object], problems: list[str]) -> tuple[ExtraUsage | None, list[Limit]]:
     """Metered use, from `spend` where it has a value, else from `extra_usage`, and its daily and weekly sub-caps."""
     old, new = (_section(payload, key, problems) for key in ("extra_usage", "spend"))
+    report_unread(old, _EXTRA_KEYS, "extra_usage", problems)
+    report_unread(new, _SPEND_KEYS, "spend", problems)
     if new.get("unsurfaced"):
         new = {}
     if not old and not new:
@@ -79,8 +81,6 @@ def parse_extra_usage(payload: Mapping[str, object], problems: list[str]) -> tup
     if not (old.keys() | new.keys()) & _KNOWN:
         problems.append("extra_usage and spend hold nothing we know")
         return None, []
-    report_unread(old, _EXTRA_KEYS, "extra_usage", problems)
-    report_unread(new, _SPEND_KEYS, "spend", problems)
     used = _amount(new, "used", problems)
     limit = _amount(new, "limit", problems) or _cap(new, problems)
     units = old.get("currency"), old.get("decimal_places")

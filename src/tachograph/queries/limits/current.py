@@ -1,11 +1,8 @@
 """Current limits of each account, with source and age: should I keep prompting?
 
-Two rules hold for every headline, color and guard. The weekly number is the most pressing weekly limit that applies,
-scoped ones included, and is named where it is not the all-model week. And where metered use beyond the plan is on and
-not used up, a plan's limit at 100 % is in state `overage`, and the headline shows the spend.
-
-The value of a limit follows from the evidence alone: model/limits/series.py says which window is in force and with
-which value, model/limits/refusals.py when a refusal is over.
+The weekly number of every headline is the most pressing weekly limit, scoped ones included. While metered use beyond
+the plan has room, a plan's limit at 100 % is in state `overage`, and the headline shows the spend. The value of a limit
+follows from the evidence alone: see model/limits/series.py and model/limits/refusals.py.
 """
 
 import sqlite3
@@ -106,7 +103,8 @@ class NowLimit(NamedTuple):
 class NowAccount(NamedTuple):
     """An account now. `seen_at` is the time of the newest reading of it, `used_at` when it was last used on this machine
     (0: not in the last days, or not worked out); `problems` are outcomes of sources that fail; `browsers` reported it,
-    the newest report first; `billing` comes from claude.ai alone; `banked` are resets that it may redeem."""
+    the newest report first; `billing` comes from claude.ai alone; `banked` are resets that it may redeem; `unread`: by
+    source, the problems of its newest answer."""
 
     id: int
     uuid: str
@@ -122,6 +120,7 @@ class NowAccount(NamedTuple):
     browsers: tuple[Sighting, ...] = ()
     billing: Billing | None = None
     banked: tuple[BankedReset, ...] = ()
+    unread: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def gone_since(self) -> int | None:
@@ -233,6 +232,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
     id, uuid, organization, label, plan = row
     stored = readings.newest(db, id)
     extra = next((s.reading.extra for s in stored if s.reading.extra is not None), None)
+    good = [s for s in stored if s.reading.outcome == OK]
     refused, lifted = _refusals(db, id, extra, at)
     current: dict[str, Window] = {}
     for window in windows.windows(db, id, since=at - _FORGOTTEN_MS):
@@ -263,6 +263,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         browsers=tuple(seen),
         billing=billing(db, id) if seen else None,
         banked=next((s.reading.banked for s in stored if s.reading.banked), ()),
+        unread=tuple((s.reading.source, s.reading.problems) for s in good if s.reading.problems),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, MONEY, SEVEN_DAY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.text.account_notes import banked_words, unread_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, duration, folded, iso, safe, width
@@ -205,6 +206,7 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
         ],
         "extra_usage": _extra_document(account.extra),
         "breakdown": [share._asdict() for share in account.breakdown] or None,
+        "banked_resets": [{"label": one.label, "expires_at": iso(one.expires_at)} for one in account.banked],
         "subscription": _subscription_document(account.billing),
         "browsers": [
             {"browser": one.browser, "reported_at": iso(one.last_at), "gone_at": iso(one.gone_at)}
@@ -261,6 +263,7 @@ def problem_words(account: NowAccount) -> list[str]:
     made = [
         f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome, source)}." for source, outcome in account.problems
     ]
+    made += unread_words(account)
     made += [_differing_words(limit) for limit in account.limits if limit.conflicts]
     if account.gone_since is not None:
         made.append(f"No browser reports this account any more. Hide it: tachograph accounts forget{_named(account)}")
@@ -324,7 +327,7 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
             said = folded(f"  Anthropic's breakdown of this week: {shares}", room, "    ")
             lines += [f"{style.dim}{line}{style.end}" for line in said]
-        for words in problem_words(account):
+        for words in (*banked_words(account, now.at, calendar), *problem_words(account)):
             lines += folded(f"  {words}", room, "    ")
         lines.append("")
     return lines[:-1]

@@ -7,9 +7,11 @@ import pytest
 from helpers import NOW_MS, Home
 from tachograph.ledger.limits import notifications as kept
 from tachograph.ledger.limits.notifications import StoredNotification
+from tachograph.ledger.limits.windows import LimitDetail
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import set_preference
-from tachograph.model.limits.limits import ExtraUsage, Money
+from tachograph.model.limits.limits import ExtraUsage, Money, Reading
+from tachograph.model.limits.money import money_limits
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load as load_book
 from tachograph.queries.limits.current import FRESH, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
@@ -36,11 +38,27 @@ def limit(key: str, percent: float | None, state: str = FRESH, resets_at: int | 
 
 
 def account(*limits: NowLimit, extra: ExtraUsage | None = None, id: int = 1) -> NowAccount:
-    return NowAccount(id, "u", "o", "ada", "Max", limits, extra, (), (), T)
+    spend = [
+        NowLimit(
+            one.key,
+            one.label,
+            one.group,
+            None,
+            one.percent,
+            None,
+            None,
+            "oauth",
+            T,
+            WALL if (one.percent or 0) >= 100 else FRESH,
+            detail=LimitDetail(one.used, one.limit, locked=one.locked),
+        )
+        for one in money_limits(Reading("oauth", T, extra=extra))
+    ]
+    return NowAccount(id, "u", "o", "ada", "Max", (*limits, *spend), extra, (), (), T)
 
 
-def said(*accounts: NowAccount, before: list[StoredNotification] | None = None, settings: NotificationSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
-    verdict = due_notifications(Now(at, accounts), before or [], settings, str, chances)
+def said(*accounts: NowAccount, before: list[StoredNotification] | None = None, settings: NotificationSettings = PLAIN, at: int = T, chances: dict[str, float] | None = None, earlier: float | None = None) -> list[tuple[str, str, float]]:  # fmt: skip
+    verdict = due_notifications(Now(at, accounts), before or [], settings, str, chances, earlier)
     return [(alarm.kind, alarm.key, alarm.threshold) for alarm in verdict.passed]
 
 
@@ -123,10 +141,14 @@ def over(used: int, cap: int | None = 20_000, percent: float | None = None) -> N
     return account(limit("five_hour", 100, OVERAGE), extra=money)
 
 
-def test_on_metered_use_the_spend_is_spoken_of_and_no_wall() -> None:
-    assert said(over(7_300)) == []
-    assert said(over(10_000)) == [("spend", "extra_usage", 50.0)]
-    assert [threshold for _, _, threshold in said(over(18_100))] == [50.0, 75.0, 90.0]
+METERED_FIVE = ("metered", "five_hour", 100.0)
+
+
+def test_where_metered_use_begins_it_is_said_once_and_then_the_spend() -> None:
+    assert said(over(7_300)) == [METERED_FIVE]
+    assert said(over(7_300), before=[raised("metered", "five_hour", 100.0)]) == []
+    assert said(over(10_000)) == [("spend", "extra_usage", 50.0), METERED_FIVE]
+    assert [threshold for kind, _, threshold in said(over(18_100)) if kind == "spend"] == [50.0, 75.0, 90.0]
 
 
 def test_a_cap_that_is_used_up_is_a_wall_and_is_said_as_one() -> None:
@@ -138,11 +160,31 @@ def test_a_cap_that_is_used_up_is_a_wall_and_is_said_as_one() -> None:
 def test_spend_that_is_not_growing_is_not_spoken_of() -> None:
     money = ExtraUsage(True, Money(15_000, "USD"), Money(20_000, "USD"), 75.0)
     assert said(account(limit("five_hour", 40), extra=money)) == []
+    assert said(account(limit("five_hour", 40), extra=money), earlier=15_000) == []
 
 
-def test_without_a_cap_a_set_amount_is_the_step() -> None:
-    assert said(over(7_300, None)) == []
-    assert said(over(7_300, None), settings=PLAIN._replace(spend_amount=25.0)) == [("spend", "extra_usage", 50.0)]
+def test_spend_that_grows_below_the_limits_is_spoken_of_from_its_first_cent() -> None:
+    money = ExtraUsage(True, Money(1, "USD"), Money(20_000, "USD"), 0.0)
+    assert said(account(limit("five_hour", 40), extra=money), earlier=0) == [("metered", "extra_usage", 0.0)]
+    more = ExtraUsage(True, Money(15_000, "USD"), Money(20_000, "USD"), 75.0)
+    assert [kind for kind, _, _ in said(account(limit("five_hour", 40), extra=more), earlier=300)] == ["spend", "spend"]
+
+
+def test_a_budget_of_its_own_is_spoken_of_along_its_way() -> None:
+    seat = ExtraUsage(True, Money(37_519, "USD"), Money(40_000, "USD"), 93.8)
+    assert [threshold for _, _, threshold in said(account(extra=seat))] == [50.0, 75.0, 90.0]
+
+
+def test_without_a_cap_amounts_are_the_steps() -> None:
+    assert said(over(7_300, None))[0] == ("spend", "extra_usage", 50.0)
+    assert said(over(7_300, None), settings=PLAIN._replace(spend_amount=30.0))[0] == ("spend", "extra_usage", 60.0)
+
+
+def test_a_limit_that_resets_while_use_is_metered_is_said() -> None:
+    before = [raised("metered", "five_hour", 100.0)]
+    assert said(account(limit("five_hour", 0)), before=before, at=ENDS + 1)[0] == (RESET_NOTICE, "five_hour", 100.0)
+    early = limit("five_hour", 0, resets_at=None)._replace(observed_at=T + 60_000)
+    assert said(account(early), before=before, at=T + 60_000)[0] == (RESET_NOTICE, "five_hour", 100.0)
 
 
 def test_a_chance_is_said_from_even_odds_on_and_never_at_the_wall() -> None:
@@ -215,7 +257,7 @@ def test_the_command_lists_dismisses_and_switches(home: Home, ledger: Ledger) ->
     give(ledger, account(limit("five_hour", 95)), Desktop())
     assert "The 5-hour limit is at 95 %" in home.call("alarms").stdout
     assert home.call("alarms", "dismiss").stdout.startswith("1 silenced")
-    assert "Nothing stands" in home.call("alarms", "dismiss").stdout
+    assert "No active notifications" in home.call("alarms", "dismiss").stdout
     assert give(ledger, account(limit("five_hour", 100, WALL)), Desktop()) == []
     assert "dismissed" in home.call("alarms").stdout
     assert "off" in home.call("alarms", "off").stdout

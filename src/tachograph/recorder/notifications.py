@@ -1,31 +1,35 @@
 """Decide on notifications: from the current limits and earlier notifications to at most one new notification.
 
 Only fresh numbers of the account in use count. Each threshold of a window leads to one notification; lower thresholds
-that are passed together with a higher one are stored without being shown. While metered use goes on beyond the plan,
-notifications are about the spend and not about the limit.
+that are passed together with a higher one are stored without being shown. Where a limit of the plan is reached and use
+goes on metered, one notification says so; after that they follow the spend.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tachograph.ledger.limits import notifications as kept
+from tachograph.ledger.limits import readings
 from tachograph.ledger.limits.notifications import StoredNotification
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import get_preference
-from tachograph.model.limits.limits import FIVE_HOUR, ExtraUsage, Money, same_reset
+from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, same_reset
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
-from tachograph.queries.limits.current import FRESH, OVERAGE, WALL, Now, NowAccount, NowLimit
+from tachograph.queries.limits.current import FRESH, OVERAGE, WALL, Now, NowAccount, NowLimit, is_spend
 from tachograph.settings import NotificationSettings
 from tachograph.text.chances import alarm_words
-from tachograph.text.limits import day_clock
+from tachograph.text.limits import amounts, day_clock, full_name
+from tachograph.text.money import money
 
 THRESHOLD, SPEND, RESET, CHANCE = "threshold", "spend", "reset", "chance"
-EXTRA = "extra_usage"
+METERED = "metered"  # metered use begins
 _REARM_POINTS = (
     5.0  # points below a threshold from which it may be passed again, without a reset that tells windows apart
 )
+_STEPS = (5.0, 10.0, 20.0, 50.0)  # amounts without a cap, and ten, a hundred … times of them
 _RESET_NEWS_MS = 3_600_000  # an older reset is not worth a notification
+_EARLY_MS = 8 * 86_400_000  # a limit that was reached longer ago is not reset early
 _REMEMBERED_MS = 32 * 86_400_000  # a month of metered use
 Notify = Callable[[str, str, bool], str]
 
@@ -57,22 +61,26 @@ def due_notifications(
     settings: NotificationSettings,
     clock: Callable[[int], str],
     chances: dict[str, float] | None = None,
+    earlier_spend: float | None = None,
 ) -> DueNotifications:
     """Due notifications, without side effects. `clock` formats a moment for people; `chances`: by key of a limit, the
-    chance (0 to 1) of reaching it before its reset."""
+    chance (0 to 1) of reaching it before its reset; `earlier_spend`: the least metered use that was read this month."""
     if not now.accounts:
         return DueNotifications(())
     account = now.accounts[0]
     mine = [one for one in raised if one.account == account.id]
     found: list[Notification] = []
     rearmed: list[int] = []
-    pressing = [limit for limit in (account.limit(FIVE_HOUR), account.weekly) if limit is not None]
-    for limit in pressing:
+    for limit in account.leading:
+        if limit.group == MONEY:
+            continue
         if limit.state in (FRESH, WALL) and limit.percent is not None:
             rearmed += _below_threshold(mine, limit)
             found += _thresholds(account, limit, settings, clock)
             found += _chance(account, limit, (chances or {}).get(limit.key), clock)
-    found += _spend(account, settings, now.at)
+        elif limit.state == OVERAGE:
+            found.append(_metered(account, limit, clock))
+    found += _spend(account, settings, now.at, earlier_spend)
     left = [one for one in mine if one.id not in rearmed]
     fresh = [notification for notification in found if not _is_known(notification, left)]
     fresh.sort(key=lambda notification: (notification.percent or 0, notification.threshold))
@@ -103,35 +111,84 @@ def _chance(
     yield Notification(account.id, CHANCE, limit.key, EVEN * 100, limit.resets_at, limit.percent, title, text)
 
 
-def _spend(account: NowAccount, settings: NotificationSettings, at: int) -> Iterable[Notification]:
-    """Notifications about metered use while it goes on; one cycle per calendar month, as bills have."""
-    extra = account.extra
-    is_over = any(limit.state in (OVERAGE, WALL) for limit in account.limits)
-    if extra is None or extra.used is None or not is_over:
-        return
-    share = _share(extra)
-    if share is not None:
-        text = f"Extra usage: {_amount(extra.used)}{f' of {_amount(extra.limit)}' if extra.limit else ''}."
-        for threshold in settings.spend:
-            if share >= threshold:
-                yield Notification(account.id, SPEND, EXTRA, threshold, _month(at), share, f"Claude: {share:.0f} % of the extra usage", text)  # fmt: skip
-    elif settings.spend_amount is not None:
-        steps = int(extra.used.major // settings.spend_amount)
-        if steps:
-            title = f"Claude: {_amount(extra.used)} of extra usage"
-            text = f"Extra usage has passed {settings.spend_amount * steps:g} {extra.used.currency}; it has no cap."
-            yield Notification(account.id, SPEND, EXTRA, settings.spend_amount * steps, _month(at), None, title, text)
+def _metered(account: NowAccount, limit: NowLimit, clock: Callable[[int], str]) -> Notification:
+    """A limit of the plan is reached, and use goes on at API rates."""
+    extra = account.limit(EXTRA_USAGE)
+    spent = amounts(extra) if extra is not None else ""
+    cap = "" if extra is None or extra.cap is not None else ", without a cap"
+    until = f" It resets {clock(limit.resets_at)}." if limit.resets_at else ""
+    text = f"{full_name(limit).capitalize()} is reached; use continues at API rates{f': {spent}' if spent else ''}{cap}.{until}"
+    title = f"Claude: {limit.label} limit reached, now metered"
+    return Notification(account.id, METERED, limit.key, 100.0, limit.resets_at or 0, 100.0, title, text)
+
+
+def _spend(
+    account: NowAccount, settings: NotificationSettings, at: int, earlier_spend: float | None
+) -> Iterable[Notification]:
+    """Notifications along budgets and metered use; one cycle per window, or per calendar month, as bills have.
+
+    Beside a plan's windows only while use is metered: at a reached limit, or if the spend has grown this month."""
+    is_over = any(limit.state in (OVERAGE, WALL) for limit in account.limits if limit.group != MONEY)
+    for limit in account.limits:
+        if not is_spend(limit) or limit.state not in (FRESH, WALL) or limit.refused_at is not None:
+            continue
+        used = limit.used.minor if limit.used is not None else 0
+        is_growing = earlier_spend is not None and used > earlier_spend
+        if not (is_over or is_growing or limit == account.budget):
+            continue
+        cycle = limit.resets_at or _month(at)
+        name, spent = full_name(limit).removeprefix("the "), amounts(limit)
+        is_first = limit.key == EXTRA_USAGE and earlier_spend == 0 and limit.used is not None and limit.used.minor > 0
+        if is_first and account.budget != limit:
+            text = f"Metered use has begun: {spent}{'' if limit.cap else ', without a cap'}."
+            yield Notification(account.id, METERED, limit.key, 0.0, cycle, None, "Claude: metered use has begun", text)
+        share = 100.0 if limit.state == WALL else limit.percent
+        if share is not None:
+            title = f"Claude: {share:.0f} % of {name} used"
+            text = f"{name.capitalize()}: {spent or f'{share:.0f} %'}."
+            if limit.state == WALL:
+                title = f"Claude: {name} used up"
+                text = f"{name.capitalize()}: {spent}{f' ({limit.detail.locked})' if limit.detail.locked else ''}."
+            for threshold in settings.spend:
+                if share >= threshold:
+                    yield Notification(account.id, SPEND, limit.key, threshold, cycle, share, title, text)
+        elif limit.used is not None:
+            passed = _step(limit.used.major, settings.spend_amount)
+            if passed:
+                title = f"Claude: {money(limit.used)} of {name}"
+                text = f"{name.capitalize()} has passed {passed:g} {limit.used.currency}; it has no cap."
+                yield Notification(account.id, SPEND, limit.key, passed, cycle, None, title, text)
+
+
+def _step(amount: float, every: float | None) -> float:
+    """The last step that an amount without a cap has passed: a multiple of `every`, or the last of 5, 10, 20, 50, 100 …;
+    0 for none."""
+    if every is not None:
+        return every * (amount // every)
+    passed, scale = 0.0, 1.0
+    while amount >= _STEPS[0] * scale:
+        passed = max(step * scale for step in _STEPS if step * scale <= amount)
+        scale *= 10
+    return passed
 
 
 def _resets(account: NowAccount, raised: Sequence[StoredNotification], at: int) -> Iterable[Notification]:
-    """Notifications that a reached limit has reset, for an hour."""
+    """Notifications that a reached limit has reset, for an hour; also where it was reset before its time."""
     said = [one for one in raised if one.kind == RESET]
     for one in raised:
-        if one.kind != THRESHOLD or one.threshold < 100 or not 0 < one.cycle <= at < one.cycle + _RESET_NEWS_MS:
+        if one.kind not in (THRESHOLD, METERED) or one.threshold < 100:
             continue
-        if any(other.key == one.key and same_reset(other.cycle, one.cycle) for other in said):
+        if any(
+            other.key == one.key and (other.cycle == one.cycle or same_reset(other.cycle, one.cycle)) for other in said
+        ):
             continue
         known = account.limit(one.key)
+        is_over = 0 < one.cycle <= at < one.cycle + _RESET_NEWS_MS
+        if known is not None and known.state == FRESH and not is_over:
+            is_early = one.cycle == 0 or at < one.cycle
+            is_over = is_early and known.observed_at > one.at and not known.is_near and one.at > at - _EARLY_MS
+        if not is_over:
+            continue
         label = known.label if known is not None else one.key
         yield Notification(account.id, RESET, one.key, 100.0, one.cycle, None, f"Claude: {label} limit has reset", f"The {label} limit has reset.")  # fmt: skip
 
@@ -156,16 +213,6 @@ def _below_threshold(raised: Sequence[StoredNotification], limit: NowLimit) -> l
         for one in raised
         if one.cycle == 0 and one.key == limit.key and (limit.percent or 0) < one.threshold - _REARM_POINTS
     ]
-
-
-def _share(extra: ExtraUsage) -> float | None:
-    if extra.used is not None and extra.limit is not None and extra.limit.minor > 0:
-        return 100.0 * extra.used.major / extra.limit.major
-    return extra.percent
-
-
-def _amount(money: Money) -> str:
-    return f"{money.major:,.{money.exponent}f} {money.currency}"
 
 
 def _month(at: int) -> int:
@@ -201,7 +248,8 @@ def send_due_notification(
     if get_preference(ledger.db, "alarms", "on") != "on":
         return []
     before = kept.raised(ledger.db, now.at - _REMEMBERED_MS)
-    found_due = due_notifications(now, before, settings, clock, chances)
+    spend = readings.least_spend(ledger.db, now.accounts[0].id, _month(now.at)) if now.accounts else None
+    found_due = due_notifications(now, before, settings, clock, chances, spend)
     is_quiet = _is_quiet(settings, minute_of_day)
     waiting = [] if is_quiet else [one for one in before if not one.is_shown and one.dismissed_at is None]
     if not found_due.passed and not found_due.rearmed and not waiting:

@@ -7,7 +7,7 @@ by itself (ui/documents/statusline.py), and notices in transcripts with the tran
 import os
 from collections.abc import Mapping
 
-from tachograph.ledger.limits import accounts, readings
+from tachograph.ledger.limits import accounts, clock_repair, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import CLAUDE_JSON, DESKTOP, OK, Reading
@@ -40,7 +40,7 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
     if fresh or new:
         with ledger.transaction() as db:
             names = Strings(db)
-            readings.repair_clock(db, now_ms)
+            clock_repair.repair_clock(db, now_ms)
             for folder, who in identities.items():
                 accounts.observe(db, names, folder, who, now_ms)
             for folder, reading in fresh:

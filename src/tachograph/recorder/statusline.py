@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 
-from tachograph.ledger.limits import accounts, readings
+from tachograph.ledger.limits import accounts, clock_repair, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage import context_windows
 from tachograph.ledger.usage.strings import Strings
@@ -29,7 +29,7 @@ def store(ledger: Ledger, said: StatusInput, folder: str, env: Mapping[str, str]
         if said.reading is None:
             return None
         names = Strings(db)
-        readings.repair_clock(db, said.reading.observed_at)
+        clock_repair.repair_clock(db, said.reading.observed_at)
         answered_at = None
         if not readings.is_repeat(db, said.reading, folder):
             if env is not None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tachograph import __version__
 from tachograph.background import running
 from tachograph.errors import LedgerDamaged, LedgerError
-from tachograph.ledger.limits import poll_state, readings
+from tachograph.ledger.limits import clock_repair, poll_state, readings
 from tachograph.ledger.limits.unread import unread_fields
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
@@ -247,7 +247,7 @@ def _unread_fields(ledger: Ledger) -> Iterator[Finding]:
 
 def _clocks(ledger: Ledger, now_ms: int) -> Iterator[Finding]:
     """Readings from the future: this computer's clock was wrong, or that of the program that wrote them."""
-    for trouble in readings.clock_troubles(ledger.db, now_ms, now_ms - _DAY_MS):
+    for trouble in clock_repair.clock_troubles(ledger.db, now_ms, now_ms - _DAY_MS):
         kind = NOTE if trouble.is_repaired else WRONG
         yield Finding(kind, "limits", "clock", trouble._asdict())
 

@@ -1,0 +1,68 @@
+"""Readings with impossible times: find those that lie in the future, and put them right.
+
+Whoever wrote them had a wrong clock, this computer or the program that the values come from.
+"""
+
+import json
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger.limits import windows
+from tachograph.model.limits.limits import CLOCK, SOURCES
+from tachograph.model.limits.series import CLOCK_MS
+
+_BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
+
+
+def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
+    """Put right the times that lie in the future, inside a transaction of the caller's; returns the number of readings.
+
+    Whoever wrote them had a wrong clock. Values of an unknown time prove nothing, so they get outcome CLOCK.
+    """
+    limit = now_ms + CLOCK_MS
+    rows = db.execute(
+        "SELECT id, account, observed_at, confirmed_at FROM reading WHERE account IN (SELECT id FROM account)"
+        f" AND {_BY_INDEX} AND last_at > ?",
+        (limit,),
+    ).fetchall()
+    touched: dict[int, list[int]] = {}
+    for id, account, observed_at, confirmed_at in rows:
+        if observed_at > limit:
+            db.execute(
+                "UPDATE reading SET observed_at = ?1, confirmed_at = ?1, last_at = ?1, outcome = ?2, problems = ?3"
+                " WHERE id = ?4",
+                (now_ms - 1, CLOCK, json.dumps([f"{(observed_at - now_ms) // 60_000}"]), id),
+            )
+        else:
+            at = observed_at if confirmed_at > limit else confirmed_at
+            db.execute("UPDATE reading SET confirmed_at = ?1, last_at = ?1 WHERE id = ?2", (at, id))
+        if confirmed_at > limit:
+            touched.setdefault(account, []).append(id)
+    for account, ids in touched.items():
+        windows.rebuild_touched(db, account, ids)
+    return len(rows)
+
+
+class ClockTrouble(NamedTuple):
+    """A source with a reading from the future: by how many minutes, and was it put right by a later reading?"""
+
+    source: str
+    minutes: int
+    is_repaired: bool
+
+
+def clock_troubles(db: sqlite3.Connection, now_ms: int, since: int) -> list[ClockTrouble]:
+    """Readings that lie in the future, and those since a moment that did when they were written."""
+    limit = now_ms + CLOCK_MS
+    sql = (
+        "SELECT source, max(observed_at) FROM reading WHERE account IN (SELECT id FROM account)"
+        f" AND {_BY_INDEX} AND last_at > ?1 AND observed_at > ?1 GROUP BY source"
+    )
+    found = [ClockTrouble(source, (at - now_ms) // 60_000, False) for source, at in db.execute(sql, (limit,))]
+    sql = (
+        "SELECT source, max(CAST(json_extract(problems, '$[0]') AS INTEGER)) FROM reading"
+        f" WHERE account IN (SELECT id FROM account) AND {_BY_INDEX} AND last_at BETWEEN ? AND ? AND outcome = ?"
+        " GROUP BY source"
+    )
+    found += [ClockTrouble(source, minutes, True) for source, minutes in db.execute(sql, (since, limit, CLOCK))]
+    return found

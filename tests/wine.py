@@ -122,10 +122,11 @@ class WindowsHome:
 
 
 @contextlib.contextmanager
-def desktop(number: int = 87, size: str = "1000x700") -> Iterator[str]:
-    """An X server with Wine's desktop in it, which has a notification area; its display."""
+def desktop(folder: Path, number: int = 87, size: str = "1000x700") -> Iterator[str]:
+    """An X server with Wine's desktop in it, which has a notification area; its display. `folder` gets its pixels, see
+    xvfb_screen.py."""
     display = f":{number}"
-    server = subprocess.Popen(["Xvfb", display, "-screen", "0", f"{size}x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    server = subprocess.Popen(["Xvfb", display, "-screen", "0", f"{size}x24", "-fbdir", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     shell = None
     try:
         until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), "an X server")  # noqa: S108

@@ -3,10 +3,8 @@
 import asyncio
 import os
 import shutil
-import struct
 import subprocess
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from conftest import NOT_HERE
 from helpers import Home
 from linux_desktop import is_linux, lived, piped, session_bus, tray, until
+from xvfb_screen import Colour, Screen
 
 pytestmark = [
     pytest.mark.skipif(not is_linux(), reason=NOT_HERE),
@@ -25,7 +24,6 @@ pytestmark = [
     ),
 ]
 
-Colour = tuple[int, int, int]
 ORANGE, RED, SLATE = (219, 118, 32), (215, 58, 73), (52, 64, 80)
 PANEL = """<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -47,40 +45,6 @@ PANEL = """<?xml version="1.0" encoding="UTF-8"?>
   <property name="plugins" type="empty"><property name="plugin-1" type="string" value="systray"/></property>
 </channel>
 """
-
-
-class Screen:
-    """What Xvfb shows: its frame buffer is a file (XWD, see X11/XWDFile.h)."""
-
-    def __init__(self, path: Path, display: str) -> None:
-        self._path, self.display = path, display
-
-    def rows(self) -> tuple[int, int, list[list[Colour]]]:
-        data = self._path.read_bytes()
-        head = struct.unpack(">25I", data[:100])
-        width, height, stride = head[4], head[5], head[12]
-        start = head[0] + head[19] * 12
-        made = []
-        for y in range(height):
-            line = data[start + y * stride : start + y * stride + 4 * width]
-            made.append(list(zip(line[2::4], line[1::4], line[0::4], strict=True)))
-        return width, height, made
-
-    def count(self, colour: Colour, box: tuple[int, int, int, int] = (0, 0, 400, 34)) -> int:
-        left, top, right, bottom = box
-        return sum(row[left:right].count(colour) for row in self.rows()[2][top:bottom])
-
-    def save(self, path: Path) -> None:
-        """As a PNG, for people."""
-        width, height, rows = self.rows()
-        raw = b"".join(b"\0" + b"".join(bytes(colour) for colour in row) for row in rows)
-
-        def chunk(kind: bytes, data: bytes) -> bytes:
-            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-        head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-        data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-        path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
 
 
 @contextmanager

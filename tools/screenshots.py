@@ -1,0 +1,64 @@
+"""Take the pictures of the documentation: two pages of the dashboard in Chromium, the tray's menu in a real panel.
+
+Called by tools/pictures.py with the demo's environment. Uses the helpers of the tests, which start the same programs.
+"""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "ui" / "tray")]
+
+PAGES = {"now.png": "/", "usage.png": "/usage?range=30d"}
+WIDTH, HEIGHT = 1180, 820
+
+
+def take(env: dict[str, str], folder: Path) -> None:
+    take_pages(env, folder)
+    take_menu(env, folder / "tray.png")
+
+
+def take_pages(env: dict[str, str], folder: Path) -> None:
+    import chromium
+    from served_dashboard import Served
+
+    home: Any = SimpleNamespace(env=env, root=Path(env["HOME"]))
+    served = Served(home, int(env["TACHOGRAPH_NOW"]))
+    try:
+        with chromium.plain() as browser:
+            context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+            context.add_cookies([served.cookie])  # type: ignore[list-item]
+            page = context.new_page()
+            for name, address in PAGES.items():
+                page.goto(served.origin + address)
+                page.wait_for_timeout(1500)  # charts draw themselves
+                page.screenshot(path=str(folder / name))
+                print(f"{folder / name}")
+    finally:
+        served.stop()
+
+
+def take_menu(env: dict[str, str], path: Path) -> None:
+    from linux_desktop import tray, until
+    from test_panel import desktop
+
+    with tempfile.TemporaryDirectory() as scratch:
+        home: Any = SimpleNamespace(env=env, root=Path(scratch))
+        with desktop(home, 0.97) as (surroundings, screen):
+            fixed = {**surroundings, "TACHOGRAPH_NOW": env["TACHOGRAPH_NOW"]}
+            asyncio.run(_save_menu(fixed, screen, tray, until, path))
+            print(path)
+
+
+async def _save_menu(env: dict[str, str], screen: Any, tray: Any, until: Any, path: Path) -> None:
+    with tray(env):
+        await until(lambda: screen.count((52, 64, 80)) > 120, "the icon is seen")
+        for words in (["mousemove", "14", "16", "click", "3"], ["mousemove", "40", "48"]):
+            subprocess.run(["xdotool", *words], env=env, check=True, timeout=10)
+            await asyncio.sleep(1.0)
+        screen.save(path)

@@ -44,8 +44,9 @@ def take_pages(env: dict[str, str], folder: Path) -> None:
 
 
 def take_menu(env: dict[str, str], path: Path) -> None:
-    from linux_desktop import tray, until
     from test_panel import desktop
+
+    from linux_desktop import tray, until
 
     with tempfile.TemporaryDirectory() as scratch:
         home: Any = SimpleNamespace(env=env, root=Path(scratch))

@@ -41,6 +41,12 @@ def menu(*accounts: NowAccount, around: Environment | None = None, **more: objec
     return view(meter(*accounts, **more), around or Environment(), UTC)  # type: ignore[arg-type]
 
 
+def under(menu: Menu) -> tuple[Row, ...]:
+    """The rows of the first account: its submenu, or the rows after its headline where it is the only one."""
+    first = menu.rows[0]
+    return first.children or tuple(row for row in menu.rows[1:] if row.key.startswith(f"{first.key}:"))
+
+
 def texts(rows: tuple[Row, ...]) -> list[str]:
     return [row.text for row in rows]
 

@@ -76,3 +76,18 @@ def test_N09_doctor_names_why_asking_failed(home: Home, step: str, words: str) -
         shown = home.run("doctor", env=env, code=None).stdout
     assert words in " ".join(shown.split())
     assert os.path.exists(home.data)
+
+
+@pytest.mark.parametrize(
+    ("cache", "shown"),
+    [
+        ({"warm": True, "expires_at": NOW_MS // 1000 + 1_050}, "cache hot 17m"),
+        ({"warm": True, "expires_at": NOW_MS // 1000 - 60, "recache_tokens_if_cold": 61_200}, "cache cold 61k"),
+        ({"warm": True, "expires_at": None}, "cache hot"),
+        ({"warm": False}, "cache cold"),
+    ],
+)
+def test_a_prompt_cache_is_hot_or_cold(home: Home, cache: dict[str, object], shown: str) -> None:
+    data = json.dumps({**PIPED, "prompt_cache": cache}).encode()
+    assert_shown(piped(home, data), f"Opus 5.5  {shown}  5h 41 %")
+    assert "cache" not in piped(home).stdout.decode()

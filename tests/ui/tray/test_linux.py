@@ -317,9 +317,9 @@ def test_the_command_starts_it_once_and_stops_it(env: Env) -> None:
 
     try:
         assert "has no tray" in said("tray")
-        assert "runs already" in said("tray")
+        assert "already running" in said("tray")
         assert "The tray runs" in said("tray", "status")
-        assert "the recorder goes on" in said("tray", "stop")
+        assert "the recorder keeps running" in said("tray", "stop")
         assert "does not run" in said("tray", "stop")
         assert "does not run" in said("tray", "status", code=1)
         assert "The recorder runs" in said("status")

@@ -14,6 +14,7 @@ from tachograph.paths import config_folders, own_paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
+from tachograph.sources.statusline import PromptCache
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.statusline import limits, line
 
@@ -66,7 +67,25 @@ def _line(arguments: argparse.Namespace, data: bytes, context: Context, now_ms: 
     found, account = _kept(said, context, now_ms)
     if arguments.limits_only:
         return "  ".join(limits(found, account, said.reading))
-    return line(found, account, said.reading, said.model, said.cost_usd, said.context_percent)
+    return line(
+        found, account, said.reading, said.model, said.cost_usd, said.context_percent, _cache_words(said.cache, now_ms)
+    )
+
+
+def _cache_words(cache: PromptCache | None, now_ms: int) -> str:
+    """`cache hot 17m` until it expires, `cache cold 61k` with the tokens that the next message writes again."""
+    if cache is None:
+        return ""
+    left = None if cache.expires_at is None else (cache.expires_at - now_ms) // 60_000
+    if cache.is_warm and (left is None or left >= 0):
+        return (
+            "cache hot"
+            if left is None
+            else f"cache hot {left // 60}h{left % 60:02d}"
+            if left >= 60
+            else f"cache hot {left}m"
+        )
+    return f"cache cold {round(cache.rebuild_tokens / 1000)}k" if cache.rebuild_tokens else "cache cold"
 
 
 def _input(descriptor: int) -> bytes:

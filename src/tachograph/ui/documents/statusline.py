@@ -15,13 +15,16 @@ def line(
     model: str | None,
     cost_usd: float | None,
     context_percent: float | None,
+    cache: str = "",
 ) -> str:
-    """`Opus 4.8  $3.41  ctx 38 %  5h 78 % 1h52  7d 91 % ▲`; without a ledger, from the piped document."""
+    """`Opus 4.8  $3.41  ctx 38 %  cache hot 17m  5h 78 % 1h52  7d 91 % ▲`; without a ledger, from the piped document."""
     parts = [safe(model)] if model else []
     if cost_usd is not None:
         parts.append(usd(cost_usd))
     if context_percent is not None:
         parts.append(f"ctx {round(context_percent)} %")
+    if cache:
+        parts.append(cache)
     return "  ".join(parts + limits(now, account, reading))
 
 

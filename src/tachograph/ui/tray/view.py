@@ -5,9 +5,12 @@ Pure: equal input gives an equal menu. The platform modules (linux.py, macos.py,
 
 from typing import NamedTuple
 
+from tachograph.model.limits.limits import EXTRA_USAGE
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.limits.current import FRESH_MS, NowAccount, NowLimit
+from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, WALL, NowAccount, NowLimit
+from tachograph.queries.limits.pace import elapsed
 from tachograph.queries.tray_state import TITLES, TrayState
+from tachograph.text.account_notes import banked_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN, cut, safe, usd
 from tachograph.text.limits import SOURCE_WORDS, clock, level_of, percent, sign
@@ -100,7 +103,8 @@ def _tooltip(meter: TrayState, calendar: Calendar) -> str:
     """All limits of all accounts. Times of day and no countdowns: it changes only when a number does."""
     if not meter.now.accounts:
         return "No reading of your limits yet"
-    lines = []
+    top = pressing(meter.now)
+    lines = [f"Icon: {cut(safe(top.label), 24)}"] if top is not None and len(meter.now.accounts[0].limits) > 1 else []
     for account in meter.now.accounts:
         if len(meter.now.accounts) > 1:
             lines.append(_account_name(account))
@@ -117,7 +121,10 @@ def _rows(meter: TrayState, around: Environment, calendar: Calendar) -> tuple[Ro
     now = meter.now
     # by id, the nameless last: who leads may change by itself, and rows stay where one looked for them
     accounts = sorted(now.accounts, key=lambda account: (account.id == 0, account.id))
-    made = [_account(account, now.at, calendar) for account in accounts]
+    if len(accounts) == 1:  # nothing to choose between: its limits are in sight at once
+        made = list(_single(accounts[0], now.at, calendar))
+    else:
+        made = [_account(account, now.at, calendar) for account in accounts]
     if not made:
         made = [
             Row("none", "No reading of your limits yet"),
@@ -166,22 +173,59 @@ def _chance(meter: TrayState, calendar: Calendar) -> str:
 
 
 def _account(account: NowAccount, at: int, calendar: Calendar) -> Row:
+    """An account as a submenu of its limits."""
+    key, stale = f"account:{account.id}", _stale_words(account, at, calendar)
+    rows = (*_limit_rows(account, at, calendar), Row(f"{key}:line"), *_account_actions(account, stale))
+    return Row(key, _account_text(account, stale), children=rows)
+
+
+def _single(account: NowAccount, at: int, calendar: Calendar) -> tuple[Row, ...]:
+    """The only account: its headline, then its limits as rows of the menu itself."""
+    stale = _stale_words(account, at, calendar)
+    return (
+        Row(f"account:{account.id}", _account_text(account, stale)),
+        *_limit_rows(account, at, calendar),
+        *_account_actions(account, stale),
+    )
+
+
+def _account_text(account: NowAccount, stale: str) -> str:
+    return f"{_account_name(account)}  [{' / '.join(_headline_parts(account))}]{stale}"
+
+
+def _limit_rows(account: NowAccount, at: int, calendar: Calendar) -> tuple[Row, ...]:
+    """Limits, banked resets and problems. A limit can be chosen, since desktops draw in pale grey what cannot."""
     key = f"account:{account.id}"
-    since = ""
-    if is_stale(account, at):
-        newest = max((limit.observed_at for limit in account.limits), default=account.seen_at)
-        since = f"  (stale since {clock(newest, at, calendar)})"
-    text = f"{_account_name(account)}  [{' / '.join(_headline_parts(account))}]{since}"
-    # what one opens the menu for can be chosen, since desktops draw in pale grey what cannot
-    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in account.limits]
-    if account.extra is not None and (account.extra.enabled or account.extra.blocked):
-        rows.append(Row(f"{key}:extra", cut(f"Extra usage   {extra_words(account.extra)}", _LONGEST), OPEN_USAGE))
+    shown = [limit for limit in account.limits if not _is_idle_codename(limit)]
+    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in shown]
+    extra = account.extra
+    if extra is not None and (extra.enabled or extra.blocked) and account.limit(EXTRA_USAGE) is None:
+        rows.append(Row(f"{key}:extra", cut(f"Extra usage   {extra_words(extra)}", _LONGEST), OPEN_USAGE))
+    for place, words in enumerate(banked_words(account, at, calendar)):
+        rows.append(Row(f"{key}:banked:{place}", cut(words, _LONGEST), OPEN_USAGE))
     for place, words in enumerate(problem_words(account)):
         rows.append(Row(f"{key}:problem:{place}", cut(safe(words), _LONGEST)))
-    rows += [Row(f"{key}:line"), Row(f"{key}:open", "Open claude.ai/settings/usage", OPEN_USAGE)]
-    if since and account.id:
-        rows.append(Row(f"{key}:forget", "Forget this account", f"{FORGET}{account.id}"))
-    return Row(key, text, children=tuple(rows))
+    return tuple(rows)
+
+
+def _account_actions(account: NowAccount, stale: str) -> tuple[Row, ...]:
+    key = f"account:{account.id}"
+    rows = (Row(f"{key}:open", "Open claude.ai/settings/usage", OPEN_USAGE),)
+    return (
+        (*rows, Row(f"{key}:forget", "Forget this account", f"{FORGET}{account.id}")) if stale and account.id else rows
+    )
+
+
+def _stale_words(account: NowAccount, at: int, calendar: Calendar) -> str:
+    if not is_stale(account, at):
+        return ""
+    newest = max((limit.observed_at for limit in account.limits), default=account.seen_at)
+    return f"  (stale since {clock(newest, at, calendar)})"
+
+
+def _is_idle_codename(limit: NowLimit) -> bool:
+    """True for a limit under a code name that has not begun: nothing to see in it."""
+    return limit.group == "" and not limit.percent and limit.resets_at is None and not any(limit.detail)
 
 
 def is_stale(account: NowAccount, at: int) -> bool:
@@ -200,8 +244,15 @@ def _headline_parts(account: NowAccount) -> list[str]:
 
 
 def _limit_row(limit: NowLimit, at: int, calendar: Calendar) -> str:
-    said = limit_words(limit, at, calendar)
-    return cut(f"{cut(safe(limit.label), 32)}   {_number(limit)}{f'   {said}' if said else ''}", _LONGEST)
+    words = "; ".join(part for part in (limit_words(limit, at, calendar), _pace_words(limit, at)) if part)
+    number = "" if limit.detail.left is not None else f"   {_number(limit)}"
+    return cut(f"{cut(safe(limit.label), 32)}{number}{f'   {words}' if words else ''}", _LONGEST)
+
+
+def _pace_words(limit: NowLimit, at: int) -> str:
+    """`even pace 54 %`: the percentage at which the limit would just last to its reset."""
+    share = elapsed(limit, at)
+    return "" if share is None or limit.state in (RESET, WALL, OVERAGE) else f"even pace {round(100 * share)} %"
 
 
 def _number(limit: NowLimit) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tachograph.model.limits.limits import ExtraUsage
+from tachograph.model.limits.limits import MONEY, ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
@@ -12,7 +12,7 @@ from tachograph.text.chances import SMALL, SURE, chance_before
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, width
 from tachograph.text.limits import ORANGE_FROM, SHORT_SOURCE_WORDS, bar, clocks, level_of, percent, sign, time_left
-from tachograph.text.money import spend
+from tachograph.text.money import spend, spend_of
 from tachograph.ui.documents.now import extra_words, headline
 from tachograph.ui.terminal.cells import AT_WALL, DIM, FILLED, HIGH, OLD, PLAIN, STRONG, Cell, Row, fit, padded, tame
 
@@ -107,7 +107,9 @@ def mark(limit: NowLimit) -> str:
 
 
 def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
-    """`1 h 52 min` within a day, `Thu 09:00` later."""
+    """`1 h 52 min` within a day, `Thu 09:00` later; of money `$73 of $200`."""
+    if limit.group == MONEY and limit.used is not None:
+        return spend_of(limit.used, limit.cap)
     if limit.state == RESET:
         return "has reset"
     if limit.resets_at is None:

@@ -1,5 +1,6 @@
 """The full and the narrow layout: limits, sessions, what today went to, the last messages, keys."""
 
+from tachograph.model.limits.limits import EXTRA_USAGE
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.live import AccountTrend, ActiveSession, Monitor
 from tachograph.text.format import cut
@@ -83,8 +84,9 @@ def _top(
             if watched is not lead:
                 made.append((Cell(f" {limits.who(watched.account)}", STRONG),))
             made += [limits.row(trend, parts, state.at, calendar) for trend in watched.trends]
-            if watched.account.extra is not None and watched.account.extra.enabled:
-                made.append(limits.extra_row(watched.account.extra, parts))
+            extra = watched.account.extra
+            if extra is not None and extra.enabled and watched.account.limit(EXTRA_USAGE) is None:
+                made.append(limits.extra_row(extra, parts))
         if not lead.trends:
             made.append((Cell(" No reading of this account yet.", DIM),))
         most = 6 if rows is None or rows >= 40 else 3 if tall else 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.estimates.forecast import LimitForecast
 from tachograph.queries.limits.current import STALE, NowAccount, NowLimit
@@ -60,7 +60,7 @@ def _limits(view: View) -> Mapping[str, Any]:
 def _account(account: NowAccount, view: View) -> dict[str, Any]:
     now = view.now
     newest = max(account.limits, key=lambda limit: limit.observed_at, default=None)
-    extra = account.extra
+    extra = account.extra if account.limit(EXTRA_USAGE) is None else None
     shares = [(safe(share.label), round(share.percent), share.percent) for share in account.breakdown]
     return {
         "id": account.id,

@@ -177,7 +177,7 @@ def observe(db: sqlite3.Connection, account: int, limit: Limit, at: int, source:
 
 def rebuild(db: sqlite3.Connection, account: int, key: str, window: Window) -> None:
     """Work out a window again from all of its observations; one without any is deleted unless it was refused."""
-    seen = expand(_observations_of(db, account, key, window))
+    seen = _observations_of(db, account, key, window)
     if not seen:
         if window.wall_at is None:
             db.execute("DELETE FROM window WHERE id = ?", (window.id,))
@@ -234,6 +234,7 @@ def refuse(db: sqlite3.Connection, account: int, limit: Limit, at: int) -> None:
 
 
 def _observations_of(db: sqlite3.Connection, account: int, key: str, window: Window) -> list[Observation]:
+    """The observations of a window, in order. A source that names no reset means the window that ran at each moment."""
     length = LENGTHS.get(window.group, _LONGEST_MS)
     span: tuple[int, ...] = ()
     if window.resets_at is None:
@@ -247,7 +248,7 @@ def _observations_of(db: sqlite3.Connection, account: int, key: str, window: Win
         f" JOIN level l ON l.reading = r.id WHERE r.account = ? AND {_BY_INDEX} AND r.last_at >= ?"
         f" AND r.outcome = 'ok' AND l.key = ? AND {clause}"
     )
-    rows = [Observation(*row) for row in db.execute(sql, (account, since, key, *span))]
+    rows = expand(Observation(*row) for row in db.execute(sql, (account, since, key, *span)))
     if all(one.resets_at is not None or one.source != DESKTOP for one in rows):
         return [one for one in rows if (one.resets_at is None) == (window.resets_at is None)]
     resets = known_resets(db, account, key)[:400]

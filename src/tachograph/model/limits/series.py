@@ -145,7 +145,14 @@ def expand(observations: Iterable[Observation]) -> list[Observation]:
     """Observations in `order`; one that was confirmed later is there twice, for its first and its last moment."""
     found = list(observations)
     found += [one._replace(at=one.until) for one in found if one.until > one.at]
-    return sorted(found, key=lambda one: (*order(one.at, one.percent, one.source), one.resets_at or 0, one.session))
+    return sort_observations(one._replace(until=0) for one in found)
+
+
+def sort_observations(observations: Iterable[Observation]) -> list[Observation]:
+    """Observations in `order`."""
+    return sorted(
+        observations, key=lambda one: (*order(one.at, one.percent, one.source), one.resets_at or 0, one.session)
+    )
 
 
 def is_plausible(resets_at: int | None, at: int, group: str) -> bool:
@@ -189,7 +196,7 @@ def series(
 ) -> Series:
     """The clean series of a limit up to a moment. `plans`: when the account had which plan, oldest first;
     `known_resets`: of windows that other observations named."""
-    seen = [one for one in observations if one.percent is not None and one.at <= now + CLOCK_MS]
+    seen = [one for one in expand(observations) if one.percent is not None and one.at <= now + CLOCK_MS]
     resets = {one.resets_at for one in seen if one.resets_at is not None} | set(known_resets)
     seen = [
         one._replace(resets_at=running_reset(resets, one.at, group))
@@ -200,8 +207,8 @@ def series(
     plausible = [one for one in seen if is_plausible(one.resets_at, one.at, group)]
     points = [
         Point(one.at, one.percent, one.resets_at, one.source, one.session)
-        for one in expand(plausible or seen)
-        if one.percent is not None and one.at <= now + CLOCK_MS
+        for one in sort_observations(plausible or seen)
+        if one.percent is not None
     ]
     return Series(key, tuple(_windows(points)), tuple(_events(key, points, plans)))
 

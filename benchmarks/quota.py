@@ -1,28 +1,58 @@
 #!/usr/bin/env python3
-"""Run the shipped estimators over traces of plans' limits: benchmarks/quota.py TRACES_DIR OUT_DIR
+"""Run the shipped estimators over traces of plans' limits: benchmarks/quota.py TRACES_DIR OUT_DIR [KIND ...]
 
 TRACES_DIR holds NAME.jsonl.gz (messages and readings of one account) and NAME.questions.json; OUT_DIR gets a
-NAME.estimate.json for each of them. Every answer is made of rows up to its own moment alone: windows are taken in
-one after another, and a question is answered when its time comes. Standard library and tachograph, nothing else.
+NAME.estimate.json for each. Every answer uses rows up to its own moment alone: windows are taken in one after another, and a
+question is answered when its time comes. Files of `tachograph export calibration` are traces, too. Standard library and
+tachograph, nothing else.
 """
 
 import gzip
+import itertools
 import json
 import sys
 import time
 from bisect import bisect_left, bisect_right
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tachograph.model.estimates import attribution, training_windows, weights
+from tachograph.model.estimates import attribution, learner, weights
 from tachograph.model.estimates import forecast as chances
+from tachograph.model.estimates.learner import Learned, PlanChange, TrainingData
+from tachograph.model.estimates.training_windows import (
+    FIVE_HOURS,
+    FULL,
+    WEEK,
+    Dollars,
+    Message,
+    Reading,
+    readings_of,
+    same,
+    week_days,
+    week_start,
+    windows,
+    work_of,
+)
+from tachograph.model.estimates.window_filter import Explained
+from tachograph.model.limits import series
+from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SESSION, SEVEN_DAY, STATUSLINE, WEEKLY
+from tachograph.model.limits.series import Observation
 from tachograph.model.usage import prices
 
 BASE_RATE = 0.1  # where a moment has no reading at all
 _BOOK = prices.load()[0]
 
 
-def dollars(row: dict[str, Any]) -> training_windows.Dollars:
+class Trace(NamedTuple):
+    """What one machine saw of an account, everything in order of time. `scoped`: readings of weekly limits of one model."""
+
+    messages: list[Message]
+    readings: list[Reading]
+    scoped: dict[str, list[Reading]]
+    plans: list[tuple[float, str]]
+
+
+def dollars(row: dict[str, Any]) -> Dollars:
     """A message's cost at list prices by class of token."""
     rates = _BOOK.rates(row["model"], int(row["at"] * 1000), prices.tariff("", "", 0))
     if rates is None:
@@ -33,100 +63,115 @@ def dollars(row: dict[str, Any]) -> training_windows.Dollars:
     return (a, b, c, d)
 
 
-def load(path: Path) -> tuple[list[training_windows.Message], list[training_windows.Reading]]:
-    """The rows of a trace, both kinds in order of time."""
-    messages, readings = [], []
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            if row["type"] == "message":
-                messages.append(training_windows.Message(row["at"], row["session"], row["model"], dollars(row)))
-            else:
-                five, week = row["five_hour"], row["seven_day"]
-                readings.append(
-                    training_windows.Reading(
-                        row["at"], five["percent"], five["resets_at"], week["percent"], week["resets_at"]
-                    )
-                )
+def load(path: Path) -> Trace:
+    """The rows of a trace. A status line says what its session's last answer knew, so it is as old as that answer."""
+    messages: list[Message] = []
+    five: list[Observation] = []
+    week: list[Observation] = []
+    scoped: dict[str, list[Observation]] = {}
+    plans: list[tuple[float, str]] = []
+    answered: dict[str, float] = {}
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = sorted(map(json.loads, text.splitlines()), key=lambda row: row["at"])
+    for row in rows:
+        at = row["at"]
+        if row["type"] == "calibration":
+            continue
+        if row["type"] == "message":
+            messages.append(Message(at, row["session"], row["model"], dollars(row)))
+            answered[row["session"]] = at
+            continue
+        if row.get("plan") and (not plans or plans[-1][1] != row["plan"]):
+            plans.append((at, row["plan"]))
+        session = row.get("session") or ""
+        if session:
+            at = answered.get(session, at)
+        for found, limit in ((five, row["five_hour"]), (week, row["seven_day"])):
+            if limit["percent"] is not None:
+                found.append(observation(at, limit, session))
+        for one in row.get("scoped", ()):
+            scoped.setdefault(one["model"], []).append(observation(at, one, session))
     messages.sort(key=lambda message: message.at)
-    readings.sort(key=lambda reading: reading.at)
-    return messages, readings
+    end = int(rows[-1]["at"] * 1000)
+    return Trace(
+        messages,
+        readings_of(
+            series.series(FIVE_HOUR, SESSION, five, end).points, series.series(SEVEN_DAY, WEEKLY, week, end).points
+        ),
+        {name: readings_of((), series.series(name, WEEKLY, found, end).points) for name, found in scoped.items()},
+        plans,
+    )
+
+
+def observation(at: float, limit: dict[str, Any], session: str) -> Observation:
+    reset = None if limit["resets_at"] is None else int(limit["resets_at"] * 1000)
+    return Observation(int(at * 1000), limit["percent"], reset, STATUSLINE if session else OAUTH, 0, session)
 
 
 class Account:
     """What is known of an account as time goes on."""
 
-    def __init__(self, messages: list[training_windows.Message], readings: list[training_windows.Reading]) -> None:
+    def __init__(self, messages: list[Message], readings: list[Reading], plans: list[tuple[float, str]]) -> None:
         self.messages, self.readings = messages, readings
-        self.windows = training_windows.windows(messages, readings)
+        changes = [PlanChange(at, before, plan) for (_, before), (at, plan) in itertools.pairwise(plans)]
+        self.data: TrainingData = learner.training_data(messages, readings, changes)
+        self.windows = self.data.windows
         self.times = [message.at for message in messages]
-        self.heard = [reading.at for reading in readings]
-        self.learned: weights.Weights | None = None
-        self.taken = self.scored = 0
+        self.seen = [reading.at for reading in readings]
+        self.learned = Learned(plan=plans[0][1] if plans else "")
+        self.scored = 0
         self.past: list[chances.Past] = []
         self.begun: dict[str, float] = {}
-        self.explained: dict[float, weights.Explained] = {}
+        self.explained: dict[float, Explained] = {}
 
     def advance(self, at: float) -> None:
-        """Take in every window that is over by then."""
-        while self.taken < len(self.windows) and self.windows[self.taken].reset <= at:
-            window = self.windows[self.taken]
-            if self.learned is None:
-                guess = weights.first_guess(self.windows[: self.taken + 1])
-                if guess is not None:
-                    self.learned = weights.begin(guess, self.windows[0].start)
-                    for known in self.windows[: self.taken]:
-                        self._take(self.learned, known)
-            if self.learned is not None:
-                self._take(self.learned, window)
-            self.taken += 1
+        """Take in everything that is over by then."""
+        self.learned, explained = learner.advance(self.learned, self.data, at)
+        self.explained |= explained
 
-    def _take(self, learned: weights.Weights, window: training_windows.Window) -> None:
-        # The traces count a session as far as its window was read.
-        learned, self.explained[window.reset] = weights.learned(learned, window.watched)
-        self.learned = weights.side_by_side(learned, training_windows.rises(self.during(window)))
+    def during(self, start: float, end: float) -> list[Reading]:
+        return self.readings[bisect_left(self.seen, start) : bisect_right(self.seen, end)]
 
-    def during(self, window: training_windows.Window) -> list[training_windows.Reading]:
-        return self.readings[bisect_left(self.heard, window.start) : bisect_left(self.heard, window.reset)]
-
-    def pace(self, readings: list[training_windows.Reading], at: float) -> chances.Pace | None:
-        """How a running window stands, from its readings so far."""
+    def pace(self, readings: list[Reading], at: float) -> chances.Pace | None:
+        """The pace of a running 5-hour window, from its readings so far."""
         if not self.begun:
             for message in self.messages:
                 self.begun.setdefault(message.session, message.at)
         hour = self.messages[bisect_right(self.times, at - 3600) : bisect_right(self.times, at)]
         done = None
-        if self.learned is not None:
+        if self.learned.five is not None:
+            five, peak = self.learned.five, self.learned.hour_weight
             done = [
-                chances.Done(
-                    m.at, m.session, sum(weights.points(self.learned, [training_windows.Work(*m[1:])]).values())
-                )
+                chances.RecentWork(m.at, m.session, sum(weights.points(five, [work_of(m)], peak).values()))
                 for m in hour
             ]
-        over = [window for window in self.windows[: self.taken] if window.reset <= at]
-        hits = sum(any((step.percent or 0) >= training_windows.FULL for step in window.steps) for window in over)
+        over = [window for window in self.windows if window.reset <= at]
+        hits = sum(any((step.percent or 0) >= FULL for step in window.steps) for window in over)
         first = self.begun[hour[-1].session] if hour else None
         return chances.pace(readings, at, done, first, hits, len(over))
 
-    def forecast(self, at: float, reset: float) -> chances.Forecast | None:
-        """The chance of the wall in the window that resets then, blended with the forecasts of windows that are over."""
-        readings = [r for r in self.readings[bisect_left(self.heard, reset - training_windows.FIVE_HOURS) : bisect_right(self.heard, at)] if training_windows.same(r.five_reset, reset)]  # fmt: skip
+    def forecast(self, at: float, reset: float) -> tuple[chances.Forecast, tuple[float, float, float]] | None:
+        """The chance of reaching the 5-hour limit before a reset, blended with the forecasts of earlier windows."""
+        readings = [r for r in self.during(reset - FIVE_HOURS, at) if same(r.five_reset, reset)]
         if not readings:
             return None
         self._score(at)
         self.advance(at)
         seen = self.pace(readings, at)
-        return None if seen is None else chances.chance(seen, self.past)
+        if seen is None:
+            return None
+        found = chances.chance(seen, self.past)
+        return found, chances.ends(seen, found.chance)
 
     def _score(self, at: float) -> None:
-        """What a recorder would have said before, and what came of it: a forecast each quarter hour of each window."""
+        """Forecasts that a recorder would have made before, one each quarter hour of each window, with their outcome."""
         while self.scored < len(self.windows) and self.windows[self.scored].reset <= at:
             window = self.windows[self.scored]
-            readings = [r for r in self.during(window) if training_windows.same(r.five_reset, window.reset)]
-            hit = any((r.five or 0) >= training_windows.FULL for r in readings)
+            readings = [r for r in self.during(window.start, window.reset) if same(r.five_reset, window.reset)]
+            hit = any((r.five or 0) >= FULL for r in readings)
             last = 0.0
             for place, reading in enumerate(readings):
-                if (reading.five or 0) >= training_windows.FULL or reading.at - last < chances.EVERY:
+                if (reading.five or 0) >= FULL or reading.at - last < chances.EVERY:
                     continue
                 last = reading.at
                 self.advance(reading.at)
@@ -135,48 +180,87 @@ class Account:
                     self.past.append(chances.Past(chances.chance(seen).prior, window.reset, hit))
             self.scored += 1
 
-    def week(self, reset: float, until: float) -> attribution.Shares | None:
-        learned = self.learned
-        if learned is None:
+    def week_forecast(self, at: float, reset: float) -> tuple[chances.Forecast, tuple[float, float, float]] | None:
+        """The chance of reaching the weekly limit before a reset."""
+        readings = [r for r in self.during(reset - WEEK, at) if same(r.week_reset, reset) and r.week is not None]
+        if not readings:
             return None
-        since = reset - training_windows.WEEK
-        known = self.readings[bisect_left(self.heard, since) : bisect_right(self.heard, until)]
-        used = [
-            reading
-            for reading in known
-            if training_windows.same(reading.week_reset, reset) and reading.week is not None
-        ]
+        before: dict[int, float] = {}
+        for reading in self.during(0.0, at):
+            if reading.week is not None and reading.week_reset is not None and reading.week_reset <= at:
+                place = round(reading.week_reset / 3600)
+                before[place] = max(before.get(place, 0.0), reading.week)
+        seen = chances.week_pace(readings, at, [before[place] for place in sorted(before)][-6:])
+        if seen is None:
+            return None
+        found = chances.chance(seen)
+        return found, chances.ends(seen, found.chance)
+
+    def week(self, reset: float, until: float) -> attribution.Shares | None:
+        """The shares of a week, of rows up to the question alone."""
+        self.advance(until)
+        used = [r for r in self.during(reset - WEEK, until) if same(r.week_reset, reset) and r.week is not None]
         if not used:
             return None
-        # put together anew, of rows up to the question alone
-        first, last = since - training_windows.FIVE_HOURS - 60, until
-        messages = self.messages[bisect_left(self.times, first) : bisect_right(self.times, last)]
-        readings = self.readings[bisect_left(self.heard, first) : bisect_right(self.heard, last)]
-        inside = [window for window in training_windows.windows(messages, readings) if window.reset > since]
-        return attribution.week(learned, inside, used[-1].week or 0.0, used[-1].at, since)
+        since = week_start(self.during(reset - WEEK - 86_400, until), reset, until)
+        first = since - FIVE_HOURS - 60
+        messages = self.messages[bisect_left(self.times, first) : bisect_right(self.times, until)]
+        breaks = [event.at for event in self.data.plan_changes]
+        put_together = week_days if self.learned.weights is self.learned.week else windows
+        touching = [one for one in put_together(messages, self.during(first, until), breaks) if one.reset > since]
+        return attribution.week(self.learned, touching, used[-1].week or 0.0, used[-1].at, since)
 
 
-def estimate(trace: Path, questions: dict[str, Any]) -> dict[str, Any]:
+def estimate(path: Path, questions: dict[str, Any]) -> dict[str, Any]:
     """Every question of a trace answered, in order of their moments."""
-    account = Account(*load(trace))
-    made: dict[str, Any] = {"weeks": [], "sessions": [], "decisions": []}
-    asked = [(w["until"], 0, w) for w in questions["weeks"]]
-    asked += [(d["at"], 2, d) for d in questions["decisions"]]
-    asked += [(s["window_resets_at"], 1, s) for s in questions["sessions"]]
-    for at, kind, question in sorted(asked, key=lambda one: one[:2]):
-        if kind == 2:
-            found = account.forecast(at, question["resets_at"])
-            when = None if found is None or found.when is None else found.when._asdict()
-            chance = BASE_RATE if found is None else found.chance
-            made["decisions"].append({**question, "p_wall": chance, "wall_minutes": when})
-            continue
-        account.advance(at)
-        if kind == 0:
+    trace = load(path)
+    account = Account(trace.messages, trace.readings, trace.plans)
+    made: dict[str, list[Any]] = {key: [] for key in questions}
+    kinds = {"weeks": "until", "sessions": "window_resets_at", "scoped_weeks": "until", "decisions": "at", "week_decisions": "at", "shown": "at"}  # fmt: skip
+    asked = [
+        (one.get(field, one.get("resets_at")), place, kind, one)
+        for place, (kind, field) in enumerate(kinds.items())
+        for one in questions.get(kind, ())
+    ]
+    for at, _, kind, question in sorted(asked, key=lambda one: one[:2]):
+        if kind == "weeks":
             answer = account.week(question["resets_at"], question["until"])
-            made["weeks"].append({"resets_at": question["resets_at"], **_week(answer)})
+            made[kind].append({"resets_at": question["resets_at"], **_week(answer)})
+        elif kind == "sessions":
+            account.advance(at)
+            made[kind].append({**question, "points": _session(account, question)})
+        elif kind == "scoped_weeks":
+            answer = scoped_week(account, trace, question)
+            made[kind].append({"model": question["model"], "resets_at": question["resets_at"], "unexplained": _week(answer)["unexplained"]})  # fmt: skip
+        elif kind == "shown":
+            last = account.during(0.0, at)
+            made[kind].append({"at": at, "five_hour": last[-1].five, "seven_day": last[-1].week} if last else {"at": at, "five_hour": None, "seven_day": None})  # fmt: skip
         else:
-            made["sessions"].append({**question, "points": _session(account, question)})
+            find = account.forecast if kind == "decisions" else account.week_forecast
+            found = find(at, question["resets_at"])
+            if found is None:
+                made[kind].append({**question, "p_wall": BASE_RATE, "wall_minutes": None})
+                continue
+            forecast, ends = found
+            when = None if forecast.when is None else forecast.when._asdict()
+            made[kind].append({**question, "p_wall": forecast.chance, "wall_minutes": when, "ends": dict(zip(("p10", "p50", "p90"), ends, strict=True))})  # fmt: skip
     return made
+
+
+def scoped_week(account: Account, trace: Trace, question: dict[str, Any]) -> attribution.Shares | None:
+    """The shares of a week of a limit of one model, with a scale of its own learned from the weeks before."""
+    at, reset, first = question["until"], question["resets_at"], question["until"] - 35 * 86_400
+    account.advance(at)
+    messages = [m for m in trace.messages if m.model == question["model"] and first <= m.at <= at]
+    readings = [r for r in trace.scoped.get(question["model"], ()) if first <= r.at <= at]
+    used = [r for r in readings if same(r.week_reset, reset) and r.week is not None]
+    if not used:
+        return None
+    days = week_days(messages, readings)
+    learned, _ = learner.advance(learner.scoped(account.learned), TrainingData((), days, readings), at)
+    since = week_start(readings, reset, at)
+    touching = [day for day in days if day.reset > since]
+    return attribution.week(learned, touching, used[-1].week or 0.0, used[-1].at, since)
 
 
 def _week(answer: attribution.Shares | None) -> dict[str, Any]:
@@ -192,11 +276,54 @@ def _session(account: Account, question: dict[str, Any]) -> dict[str, float]:
     return attribution.session_points(*(part or (0.0, 10.0)))._asdict()
 
 
-def main(traces: Path, out: Path) -> None:
+def replay(path: Path) -> dict[str, Any]:
+    """A trace without questions, as `tachograph export calibration` writes it: what was learned from it, and how forecasts
+    of its own windows did, each limit apart and each window counted once."""
+    trace = load(path)
+    account = Account(trace.messages, trace.readings, trace.plans)
+    end = trace.readings[-1].at if trace.readings else 0.0
+    scores: dict[str, dict[float, list[tuple[float, bool]]]] = {"five_hour": {}, "seven_day": {}}
+    last = {"five_hour": 0.0, "seven_day": 0.0}
+    for reading in trace.readings:
+        for key, percent, reset, every in (
+            ("five_hour", reading.five, reading.five_reset, chances.EVERY),
+            ("seven_day", reading.week, reading.week_reset, 4 * 3600),
+        ):
+            if percent is None or reset is None or percent >= FULL or reset > end or reading.at - last[key] < every:
+                continue
+            last[key] = reading.at
+            found = (account.forecast if key == "five_hour" else account.week_forecast)(reading.at, reset)
+            if found is not None:
+                later = [r for r in account.during(reading.at, reset) if same(r.five_reset if key == "five_hour" else r.week_reset, reset)]  # fmt: skip
+                hit = any(((r.five if key == "five_hour" else r.week) or 0) >= FULL for r in later)
+                window = next((one for one in scores[key] if same(one, reset)), reset)
+                scores[key].setdefault(window, []).append((found[0].chance, hit))
+    account.advance(end)
+    made: dict[str, Any] = {}
+    for key, by_window in scores.items():
+        each = [(sum((p - hit) ** 2 for p, hit in rows) / len(rows), sum(hit for _, hit in rows) / len(rows)) for rows in by_window.values()]  # fmt: skip
+        rate = sum(hit for _, hit in each) / len(each) if each else 0.0
+        base = sum(hit * (1 - rate) ** 2 + (1 - hit) * rate**2 for _, hit in each) / len(each) if each else 0.0
+        made[key] = {"windows": len(each), "hit_rate": round(rate, 4), "brier": round(sum(b for b, _ in each) / len(each), 4) if each else None, "brier_base_rate": round(base, 4)}  # fmt: skip
+    learned = account.learned.weights
+    if learned is not None:
+        made["fit"], made["misfit"], made["windows"] = round(learned.fit, 3), round(learned.misfit, 3), learned.windows
+    if account.learned.scale is not None:
+        made["window_of_week"] = round(account.learned.scale.plain, 4)
+    return made
+
+
+def main(traces: Path, out: Path, kinds: tuple[str, ...]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(traces.glob("*.jsonl.gz")):
-        name = path.name.removesuffix(".jsonl.gz")
-        questions = json.loads((traces / f"{name}.questions.json").read_text(encoding="utf-8"))
+    for path in sorted([*traces.glob("*.jsonl.gz"), *traces.glob("*.jsonl")]):
+        name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+        if kinds and name.split("-")[0] not in kinds:
+            continue
+        asked = traces / f"{name}.questions.json"
+        if not asked.exists():
+            print(f"{name}: {json.dumps(replay(path))}")
+            continue
+        questions = json.loads(asked.read_text(encoding="utf-8"))
         began = time.perf_counter()
         made = estimate(path, questions)
         (out / f"{name}.estimate.json").write_text(json.dumps(made), encoding="utf-8")
@@ -204,6 +331,6 @@ def main(traces: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), tuple(sys.argv[3:]))

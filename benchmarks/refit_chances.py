@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit the shipped prior of forecasts anew: benchmarks/refit_chances.py TRACES_DIR [--leave-out] [OUT]
+"""Refit the shipped prior of forecasts: benchmarks/refit_chances.py TRACES_DIR [--leave-out] [OUT]
 
 Reads the traces as benchmarks/quota.py does, and writes model/estimates/forecast_prior.json (or OUT). `--leave-out` fits without each
 user in turn and says how well those are forecast: the honest number. Needs numpy, which the program itself does not.
@@ -23,11 +23,16 @@ _WEEK_EVERY = 4 * 3600
 _KNOTS = 12
 
 
+def account_of(path: Path) -> Account:
+    trace = load(path)
+    return Account(trace.messages, trace.readings, trace.plans)
+
+
 def five_hours(account: Account) -> Iterator[tuple[forecast.Pace, float, bool, float | None]]:
     """Of every quarter hour of every window: how it stood, what part of the rest was used in the end, whether the wall came,
     and in how many minutes."""
     for window in account.windows:
-        readings = [r for r in account.during(window) if same(r.five_reset, window.reset)]
+        readings = [r for r in account.during(window.start, window.reset) if same(r.five_reset, window.reset)]
         last = 0.0
         for place, reading in enumerate(readings):
             at = reading.at
@@ -54,7 +59,7 @@ def weeks(account: Account) -> Iterator[tuple[forecast.WeekPace, float, bool, fl
             if reading.week >= FULL or reading.at - last < _WEEK_EVERY or reading.at < reset - WEEK + 6 * 3600:
                 continue
             last = reading.at
-            seen = forecast.week_pace(readings[: place + 1], reading.at, done)
+            seen = forecast.week_pace(readings[: place + 1], reading.at, done[-6:])
             wall = next((r.at for r in readings[place:] if r.week >= FULL), None)
             if seen is not None and readings[-1].at > reset - 86_400:
                 rest = (max(r.week for r in readings) - seen.used) / (100 - seen.used)
@@ -91,12 +96,22 @@ def fit_wall(x: Any, share: Any) -> tuple[Any, Any]:
 
 
 def table(rows: list[Any], features: Any, walls: Any, unit: float) -> tuple[Any, ...]:
-    x = np.array([features(seen) for seen, *_ in rows])
+    x = np.array([features(seen) for seen, *_ in rows]) if rows else np.zeros((0, 0))
     y = np.array([float(hit) for _, _, hit, _ in rows])
     came = [(seen, minutes) for seen, _, hit, minutes in rows if hit and minutes and minutes < seen.left * unit]
     wx = np.array([walls(seen) for seen, _ in came])
     share = np.clip(np.array([minutes / (seen.left * unit) for seen, minutes in came]), 0.002, 0.998)
-    return x, y, wx, share, np.array([rest for _, rest, _, _ in rows])
+    return x, y, wx, share, np.array([rest for _, rest, _, _ in rows]), [seen for seen, *_ in rows]
+
+
+def chances_of(b: Any, user: tuple[Any, ...]) -> Any:
+    """Chances by coefficients; those of weeks as people steer them."""
+    p = 1 / (1 + np.exp(-(b[0] + user[0] @ b[1:])))
+    steered = [
+        forecast.steered(float(one), seen) if isinstance(seen, forecast.WeekPace) else float(one)
+        for one, seen in zip(p, user[5], strict=True)
+    ]
+    return np.array(steered)
 
 
 def fan(p: Any, rest: Any) -> list[list[float]]:
@@ -114,8 +129,9 @@ def fan(p: Any, rest: Any) -> list[list[float]]:
 def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
     per_user: dict[str, tuple[Any, Any]] = {}
     for path in sorted(traces.glob("*.jsonl.gz")):
-        five = table(list(five_hours(Account(*load(path)))), forecast.features, forecast.wall_features, 1)
-        week = table(list(weeks(Account(*load(path)))), forecast.week_features, forecast.week_wall_features, 60)
+        account = account_of(path)
+        five = table(list(five_hours(account)), forecast.features, forecast.time_features, 1)
+        week = table(list(weeks(account)), forecast.week_features, forecast.week_time_features, 60)
         per_user[path.name] = (five, week)
     made: dict[str, Any] = {
         "from": "simulated users: there were no traces of real ones when this was made; the account's own past counts more with every window",
@@ -124,16 +140,22 @@ def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
         "version": forecast.VERSION,
     }
     for which, (name, ridge) in enumerate((("five_hour", 1.0), ("seven_day", 3.0))):
-        kept = [user[which] for user in per_user.values()]
+        users = {user: tables[which] for user, tables in per_user.items() if len(tables[which][1])}
+        kept = list(users.values())
         if leave_out:
             parts = []
-            for user in per_user:
-                rest = [tables[which] for other, tables in per_user.items() if other != user]
+            for user in users:
+                rest = [one for other, one in users.items() if other != user]
                 b = fit(np.concatenate([t[0] for t in rest]), np.concatenate([t[1] for t in rest]), ridge)
-                x, y = per_user[user][which][:2]
-                parts.append((1 / (1 + np.exp(-(b[0] + x @ b[1:]))), y))
+                parts.append((chances_of(b, users[user]), users[user][1]))
             p, y = (np.concatenate(part) for part in zip(*parts, strict=True))
             base = y.mean() * (1 - y.mean())
+            kinds = sorted({user.split("-")[0] for user in users})
+            for kind in kinds:
+                mine = [pair for user, pair in zip(users, parts, strict=True) if user.split("-")[0] == kind]
+                q, z = (np.concatenate(part) for part in zip(*mine, strict=True))
+                spread = z.mean() * (1 - z.mean())
+                print(f"  {name} {kind}: {((q - z) ** 2).mean():.4f}, base rate {spread:.4f}")
             print(
                 f"{name}: {len(y)} forecasts, {y.mean():.3f} came true, Brier {((p - y) ** 2).mean() / base:.3f} of the base rate's"
             )
@@ -146,7 +168,7 @@ def main(traces: Path, out: Path | None, *, leave_out: bool) -> None:
             "wall_spread": [round(float(spread[0]), 4), round(float(spread[2]), 4)],
             "wall_middle": round(float(spread[1]), 4),
             "fan": fan(
-                np.concatenate([1 / (1 + np.exp(-(b[0] + t[0] @ b[1:]))) for t in kept]),
+                np.concatenate([chances_of(b, t) for t in kept]),
                 np.concatenate([t[4] for t in kept]),
             ),
             "forecasts": sum(len(t[1]) for t in kept),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo.records import Record, assistant, title, user
 from tachograph.ledger.estimates import forecasts
-from tachograph.ledger.estimates.forecasts import Kept
+from tachograph.ledger.estimates.forecasts import StoredForecast
 from tachograph.ledger.limits import readings
 from tachograph.ledger.usage import context_windows
 from tachograph.ledger.usage.strings import Strings
@@ -80,8 +80,9 @@ def prepare(home: Home, state: str) -> None:
         with home.ledger() as ledger, ledger.transaction() as db:
             (account,) = db.execute("SELECT id FROM account WHERE uuid = ?", (ADA.uuid,)).fetchone()
             for key, cycle, percent, chance in ((FIVE_HOUR, RESETS, 78.0, 0.62), (SEVEN_DAY, WEEK, 91.0, 0.97)):
-                forecasts.keep(
-                    db, Kept(account, key, cycle, NOW_MS - 5 * MINUTE, percent, chance, 0.5, None, None, None, 1)
+                forecasts.store(
+                    db,
+                    StoredForecast(account, key, cycle, NOW_MS - 5 * MINUTE, percent, chance, 0.5, None, None, None, 1),
                 )
     if state == "three":
         live(home, WORK, "work@example.com", "Team", 12.0, 40.0, resets=NOW_MS + 3 * HOUR, ago=5 * MINUTE)

@@ -176,8 +176,9 @@ def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet
     from tachograph.ledger.storage.open import open_ledger
     from tachograph.model.usage.prices import load
     from tachograph.paths import own_paths
-    from tachograph.queries.estimates.attribution import attribution, leading
-    from tachograph.queries.estimates.forecast import forecast, next_session
+    from tachograph.queries.estimates.attribution import attribution, primary_account
+    from tachograph.queries.estimates.forecast import forecast
+    from tachograph.queries.estimates.next_session import next_session
     from tachograph.queries.limits.current import now
     from tachograph.ui.cli.demo import limits
 
@@ -189,7 +190,7 @@ def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet
     at = newest + 600_000
     with open_ledger(own_paths(env), at) as ledger:
         hidden = limits.invent(ledger, book, env, str(real.home.claude), at, 400)
-        account = leading(now(ledger.db, at))
+        account = primary_account(now(ledger.db, at))
         if account is None:
             assert not hidden.said
             return

@@ -22,7 +22,7 @@ def test_the_prior_says_where_it_comes_from_and_how_it_is_made_again() -> None:
     assert (ROOT / prior["refit"].split()[0]).is_file()
     assert prior["version"] == forecast.VERSION
     assert len(prior["five_hour"]["chance"]) == 1 + len(forecast.features(pace()))
-    assert len(prior["seven_day"]["chance"]) == 1 + len(forecast.week_features(WeekPace(50, 80, 8, 8, 60)))
+    assert len(prior["seven_day"]["chance"]) == 1 + len(forecast.week_features(WeekPace(50, 80, 8, 8, (60.0,))))
 
 
 def test_a_new_account_gets_the_prior_as_it_is() -> None:
@@ -80,13 +80,13 @@ def test_where_nobody_knows_what_work_weighs_the_readings_speak() -> None:
 
 
 def test_a_week_at_twice_the_pace_of_its_limit_is_likelier_to_be_reached() -> None:
-    calm, wild = (forecast.chance(WeekPace(used, 84, used / 3.5, used / 3.5, 60)).chance for used in (10, 90))
+    calm, wild = (forecast.chance(WeekPace(used, 84, used / 3.5, used / 3.5, (60.0,))).chance for used in (10, 90))
     assert calm < 0.15 < 0.3 < wild
 
 
 def test_where_it_ends_lies_between_now_and_the_wall_and_further_the_likelier_the_wall_is() -> None:
     calm, wild = forecast.ends(pace(40), 0.02), forecast.ends(pace(40), 0.9)
-    for low, middle, high in (calm, wild, forecast.ends(WeekPace(40, 80, 10, 10, 60), 0.3)):
+    for low, middle, high in (calm, wild, forecast.ends(WeekPace(40, 80, 10, 10, (60.0,)), 0.3)):
         assert 40 <= low <= middle <= high <= 100
     assert calm < wild
     assert wild[2] == pytest.approx(100)

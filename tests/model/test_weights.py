@@ -6,9 +6,10 @@ import random
 import pytest
 
 from tachograph.demo import limits
-from tachograph.model.estimates import attribution, training_windows, weights
+from tachograph.model.estimates import attribution, learner, training_windows, weights
+from tachograph.model.estimates.learner import Learned
 from tachograph.model.estimates.training_windows import Message, Reading, Window
-from tachograph.model.estimates.weights import Weights
+from tachograph.model.estimates.window_filter import explain
 
 DAY, HOUR = 86_400.0, 3600.0
 T0 = 2900 * limits.WEEK
@@ -32,20 +33,13 @@ def worked(days: int, seed: int = 1) -> list[limits.PricedMessage]:
 
 def learned(
     work: list[limits.PricedMessage], invented: limits.Invented, until: float
-) -> tuple[Weights, list[Window], list[Reading]]:
+) -> tuple[Learned, list[Window], list[Reading]]:
     """Everything that was over at a moment, taken in; and the windows and readings there were."""
     messages = [Message(*one) for one in work if one.at <= until]
     readings = [Reading(s.at, s.five, s.five_reset, s.week, s.week_reset) for s in invented.said if s.at <= until]
-    windows = training_windows.windows(messages, readings)
-    guess = weights.first_guess(windows)
-    assert guess is not None
-    known = weights.begin(guess, windows[0].start)
-    for window in windows:
-        if window.reset <= until:
-            known, _ = weights.learned(known, window)
-            inside = [reading for reading in readings if window.start <= reading.at < window.reset]
-            known = weights.side_by_side(known, training_windows.rises(inside))
-    return known, windows, readings
+    data = learner.training_data(messages, readings)
+    known, _ = learner.advance(Learned(), data, until)
+    return known, list(data.windows), readings
 
 
 def week_of(
@@ -98,7 +92,8 @@ def test_a_session_costs_what_it_did_within_a_point() -> None:
     known, windows, _ = learned(work, invented, T0 + 26 * DAY)
     off, inside = [], []
     for window in windows[-20:]:
-        for session, part in weights.explain(known, window).sessions.items():
+        assert known.five is not None
+        for session, part in explain(known.five, window).sessions.items():
             true = next(
                 (
                     p
@@ -122,8 +117,8 @@ def test_a_change_of_what_work_costs_is_noticed_with_its_day_and_its_size(factor
     changed = T0 + 40 * DAY
     invented = limits.readings(work, T0 + 60 * DAY, factor_after=(changed, factor))
     known, _, _ = learned(work, invented, T0 + 60 * DAY)
-    assert known.regimes
-    newest = known.regimes[-1]
+    assert known.five is not None and known.five.changes
+    newest = known.five.changes[-1]
     assert abs(newest.since - changed) <= 4 * DAY
     assert newest.factor == pytest.approx(factor, rel=0.15)
     found, true = week_of(work, invented, T0 + 60 * DAY)
@@ -134,13 +129,15 @@ def test_where_nothing_changes_no_change_is_noticed() -> None:
     for seed in range(4):
         work = worked(50, seed)
         known, _, _ = learned(work, limits.readings(work, T0 + 50 * DAY, seed), T0 + 50 * DAY)
-        assert known.regimes == (), seed
+        assert known.five is not None and known.five.changes == (), seed
+        assert known.scale is not None and known.scale.changes == (), seed
 
 
 def test_a_full_five_hour_window_is_found_to_be_its_part_of_the_week() -> None:
     work = worked(27)
     known, _, _ = learned(work, limits.readings(work, T0 + 27 * DAY), T0 + 27 * DAY)
-    assert known.week_per_window == pytest.approx(limits.WEEK_PER_WINDOW, rel=0.05)
+    assert known.scale is not None
+    assert known.scale.plain == pytest.approx(limits.WEEK_PER_WINDOW, rel=0.05)
 
 
 def test_gaps_corrections_and_readings_at_the_wall_do_not_spoil_what_is_learned() -> None:
@@ -166,14 +163,15 @@ def test_a_new_model_begins_at_its_list_price_and_unsure() -> None:
     known, _, _ = learned(work, limits.readings(work, T0 + 20 * DAY), T0 + 20 * DAY)
     new = training_windows.Work("s", "claude-new", (0.0, 1.0, 0.0, 0.0))
     old = training_windows.Work("s", OPUS, (0.0, 1.0, 0.0, 0.0))
-    assert sum(weights.points(known, [new]).values()) > 0
-    assert weights.points_var(known, [new]) > 4 * weights.points_var(known, [old])
+    assert known.five is not None
+    assert sum(weights.points(known.five, [new]).values()) > 0
+    assert weights.points_var(known.five, [new]) > 4 * weights.points_var(known.five, [old])
 
 
 def test_nothing_is_learned_from_nothing() -> None:
     assert weights.first_guess([]) is None
     assert training_windows.windows([], []) == []
-    assert attribution.week(weights.begin(1.0, T0), [], 50.0, T0, T0 - training_windows.WEEK) is None
+    assert attribution.week(Learned(five=weights.begin(1.0, T0)), [], 50.0, T0, T0 - training_windows.WEEK) is None
 
 
 def test_readings_without_rhyme_or_reason_break_nothing() -> None:
@@ -198,18 +196,15 @@ def test_readings_without_rhyme_or_reason_break_nothing() -> None:
             at = reset
         messages.sort(key=lambda message: message.at)
         readings.sort(key=lambda reading: reading.at)
-        windows = training_windows.windows(messages, readings)
-        guess = weights.first_guess(windows)
-        if guess is None:
+        data = learner.training_data(messages, readings)
+        learned, _ = learner.advance(Learned(), data, at + 1e7)
+        known = learned.weights
+        if known is None:
             continue
-        known = weights.begin(guess, windows[0].start)
-        for window in windows:
-            known, _ = weights.learned(known, window)
-            inside = [reading for reading in readings if window.start <= reading.at < window.reset]
-            known = weights.side_by_side(known, training_windows.rises(inside))
         assert all(math.isfinite(value) for value in known.mean), seed
         assert all(known.cov[place][place] >= 0 for place in range(len(known.mean))), seed
+        windows = list(data.days if known is learned.week else data.windows)
         for used in (0.0, 50.0, 100.0):
-            found = attribution.week(known, windows[-6:], used, windows[-1].reset, windows[-1].start - 500_000)
+            found = attribution.week(learned, windows[-6:], used, windows[-1].reset, windows[-1].start - 500_000)
             for one in [] if found is None else [*found.by_model.values(), found.unexplained]:
                 assert 0 <= one.low <= one.value + 1e-9 <= one.high + 2e-9 <= 1 + 3e-9, (seed, one)

@@ -26,10 +26,11 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import PriceBook, load
-from tachograph.queries.estimates.attribution import Attribution, attribution, leading
+from tachograph.queries.estimates import learning
+from tachograph.queries.estimates.attribution import Attribution, attribution, primary_account
 from tachograph.queries.estimates.constants import AT_WALL, CAP_OF, LEARNED, LIST_PRICE, NO_WEEK, NO_WEIGHTS, NOTHING
-from tachograph.queries.estimates.forecast import forecast, next_session
-from tachograph.queries.estimates.learning import known
+from tachograph.queries.estimates.forecast import forecast
+from tachograph.queries.estimates.next_session import next_session
 from tachograph.queries.estimates.reconcile import reconcile
 from tachograph.queries.estimates.what_if import what_if
 from tachograph.queries.limits.current import NowAccount, now
@@ -70,7 +71,7 @@ def ledger(template: Lived, home: Home) -> Iterator[Ledger]:
 
 
 def account(ledger: Ledger, at: int = NOW_MS) -> NowAccount:
-    found = leading(now(ledger.db, at))
+    found = primary_account(now(ledger.db, at))
     assert found is not None
     return found
 
@@ -148,7 +149,7 @@ def test_an_answer_about_a_moment_does_not_know_what_came_after(ledger: Ledger, 
 
 def test_before_any_reading_there_is_nothing(home: Home, book: PriceBook) -> None:
     with home.ledger() as ledger:
-        assert leading(now(ledger.db, NOW_MS)) is None
+        assert primary_account(now(ledger.db, NOW_MS)) is None
         say(ledger, NOW_MS, Limit(FIVE_HOUR, "5-hour", "session", 30.0, NOW_MS + HOUR))
         found = why(ledger, book)
         assert found.method == NOTHING
@@ -164,7 +165,7 @@ def test_messages_of_nobody_are_shown_and_left_out(ledger: Ledger, book: PriceBo
     ledger.db.execute("UPDATE answer SET account = 0 WHERE at >= ? AND id % 3 = 0", (since * 900_000,))
     ledger.db.execute("UPDATE rollup SET account = 0 WHERE bucket >= ? AND bucket % 3 = 0", (since,))
     found = why(ledger, book)
-    assert found.evidence.nobodys > 0
+    assert found.evidence.unattributed > 0
     assert found.evidence.messages < whole.evidence.messages
 
 
@@ -175,7 +176,7 @@ def test_readings_of_nobody_are_fitted_to_nobody(home: Home, book: PriceBook) ->
             readings.append(db, Strings(db), Reading(OAUTH, NOW_MS, limits=(limit,)))
         found = why(ledger, book)
         assert (found.account, found.method) == (0, NOTHING)
-        assert known(ledger.db, book, 0, NOW_MS).weights is None
+        assert learning.load(ledger.db, book, 0, NOW_MS).learned.weights is None
 
 
 def test_a_switch_of_the_login_in_the_middle_of_a_window_keeps_two_accounts_apart(
@@ -214,13 +215,13 @@ def test_what_the_service_measures_itself_is_given_as_measured(ledger: Ledger, b
 def test_what_was_learned_is_kept_and_gives_the_same_answer(ledger: Ledger, book: PriceBook) -> None:
     from tachograph.ledger.estimates import training_data
 
-    fresh = known(ledger.db, book, account(ledger).id, NOW_MS)
+    fresh = learning.load(ledger.db, book, account(ledger).id, NOW_MS)
     assert fresh.to_store is not None
     with ledger.transaction() as db:
-        training_data.store(db, fresh.account, fresh.to_store)
-    again = known(ledger.db, book, fresh.account, NOW_MS)
+        training_data.store_state(db, fresh.account, fresh.to_store)
+    again = learning.load(ledger.db, book, fresh.account, NOW_MS)
     assert again.to_store is None
-    assert again.weights == fresh.weights
+    assert again.learned == fresh.learned
 
 
 def test_taken_in_piece_by_piece_it_comes_to_the_same(ledger: Ledger, book: PriceBook) -> None:
@@ -228,13 +229,13 @@ def test_taken_in_piece_by_piece_it_comes_to_the_same(ledger: Ledger, book: Pric
 
     id = account(ledger).id
     for days in (12, 5, 1, 0):
-        part = known(ledger.db, book, id, NOW_MS - days * DAY)
+        part = learning.load(ledger.db, book, id, NOW_MS - days * DAY)
         if part.to_store is not None:
             with ledger.transaction() as db:
-                training_data.store(db, id, part.to_store)
-    pieces = known(ledger.db, book, id, NOW_MS).weights
+                training_data.store_state(db, id, part.to_store)
+    pieces = learning.load(ledger.db, book, id, NOW_MS).learned.weights
     ledger.db.execute("DELETE FROM learned")
-    whole = known(ledger.db, book, id, NOW_MS).weights
+    whole = learning.load(ledger.db, book, id, NOW_MS).learned.weights
     assert pieces is not None and whole is not None
     assert pieces.mean == pytest.approx(whole.mean, abs=0.02)
     assert pieces.windows == whole.windows
@@ -244,33 +245,35 @@ def test_where_messages_of_learned_weeks_come_or_go_it_is_learned_again(ledger: 
     from tachograph.ledger.estimates import training_data
 
     id = account(ledger).id
-    before = known(ledger.db, book, id, NOW_MS)
+    before = learning.load(ledger.db, book, id, NOW_MS)
     assert before.to_store is not None
     with ledger.transaction() as db:
-        training_data.store(db, id, before.to_store)
+        training_data.store_state(db, id, before.to_store)
     ledger.db.execute("UPDATE rollup SET messages = messages + 1 WHERE account = ?", (id,))
-    assert known(ledger.db, book, id, NOW_MS).to_store is not None
+    assert learning.load(ledger.db, book, id, NOW_MS).to_store is not None
 
 
 def test_where_a_price_changes_it_is_learned_again_in_the_new_dollars(ledger: Ledger, book: PriceBook) -> None:
     from tachograph.ledger.estimates import training_data
 
     id = account(ledger).id
-    before = known(ledger.db, book, id, NOW_MS)
-    assert before.to_store is not None and before.weights is not None
+    before = learning.load(ledger.db, book, id, NOW_MS)
+    assert before.to_store is not None and before.learned.weights is not None
     with ledger.transaction() as db:
-        training_data.store(db, id, before.to_store)
+        training_data.store_state(db, id, before.to_store)
     own: dict[str, object] = {}
     for entry in book.entries():
         tenfold = {name: price * 10 for name, price in entry.prices._asdict().items()}
         own |= dict.fromkeys(entry.names, tenfold)
     dearer, problems = load(own)
     assert not problems
-    after = known(ledger.db, dearer, id, NOW_MS)
-    assert after.to_store is not None and after.weights is not None
+    after = learning.load(ledger.db, dearer, id, NOW_MS)
+    assert after.to_store is not None and after.learned.weights is not None
     with ledger.transaction() as db:
         db.execute("DELETE FROM learned")
-    assert after.weights == known(ledger.db, dearer, id, NOW_MS).weights != before.weights
+    assert (
+        after.learned.weights == learning.load(ledger.db, dearer, id, NOW_MS).learned.weights != before.learned.weights
+    )
     was = next_session(ledger.db, book, account(ledger), NOW_MS, before).median
     now_is = next_session(ledger.db, dearer, account(ledger), NOW_MS, after).median
     assert was is not None and now_is == pytest.approx(was, rel=0.25)  # points, whatever a dollar is
@@ -367,7 +370,7 @@ def test_three_numbers_stand_side_by_side(ledger: Ledger, book: PriceBook) -> No
 
 def test_accounts_that_were_forgotten_do_not_lead(ledger: Ledger) -> None:
     accounts.hide(ledger.db, account(ledger).id, NOW_MS)
-    assert leading(now(ledger.db, NOW_MS)) is None
+    assert primary_account(now(ledger.db, NOW_MS)) is None
 
 
 def test_no_heavy_package_is_imported_for_an_estimate(template: Lived) -> None:
@@ -409,4 +412,4 @@ def test_inside_a_week_that_the_service_measures_only_this_machines_part_is_spli
         assert sum(part.share.value for part in parts if part.share is not None) == pytest.approx(1)
     assert found.unexplained is None
     words = why_words(found)
-    assert words.startswith("Opus week is at 77 %, as the service itself counts it; of this machine's part of it ")
+    assert words.startswith("Opus week is at 77 %, as the service itself counts it; api-gateway is ")

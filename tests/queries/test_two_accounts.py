@@ -136,7 +136,7 @@ def test_beside_a_percentage_stands_the_work_of_that_account(two: Two) -> None:
         found = two.reconciled(account)
         assert found.five_dollars == pytest.approx(messages * two.one)
         assert found.week_dollars == pytest.approx(messages * two.one)
-        assert found.nobodys == 1
+        assert found.unattributed == 1
         assert "1 message of an unknown account is left out." in reconcile_differences(found)
         assert found.money.week.tokens.messages == 6  # spend is of the machine: a bill would be, too
 

@@ -9,9 +9,11 @@ from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import accounts, readings, refusals
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
+from tachograph.model.estimates.forecast import VERSION
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
 from tachograph.model.usage.prices import load
-from tachograph.queries.estimates.forecast import calibration, forecast
+from tachograph.queries.estimates.forecast import forecast
+from tachograph.queries.estimates.scoring import calibration
 from tachograph.queries.limits.current import NowAccount, now
 from tachograph.recorder.daemon import Recorder
 from tachograph.recorder.learn import learn
@@ -62,8 +64,8 @@ def test_a_forecast_is_kept_every_quarter_hour_and_when_the_limit_moves_and_scor
         found = calibration(ledger.db)
         assert (found.forecasts, found.windows) == (count + 1, 1)
         assert sum(one.came_true for one in found.bins) == count + 1
-        assert all(one.hit for one in forecasts.scored(ledger.db, None, FIVE_HOUR, 0))
-        assert not forecasts.scored(ledger.db, None, SEVEN_DAY, 0)  # the week is not over
+        assert all(one.hit for one in forecasts.outcomes(ledger.db, None, FIVE_HOUR, 0))
+        assert not forecasts.outcomes(ledger.db, None, SEVEN_DAY, 0)  # the week is not over
 
 
 def test_a_window_that_was_not_reached_counts_as_such(home: Home) -> None:
@@ -73,7 +75,7 @@ def test_a_window_that_was_not_reached_counts_as_such(home: Home) -> None:
         say(ledger, START + timedelta(hours=4, minutes=30), 88.0)
         over = START + timedelta(hours=6)
         learn(ledger, BOOK, stand(ledger, over), ms(over))
-        (one,) = forecasts.scored(ledger.db, None, FIVE_HOUR, 0)
+        (one,) = forecasts.outcomes(ledger.db, None, FIVE_HOUR, 0)
         assert one.hit is False
 
 
@@ -105,8 +107,9 @@ def test_a_window_that_nobody_watched_counts_neither_way(
 
 def test_a_window_that_nobody_ever_named_counts_neither_way_and_is_done_with(home: Home) -> None:
     with home.ledger() as ledger, ledger.transaction() as db:
-        forecasts.keep(
-            db, forecasts.Kept(1, SEVEN_DAY, ms(START), ms(START) - HOUR_MS, 40.0, 0.2, 0.2, None, None, None, 1)
+        forecasts.store(
+            db,
+            forecasts.StoredForecast(1, SEVEN_DAY, ms(START), ms(START) - HOUR_MS, 40.0, 0.2, 0.2, None, None, None, 1),
         )
         assert forecasts.score(db, ms(START) + HOUR_MS) == 1
         assert forecasts.score(db, ms(START) + HOUR_MS) == 0
@@ -120,7 +123,7 @@ def test_a_week_that_is_far_from_its_wall_counts_a_day_before_its_end(home: Home
         learn(ledger, BOOK, stand(ledger, end - timedelta(hours=13)), ms(end - timedelta(hours=13)))
         with ledger.transaction() as db:
             forecasts.score(db, ms(end) + HOUR_MS)
-        assert [one.hit for one in forecasts.scored(ledger.db, None, SEVEN_DAY, 0)] == [False]
+        assert [one.hit for one in forecasts.outcomes(ledger.db, None, SEVEN_DAY, 0)] == [False]
 
 
 def test_what_was_judged_without_a_look_is_judged_again_by_a_newer_version(home: Home) -> None:
@@ -144,14 +147,17 @@ def test_calibration_adds_up_as_it_does_by_hand(home: Home) -> None:
     with home.ledger() as ledger, ledger.transaction() as db:
         for n, chance in enumerate(chances * 3):
             account, cycle = 1 + n // 16, ms(START) + n // 4 * 5 * HOUR_MS
-            forecasts.keep(
-                db, forecasts.Kept(account, FIVE_HOUR, cycle, ms(START) + n, 40.0, chance, 0.2, None, None, None, 1)
+            forecasts.store(
+                db,
+                forecasts.StoredForecast(
+                    account, FIVE_HOUR, cycle, ms(START) + n, 40.0, chance, 0.2, None, None, None, 1
+                ),
             )
             db.execute("UPDATE forecast SET hit = ?, scored_at = 1 WHERE at = ?", (n % 3 == 0, ms(START) + n))
         db.execute("UPDATE forecast SET hit = NULL WHERE at = ?", (ms(START),))  # nobody saw
         for who in (None, 1, 2):
             found = calibration(db, who)
-            rows = forecasts.scored(db, who, None, 0)
+            rows = forecasts.outcomes(db, who, None, 0)
             rate = sum(bool(one.hit) for one in rows) / len(rows)
             assert (found.forecasts, found.since) == (len(rows), rows[0].at)
             assert found.windows == len({(one.account, one.cycle) for one in rows})
@@ -173,7 +179,7 @@ def test_a_refusal_counts_as_reached_whatever_was_read(home: Home) -> None:
                 db, who, FIVE_HOUR, "5-hour", ms(START + timedelta(hours=1)), ms(START + timedelta(hours=5))
             )
             forecasts.score(db, ms(START + timedelta(hours=6)))
-        (one,) = forecasts.scored(ledger.db, None, FIVE_HOUR, 0)
+        (one,) = forecasts.outcomes(ledger.db, None, FIVE_HOUR, 0)
         assert one.hit is True
 
 
@@ -201,10 +207,10 @@ def test_forecasts_of_ones_own_windows_move_the_next_one(home: Home) -> None:
         with ledger.transaction() as db:
             for window in range(80):
                 cycle = ms(START) - (window + 1) * 86_400_000
-                kept = forecasts.Kept(
-                    account.id, FIVE_HOUR, cycle, cycle - 3_600_000, 40.0, 0.2, 0.2, None, None, None, 1
+                kept = forecasts.StoredForecast(
+                    account.id, FIVE_HOUR, cycle, cycle - 3_600_000, 40.0, 0.2, 0.2, None, None, None, VERSION
                 )
-                forecasts.keep(db, kept)
+                forecasts.store(db, kept)
                 db.execute("UPDATE forecast SET hit = 1, scored_at = ? WHERE cycle = ?", (ms(START), cycle))
         after = forecast(ledger.db, BOOK, account, ms(START))[0]
         assert after.windows == 80

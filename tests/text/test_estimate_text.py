@@ -1,8 +1,11 @@
 """The wording of every sentence about an estimate, at its edges."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
@@ -12,6 +15,7 @@ from tachograph.queries.estimates.constants import (
     CAP_OF,
     LEARNED,
     LIST_PRICE,
+    LITTLE,
     NO_CAP,
     NO_READING,
     NO_RESET,
@@ -22,18 +26,31 @@ from tachograph.queries.estimates.constants import (
     OLD,
     WALL_OF,
 )
-from tachograph.queries.estimates.forecast import Bin, Calibration, LimitForecast, NextSession
+from tachograph.queries.estimates.forecast import LimitForecast
+from tachograph.queries.estimates.next_session import NextSession
+from tachograph.queries.estimates.scoring import Bin, Calibration, LimitScore
 from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.limits.current import FRESH
-from tachograph.text.attribution import evidence_words, unexplained_words, what_if_words, why_words, window_words
+from tachograph.text.attribution import (
+    changed_words,
+    evidence_words,
+    unexplained_words,
+    weight_words,
+    what_if_words,
+    why_words,
+    window_words,
+    with_interval,
+)
 from tachograph.text.chances import (
     alarm_words,
     bin_words,
     calibration_words,
+    chance_percent,
     chance_short,
     chance_word,
     forecast_words,
     guard_chance,
+    limit_score_words,
     next_words,
     status_chance,
 )
@@ -88,8 +105,8 @@ def test_a_wide_interval_is_said_as_one_without_a_number_in_it() -> None:
 
 
 def test_without_a_reading_nothing_is_shared_out() -> None:
-    assert why(used=None) == "No reading of your week is there, so there is nothing to share out."
-    assert "nothing to share out" in why(used=None, limit=FIVE_HOUR)
+    assert why(used=None) == "There is no reading of your week, so there is nothing to break down."
+    assert "nothing to break down" in why(used=None, limit=FIVE_HOUR)
 
 
 def test_without_messages_the_number_stands_alone() -> None:
@@ -103,13 +120,13 @@ def test_after_three_days_the_split_is_by_list_price_and_called_that() -> None:
     assert words == "By list price, not by quota: opus-4-8 is 64 % of this machine's work in your week so far."
     said = evidence_words(early, LIST_PRICE, clock)
     assert said == [
-        "Too little to learn from yet: 4 5-hour windows over 3 days; it takes 10 windows over 7 days with readings of both"
+        "Too little to learn from yet: 4 5-hour windows over 3 days; it takes 10 windows over 7 days with readings of your"
         " limits."
     ]
 
 
 def test_readings_of_nobody_are_held_against_nothing() -> None:
-    assert "nobody is known for" in why(account=0)
+    assert "an unknown account" in why(account=0)
 
 
 def test_next_to_nothing_used_is_not_shared_out() -> None:
@@ -137,7 +154,10 @@ def test_what_is_not_explained_is_said_with_its_interval_and_never_blamed_on_ano
 @pytest.mark.parametrize(("value", "high", "said"), [(0.0, 0.04, "4 %"), (0.0, 0.001, "1 %"), (0.03, 0.08, "8 %")])
 def test_little_or_nothing_is_no_clear_sign_and_never_a_bare_zero(value: float, high: float, said: str) -> None:
     words = left(value, 0.0, high)
-    assert words == f"Not explained by this machine's logs: no clear sign of other use (at most about {said})."
+    assert (
+        words
+        == f"Not explained by this machine's logs: no clear sign of other use (in nine of ten such cases at most {said})."
+    )
 
 
 def test_a_wide_unexplained_part_is_said_as_a_range_even_where_its_middle_is_nothing() -> None:
@@ -147,20 +167,29 @@ def test_a_wide_unexplained_part_is_said_as_a_range_even_where_its_middle_is_not
 
 def test_evidence_says_what_it_rests_on_and_what_was_left_out() -> None:
     assert evidence_words(evidence(), LEARNED, clock) == ["Learned from 38 5-hour windows over 21 days."]
-    one = evidence(nobodys=1, unpriced=("claude-nova-1",))
+    one = evidence(unattributed=1, unpriced=("claude-nova-1",))
     assert evidence_words(one, LEARNED, clock)[1:] == [
         "1 message of an unknown account is left out.",
         "Without a price, and so left out: nova-1.",
     ]
-    assert evidence_words(evidence(nobodys=12), NOTHING, clock) == ["12 messages of an unknown account are left out."]
+    assert evidence_words(evidence(unattributed=12), NOTHING, clock) == [
+        "12 messages of an unknown account are left out."
+    ]
 
 
 def test_a_change_of_what_work_costs_is_said_with_its_moment() -> None:
     dearer, cheaper = evidence(changed_at=NOW, changed_by=1.24), evidence(changed_at=NOW, changed_by=0.8)
     assert evidence_words(dearer, LEARNED, clock)[1] == (
-        "Since 09:00 the same work has cost about 24 % more of your limits than before."
+        "Since 09:00 the same work seems to cost about 24 % more of your limits: a limit or a weight may have changed, or"
+        " something else uses your account steadily."
     )
     assert "20 % less" in evidence_words(cheaper, LEARNED, clock)[1]
+    double = evidence(changed_at=NOW, changed_by=0.5, larger_at=NOW, larger_by=2.0)
+    assert "2.0 times less" in evidence_words(double, LEARNED, clock)[1]
+    assert evidence_words(double, LEARNED, clock)[2] == (
+        "Since 09:00 a full 5-hour window seems to be 2.0 times what it was of your week: one of the two limits may have"
+        " changed."
+    )
 
 
 def test_a_full_window_is_so_many_points_of_the_week() -> None:
@@ -197,10 +226,10 @@ def test_a_small_chance_is_unlikely_and_a_large_one_never_certain() -> None:
     ("why_not", "said"),
     [
         (AT_WALL, "The 5-hour limit is reached; it resets 14:00."),
-        (NO_READING, "The 5-hour limit: it has not been read since it last reset, so no chance can be said."),
-        (NO_RESET, "The 5-hour limit: nobody says when it resets, so no chance can be said."),
+        (NO_READING, "The 5-hour limit: it has not been read since it last reset, so its chance is unknown."),
+        (NO_RESET, "The 5-hour limit: no source says when it resets, so its chance is unknown."),
         (OLD, "The 5-hour limit: the last reading is too old for a chance."),
-        (NO_CAP, "The limit is reached and metered use goes on; no cap is known that it could come to."),
+        (NO_CAP, "The limit is reached and metered use goes on; no spending cap is known."),
     ],
 )
 def test_without_a_chance_it_is_said_why(why_not: str, said: str) -> None:
@@ -213,10 +242,10 @@ def test_on_extra_usage_the_chance_is_of_the_spending_cap() -> None:
 
 def test_nothing_is_shouted_below_even_odds() -> None:
     assert status_chance(None) == status_chance(0.49) == ""
-    assert status_chance(0.5) == "wall likely 50 %"
-    assert status_chance(0.9) == "wall very likely 90 %"
+    assert status_chance(0.5) == "limit likely 50 %"
+    assert status_chance(0.9) == "limit very likely 90 %"
     assert chance_short(0.03) == ""
-    assert chance_short(0.38) == "38 % chance of the wall"
+    assert chance_short(0.38) == "38 % chance to hit the limit"
     assert [chance_word(chance) for chance in (0.1, 0.3, 0.6, 0.99)] == [
         "unlikely",
         "possible",
@@ -243,16 +272,23 @@ def test_without_a_scored_forecast_it_is_said_where_they_come_from() -> None:
 
 
 def test_few_windows_are_too_few_and_a_worse_score_is_not_hidden() -> None:
-    few = Calibration((), 90, 6, 0.1, 0.12, 0)
-    assert calibration_words(few)[1].endswith("too few to judge by.")
-    good, bad = few._replace(windows=60, brier=0.09), few._replace(windows=60, brier=0.2)
-    assert calibration_words(good)[1].startswith("Squared error 25 % smaller")
-    assert calibration_words(bad)[1].startswith("No better so far")
+    week = LimitScore("seven_day", "7-day", 900, 6, 0.5, 0.1, 0.25, ())
+    five = LimitScore("five_hour", "5-hour", 900, 60, 0.2, 0.12, 0.16, ())
+    words = calibration_words(Calibration((), 1800, 66, 0.1, 0.12, 0, (five, week)))
+    assert words[0] == "1,800 forecasts about 66 windows that are over."
+    assert words[1] == (
+        "5-hour: 60 windows, 20 % of them reached the limit; squared error 25 % smaller than always saying 20 %."
+    )
+    assert words[2].endswith("too few to judge: forecasts of one window are one observation.")
+    assert limit_score_words(five._replace(brier=0.2)).endswith("no better than always saying 20 %.")
+    assert "nothing to compare with" in limit_score_words(five._replace(hit_rate=0.0, base_brier=0.0))
 
 
 def test_a_bin_says_what_we_said_and_what_came() -> None:
-    assert bin_words(Bin(0.7, 0.8, 20, 0.71, 14)) == "We said 71 %: it came 14 times of 20 (70 %)."
-    assert bin_words(Bin(0.0, 0.1, 3, 0.04, 1)) == "We said 4 %: it came once of 3 (33 %)."
+    assert bin_words(Bin(0.7, 0.8, 20, 0.71, 14)) == "Forecasts of about 71 %: 14 of 20 came true (70 %)."
+    assert bin_words(Bin(0.0, 0.1, 3, 0.04, 1)) == "Forecasts of about 4 %: 1 of 3 came true (33 %)."
+    windows = Bin(0.7, 0.8, 20, 0.71, 14, 4, 3.0)
+    assert bin_words(windows) == "Forecasts of about 71 %, in 4 windows: 75 % of them reached the limit."
 
 
 def following(**changed: Any) -> str:
@@ -263,8 +299,8 @@ def test_a_next_session_is_compared_by_counts() -> None:
     assert following() == "8 of your last 60 sessions used more than the 34 % left."
     assert following(more=0) == "None of your last 60 sessions used more than the 34 % left."
     assert following(left=0.0) == "Nothing is left of the 5-hour limit."
-    assert following(left=None) == "How much is left of the 5-hour limit is not known: there is no reading of it."
-    assert following(is_enough=False).endswith("Too few sessions of yours are known to compare with it.")
+    assert following(left=None) == "The rest of the 5-hour limit is unknown: there is no reading of it."
+    assert following(is_enough=False).endswith("Too few of your sessions are known to compare with it.")
 
 
 # -- what if, and three numbers
@@ -285,7 +321,8 @@ def test_the_end_of_the_week_is_said_with_its_interval_beside_the_one_as_it_goes
 
 
 @pytest.mark.parametrize(
-    ("why_not", "said"), [(NO_WEEK, "No running week"), (NO_WEIGHTS, "Too little is known"), (NO_WORK, "hold no work")]
+    ("why_not", "said"),
+    [(NO_WEEK, "No running week"), (NO_WEIGHTS, "not known well enough"), (NO_WORK, "hold no work")],
 )
 def test_without_an_end_it_is_said_why(why_not: str, said: str) -> None:
     assert said in what_if(as_is=None, changed=None, why_not=why_not)[0]
@@ -304,3 +341,108 @@ def test_spend_stands_against_a_budget_or_against_the_weeks_before() -> None:
 def test_each_of_the_three_numbers_says_what_it_cannot_see() -> None:
     for name, counts, unseen in reconcile_words():
         assert name and counts and unseen
+
+
+def test_logs_that_explain_little_are_not_split_by_any_sentence() -> None:
+    little = found(method=LITTLE, by_model=(), unexplained=None, evidence=evidence(fit=0.12))
+    assert why_words(little).startswith(
+        "Your logs explain little of your week so far (about 12 % of what was read lately)"
+    )
+    assert "explain little" in what_if(as_is=None, changed=None, why_not=LITTLE)[0]
+    assert "explain little" in following(why_not=LITTLE, is_enough=False)
+
+
+# -- every number in a sentence holds for the values behind it
+
+
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in re.findall(r"\d+", text.replace("–", " ").replace("opus-4-8", ""))]
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_share_lies_in_the_interval_that_is_written_beside_it(a: float, b: float, c: float) -> None:
+    low, value, high = sorted((a, b, c))
+    words = with_interval(Estimate(value, low, high))
+    if words.startswith("somewhere"):
+        least, most = numbers(words)
+        assert abs(least - 100 * low) <= 0.5 and abs(most - 100 * high) <= 0.5 and most - least >= 29
+    elif not words.startswith("under"):
+        shown, *ends = numbers(words)
+        assert abs(shown - 100 * value) <= 0.5
+        assert ends[0] <= shown <= ends[-1]
+        assert abs(ends[0] - 100 * low) <= 0.5 and abs(ends[-1] - 100 * high) <= 0.5
+    else:
+        assert 0 < value < 0.005
+
+
+@given(st.floats(0, 0.049), st.floats(0, 0.25))
+def test_the_bound_of_other_use_is_no_smaller_than_the_upper_end_of_its_interval(value: float, wide: float) -> None:
+    words = unexplained_words(found(unexplained=Estimate(value, 0.0, value + wide)))
+    assert words.endswith("%).")
+    assert numbers(words)[-1] >= 100 * (value + wide) - 1e-9
+
+
+@given(st.floats(0, 1))
+def test_a_chance_is_rounded_and_never_certain(chance: float) -> None:
+    words = chance_percent(chance)
+    if words.startswith("under"):
+        assert chance < 0.05
+    elif words.startswith("over"):
+        assert chance > 0.95
+    else:
+        assert abs(numbers(words)[0] - 100 * chance) <= 0.5
+    word = chance_word(chance)
+    assert (chance >= 0.5) == (word in ("likely", "very likely"))
+
+
+@given(st.floats(0.03, 30))
+def test_a_change_is_written_with_its_direction_and_size(factor: float) -> None:
+    words = changed_words(NOW, factor, clock)
+    size = float(re.findall(r"[\d.]+(?= (?:times|%))", words)[0])
+    if "times" in words:
+        assert abs(size - max(factor, 1 / factor)) <= 0.051
+    else:
+        assert abs(size - 100 * abs(factor - 1)) <= 0.5
+    assert ("more" in words or "as much" in words) == (factor >= 1) or abs(factor - 1) < 0.005
+    assert "seems" in words and "may have" in words  # a possibility, with its alternatives
+
+
+@given(st.floats(0, 1), st.floats(0.01, 1))
+def test_quota_share_and_dollar_share_stand_together_where_they_differ(price: float, share: float) -> None:
+    words = weight_words(part("opus-4-8", share, share, share, price), 1.0)
+    assert bool(words) == (abs(share - price) >= 0.05)
+    if words and min(share, price) > 0.005:
+        shown = numbers(words)
+        assert abs(shown[0] - 100 * price) <= 0.5 and abs(shown[1] - 100 * share) <= 0.5
+
+
+@given(st.floats(0, 200), st.floats(0, 100), st.floats(0, 200))
+def test_an_end_of_the_week_is_beyond_the_limit_only_if_its_whole_interval_is(low: float, a: float, b: float) -> None:
+    value, high = low + a, low + a + b
+    words = what_if(as_is=Estimate(value, low, high))[0].partition("as it goes now at ")[2]
+    assert ("the limit" in words) == (low > 100)
+    if low <= 100:
+        shown = numbers(words)
+        assert abs(shown[0] - min(value, 100)) <= 0.5
+
+
+@given(st.integers(0, 60), st.floats(0, 100))
+def test_counts_of_sessions_are_the_ones_that_were_counted(more: int, rest: float) -> None:
+    words = following(more=more, left=rest)
+    if rest >= 0.5 and more:
+        assert numbers(words)[:2] == [more, 60]
+    elif rest >= 0.5:
+        assert words.startswith("None of your last 60")
+    else:
+        assert words.startswith("Nothing is left")
+
+
+@given(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
+def test_a_score_claims_to_be_better_only_if_it_is(windows: int, rate: float, brier: float) -> None:
+    base = rate * (1 - rate)
+    words = limit_score_words(LimitScore("seven_day", "7-day", 9, windows, rate, brier, base, ()))
+    assert ("too few to judge" in words) == (windows < 20)
+    if "smaller than" in words:
+        assert brier < base
+    if "no better" in words:
+        assert brier >= base * 0.995

@@ -217,6 +217,6 @@ def test_whose_the_week_is_stands_below(home: Home) -> None:
 
 def test_an_answer_that_the_recorder_worked_out_is_shown(home: Home) -> None:
     prepare(home, "chance")
-    assert "over 95 % chance of the wall before Thu 09:00" in home.run("watch", "--once").stdout
+    assert "over 95 % chance to hit the limit before Thu 09:00" in home.run("watch", "--once").stdout
     assert "wall >95 %" in home.run("watch", "--once", "--layout", "line").stdout
     assert home.call("watch", "--once", "--json").json["accounts"][0]["limits"][0]["chance"] == 0.62

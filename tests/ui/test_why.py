@@ -64,14 +64,14 @@ def test_a_second_question_finds_what_the_first_one_learned(lived: Home) -> None
 
 def test_the_tables_keep_to_a_narrow_terminal(lived: Home) -> None:
     from tachograph.model.usage.periods import Calendar, parsed_zone
-    from tachograph.queries.estimates.attribution import attribution, leading
+    from tachograph.queries.estimates.attribution import attribution, primary_account
     from tachograph.queries.limits.current import now
     from tachograph.text.table import PLAIN
     from tachograph.ui.documents import estimates as surface
 
     calendar = Calendar(*parsed_zone("UTC"))
     with lived.ledger() as ledger:
-        account = leading(now(ledger.db, NOW_MS))
+        account = primary_account(now(ledger.db, NOW_MS))
         assert account is not None
         found = attribution(ledger.db, load()[0], account, NOW_MS, back=1)
     for room in (60, 80, 120):
@@ -83,7 +83,7 @@ def test_forecast_says_a_chance_with_its_reset_and_where_it_comes_from(lived: Ho
     shown = run(lived, "forecast").stdout
     assert re.search(r"5-hour limit .*before \d\d:\d\d", shown)
     assert "7-day limit" in shown
-    assert "From what is usual; this account's own past does not count in it yet." in shown
+    assert re.search(r"Based on typical use, adjusted by \d+ windows? of this account\.", shown)
     made = run(lived, "forecast", "--json").json
     assert [limit["limit"] for limit in made["limits"]] == [FIVE_HOUR, SEVEN_DAY]
     assert all(0 < limit["chance"] < 1 for limit in made["limits"])
@@ -166,15 +166,17 @@ def with_chance(home: Home, chance: float, five: float = 60.0) -> None:
             Limit(SEVEN_DAY, "7-day", "weekly", 40.0, NOW_MS + 50 * HOUR),
         )
         id = readings.append(db, names, Reading(OAUTH, NOW_MS - 60_000, account=ada, limits=said))
-        kept = forecasts.Kept(id, FIVE_HOUR, reset, NOW_MS - 60_000, five, chance, chance, 30.0, 60.0, 90.0, 1)
-        forecasts.keep(db, kept)
+        kept = forecasts.StoredForecast(
+            id, FIVE_HOUR, reset, NOW_MS - 60_000, five, chance, chance, 30.0, 60.0, 90.0, 1
+        )
+        forecasts.store(db, kept)
 
 
 def test_now_shows_the_chance_beside_its_limit_and_for_programs(home: Home) -> None:
     with_chance(home, 0.38)
     shown = home.run("now", "--no-ingest").stdout
     (row,) = [line for line in shown.splitlines() if line.lstrip().startswith("5-hour")]
-    assert row.endswith("38 % chance of the wall")
+    assert row.endswith("38 % chance to hit the limit")
     limits = home.run("now", "--no-ingest", "--json").json["accounts"][0]["limits"]
     assert [limit["chance"] for limit in limits] == [0.38, None]
     assert home.run("now", "--no-ingest", "--format", "{five_hour_chance} {seven_day_chance}").stdout == "38 –\n"
@@ -189,7 +191,7 @@ def test_the_status_line_says_it_from_even_odds_on(home: Home) -> None:
     assert "wall" not in line()
     with home.ledger() as ledger:
         ledger.db.execute("UPDATE forecast SET chance = 0.62")
-    assert "5h 60 % 2h00 wall likely 62 %" in line()
+    assert "5h 60 % 2h00 limit likely 62 %" in line()
 
 
 def test_guard_with_forecast_stops_by_the_chance(home: Home) -> None:

@@ -8,8 +8,8 @@ from tachograph.ledger.storage.connection import Ledger
 from tachograph.model.estimates.forecast import EVERY
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.estimates.forecast import forecast, kept_form
-from tachograph.queries.estimates.learning import known
+from tachograph.queries.estimates.forecast import forecast, stored_form
+from tachograph.queries.estimates.learning import load
 from tachograph.queries.limits.current import FRESH, NowAccount, NowLimit
 
 _MOVED = 3.0  # points from which a limit is looked at again before its time
@@ -54,14 +54,14 @@ def _holding(ledger: Ledger, account: NowAccount, at: int) -> dict[str, float]:
 
 
 def _make(ledger: Ledger, book: PriceBook, account: NowAccount, at: int) -> dict[str, float]:
-    found = known(ledger.db, book, account.id, at)
+    found = load(ledger.db, book, account.id, at)
     made = forecast(ledger.db, book, account, at, found)
     with ledger.transaction() as db:
         if found.to_store is not None:
-            kept_quota.store(db, account.id, found.to_store)
+            kept_quota.store_state(db, account.id, found.to_store)
         for one in made:
-            if (row := kept_form(one)) is not None:
-                kept.keep(db, row)
+            if (row := stored_form(one)) is not None:
+                kept.store(db, row)
     return {one.key: one.chance for one in made if one.chance is not None}
 
 
@@ -69,7 +69,7 @@ def catch_up(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at
     """Store the learned state of accounts now, for a question that follows. Raises LedgerError."""
     learn(ledger, book, accounts, at)
     for account in accounts:
-        found = known(ledger.db, book, account.id, at)
+        found = load(ledger.db, book, account.id, at)
         if found.to_store is not None:
             with ledger.transaction() as db:
-                kept_quota.store(db, account.id, found.to_store)
+                kept_quota.store_state(db, account.id, found.to_store)

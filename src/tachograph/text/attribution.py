@@ -5,6 +5,7 @@ Use that the logs of this machine do not explain is called exactly that: hidden 
 
 from __future__ import annotations  # the types of answers are named here, and imported only by type checkers
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,23 +15,25 @@ from tachograph.text.format import plural
 
 if TYPE_CHECKING:
     from tachograph.model.estimates.attribution import Estimate
-    from tachograph.queries.estimates.attribution import Attribution, Evidence
+    from tachograph.queries.estimates.attribution import Attribution, Evidence, Part
     from tachograph.queries.estimates.what_if import WhatIf
 
 Clock = Callable[[int], str]  # writes a moment (epoch ms) for people
 
-CLEAR_SIGN = 0.05  # of what is used: below it, what is not explained is within the reach of the method
+CLEAR_SIGN = 0.05  # of what is used: less than that unexplained is within the reach of the method
 WIDE = 0.3  # an interval this wide is written as a range, without a value
+DIFFERENT = 0.05  # quota share and dollar share differ from here on
+CAUSES = " Chat, other machines, hidden tokens, deleted logs or a changed limit look alike from here."
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1 as a whole percent; something never as nothing. In a sentence: tables, which may not be asked
-    for from here, have `<1 %` (text/format.py)."""
+    """A share of 0 to 1 as a whole percent in a sentence; more than nothing is never "0 %". Tables have `<1 %`
+    (text/format.py)."""
     return "under 1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
 
 
 def interval(estimate: Estimate, scale: float = 100.0) -> str:
-    """`68–78`; one number where both ends round to it."""
+    """`68–78`; one number if both ends round to it."""
     low, high = round(estimate.low * scale), round(estimate.high * scale)
     return f"{low}–{high}" if low != high else f"{low}"
 
@@ -42,8 +45,12 @@ def with_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.value)} ({interval(estimate)})"
 
 
-def stretch_words(found: Attribution) -> str:
-    """What is being shared out: `your week so far`, `that week`, `this 5-hour window`."""
+def period_words(found: Attribution) -> str:
+    """The period in words: `your week so far`, `that week`, `this 5-hour window`, `the 4 weeks of that month`."""
+    if found.weeks == 0:
+        return "that month"
+    if found.weeks > 1:
+        return f"those {found.weeks} weeks"
     is_over = found.resets_at is not None and found.resets_at <= found.at
     if found.limit == FIVE_HOUR:
         return "that 5-hour window" if is_over else "this 5-hour window"
@@ -51,80 +58,142 @@ def stretch_words(found: Attribution) -> str:
 
 
 def why_words(found: Attribution) -> str:
-    """The answer in a sentence: who used most of it, or why that cannot be said."""
-    stretch = stretch_words(found)
+    """The answer in a sentence: the model that used most, or the reason why there is no answer."""
+    period = period_words(found)
     if found.account == 0:
-        return "These readings belong to an account that nobody is known for, so no messages can be held against them."
+        return "These readings belong to an unknown account, so no messages can be compared with them."
     if found.used is None:
-        return f"No reading of {stretch.removesuffix(' so far')} is there, so there is nothing to share out."
+        return f"There is no reading of {period.removesuffix(' so far')}, so there is nothing to break down."
     if found.method == of.NOTHING:
-        return f"{_used(found.used)} of {stretch} is used, and this machine's logs hold no message from it."
+        return f"{_used(found.used)} of {period} is used, and this machine's logs hold no message from it."
+    if found.method == of.LITTLE:
+        return little_words(found.evidence.fit, period)
     if found.limit not in (FIVE_HOUR, SEVEN_DAY):
         return _measured_words(found)
     if found.method == of.LIST_PRICE:
         top = found.by_model[0]
-        return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of this machine's work in {stretch}."
+        return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of this machine's work in {period}."
     if found.used < 0.5:
-        return f"Next to nothing of {stretch} is used."
+        return f"Next to nothing of {period} is used."
     top = found.by_model[0]
     if top.share is None or top.share.value < CLEAR_SIGN:
-        return f"No model of this machine used a clear part of {stretch}."
-    return f"{top.name} burned {with_interval(top.share)} of {stretch}."
+        return f"No model of this machine used a clear part of {period}."
+    return f"{top.name} burned {with_interval(top.share)} of {period}."
+
+
+def little_words(fit: float, period: str = "this limit") -> str:
+    """The reason why there is no split: the logs explain too little."""
+    return (
+        f"Your logs explain little of {period} (about {percent(fit)} of what was read lately), so a split of it would say"
+        " little." + CAUSES
+    )
 
 
 def _measured_words(found: Attribution) -> str:
-    """A limit that the service measures for one model: only what this machine did of it is split."""
+    """A limit that the service counts for one model: by project."""
     label = found.measured[0].label if found.measured else "This week"
     top = found.by_project[0]
-    how = with_interval(top.share) if top.share is not None else f"{percent(top.list_price or 0.0)} by list price"
-    return f"{label} is at {_used(found.used or 0.0)}, as the service itself counts it; of this machine's part of it {top.name} is {how}."
+    counted = f"{label} is at {_used(found.used or 0.0)}, as the service itself counts it"
+    if top.share is None:
+        return f"{counted}; by list price {top.name} is {percent(top.list_price or 0.0)} of this machine's part."
+    if found.unexplained is None:
+        return f"{counted}; {top.name} is {with_interval(top.share)} of this machine's part."
+    return f"{counted}; {top.name} burned {with_interval(top.share)} of that."
 
 
 def unexplained_words(found: Attribution) -> str:
-    """What this machine's logs do not explain; "" where that is not known."""
+    """The use that this machine's logs do not explain; "" if unknown."""
     left = found.unexplained
     if left is None:
         return ""
     if left.value < CLEAR_SIGN and left.high - left.low < WIDE:
-        return f"Not explained by this machine's logs: no clear sign of other use (at most about {max(1, round(left.high * 100))} %)."
-    causes = " Chat, other machines, hidden tokens, deleted logs or a changed limit look alike from here."
-    return f"Not explained by this machine's logs: {with_interval(left)}.{causes}"
+        # the upper end of an 80 % interval is a bound that holds in nine of ten cases
+        most = max(1, math.ceil(left.high * 100))
+        return f"Not explained by this machine's logs: no clear sign of other use (in nine of ten such cases at most {most} %)."
+    return f"Not explained by this machine's logs: {with_interval(left)}.{CAUSES}"
+
+
+def weight_words(part: Part, explained: float) -> str:
+    """Quota share beside dollar share of a part of this machine's work; "" if they are about the same, or unknown."""
+    if part.share is None or part.list_price is None or explained <= 0:
+        return ""
+    weight = part.share.value / explained
+    if abs(weight - part.list_price) < DIFFERENT:
+        return ""
+    return (
+        f"{part.name} is {percent(part.list_price)} of this machine's work by price and {percent(min(1.0, weight))} by what it"
+        " weighs against the limit."
+    )
+
+
+def weights_words(found: Attribution) -> str:
+    """The line that explains why quota shares and dollar shares differ; "" if they do not."""
+    if found.method != of.LEARNED or not found.by_model:
+        return ""
+    explained = 1 - (found.unexplained.value if found.unexplained is not None else 0.0)
+    return weight_words(found.by_model[0], explained)
+
+
+def part_words(found: Attribution, part: Part, kind: str) -> str:
+    """One session, project or pull request in a sentence."""
+    period = period_words(found)
+    if part.share is None:
+        return f"By list price, not by quota: {kind} {part.name} is {percent(part.list_price or 0.0)} of this machine's work in {period}."
+    price = "" if part.list_price is None else f" It is {percent(part.list_price)} of this machine's work by price."
+    return f"{kind.capitalize()} {part.name} burned {with_interval(part.share)} of {period}.{price}"
 
 
 def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
-    """What an answer rests on, and what was left out of it."""
+    """The evidence for an answer, and what was left out of it."""
     made = []
-    seen = f"{plural(evidence.windows, '5-hour window')} over {plural(round(evidence.days), 'day')}"
+    unit = "day of the week" if evidence.by_days else "5-hour window"
+    units = "days of the week" if evidence.by_days else ""
+    seen = f"{plural(evidence.windows, unit, units)} over {plural(round(evidence.days), 'day')}"
     if method == of.LEARNED:
         made.append(f"Learned from {seen}.")
     elif method == of.LIST_PRICE:
         made.append(
             f"Too little to learn from yet: {seen}; it takes {evidence.needed_windows} windows over"
-            f" {evidence.needed_days:.0f} days with readings of both limits."
+            f" {evidence.needed_days:.0f} days with readings of your limits."
         )
     if method == of.LEARNED and evidence.changed_at is not None and evidence.changed_by is not None:
         made.append(changed_words(evidence.changed_at, evidence.changed_by, clock))
-    if evidence.nobodys:
-        made.append(left_out_words(evidence.nobodys))
+    if method == of.LEARNED and evidence.larger_at is not None and evidence.larger_by is not None:
+        made.append(larger_words(evidence.larger_at, evidence.larger_by, clock))
+    if evidence.unattributed:
+        made.append(left_out_words(evidence.unattributed))
     if evidence.unpriced:
         names = ", ".join(_shown(model) for model in evidence.unpriced)
         made.append(f"Without a price, and so left out: {names}.")
     return made
 
 
-def left_out_words(nobodys: int) -> str:
-    """That messages belong to nobody who is known, so they are held against no limit; "" without any."""
-    return f"{plural(nobodys, 'message')} of an unknown account {'is' if nobodys == 1 else 'are'} left out." if nobodys else ""  # fmt: skip
+def left_out_words(messages: int) -> str:
+    """Messages of unknown accounts that belong to no limit; "" without any."""
+    return f"{plural(messages, 'message')} of an unknown account {'is' if messages == 1 else 'are'} left out." if messages else ""  # fmt: skip
 
 
 def changed_words(since: int, factor: float, clock: Clock) -> str:
-    """That work has cost more or less of the limits since a moment."""
-    change = round(abs(factor - 1) * 100)
-    return f"Since {clock(since)} the same work has cost about {change} % {'more' if factor > 1 else 'less'} of your limits than before."
+    """A possible change of what work costs, with its other explanations."""
+    if factor >= 1.95 or factor <= 0.51:
+        times = f"{factor:.1f} times as much" if factor > 1 else f"{1 / factor:.1f} times less"
+    else:
+        times = f"about {round(abs(factor - 1) * 100)} % {'more' if factor > 1 else 'less'}"
+    others = "a limit or a weight may have changed"
+    others += (
+        ", or something else uses your account steadily" if factor > 1 else ", or steady use elsewhere may have ended"
+    )
+    return f"Since {clock(since)} the same work seems to cost {times} of your limits: {others}."
+
+
+def larger_words(since: int, factor: float, clock: Clock) -> str:
+    """A possible change of what a 5-hour window is of the week."""
+    size = f"{factor:.1f} times" if factor >= 1.95 or factor <= 0.51 else f"{round(factor * 100)} % of"
+    return f"Since {clock(since)} a full 5-hour window seems to be {size} what it was of your week: one of the two limits may have changed."
 
 
 def window_words(points: Estimate | None) -> str:
-    """What a full 5-hour window is of the week; "" where that is not known."""
+    """Points of the week that a full 5-hour window costs; "" if unknown."""
     if points is None:
         return ""
     between = interval(points, 1.0)
@@ -137,11 +206,12 @@ def what_if_words(found: WhatIf) -> list[str]:
     if found.as_is is None or found.changed is None:
         made.append(
             {
-                of.NO_WEEK: "No running week has been read, so its end cannot be said.",
+                of.NO_WEEK: "No running week has been read, so its end is unknown.",
                 of.NO_WORK: "This machine's logs hold no work of the last week that could move to another model.",
+                of.LITTLE: "Your logs explain little of this limit, so another model here would change little that we can tell.",
             }.get(
                 found.why_not,
-                "Too little is known yet of what your models' work weighs; `tachograph why` says how much it takes.",
+                "The weights of your models are not known well enough yet; `tachograph why` shows what is missing.",
             )
         )
     else:
@@ -150,14 +220,14 @@ def what_if_words(found: WhatIf) -> list[str]:
             f"If {part} ran on {_shown(found.model)}, the weekly limit would end at {_end(found.changed)};"
             f" as it goes now at {_end(found.as_is)}."
         )
-        made.append("Tokens are taken as they were: another model may need more or fewer for the same work.")
+        made.append("Tokens stay the same in this: another model may need more or fewer for the same work.")
     if (words := window_words(found.window_points)) != "":
         made.append(words)
     return made
 
 
 def _end(estimate: Estimate) -> str:
-    """What passes the limit by far is only said to pass it: nobody gets there."""
+    """An end of the week; one that is beyond the limit for certain is only called that."""
     if estimate.low > 100:
         return "the limit, before it resets"
     low, high = f"{estimate.low:.0f}", f"{min(estimate.high, 100):.0f}"
@@ -169,8 +239,6 @@ def _used(value: float) -> str:
 
 
 def _shown(model: str) -> str:
-    from tachograph.model.usage.prices import (
-        display_name,
-    )  # only by those who name a model: a status line has no time for it
+    from tachograph.model.usage.prices import display_name  # a status line has no time for it
 
     return display_name(model)

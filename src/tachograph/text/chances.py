@@ -9,7 +9,9 @@ from tachograph.queries.estimates import constants as of
 from tachograph.text.format import plural
 
 if TYPE_CHECKING:
-    from tachograph.queries.estimates.forecast import Bin, Calibration, LimitForecast, NextSession
+    from tachograph.queries.estimates.forecast import LimitForecast
+    from tachograph.queries.estimates.next_session import NextSession
+    from tachograph.queries.estimates.scoring import Bin, Calibration, LimitScore
 
 Clock = Callable[[int], str]  # writes a moment (epoch ms) for people
 
@@ -24,24 +26,25 @@ def chance_percent(chance: float) -> str:
 
 
 def chance_word(chance: float) -> str:
+    """unlikely, possible, likely, very likely."""
     if chance < 0.15:
         return "unlikely"
     return "possible" if chance < of.EVEN else "likely" if chance < 0.85 else "very likely"
 
 
 def chance_short(chance: float) -> str:
-    """`38 % chance of the wall`, for a row; "" where it does not matter."""
-    return "" if chance < SMALL else f"{chance_percent(chance)} chance of the wall"
+    """`38 % chance to hit the limit`, for a row of a limit; "" if it is too small to matter."""
+    return "" if chance < SMALL else f"{chance_percent(chance)} chance to hit the limit"
 
 
 def chance_before(chance: float, resets_at: int, clock: Clock) -> str:
-    """`38 % chance of the wall before 14:05`, for a row of its own."""
-    return f"{chance_percent(chance)} chance of the wall before {clock(resets_at)}"
+    """`38 % chance to hit the limit before 14:05`, for a row of its own."""
+    return f"{chance_percent(chance)} chance to hit the limit before {clock(resets_at)}"
 
 
 def status_chance(chance: float | None) -> str:
-    """`wall likely 62 %`, for a status line; "" below even odds, where nothing is shouted."""
-    return "" if chance is None or chance < of.EVEN else f"wall {chance_word(chance)} {chance_percent(chance)}"
+    """`limit likely 62 %`, for a status line; "" below even odds."""
+    return "" if chance is None or chance < of.EVEN else f"limit {chance_word(chance)} {chance_percent(chance)}"
 
 
 def guard_chance(why: str, chance: float) -> str:
@@ -50,7 +53,7 @@ def guard_chance(why: str, chance: float) -> str:
 
 
 def alarm_words(label: str, chance: float, resets_at: int, clock: Clock) -> tuple[str, str]:
-    """The title and the text of a notice at even odds."""
+    """Title and text of a notification at even odds."""
     text = f"{chance_percent(chance)} chance that the {label} limit is reached before it resets {clock(resets_at)}."
     return f"Claude: {label} may run out", text
 
@@ -74,43 +77,58 @@ def _why_no_chance(made: LimitForecast, what: str, clock: Clock) -> str:
     until = f"; it resets {clock(made.resets_at)}" if made.resets_at is not None else ""
     return {
         of.AT_WALL: f"The {what} is reached{until}.",
-        of.NO_RESET: f"The {what}: nobody says when it resets, so no chance can be said.",
+        of.NO_RESET: f"The {what}: no source says when it resets, so its chance is unknown.",
         of.OLD: f"The {what}: the last reading is too old for a chance.",
-        of.NO_CAP: "The limit is reached and metered use goes on; no cap is known that it could come to.",
-    }.get(made.why_not, f"The {what}: it has not been read since it last reset, so no chance can be said.")
+        of.NO_CAP: "The limit is reached and metered use goes on; no spending cap is known.",
+    }.get(made.why_not, f"The {what}: it has not been read since it last reset, so its chance is unknown.")
 
 
 def calibration_words(found: Calibration) -> list[str]:
-    """How our chances did, without praise."""
+    """The score of past forecasts, each limit apart."""
     if not found.forecasts or found.brier is None or found.base_brier is None:
-        return ["No forecast of this machine is over yet. The recorder keeps them as it runs (`tachograph start`)."]
+        return ["No forecast of this machine is over yet. The recorder stores them as it runs (`tachograph start`)."]
     made = [f"{plural(found.forecasts, 'forecast')} about {plural(found.windows, 'window')} that are over."]
-    if found.windows < 20:
-        made.append("Forecasts of one window are one observation: these are too few to judge by.")
-    elif found.base_brier > 0:
-        better = round((1 - found.brier / found.base_brier) * 100)
-        made.append(
-            f"Squared error {better} % smaller than always saying how often it usually comes."
-            if better > 0
-            else "No better so far than always saying how often it usually comes."
-        )
-    return made
+    return made + [limit_score_words(one) for one in found.limits]
+
+
+def limit_score_words(found: LimitScore) -> str:
+    """`5-hour: 202 windows, 6 % of them reached the limit; squared error 27 % smaller than always saying 6 %.`"""
+    start = f"{found.label}: {plural(found.windows, 'window')}, {_rate(found.hit_rate)} of them reached the limit"
+    if not found.is_enough:
+        return f"{start}; too few to judge: forecasts of one window are one observation."
+    if found.base_brier <= 0:
+        return f"{start}; nothing to compare with: all ended the same way."
+    better = 0 if found.brier >= found.base_brier else round((1 - found.brier / found.base_brier) * 100)
+    base = f"always saying {_rate(found.hit_rate)}"
+    return (
+        f"{start}; squared error {better} % smaller than {base}." if better > 0 else f"{start}; no better than {base}."
+    )
+
+
+def _rate(rate: float) -> str:
+    return "under 1 %" if 0 < rate < 0.005 else f"{rate * 100:.0f} %"
 
 
 def bin_words(found: Bin) -> str:
-    """`We said 71 %: it came 14 times of 20 (70 %).`"""
+    """`Forecasts of 71 %: 14 of 20 came true (70 %).` Counts windows if they are known."""
+    if found.windows:
+        came = round(found.windows_true / found.windows * 100)
+        return f"Forecasts of about {round(found.mean * 100)} %, in {plural(found.windows, 'window')}: {came} % of them reached the limit."
     came = round(found.came_true / found.forecasts * 100) if found.forecasts else 0
-    times = "once" if found.came_true == 1 else f"{found.came_true} times"
-    return f"We said {round(found.mean * 100)} %: it came {times} of {found.forecasts} ({came} %)."
+    return (
+        f"Forecasts of about {round(found.mean * 100)} %: {found.came_true} of {found.forecasts} came true ({came} %)."
+    )
 
 
 def next_words(found: NextSession) -> str:
     """`8 of your last 60 sessions used more than the 34 % left.`"""
     if found.left is None:
-        return "How much is left of the 5-hour limit is not known: there is no reading of it."
+        return "The rest of the 5-hour limit is unknown: there is no reading of it."
     left = f"{found.left:.0f} %"
+    if found.why_not == of.LITTLE:
+        return f"{left} of the 5-hour limit is left. Your logs explain little of this limit, so sessions here say little of it."
     if not found.is_enough:
-        return f"{left} of the 5-hour limit is left. Too few sessions of yours are known to compare with it."
+        return f"{left} of the 5-hour limit is left. Too few of your sessions are known to compare with it."
     if found.left < 0.5:
         return "Nothing is left of the 5-hour limit."
     if not found.more:

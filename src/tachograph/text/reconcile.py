@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tachograph.queries.estimates import constants as of
-from tachograph.text.attribution import left_out_words, percent, unexplained_words, window_words
+from tachograph.text.attribution import left_out_words, little_words, unexplained_words, weights_words, window_words
 
 if TYPE_CHECKING:
     from tachograph.queries.estimates.reconcile import Reconciled
 
 
 def reconcile_words() -> list[tuple[str, str, str]]:
-    """By number: its name, what it counts, what it cannot see."""
+    """For each number its name, what it counts, and what it cannot see."""
     return [
         (
             "API-equivalent spend",
@@ -22,18 +22,18 @@ def reconcile_words() -> list[tuple[str, str, str]]:
         (
             "5-hour limit",
             "all use of the account, wherever it is, since the window opened with the first message",
-            "which model or machine it was; weights and time of day are the service's own",
+            "the model and the machine; weights and hours are the service's own",
         ),
         (
             "Weekly limit",
-            "all use of the account in seven days; a model's own week only that model",
-            "what a token of each model weighs, which is not its price; hidden tokens count and are in no log",
+            "all use of the account in seven days; a model's own week counts only that model",
+            "the weight of each model's tokens, which is not their price; hidden tokens count and are in no log",
         ),
     ]
 
 
 def reconcile_differences(found: Reconciled) -> list[str]:
-    """Why the numbers differ now, as far as is known."""
+    """Reasons for the difference of the numbers now."""
     made = []
     if (
         found.week is not None
@@ -49,21 +49,16 @@ def reconcile_differences(found: Reconciled) -> list[str]:
         made.append(words)
     if found.why is not None and found.why.method == of.LEARNED:
         made.append(unexplained_words(found.why))
-        top = found.why.by_model[0] if found.why.by_model else None
-        if top is not None and top.share is not None and top.list_price is not None:
-            explained = 1 - (found.why.unexplained.value if found.why.unexplained is not None else 0.0)
-            weight = top.share.value / explained if explained > 0 else 0.0
-            if abs(weight - top.list_price) >= 0.05:
-                made.append(
-                    f"{top.name} is {percent(top.list_price)} of this machine's work by price and {percent(weight)} by"
-                    " what it weighs against the limit."
-                )
+        if words := weights_words(found.why):
+            made.append(words)
+    elif found.why is not None and found.why.method == of.LITTLE:
+        made.append(little_words(found.why.evidence.fit))
     elif found.why is not None and found.why.used is not None:
         made.append(
-            "What each model weighs against the limit is not known yet, so spend and percent cannot be held together."
+            "The weight of each model against the limit is not known yet, so spend and percent cannot be compared."
         )
-    if found.nobodys:
-        made.append(left_out_words(found.nobodys))
+    if found.unattributed:
+        made.append(left_out_words(found.unattributed))
     if found.model_week is not None and found.model_week.percent is not None:
         made.append(f"{found.model_week.label} is a limit of its own, and blocks that model alone.")
     return made

@@ -38,7 +38,7 @@ from tachograph.model.limits.limits import AccountId, Limit, Reading
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths
-from tachograph.queries.estimates.forecast import Calibration, calibration
+from tachograph.queries.estimates.scoring import Calibration, calibration
 from tachograph.queries.limits.current import Now
 from tachograph.queries.tray_state import tray_state
 from tachograph.server import access_keys, launch_file
@@ -425,7 +425,7 @@ def test_how_chances_did_is_added_up_in_the_ledger_and_once_for_several_looks(
 ) -> None:
     from tachograph.ledger.estimates import forecasts
 
-    def one_by_one(*_: object) -> list[forecasts.Kept]:
+    def one_by_one(*_: object) -> list[forecasts.StoredForecast]:
         raise AssertionError("a row for every forecast that was ever made")
 
     asked: list[object] = []
@@ -438,8 +438,10 @@ def test_how_chances_did_is_added_up_in_the_ledger_and_once_for_several_looks(
     monkeypatch.setattr("tachograph.ui.dashboard.pages.estimates.calibration", counted)
     with small.home.ledger() as ledger, ledger.transaction() as db:
         for n in range(8):
-            made = forecasts.Kept(1, "five_hour", NOW_MS, NOW_MS - n * 900_000, 40.0, 0.72, 0.7, None, None, None, 1)
-            forecasts.keep(db, made)
+            made = forecasts.StoredForecast(
+                1, "five_hour", NOW_MS, NOW_MS - n * 900_000, 40.0, 0.72, 0.7, None, None, None, 1
+            )
+            forecasts.store(db, made)
         db.execute("UPDATE forecast SET hit = at % 2, scored_at = 1")
     for _ in range(3):
         assert "How 8 forecasts did" in small.get("/limits").text

@@ -32,11 +32,11 @@ def test_a_page_says_one_chance_and_draws_what_is_likely(tmp_path: Path) -> None
         account = now(db, NOW_MS).accounts[0].id
         assert limit is not None
         assert limit.resets_at is not None
-        made = forecasts.Kept(
+        made = forecasts.StoredForecast(
             account, FIVE_HOUR, limit.resets_at, NOW_MS - 60_000, 27.0, 0.08, 0.08, 30.0, 60.0, 90.0, 1
         )
         with db:
-            forecasts.keep(db, made)
+            forecasts.store(db, made)
     with serving(home) as served:
         text = served.get("/").text
     assert re.findall(r"(\d+) % chance", text) == ["8", "8"]  # the limit's row, and the words of its curve

@@ -159,7 +159,7 @@ def test_the_rows_in_their_order() -> None:
 def test_the_likeliest_limit_has_its_chance_below_todays_spend() -> None:
     five, week = limit("five_hour", 78)._replace(chance=0.38), limit("seven_day", 91)._replace(chance=0.2)
     rows = menu(account(five, week)).rows
-    assert [row.text for row in rows if row.key == "forecast"] == ["38 % chance of the wall before 14:00"]
+    assert [row.text for row in rows if row.key == "forecast"] == ["38 % chance to hit the limit before 14:00"]
     assert [row.key for row in rows[4:7]] == ["line:spend", "today", "forecast"]
     assert not [row for row in menu(account(five._replace(chance=0.01))).rows if row.key == "forecast"]
 

@@ -1,4 +1,4 @@
-"""Reads what is learned from: one account's messages and readings in order of time, and keeps what was learned."""
+"""Read training data of an account (messages, plans) in order of time, and store what was learned."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.limits.limits import SOURCES
 
 
-class Counted(NamedTuple):
-    """A message as it is counted: ids of names, tokens by class, epoch milliseconds."""
+class MessageRow(NamedTuple):
+    """A billed message: ids of names, tokens by class, epoch milliseconds."""
 
     at: int
     session: int
@@ -25,8 +25,9 @@ class Counted(NamedTuple):
     pull: int
 
 
-class Stored(NamedTuple):
-    """What was learned of an account, as it was kept."""
+class StoredState(NamedTuple):
+    """Learned state of an account as stored. `until`: epoch ms up to which windows are in it; `messages`: how many there
+    were in the weeks before."""
 
     version: int
     until: int
@@ -34,18 +35,20 @@ class Stored(NamedTuple):
     state: str
 
 
-def counted(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[Counted]:
-    """An account's billed messages in a stretch, oldest first."""
+def messages(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[MessageRow]:
+    """An account's billed messages in a period (epoch ms), oldest first."""
     sql = (
         "SELECT at, session, m.text, s.text, g.text, input, output, cache_write_5m, cache_write_1h, cache_read, project,"
         " pull FROM message JOIN name m ON m.id = model JOIN name s ON s.id = speed JOIN name g ON g.id = geo"
         " WHERE billed AND account = ? AND at >= ? AND at <= ? ORDER BY at"
     )
-    return map(Counted._make, db.execute(sql, (account, since, until)))
+    return map(MessageRow._make, db.execute(sql, (account, since, until)))
 
 
-def spent(db: sqlite3.Connection, account: int, since: int, until: int) -> Iterator[tuple[int, float | None, int]]:
-    """What was said of an account's metered use in a stretch, oldest first: when, percent of its cap, minor units."""
+def extra_usage(
+    db: sqlite3.Connection, account: int, since: int, until: int
+) -> Iterator[tuple[int, float | None, int]]:
+    """An account's metered use in a period, oldest first: moment (epoch ms), percent of its cap, minor units."""
     sources = ", ".join("?" * len(SOURCES))
     sql = (
         "SELECT observed_at, json_extract(extra, '$[3]'), json_extract(extra, '$[1][0]') FROM reading WHERE account = ?"
@@ -55,25 +58,32 @@ def spent(db: sqlite3.Connection, account: int, since: int, until: int) -> Itera
 
 
 def messages_in(db: sqlite3.Connection, account: int, since: int, until: int) -> int:
-    """How many messages of an account there are in whole quarter hours between two moments."""
+    """Number of messages of an account in whole quarter hours between two moments."""
     sql = "SELECT coalesce(sum(messages), 0) FROM rollup WHERE bucket >= ? AND bucket < ? AND account = ?"
     return int(db.execute(sql, (since // QUARTER_MS, until // QUARTER_MS, account)).fetchone()[0])
 
 
 def first_message(db: sqlite3.Connection, session: int) -> int | None:
-    """When a session began, epoch milliseconds."""
+    """Moment of the first message of a session, epoch milliseconds."""
     return db.execute("SELECT min(at) FROM answer WHERE session = ?", (session,)).fetchone()[0]  # type: ignore[no-any-return]
 
 
-def stored(db: sqlite3.Connection, account: int) -> Stored | None:
+def plan(db: sqlite3.Connection, account: int) -> str:
+    """The plan of an account in words; "" if unknown."""
+    row = db.execute("SELECT plan FROM account WHERE id = ?", (account,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def stored_state(db: sqlite3.Connection, account: int) -> StoredState | None:
+    """The stored state of an account; None before the first."""
     row = db.execute("SELECT version, until, messages, state FROM learned WHERE account = ?", (account,)).fetchone()
-    return None if row is None else Stored._make(row)
+    return None if row is None else StoredState._make(row)
 
 
-def store(db: sqlite3.Connection, account: int, what: Stored) -> None:
-    """Keep what was learned, inside a transaction of the caller's."""
+def store_state(db: sqlite3.Connection, account: int, state: StoredState) -> None:
+    """Store a learned state, inside a transaction of the caller's."""
     sql = (
         "INSERT INTO learned (account, version, until, messages, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " version = excluded.version, until = excluded.until, messages = excluded.messages, state = excluded.state"
     )
-    db.execute(sql, (account, *what))
+    db.execute(sql, (account, *state))

@@ -1,11 +1,9 @@
-"""The chance that a limit is reached before it resets, and when, if so.
+"""Probability of reaching a limit before its reset, and the time of it.
 
-A logistic regression on how fast the limit fills, how much is left of it and of its time, and whether somebody is at
-it. The coefficients ship with the program (`chances.json`, which says where they come from); they are blended with what
-became of earlier forecasts of the same account. Times are epoch seconds, rates percent per hour, chances 0 to 1.
-
-The future is mostly the person's choice, so even a good forecast is a modest one: it is worth saying as a chance,
-never as a minute.
+A logistic regression on how fast the limit fills, how much is left of it and of its time, whether work is going on, and how
+earlier windows ended. The coefficients ship with the program (forecast_prior.json, which names their origin); they are
+blended with the outcomes of earlier forecasts of the same account. Times are epoch seconds, rates percent per hour, chances
+0 to 1. The future is mostly the person's choice, so even a good forecast is a modest one.
 """
 
 import math
@@ -16,21 +14,25 @@ from typing import Any, NamedTuple
 
 from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, WEEK, Reading
 
-VERSION = 1  # of the features: forecasts of other versions are not learned from
-EVERY = 900  # seconds between two forecasts of one limit that are kept
+VERSION = 2  # of the features: forecasts of other versions are not learned from
+EVERY = 900  # seconds between two stored forecasts of one limit
 _LEAST, _MOST = 0.003, 0.995  # nothing is certain before it has happened
-# How much an account's own past may move the shipped prior: deviations of an intercept and a slope around 0 and 1, how
-# much a window weighs, and the number of windows that count as much as the prior.
+# How much an account's own past may move the shipped prior: standard deviations of an intercept and a slope around 0 and
+# 1, the weight of a window, and the number of windows that count as much as the prior.
 _SHIFT_SD, _SLOPE_SD, _ONE_WINDOW, _PRIOR_WINDOWS = 0.5, 0.2, 1.5, 60.0
+_PRIOR_WEEKS = 12.0
 _USUAL_HITS, _USUAL_WINDOWS = 1.0, 9.0
-_USUAL_DAY = 8.0  # percent of a week on a day, for a week without any before it
+_USUAL_DAY = 8.0  # percent of a week per day, for an account without earlier weeks
+# Weeks of people who steer: percent from which a week counts as used by plan; weeks that count as much as not knowing; how
+# often such people reach the limit. Chosen by leaving out each simulated user in turn.
+_NEARLY, _UNKNOWN_WEEKS, _STEERED_HITS = 85.0, 2.0, 0.4
 
 
 class Pace(NamedTuple):
-    """A running 5-hour window at a moment: `used` percent, `left` minutes. `by_reading` are percent per hour in the last
-    15 and 60 minutes as readings show them, `by_work` those of this machine's work in the last 6, 15 and 60 minutes as
-    what was learned weighs it. `sessions` at work in the last 30 minutes and in the last 10; `age` of the newest of
-    them and time since the last message, minutes. `hits` of `windows` earlier ones reached the wall."""
+    """A running 5-hour window at a moment: `used` percent, `left` minutes. `by_reading`: percent per hour in the last 15 and
+    60 minutes by readings, `by_work` the same of this machine's work in the last 6, 15 and 60 minutes by learned weights.
+    `sessions`: active in the last 30 minutes and in the last 10; `age` of the newest of them and time `since` the last
+    message, minutes. `hits` of `windows` earlier ones reached the limit."""
 
     used: float
     left: float
@@ -45,17 +47,17 @@ class Pace(NamedTuple):
 
 
 class WeekPace(NamedTuple):
-    """A running week at a moment: `used` percent, `left` hours; percent per day since it began, in the last 48 hours,
-    and in earlier weeks (None: there are none)."""
+    """A running week at a moment: `used` percent, `left` hours; percent per day since it began and in the last 48 hours;
+    `peaks`: the highest percentages of earlier weeks."""
 
     used: float
     left: float
     this_week: float
     last_days: float
-    before: float | None
+    peaks: tuple[float, ...] = ()
 
 
-class Done(NamedTuple):
+class RecentWork(NamedTuple):
     """A message of the last hour, in points of a 5-hour window."""
 
     at: float
@@ -63,8 +65,9 @@ class Done(NamedTuple):
     points: float
 
 
-class When(NamedTuple):
-    """Minutes from now to the wall, given that it comes: of ten such forecasts, one each is earlier and later."""
+class TimeToLimit(NamedTuple):
+    """Minutes from now to the limit, given that it is reached: one of ten such cases is earlier than `p10`, one later than
+    `p90`."""
 
     p10: float
     p50: float
@@ -72,7 +75,7 @@ class When(NamedTuple):
 
 
 class Past(NamedTuple):
-    """An earlier forecast by the shipped prior alone, the reset of its window, and what came of it."""
+    """An earlier forecast by the shipped prior alone, the reset of its window, and its outcome."""
 
     chance: float
     reset: float
@@ -80,11 +83,11 @@ class Past(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """`chance` after blending, `prior` before. `when` None where the chance is too small to speak of a time."""
+    """`chance` after blending, `prior` before. `when` is None if the chance is too small for a time to mean anything."""
 
     chance: float
     prior: float
-    when: When | None
+    when: TimeToLimit | None
 
 
 @cache
@@ -97,7 +100,7 @@ def shipped() -> dict[str, Any]:
         return made
 
 
-# -- what is seen --------------------------------------------------------------------------------------------------
+# -- features --------------------------------------------------------------------------------------------------
 
 
 def rate(readings: Sequence[Reading], at: float, minutes: float) -> float:
@@ -116,13 +119,13 @@ def rate(readings: Sequence[Reading], at: float, minutes: float) -> float:
 def pace(
     readings: Sequence[Reading],
     at: float,
-    done: Sequence[Done] | None,
+    done: Sequence[RecentWork] | None,
     first_seen: float | None,
     hits: int,
     windows: int,
 ) -> Pace | None:
-    """How a 5-hour window stands, from its readings so far (the last one says how much is used) and the work of the last
-    hour (None: nobody knows what it weighs); `first_seen`: when the newest session began. None where it is over."""
+    """The pace of a 5-hour window, from its readings so far (the last one has what is used) and the work of the last hour
+    (None: its weight is unknown); `first_seen`: when the newest session began. None if the window is over."""
     last = readings[-1]
     if last.five is None or last.five_reset is None or last.five_reset <= at:
         return None
@@ -148,23 +151,22 @@ def pace(
 
 
 def week_pace(readings: Sequence[Reading], at: float, before: Sequence[float]) -> WeekPace | None:
-    """How a week stands, from its readings so far; `before`: what earlier weeks reached, in percent."""
+    """The pace of a week, from its readings so far; `before`: the highest percentages of earlier weeks, oldest first."""
     last = readings[-1]
     if last.week is None or last.week_reset is None or last.week_reset <= at:
         return None
     elapsed = max(WEEK - (last.week_reset - at), 3600.0) / 86_400
     first = next(reading for reading in readings if reading.at >= min(at - 2 * 86_400, last.at))
     days = (at - first.at) / 86_400
-    lately = max(0.0, last.week - (first.week or 0.0)) / days if days >= 0.5 else last.week / elapsed
-    usual = sum(before) / len(before) / 7 if before else None
-    return WeekPace(last.week, (last.week_reset - at) / 3600, last.week / elapsed, lately, usual)
+    recent = max(0.0, last.week - (first.week or 0.0)) / days if days >= 0.5 else last.week / elapsed
+    return WeekPace(last.week, (last.week_reset - at) / 3600, last.week / elapsed, recent, tuple(before))
 
 
-# -- from what is seen to a chance -----------------------------------------------------------------------------------
+# -- probability -----------------------------------------------------------------------------------
 
 
 def features(seen: Pace) -> list[float]:
-    """What the regression looks at, in the order of its coefficients after the intercept."""
+    """Features of the regression, in the order of its coefficients after the intercept."""
     left, hours = (100 - seen.used) / 100, seen.left / 300
     need = math.log1p((100 - seen.used) / max(seen.left, 1.0) * 60)
     r15, r60 = (math.log1p(value) for value in seen.by_reading)
@@ -183,8 +185,8 @@ def features(seen: Pace) -> list[float]:
     ]  # fmt: skip
 
 
-def wall_features(seen: Pace) -> list[float]:
-    """What the time to the wall depends on, given that it comes."""
+def time_features(seen: Pace) -> list[float]:
+    """Features of the time to the limit, given that it is reached."""
 
     def straight(per_hour: float) -> float:
         return math.log(min(8.0, max(0.02, (100 - seen.used) / max(per_hour, 1.0) * 60 / max(seen.left, 1.0))))
@@ -195,13 +197,37 @@ def wall_features(seen: Pace) -> list[float]:
 
 
 def week_features(seen: WeekPace) -> list[float]:
-    need = math.log((100 - seen.used + 1) / max(seen.left / 24, 0.05))
-    usual = _USUAL_DAY if seen.before is None else seen.before
+    """Features of a week: its pace, and the usual one, beside what it would take."""
+    need = _needed(seen)
+    usual = sum(seen.peaks) / len(seen.peaks) / 7 if seen.peaks else _USUAL_DAY
     speeds = [math.log(value + 0.5) - need for value in (seen.this_week, seen.last_days, usual)]
     return [*speeds, seen.left / 168, (100 - seen.used) / 100]
 
 
-def week_wall_features(seen: WeekPace) -> list[float]:
+def _needed(seen: WeekPace) -> float:
+    """Logarithm of the points a day that would use up the week."""
+    return math.log((100 - seen.used + 1) / max(seen.left / 24, 0.05))
+
+
+def steered(chance: float, seen: WeekPace) -> float:
+    """A chance of a week for a person who may steer it: who uses most of every week slows down towards its end, and reaches
+    the limit as often as in such weeks before, whatever the pace."""
+    nearly = sum(peak >= _NEARLY for peak in seen.peaks)
+    if not nearly:
+        return chance
+    habit = nearly / (len(seen.peaks) + _UNKNOWN_WEEKS)
+    hits = sum(peak >= FULL for peak in seen.peaks)
+    own = (hits + _STEERED_HITS * _UNKNOWN_WEEKS) / (nearly + _UNKNOWN_WEEKS)
+    needed = (100 - seen.used) / max(seen.left / 24, 0.05)
+    usual = max(seen.this_week, seen.last_days, sum(seen.peaks) / len(seen.peaks) / 7)
+    if needed > usual:  # the week is behind: no steering brings it back from too far
+        habit *= min(1.0, max(0.0, 1.6 - needed / (2 * usual + 1)))
+    return (1 - habit) * chance + habit * own
+
+
+def week_time_features(seen: WeekPace) -> list[float]:
+    """Features of the time to the limit of a week, given that it is reached."""
+
     def straight(per_day: float) -> float:
         return math.log(min(8.0, max(0.02, (100 - seen.used) / max(per_day, 1.0) * 24 / max(seen.left, 1.0))))
 
@@ -209,24 +235,26 @@ def week_wall_features(seen: WeekPace) -> list[float]:
 
 
 def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
-    """The chance of the wall before the reset, blended with what came of earlier forecasts of the same account."""
+    """The chance of reaching the limit before its reset, blended with outcomes of earlier forecasts of the account."""
     is_week = isinstance(seen, WeekPace)
     if seen.used >= FULL:
-        return Forecast(1.0, 1.0, When(0.0, 0.0, 0.0))
+        return Forecast(1.0, 1.0, TimeToLimit(0.0, 0.0, 0.0))
     model = shipped()["seven_day" if is_week else "five_hour"]
     values = week_features(seen) if isinstance(seen, WeekPace) else features(seen)
     prior = _bounded(_logistic(_linear(model["chance"], values)))
-    walls = week_wall_features(seen) if isinstance(seen, WeekPace) else wall_features(seen)
-    middle = _linear(model["wall"], walls)
+    if isinstance(seen, WeekPace):
+        prior = steered(prior, seen)
+    times = week_time_features(seen) if isinstance(seen, WeekPace) else time_features(seen)
+    middle = _linear(model["wall"], times)
     left = seen.left * (60 if is_week else 1)
     low, high = model["wall_spread"]
-    when = When(*(left * _logistic(middle + offset) for offset in (low, model["wall_middle"], high)))
-    blended_chance = blended(prior, past)
+    when = TimeToLimit(*(left * _logistic(middle + offset) for offset in (low, model["wall_middle"], high)))
+    blended_chance = blended(prior, past, _PRIOR_WEEKS if is_week else _PRIOR_WINDOWS)
     return Forecast(blended_chance, prior, when if blended_chance >= 0.05 else None)
 
 
 def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
-    """Percent at the reset in one, five and nine of ten cases like this one, as far as the plan lets it."""
+    """Percent at the reset that one, five and nine of ten cases like this one stay below; at most 100."""
     if seen.used >= FULL:
         return 100.0, 100.0, 100.0
     knots = shipped()["seven_day" if isinstance(seen, WeekPace) else "five_hour"]["fan"]
@@ -241,15 +269,15 @@ def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def blended(prior: float, past: Sequence[Past]) -> float:
-    """A chance moved towards how often earlier ones like it came true, the more the more windows there are."""
+def blended(prior: float, past: Sequence[Past], prior_windows: float = _PRIOR_WINDOWS) -> float:
+    """A chance moved towards how often earlier ones like it came true, further with more windows of the account."""
     if not past:
         return prior
     windows = len({one.reset for one in past})
-    # the same weight for each: windows that were reached early saw fewer, and would else count for too much
+    # the same weight for each forecast: windows that were used up early have fewer, and would count too much else
     weight = _ONE_WINDOW * windows / len(past)
     shift, slope = _recalibrated([(_logit(one.chance), float(one.hit), weight) for one in past])
-    trust = windows / (windows + _PRIOR_WINDOWS)
+    trust = windows / (windows + prior_windows)
     own = _logistic(shift + slope * _logit(prior))
     return _bounded(trust * own + (1 - trust) * prior)
 

@@ -1,22 +1,27 @@
-"""What is learned from: messages and readings of one account, put together into its 5-hour windows.
+"""Training data of an account: messages and readings put together into windows of a limit.
 
-A window is known by its reset; at its start nothing of it was used, which is the one exact reading that there is. All
-times here are epoch seconds, all percentages 0 to 100, all work is in US dollars at list prices, by class of token:
-that is only the unit in which work is written down, what it weighs is learned (weights.py).
+A 5-hour window is identified by its reset; at its start nothing of it was used, which is the one exact reading. A week is
+cut into stretches of a day, which begin at a rounded percentage. Times are epoch seconds, percentages 0 to 100, work is in
+US dollars at list prices by class of token: a unit for work, its weight is learned (weights.py).
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from tachograph.model.limits.series import Point
 
 FIVE_HOURS = 5 * 3600
 WEEK = 7 * 86_400
 CLASSES = ("input", "output", "cache_write", "cache_read")
-FULL = 99.5  # from here on a reading may be cut off: it says "at least", not how much
-_OWN = 8  # so many sessions of a window are looked at one by one; smaller ones share one place
-_SAME = 300  # seconds by which sources differ when they name the same reset
-_LAG = 60  # seconds between what a message says of its time and when the service counted it
-_BLURRED = 75  # work so shortly before a reading may or may not be in it
+DAY = 86_400
+FULL = 99.5  # a reading from here on is a lower bound: use beyond the limit is not counted
+_OWN = 8  # sessions of a window that get a factor of their own; smaller ones share one
+_SAME = 300  # seconds by which sources differ about the same reset
+_LAG = 60  # seconds between the time in a message and the time at which the service counted it
+_BLURRED = 75  # work this shortly before a reading may be missing from it
+_DAWN = 4 * 3600  # days of a week are cut at this hour (UTC): some hour has to be
+NOTHING = (0.0, 0.0, 0.0, 0.0)
 
 Dollars = tuple[float, float, float, float]  # in the order of CLASSES
 
@@ -31,7 +36,7 @@ class Message(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the service said at a moment; None where it did not, or where the window had not begun."""
+    """Percentages and resets of both limits at a moment; None where unknown, or where no window had begun."""
 
     at: float
     five: float | None
@@ -41,16 +46,17 @@ class Reading(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What was done in one session with one model since the reading before."""
+    """Work of one session with one model since the reading before; `peak` is the part of it done in peak hours."""
 
     session: str
     model: str
     dollars: Dollars
+    peak: Dollars = NOTHING
 
 
 class Step(NamedTuple):
-    """From one reading to the next. `percent` None: work after the last reading. `blurred`: work so close before the
-    reading that it may not be in it."""
+    """From one reading to the next. `percent` None: work after the last reading. `blurred`: work that may have come too
+    late for the reading."""
 
     at: float
     percent: float | None
@@ -59,20 +65,24 @@ class Step(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A 5-hour window. `big`: the sessions that did most in it."""
+    """A window of a limit. `big`: the sessions with most work in it. `base`: percent used at its start, by its rounded
+    reading; None: exactly nothing."""
 
     start: float
     reset: float
     steps: tuple[Step, ...]
     big: frozenset[str]
+    base: float | None = None
 
     def until(self, at: float) -> "Window":
-        """What of it was there at a moment."""
-        return self if at >= self.reset else _of(self.reset, [step for step in self.steps if step.at <= at])
+        """The window as far as it had come at a moment."""
+        if at >= self.reset:
+            return self
+        return _of(self.start, self.reset, [step for step in self.steps if step.at <= at], self.base)
 
     @property
     def watched(self) -> "Window":
-        """What of it was there at its last reading."""
+        """The window up to its last reading."""
         return self._replace(steps=tuple(step for step in self.steps if step.percent is not None))
 
     @property
@@ -81,14 +91,49 @@ class Window(NamedTuple):
 
 
 def same(a: float | None, b: float | None) -> bool:
-    """Do two moments name the same reset? Never where one is unknown."""
+    """True if two moments name the same reset; False if one is unknown."""
     return a is not None and b is not None and abs(a - b) <= _SAME
 
 
-def windows(messages: Sequence[Message], readings: Sequence[Reading]) -> list[Window]:
-    """Every window that a reading names, oldest first; both in order of time.
+def readings_of(five: Iterable[Point], week: Iterable[Point]) -> list[Reading]:
+    """The clean series of the 5-hour limit and of the week as readings of both. Where only one of them has a value, the
+    other keeps its last one until its window is over."""
+    rows = sorted(
+        [(point.at, 0, point) for point in five] + [(point.at, 1, point) for point in week], key=lambda row: row[:2]
+    )
+    made: list[Reading] = []
+    last: list[Point | None] = [None, None]
+    for at, which, point in rows:
+        last[which] = point
+        for place, one in enumerate(last):
+            if one is not None and one.resets_at is not None and one.resets_at <= at and place != which:
+                last[place] = None
+        five_point, week_point = last
+        reading = Reading(
+            at / 1000,
+            None if five_point is None else five_point.percent,
+            None if five_point is None or five_point.resets_at is None else five_point.resets_at / 1000,
+            None if week_point is None else week_point.percent,
+            None if week_point is None or week_point.resets_at is None else week_point.resets_at / 1000,
+        )
+        if made and made[-1].at == reading.at:
+            made[-1] = reading
+        else:
+            made.append(reading)
+    return made
 
-    Work outside of all of them (before the first reading, while nobody read) is in none, and no use to learn from.
+
+def is_peak(at: float) -> bool:
+    """True from Monday to Friday, 13 to 19 h UTC: hours in which the service has counted 5-hour work as more."""
+    hours = int(at) // 3600
+    return 13 <= hours % 24 < 19 and (hours // 24 + 3) % 7 < 5
+
+
+def windows(messages: Sequence[Message], readings: Sequence[Reading], breaks: Sequence[float] = ()) -> list[Window]:
+    """Every 5-hour window that a reading names, oldest first; messages and readings in order of time.
+
+    `breaks`: moments at which limits began again with another plan; a window holds nothing from before. Work outside of all
+    windows (before the first reading, or while none was taken) is in none.
     """
     resets: list[float] = []
     by_reset: list[list[Reading]] = []
@@ -98,68 +143,136 @@ def windows(messages: Sequence[Message], readings: Sequence[Reading]) -> list[Wi
         if not resets or reading.five_reset - resets[-1] > _SAME:
             resets.append(reading.five_reset)
             by_reset.append([])
-        if same(reading.five_reset, resets[-1]):  # an older one that comes late says nothing
-            by_reset[-1].append(reading)
+        begun = by_reset[-1][0].at if by_reset[-1] else reading.at
+        if same(reading.five_reset, resets[-1]) and not any(begun < moment <= reading.at for moment in breaks):
+            by_reset[-1].append(reading)  # neither an older one that comes late, nor one under another plan
     times = [message.at for message in messages]
     firsts = [
         _first(times, reset - FIVE_HOURS, resets[place - 1] if place else 0.0) for place, reset in enumerate(resets)
     ]
+    for place, reset in enumerate(resets):
+        for moment in breaks:
+            if reset - FIVE_HOURS < moment <= by_reset[place][0].at:
+                firsts[place] = max(firsts[place], bisect_left(times, moment))
     made = []
     for place, reset in enumerate(resets):
         end = bisect_left(times, reset)
         if place + 1 < len(resets):
             end = min(end, firsts[place + 1])
-        made.append(_window(reset, messages[firsts[place] : end], by_reset[place]))
+        steps = _steps(messages[firsts[place] : end], [(r.at, r.five) for r in by_reset[place]])
+        made.append(_of(reset - FIVE_HOURS, reset, steps, None))
     return made
 
 
+def week_days(messages: Sequence[Message], readings: Sequence[Reading], breaks: Sequence[float] = ()) -> list[Window]:
+    """Weeks as stretches of at most a day, oldest first: each begins with a reading and ends with the last one before the
+    next begins. A fall of the percentage begins a stretch, too."""
+    times = [message.at for message in messages]
+    known = [r for r in readings if r.week is not None and r.week_reset is not None]
+    made: list[Window] = []
+    group: list[Reading] = []
+    begins, base = 0.0, None
+
+    def close() -> None:
+        end = group[-1].at
+        inside = messages[bisect_right(times, begins) : bisect_right(times, end)]
+        if end > begins:
+            made.append(_of(begins, end, _steps(inside, [(r.at, r.week) for r in group]), base))
+
+    for reading in known:
+        last = group[-1] if group else None
+        if last is None:
+            begins, base, group = reading.at, reading.week, [reading]
+            continue
+        is_reset = not same(reading.week_reset, last.week_reset)
+        fell = (reading.week or 0.0) < (last.week or 0.0) - 1.5
+        if is_reset or fell or any(last.at < moment <= reading.at for moment in breaks):
+            close()
+            week_began = (reading.week_reset or reading.at) - WEEK
+            is_empty = is_reset or (reading.week or 0.0) <= 1
+            begins = max(last.at, week_began) if is_empty else reading.at
+            base, group = None if is_empty else reading.week, [reading]
+        elif (reading.at - _DAWN) // DAY != (last.at - _DAWN) // DAY:
+            group.append(reading)
+            close()
+            begins, base, group = reading.at, reading.week, [reading]
+        else:
+            group.append(reading)
+    if group:
+        close()
+    return made
+
+
+def week_start(readings: Sequence[Reading], reset: float, until: float) -> float:
+    """Moment from which on a percentage of the week counts, as known at `until`: a week that was set to 0 by the service, or
+    began early, counts from there. `readings` in order of time."""
+    start = reset - WEEK
+    last: Reading | None = None
+    for reading in readings:
+        if reading.week is None or reading.at > until:
+            continue
+        if same(reading.week_reset, reset):
+            begins_early = last is not None and not same(last.week_reset, reset) and (last.week_reset or 0) > reading.at
+            fell = last is not None and (last.week or 0) >= 5 and reading.week <= min(3.0, 0.2 * (last.week or 0))
+            if last is not None and (begins_early or (fell and same(last.week_reset, reset))):
+                start = max(start, last.at)
+        last = reading
+    return start
+
+
 def _first(times: Sequence[float], start: float, before: float) -> int:
-    """Where a window's messages begin. A message opens it; what a record says of its time is up to a minute off, so the
-    one that opened it may be written a minute early: so it is where no window ran before, or none follows at once."""
+    """Index of the first message of a window that starts at a moment and follows one that reset at `before`.
+
+    A message opens a window, and its record may be timed up to a minute early: so it is searched there, unless a window ran
+    before, or a message follows within a minute of the start.
+    """
     place, early = bisect_left(times, start), bisect_left(times, start - _LAG)
     follows = place < len(times) and times[place] <= start + _LAG
     return early if before <= start - _LAG or not follows else place
 
 
-def _window(reset: float, messages: Sequence[Message], readings: Iterable[Reading]) -> Window:
+def _steps(messages: Sequence[Message], readings: Iterable[tuple[float, float | None]]) -> list[Step]:
     steps: list[Step] = []
     begun, place = 0, 0
-    for reading in readings:
-        while place < len(messages) and messages[place].at <= reading.at:
+    for at, percent in readings:
+        while place < len(messages) and messages[place].at <= at:
             place += 1
         done = messages[begun:place]
-        late = [message for message in done if message.at > reading.at - _BLURRED]
-        steps.append(Step(reading.at, reading.five, _summed(done), _summed(late)))
+        late = [message for message in done if message.at > at - _BLURRED]
+        steps.append(Step(at, percent, _summed(done), _summed(late)))
         begun = place
     if begun < len(messages):
         steps.append(Step(messages[-1].at, None, _summed(messages[begun:])))
-    return _of(reset, steps)
+    return steps
 
 
-def _of(reset: float, steps: Sequence[Step]) -> Window:
+def _of(start: float, reset: float, steps: Sequence[Step], base: float | None) -> Window:
     totals: dict[str, float] = {}
     for step in steps:
         for work in step.work:
             totals[work.session] = totals.get(work.session, 0.0) + sum(work.dollars)
     big = frozenset(sorted(totals, key=lambda session: -totals[session])[:_OWN])
-    return Window(reset - FIVE_HOURS, reset, tuple(steps), big)
+    return Window(start, reset, tuple(steps), big, base)
+
+
+def work_of(message: Message) -> Work:
+    """One message as work."""
+    return Work(message.session, message.model, message.dollars, message.dollars if is_peak(message.at) else NOTHING)
 
 
 def _summed(messages: Iterable[Message]) -> tuple[Work, ...]:
     sums: dict[tuple[str, str], list[float]] = {}
+    peaks: dict[tuple[str, str], list[float]] = {}
     for message in messages:
-        known = sums.setdefault((message.session, message.model), [0.0] * 4)
+        key = (message.session, message.model)
+        known = sums.setdefault(key, [0.0] * 4)
         for place, value in enumerate(message.dollars):
             known[place] += value
-    return tuple(Work(session, model, (a, b, c, d)) for (session, model), (a, b, c, d) in sums.items())
-
-
-def rises(readings: Sequence[Reading]) -> list[tuple[float, float]]:
-    """How far both limits rose side by side in one window, in points of each: nothing of it where the week reset."""
-    known = [r for r in readings if r.five is not None and r.week is not None and r.five_reset is not None]
-    if len(known) < 2:
-        return []
-    first, last = known[0], known[-1]
-    if not same(first.week_reset, last.week_reset) or (last.five or 0) >= FULL or (last.week or 0) >= FULL:
-        return []
-    return [((last.five or 0) - (first.five or 0), (last.week or 0) - (first.week or 0))]
+        if is_peak(message.at):
+            known = peaks.setdefault(key, [0.0] * 4)
+            for place, value in enumerate(message.dollars):
+                known[place] += value
+    return tuple(
+        Work(session, model, (a, b, c, d), (p[0], p[1], p[2], p[3]) if (p := peaks.get((session, model))) else NOTHING)
+        for (session, model), (a, b, c, d) in sums.items()
+    )

@@ -1,43 +1,47 @@
 """Which model, project, session or pull request used up a limit, and how much of it this machine cannot explain.
 
-Shares are of what is used of the limit, each with an 80 % interval. They are learned from the account's own readings
-and messages (model/estimates/weights.py); before there is enough to learn from, the answer is the split by list price, under that
-name. Where the service itself reports a limit for one model, or what went to which product, that is given as measured.
+Shares are of what is used of the limit, each with an 80 % interval. They are learned from the account's own readings and
+messages (model/estimates); before there is enough to learn from, the answer is the split by list price, under that name. If
+the logs explain little of the limit, there is no split.
 """
 
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tachograph.ledger.estimates import training_data as kept_quota
-from tachograph.ledger.limits import windows as kept_windows
+from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.usage import sessions
 from tachograph.model.estimates import attribution as shares
-from tachograph.model.estimates import training_windows
+from tachograph.model.estimates import changes, learner, training_windows
 from tachograph.model.estimates.attribution import Estimate
-from tachograph.model.estimates.training_windows import FIVE_HOURS, WEEK
+from tachograph.model.estimates.learner import Learned
+from tachograph.model.estimates.training_windows import FIVE_HOURS
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, Share
 from tachograph.model.short_paths import short_paths
 from tachograph.model.usage.prices import PriceBook
 from tachograph.model.usage.prices import display_name as shown_model
-from tachograph.queries.estimates.constants import LEARNED, LIST_PRICE, NOTHING
+from tachograph.queries.estimates.constants import LEARNED, LIST_PRICE, LITTLE, NOTHING
 from tachograph.queries.estimates.learning import (
     ENOUGH_DAYS,
     ENOUGH_WINDOWS,
-    Known,
+    LearnedState,
     Work,
-    known,
+    load,
     readings,
     touching,
-    worked,
+    work_for,
 )
-from tachograph.queries.limits.current import Now, NowAccount, NowLimit
+from tachograph.queries.estimates.periods import Period, period, period_of, scoped_period
+from tachograph.queries.limits.current import Now, NowAccount
+
+_SCOPED_MS = 35 * 86_400_000  # of a limit of one model that its scale is learned from
+_SCOPED_DAYS = 6  # days with work, before that limit's scale counts as learned
 
 
 class Part(NamedTuple):
-    """A row: what it is called, its full name (model as logged, path, session id, address), its share of what is used
-    (fractions of one), and its points of the limit. None where only the split by list price is known: then `list_price`
-    says it, a fraction of the dollars."""
+    """A row: its short and its full name (model as logged, path, session id, address), its share of what is used (fractions
+    of one), and its points of the limit. Both None if only the split by list price is known: then `list_price` is a
+    fraction of the dollars."""
 
     name: str
     full: str
@@ -55,27 +59,33 @@ class Measured(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What an answer rests on. `windows` and `days` that were learned from; `messages` of this machine in the stretch,
-    `nobodys` among all that no account is known for (left out), `unpriced` models without a price (left out).
-    `since`: when the account's points per dollar last changed, and by what factor; epoch ms, None: never, as far as is
-    known."""
+    """What an answer rests on: `windows` and `days` that were learned from, windows being days of the week if `by_days`;
+    `messages` of this machine in the period; `unattributed` messages of unknown accounts and `unpriced` models, both left
+    out. `changed_at`, `changed_by`: when work began to cost another number of points, and by what factor (None: no sign of
+    it). `larger_at`, `larger_by`: the same for a 5-hour window as a part of the week. `fit`: share of what was read lately
+    that the logs explain."""
 
     windows: int
     days: float
     needed_windows: int
     needed_days: float
     messages: int
-    nobodys: int
+    unattributed: int
     unpriced: tuple[str, ...]
     changed_at: int | None = None
     changed_by: float | None = None
+    by_days: bool = False
+    fit: float = 1.0
+    larger_at: int | None = None
+    larger_by: float | None = None
 
 
 class Attribution(NamedTuple):
-    """`method`: LEARNED; LIST_PRICE (too little to learn from: `by_*` hold fractions of the dollars); NOTHING (no reading
-    or no message in the stretch). `used` percent of the limit at `used_at` (epoch ms); `since` and `resets_at` bound it.
-    `unexplained`: share of what is used that this machine's logs do not explain; None unless LEARNED. `window_points`:
-    percent of the week that one full 5-hour window costs, None where unknown. Parts are ordered by size."""
+    """`method`: LEARNED; LIST_PRICE (too little to learn from: `by_*` hold fractions of the dollars); LITTLE (the logs explain
+    too little for a split: `by_*` are empty); NOTHING (no reading, or no message in the period). `used` percent of the limit
+    at `used_at` (epoch ms); `since` and `resets_at` bound it. `unexplained`: share of what is used that this machine's logs
+    do not explain; None unless LEARNED. `window_points`: percent of the week that one full 5-hour window costs, None if
+    unknown. Parts are ordered by size. `weeks`: how many windows the answer covers."""
 
     account: int
     label: str
@@ -95,15 +105,7 @@ class Attribution(NamedTuple):
     measured: tuple[Measured, ...] = ()
     breakdown: tuple[Share, ...] = ()
     window_points: Estimate | None = None
-
-
-class _Stretch(NamedTuple):
-    """Which stretch is asked about: its bounds in epoch seconds, and what was used in it when it was last read."""
-
-    since: float
-    reset: float
-    used: float
-    used_at: float
+    weeks: int = 1
 
 
 def attribution(
@@ -113,87 +115,121 @@ def attribution(
     at: int,
     limit: str = SEVEN_DAY,
     back: int = 0,
-    found: Known | None = None,
+    state: LearnedState | None = None,
+    resets_at: int | None = None,
 ) -> Attribution:
-    """Whose a limit of an account is: the running window of it (`back` 0), or the one so many before it.
+    """Attribution of a limit of an account: of its running window (`back` 0), of one that many windows before, or of the one
+    that resets at a moment.
 
-    `limit`: FIVE_HOUR, SEVEN_DAY or the key of a week of one model: that is measured by the service, and only this machine's
-    part of it is split further. `found`: what is known of the account, where the caller has it.
+    `limit`: FIVE_HOUR, SEVEN_DAY or the key of a week of one model. `state`: learned weights, if the caller has them.
     """
-    found = known(db, book, account.id, at) if found is None else found
+    state = load(db, book, account.id, at) if state is None else state
     scoped = next((one for one in account.limits if one.key == limit and one.key not in (FIVE_HOUR, SEVEN_DAY)), None)
-    stretch = _stretch(db, account.id, at, limit, back) if scoped is None else _scoped(scoped)
+    if resets_at is not None:
+        asked = period_of(db, account.id, at, limit, resets_at)
+    else:
+        asked = period(db, account.id, at, limit, back) if scoped is None else scoped_period(scoped)
     measured = tuple(
         Measured(one.label, one.percent, one.resets_at)
         for one in account.limits
         if one.group == "weekly" and one.key != SEVEN_DAY
     )
-    is_running = back == 0
+    is_running = back == 0 and resets_at is None
     base = Attribution(
         account.id,
         account.label,
         limit,
         NOTHING,
-        None if stretch is None else stretch.used,
-        None if stretch is None else int(stretch.used_at * 1000),
-        None if stretch is None else int(stretch.since * 1000),
-        None if stretch is None else int(stretch.reset * 1000),
+        None if asked is None else asked.used,
+        None if asked is None else int(asked.used_at * 1000),
+        None if asked is None else int(asked.since * 1000),
+        None if asked is None else int(asked.reset * 1000),
         at,
         (),
         (),
         (),
         (),
         None,
-        _evidence(found, 0, 0, ()),
+        _evidence(state, 0, 0, ()),
         tuple(one for one in measured if is_running and (scoped is None or one.label == scoped.label))
         if limit != FIVE_HOUR
         else (),
         account.breakdown if is_running and limit == SEVEN_DAY else (),
-        _window_points(found),
+        _window_points(state),
     )
-    if stretch is None:
+    if asked is None:
         return base
-    until = min(at, int(stretch.reset * 1000))
-    work = worked(db, book, account.id, int((stretch.since - FIVE_HOURS) * 1000), until)
-    inside = [
-        place
-        for place, message in enumerate(work.messages)
-        if message.at > stretch.since and (scoped is None or _is_of(message.model, scoped.scope or scoped.label))
-    ]
-    nobodys = kept_quota.messages_in(db, 0, int(stretch.since * 1000), until)
-    base = base._replace(evidence=_evidence(found, len(inside), nobodys, work.unpriced))
+    until = min(at, int(asked.reset * 1000))
+    first = int((asked.since - FIVE_HOURS) * 1000)
+    work = work_for(db, book, account.id, first, until)
+    if scoped is not None:
+        work = _of_model(work, scoped.scope or scoped.label)
+    inside = [place for place, message in enumerate(work.messages) if message.at > asked.since]
+    unattributed = kept.messages_in(db, 0, int(asked.since * 1000), until)
+    base = base._replace(evidence=_evidence(state, len(inside), unattributed, work.unpriced))
     if not inside or account.id == 0:
         return base
-    if scoped is None:
-        answer = _learned(db, found, work, stretch, limit, until) if found.is_enough else None
-        return _told(db, base, work, inside, answer, stretch.used)
-    week = _stretch(db, account.id, at, SEVEN_DAY, 0)
-    answer = _learned(db, found, work, week, SEVEN_DAY, until) if found.is_enough and week is not None else None
-    return _inside(_told(db, base, work, inside, answer, stretch.used))
+    if scoped is None and state.explains_little:
+        return base._replace(method=LITTLE)
+    answer = None
+    if scoped is not None:
+        learned = _scoped_weights(db, book, state, limit, scoped.scope or scoped.label, at)
+        if learned is not None:
+            answer = _shares(db, learned, account.id, work, asked, limit, until)
+        elif state.is_enough() and state.learned.weights is not None:
+            works = [training_windows.work_of(work.messages[place]) for place in inside]
+            own = shares.own_part(state.learned.weights, works)
+            return _rows(db, base, work, inside, own, asked.used)._replace(unexplained=None)
+    elif state.is_enough(limit):
+        answer = _shares(db, state.learned, account.id, work, asked, limit, until)
+    return _rows(db, base, work, inside, answer, asked.used)
 
 
-def _learned(
-    db: sqlite3.Connection, found: Known, work: Work, stretch: _Stretch, limit: str, until: int
+def _shares(
+    db: sqlite3.Connection, learned: Learned, account: int, work: Work, asked: Period, limit: str, until: int
 ) -> shares.Shares | None:
-    weights = found.weights
-    if weights is None:
-        return None
-    said = readings(db, found.account, int((stretch.since - FIVE_HOURS) * 1000), until)
-    windows = training_windows.windows(work.messages, said)
+    """Shares of a period by learned weights; None if they cannot tell."""
+    seen = readings(
+        db, account, int((asked.since - FIVE_HOURS) * 1000), until, SEVEN_DAY if limit == FIVE_HOUR else limit
+    )
     if limit == FIVE_HOUR:
-        mine = [window for window in windows if training_windows.same(window.reset, stretch.reset)]
-        return shares.five_hours(weights, mine[0].until(until / 1000), stretch.used, stretch.used_at) if mine else None
-    mine = touching(windows, stretch.since, until / 1000)
+        found = training_windows.windows(work.messages, seen)
+        mine = [window for window in found if training_windows.same(window.reset, asked.reset)]
+        return shares.five_hours(learned, mine[0].until(until / 1000), asked.used, asked.used_at) if mine else None
+    by_days = learned.weights is learned.week
+    made = training_windows.week_days(work.messages, seen) if by_days else training_windows.windows(work.messages, seen)
+    mine = touching(made, asked.since, until / 1000)
     ends = sorted((window.start, window.reset) for window in mine)
     loose = [
-        training_windows.Work(message.session, message.model, message.dollars)
+        training_windows.work_of(message)
         for message in work.messages
-        if message.at > stretch.since and not any(start - 60 <= message.at < reset for start, reset in ends)
+        if message.at > asked.since and not any(start - 60 <= message.at <= reset for start, reset in ends)
     ]
-    return shares.week(weights, mine, stretch.used, stretch.used_at, stretch.since, loose)
+    return shares.week(learned, mine, asked.used, asked.used_at, asked.since, loose)
 
 
-def _told(
+def _scoped_weights(
+    db: sqlite3.Connection, book: PriceBook, state: LearnedState, limit: str, scope: str, at: int
+) -> Learned | None:
+    """Weights for a weekly limit of one model, with a scale of its own; None before there is enough to learn from."""
+    if state.learned.weights is None:
+        return None
+    since = at - _SCOPED_MS
+    work = _of_model(work_for(db, book, state.account, since, at), scope)
+    seen = readings(db, state.account, since, at, limit)
+    data = learner.TrainingData((), training_windows.week_days(work.messages, seen), seen)
+    learned, _ = learner.advance(learner.scoped(state.learned), data, at / 1000)
+    return learned if learned.week is not None and learned.week.windows >= _SCOPED_DAYS else None
+
+
+def _of_model(work: Work, scope: str) -> Work:
+    """The part of some work that a limit of one model counts: `Opus` is every Opus."""
+    word = scope.lower().split(" ")[0]
+    places = [place for place, message in enumerate(work.messages) if word in message.model.lower()]
+    return Work([work.messages[place] for place in places], [work.rows[place] for place in places], work.unpriced)
+
+
+def _rows(
     db: sqlite3.Connection,
     base: Attribution,
     work: Work,
@@ -201,7 +237,7 @@ def _told(
     answer: shares.Shares | None,
     used: float,
 ) -> Attribution:
-    """The answer in rows: by model, and by whatever else a message belongs to."""
+    """The answer in rows: by model, project, session and pull request."""
     rows = [(work.messages[place], work.rows[place]) for place in inside]
     whole: dict[tuple[str, str], float] = {}
     parts: dict[str, dict[int, dict[tuple[str, str], float]]] = {"project": {}, "session": {}, "pull": {}}
@@ -246,44 +282,6 @@ def _told(
     return made if answer is None else made._replace(unexplained=answer.unexplained)
 
 
-def _scoped(limit: NowLimit) -> _Stretch | None:
-    """The running week of one model, as it was read last."""
-    if limit.percent is None or limit.resets_at is None:
-        return None
-    reset = limit.resets_at / 1000
-    return _Stretch(reset - WEEK, reset, limit.percent, limit.observed_at / 1000)
-
-
-def _is_of(model: str, scope: str) -> bool:
-    """Whether a model is what a weekly limit is narrowed to: `Opus` is every Opus."""
-    return scope.lower().split(" ")[0] in model.lower()
-
-
-def _inside(found: Attribution) -> Attribution:
-    """Shares of this machine's part of a limit that the service measures: together they are the whole of that part."""
-    whole = sum(part.share.value for part in found.by_model if part.share is not None)
-
-    def scaled(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        if whole <= 0:
-            return parts
-        made = []
-        for part in parts:
-            if part.share is None:
-                made.append(part)
-                continue
-            low, high = part.share.low / whole, min(1.0, part.share.high / whole)
-            made.append(part._replace(share=Estimate(part.share.value / whole, low, high), points=None))
-        return tuple(made)
-
-    return found._replace(
-        by_model=scaled(found.by_model),
-        by_project=scaled(found.by_project),
-        by_session=scaled(found.by_session),
-        by_pull=scaled(found.by_pull),
-        unexplained=None,
-    )
-
-
 def _names(db: sqlite3.Connection, parts: Mapping[str, Mapping[int, object]]) -> dict[str, dict[int, tuple[str, str]]]:
     paths = sessions.names(db, parts["project"])
     short = short_paths(list(paths.values()))
@@ -310,63 +308,42 @@ def _scaled(share: Estimate, used: float) -> Estimate:
     return Estimate(share.value * used, share.low * used, share.high * used)
 
 
-def _evidence(found: Known, messages: int, nobodys: int, unpriced: tuple[str, ...]) -> Evidence:
-    regime = found.weights.regimes[-1] if found.weights is not None and found.weights.regimes else None
+def _evidence(state: LearnedState, messages: int, unattributed: int, unpriced: tuple[str, ...]) -> Evidence:
+    weights, scale = state.learned.weights, state.learned.scale
+    at = state.at / 1000
+    plan_at = max((one.since for one in weights.changes if one.is_plan), default=0.0) if weights is not None else 0.0
+    change = larger = None
+    if weights is not None:
+        change = changes.lasting([(c.since, c.factor) for c in weights.changes if c.since > plan_at], at)
+    if scale is not None:
+        larger = changes.lasting(
+            [(c.since, c.factor) for c in scale.changes if not c.is_peak and c.since > plan_at], at
+        )
     return Evidence(
-        found.windows,
-        found.days,
+        state.windows,
+        state.days,
         ENOUGH_WINDOWS,
         ENOUGH_DAYS,
         messages,
-        nobodys,
+        unattributed,
         unpriced,
-        None if regime is None else int(regime.since * 1000),
-        None if regime is None else regime.factor,
+        None if change is None else int(change[0] * 1000),
+        None if change is None else change[1],
+        state.is_by_days,
+        state.fit,
+        None if larger is None else int(larger[0] * 1000),
+        None if larger is None else larger[1],
     )
 
 
-def _window_points(found: Known) -> Estimate | None:
-    if found.weights is None or (value := found.weights.week_per_window) is None:
+def _window_points(state: LearnedState) -> Estimate | None:
+    scale = state.learned.scale
+    if scale is None or scale.seen < 1 or state.learned.five is None or state.is_by_days:
         return None
-    wide = 1.2816 * found.weights.week_per_window_sd
-    return Estimate(100 * value, 100 * value * (1 - wide), 100 * value * (1 + wide))
+    wide = 1.2816 * (scale.sd + 0.01)
+    return Estimate(100 * scale.plain, 100 * scale.plain * (1 - wide), 100 * scale.plain * (1 + wide))
 
 
-def _stretch(db: sqlite3.Connection, account: int, at: int, limit: str, back: int) -> _Stretch | None:
-    """The window of a limit that is asked about, and what was read of it last."""
-    length = FIVE_HOURS if limit == FIVE_HOUR else WEEK
-    resets = _resets(db, account, limit, at)
-    is_running = bool(resets) and resets[0] > at
-    place = back if is_running else back - 1  # where none runs, the last one is the one before it
-    if not 0 <= place < len(resets):
-        return None
-    reset = resets[place] / 1000
-    until = min(at, int(reset * 1000))
-    said = readings(db, account, int((reset - length) * 1000), until)
-    if limit == FIVE_HOUR:
-        known_there = [
-            (r.five, r.at) for r in said if r.five is not None and training_windows.same(r.five_reset, reset)
-        ]
-    else:
-        known_there = [
-            (r.week, r.at) for r in said if r.week is not None and training_windows.same(r.week_reset, reset)
-        ]
-    if not known_there:
-        return None
-    used, used_at = known_there[-1]
-    return _Stretch(reset - length, reset, used, used_at)
-
-
-def _resets(db: sqlite3.Connection, account: int, limit: str, at: int) -> list[int]:
-    """The resets of a limit's windows that had begun at a moment, newest first."""
-    length = (FIVE_HOURS if limit == FIVE_HOUR else WEEK) * 1000
-    made: list[int] = []
-    for window in kept_windows.known_resets(db, account, limit):
-        if window - length <= at and not (made and made[-1] - window < 600_000):
-            made.append(window)
-    return made
-
-
-def leading(now: Now) -> NowAccount | None:
-    """The account that is spoken of where none is named: the leading one that somebody is known for."""
+def primary_account(now: Now) -> NowAccount | None:
+    """The account that a command is about if none is named: the first one that is known by a login."""
     return next((account for account in now.accounts if account.id), now.accounts[0] if now.accounts else None)

@@ -1,7 +1,7 @@
 """Words that programs and sentences share about estimates: how an answer was found, and why there is none."""
 
 # How shares were found (attribution.py).
-LEARNED, LIST_PRICE, NOTHING = "learned", "list_price", "nothing"
+LEARNED, LIST_PRICE, LITTLE, NOTHING = "learned", "list_price", "little_explained", "nothing"
 
 # What a chance is about: the limit's wall, or, where it is reached and use goes on, the spending cap (forecast.py).
 WALL_OF, CAP_OF = "wall", "cap"

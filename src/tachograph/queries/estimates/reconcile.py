@@ -1,7 +1,6 @@
-"""The three numbers that are taken for each other, side by side: what the work would cost, the 5-hour percent, the week.
+"""Spend, 5-hour percent and weekly percent side by side: three numbers that are easily confused.
 
-They measure different things over different stretches, and none of them sees what the others do. This question only
-collects them; text/reconcile.py writes why they differ.
+They measure different things over different periods. This query collects them; text/reconcile.py writes why they differ.
 """
 
 import sqlite3
@@ -13,7 +12,7 @@ from tachograph.model.usage.periods import MONTH, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.estimates.constants import LEARNED
-from tachograph.queries.estimates.learning import known
+from tachograph.queries.estimates.learning import load
 from tachograph.queries.limits.current import NowAccount, NowLimit
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
@@ -23,9 +22,9 @@ _DAY_MS = 86_400_000
 
 
 class Money(NamedTuple):
-    """API-equivalent spend since the month began, against a budget a month (US dollars; None: none is set), and since
-    seven days against the mean of the four weeks before them, of those that the ledger reaches back to: a week without any
-    work is one of $0, a week whose work has no price is none."""
+    """API-equivalent spend since the month began, beside a monthly budget (US dollars; None if none is set), and in seven days,
+    beside the mean of the four weeks before, of those that the ledger reaches back to: a week without work counts as $0, a week
+    with unpriced work does not count."""
 
     month: Spend
     budget: float | None
@@ -34,10 +33,10 @@ class Money(NamedTuple):
 
 
 class Reconciled(NamedTuple):
-    """`five` and `week`: the limits as `now` has them, None where nobody said; `model_week` the most pressing weekly
-    limit of one model, None where there is none. `why`: whose the week is. `five_dollars` and `week_dollars`: this
-    machine's API-equivalent work of the account in the same stretches as the two percentages, US dollars, None without a
-    price or an account. `nobodys`: messages in the longer of them that nobody's account is known for, left out."""
+    """`five` and `week`: the limits as in `now`, None without a reading; `model_week`: the most pressing weekly limit of one
+    model, None without one. `why`: attribution of the week. `five_dollars` and `week_dollars`: API-equivalent work of the
+    account on this machine in the same periods as the two percentages, US dollars, None without a price or an account.
+    `unattributed`: messages of unknown accounts in the longer of them, left out."""
 
     at: int
     account: int
@@ -50,7 +49,7 @@ class Reconciled(NamedTuple):
     week_dollars: float | None
     why: Attribution | None
     is_learned: bool
-    nobodys: int = 0
+    unattributed: int = 0
 
 
 def reconcile(
@@ -61,7 +60,7 @@ def reconcile(
     at: int,
     budget: float | None = None,
 ) -> Reconciled:
-    """All of it at a moment (epoch ms). Spend is of every account on this machine: a bill would be, too."""
+    """The three numbers at a moment (epoch ms). Spend is of every account on this machine, as a bill would be."""
     month = calendar.period(MONTH, at)[1].start
     spans = [Span(month, at + SKEW_MS), Span(at - 7 * _DAY_MS, at + SKEW_MS)]
     weeks = [Span(at - (7 * n + 14) * _DAY_MS, at - (7 * n + 7) * _DAY_MS) for n in range(4)]
@@ -73,30 +72,30 @@ def reconcile(
     five, week = account.limit(FIVE_HOUR), account.limit(SEVEN_DAY)
     scoped = [limit for limit in account.limits if limit.group == "weekly" and limit.key != SEVEN_DAY]
     model_week = max(scoped, key=lambda limit: limit.percent or -1.0, default=None)
-    why = attribution(db, book, account, at, SEVEN_DAY, 0, known(db, book, account.id, at))
+    why = attribution(db, book, account, at, SEVEN_DAY, 0, load(db, book, account.id, at))
     ends = [limit.resets_at if limit is not None else None for limit in (five, week)]
     dollars: list[float | None] = []
-    nobodys = 0
+    unattributed = 0
     for end, length in zip(ends, (5 * 3_600_000, 7 * _DAY_MS), strict=True):
         if end is None or end <= at:
             dollars.append(None)
             continue
         stretch = Span(end - length, at + SKEW_MS)
-        nobodys = max(nobodys, exact_spend_in_spans(db, book, [stretch], 0)[0].tokens.messages)
+        unattributed = max(unattributed, exact_spend_in_spans(db, book, [stretch], 0)[0].tokens.messages)
         dollars.append(exact_spend_in_spans(db, book, [stretch], account.id)[0].usd if account.id else None)
     is_learned = why.method == LEARNED
     return Reconciled(
         at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned,
-        nobodys,
+        unattributed,
     )  # fmt: skip
 
 
 def _known_weeks(weeks: list[Span], used: list[Spend], first: int | None) -> list[float]:
-    """What was spent in weeks since the ledger's first moment, US dollars."""
+    """Spend in weeks since the ledger's first moment, US dollars."""
     made = []
     for week, one in zip(weeks, used, strict=True):
         if first is None or (week.end or 0) <= first:
-            continue  # before anything was kept
+            continue  # before the ledger began
         if one.usd is not None:
             made.append(one.usd)
         elif not one.tokens.messages:

@@ -380,7 +380,7 @@ def _refused_limit(refusal: Refusal, extra: ExtraUsage | None, at: int) -> NowLi
     )
 
 
-def _with_chance(limit: NowLimit, kept: forecasts.Kept | None) -> NowLimit:
+def _with_chance(limit: NowLimit, kept: forecasts.StoredForecast | None) -> NowLimit:
     """The limit with a chance that still belongs to it: of this window, and not reached yet."""
     if kept is None or limit.state not in (FRESH, STALE) or not same_reset(limit.resets_at, kept.cycle):
         return limit

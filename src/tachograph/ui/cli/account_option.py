@@ -3,7 +3,7 @@
 import argparse
 
 from tachograph.errors import NotFound
-from tachograph.queries.estimates.attribution import leading
+from tachograph.queries.estimates.attribution import primary_account
 from tachograph.queries.limits.current import Now, NowAccount
 from tachograph.queries.limits.guard import find_accounts
 from tachograph.text.format import safe
@@ -25,7 +25,7 @@ def add_account_flags(parser: argparse.ArgumentParser) -> None:
 def meant(now: Now, word: str | None) -> NowAccount | None:
     """The account to show; None if no account is known. Raises NotFound for a name without an account."""
     if word is None:
-        return leading(now)
+        return primary_account(now)
     found = find_accounts(now, word)
     if len(found) != 1:
         known = ", ".join(safe(a.label or a.uuid) for a in now.accounts) or "none yet"

@@ -14,14 +14,23 @@ from tachograph.workspace.snapshot import Snapshot
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("what", choices=[*EVERYTHING, "all"], help="what to write; all: one file for each")
+    parser.add_argument(
+        "what",
+        choices=[*EVERYTHING, "all", "calibration"],
+        help="what to write; all: one file for each; calibration: readings and token sums without names",
+    )
     parser.add_argument("--format", choices=export.FORMATS, default="csv", help="default: csv")
     parser.add_argument("--to", metavar="PATH", help="a file; for all: a folder. Default: standard output")
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    parser.add_argument("--account", metavar="NAME", help="for calibration: this account (default: the first)")
     add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.what == "calibration":
+        from tachograph.ui.cli.export_calibration import run as run_calibration
+
+        return run_calibration(arguments, context)
     if arguments.what == "all" and not arguments.to:
         raise UsageError("export all writes several files.", "Give a folder: --to FOLDER")
     if arguments.format == "parquet" and not arguments.to and context.is_terminal:

@@ -3,15 +3,10 @@
 import argparse
 from typing import Any
 
-from tachograph.queries.estimates.forecast import (
-    Calibration,
-    LimitForecast,
-    NextSession,
-    calibration,
-    forecast,
-    next_session,
-)
-from tachograph.queries.estimates.learning import known
+from tachograph.queries.estimates.forecast import LimitForecast, forecast
+from tachograph.queries.estimates.learning import load
+from tachograph.queries.estimates.next_session import NextSession, next_session
+from tachograph.queries.estimates.scoring import Calibration, calibration
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.text.format import iso
@@ -55,7 +50,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         if wants_score:
             found.score = calibration(asked.db, found.account.id if arguments.account and found.account else None)
         elif found.account is not None:
-            what = known(asked.db, asked.book, found.account.id, asked.now)
+            what = load(asked.db, asked.book, found.account.id, asked.now)
             found.next = next_session(asked.db, asked.book, found.account, asked.now, what)
             if arguments.command == "forecast":
                 found.limits = forecast(asked.db, asked.book, found.account, asked.now, what)

@@ -1,6 +1,5 @@
-"""Estimates as screens and JSON: whose a limit is, forecasts, three numbers side by side. Formats only.
-
-The sentences are those of text/; here they only find their place.
+"""Estimates as screens and JSON: attribution, forecasts, what-if, three numbers side by side. Formats only: the sentences
+are those of text/.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,22 +9,27 @@ from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.attribution import Attribution, Part
-from tachograph.queries.estimates.constants import LEARNED, NOTHING
-from tachograph.queries.estimates.forecast import Calibration, LimitForecast, NextSession
+from tachograph.queries.estimates.constants import LEARNED, LITTLE, NOTHING
+from tachograph.queries.estimates.forecast import LimitForecast
+from tachograph.queries.estimates.next_session import NextSession
 from tachograph.queries.estimates.reconcile import Reconciled
+from tachograph.queries.estimates.scoring import Calibration
 from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.limits.current import NowAccount, NowLimit
 from tachograph.text.attribution import (
     CLEAR_SIGN,
     evidence_words,
     interval,
+    part_words,
     unexplained_words,
+    weight_words,
+    weights_words,
     what_if_words,
     why_words,
     window_words,
 )
 from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words
-from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, iso, percent, safe, usd, width
+from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, iso, percent, plural, safe, usd, width
 from tachograph.text.limits import clock, countdown
 from tachograph.text.limits import clocks as clock_of
 from tachograph.text.limits import percent as percent_of
@@ -47,7 +51,9 @@ def why_screen(
     made = [*_heading(found, account, calendar, room, style), "", *folded(safe(why_words(found)), room)]
     if (left := unexplained_words(found)) != "":
         made += folded(left, room)
-    if found.method != NOTHING:
+    if found.method not in (NOTHING, LITTLE):
+        if words_of_weights := weights_words(found):
+            made += folded(safe(words_of_weights), room)
         made.append("")
         parts = (("Models", found.by_model), ("Projects", found.by_project), ("Sessions", found.by_session), ("Pull requests", found.by_pull))  # fmt: skip
         names = min(44, max([13, *(width(safe(part.name)) for _, rows in parts for part in rows[:_MOST])]))
@@ -66,19 +72,21 @@ def why_screen(
         shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
         made.append(f"Anthropic's breakdown of this week: {shares}.")
     if (window := window_words(found.window_points)) and found.method == LEARNED:
-        made.append(window)
+        made += folded(window, room)
     for line in evidence_words(found.evidence, found.method, words):
         made += folded(safe(line), room)
     return made
 
 
 def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> list[str]:
-    """Whose limit it is and how it stands, in one line if it fits."""
+    """Account and limit in one line if it fits."""
     who = " · ".join(p for p in (safe(account.plan), safe(account.label)) if p) or "An account without a name"
     name = {FIVE_HOUR: "5-hour", SEVEN_DAY: "7-day"}.get(found.limit)
     if name is None:
         name = safe(found.measured[0].label) if found.measured else safe(found.limit)
     aside = f"{name} {UNKNOWN if found.used is None else f'{found.used:.0f} %'}"
+    if found.weeks > 1:
+        aside = f"{found.weeks} weeks, {found.used or 0:.0f} points together"
     if found.resets_at is not None:
         verb = "resets" if found.resets_at > found.at else "reset"
         aside += f", {verb} {clock(found.resets_at, found.at, calendar)}"
@@ -125,7 +133,7 @@ def _bar(share: float, columns: int, blocks: bool) -> str:
 
 
 def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
-    """A row like the others, but for what is too little to be told from nothing: that has no number."""
+    """A row like the others; a share that is too small to be told from nothing has no number."""
     if share.value >= CLEAR_SIGN:
         return _row("not explained", share, names, room, blocks)
     empty = ("░" if blocks else ".") * _columns(room)
@@ -165,13 +173,31 @@ def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
             "windows": evidence.windows,
             "days": round(evidence.days, 2),
             "messages": evidence.messages,
-            "unknown_account_messages": evidence.nobodys,
+            "unknown_account_messages": evidence.unattributed,
             "unpriced_models": list(evidence.unpriced),
             "changed_at": iso(evidence.changed_at),
             "changed_by": evidence.changed_by,
+            "window_of_week_changed_at": iso(evidence.larger_at),
+            "window_of_week_changed_by": evidence.larger_by,
+            "by_days": evidence.by_days,
+            "fit": round(evidence.fit, 4),
         },
-        "says": [says for says in (why_words(found), unexplained_words(found)) if says],
+        "says": [says for says in (why_words(found), unexplained_words(found), weights_words(found)) if says],
     }
+
+
+def part_screen(found: Attribution, part: Part, kind: str, room: int | None) -> list[str]:
+    """One session or pull request."""
+    made = folded(safe(part_words(found, part, kind)), room)
+    explained = 1 - (found.unexplained.value if found.unexplained is not None else 0.0)
+    if words := weight_words(part, explained):
+        made += folded(safe(words), room)
+    return made
+
+
+def part_document(part: Part, kind: str) -> dict[str, Any]:
+    """One session or pull request for programs."""
+    return {"kind": kind.replace(" ", "_"), **_part(part, "session" if kind == "session" else "url")}
 
 
 def _part(part: Part, key: str) -> dict[str, Any]:
@@ -206,11 +232,14 @@ def forecast_screen(
     own = max((one.windows for one in made), default=0)
     if any(one.chance is not None for one in made):
         source = (
-            f"From what is usual, moved by {own} windows of this account."
+            f"Based on typical use, adjusted by {plural(own, 'window')} of this account."
             if own
-            else "From what is usual; this account's own past does not count in it yet."
+            else "Based on typical use; this account's own past does not count yet."
         )
-        lines += ["", *folded(f"{source} `tachograph forecast --score` shows how our chances came true.", room)]
+        lines += [
+            "",
+            *folded(f"{source} `tachograph forecast --score` compares past forecasts with their outcome.", room),
+        ]
     return lines
 
 
@@ -267,9 +296,8 @@ def next_screen(found: NextSession, room: int | None) -> list[str]:
 
 def score_screen(found: Calibration) -> list[str]:
     made = calibration_words(found)
-    if found.bins:
-        made.append("")
-        made += [bin_words(one) for one in found.bins]
+    for limit in found.limits:
+        made += ["", f"{limit.label}:", *(f"  {bin_words(one)}" for one in limit.bins)]
     return made
 
 
@@ -285,6 +313,30 @@ def score_document(found: Calibration, at: int) -> dict[str, Any]:
         "bins": [
             {"from": b.low, "to": b.high, "forecasts": b.forecasts, "mean_chance": b.mean, "came_true": b.came_true}
             for b in found.bins
+        ],
+        "limits": [
+            {
+                "limit": one.key,
+                "label": one.label,
+                "forecasts": one.forecasts,
+                "windows": one.windows,
+                "hit_rate": one.hit_rate,
+                "brier": one.brier,
+                "base_brier": one.base_brier,
+                "is_enough": one.is_enough,
+                "bins": [
+                    {
+                        "from": b.low,
+                        "to": b.high,
+                        "forecasts": b.forecasts,
+                        "windows": b.windows,
+                        "mean_chance": b.mean,
+                        "share_of_windows_reached": b.windows_true / b.windows if b.windows else None,
+                    }
+                    for b in one.bins
+                ],
+            }
+            for one in found.limits
         ],
     }
 
@@ -368,6 +420,6 @@ def reconcile_document(found: Reconciled) -> dict[str, Any]:
         "counts": [
             {"number": name, "counts": counts, "cannot_see": unseen} for name, counts, unseen in reconcile_words()
         ],
-        "unknown_account_messages": found.nobodys,
+        "unknown_account_messages": found.unattributed,
         "says": reconcile_differences(found),
     }

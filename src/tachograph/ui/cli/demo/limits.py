@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tachograph.demo import limits
-from tachograph.ledger.estimates.training_data import counted
+from tachograph.ledger.estimates.training_data import messages
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
@@ -40,7 +40,7 @@ def invent(
     account = sign_in_since(ledger, folder, now - 400 * 86_400_000, now)
     ingest(ledger, env, now)
     used = []
-    for row in counted(ledger.db, account, now - days * 86_400_000, now):
+    for row in messages(ledger.db, account, now - days * 86_400_000, now):
         cost = dollars(book, row)
         if cost is not None:
             used.append(limits.PricedMessage(row.at / 1000, str(row.session), row.model, cost))

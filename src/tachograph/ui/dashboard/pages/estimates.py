@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.queries.estimates.attribution import Attribution, Part, attribution, leading
+from tachograph.queries.estimates.attribution import Attribution, Part, attribution, primary_account
 from tachograph.queries.estimates.constants import NOTHING
-from tachograph.queries.estimates.forecast import LimitForecast, calibration, forecast
+from tachograph.queries.estimates.forecast import LimitForecast, forecast
+from tachograph.queries.estimates.scoring import calibration
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.text.attribution import CLEAR_SIGN, evidence_words, interval, unexplained_words, why_words
@@ -29,7 +30,7 @@ def _clock(view: View) -> Callable[[int], str]:
 def why(view: View) -> Mapping[str, Any] | None:
     """Whose the leading account's week is, each share with its interval; None where no source said anything of it."""
     look = view.look
-    account = leading(now_question(look.db, look.now))
+    account = primary_account(now_question(look.db, look.now))
     if account is None or account.limit(SEVEN_DAY) is None:
         return None
     found = look.cache.answer(

@@ -140,7 +140,7 @@ def _bar(limit: NowLimit, columns: int, style: str) -> list[Cell]:
 
 
 def chance(limit: NowLimit) -> str:
-    """The chance of the wall before the reset: 38 %, <5 %, >95 %; "" where the recorder has none."""
+    """Chance to hit the limit before its reset: 38 %, <5 %, >95 %; "" without one."""
     if limit.chance is None:
         return ""
     if limit.chance < SMALL:
@@ -156,7 +156,7 @@ def likeliest(watched: AccountTrend | None) -> NowLimit | None:
 
 
 def chance_sentence(watched: AccountTrend | None, at: int, calendar: Calendar) -> str:
-    """`38 % chance of the wall before 14:05`; "" where none is worth saying."""
+    """`38 % chance to hit the limit before 14:05`; "" if it is too small to matter."""
     limit = likeliest(watched)
     if limit is None or limit.chance is None or limit.resets_at is None:
         return ""

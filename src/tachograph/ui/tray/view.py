@@ -163,7 +163,7 @@ def _rows(meter: TrayState, around: Environment, calendar: Calendar) -> tuple[Ro
 
 
 def _chance(meter: TrayState, calendar: Calendar) -> str:
-    """`38 % chance of the wall before 14:05`: of the leading account, the limit that is likelier to be reached."""
+    """`38 % chance to hit the limit before 14:05`: of the first account, the limit that is likelier to be reached."""
     limits = [limit for account in meter.now.accounts[:1] for limit in account.limits]
     known = [limit for limit in limits if limit.chance is not None and chance_short(limit.chance) and limit.resets_at]
     likeliest = max(known, key=lambda limit: limit.chance or 0.0, default=None)

@@ -13,7 +13,7 @@ from tachograph.demo import usage_shapes
 from tachograph.ledger.limits import pairings
 from tachograph.paths import own_paths
 from tachograph.recorder.services import RUNNING
-from tachograph.server.extension_service import Bridge
+from tachograph.ui.cli.bridge_service import BridgeService
 
 ACCOUNT, ORGANIZATION = "5ca1ab1e-0000-4000-8000-00000000000a", "5ca1ab1e-0000-4000-8000-00000000000b"
 FIREFOX = "moz-extension://0f0f0f0f-0000-4000-8000-00000000000f"
@@ -32,7 +32,7 @@ class World:
         self.home, self.clock = home, MovedClock(NOW)
         self.port = free_port()
         set_port(home, self.port)
-        self.bridge = Bridge(own_paths(home.env), self.clock)
+        self.bridge = BridgeService(own_paths(home.env), self.clock)
         self.token = secrets.token_urlsafe(32)
         with home.ledger() as ledger, ledger.transaction() as db:
             digest = hashlib.sha256(self.token.encode()).digest()

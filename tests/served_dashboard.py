@@ -18,7 +18,8 @@ from tachograph.paths import own_paths
 from tachograph.server import access_keys
 from tachograph.ui.cli.context import system_context
 from tachograph.ui.cli.demo.command import invent_limits
-from tachograph.ui.dashboard.service import Doorway
+from tachograph.ui.dashboard.protocol import PAGE_KEY, WHOLE
+from tachograph.ui.dashboard.server import LazyServer
 
 PAGES = ("/", "/usage", "/sessions", "/pulls", "/limits", "/settings")
 SESSION = "5e551011-0000-4000-8000-00000000feed"
@@ -38,17 +39,26 @@ class Answer(NamedTuple):
         return self.body.decode()
 
 
+class SignIn(NamedTuple):
+    """Both secrets of a session."""
+
+    cookie: str
+    key: str
+
+
 class Served:
     """A home whose dashboard listens."""
 
     def __init__(self, home: Home, at: int = NOW_MS) -> None:
         self.home, self.clock = home, FixedClock(at)
-        self.keys = access_keys.renewed(own_paths(home.env), free_port())
-        self.listener: Doorway | None = None
+        self.keys = access_keys.renew(own_paths(home.env), free_port())
+        self.listener: LazyServer | None = None
+        self.signed_in: SignIn | None = None
         self.start()
 
     def start(self) -> None:
-        self.listener = Doorway(self.home.env, self.clock, self.keys)
+        self.signed_in = None
+        self.listener = LazyServer(self.home.env, self.clock, self.keys)
 
     def stop(self) -> None:
         if self.listener is not None:
@@ -63,10 +73,32 @@ class Served:
     def link(self) -> str:
         return f"{self.origin}/#t={self.keys.ticket(self.clock.now_ms())}"
 
+    def sign_in(self) -> "SignIn":
+        """Both secrets of a new session, as a browser gets them for a ticket."""
+        headers = {"Content-Type": "application/json", "Origin": self.origin}
+        body = json.dumps({"ticket": self.keys.ticket(self.clock.now_ms())}).encode()
+        answer = self.ask("/enter", "POST", body, headers=headers)
+        assert answer.status == 200, answer.text
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+        self.signed_in = SignIn(cookie.partition("=")[2], answer.json["page_key"])
+        return self.signed_in
+
     @property
-    def cookie(self) -> dict[str, str]:
-        """As Playwright takes it."""
-        return {"name": self.keys.cookie, "value": self.keys.session, "url": self.origin}
+    def session(self) -> "SignIn":
+        """The session of this client, signed in at the first request."""
+        return self.signed_in or self.sign_in()
+
+    @property
+    def session_headers(self) -> dict[str, str]:
+        """Both secrets as a page sends them."""
+        return {"Cookie": f"{self.keys.cookie}={self.session.cookie}", PAGE_KEY: self.session.key}
+
+    def let_in(self, context: Any) -> None:
+        """Give both secrets to a context of Playwright."""
+        context.add_cookies([{"name": self.keys.cookie, "value": self.session.cookie, "url": self.origin}])
+        context.add_init_script(
+            f"if (location.origin === {self.origin!r}) localStorage.setItem('tachograph-page-key', {self.session.key!r})"
+        )
 
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None, *, headers: Mapping[str, str] | None = None
@@ -87,23 +119,23 @@ class Served:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
-        """As a browser that came by the link."""
+        """As a signed-in page; of a page all of its blocks."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.ask(path, headers={"Cookie": f"{self.keys.cookie}={self.keys.session}", **named})
+        is_page = path.partition("?")[0] in PAGES or path.startswith("/sessions/")
+        if is_page and not any(name.lower().startswith("x-tachograph") for name in named):
+            named[WHOLE] = "yes"
+        return self.ask(path, headers={**self.session_headers, **named})
 
     def data(self, path: str) -> Any:
         answer = self.get(path)
         assert answer.status == 200, answer.text
         return answer.json["data"]
 
-    def do(self, said: Mapping[str, object], form: str | None = None) -> Answer:
-        headers = {
-            "Cookie": f"{self.keys.cookie}={self.keys.session}",
-            "Content-Type": "application/json",
-            "Origin": self.origin,
-            "X-Tachograph-Form": self.keys.form if form is None else form,
-        }
-        return self.ask("/do", "POST", json.dumps(said).encode(), headers=headers)
+    def do(self, action: Mapping[str, object], key: str | None = None) -> Answer:
+        headers = {**self.session_headers, "Content-Type": "application/json", "Origin": self.origin}
+        if key is not None:
+            headers[PAGE_KEY] = key
+        return self.ask("/do", "POST", json.dumps(action).encode(), headers=headers)
 
     def state(self) -> list[str]:
         """Everything that stands in the ledger."""

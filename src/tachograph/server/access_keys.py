@@ -1,12 +1,9 @@
-"""Who may look at the dashboard: one secret of this user in a file of mode 0600, and what is derived from it.
+"""Keys of the dashboard: one secret of this user in a file of mode 0600, and what is derived from it.
 
-    ticket   opens the page once, within a minute: what `tachograph dashboard` puts behind `#t=` in the address
-    session  what a browser holds in a cookie after that, and is taken from a cookie alone; it stays the same when the
-             recorder starts again, so that open pages go on
-    form     what a page sends along with whatever changes something; another site cannot know it
-    api      what programs send as `Authorization: Bearer`
+    ticket   opens a session (server/sessions.py) once, within a minute: `tachograph dashboard` puts it behind `#t=`
+    api      programs send it as `Authorization: Bearer`
 
-None of the derived ones says anything of the secret or of the others. A new secret ends all of them.
+Neither says anything about the secret or about the other. A new secret ends both, and all sessions.
 """
 
 import hashlib
@@ -20,12 +17,12 @@ from tachograph.errors import TachographError
 from tachograph.paths import Paths, private_folder
 
 TICKET_MS = 60_000
-PORT = 47_613  # nobody's in IANA's list of 2026; asked for once, then kept in the file
+PORT = 47_613  # unassigned in IANA's list of 2026; the default, then stored in the file
 
 
 class Keys(NamedTuple):
-    """The secret, the port that is asked for, and the cookie's name: cookies know no ports, so another program's at
-    another port of this computer must not bear the same. Its repr shows nothing."""
+    """The secret, the port to listen at, and the cookie's name. Cookies ignore ports, so the name is random: a program at
+    another port of this computer must not overwrite ours. The repr shows no secret."""
 
     secret: str
     port: int
@@ -35,44 +32,46 @@ class Keys(NamedTuple):
         return f"Keys(port={self.port})"
 
     @property
-    def session(self) -> str:
-        return self._derived("session")
-
-    @property
-    def form(self) -> str:
-        return self._derived("form")
-
-    @property
     def api(self) -> str:
-        return self._derived("api")
+        """The token for programs."""
+        return self._derive("api")
+
+    @property
+    def api_digest(self) -> bytes:
+        """The digest that recognizes the token for programs."""
+        return hashlib.sha256(self.api.encode()).digest()
 
     def ticket(self, now_ms: int) -> str:
-        """A new ticket: when it was made, something random, and what proves both."""
-        said = f"{now_ms}.{secrets.token_urlsafe(12)}"
-        return f"{said}.{self._derived(f'ticket {said}')}"
+        """A new ticket: its time, random letters, and a proof of both."""
+        body = f"{now_ms}.{secrets.token_urlsafe(12)}"
+        return f"{body}.{self.proof(body)}"
 
-    def _derived(self, what: str) -> str:
+    def proof(self, body: str) -> str:
+        """The proof of a ticket with this body."""
+        return self._derive(f"ticket {body}")
+
+    def _derive(self, what: str) -> str:
         return hmac.new(self.secret.encode(), what.encode(), hashlib.sha256).hexdigest()
 
 
 class Tickets:
-    """Which tickets were used. A ticket from before this server began is none: it may have been used then."""
+    """Used tickets. A ticket from before this server began is refused: it may have been used then."""
 
     def __init__(self, keys: Keys, began_ms: int) -> None:
         self._keys, self._began = keys, began_ms
         self._used: dict[str, int] = {}
 
-    def take(self, ticket: str, now_ms: int) -> bool:
-        """Whether a ticket opens the page now; it does not a second time."""
-        said, _, proof = ticket.rpartition(".")
-        made, _, _ = said.partition(".")
-        if not hmac.compare_digest(proof.encode(), self._keys._derived(f"ticket {said}").encode()):
+    def redeem(self, ticket: str, now_ms: int) -> bool:
+        """True once for a valid ticket."""
+        body, _, proof = ticket.rpartition(".")
+        time, _, _ = body.partition(".")
+        if not hmac.compare_digest(proof.encode(), self._keys.proof(body).encode()):
             return False
-        made_ms = int(made) if made.isdecimal() and len(made) < 15 else 0
-        if not (self._began <= made_ms + 1_000 and -5_000 <= now_ms - made_ms <= TICKET_MS) or said in self._used:
+        at = int(time) if time.isdecimal() and len(time) < 15 else 0
+        if not (self._began <= at + 1_000 and -5_000 <= now_ms - at <= TICKET_MS) or body in self._used:
             return False
-        self._used = {known: at for known, at in self._used.items() if now_ms - at <= 2 * TICKET_MS}
-        self._used[said] = made_ms
+        self._used = {one: then for one, then in self._used.items() if now_ms - then <= 2 * TICKET_MS}
+        self._used[body] = at
         return True
 
 
@@ -81,35 +80,36 @@ def path_of(paths: Paths) -> str:
 
 
 def load(paths: Paths) -> Keys | None:
-    """The keys of this user, None where there are none yet. Raises TachographError where the file is not ours alone."""
+    """The keys of this user; None before the first `tachograph dashboard`. Raises TachographError if others may read the file."""
     path = path_of(paths)
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise TachographError(f"{path} cannot be read: {error.strerror}.") from error
+        raise TachographError(f"Can't read {path}: {error.strerror}.", "Check its owner and permissions.") from error
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
             raise TachographError(
-                f"{path} may be read by others.",
+                f"Other users may read {path}.",
                 "Delete it: `tachograph dashboard` makes a new one, and old links end.",
             )
         try:
-            said = json.loads(file.read(4096))
-            keys = Keys(str(said["secret"]), int(said["port"]), str(said["cookie"]))
+            stored = json.loads(file.read(4096))
+            keys = Keys(str(stored["secret"]), int(stored["port"]), str(stored["cookie"]))
         except (ValueError, KeyError, TypeError):
             return None
     return keys if len(keys.secret) >= 32 and 0 < keys.port < 65536 else None
 
 
-def renewed(paths: Paths, port: int) -> Keys:
-    """New keys, written; whoever looks now has to open the page anew."""
+def renew(paths: Paths, port: int) -> Keys:
+    """Write new keys: every session and token ends."""
     return write(paths, Keys(secrets.token_hex(32), port, f"tachograph_{secrets.token_hex(4)}"))
 
 
 def write(paths: Paths, keys: Keys) -> Keys:
+    """Store keys, for this user alone."""
     private_folder(paths.data)
     path = path_of(paths)
     new = f"{path}.new"

@@ -1,8 +1,7 @@
-"""How patient the dashboard's server is with a connection: uvicorn has no deadline for the head of a request, nor for a client
-that takes nothing of its answer.
+"""Deadlines of the dashboard's connections: uvicorn has none for the head of a request, nor for a client that reads nothing.
 
-Of connections that have asked for nothing yet, each has a few seconds; where there are many, the one that waits longest
-is let go, so that nobody who is quick is kept out by those who are slow.
+A connection without a request has a few seconds. If there are many of them, the one that waits longest is cut: slow
+clients cannot keep quick ones out.
 """
 
 import asyncio
@@ -13,12 +12,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MOST_WAITING = 64  # well below uvicorn's limit for all that is open, at which it answers 503
 
 
-def patient_for(head_seconds: float, stall_seconds: float) -> type[asyncio.Protocol]:
-    """The protocol of one server. It cuts a connection whose request has no whole head after so many seconds, and one that
-    takes nothing of what was written to it for so many."""
-    waiting: dict[Any, None] = {}  # those with no whole head yet, the longest first
+def timeout_protocol(head_seconds: float, stall_seconds: float) -> type[asyncio.Protocol]:
+    """The protocol of one server. It cuts a connection without a whole head after `head_seconds`, and one that reads
+    nothing of its answer for `stall_seconds`."""
+    waiting: dict[Any, None] = {}  # without a whole head, the oldest first
 
-    class Patient(H11Protocol):
+    class TimeoutProtocol(H11Protocol):
         _late: asyncio.TimerHandle | None = None
         _stalled: asyncio.TimerHandle | None = None
 
@@ -26,46 +25,46 @@ def patient_for(head_seconds: float, stall_seconds: float) -> type[asyncio.Proto
             super().connection_made(transport)
             self._wait()
             if len(waiting) > MOST_WAITING:
-                next(iter(waiting))._let_go()
+                next(iter(waiting))._cut()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            self._look()
+            self._update()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            self._look()
+            self._update()
             self._watch()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._wait_no_longer()
-            self._watch_no_longer()
+            self._stop_waiting()
+            self._stop_watching()
             super().connection_lost(exc)
 
         # -- heads
 
-        def _look(self) -> None:
-            """Wait for the rest of what is asked; between two requests uvicorn's own timer runs, until something comes."""
+        def _update(self) -> None:
+            """Wait for the rest of a request; between two requests uvicorn's own timer runs."""
             is_answering = self.cycle is not None and not self.cycle.response_complete
             is_idle = self.timeout_keep_alive_task is not None and not self.conn.trailing_data[0]
             if is_answering or is_idle:
-                self._wait_no_longer()
+                self._stop_waiting()
             else:
                 self._wait()
 
         def _wait(self) -> None:
             if self._late is None:
                 waiting[self] = None
-                self._late = self.loop.call_later(head_seconds, self._let_go)
+                self._late = self.loop.call_later(head_seconds, self._cut)
 
-        def _wait_no_longer(self) -> None:
+        def _stop_waiting(self) -> None:
             waiting.pop(self, None)
             if self._late is not None:
                 self._late.cancel()
                 self._late = None
 
-        def _let_go(self) -> None:
-            self._wait_no_longer()
+        def _cut(self) -> None:
+            self._stop_waiting()
             self.connections.discard(self)
             self.transport.abort()
 
@@ -77,25 +76,25 @@ def patient_for(head_seconds: float, stall_seconds: float) -> type[asyncio.Proto
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._watch_no_longer()
+            self._stop_watching()
             self._watch()
 
         def _watch(self) -> None:
-            """See to it that what was written is taken."""
+            """Cut the connection if the client does not read its answer."""
             unread = self.transport.get_write_buffer_size()
             if unread and self._stalled is None:
-                self._stalled = self.loop.call_later(stall_seconds, self._look_again, unread)
+                self._stalled = self.loop.call_later(stall_seconds, self._check_progress, unread)
 
-        def _watch_no_longer(self) -> None:
+        def _stop_watching(self) -> None:
             if self._stalled is not None:
                 self._stalled.cancel()
                 self._stalled = None
 
-        def _look_again(self, unread: int) -> None:
+        def _check_progress(self, unread: int) -> None:
             self._stalled = None
             if self.transport.get_write_buffer_size() >= unread:
-                self._let_go()
+                self._cut()
             else:
                 self._watch()
 
-    return Patient
+    return TimeoutProtocol

@@ -1,9 +1,8 @@
-"""A small HTTP server on loopback, in a thread of its own: one answer to each connection, then it is closed.
+"""A small HTTP server on loopback, in its own thread: one answer per connection, then it closes.
 
-Whatever a client does, it holds one socket for at most a few seconds: `HEAD_AND_BODY_SECONDS` are for all that it sends
-(408 then), and of more than `MOST_CONNECTIONS` those that have sent least for longest are let go, so that nobody who is
-quick is kept out by those who are slow. What a request asks for is decided from its head alone (guard.py); only then
-its body is read.
+A client holds a socket for a few seconds at most: all that it sends must arrive within `HEAD_AND_BODY_SECONDS` (else
+408), and of more than `MAX_CONNECTIONS` the oldest unfinished ones are cut, so slow clients cannot keep quick ones out.
+The head of a request alone decides (request_guard.py); only then its body is read.
 """
 
 import asyncio
@@ -15,13 +14,13 @@ from typing import Any, NamedTuple
 
 import h11
 
-from tachograph.server.loopback import bound
+from tachograph.server.loopback import listen
 from tachograph.server.request_guard import Headers
 
 HEAD_AND_BODY_SECONDS = 3.0
-ANSWER_SECONDS = 15.0  # a ledger that somebody holds is waited for
-MOST_CONNECTIONS = 8
-_LARGEST_HEAD = 16 * 1024
+ANSWER_SECONDS = 15.0  # includes the wait for a ledger that another program holds
+MAX_CONNECTIONS = 8
+_MAX_HEAD = 16 * 1024
 _DRAIN_BYTES, _DRAIN_SECONDS = 256 * 1024, 0.5
 
 
@@ -31,27 +30,27 @@ class Answer(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A request before its body is read; `path` without its query."""
+    """The head of a request; `path` without its query."""
 
     method: str
     path: str
     headers: Headers
 
 
-# From a head: an answer at once, or what makes one of the body (called in another thread, it may take its time).
+# From a head: an answer at once, or a function that answers the body (called in another thread; it may take its time).
 Route = Callable[[Head], Answer | Callable[[bytes], Answer]]
 
 
-class Listener:
-    """Serves from construction until `stop`. OSError where the port is taken."""
+class HttpServer:
+    """Serves from construction until `stop`. Raises OSError if the port is taken."""
 
     def __init__(self, port: int, route: Route) -> None:
-        self._plug = bound(port)
-        self.port = int(self._plug.getsockname()[1])
+        self._socket = listen(port)
+        self.port = int(self._socket.getsockname()[1])
         self._route = route
         self._waiting: dict[asyncio.Task[None], None] = {}  # still being read, the oldest first
         self._busy = 0
-        self._workers = ThreadPoolExecutor(1, "bridge-desk")  # the ledger has one writer anyway
+        self._workers = ThreadPoolExecutor(1, "bridge-inbox")  # the ledger has one writer anyway
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
         self._thread.start()
@@ -62,7 +61,7 @@ class Listener:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Close the port and end; connections that are open are cut."""
+        """Close the port and cut open connections."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(5.0)
@@ -73,7 +72,7 @@ class Listener:
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connected, sock=self._plug, limit=_LARGEST_HEAD)
+        server = await asyncio.start_server(self._connected, sock=self._socket, limit=_MAX_HEAD)
         self._ready.set()
         await self._end.wait()
         server.close()
@@ -83,52 +82,52 @@ class Listener:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (task := asyncio.current_task()) is None:
             return
-        if len(self._waiting) >= MOST_CONNECTIONS:
+        if len(self._waiting) >= MAX_CONNECTIONS:
             oldest = next(iter(self._waiting))
-            del self._waiting[oldest]  # now: its own turn comes later, and the next newcomer has to find another one
+            del self._waiting[oldest]  # at once: it is cancelled later, and the next newcomer must find another one
             oldest.cancel()
         self._waiting[task] = None
         try:
-            await self._answered(task, reader, writer)
+            await self._answer(task, reader, writer)
         except (asyncio.CancelledError, OSError):
-            pass  # let go, or gone by itself
+            pass  # cut by us or by the client
         finally:
             self._waiting.pop(task, None)
             writer.transport.abort()
 
-    async def _answered(
+    async def _answer(
         self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Read a request and answer it."""
-        wire = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
+        wire = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
         is_whole = False
         try:
             async with asyncio.timeout(HEAD_AND_BODY_SECONDS):
                 made = await self._read(wire, reader)
             is_whole = wire.their_state is h11.DONE
-            self._waiting.pop(task, None)  # it was quick enough, and is not let go any more
+            self._waiting.pop(task, None)  # it was quick enough, and is not cut any more
             if not isinstance(made, Answer):
-                made = await self._worked_out(*made)
+                made = await self._work_out(*made)
         except TimeoutError:
-            made = Answer(503 if is_whole else 408, {"error": "That took too long."})
+            made = Answer(503 if is_whole else 408, {"error": "The request took too long."})
         except h11.RemoteProtocolError as error:
-            made = Answer(error.error_status_hint, {"error": "That is no proper request."})
+            made = Answer(error.error_status_hint, {"error": "This is not a valid HTTP request."})
         if wire.their_state is h11.MUST_CLOSE and wire.our_state is h11.IDLE:
-            return  # it hung up before it asked for anything
+            return  # it closed without a request
         async with asyncio.timeout(2.0):
             writer.write(_encoded(made))
             await writer.drain()
             writer.write_eof()
-        if not is_whole:  # a socket that is closed with something unread takes the answer away with it
+        if not is_whole:  # closing a socket with unread bytes would discard the answer
             async with asyncio.timeout(_DRAIN_SECONDS):
                 for _ in range(_DRAIN_BYTES // 16384):
                     if not await reader.read(16384):
                         break
 
-    async def _worked_out(self, answering: Callable[[bytes], Answer], body: bytes) -> Answer:
-        """The answer of another thread; of so many that wait for theirs, no more."""
-        if self._busy >= MOST_CONNECTIONS:
-            return Answer(503, {"error": "Too many ask at once.", "retry": True})
+    async def _work_out(self, answering: Callable[[bytes], Answer], body: bytes) -> Answer:
+        """The answer of another thread, unless too many already wait for theirs."""
+        if self._busy >= MAX_CONNECTIONS:
+            return Answer(503, {"error": "Too many requests at once.", "retry": True})
         self._busy += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -139,7 +138,7 @@ class Listener:
     async def _read(
         self, wire: h11.Connection, reader: asyncio.StreamReader
     ) -> Answer | tuple[Callable[[bytes], Answer], bytes]:
-        """The answer to a head, or what answers its body with the body."""
+        """The answer to a head, or the function that answers the body, and the body."""
         answering: Callable[[bytes], Answer] | None = None
         body = bytearray()
         while True:
@@ -153,7 +152,7 @@ class Listener:
                     return found
                 answering = found
             elif isinstance(event, h11.Data):
-                body += event.data  # its length was said, and judged
+                body += event.data  # its length was checked by the guard
             elif answering is not None:
                 return answering, bytes(body)
             else:
@@ -164,7 +163,7 @@ def _safely(answering: Callable[[bytes], Answer], body: bytes) -> Answer:
     try:
         return answering(body)
     except Exception as error:  # noqa: BLE001 - the bridge goes on; the client is told no more than that
-        return Answer(503, {"error": f"It could not be kept now ({type(error).__name__}).", "retry": True})
+        return Answer(503, {"error": f"The readings could not be stored now ({type(error).__name__}).", "retry": True})
 
 
 _PHRASES = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found"}

@@ -1,7 +1,7 @@
-"""How a browser is sent to the link that works once, without the link in a command line: those can be read by everybody who
-uses this computer. The browser is given the address of a file instead, which is its owner's alone and leads to the link.
+"""A file that leads a browser to the link that works once. Other users can read command lines, so the browser is given
+the address of this file, which only its owner can read.
 
-The file goes when the link is used, when its minute is over, and when a server starts or ends.
+The file is deleted when the link is used, when its minute is over, and when a server starts or ends.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ _PAGE = """<!doctype html>
 """
 
 
-def made(paths: Paths, address: str, ticket: str) -> str:
-    """Write the file; its address, for a browser. Raises OSError."""
+def write(paths: Paths, address: str, ticket: str) -> str:
+    """Write the file. Returns its address, for a browser. Raises OSError."""
     path = _path(paths, ticket)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
@@ -31,14 +31,14 @@ def made(paths: Paths, address: str, ticket: str) -> str:
     return Path(path).as_uri()
 
 
-def used(paths: Paths, ticket: str) -> None:
-    """Nobody needs a ticket's file any more."""
+def remove(paths: Paths, ticket: str) -> None:
+    """Delete the file of a ticket."""
     with contextlib.suppress(OSError):
         os.unlink(_path(paths, ticket))
 
 
 def sweep(paths: Paths, clock: Clock | None = None) -> None:
-    """Delete files that lead to links which work no longer: those older than a minute, or without a clock all."""
+    """Delete files of expired links: those older than a minute; without a clock all of them."""
     with contextlib.suppress(OSError), os.scandir(paths.data) as entries:
         for entry in entries:
             if entry.name.startswith(_BEFORE) and entry.name.endswith(_AFTER):
@@ -49,5 +49,5 @@ def sweep(paths: Paths, clock: Clock | None = None) -> None:
 
 
 def _path(paths: Paths, ticket: str) -> str:
-    """Its name says nothing of the ticket."""
+    """The path of a ticket's file. Its name does not reveal the ticket."""
     return os.path.join(paths.data, f"{_BEFORE}{hashlib.sha256(ticket.encode()).hexdigest()[:24]}{_AFTER}")

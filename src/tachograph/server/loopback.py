@@ -6,18 +6,18 @@ import sys
 HOST = "127.0.0.1"
 
 
-def bound(port: int) -> socket.socket:
-    """A listening socket on loopback. OSError where the port is taken: nothing else is ever tried instead."""
-    plug = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback. Raises OSError if the port is taken; no other port is tried."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
-            plug.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
-            plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        plug.bind((HOST, port))
-        plug.listen(128)
-        plug.setblocking(False)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((HOST, port))
+        made.listen(128)
+        made.setblocking(False)
     except OSError:
-        plug.close()
+        made.close()
         raise
-    return plug
+    return made

@@ -1,19 +1,18 @@
-"""The gate before everything that listens on loopback: who may ask, decided from a request's head before its body is read.
+"""The gate of everything that listens on loopback. It decides from the head of a request, before its body is read.
 
-Any page that a person has open can send requests to 127.0.0.1, and a name that an attacker owns can be made to lead
-there (DNS rebinding); other programs and other people of this machine can as well. The checks stand in one order, the
-first that fails answers:
+Any open web page can send requests to 127.0.0.1, an attacker's host name can resolve to it (DNS rebinding), and other
+programs and users of this machine can connect. The checks run in one order, and the first that fails answers:
 
     Host            exactly one, an own name with our port                  421
     Origin          none, or one of ours                                    403
     Sec-Fetch-Site  none or same-origin; a link may lead to a shell         403
-    the path        known (`rules` is None where it is not)                 404
+    the path        known (`rules` is None if it is not)                    404
     the method      one that the path takes                                 405
-    the token       one that is known, compared in constant time            401
-    Content-Type    application/json, where there may be a body             415
-    the length      said, whole, and not above the limit; not chunked       411, 413, 400
+    the token       a known one, compared in constant time                  401
+    Content-Type    application/json, if there may be a body                415
+    the length      present, whole, and within the limit; not chunked       411, 413, 400
 
-Nothing here answers with a header that lets another origin read (`Access-Control-Allow-…`), nor may its callers.
+No answer carries a header that lets another origin read it (`Access-Control-Allow-…`); callers must not add one.
 """
 
 import hashlib
@@ -29,38 +28,37 @@ _EXTENSIONS = ("chrome-extension://", "moz-extension://")
 
 
 class Rules(NamedTuple):
-    """What one path asks for.
+    """Requirements of one path.
 
-    `digests`: SHA-256 of every token that opens it, None where it asks for none. A token comes as `Authorization:
-    Bearer`, or in the cookie of the name `cookie`; one of `sessions` comes in the cookie alone. `longest`: of a body, in bytes; 0 takes none. `is_shell`: a page that
-    holds no data, to which a link from anywhere may lead.
+    `digests`: SHA-256 of every token that opens it as `Authorization: Bearer`; None if it needs none. `is_signed_in`: the
+    request carries both secrets of a session, which opens a path with digests as well. `longest`: of a body, in bytes; 0
+    takes none. `is_shell`: a page without data, which a link from anywhere may open.
     """
 
     methods: frozenset[str] = frozenset({"GET", "HEAD"})
     digests: tuple[bytes, ...] | None = None
-    cookie: str = ""
     longest: int = 0
     is_shell: bool = False
-    sessions: tuple[bytes, ...] = ()
+    is_signed_in: bool = False
 
 
 class Refusal(NamedTuple):
-    """An HTTP status and a sentence for whoever debugs; it repeats nothing of the request."""
+    """An HTTP status and a sentence for debugging; it repeats nothing of the request."""
 
     status: int
     sentence: str
 
 
 def refusal(method: str, headers: Headers, rules: Rules | None, *, port: int, origins: Iterable[str]) -> Refusal | None:
-    """Why a request is refused, None where it may go on. `origins`: those that may be named beside none at all.
+    """The refusal of a request, None if it may go on. `origins`: the allowed values of Origin, beside a missing one.
 
-    `rules` are those of the request's path, None where there is no such path.
+    `rules` belong to the request's path; None for an unknown path.
     """
     return (
         _host(headers, port)
         or _origin(headers, frozenset(origins))
         or _site(method, headers, rules)
-        or (Refusal(404, "There is nothing here.") if rules is None else None)
+        or (Refusal(404, "There is no such page.") if rules is None else None)
         or _method(method, rules)
         or _token(headers, rules)
         or _body(headers, rules)
@@ -78,13 +76,10 @@ def values(headers: Headers, name: str) -> list[bytes]:
     return [value.strip() for key, value in headers if key.lower() == wanted]
 
 
-def given_tokens(headers: Headers, cookie: str = "") -> list[str]:
-    """The tokens that a request carries: at most one by its Authorization, and those in cookies of the name."""
-    found = []
-    said = values(headers, "authorization")
-    if len(said) == 1 and said[0][:7].lower() == b"bearer ":
-        found.append(said[0][7:].strip().decode("latin-1"))
-    return (found + cookie_tokens(headers, cookie))[:8]
+def bearer_tokens(headers: Headers) -> list[str]:
+    """The token in the Authorization header, if there is exactly one."""
+    given = values(headers, "authorization")
+    return [given[0][7:].strip().decode("latin-1")] if len(given) == 1 and given[0][:7].lower() == b"bearer " else []
 
 
 def cookie_tokens(headers: Headers, cookie: str) -> list[str]:
@@ -97,12 +92,12 @@ def cookie_tokens(headers: Headers, cookie: str) -> list[str]:
 
 
 def digest(token: str) -> bytes:
-    """What is kept of a token: it opens nothing, and shows whether a token is the one."""
+    """A digest to store instead of a token: it opens nothing, and recognizes the token."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def matching(tokens: Iterable[str], digests: Sequence[bytes]) -> int | None:
-    """The index of the digest that one of the tokens has; as long at work for a wrong token as for a right one."""
+    """The index of the digest of one of the tokens, in constant time."""
     found = None
     for token in tokens:
         own = digest(token)
@@ -113,16 +108,16 @@ def matching(tokens: Iterable[str], digests: Sequence[bytes]) -> int | None:
 
 
 def _host(headers: Headers, port: int) -> Refusal | None:
-    said = values(headers, "host")
-    if len(said) != 1 or said[0].lower() not in [f"{host}:{port}".encode() for host in HOSTS]:
+    given = values(headers, "host")
+    if len(given) != 1 or given[0].lower() not in [f"{host}:{port}".encode() for host in HOSTS]:
         return Refusal(421, "This server answers to its own name and port only.")
     return None
 
 
 def _origin(headers: Headers, origins: frozenset[str]) -> Refusal | None:
-    said = values(headers, "origin")
-    if said and (len(said) > 1 or said[0].decode("latin-1") not in origins):
-        return Refusal(403, "Pages and extensions of others are not answered.")
+    given = values(headers, "origin")
+    if given and (len(given) > 1 or given[0].decode("latin-1") not in origins):
+        return Refusal(403, "Requests of other pages and extensions are refused.")
     return None
 
 
@@ -134,44 +129,42 @@ def _site(method: str, headers: Headers, rules: Rules | None) -> Refusal | None:
         return None
     if rules is not None and rules.is_shell and method == "GET" and _leads_here(headers):
         return None
-    return Refusal(403, "Another site cannot ask.")
+    return Refusal(403, "Requests of other sites are refused.")
 
 
 def _leads_here(headers: Headers) -> bool:
-    """Whether it is a person following a link in a window of its own."""
+    """True for a person who follows a link in a window."""
     return values(headers, "sec-fetch-mode") == [b"navigate"] and values(headers, "sec-fetch-dest") == [b"document"]
 
 
 def _is_extension(headers: Headers) -> bool:
-    said = values(headers, "origin")
-    return len(said) == 1 and said[0].decode("latin-1").startswith(_EXTENSIONS)
+    given = values(headers, "origin")
+    return len(given) == 1 and given[0].decode("latin-1").startswith(_EXTENSIONS)
 
 
 def _method(method: str, rules: Rules | None) -> Refusal | None:
     if rules is not None and method not in rules.methods:
-        return Refusal(405, "That is not done here.")
+        return Refusal(405, "This address does not take that method.")
     return None
 
 
 def _token(headers: Headers, rules: Rules | None) -> Refusal | None:
     if rules is None or rules.digests is None:
         return None
-    if matching(given_tokens(headers, rules.cookie), rules.digests) is not None:
+    if rules.is_signed_in or matching(bearer_tokens(headers), rules.digests) is not None:
         return None
-    if matching(cookie_tokens(headers, rules.cookie), rules.sessions) is not None:
-        return None
-    return Refusal(401, "That needs a token.")
+    return Refusal(401, "This address needs a sign-in or a token: run `tachograph dashboard`.")
 
 
 def _body(headers: Headers, rules: Rules | None) -> Refusal | None:
     chunked, lengths = values(headers, "transfer-encoding"), values(headers, "content-length")
     longest = 0 if rules is None else rules.longest
     if longest and values(headers, "content-type") not in ([b"application/json"], [b"application/json; charset=utf-8"]):
-        return Refusal(415, "The body has to be application/json.")
+        return Refusal(415, "The body must be application/json.")
     if chunked or (longest and not lengths):
-        return Refusal(411, "The length of the body has to be said beforehand.")
+        return Refusal(411, "Content-Length is missing.")
     if len(lengths) > 1 or (lengths and not _is_number(lengths[0])):
-        return Refusal(400, "The length of the body is no number.")
+        return Refusal(400, "Content-Length is not a number.")
     if lengths and (len(lengths[0]) > 12 or int(lengths[0]) > longest):
         return Refusal(413, "The body is too long.")
     return None

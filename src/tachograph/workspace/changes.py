@@ -19,3 +19,13 @@ def hide_account(db: sqlite3.Connection, account: int, now_ms: int) -> None:
 def dismiss_notifications(db: sqlite3.Connection, now_ms: int) -> None:
     """Silence the active notifications until their windows reset."""
     notifications.dismiss(db, now_ms)
+
+
+def set_consent(db: sqlite3.Connection, source: str, is_on: bool, now_ms: int) -> None:
+    """Store a person's consent to a source, or its withdrawal."""
+    preferences.set_preference(db, preferences.CONSENT + source, "on" if is_on else "off", now_ms)
+
+
+def name_account(db: sqlite3.Connection, account: int, name: str) -> None:
+    """Give an account a name of the person's own; "" takes it back."""
+    accounts.give_label(db, account, name)

@@ -27,10 +27,10 @@ from tachograph.model.limits.limits import OAUTH, AccountId, Limit, Reading
 from tachograph.paths import own_paths
 from tachograph.recorder.extension_readings import compute_proof, key_of, may_pair, new_code, offer_code
 from tachograph.recorder.services import FAILED, OFF, RUNNING
-from tachograph.server.extension_service import Bridge
-from tachograph.server.http_server import MOST_CONNECTIONS
+from tachograph.server.http_server import MAX_CONNECTIONS
 from tachograph.settings import of_table
 from tachograph.sources.extension import LONGEST, MOST_ACCOUNTS
+from tachograph.ui.cli.bridge_service import BridgeService
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_B20_slow_heads_and_more_connections_than_there_is_room_for(unchanged: W
             except OSError:
                 pass
 
-    threads = [threading.Thread(target=drip) for _ in range(3 * MOST_CONNECTIONS)]
+    threads = [threading.Thread(target=drip) for _ in range(3 * MAX_CONNECTIONS)]
     for thread in threads:
         thread.start()
     time.sleep(0.3)
@@ -281,7 +281,7 @@ def test_B20_bursts_of_connections_leave_no_more_open_than_there_is_room_for(unc
         except OSError:
             pass  # let go
         plug.close()
-    assert 1 <= still_open <= MOST_CONNECTIONS
+    assert 1 <= still_open <= MAX_CONNECTIONS
 
 
 def test_B22_a_flood_of_posts(world: World) -> None:
@@ -302,7 +302,7 @@ def test_many_who_ask_for_proofs_at_once_do_not_keep_the_browser_out(world: Worl
             said = world.ask("/v1/hello", {"pairing": "pairing-1", "nonce": "0" * 32}, Authorization=None, Origin=None)
             statuses.append(said.status)
 
-    threads = [threading.Thread(target=ask) for _ in range(4 * MOST_CONNECTIONS)]
+    threads = [threading.Thread(target=ask) for _ in range(4 * MAX_CONNECTIONS)]
     for thread in threads:
         thread.start()
     time.sleep(0.3)
@@ -323,7 +323,7 @@ def test_B21_a_taken_port_is_said_loudly_and_never_moved(home: Home) -> None:
         squatter.listen()
         port = squatter.getsockname()[1]
         set_port(home, port)
-        bridge = Bridge(own_paths(home.env), MovedClock(NOW))
+        bridge = BridgeService(own_paths(home.env), MovedClock(NOW))
         with home.ledger() as ledger:
             assert bridge.tick(ledger).state == OFF
             offer_code(ledger, NOW_MS)

@@ -45,12 +45,13 @@ from tachograph.server import access_keys, launch_file
 from tachograph.text.format import iso
 from tachograph.ui.cli.context import system_context
 from tachograph.ui.cli.demo.scenario import play
-from tachograph.ui.dashboard import api, render
-from tachograph.ui.dashboard.service import Doorway
+from tachograph.ui.dashboard import api, static_files
+from tachograph.ui.dashboard.protocol import PAGE_KEY, WHOLE
+from tachograph.ui.dashboard.server import LazyServer
 from tachograph.ui.documents import now as now_surface
 from tachograph.ui.tray.view import Environment, view
 
-STATIC = Path(render.HERE) / "static"
+STATIC = Path(static_files.FOLDER)
 DOCS = Path(__file__).parents[3] / "docs"
 ROUTES = [f"/api/{name}" for name in api.ROUTES]
 EVERY = [*PAGES, f"/sessions/{SESSION}", *ROUTES, f"/api/session?id={SESSION}", "/export/windows.csv", "/live"]
@@ -94,21 +95,25 @@ def test_without_a_token_a_page_is_a_frame_without_data(served: Served) -> None:
     for path in (*PAGES, f"/sessions/{SESSION}"):
         answer = served.ask(path)
         assert answer.status == 200
-        assert "works once" in answer.text
-        assert "shop" not in answer.text and "$" not in answer.text and served.keys.form not in answer.text
+        assert "tachograph dashboard" in answer.text
+        assert "shop" not in answer.text and "$" not in answer.text
+        assert served.ask(path, headers={WHOLE: "yes"}).status == 401
 
 
 @pytest.mark.parametrize("path", [path for path in EVERY if not path.startswith("/sessions/") and path not in PAGES])
 def test_without_a_token_no_data_route_answers(served: Served, path: str) -> None:
     assert served.ask(path).status == 401
-    assert served.ask(path, headers={"Cookie": f"{served.keys.cookie}=guess"}).status == 401
-    for other in (served.keys.form, served.keys.session):  # what a browser holds comes in its cookie alone
+    session = served.session
+    cookie, key = {"Cookie": f"{served.keys.cookie}={session.cookie}"}, {PAGE_KEY: session.key}
+    for headers in (cookie, key, {**cookie, PAGE_KEY: "guess"}, {**key, "Cookie": f"{served.keys.cookie}=guess"}):
+        assert served.ask(path, headers=headers).status == 401
+    for other in session:  # both secrets of a session work in their own place alone
         assert served.ask(path, headers={"Authorization": f"Bearer {other}"}).status == 401
 
 
 @pytest.mark.parametrize("path", EVERY)
 def test_every_route_stands_behind_the_gate(served: Served, path: str) -> None:
-    known = {"Cookie": f"{served.keys.cookie}={served.keys.session}"}
+    known = served.session_headers
     port = served.keys.port
     for host in ("evil.test", f"evil.test:{port}", "127.0.0.1:1", f"localhost.evil.test:{port}", "127.0.0.1"):
         assert served.ask(path, headers={**known, "Host": host}).status == 421, host
@@ -133,8 +138,8 @@ def test_a_link_from_elsewhere_shows_the_frame_alone_even_with_a_cookie(served: 
 def test_the_first_link_opens_however_long_its_browser_takes_to_come(home: Home) -> None:
     """The server behind the socket is made when somebody comes; links are good from when it was bound."""
     clock = MovedClock(NOW)
-    known = access_keys.renewed(own_paths(home.env), free_port())
-    doorway = Doorway(home.env, clock, known)
+    known = access_keys.renew(own_paths(home.env), free_port())
+    doorway = LazyServer(home.env, clock, known)
     try:
         ticket = known.ticket(clock.now_ms())
         clock.at += timedelta(seconds=20)
@@ -171,21 +176,20 @@ def test_a_ticket_opens_once_within_a_minute(served: Served) -> None:
     "told", ['{"ticket": "\\ud800.a.b"}', '{"do": "label", "name": "1", "value": "a\\udfffb"}', '[{"\\ud800": 1}]']
 )
 def test_text_that_is_no_text_is_refused_with_a_sentence(served: Served, told: str) -> None:
-    headers = {"Content-Type": "application/json", "Origin": served.origin, "X-Tachograph-Form": served.keys.form}
-    headers["Cookie"] = f"{served.keys.cookie}={served.keys.session}"
+    headers = {"Content-Type": "application/json", "Origin": served.origin, **served.session_headers}
     for path in ("/enter", "/do"):
         answer = served.ask(path, "POST", told.encode(), headers=headers)
-        assert (answer.status, answer.text) == (422, "The body holds text that is no text.\n")
+        assert answer.status == 422 and "half of a surrogate pair" in answer.text
 
 
-def test_what_changes_something_needs_the_token_of_the_form(served: Served) -> None:
+def test_a_change_needs_both_secrets_of_a_session(served: Served) -> None:
     before = served.state()
     said = {"do": "alarms", "value": "off"}
-    assert served.do(said, form="").status == 403
-    assert served.do(said, form=served.keys.session).status == 403
+    assert served.do(said, key="").status == 401
+    assert served.do(said, key=served.session.cookie).status == 401
     assert served.do({"do": "delete", "value": "everything"}).status == 400
     assert served.do({"do": "source", "name": "cookies", "value": "on"}).status == 400
-    assert served.do({"do": "lead", "name": "99", "value": "on"}).status == 400
+    assert served.do({"do": "lead", "name": "99", "value": "on"}).status == 404
     assert served.state() == before
     assert served.do(said).status == 200
     assert served.state() != before
@@ -197,10 +201,8 @@ def test_programs_come_with_their_token_and_cannot_change_anything(served: Serve
     for path in ROUTES[:-1]:
         if path != "/api/session":
             assert served.ask(path, headers=bearer).status == 200, path
-    assert "works once" in served.ask("/usage", headers=bearer).text
-    session = {"Authorization": f"Bearer {served.keys.session}"}
-    assert "works once" in served.ask("/usage", headers=session).text
-    headers = {**bearer, "Content-Type": "application/json", "X-Tachograph-Form": served.keys.form}
+    assert served.ask("/usage", headers={**bearer, WHOLE: "yes"}).status == 401
+    headers = {**bearer, "Content-Type": "application/json"}
     assert served.ask("/do", "POST", b'{"do":"alarms","value":"off"}', headers=headers).status == 401
 
 
@@ -232,7 +234,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(served: Served) -> None
 
 
 def test_a_body_that_never_comes_holds_nobody_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tachograph.ui.dashboard.app.BODY_SECONDS", 0.3)
+    monkeypatch.setattr("tachograph.ui.dashboard.bodies.BODY_SECONDS", 0.3)
     answers: list[int] = []
 
     def slow() -> None:
@@ -256,9 +258,9 @@ def test_the_keys_are_their_owners_alone(small: Served) -> None:
     path = Path(access_keys.path_of(own_paths(small.home.env)))
     assert path.stat().st_mode & 0o777 == 0o600
     assert small.keys.secret not in repr(small.keys)
-    assert len({small.keys.secret, small.keys.session, small.keys.form, small.keys.api}) == 4
+    assert small.keys.secret != small.keys.api
     path.chmod(0o644)
-    with pytest.raises(Exception, match="may be read by others"):
+    with pytest.raises(Exception, match="Other users may read"):
         access_keys.load(own_paths(small.home.env))
 
 
@@ -706,7 +708,7 @@ def test_the_page_is_light(served: Served) -> None:
             for tag, attrs in Found(text).elements
             if tag in ("script", "link")
         }
-        modules = {f"/static/{one.name}" for one in STATIC.glob("*.js") if one.name not in ("enter.js",)}
+        modules = {f"/static/{one.name}" for one in STATIC.glob("*.js") if one.name not in ("sign_in.js",)}
         assert wire(path) + sum(wire(one) for one in named | modules) < 250_000, path
 
 

@@ -49,7 +49,7 @@ def opened(chromium: Browser) -> Iterator[Open]:
 
     def open_(served: Served, path: str = "/", *, width: int = 1440, expects: tuple[str, ...] = ()) -> Page:
         context = chromium.new_context(viewport={"width": width, "height": 800}, locale="en-GB", timezone_id="UTC")
-        context.add_cookies([served.cookie])  # type: ignore[list-item]  # a plain dictionary
+        served.let_in(context)
         contexts.append(context)
         page = context.new_page()
         page.on(
@@ -467,7 +467,7 @@ def test_the_link_of_a_command_opens_the_page_and_leaves_no_trace(served: Served
     assert page.evaluate("document.cookie") == ""
     other = chromium.new_context().new_page()
     other.goto(link)
-    wait(other, "document.getElementById('enter-said').textContent.includes('used already')")
+    wait(other, "document.getElementById('sign-in-message').textContent.includes('used already')")
     other.context.close()
     context.close()
 
@@ -477,7 +477,7 @@ def test_the_file_that_leads_to_the_link_opens_the_page(served: Served, chromium
     context = chromium.new_context()
     page = context.new_page()
     page.goto(
-        launch_file.made(own_paths(served.home.env), f"{served.origin}/", served.keys.ticket(served.clock.now_ms()))
+        launch_file.write(own_paths(served.home.env), f"{served.origin}/", served.keys.ticket(served.clock.now_ms()))
     )
     page.wait_for_url(f"{served.origin}/")
     page.wait_for_selector("html[data-ready]")

@@ -29,7 +29,7 @@ from tachograph.paths import own_paths
 from tachograph.recorder import daemon
 from tachograph.recorder.extension_readings import CHROMIUM_ORIGIN, offer_code
 from tachograph.recorder.poller import BASE
-from tachograph.server.extension_service import Bridge
+from tachograph.ui.cli.bridge_service import BridgeService
 
 OTHER = Organization("0c0ffee0-0000-4000-8000-00000000000d", "Team", ("chat", "raven"), "default_raven", session=93.0)
 PLAIN = Organization("0c0ffee0-0000-4000-8000-00000000000e", "API", ("api",), "auto_api_evaluation")
@@ -194,7 +194,7 @@ def test_an_hour_in_steady_state(tmp_path: Path, files: tuple[str, str], home: H
     home.sign_in("sk-ant-oat01-made-up", Organization().uuid, clock.at + timedelta(days=1))
     with ClaudeWeb({"one": Person()}, certificate=files) as web, Service(now=lambda: clock.at) as oauth:
         home.env[BASE] = oauth.base
-        bridge = Bridge(own_paths(home.env), clock)
+        bridge = BridgeService(own_paths(home.env), clock)
         work = daemon.Recorder(own_paths(home.env), home.env, clock, lambda _: None)
         with home.ledger() as ledger, Browser(tmp_path / "profile", {"claude.ai:443": web.port}) as browser:
             with ledger.transaction() as db:
@@ -249,7 +249,7 @@ def _tick_to_the_end(browser: Browser) -> None:
     )
 
 
-def _step(work: daemon.Recorder, bridge: Bridge, ledger: Any) -> None:
+def _step(work: daemon.Recorder, bridge: BridgeService, ledger: Any) -> None:
     """What the recorder does at one step, and the answer to what it asked."""
     work.step(ledger)
     bridge.tick(ledger)

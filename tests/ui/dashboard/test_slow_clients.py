@@ -19,7 +19,7 @@ QUARTER_MB = b"x" * (1 << 18)
 def own(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A server of a test's own that loses patience sooner, with an export that is larger than what a socket holds."""
     monkeypatch.setattr("tachograph.ui.dashboard.app.STALL_SECONDS", 3.0)
-    monkeypatch.setattr("tachograph.ui.dashboard.service.HEAD_SECONDS", 1.0)
+    monkeypatch.setattr("tachograph.ui.dashboard.server.HEAD_SECONDS", 1.0)
     monkeypatch.setattr("tachograph.ui.dashboard.export.chunks", _large)
     home.data.mkdir(mode=0o700, exist_ok=True)
     go_on(home)
@@ -47,8 +47,8 @@ def _sent(served: Served, said: str) -> socket.socket:
 
 
 def _asked(served: Served, path: str) -> str:
-    cookie = f"{served.keys.cookie}={served.keys.session}"
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{served.keys.port}\r\nCookie: {cookie}\r\n\r\n"
+    secrets = "".join(f"{name}: {value}\r\n" for name, value in served.session_headers.items())
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{served.keys.port}\r\n{secrets}\r\n"
 
 
 def _has_ended(plug: socket.socket) -> bool:

@@ -37,6 +37,16 @@ class Caching(NamedTuple):
         """The share of what was sent that came from the cache; None where nothing was sent."""
         return self.read / self.prompt if self.prompt else None
 
+    @property
+    def written_share(self) -> float | None:
+        """The share of the prompts that was written to the cache; None without prompts."""
+        return self.written / self.prompt if self.prompt else None
+
+    @property
+    def fresh_share(self) -> float | None:
+        """The share of the prompts that was sent without the cache; None without prompts."""
+        return self.fresh / self.prompt if self.prompt else None
+
 
 class Period(NamedTuple):
     """One period in a course of them, with what was spent by class of token, picodollars in the order of CLASSES."""
@@ -63,6 +73,11 @@ def so_far(span: Span, now: int) -> Span:
 def change(now: float | None, earlier: float | None) -> float | None:
     """By what share something grew; None where that cannot be said."""
     return None if now is None or not earlier else now / earlier - 1
+
+
+def average_usd(used: Spend, parts: int) -> float | None:
+    """The mean cost of so many parts; None without a price or without parts."""
+    return used.usd / parts if used.usd is not None and parts else None
 
 
 def totals(db: sqlite3.Connection, book: PriceBook, question: SpendQuery, missing: set[str] | None = None) -> Spend:

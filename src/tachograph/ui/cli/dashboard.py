@@ -15,7 +15,8 @@ from tachograph.recorder.services import FAILED, RUNNING
 from tachograph.server import access_keys, launch_file
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
-from tachograph.ui.dashboard.service import DASHBOARD, free_port, said
+from tachograph.ui.cli.dashboard_service import DASHBOARD, status_text
+from tachograph.ui.dashboard.server import free_port
 
 _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
 
@@ -64,9 +65,9 @@ def address(known: access_keys.Keys) -> str:
 def _keys(paths: Paths, arguments: argparse.Namespace) -> access_keys.Keys:
     known = access_keys.load(paths)
     if known is None:
-        return access_keys.renewed(paths, arguments.port or free_port())
+        return access_keys.renew(paths, arguments.port or free_port())
     if arguments.new_keys:
-        return access_keys.renewed(paths, arguments.port or known.port)
+        return access_keys.renew(paths, arguments.port or known.port)
     if arguments.port and arguments.port != known.port:
         return access_keys.write(paths, known._replace(port=arguments.port))
     return known
@@ -87,7 +88,7 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
         if found is None:
             break
         for name, state, text in found.services:
-            if name == DASHBOARD and state == RUNNING and text == said(known):
+            if name == DASHBOARD and state == RUNNING and text == status_text(known):
                 return
             if name == DASHBOARD and state == FAILED and f"port {known.port} " in text:
                 raise TachographError(
@@ -103,7 +104,7 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
 def open_browser(paths: Paths, known: access_keys.Keys, ticket: str, env: Mapping[str, str]) -> bool:
     """Open a browser. Returns False without one. Its command line, which others can read, does not hold the ticket."""
     with suppress(OSError):
-        if processes.open_address(launch_file.made(paths, address(known), ticket), env):
+        if processes.open_address(launch_file.write(paths, address(known), ticket), env):
             return True
-    launch_file.used(paths, ticket)
+    launch_file.remove(paths, ticket)
     return False

@@ -12,9 +12,9 @@ from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder.extension_readings import offer_code
 from tachograph.recorder.services import FAILED, RUNNING
-from tachograph.server.extension_service import NAME, PAIRING
 from tachograph.settings import Settings, load
 from tachograph.text.format import duration, iso, safe
+from tachograph.ui.cli.bridge_service import NAME, PAIRING
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
 

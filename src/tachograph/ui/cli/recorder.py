@@ -106,10 +106,10 @@ def _foreground(arguments: argparse.Namespace, context: Context, paths: Paths) -
 
 def _services(paths: Paths, context: Context) -> list[Service]:
     """Services inside the recorder; none of them listens before a person turned it on."""
-    from tachograph.server.extension_service import Bridge
-    from tachograph.ui.dashboard.service import Dashboard
+    from tachograph.ui.cli.bridge_service import BridgeService
+    from tachograph.ui.cli.dashboard_service import DashboardService
 
-    return [Bridge(paths, context.clock), Dashboard(context.env, context.clock)]
+    return [BridgeService(paths, context.clock), DashboardService(context.env, context.clock)]
 
 
 # -- status ----------------------------------------------------------------------------------------------------

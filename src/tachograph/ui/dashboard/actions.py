@@ -1,56 +1,78 @@
-"""The few things that a page may change, by the same functions as the commands: switches and names. Nothing is deleted."""
+"""Actions of a page: switches and names, by the same functions as the commands. Nothing is deleted."""
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from tachograph.errors import UsageError
-from tachograph.ledger.limits import accounts, notifications
-from tachograph.ledger.storage.preferences import CONSENT, set_preference
+from tachograph.errors import NotFound, UsageError
 from tachograph.model.limits.limits import OAUTH
+from tachograph.queries.configuration import known_accounts
 from tachograph.queries.limits.current import LEADS
 from tachograph.queries.tray_state import ALARMS
 from tachograph.setup import source_catalog
+from tachograph.workspace.changes import dismiss_notifications, name_account, set_consent, set_preference
 
-Act = Callable[[sqlite3.Connection, int], None]
+STALE_SIGN_IN = (
+    "This source uses your own sign-in, so switching it on needs a fresh link: run `tachograph dashboard`, then switch it"
+    " on within five minutes. Or in a terminal: tachograph sources enable oauth"
+)
+_MAX_LABEL = 80
 
 
-def meant(said: Any) -> tuple[Act, str]:
-    """What a page asks to be done, and the sentence that says it was. Raises UsageError."""
-    if not isinstance(said, dict):
-        raise UsageError("What is to be done?")
-    kind, name, value = (said.get(key) for key in ("do", "name", "value"))
+class Action(NamedTuple):
+    """A change, and the sentence that confirms it. `needs_fresh_sign_in`: only shortly after a sign-in."""
+
+    apply: Callable[[sqlite3.Connection, int], None]
+    message: str
+    needs_fresh_sign_in: bool = False
+
+
+def parse_action(body: Any) -> Action:
+    """The action that a page sends as `{do, name, value}`. Raises UsageError."""
+    if not isinstance(body, dict):
+        raise UsageError("The action is missing.", "Send do, name and value.")
+    kind, name, value = (body.get(key) for key in ("do", "name", "value"))
     if kind == "alarms" and value in ("on", "off"):
-        return (lambda db, now: set_preference(db, ALARMS, str(value), now)), f"Notifications about limits are {value}."
+        return Action(
+            lambda db, now: set_preference(db, ALARMS, str(value), now), f"Notifications about limits are {value}."
+        )
     if kind == "dismiss":
-        return (lambda db, now: _dismissed(db, now)), "What was said is silenced until the windows reset."
+        return Action(dismiss_notifications, "The active notifications are dismissed until their windows reset.")
     if kind == "source" and value in ("on", "off"):
-        found = source_catalog.source(str(name))
-        if found is None or found.kind != source_catalog.ON_CONSENT or (value == "on" and found.name != OAUTH):
-            raise UsageError("That source needs no yes.")
-        return (lambda db, now: set_preference(db, CONSENT + found.name, str(value), now)), f"{found.title} is {value}."
+        return _source(str(name), str(value))
     if kind == "lead":
-        if name == "auto":
-            return (lambda db, now: set_preference(db, LEADS, "", now)), "The account in use leads."
-        id = _id(name)
-        return (lambda db, now: set_preference(db, LEADS, str(_known(db, id)), now)), "That account leads."
+        return _primary_account(name)
     if kind == "label" and isinstance(value, str):
-        id, label = _id(name), " ".join(value.split())[:80]
-        return (lambda db, now: accounts.give_label(db, _known(db, id), label)), "The name is kept."
-    raise UsageError("That is not done here.")
+        account, label = _account_id(name), " ".join(value.split())[:_MAX_LABEL]
+        return Action(lambda db, now: name_account(db, _existing(db, account), label), "The name is stored.")
+    raise UsageError("There is no such action.", "Actions: alarms, dismiss, source, lead, label, revoke, download.")
 
 
-def _dismissed(db: sqlite3.Connection, now: int) -> None:
-    notifications.dismiss(db, now)
+def _source(name: str, value: str) -> Action:
+    source = source_catalog.source(name)
+    if source is None or source.kind != source_catalog.ON_CONSENT or (value == "on" and source.name != OAUTH):
+        raise UsageError("That source needs no consent.")
+    return Action(
+        lambda db, now: set_consent(db, source.name, value == "on", now), f"{source.title} is {value}.", value == "on"
+    )
 
 
-def _id(name: object) -> int:
+def _primary_account(name: object) -> Action:
+    if name == "auto":
+        return Action(lambda db, now: set_preference(db, LEADS, "", now), "The account in use comes first.")
+    account = _account_id(name)
+    return Action(
+        lambda db, now: set_preference(db, LEADS, str(_existing(db, account)), now), "That account comes first."
+    )
+
+
+def _account_id(name: object) -> int:
     if isinstance(name, str) and name.isdecimal() and len(name) < 10:
         return int(name)
-    raise UsageError("Which account?")
+    raise UsageError("The account is missing.", "Send its number as name.")
 
 
-def _known(db: sqlite3.Connection, id: int) -> int:
-    if id not in {account.id for account in accounts.accounts(db)}:
-        raise UsageError("There is no such account.")
-    return id
+def _existing(db: sqlite3.Connection, account: int) -> int:
+    if account not in {one.id for one in known_accounts(db)}:
+        raise NotFound("There is no such account.")
+    return account

@@ -1,14 +1,13 @@
-"""JSON for programs and for our own pages: the answers of `questions`, in the words of docs/json.md. One envelope over all
-of them (app.py)."""
+"""JSON routes for programs and for our own pages: answers of `queries` in the shape of docs/json.md, without the envelope
+(envelope.py)."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import Span
-from tachograph.model.usage.prices import PICODOLLARS
-from tachograph.model.usage.prices import display_name as shown_model
-from tachograph.queries.limits.current import now as now_question
+from tachograph.model.usage.prices import PICODOLLARS, display_name
+from tachograph.queries.limits.current import now as current_limits
 from tachograph.queries.limits.curves import curves
 from tachograph.queries.limits.history import history
 from tachograph.queries.limits.source_health import health
@@ -17,43 +16,70 @@ from tachograph.queries.usage import totals
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.queries.usage.pull_requests import pull_requests
 from tachograph.queries.usage.rows import PERIODS, SpendQuery, SpendReport
+from tachograph.queries.usage.session_details import session_id
 from tachograph.queries.usage.session_timeline import timeline
 from tachograph.queries.usage.session_windows import windows
 from tachograph.queries.usage.spend import spend
 from tachograph.text.format import cut, iso, safe
 from tachograph.ui.dashboard.page import View
-from tachograph.ui.dashboard.pages.session import _id as session_id
-from tachograph.ui.dashboard.pages.session import _told as told_of
-from tachograph.ui.documents import limits as limits_surface
-from tachograph.ui.documents import now as now_surface
+from tachograph.ui.dashboard.page_query import PRESETS, WEEKS, PageQuery
+from tachograph.ui.documents import limits as limit_documents
+from tachograph.ui.documents import now as now_documents
 from tachograph.ui.documents.reports import Report, document, spend_document
+from tachograph.workspace.session_tools import session_tools
 
 _DAY = 86_400_000
 _PLACES, _PLACES_SECONDS = 60, 20.0
 ALONG = (*PERIODS, "project", "model", "branch", "session", "pr", "window")
-ROUTES = ("now", "curves", "running", "totals", "spend", "caching", "hours", "pulls", "limits", "windows", "session", "sources", "places", "version")  # fmt: skip
+_VIEW = frozenset(PageQuery._fields) - {"week_reset", "unknown_range"}  # parameters of a page's address
+_PARAMETERS: dict[str, frozenset[str]] = {
+    "now": frozenset(),
+    "curves": frozenset({"days"}),
+    "running": frozenset(),
+    "totals": _VIEW,
+    "spend": _VIEW | {"along", "by"},
+    "caching": _VIEW,
+    "hours": _VIEW,
+    "pulls": _VIEW,
+    "limits": frozenset({"days"}),
+    "windows": frozenset({"days"}),
+    "session": frozenset({"id"}),
+    "sources": frozenset(),
+    "places": frozenset({"q"}),
+    "version": frozenset(),
+}
+ROUTES = tuple(_PARAMETERS)
 
 
-def is_known(path: str) -> bool:
-    return path.removeprefix("/api/") in ROUTES
+def is_known(name: str) -> bool:
+    """True for the name of a route."""
+    return name in _PARAMETERS
 
 
-def answer(path: str, view: View, pairs: Mapping[str, str]) -> object:
+def answer(path: str, view: View, parameters: Mapping[str, str]) -> object:
     """The data of a route. Raises UsageError or NotFound."""
-    return _ROUTES[path.removeprefix("/api/")](view, pairs)
+    name = path.removeprefix("/api/")
+    if unknown := sorted(parameters.keys() - _PARAMETERS[name]):
+        known = ", ".join(sorted(_PARAMETERS[name])) or "none"
+        raise UsageError(f"/api/{name} has no parameter {safe(unknown[0])!r}.", f"Parameters: {known}.")
+    if view.query.unknown_range:
+        raise UsageError(
+            f"There is no range {safe(view.query.unknown_range)!r}.", f"Ranges: {', '.join((*PRESETS, *WEEKS))}."
+        )
+    return _ROUTES[name](view, parameters)
 
 
-def _now(view: View, pairs: Mapping[str, str]) -> object:
-    made = now_surface.document(now_question(view.look.db, view.now), [])
+def _now(view: View, parameters: Mapping[str, str]) -> object:
+    made = now_documents.document(current_limits(view.snapshot.db, view.now), [])
     return {key: made[key] for key in ("accounts", "headline")}
 
 
-def _curves(view: View, pairs: Mapping[str, str]) -> object:
-    days = _number(pairs.get("days", "7"), 1, 400)
+def _curves(view: View, parameters: Mapping[str, str]) -> object:
+    days = _number(parameters.get("days", "7"), 1, 400)
     made = []
-    for account in now_question(view.look.db, view.now).accounts:
+    for account in current_limits(view.snapshot.db, view.now).accounts:
         keys = [limit.key for limit in account.limits]
-        found = curves(view.look.db, account.id, view.now - days * _DAY, view.now, keys)
+        found = curves(view.snapshot.db, account.id, view.now - days * _DAY, view.now, keys)
         made.append(
             {
                 "account": account.label or None,
@@ -72,9 +98,9 @@ def _curves(view: View, pairs: Mapping[str, str]) -> object:
     return {"days": days, "accounts": made}
 
 
-def _running(view: View, pairs: Mapping[str, str]) -> object:
-    look = view.look
-    found = active_sessions(look.db, look.book, look.calendar, look.now)
+def _running(view: View, parameters: Mapping[str, str]) -> object:
+    snapshot = view.snapshot
+    found = active_sessions(snapshot.db, snapshot.book, snapshot.calendar, snapshot.now)
     answer = SpendReport(tuple(one.row for one in found), totals.sum_spends(one.row.spend for one in found))
     rows = _report(view, answer, "session")["rows"]
     for row, one in zip(rows, found, strict=True):
@@ -82,31 +108,31 @@ def _running(view: View, pairs: Mapping[str, str]) -> object:
     return {"rows": rows}
 
 
-def _totals(view: View, pairs: Mapping[str, str]) -> object:
-    look, question = view.look, view.asked.question(view.calendar, view.now)
+def _totals(view: View, parameters: Mapping[str, str]) -> object:
+    snapshot, question = view.snapshot, view.query.spend_query(view.calendar, view.now)
     earlier = totals.before(question.span)
     return {
         **_range(view),
-        "totals": spend_document(totals.totals(look.db, look.book, question)),
+        "totals": spend_document(totals.totals(snapshot.db, snapshot.book, question)),
         "before": None
         if earlier is None
-        else spend_document(totals.totals(look.db, look.book, question._replace(span=earlier))),
+        else spend_document(totals.totals(snapshot.db, snapshot.book, question._replace(span=earlier))),
     }
 
 
-def _spend(view: View, pairs: Mapping[str, str]) -> object:
-    along, by = pairs.get("along", "day"), pairs.get("by") or None
+def _spend(view: View, parameters: Mapping[str, str]) -> object:
+    along, by = parameters.get("along", "day"), parameters.get("by") or None
     if along not in ALONG or (by is not None and (by not in ALONG or by in ("window", "hour", "week", "month"))):
-        raise UsageError("That is no dimension of a report.", f"Give along= one of {', '.join(ALONG)}.")
-    look = view.look
-    question = view.asked.question(view.calendar, view.now)._replace(along=along, by=by)
-    found = (windows if along == "window" else spend)(look.db, look.book, look.calendar, question)
+        raise UsageError("A report has no such dimension.", f"Give along= one of {', '.join(ALONG)}.")
+    snapshot = view.snapshot
+    question = view.query.spend_query(view.calendar, view.now)._replace(along=along, by=by)
+    found = (windows if along == "window" else spend)(snapshot.db, snapshot.book, snapshot.calendar, question)
     made = _report(view, found, along)
     return {**_range(view), "along": along, "by": by, "rows": made["rows"], "totals": made["totals"]}
 
 
-def _caching(view: View, pairs: Mapping[str, str]) -> object:
-    found = totals.caching(view.look.db, view.look.book, view.asked.question(view.calendar, view.now))
+def _caching(view: View, parameters: Mapping[str, str]) -> object:
+    found = totals.caching(view.snapshot.db, view.snapshot.book, view.query.spend_query(view.calendar, view.now))
     return {
         **_range(view),
         "prompt_tokens": found.prompt,
@@ -118,9 +144,11 @@ def _caching(view: View, pairs: Mapping[str, str]) -> object:
     }
 
 
-def _hours(view: View, pairs: Mapping[str, str]) -> object:
-    look = view.look
-    grid = totals.hours_of_week(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
+def _hours(view: View, parameters: Mapping[str, str]) -> object:
+    snapshot = view.snapshot
+    grid = totals.hours_of_week(
+        snapshot.db, snapshot.book, snapshot.calendar, view.query.spend_query(view.calendar, view.now)
+    )
     return {
         **_range(view),
         "week_start": view.calendar.week_start,
@@ -128,9 +156,11 @@ def _hours(view: View, pairs: Mapping[str, str]) -> object:
     }
 
 
-def _pulls(view: View, pairs: Mapping[str, str]) -> object:
-    look = view.look
-    found = pull_requests(look.db, look.book, look.calendar, view.asked.question(view.calendar, view.now))
+def _pulls(view: View, parameters: Mapping[str, str]) -> object:
+    snapshot = view.snapshot
+    found = pull_requests(
+        snapshot.db, snapshot.book, snapshot.calendar, view.query.spend_query(view.calendar, view.now)
+    )
     rows = [
         {
             "pr": {"url": pull.key.url, "number": pull.key.number, "repository": pull.key.repository} if pull.key.url else None,
@@ -152,19 +182,19 @@ def _pulls(view: View, pairs: Mapping[str, str]) -> object:
     }
 
 
-def _limits(view: View, pairs: Mapping[str, str]) -> object:
-    days = _number(pairs.get("days", "30"), 1, 4000)
-    found = history(view.look.db, view.calendar, view.now, view.now - days * _DAY)
-    made = limits_surface.document(found, days, view.now)
+def _limits(view: View, parameters: Mapping[str, str]) -> object:
+    days = _number(parameters.get("days", "30"), 1, 4000)
+    found = history(view.snapshot.db, view.calendar, view.now, view.now - days * _DAY)
+    made = limit_documents.document(found, days, view.now)
     return {key: made[key] for key in ("days", "limits", "windows")}
 
 
-def _windows(view: View, pairs: Mapping[str, str]) -> object:
-    days = _number(pairs.get("days", "30"), 1, 4000)
-    look = view.look
-    found = walls(look.db, look.book, look.calendar, look.now, look.now - days * _DAY)
+def _windows(view: View, parameters: Mapping[str, str]) -> object:
+    days = _number(parameters.get("days", "30"), 1, 4000)
+    snapshot = view.snapshot
+    found = walls(snapshot.db, snapshot.book, snapshot.calendar, snapshot.now, snapshot.now - days * _DAY)
     keep = [wall.window for wall in found.windows]
-    headings, rows = limits_surface.table_rows(keep)
+    headings, rows = limit_documents.table_rows(keep)
     return {
         "days": days,
         "windows": [
@@ -181,13 +211,13 @@ def _windows(view: View, pairs: Mapping[str, str]) -> object:
     }
 
 
-def _session(view: View, pairs: Mapping[str, str]) -> object:
-    look = view.look
-    view = view._replace(what=pairs.get("id", ""))
-    found = timeline(look.db, look.book, session_id(view))
-    said = told_of(view, found)
+def _session(view: View, parameters: Mapping[str, str]) -> object:
+    snapshot = view.snapshot
+    uuid = parameters.get("id", "")
+    found = timeline(snapshot.db, snapshot.book, session_id(snapshot.db, uuid))
+    tools = session_tools(snapshot, uuid, found.steps)
     return {
-        "session": view.what,
+        "session": uuid,
         "totals": spend_document(found.totals),
         "messages": [
             {
@@ -203,21 +233,21 @@ def _session(view: View, pairs: Mapping[str, str]) -> object:
         "agents": [
             {
                 "agent": agent.agent,
-                "parent": words.parent or None if (words := said.agents.get(agent.agent)) else None,
+                "parent": words.parent or None if (words := tools.agents.get(agent.agent)) else None,
                 "description": words.description or None if words else None,
                 "models": list(agent.models),
                 **spend_document(agent.spend),
             }
             for agent in found.agents
         ],
-        "tools": [{"tool": tool.name, "calls": tool.calls, "cost_usd": tool.spend.usd} for tool in said.tools]
-        if said.is_known
+        "tools": [{"tool": tool.name, "calls": tool.calls, "cost_usd": tool.spend.usd} for tool in tools.tools]
+        if tools.is_known
         else None,
     }
 
 
-def _sources(view: View, pairs: Mapping[str, str]) -> object:
-    found = health(view.look.db, view.now)
+def _sources(view: View, parameters: Mapping[str, str]) -> object:
+    found = health(view.snapshot.db, view.now)
     return {
         "sources": [
             {
@@ -234,29 +264,28 @@ def _sources(view: View, pairs: Mapping[str, str]) -> object:
     }
 
 
-def _places(view: View, pairs: Mapping[str, str]) -> object:
-    """What the palette finds: projects, models, and the newest or best fitting sessions."""
-    words = pairs.get("q", "").lower().split()
-    known = view.look.cache.answer("places", _PLACES_SECONDS, lambda: _all_places(view))
+def _places(view: View, parameters: Mapping[str, str]) -> object:
+    """Places for the palette: projects, models and sessions that match all words."""
+    words = parameters.get("q", "").lower().split()
+    known = view.snapshot.cache.answer("places", _PLACES_SECONDS, lambda: _all_places(view))
     found = [place for searched, place in known if all(word in searched for word in words)]
     return {"places": found[:_PLACES]}
 
 
 def _all_places(view: View) -> list[tuple[str, dict[str, object]]]:
-    """Every place of the last 400 days, with the words by which it is found: projects and models by cost, then sessions, the
-    newest first."""
-    look = view.look
+    """Every place of the last 400 days with its searchable words: projects and models by cost, then sessions, newest first."""
+    snapshot = view.snapshot
     question = SpendQuery("project", Span(view.now - 400 * _DAY, None))
     made: list[tuple[str, dict[str, object]]] = []
-    for row in spend(look.db, look.book, look.calendar, question).rows:
+    for row in spend(snapshot.db, snapshot.book, snapshot.calendar, question).rows:
         if row.key.path:
             place = {"kind": "project", "text": safe(row.key.project), "value": row.key.path, "aside": None}
             made.append((row.key.path.lower(), place))
-    for row in spend(look.db, look.book, look.calendar, question._replace(along="model")).rows:
+    for row in spend(snapshot.db, snapshot.book, snapshot.calendar, question._replace(along="model")).rows:
         if row.key.model:
-            place = {"kind": "model", "text": safe(shown_model(row.key.model)), "value": row.key.model, "aside": None}
+            place = {"kind": "model", "text": safe(display_name(row.key.model)), "value": row.key.model, "aside": None}
             made.append((row.key.model.lower(), place))
-    rows = spend(look.db, look.book, look.calendar, question._replace(along="session")).rows
+    rows = spend(snapshot.db, snapshot.book, snapshot.calendar, question._replace(along="session")).rows
     for row in sorted(rows, key=lambda row: -(row.key.ended_at or 0)):
         key = row.key
         if key.session:
@@ -266,7 +295,7 @@ def _all_places(view: View) -> list[tuple[str, dict[str, object]]]:
     return made
 
 
-def _version(view: View, pairs: Mapping[str, str]) -> object:
+def _version(view: View, parameters: Mapping[str, str]) -> object:
     from tachograph import __version__
 
     return {"version": __version__}
@@ -295,7 +324,7 @@ def _report(view: View, found: SpendReport, along: str) -> dict[str, Any]:
 
 
 def _range(view: View) -> dict[str, object]:
-    span = view.asked.span(view.calendar, view.now)
+    span = view.query.span(view.calendar, view.now)
     return {
         "range": {
             "since": view.calendar.day(span.start).isoformat() if span.start is not None else None,

@@ -1,6 +1,6 @@
-"""The geometry of what is drawn as SVG: a treemap, a calendar, the hours of a week; and colours that stay with a name.
+"""Geometry of SVG charts (treemap, calendar, hours of a week), and colors that stay with a name.
 
-Pure: numbers in, rectangles out. What a rectangle means stands in its title and in the table beside the chart.
+Pure: numbers in, rectangles out. The title of a rectangle and the table beside the chart say what it means.
 """
 
 import zlib
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from tachograph.model.usage.prices import plain_model_name
 
-COLOURS = 10  # of series, s0 to s9 in style.css; s-rest is what is left over
+COLORS = 10  # of series, s0 to s9 in palette.css; s-rest is for everything else
 _HUES = 5
 STEPS = 5  # of a heat map, 0 is nothing
 _FAMILIES = {"opus": 0, "sonnet": 1, "haiku": 2, "fable": 3, "mythos": 4}
 
 
 class Box(NamedTuple):
-    """A rectangle in percent of a picture, and which value it stands for."""
+    """A rectangle in percent of a picture. `place`: index of its value."""
 
     x: float
     y: float
@@ -27,7 +27,7 @@ class Box(NamedTuple):
 
 
 class Day(NamedTuple):
-    """A day of a calendar: column (week) and row (weekday), how much (0 to STEPS - 1)."""
+    """A day of a calendar: column (week), row (weekday), darkness (0 to STEPS - 1)."""
 
     day: date
     column: int
@@ -36,22 +36,22 @@ class Day(NamedTuple):
     value: float | None
 
 
-def model_colour(model: str) -> int:
-    """The colour of a model, the same on every page: its family's, the newer and the older half of it apart."""
+def model_color(model: str) -> int:
+    """The color of a model, the same on every page: its family's, with newer and older models apart."""
     name = plain_model_name(model)
     family = next((place for word, place in _FAMILIES.items() if word in name), None)
     if family is None:
-        return zlib.crc32(name.encode()) % COLOURS
+        return zlib.crc32(name.encode()) % COLORS
     digits = [int(part) for part in name.replace("-", " ").split() if part.isdecimal() and len(part) < 3]
     return family + 5 * (bool(digits) and digits[0] < 5)
 
 
-def colours(names: Sequence[str], own: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Each name to a colour: its own where that is given or free, else the next one that is."""
+def colors(names: Sequence[str], own: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A color for each name: its own if it is given or free, else the next free one."""
     made: dict[str, int] = {}
     for name in names:
         wanted = own[name] if own and name in own else zlib.crc32(name.encode()) % _HUES
-        # the five hues first, then their paler halves: neighbours are told apart
+        # the five hues first, then their paler halves: neighbors stay distinct
         order = [
             wanted,
             *((wanted + n) % _HUES for n in range(1, _HUES)),
@@ -61,13 +61,13 @@ def colours(names: Sequence[str], own: Mapping[str, int] | None = None) -> dict[
     return made
 
 
-def model_colours(models: Sequence[str]) -> dict[str, int]:
-    return colours(models, {model: model_colour(model) for model in models})
+def model_colors(models: Sequence[str]) -> dict[str, int]:
+    return colors(models, {model: model_color(model) for model in models})
 
 
 def treemap(values: Sequence[float], width: float = 100.0, height: float = 100.0) -> list[Box]:
-    """Rectangles as square as can be, whose areas are as the values, the largest first (Bruls, Huizing, van Wijk: squarified
-    treemaps). Values that are not above 0 get none."""
+    """Rectangles close to squares with areas in proportion to the values, the largest first (Bruls, Huizing, van Wijk:
+    Squarified Treemaps, 2000). Only values above 0 get one."""
     order = [place for place in sorted(range(len(values)), key=lambda n: -values[n]) if values[place] > 0]
     whole = sum(values[place] for place in order)
     made: list[Box] = []
@@ -113,7 +113,7 @@ def treemap(values: Sequence[float], width: float = 100.0, height: float = 100.0
 
 
 def steps(values: Iterable[float | None]) -> list[int]:
-    """How dark each value is in a heat map, by quantiles of what is above 0: one huge day does not pale all others."""
+    """The darkness of each value in a heat map, by quantiles of those above 0: one huge day does not pale the others."""
     given = list(values)
     known = sorted(value for value in given if value)
     if not known:

@@ -1,4 +1,4 @@
-"""What can be carried away from the settings page: the same as `tachograph export` writes."""
+"""Downloads of the settings page: the same files as `tachograph export` writes."""
 
 from collections.abc import Generator
 
@@ -14,16 +14,16 @@ TYPES = {
 }
 
 
-def meant(name: str) -> tuple[str, str]:
-    """What and in which form, from `messages.csv`. Raises NotFound."""
+def parse_name(name: str) -> tuple[str, str]:
+    """Table and format of a file name such as `messages.csv`. Raises NotFound."""
     what, _, form = name.partition(".")
     if what not in EVERYTHING or form not in TYPES:
-        raise NotFound("There is no such export.")
+        raise NotFound("There is no such export.", f"Tables: {', '.join(EVERYTHING)}; formats: {', '.join(TYPES)}.")
     return what, form
 
 
 def chunks(pool: LedgerPool, what: str, form: str) -> Generator[bytes, None, None]:
-    """Its bytes, as of one moment. Raises UsageError where the form needs what is not installed."""
-    with pool.snapshot() as look:
+    """The file in pieces, as of one moment. Raises UsageError if a package for the format is missing."""
+    with pool.snapshot() as snapshot:
         one = EVERYTHING[what]
-        yield from export.chunks(form, one.fields, one.rows(look.db, look.book, look.calendar))
+        yield from export.chunks(form, one.fields, one.rows(snapshot.db, snapshot.book, snapshot.calendar))

@@ -1,59 +1,77 @@
-"""What a page is: blocks that are worked out one by one, sent as they are ready, and sent again where they changed."""
+"""Pages as blocks: each is computed on its own, sent as soon as it is ready, and sent again if it changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.ui.dashboard.page_query import Asked
+from tachograph.server.sessions import Session
+from tachograph.ui.dashboard.page_query import PageQuery
 from tachograph.workspace.snapshot import Snapshot
 
 
 class View(NamedTuple):
-    """What a block is worked out from. `path` is the page's address without its query; `what` the last part of it, such
-    as a session's id; `chunks` the parts of a long list that the page shows now."""
+    """Inputs of a block. `path` is the page's address without its query; `item` its last part on a page of one thing, such as
+    a session's id; `chunks` the parts of a long list that the page holds; `sessions` the signed-in browsers, `session` the
+    id of this one."""
 
-    look: Snapshot
-    asked: Asked
+    snapshot: Snapshot
+    query: PageQuery
     path: str
-    what: str = ""
+    item: str = ""
     chunks: frozenset[int] = frozenset({0})
+    sessions: tuple[Session, ...] = ()
+    session: str = ""
 
     @property
     def calendar(self) -> Calendar:
-        return self.look.calendar
+        return self.snapshot.calendar
 
     @property
     def now(self) -> int:
-        return self.look.now
+        return self.snapshot.now
 
     def address(self, **changes: object) -> str:
-        """This page with something asked otherwise."""
-        return self.asked.address(self.path, **changes)
+        """The address of this page with a changed query."""
+        return self.query.address(self.path, **changes)
 
     def elsewhere(self, path: str, **changes: object) -> str:
-        """Another page with the same range and filters."""
-        return self.asked.address(path, **changes)
+        """The address of another page with the same range and filters."""
+        return self.query.address(path, **changes)
 
 
 class Block(NamedTuple):
-    """A part of a page. `answer` gives the template's values, None where there is nothing to show."""
+    """A part of a page. `answer` returns the values of the template as a named tuple; None shows nothing."""
 
     id: str
     template: str
-    answer: Callable[[View], Mapping[str, Any] | None]
+    answer: Callable[[View], Any]
 
 
 class Page(NamedTuple):
-    """`filters`: "full" where range and filters apply, "range", or "" where none does. `finds`: what its search field says,
-    "" where it has none."""
+    """A page. `filters`: "full" for range and filters, "range", or "" for neither. `finds`: the placeholder of its search
+    field, "" for none."""
 
     key: str
     path: str
     title: str
     blocks: tuple[Block, ...]
     filters: str = ""
-    lead: str = ""
     compares: bool = False
     finds: str = "Find in the tables"
     in_rail: bool = True
     title_of: Callable[[View], str] | None = None
+
+    def title_for(self, view: View) -> str:
+        """The heading. Raises NotFound if the page is about something unknown."""
+        return self.title_of(view) if self.title_of else self.title
+
+
+class PageRequest(NamedTuple):
+    """A request of a page, before the ledger is opened."""
+
+    page: Page
+    path: str
+    item: str
+    query: PageQuery
+    sessions: tuple[Session, ...] = ()
+    session: str = ""

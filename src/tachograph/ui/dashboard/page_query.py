@@ -1,6 +1,6 @@
-"""What a page is asked for, as its address says it: the range, the filters, how it is cut and ordered.
+"""The query of a page's address: range, filters, grouping and order.
 
-Everything that a person can choose on a page stands in its address, so that reload, back and a link give the same view.
+Every choice on a page is part of its address, so that reload, back and a link give the same view.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,22 +9,32 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from tachograph.errors import UsageError
-from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
-from tachograph.model.usage.prices import display_name as shown_model
+from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span, parsed_day
+from tachograph.model.usage.prices import display_name
 from tachograph.queries.usage.rows import SpendQuery
 from tachograph.text.format import day_month, safe
 
 PRESETS = {"today": "Today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "Year", "all": "All"}
+WEEKS = {
+    "week": "This week",
+    "lastweek": "Last week",
+    "limitweek": "This limit week",
+    "lastlimitweek": "Last limit week",
+}
 STACKS = {"model": "model", "project": "project", "branch": "branch", "session": "session", "class": "token class"}
 MEASURES = {"cost": "Cost", "tokens": "Tokens", "messages": "Messages"}
 SORTS = {"recent": "most recent", "cost": "cost", "tokens": "tokens", "messages": "messages", "name": "name"}
-_MANY = ("project", "model", "branch", "pr", "session")
-_MOST = 40  # values of a filter, and
-_LONGEST = 400  # characters of each: nobody chooses more, and an address has its limits
+_RANGE_ALIASES = {"1d": "today", "day": "today", "month": "30d", "year": "365d", "everything": "all"}
+_LISTS = ("project", "model", "branch", "pr", "session")
+_MAX_VALUES = 40  # of a filter
+_MAX_LENGTH = 400  # characters of a value
+_WEEK_MS = 7 * 86_400_000
 
 
-class Asked(NamedTuple):
-    """A view of a page. `range` is a preset, or "" where `since` and `until` (ISO days, either may be "") say it."""
+class PageQuery(NamedTuple):
+    """The query of a page. `range` is a key of PRESETS or WEEKS; "" if `since` and `until` (ISO days, either may be "")
+    give it. `week_reset`: end of the running weekly limit in epoch milliseconds, None if unknown; limit weeks need it.
+    `unknown_range`: a range in the address that does not exist."""
 
     range: str = "30d"
     since: str = ""
@@ -39,18 +49,23 @@ class Asked(NamedTuple):
     measure: str = "cost"
     sort: str = "recent"
     find: str = ""
+    week_reset: int | None = None
+    unknown_range: str = ""
 
-    def question(self, calendar: Calendar, now: int, along: str = DAY, by: str | None = None) -> SpendQuery:
-        """The question to the ledger. Raises UsageError where a day is none."""
+    def spend_query(self, calendar: Calendar, now: int, along: str = DAY, by: str | None = None) -> SpendQuery:
+        """The query of a report. Raises UsageError for a day that does not exist."""
         span = self.span(calendar, now)
         return SpendQuery(
             along, span, by, self.project, self.model, branches=self.branch, pulls=self.pr, sessions=self.session
         )
 
     def span(self, calendar: Calendar, now: int) -> Span:
+        """The range. Raises UsageError for a day that does not exist."""
         today = calendar.day(now)
         if self.range == "all":
             return Span(None, None)
+        if self.range in WEEKS:
+            return self._week(calendar, now)
         if self.range:
             days = 1 if self.range == "today" else int(self.range[:-1])
             return Span(calendar.back(DAY, now, days), calendar.start_of(today + timedelta(days=1)))
@@ -63,98 +78,131 @@ class Asked(NamedTuple):
             calendar.start_of(until + timedelta(days=1)) if until else None,
         )
 
+    def _week(self, calendar: Calendar, now: int) -> Span:
+        is_last = self.range.startswith("last")
+        if not self.is_limit_week:
+            start = calendar.back(WEEK, now, 2 if is_last else 1)
+            return calendar.period(WEEK, start)[1]
+        if self.week_reset is None:
+            end = calendar.start_of(calendar.day(now) + timedelta(days=1))
+            return Span(calendar.back(DAY, now, 7), end)
+        end = self.week_reset - (_WEEK_MS if is_last else 0)
+        return Span(end - _WEEK_MS, end)
+
+    @property
+    def is_limit_week(self) -> bool:
+        """True for a week of the weekly limit."""
+        return self.range in ("limitweek", "lastlimitweek")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """True with a filter."""
+        return any(getattr(self, name) for name in _LISTS)
+
     def days(self, calendar: Calendar, now: int) -> int | None:
-        """How many days the range has; None where it is open."""
+        """Number of days of the range; None for an open one."""
         span = self.span(calendar, now)
         if span.start is None or span.end is None:
             return None
+        if self.is_limit_week:
+            return 7
         return (calendar.day(span.end - 1) - calendar.day(span.start)).days + 1
 
-    def with_(self, **changes: object) -> "Asked":
+    def with_(self, **changes: object) -> "PageQuery":
         return self._replace(**changes)  # type: ignore[arg-type]
 
-    def toggled(self, name: str, value: str) -> "Asked":
-        """With a value of a filter added, or without it where it was there."""
-        known: tuple[str, ...] = getattr(self, name)
-        return self.with_(**{name: tuple(v for v in known if v != value) if value in known else (*known, value)})
+    def toggle(self, name: str, value: str) -> "PageQuery":
+        """The query with a value of a filter added, or removed if it was there."""
+        values: tuple[str, ...] = getattr(self, name)
+        return self.with_(**{name: tuple(v for v in values if v != value) if value in values else (*values, value)})
 
     def query(self) -> str:
-        """The part of an address behind the question mark; what is as usual is left out."""
-        usual, pairs = Asked(), list[tuple[str, str]]()
-        for name in _MANY:
+        """The part of an address behind the question mark, without defaults."""
+        default, pairs = PageQuery(), list[tuple[str, str]]()
+        for name in _LISTS:
             pairs += [(name, value) for value in getattr(self, name)]
         for name in ("range", "since", "until", "stack", "measure", "sort", "find"):
-            if getattr(self, name) != getattr(usual, name) and not (name == "range" and not self.range):
+            if getattr(self, name) != getattr(default, name) and not (name == "range" and not self.range):
                 pairs.append((name, getattr(self, name)))
         if not self.compare:
             pairs.append(("compare", "off"))
         return urlencode(pairs, quote_via=quote)
 
     def address(self, path: str, **changes: object) -> str:
+        """The address of a page with this query, after changes."""
         query = self.with_(**changes).query() if changes else self.query()
         return f"{path}?{query}" if query else path
 
 
-def asked(pairs: Iterable[tuple[str, str]]) -> Asked:
-    """The view that an address asks for; what is not understood is as if it were not there."""
-    found: dict[str, object] = {}
-    many: dict[str, list[str]] = {}
+def parse(pairs: Iterable[tuple[str, str]]) -> PageQuery:
+    """The query of an address. Unknown names and values are ignored; an unknown range is noted."""
+    fields: dict[str, object] = {}
+    lists: dict[str, list[str]] = {}
     for name, raw in list(pairs)[:200]:
-        value = raw.strip()[:_LONGEST]
-        if name in _MANY and value:
-            many.setdefault(name, []).append(value)
-        elif name == "range" and value in PRESETS:
-            found["range"] = value
+        value = raw.strip()[:_MAX_LENGTH]
+        if name in _LISTS and value:
+            lists.setdefault(name, []).append(value)
+        elif name == "range" and value:
+            fields |= _parse_range(value)
         elif name in ("since", "until") and value:
-            found[name] = value
+            fields[name] = value
         elif name == "compare":
-            found["compare"] = value != "off"
+            fields["compare"] = value != "off"
         elif (name == "stack" and value in STACKS) or (name == "measure" and value in MEASURES):
-            found[name] = value
+            fields[name] = value
         elif name == "sort" and value in SORTS:
-            found["sort"] = value
+            fields["sort"] = value
         elif name == "find":
-            found["find"] = value
-    if ("since" in found or "until" in found) and "range" not in found:
-        found["range"] = ""
-    elif "range" in found:
-        found.pop("since", None)
-        found.pop("until", None)
-    kept = {name: tuple(dict.fromkeys(values))[:_MOST] for name, values in many.items()}
-    return Asked(**{**found, **kept})  # type: ignore[arg-type]
+            fields["find"] = value
+    if ("since" in fields or "until" in fields) and "range" not in fields:
+        fields["range"] = ""
+    elif "range" in fields:
+        fields.pop("since", None)
+        fields.pop("until", None)
+    values = {name: tuple(dict.fromkeys(given))[:_MAX_VALUES] for name, given in lists.items()}
+    return PageQuery(**{**fields, **values})  # type: ignore[arg-type]
 
 
-def sentence(view: Asked, calendar: Calendar, now: int, *, compares: bool) -> str:
-    """The whole question in one line: "Last 30 days · all projects · Opus 5.5 · compared with the 30 days before"."""
-    parts = [range_words(view, calendar, now)]
-    parts.append(_listed(view.project, "all projects"))
-    if view.model:
-        parts.append(_listed([shown_model(model) for model in view.model], ""))
-    if view.branch:
-        parts.append(f"branch {_listed(view.branch, '')}")
-    if view.pr:
-        parts.append(_listed([pull_words(pr) for pr in view.pr], ""))
-    if view.session:
-        parts.append(f"session {_listed([session[:8] for session in view.session], '')}")
-    days = view.days(calendar, now)
-    if compares and view.compare and days is not None:
+def _parse_range(value: str) -> dict[str, object]:
+    plain = value.lower()
+    name = _RANGE_ALIASES.get(plain) or (f"{plain}d" if f"{plain}d" in PRESETS else plain)
+    return {"range": name} if name in PRESETS or name in WEEKS else {"unknown_range": value[:40]}
+
+
+def sentence(query: PageQuery, calendar: Calendar, now: int, *, compares: bool) -> str:
+    """The whole query in one line: "Last 30 days · all projects · Opus 5.5 · compared with the 30 days before"."""
+    parts = [range_words(query, calendar, now)]
+    parts.append(_list_words(query.project, "all projects"))
+    if query.model:
+        parts.append(_list_words([display_name(model) for model in query.model], ""))
+    if query.branch:
+        parts.append(f"branch {_list_words(query.branch, '')}")
+    if query.pr:
+        parts.append(_list_words([pull_request_words(pr) for pr in query.pr], ""))
+    if query.session:
+        parts.append(f"session {_list_words([session[:8] for session in query.session], '')}")
+    days = query.days(calendar, now)
+    if compares and query.compare and days is not None:
         parts.append("compared with the day before" if days == 1 else f"compared with the {days} days before")
     return " · ".join(part for part in parts if part)
 
 
-def pull_words(address: str) -> str:
-    """How a pull request is called by its address: #412."""
+def pull_request_words(address: str) -> str:
+    """The short name of a pull request by its address: #412."""
     return "no pull request" if address == "none" else f"#{address.rpartition('/')[2]}"
 
 
-def range_words(view: Asked, calendar: Calendar, now: int) -> str:
-    if view.range == "all":
+def range_words(query: PageQuery, calendar: Calendar, now: int) -> str:
+    """The range: `Last 30 days`, `This limit week, Thu 19 Nov 09:00 to Thu 26 Nov 09:00`."""
+    if query.range == "all":
         return "All time"
-    if view.range == "today":
+    if query.range == "today":
         return "Today"
-    if view.range:
-        return "Last 365 days" if view.range == "365d" else f"Last {view.range[:-1]} days"
-    span = view.span(calendar, now)
+    if query.range in WEEKS:
+        return _week_words(query, calendar, now)
+    if query.range:
+        return "Last 365 days" if query.range == "365d" else f"Last {query.range[:-1]} days"
+    span = query.span(calendar, now)
     first = _day_words(calendar.day(span.start), calendar.day(now)) if span.start is not None else ""
     last = _day_words(calendar.day(span.end - 1), calendar.day(now)) if span.end is not None else ""
     if first and last:
@@ -162,12 +210,21 @@ def range_words(view: Asked, calendar: Calendar, now: int) -> str:
     return f"Since {first}" if first else f"Until {last}" if last else "All time"
 
 
+def _week_words(query: PageQuery, calendar: Calendar, now: int) -> str:
+    if query.is_limit_week and query.week_reset is None:
+        return "Last 7 days (no weekly limit was read yet)"
+    span = query.span(calendar, now)
+    first, last = calendar.local(span.start or 0), calendar.local((span.end or 1) - (0 if query.is_limit_week else 1))
+    if query.is_limit_week:
+        return f"{WEEKS[query.range]}, {day_month(first)} {first:%H:%M} to {day_month(last)} {last:%H:%M}"
+    return f"{WEEKS[query.range]}, {day_month(first)} to {day_month(last)}"
+
+
 def _day_words(day: date, today: date) -> str:
-    year = "" if day.year == today.year else f" {day.year}"
-    return f"{day_month(day)}{year}"
+    return day_month(day) if day.year == today.year else f"{day_month(day)} {day.year}"
 
 
-def _listed(values: Sequence[str], none: str) -> str:
+def _list_words(values: Sequence[str], none: str) -> str:
     if not values:
         return none
     return safe(", ".join(values[:3]) + (f" and {len(values) - 3} more" if len(values) > 3 else ""))

@@ -1,7 +1,6 @@
-"""What pages are made of: cells and tables with their exact values, and how numbers, moments and names look on a page.
+"""Cells and tables of a page with their exact values; numbers, moments and names as a page shows them.
 
-Formats only: every number comes from `questions`, every word that came from outside goes through `text.safe`, and the
-templates escape all of it.
+Only formats: every number comes from `queries`, every outside text passes `text.safe`, and the templates escape all of it.
 """
 
 import json
@@ -14,20 +13,19 @@ from tachograph.text.format import UNKNOWN, count, day_and_time, duration, iso, 
 
 
 class Cell(NamedTuple):
-    """A cell of a table. `value` is what programs and spreadsheets get, exact; None: the text. `kind`: "num" is
-    right-aligned. `at`: a moment, so that the page may say how long ago it was."""
+    """A cell of a table. `value`: the exact value for programs and spreadsheets; None for the text. `kind`: "num" is
+    right-aligned, "when" a moment."""
 
     text: str
     value: object = None
     kind: str = ""
     href: str = ""
     title: str = ""
-    colour: int | None = None
-    find: str = ""  # a filter that a click on it adds, as name=value
+    color: int | None = None
 
 
 class Line(NamedTuple):
-    """A row of a table: its key stays the same as long as it is the same row, whatever it says."""
+    """A row of a table. Its key identifies it across updates. `more`: tables that open below it."""
 
     key: str
     cells: tuple[Cell, ...]
@@ -36,31 +34,34 @@ class Line(NamedTuple):
 
 
 class Column(NamedTuple):
+    """A column. `drop`: on narrow screens columns go in this order, 1 first; 0 never."""
+
     text: str
     kind: str = ""
-    drop: int = 0  # 1 goes first where there is no room, 0 never
-    sort: str = ""
+    drop: int = 0
 
 
 class Table(NamedTuple):
-    """`key` is unique on a page. `foot` are the totals of the rows, or nothing."""
+    """A table. `key` is unique on a page; `foot`: the totals of the rows, or nothing; `empty`: shown without rows."""
 
     key: str
     caption: str
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     foot: tuple[Cell, ...] = ()
-    empty: str = "Nothing was used in this time."
+    empty: str = "No usage in this range."
 
 
 SPEND_COLUMNS = (Column("Messages", "num", 2), Column("Tokens", "num", 1), Column("Cost*", "num"))
 
 
 def money(value: float | None) -> Cell:
+    """A cost in USD; a dash without a price."""
     return Cell(usd(value), "" if value is None else value, "num", title="no price" if value is None else "")
 
 
 def cost_cell(used: Spend) -> Cell:
+    """The cost of a spend; its title counts messages without a price."""
     cost = money(used.usd)
     if not used.tokens.messages:
         return cost._replace(title="")
@@ -68,6 +69,7 @@ def cost_cell(used: Spend) -> Cell:
 
 
 def spend_cells(used: Spend) -> tuple[Cell, ...]:
+    """Messages, tokens and cost: the cells under SPEND_COLUMNS."""
     t = used.tokens
     return (
         Cell(count(t.messages), t.messages, "num"),
@@ -76,24 +78,25 @@ def spend_cells(used: Spend) -> tuple[Cell, ...]:
     )
 
 
-def share_cell(part: float | None) -> Cell:
-    return Cell(UNKNOWN, "", "num") if part is None else Cell(percent(part), part, "num")
+def share_cell(share: float | None) -> Cell:
+    """A share of 0 to 1 as a percent; a dash for an unknown one."""
+    return Cell(UNKNOWN, "", "num") if share is None else Cell(percent(share), share, "num")
 
 
 def moment(at: int | None, calendar: Calendar, now: int) -> Cell:
-    """A moment in the reader's zone; programs get it in UTC."""
+    """A moment (epoch milliseconds) in the reader's zone; programs get it in UTC."""
     if at is None:
         return Cell("unknown", "", "when")
     return Cell(day_and_time(calendar.local(at), calendar.local(now)), iso(at), "when")
 
 
 def ago(at: int, now: int) -> str:
-    """How long ago something was: `14 s ago`."""
+    """The age of a moment: `14 s ago`."""
     return f"{duration(max(0, now - at) / 1000)} ago"
 
 
 def change_words(change: float | None) -> str:
-    """`18 % more`, `4 % less`, `the same`; "" where that cannot be said."""
+    """`18 % more`, `4 % less`, `the same`; "" if unknown."""
     if change is None:
         return ""
     if abs(change) < 0.005:
@@ -104,14 +107,16 @@ def change_words(change: float | None) -> str:
 
 
 def as_json(value: Any) -> str:
-    """A value for an attribute of a page; the template escapes it."""
+    """A value as JSON, for an attribute; the template escapes it."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def named(text: str | None, otherwise: str = "unknown") -> str:
+def display(text: str | None, otherwise: str = "unknown") -> str:
+    """An outside name, safe to show."""
     return safe(text) if text else otherwise
 
 
 def short_list(names: Sequence[str], most: int = 3) -> str:
+    """The first names and the number of the others."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -129,10 +129,10 @@ def _open(home: str, context: Context) -> None:
     from tachograph.server import access_keys
     from tachograph.ui.cli.dashboard import address, open_browser
     from tachograph.ui.cli.demo import life
-    from tachograph.ui.dashboard.service import Doorway, free_port
+    from tachograph.ui.dashboard.server import LazyServer, free_port
 
-    known = access_keys.renewed(own_paths(context.env), free_port())
-    listener = Doorway(context.env, context.clock, known)
+    known = access_keys.renew(own_paths(context.env), free_port())
+    listener = LazyServer(context.env, context.clock, known)
     try:
         ticket = known.ticket(context.clock.now_ms())
         if not open_browser(own_paths(context.env), known, ticket, context.env):

@@ -1,1 +1,1 @@
-"""The pages of the dashboard: each a list of blocks, and each block a question and the template that shows its answer."""
+"""Pages of the dashboard, one module each; large ones have a module per section."""

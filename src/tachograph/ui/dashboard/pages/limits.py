@@ -1,161 +1,151 @@
-"""*Limits*: every window of every account with its peak, the walls that were hit, how fast it filled, and what the logs say
-was used in it."""
+"""*Limits*: every window of every account with its peak and hits, the speed at which it filled, and its usage here."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.queries.limits.window_history import Walls, walls
+from tachograph.queries.limits.window_history import Wall, Walls, walls
 from tachograph.text.attribution import left_out_words
-from tachograph.text.format import MONTHS, UNKNOWN, duration, iso, plural, safe, tokens
+from tachograph.text.format import UNKNOWN, duration, iso, month_name, plural, safe, tokens
+from tachograph.ui.dashboard.figures import Figure, FigureBlock, LegendEntry, PeakChart, Series, TableBlock
 from tachograph.ui.dashboard.page import Block, Page, View
-from tachograph.ui.dashboard.pages.estimates import calibrated
-from tachograph.ui.dashboard.pages.now import source_words
-from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, as_json, cost_cell, moment, named
+from tachograph.ui.dashboard.pages.forecasts import calibration_table
+from tachograph.ui.dashboard.pages.limit_charts import source_words
+from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, cost_cell, display, moment
 from tachograph.ui.documents import limits as words
 
-_DAY = 86_400_000
-_MOST = 300
+_DAY_MS = 86_400_000
+_OPEN_DAYS = 3 * 365  # of an open range
+_MAX_WINDOWS = 300
+_HIGH = 90  # percent
+_COLUMNS = (
+    Column("Limit"),
+    Column("From", drop=3),
+    Column("Reset"),
+    Column("Reached", "num"),
+    Column("Hit", drop=4),
+    Column("Half full after", "num", 5),
+    Column("Tokens here", "num", 2),
+    Column("Cost here*", "num", 1),
+)
+
+
+class PatternsBlock(NamedTuple):
+    """Values of limits_patterns.html."""
+
+    sentences: tuple[str, ...]
 
 
 def _since(view: View) -> tuple[int, int]:
-    """From when on, and how many days that is; a year where the range is open."""
-    span = view.asked.span(view.calendar, view.now)
-    since = span.start if span.start is not None else view.now - 3 * 365 * _DAY
-    return since, max(1, round((view.now - since) / _DAY))
+    """Start of the range (epoch milliseconds) and its days."""
+    span = view.query.span(view.calendar, view.now)
+    since = span.start if span.start is not None else view.now - _OPEN_DAYS * _DAY_MS
+    return since, max(1, round((view.now - since) / _DAY_MS))
 
 
-def _found(view: View) -> Walls:
-    look = view.look
-    since, _ = _since(view)
-    found = walls(look.db, look.book, look.calendar, look.now, since, _MOST)
-    end = view.asked.span(view.calendar, view.now).end
-    if end is not None and end < look.now:
-        found = found._replace(windows=tuple(w for w in found.windows if (w.window.resets_at or 0) <= end))
+def _history(view: View) -> Walls:
+    snapshot = view.snapshot
+    found = walls(snapshot.db, snapshot.book, snapshot.calendar, snapshot.now, _since(view)[0], _MAX_WINDOWS)
+    end = view.query.span(view.calendar, view.now).end
+    if end is not None and end < snapshot.now:
+        found = found._replace(windows=tuple(one for one in found.windows if (one.window.resets_at or 0) <= end))
     return found
 
 
-def _habits(view: View) -> Mapping[str, Any] | None:
-    found = _found(view)
-    if not found.habits:
-        return None
-    _, days = _since(view)
-    return {
-        "sentences": [words.said(habit, days) for habit in found.habits],
-        "hits": sum(habit.hits for habit in found.habits),
-    }
+def hit_patterns(view: View) -> PatternsBlock | None:
+    """Sentences about hits; None without windows."""
+    habits = _history(view).habits
+    return PatternsBlock(tuple(words.said(one, _since(view)[1]) for one in habits)) if habits else None
 
 
-def _weeks(view: View) -> Mapping[str, Any] | None:
-    """One line for each limit, a point a week: the highest that it reached."""
-    found = _found(view)
+def peaks_by_week(view: View) -> FigureBlock | None:
+    """A line per limit: its highest value in each week; None without windows."""
+    found = _history(view)
     if not found.weeks:
         return None
     names = {habit.key: safe(habit.name) for habit in found.habits}
-    weeks = sorted({week.week for week in found.weeks})
-    by_place = {(week.key, week.week): week for week in found.weeks}
-    labels = [f"{int(week[8:])} {MONTHS[int(week[5:7]) - 1]} {week[:4]}" for week in weeks]
-    series = [
-        {
-            "label": name,
-            "colour": place % 10,
-            "values": [one.peak if (one := by_place.get((key, week))) else None for week in weeks],
-        }
+    weeks = sorted({one.week for one in found.weeks})
+    by_place = {(one.key, one.week): one for one in found.weeks}
+    labels = tuple(f"{int(week[8:])} {month_name(int(week[5:7]))} {week[:4]}" for week in weeks)
+    series = tuple(
+        Series(name, place % 10, tuple(by_place[key, week].peak if (key, week) in by_place else None for week in weeks))
         for place, (key, name) in enumerate(names.items())
-    ]
-    full = [week for week in found.weeks if week.hits]
-    title = f"{plural(len({week.week for week in full}), 'week')} of {len(weeks)} with a limit that was hit"
+    )
+    hit_weeks = len({one.week for one in found.weeks if one.hits})
     lines = tuple(
         Line(
-            f"{week.week}-{week.key}",
+            f"{one.week}-{one.key}",
             (
-                Cell(labels[weeks.index(week.week)], week.week),
-                Cell(names.get(week.key, safe(week.key))),
-                Cell(str(week.windows), week.windows, "num"),
-                Cell(UNKNOWN if week.peak is None else f"{week.peak:.0f} %", week.peak, "num"),
-                Cell(str(week.hits) if week.hits else "", week.hits, "num"),
+                Cell(labels[weeks.index(one.week)], one.week),
+                Cell(names.get(one.key, safe(one.key))),
+                Cell(str(one.windows), one.windows, "num"),
+                Cell(UNKNOWN if one.peak is None else f"{one.peak:.0f} %", one.peak, "num"),
+                Cell(str(one.hits) if one.hits else "", one.hits, "num"),
             ),
         )
-        for week in reversed(found.weeks)
+        for one in reversed(found.weeks)
     )
-    columns = (
-        Column("Week of"),
-        Column("Limit"),
-        Column("Windows", "num"),
-        Column("Peak", "num"),
-        Column("Hits", "num"),
-    )
-    return {
-        "figure": {
-            "key": "weeks",
-            "title": title,
-            "summary": "The highest that each limit reached in each week.",
-            "chart": as_json({"kind": "weeks", "labels": labels, "series": series, "unit": "%", "max": 100}),
-            "legend": [(name, place % 10, "") for place, name in enumerate(names.values())],
-            "table": Table("t-weeks", "The highest of each week", columns, lines),
-        }
-    }
-
-
-def _windows(view: View) -> Mapping[str, Any]:
-    found = _found(view)
-    several = len({wall.window.account for wall in found.windows}) > 1
-    lines = []
-    for wall in found.windows:
-        window = wall.window
-        used = wall.used if window.key in (FIVE_HOUR, SEVEN_DAY) else None  # what is here is of all models
-        hit = window.hit_at is not None
-        peak = 100.0 if hit and window.peak is None else window.peak
-        reached = UNKNOWN if peak is None else f"{round(peak)} %{' ■' if hit else ' ▲' if peak >= 90 else ''}"
-        running = " (running)" if window.is_running else ""
-        name = f"{safe(window.name)}{f', {named(window.label)}' if several else ''}"
-        cells = (
-            Cell(f"{name}{running}", window.key),
-            moment(wall.starts_at, view.calendar, view.now) if wall.starts_at is not None else Cell(UNKNOWN, ""),
-            moment(window.resets_at, view.calendar, view.now),
-            Cell(reached, window.peak, "num", title=f"by {source_words(window.source)}"),
-            moment(window.hit_at, view.calendar, view.now) if hit else Cell("", ""),
-            Cell(UNKNOWN if wall.half_ms is None else f"half in {duration(wall.half_ms / 1000)}", wall.half_ms, "num"),
-            Cell(
-                tokens(used.tokens.total) if used else UNKNOWN,
-                used.tokens.total if used else "",
-                "num",
-            ),
-            cost_cell(used) if used else Cell(UNKNOWN, "", "num"),
+    numbers = (Column(name, "num") for name in ("Windows", "Peak", "Hits"))
+    title = f"A limit was hit in {hit_weeks} of {plural(len(weeks), 'week')}" if hit_weeks else "No limit was hit"
+    return FigureBlock(
+        Figure(
+            "weeks",
+            title,
+            "The highest value of each limit in each week.",
+            PeakChart(labels, series),
+            Table("t-weeks", "Highest values by week", (Column("Week of"), Column("Limit"), *numbers), lines),
+            tuple(LegendEntry(name, place % 10) for place, name in enumerate(names.values())),
         )
-        lines.append(Line(f"{window.account}-{window.key}-{iso(window.resets_at)}", cells, kind="hit" if hit else ""))
-    columns = (
-        Column("Limit"),
-        Column("From", drop=3),
-        Column("Reset"),
-        Column("Reached", "num"),
-        Column("Hit", drop=4),
-        Column("Filled", "num", 5),
-        Column("Tokens here", "num", 2),
-        Column("Cost here*", "num", 1),
+    )
+
+
+def windows(view: View) -> TableBlock:
+    """Every window, the newest first."""
+    found = _history(view)
+    has_accounts = len({one.window.account for one in found.windows}) > 1
+    lines = tuple(_line(one, has_accounts, view) for one in found.windows)
+    hits = sum(one.window.hit_at is not None for one in found.windows)
+    title = f"{plural(len(lines), 'window')}, {plural(hits, 'hit')}" if lines else "No window in this range"
+    summary = (
+        "Usage of the account in this machine's logs. Chat and other machines use the same limits."
+        f" {left_out_words(found.nobodys)}"
     )
     empty = (
-        "The windows of your limits appear with the first reading: `tachograph sources` says where readings come from."
+        "The windows of your limits appear with the first reading: `tachograph sources` lists where readings come from."
     )
-    hits = sum(wall.window.hit_at is not None for wall in found.windows)
-    return {
-        "title": f"{plural(len(lines), 'window')}, {plural(hits, 'hit')}"
-        if lines
-        else "No window was seen in this time",
-        "summary": " ".join(
-            (
-                "What the logs of this machine say the account used in each; chat and other machines draw from the same limits.",
-                left_out_words(found.nobodys),
-            )
-        ).rstrip(),
-        "table": Table("windows", "Windows, the newest first", columns, tuple(lines), empty=empty),
-    }
+    return TableBlock(
+        title, summary.rstrip(), Table("windows", "Windows, the newest first", _COLUMNS, lines, empty=empty)
+    )
 
 
-def _calibration(view: View) -> Mapping[str, Any] | None:
-    """How forecasts did, where there is anything that they could have been about."""
-    made = calibrated(view)
-    return made if made["table"].lines or _found(view).windows else None
+def _line(one: Wall, has_accounts: bool, view: View) -> Line:
+    window = one.window
+    used = one.used if window.key in (FIVE_HOUR, SEVEN_DAY) else None  # counted usage is of all models
+    is_hit = window.hit_at is not None
+    peak = 100.0 if is_hit and window.peak is None else window.peak
+    sign = " ■" if is_hit else " ▲" if peak is not None and peak >= _HIGH else ""
+    name = f"{safe(window.name)}{f', {display(window.label)}' if has_accounts else ''}"
+    cells = (
+        Cell(f"{name}{' (running)' if window.is_running else ''}", window.key),
+        moment(one.starts_at, view.calendar, view.now) if one.starts_at is not None else Cell(UNKNOWN, ""),
+        moment(window.resets_at, view.calendar, view.now),
+        Cell(
+            UNKNOWN if peak is None else f"{round(peak)} %{sign}",
+            window.peak,
+            "num",
+            title=f"by {source_words(window.source)}",
+        ),
+        moment(window.hit_at, view.calendar, view.now) if is_hit else Cell("", ""),
+        Cell(UNKNOWN if one.half_ms is None else duration(one.half_ms / 1000), one.half_ms, "num"),
+        Cell(tokens(used.tokens.total), used.tokens.total, "num") if used else Cell(UNKNOWN, "", "num"),
+        cost_cell(used) if used else Cell(UNKNOWN, "", "num"),
+    )
+    return Line(f"{window.account}-{window.key}-{iso(window.resets_at)}", cells, kind="hit" if is_hit else "")
+
+
+def calibration(view: View) -> TableBlock | None:
+    """The outcomes of forecasts; None if there is nothing that they could be about."""
+    made = calibration_table(view)
+    return made if (made.table and made.table.lines) or _history(view).windows else None
 
 
 PAGE = Page(
@@ -163,10 +153,10 @@ PAGE = Page(
     "/limits",
     "Limits",
     (
-        Block("habits", "limits_habits.html", _habits),
-        Block("weeks", "usage_figure.html", _weeks),
-        Block("windows", "running.html", _windows),
-        Block("calibration", "running.html", _calibration),
+        Block("habits", "limits_patterns.html", hit_patterns),
+        Block("weeks", "figure_block.html", peaks_by_week),
+        Block("windows", "table_block.html", windows),
+        Block("calibration", "table_block.html", calibration),
     ),
     filters="range",
 )

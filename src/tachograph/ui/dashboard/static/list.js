@@ -1,67 +1,116 @@
-// A long list holds the rows that are looked at, and gaps in the place of the others.
-const ROW = 33; // pixels of a row that was never measured
+// A long list holds the rows that are looked at, and gaps for the others.
+import { ask } from "./access.js";
+import { ROWS } from "./protocol.js";
 
+const ROW_PIXELS = 33; // of a row that was never measured
+
+/** @type {IntersectionObserver | null} */
 let watcher = null;
-let known = new WeakSet();
+/** @type {WeakSet<Element>} */
+let watched = new WeakSet();
 
-const bodies = () => [...document.querySelectorAll("table.virtual > tbody[data-number]")];
+/** @returns {HTMLTableSectionElement[]} */
+const bodies = () => [
+  .../** @type {NodeListOf<HTMLTableSectionElement>} */ (
+    document.querySelectorAll("table.virtual > tbody[data-number]")
+  ),
+];
 
-export const loadedChunks = () => bodies().filter((body) => !body.classList.contains("gap")).map((body) => body.dataset.number).join(",");
+const isGap = (/** @type {Element} */ body) => body.classList.contains("gap");
 
-const sized = (body) => {
-  if (!body.classList.contains("gap")) return;
-  const height = Number(body.dataset.height ?? Number(body.dataset.count) * ROW);
+/** The numbers of the parts that the page holds. */
+export const loadedChunks = () =>
+  bodies()
+    .filter((body) => !isGap(body))
+    .map((body) => body.dataset.number)
+    .join(",");
+
+/** @param {HTMLTableSectionElement} body */
+const resizeGap = (body) => {
+  if (!isGap(body)) return;
+  const height = Number(body.dataset.height ?? Number(body.dataset.count) * ROW_PIXELS);
   body.rows[0].cells[0].style.height = `${height}px`;
 };
 
-const emptied = (body) => {
+/** @param {HTMLTableSectionElement} body */
+const empty = (body) => {
   body.dataset.height = String(body.getBoundingClientRect().height);
   const row = document.createElement("tr");
   const cell = document.createElement("td");
-  cell.colSpan = 7;
+  cell.colSpan = 8;
   cell.textContent = `${body.dataset.count} more session${body.dataset.count === "1" ? "" : "s"}`;
   row.append(cell);
   body.replaceChildren(row);
   body.classList.add("gap");
-  sized(body);
+  resizeGap(body);
 };
 
-const filled = async (body) => {
+/** @param {HTMLTableSectionElement} body */
+const fill = async (body) => {
   if (body.dataset.loading) return;
   body.dataset.loading = "yes";
   try {
-    const answer = await fetch(location.pathname + location.search, { headers: { "x-tachograph-rows": body.dataset.number } });
+    const answer = await ask(location.pathname + location.search, {
+      headers: { [ROWS]: body.dataset.number ?? "" },
+    });
     if (!answer.ok) return;
     const holder = document.createElement("template");
     holder.innerHTML = await answer.text();
     const fresh = holder.content.getElementById(`chunk-${body.dataset.number}`);
-    if (!fresh || !body.isConnected || fresh.classList.contains("gap")) return;
+    if (!fresh || !body.isConnected || isGap(fresh)) return;
     body.replaceChildren(...fresh.childNodes);
     body.classList.remove("gap");
-  } catch { /* the next look tries again */ } finally { delete body.dataset.loading; }
-};
-
-const looked = (entries) => {
-  for (const { target, isIntersecting } of entries) {
-    const isGap = target.classList.contains("gap");
-    if (isIntersecting && isGap) filled(target);
-    const holds = target.contains(document.activeElement) || target.querySelector("details[open]") || (document.getSelection().anchorNode && target.contains(document.getSelection().anchorNode) && !document.getSelection().isCollapsed);
-    if (!isIntersecting && !isGap && target.dataset.number !== "0" && !holds) emptied(target);
+  } catch {
+    // the next look tries again
+  } finally {
+    delete body.dataset.loading;
   }
 };
 
-export const watchList = (what) => {
+/** Rows that a person has the focus or a selection in stay. @param {Element} body */
+const isInUse = (body) => {
+  const selection = document.getSelection();
+  const isSelected = selection && !selection.isCollapsed && body.contains(selection.anchorNode);
+  return body.contains(document.activeElement) || body.querySelector("details[open]") !== null || Boolean(isSelected);
+};
+
+/** @param {IntersectionObserverEntry[]} entries */
+const follow = (entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const body = /** @type {HTMLTableSectionElement} */ (target);
+    if (isIntersecting && isGap(body)) fill(body);
+    else if (!isIntersecting && !isGap(body) && body.dataset.number !== "0" && !isInUse(body)) empty(body);
+  }
+};
+
+/** Watch the parts of a long list. @param {{ isFresh?: boolean }} [change] */
+export const watchList = (change) => {
   const scroll = document.getElementById("sessions-scroll");
   if (!scroll) return;
-  if (what?.fresh) scroll.scrollTop = 0;
-  const root = getComputedStyle(scroll).overflowY === "visible" ? null : scroll; // on a small screen the page is what scrolls
+  if (change?.isFresh) scroll.scrollTop = 0;
+  const isPage = getComputedStyle(scroll).overflowY === "visible"; // the page scrolls, not the box
+  const root = isPage ? null : scroll;
   if (!watcher || watcher.root !== root) {
     watcher?.disconnect();
-    known = new WeakSet();
-    watcher = new IntersectionObserver(looked, { root, rootMargin: "900px 0px" });
+    watched = new WeakSet();
+    watcher = new IntersectionObserver(follow, { root, rootMargin: "900px 0px" });
   }
   for (const body of bodies()) {
-    sized(body);
-    if (!known.has(body)) { known.add(body); watcher.observe(body); }
+    resizeGap(body);
+    if (watched.has(body)) continue;
+    watched.add(body);
+    watcher.observe(body);
+  }
+};
+
+/** @type {WeakSet<Element>} */
+const scrolled = new WeakSet();
+
+/** Scroll heat maps that are wider than the screen to their newest end, once. */
+export const showLatest = () => {
+  for (const box of document.querySelectorAll(".wide[data-latest]")) {
+    if (scrolled.has(box)) continue;
+    scrolled.add(box);
+    box.scrollLeft = box.scrollWidth;
   }
 };

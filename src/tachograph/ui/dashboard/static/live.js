@@ -1,126 +1,258 @@
-// Live news: the server says that something was written, the page asks for the blocks that changed. Hidden pages ask nothing.
-import { changed, morphInto } from "./morph.js";
+// Live updates: the server says that something was written, the page asks for the blocks that changed. Hidden pages ask
+// nothing. docs/dashboard-protocol.md describes headers, marks and twins.
+import { ask } from "./access.js";
 import { loadedChunks } from "./list.js";
+import { changed, morphInto } from "./morph.js";
+import { BLOCK_END, CHUNKS, MARKS, OPENED, WHOLE } from "./protocol.js";
 
-const LEAST_MS = Number(document.querySelector("meta[name=tachograph-least]").content); // between two refreshes; more where one takes long
-let source = null;
-let busy = false;
-let again = false;
-let last = 0;
-let cost = 0;
-let current = Date.now();
-let timer = 0;
-let told = "";
+const RETRY_MS = 1500;
+const SLEPT_MS = 15_000; // a longer gap between two ticks of a timer: this computer slept
 
-const say = (on, words) => {
+/** @type {HTMLMetaElement | null} */
+const leastMeta = document.querySelector("meta[name=tachograph-least]");
+const LEAST_MS = Number(leastMeta?.content ?? 1000); // between two refreshes; more if one takes long
+
+/** All that changes while a page is open. */
+const state = {
+  isBusy: false,
+  isWanted: false, // a refresh was asked for during another one
+  finishedAt: 0, // of the last refresh, on the performance clock
+  costMs: 0, // of the last refresh
+  currentAt: Date.now(), // the moment of the numbers shown
+  version: "", // of the ledger, as shown
+  timer: 0,
+  twin: "", // a closed table that is needed now
+  /** @type {AbortController | null} */
+  news: null,
+};
+
+/** @param {boolean} isOn @param {string} words */
+const showStatus = (isOn, words) => {
   const live = document.getElementById("live");
-  live.classList.toggle("on", on);
-  live.classList.toggle("off", !on);
   const text = document.getElementById("live-text");
-  if (text.textContent !== words) text.textContent = words;
+  live?.classList.toggle("on", isOn);
+  live?.classList.toggle("off", !isOn);
+  if (text && text.textContent !== words) text.textContent = words;
 };
 
-const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clock = (/** @type {number} */ at) =>
+  new Date(at).toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
 
-const marks = () =>
-  [["top", document.getElementById("top").dataset.mark ?? "-"], ...[...document.querySelectorAll(".block")].map((b) => [b.id.slice(2), b.dataset.mark])]
-    .map((pair) => pair.join("=")).join(",");
+const showStale = (/** @type {string} */ why) => showStatus(false, `${why} Current as of ${clock(state.currentAt)}`);
 
-let wanted = ""; // a table that is needed though nobody has opened it
-const opened = () => [...document.querySelectorAll("details.twin[open]")].map((one) => one.id.slice(5)).concat(wanted || []).join(",");
+const blocksOf = () => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".block"));
 
-// Bring the table beside a chart up to date, where it was left as it was.
+const marks = () => {
+  const top = document.getElementById("top")?.dataset.mark ?? "-";
+  return [["top", top], ...[...blocksOf()].map((one) => [one.id.slice(2), one.dataset.mark])]
+    .map((pair) => pair.join("="))
+    .join(",");
+};
+
+const openedTwins = () =>
+  [...document.querySelectorAll("details.twin[open]")]
+    .map((one) => one.id.slice("twin-".length))
+    .concat(state.twin || [])
+    .join(",");
+
+const here = () => location.pathname + location.search;
+
+/** Load the page: its blocks are shown one by one as they arrive. Answers whether it was signed in. */
+export const load = async () => {
+  const answer = await ask(here(), { headers: { [WHOLE]: "yes" } });
+  if (answer.status === 401 || !answer.body) return false;
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const pieces = (rest + part.value).split(BLOCK_END);
+    rest = pieces.pop() ?? "";
+    for (const html of pieces) place(html);
+  }
+  place(rest);
+  const version = document.getElementById("version");
+  state.version = version?.dataset.version ?? "";
+  state.currentAt = Number(version?.dataset.at ?? Date.now());
+  document.title = `${document.querySelector("h1")?.textContent ?? ""} · Tachograph`;
+  return true;
+};
+
+/** @param {string} html */
+const place = (html) => {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  const top = holder.content.getElementById("top");
+  if (top) document.getElementById("top")?.replaceWith(top);
+  document.getElementById("blocks")?.append(holder.content);
+};
+
+/** Bring the table beside a chart up to date. @param {HTMLElement} twin */
 export const renewTwin = async (twin) => {
-  wanted = twin.id.slice(5);
-  for (let tries = 0; twin.dataset.old && tries < 20; tries += 1) if (!(await refresh())) await new Promise((done) => setTimeout(done, 100));
-  wanted = "";
+  state.twin = twin.id.slice("twin-".length);
+  for (let tries = 0; twin.dataset.old && tries < 20; tries += 1) {
+    if (!(await refresh())) await new Promise((done) => setTimeout(done, 100));
+  }
+  state.twin = "";
 };
 
-// Bring the page up to date with its address. Answers whether it is.
-export const refresh = async (address = location.pathname + location.search, fresh = false) => {
-  if (busy) { again = true; return false; }
-  busy = true;
+/** Bring the page up to date with its address. Answers whether it is. */
+export const refresh = async (address = here(), isFresh = false) => {
+  if (state.isBusy) {
+    state.isWanted = true;
+    return false;
+  }
+  state.isBusy = true;
   const began = performance.now();
   try {
-    const answer = await fetch(address, { headers: { "x-tachograph-have": marks(), "x-tachograph-chunks": fresh ? "0" : loadedChunks(), "x-tachograph-opened": opened() } });
-    if (!(answer.headers.get("content-type") ?? "").startsWith("application/json")) {
-      if (answer.status === 200) say(false, `Signed out. Current as of ${clock(current)}`); // the keys were renewed
-      else say(false, `${(await answer.text()).trim().slice(0, 120)} Current as of ${clock(current)}`);
-      return false;
-    }
-    const said = await answer.json();
-    if (!said.data) { say(false, `${said.error?.message ?? "No answer."} Current as of ${clock(current)}`); return false; }
-    const started = performance.now();
-    let touched = false;
-    for (const { id, mark, html } of said.data.blocks) {
-      if (html === null) continue;
-      const element = document.getElementById(id === "top" ? "top" : `b-${id}`);
-      if (!element) continue;
-      if (id === "top") {
-        const holder = document.createElement("div");
-        holder.innerHTML = html;
-        morphInto(element, holder.firstElementChild.innerHTML);
-      } else morphInto(element, html);
-      element.dataset.mark = mark;
-      touched = true;
-    }
-    if (touched) changed({ fresh });
-    performance.measure("tachograph-update", { start: started, end: performance.now() });
-    document.title = `${said.data.title} · Tachograph`;
-    current = said.data.at;
-    told = said.ledger;
-    document.documentElement.dataset.updates = String(Number(document.documentElement.dataset.updates ?? 0) + 1);
-    say(true, `Live, ${clock(current)}`);
-    return true;
+    const reply = await changesOf(address, isFresh);
+    if (reply) apply(reply, isFresh);
+    return Boolean(reply);
   } catch {
-    say(false, `Not connected. Current as of ${clock(current)}`);
+    showStale("Not connected.");
     return false;
   } finally {
-    cost = performance.now() - began;
-    last = performance.now();
-    busy = false;
-    if (again) { again = false; soon(); }
+    state.costMs = performance.now() - began;
+    state.finishedAt = performance.now();
+    state.isBusy = false;
+    if (state.isWanted) {
+      state.isWanted = false;
+      refreshSoon();
+    }
   }
 };
 
-const soon = () => { // where a refresh takes long, five times as long is between two of them
-  clearTimeout(timer);
-  const wait = Math.max(0, last + LEAST_MS * Math.max(1, cost / 200) - performance.now());
-  timer = setTimeout(() => { if (!document.hidden) refresh(); }, wait);
-};
-
-const open = () => {
-  if (source) return;
-  source = new EventSource("/live");
-  source.addEventListener("news", (event) => {
-    const said = JSON.parse(event.data);
-    if (said.version !== told || Date.now() - current > 15000) soon();
-    else say(true, `Live, ${clock(current)}`);
-  });
-  source.addEventListener("trouble", (event) => say(false, `${JSON.parse(event.data).version.slice(2)} Current as of ${clock(current)}`));
-  source.onopen = () => soon();
-  source.onerror = () => {
-    say(false, `Not connected. Current as of ${clock(current)}`);
-    if (source && source.readyState === EventSource.CLOSED) { close(); setTimeout(() => { if (!document.hidden) open(); }, 3000); }
+/** @param {string} address @param {boolean} isFresh */
+const changesOf = async (address, isFresh) => {
+  const headers = {
+    [MARKS]: marks(),
+    [CHUNKS]: isFresh ? "0" : loadedChunks(),
+    [OPENED]: openedTwins(),
   };
+  const answer = await ask(address, { headers });
+  const isJson = (answer.headers.get("content-type") ?? "").startsWith("application/json");
+  if (answer.status === 401) {
+    showStale("Signed out: run `tachograph dashboard` in a terminal.");
+    document.documentElement.dataset.signedOut = "yes";
+    return null;
+  }
+  const reply = isJson ? await answer.json() : null;
+  if (reply?.data) return reply;
+  showStale(reply?.error?.message ?? (await answer.text().catch(() => "")).trim().slice(0, 120) ?? "No answer.");
+  return null;
 };
 
-const close = () => { source?.close(); source = null; };
+/** @param {any} reply @param {boolean} isFresh */
+const apply = ({ data, ledger }, isFresh) => {
+  const started = performance.now();
+  let isTouched = false;
+  for (const { id, mark, html } of data.blocks) {
+    const element = document.getElementById(id === "top" ? "top" : `b-${id}`);
+    if (html === null || !element) continue;
+    morphInto(element, id === "top" ? innerOf(html) : html);
+    element.dataset.mark = mark;
+    isTouched = true;
+  }
+  if (isTouched) changed({ isFresh });
+  performance.measure("tachograph-update", { start: started, end: performance.now() });
+  document.title = `${data.title} · Tachograph`;
+  state.currentAt = data.at;
+  state.version = ledger;
+  const { dataset } = document.documentElement;
+  dataset.updates = String(Number(dataset.updates ?? 0) + 1);
+  delete dataset.signedOut;
+  showStatus(true, `Live, ${clock(state.currentAt)}`);
+};
 
-export const live = () => {
-  const version = document.getElementById("version");
-  if (version) { told = version.dataset.version; current = Number(version.dataset.at); }
+const innerOf = (/** @type {string} */ html) => {
+  const holder = document.createElement("div");
+  holder.innerHTML = html;
+  return holder.firstElementChild?.innerHTML ?? "";
+};
+
+/** Refresh at most once a second; if a refresh takes long, five times as long is between two of them. */
+const refreshSoon = () => {
+  clearTimeout(state.timer);
+  const wait = state.finishedAt + LEAST_MS * Math.max(1, state.costMs / 200) - performance.now();
+  state.timer = setTimeout(() => !document.hidden && refresh(), Math.max(0, wait));
+};
+
+/** Read the stream of news until it ends. @param {AbortController} control */
+const readNews = async (control) => {
+  const answer = await ask("/live", { signal: control.signal });
+  if (answer.status === 401) return refreshSoon(); // which says what to do
+  if (!answer.ok || !answer.body) throw new Error(String(answer.status));
+  refreshSoon();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const events = (rest + part.value).split("\n\n");
+    rest = events.pop() ?? "";
+    for (const one of events) hear(one);
+  }
+};
+
+/** @param {string} event */
+const hear = (event) => {
+  const kind = /^event: (\w+)$/m.exec(event)?.[1];
+  const text = /^data: (.*)$/m.exec(event)?.[1];
+  if (!kind || !text) return;
+  const { version } = JSON.parse(text);
+  if (kind === "trouble") showStale(version.slice(2));
+  else if (version !== state.version || Date.now() - state.currentAt > SLEPT_MS) refreshSoon();
+  else showStatus(true, `Live, ${clock(state.currentAt)}`);
+};
+
+const openNews = async () => {
+  if (state.news) return;
+  const control = new AbortController();
+  state.news = control;
+  while (state.news === control) {
+    await readNews(control).catch(() => {});
+    if (state.news !== control) return;
+    if (document.documentElement.dataset.signedOut === undefined) showStale("Not connected.");
+    await new Promise((done) => setTimeout(done, RETRY_MS));
+  }
+};
+
+const closeNews = () => {
+  state.news?.abort();
+  state.news = null;
+};
+
+/** Follow the ledger while the page is visible. */
+export const watchNews = () => {
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { close(); clearTimeout(timer); } else open();
+    if (!document.hidden) {
+      openNews();
+      return;
+    }
+    closeNews();
+    clearTimeout(state.timer);
   });
-  addEventListener("online", () => { close(); open(); });
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => { if (event.persisted) open(); });
-  document.addEventListener("toggle", (event) => { if (event.target.open && event.target.dataset.old) renewTwin(event.target); }, true);
-  let seen = Date.now(); // a jump of the clock: this computer slept
+  addEventListener("online", () => {
+    closeNews();
+    openNews();
+  });
+  addEventListener("pagehide", closeNews);
+  addEventListener("pageshow", (event) => event.persisted && openNews());
+  document.addEventListener(
+    "toggle",
+    ({ target }) => {
+      if (target instanceof HTMLDetailsElement && target.open && target.dataset.old) renewTwin(target);
+    },
+    true,
+  );
+  let seenAt = Date.now();
   setInterval(() => {
-    if (Date.now() - seen > 15000 && !document.hidden) { close(); open(); }
-    seen = Date.now();
+    if (Date.now() - seenAt > SLEPT_MS && !document.hidden) {
+      closeNews();
+      openNews();
+    }
+    seenAt = Date.now();
   }, 5000);
-  if (!document.hidden) open();
+  if (!document.hidden) openNews();
 };

@@ -1,94 +1,153 @@
-// Changes the page in place: what a person has opened, typed, chosen, selected, scrolled to or zoomed stays as it is.
+// Change a page in place: what a person has opened, typed, chosen, selected, scrolled to or zoomed stays as it is.
 //
-// Most news changes texts and attributes of elements that stay where they are: those are compared side by side, which costs
-// a millisecond or two. What has other children than before is matched by ids, and what is left goes to idiomorph.
+// Most updates change texts and attributes of elements that stay: those are compared side by side, which costs a
+// millisecond or two. Elements with other children than before are matched by ids; the rest goes to idiomorph.
+
+/** @type {((change?: { isFresh?: boolean }) => void)[]} */
 const listeners = [];
-export const onChanged = (listener) => listeners.push(listener);
-export const changed = (what) => listeners.forEach((listener) => listener(what));
 
-const OWN = { DETAILS: ["open"], DIALOG: ["open"], TR: ["hidden", "tabindex"], LI: ["hidden"] }; // the person's, not the server's
-const isChart = (node) => node.dataset?.chart !== undefined;
-
-const isOwn = (node, name) =>
-  OWN[node.tagName]?.includes(name) || name === "style" || name === "data-old" || (name === "class" && isChart(node)) || (node === document.activeElement && (name === "value" || name === "checked"));
-
-const syncAttributes = (old, fresh) => {
-  for (const { name, value } of fresh.attributes) if (!isOwn(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
-  if (old.attributes.length > fresh.attributes.length) {
-    for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name) && !isOwn(old, name)) old.removeAttribute(name);
-  }
-  if (old.tagName === "INPUT" && old !== document.activeElement && old.type !== "search" && old.value !== fresh.value) old.value = fresh.value;
-  if (old.tagName === "INPUT" && old.type === "checkbox" && old.checked !== fresh.checked) old.checked = fresh.checked;
-  if (old.tagName === "OPTION" && old.selected !== fresh.selected) old.selected = fresh.selected;
+/** Call a function after every change of the page. @param {(change?: { isFresh?: boolean }) => void} listener */
+export const onChanged = (listener) => {
+  listeners.push(listener);
 };
 
-const same = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.nodeType !== 1 || a.id === b.id);
+/** @param {{ isFresh?: boolean }} [change] */
+export const changed = (change) => {
+  for (const listener of listeners) listener(change);
+};
+
+/** Attributes that belong to the person, not to the server. @type {Record<string, string[]>} */
+const OWN = { DETAILS: ["open"], DIALOG: ["open"], TR: ["hidden", "tabindex"], LI: ["hidden"], BUTTON: ["hidden"] };
+
+const isChart = (/** @type {any} */ node) => node.dataset?.chart !== undefined;
+
+/** A table beside a chart that was not sent, since nobody has opened it. @param {Element} old @param {Element} fresh */
+const isUnsentTwin = (old, fresh) => old.classList.contains("twin") && fresh.childElementCount < 2;
+
+/** @param {Element} node @param {string} name */
+const isOwn = (node, name) => {
+  if (name === "style" || name === "data-old" || OWN[node.tagName]?.includes(name)) return true;
+  if (name === "class" && isChart(node)) return true;
+  return node === document.activeElement && (name === "value" || name === "checked");
+};
+
+/** @param {any} old @param {any} fresh */
+const syncAttributes = (old, fresh) => {
+  for (const { name, value } of fresh.attributes) {
+    if (!isOwn(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  if (old.attributes.length > fresh.attributes.length) {
+    for (const name of old.getAttributeNames()) {
+      if (!fresh.hasAttribute(name) && !isOwn(old, name)) old.removeAttribute(name);
+    }
+  }
+  syncField(old, fresh);
+};
+
+/** The state of a field beside its attributes. @param {any} old @param {any} fresh */
+const syncField = (old, fresh) => {
+  if (old.tagName === "OPTION" && old.selected !== fresh.selected) old.selected = fresh.selected;
+  if (old.tagName !== "INPUT") return;
+  const isTyped = old === document.activeElement || old.type === "search";
+  if (!isTyped && old.value !== fresh.value) old.value = fresh.value;
+  if (old.type === "checkbox" && old.checked !== fresh.checked) old.checked = fresh.checked;
+};
+
+/** @param {any} a @param {any} b */
+const isSame = (a, b) =>
+  a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.nodeType !== 1 || a.id === b.id);
 
 const callbacks = {
-  beforeNodeMorphed: (old, fresh) => {
+  beforeNodeMorphed: (/** @type {any} */ old, /** @type {any} */ fresh) => {
     if (old.nodeType !== 1) return true;
-    if (!isChart(old)) return !old.isEqualNode(fresh) && !(old.classList.contains("twin") && fresh.childElementCount < 2);
+    if (!isChart(old)) return !old.isEqualNode(fresh) && !isUnsentTwin(old, fresh);
     syncAttributes(old, fresh);
     return false;
   },
-  beforeAttributeUpdated: (name, node) => !isOwn(node, name),
+  beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ node) => !isOwn(node, name),
 };
 
-const byIdiomorph = (old, fresh) =>
-  Idiomorph.morph(old, [...fresh.childNodes], { morphStyle: "innerHTML", ignoreActiveValue: Boolean(document.activeElement?.matches("input, textarea, select")), callbacks });
+/** @param {Element} old @param {Element} fresh */
+const patchByIdiomorph = (old, fresh) => {
+  const isTyping = Boolean(document.activeElement?.matches("input, textarea, select"));
+  Idiomorph.morph(old, [...fresh.childNodes], { morphStyle: "innerHTML", ignoreActiveValue: isTyping, callbacks });
+};
 
-const byIds = (old, fresh) => { // rows that came, went, or changed places
+/** Rows that came, went, or changed places. @param {Element} old @param {Element} fresh */
+const patchByIds = (old, fresh) => {
   const known = new Map([...old.children].map((child) => [child.id, child]));
   let place = old.firstElementChild;
   for (const child of [...fresh.children]) {
     const mine = known.get(child.id);
-    if (mine === undefined) old.insertBefore(child, place);
-    else {
-      known.delete(child.id);
-      if (mine === place) place = place.nextElementSibling;
-      else if (!known.has(place?.id) || mine !== place?.nextElementSibling) old.insertBefore(mine, place);
-      else { // one went in between: what follows is in its place already
-        place = mine.nextElementSibling;
-      }
-      patch(mine, child);
+    if (mine === undefined) {
+      old.insertBefore(child, place);
+      continue;
     }
+    known.delete(child.id);
+    if (mine === place) place = place.nextElementSibling;
+    else if (!known.has(place?.id ?? "") || mine !== place?.nextElementSibling) old.insertBefore(mine, place);
+    else place = mine.nextElementSibling; // one went in between: the rest is in its place already
+    patch(mine, child);
   }
   for (const gone of known.values()) gone.remove();
 };
 
+/** @param {any} old @param {any} fresh */
 const patch = (old, fresh) => {
   if (old.isEqualNode(fresh)) return;
-  if (old.nodeType !== 1) { old.data = fresh.data; return; }
+  if (old.nodeType !== 1) {
+    old.data = fresh.data;
+    return;
+  }
   syncAttributes(old, fresh);
-  if (isChart(old)) return; // what is inside is drawn by charts.js
-  if (old.classList.contains("twin") && fresh.childElementCount < 2) { old.dataset.old = "yes"; return; } // sent when it is opened
+  if (isChart(old)) return; // charts/lifecycle.js draws its inside
+  if (isUnsentTwin(old, fresh)) {
+    old.dataset.old = "yes"; // sent when it is opened
+    return;
+  }
   delete old.dataset.old;
   patchChildren(old, fresh);
 };
 
+/** @param {Element} old @param {Element} fresh */
 const patchChildren = (old, fresh) => {
   const mine = [...old.childNodes];
   const theirs = [...fresh.childNodes];
-  if (mine.length === theirs.length && mine.every((node, n) => same(node, theirs[n]))) mine.forEach((node, n) => patch(node, theirs[n]));
-  else if (fresh.children.length && [...old.children, ...fresh.children].every((child) => child.id)) byIds(old, fresh);
-  else byIdiomorph(old, fresh);
+  if (mine.length === theirs.length && mine.every((node, n) => isSame(node, theirs[n]))) {
+    for (const [n, node] of mine.entries()) patch(node, theirs[n]);
+  } else if (fresh.children.length && [...old.children, ...fresh.children].every((child) => child.id)) {
+    patchByIds(old, fresh);
+  } else patchByIdiomorph(old, fresh);
 };
 
+/** Change an element and restore the selection in it. @param {Element} element @param {() => void} change */
 const withSelection = (element, change) => {
   const selection = document.getSelection();
-  if (selection.isCollapsed || !(element.contains(selection.anchorNode) || element.contains(selection.focusNode))) { change(); return; }
-  const range = selection.rangeCount && !selection.isCollapsed ? selection.getRangeAt(0) : null;
-  const kept = range && { start: range.startContainer, end: range.endContainer, from: range.startOffset, to: range.endOffset, text: selection.toString() };
+  const isInside = selection && (element.contains(selection.anchorNode) || element.contains(selection.focusNode));
+  if (!selection || selection.isCollapsed || !isInside || !selection.rangeCount) {
+    change();
+    return;
+  }
+  const { startContainer, endContainer, startOffset, endOffset } = selection.getRangeAt(0);
+  const text = selection.toString();
   change();
-  if (!kept || !kept.start.isConnected || !kept.end.isConnected || document.getSelection().toString() === kept.text) return;
+  if (!startContainer.isConnected || !endContainer.isConnected || selection.toString() === text) return;
+  const within = (/** @type {any} */ node, /** @type {number} */ at) => Math.min(at, node.length ?? at);
   try {
-    document.getSelection().setBaseAndExtent(kept.start, Math.min(kept.from, kept.start.length ?? kept.from), kept.end, Math.min(kept.to, kept.end.length ?? kept.to));
-  } catch { /* the text that was selected is no longer there */ }
+    selection.setBaseAndExtent(
+      startContainer,
+      within(startContainer, startOffset),
+      endContainer,
+      within(endContainer, endOffset),
+    );
+  } catch {
+    // the selected text is gone
+  }
 };
 
-// The text of a block in the place of what stands there.
+/** Change the inside of an element to what an HTML text says. @param {Element} element @param {string} html */
 export const morphInto = (element, html) => {
-  const fresh = element.cloneNode(false);
+  const fresh = /** @type {Element} */ (element.cloneNode(false));
   fresh.innerHTML = html;
   withSelection(element, () => patchChildren(element, fresh));
 };

@@ -192,7 +192,7 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
             values = [getattr(by_key[key].spend.tokens, name) if key in by_key else 0 for key in periods.keys]
         if any(values):
             series.append(Series(_CLASS_NAMES[name], place, tuple(values)))
-            sums.append(float(sum(values)))
+            sums.append(math.fsum(values))
     whole = [math.fsum(float(one.values[n] or 0) for one in series) for n in range(len(periods.keys))]
 
     def cell(value: object) -> Cell:
@@ -207,9 +207,9 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
     columns = (Column(word.capitalize()), *(Column(one.label, "num") for one in series), Column("All", "num"))
     most = max(range(len(series)), key=lambda n: sums[n], default=None)
     title = "No usage in this range"
-    if most is not None and sum(sums):
+    if most is not None and math.fsum(sums):
         of = "what you spent" if is_cost else "the tokens"
-        title = f"{series[most].label} took {percent(sums[most] / sum(sums))} of {of}"
+        title = f"{series[most].label} took {percent(sums[most] / math.fsum(sums))} of {of}"
     return Figure(
         "spend",
         title,
@@ -222,7 +222,7 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
             links=periods.links(view),
         ),
         Table(
-            "t-spend", "Usage over time", columns, lines, (Cell("All"), *(cell(one) for one in sums), cell(sum(sums)))
+            "t-spend", "Usage over time", columns, lines, (Cell("All"), *(cell(one) for one in sums), cell(math.fsum(sums)))
         ),
         tuple(LegendEntry(one.label, one.color) for one in series),
     )

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
+.PHONY: scripts run test test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
 
 help:            ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -28,7 +28,7 @@ test-windows: $(VENV)/.dev   ## run Tachograph on Windows' own Python under Wine
 coverage: $(VENV)/.dev   ## run the fast tests and show how much of the code they cover
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not desktop and not slow and not soak and not wine" --cov=tachograph --cov-report=term:skip-covered $(PYTEST_FLAGS)
 
-check: $(VENV)/.dev format lint types layers spelling test  ## check all that must be green before a commit
+check: $(VENV)/.dev format lint types scripts layers spelling test  ## check all that must be green before a commit
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format --check . && echo "format: ok"
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	@$(BIN)/mypy
 	@MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
+
+scripts: $(VENV)/.dev needs  ## format, lint, types and unit tests of the JavaScript
+	@$(BIN)/python -m pytest -q tests/ui/dashboard/test_scripts.py
 
 layers: $(VENV)/.dev   ## check which package imports which, cycles and file sizes
 	@$(BIN)/python -m pytest -q tests/test_layers.py tests/test_structure.py

@@ -14,6 +14,7 @@ const TICK = "tick";
 const load = () => api.storage.local.get(["accounts", "outcome", "checkedAt", "memory", "pairing", "bridge"]);
 const save = (values) => api.storage.local.set(values);
 
+/** @type {Promise<void> | null} */
 let running = null;
 
 // A tick at a time: who comes meanwhile waits for the one under way, and a person's wish is then followed.
@@ -55,8 +56,8 @@ async function once(isAsked) {
 // Ask for what is wanted, one after the other, and stop at the first trouble that concerns them all.
 async function asked(accounts, memory, wanted, now) {
   let known = accounts;
-  let next = { ...memory, orgs: { ...memory.orgs } };
-  const end = (outcome, retryAfter = null) => ({
+  const next = { ...memory, orgs: { ...memory.orgs } };
+  const end = (outcome, /** @type {number | null | undefined} */ retryAfter = null) => ({
     accounts: known,
     outcome,
     checkedAt: now,
@@ -159,7 +160,7 @@ async function findName() {
     name = `${info.name} ${info.version.split(".")[0]}`;
     return;
   }
-  const brands = (navigator.userAgentData?.brands ?? []).filter(
+  const brands = /** @type {any} */ (navigator.userAgentData?.brands ?? []).filter(
     (one) => !/not.?a.?brand/i.test(one.brand.replaceAll(/[^a-z]/gi, "")),
   );
   const own = brands.find((one) => one.brand !== "Chromium") ?? brands[0];

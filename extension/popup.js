@@ -4,6 +4,7 @@ import { extra, limits, state } from "./lib/limits.js";
 import { BRIDGE, OUTCOMES, ago, duration, money, plan } from "./lib/words.js";
 
 const api = globalThis.browser ?? globalThis.chrome;
+/** An element of the popup. @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
 let saved = {};
 let isOpen = null; // whether the code is asked for, once a person said so

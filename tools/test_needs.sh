@@ -22,11 +22,11 @@ if [ -n "$apt_wanted" ]; then
 fi
 into=benchmarks/out/npm
 # installed together, since npm takes away what it is not told of
-npm_wanted="ccusage@20.0.24 axe-core@4.14.1 web-ext@10.7.0"
-for name in ccusage axe-core web-ext; do
+npm_wanted="ccusage@20.0.24 axe-core@4.14.1 web-ext@10.7.0 @biomejs/biome@2.6.8 typescript@7.0.2 happy-dom@21.0.4"
+for name in ccusage axe-core web-ext @biomejs/biome typescript happy-dom; do
     [ -d "$into/node_modules/$name" ] || npm_missing="$npm_missing $name"
 done
-for_what="compare dollars with ccusage, look at the pages with axe, and put the extension through Mozilla's lint"
+for_what="compare dollars with ccusage, look at the pages with axe, check our scripts, and put the extension through Mozilla's lint"
 if [ -z "$npm_missing" ]; then
     exit 0
 elif ! command -v npm >/dev/null 2>&1; then

@@ -25,7 +25,7 @@ export async function ask(path) {
     });
     text = await answer.text();
   } catch (error) {
-    return { outcome: error.name === "TimeoutError" ? "timeout" : "offline" };
+    return { outcome: /** @type {Error} */ (error).name === "TimeoutError" ? "timeout" : "offline" };
   }
   return judged(answer.status, answer.headers, text);
 }

@@ -133,6 +133,7 @@ const presses = (limit, how) => limit.percent + (how === "wall" ? 10_000 : 0);
 
 // The limit that presses most over all accounts: {limit, account, state}, null where nothing is known.
 export function pressing(accounts, now) {
+  /** @type {{ limit: any, account: any, state: string } | null} */
   let most = null;
   for (const account of accounts) {
     for (const limit of account.usage ? limits(account.usage) : []) {

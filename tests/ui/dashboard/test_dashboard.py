@@ -966,8 +966,8 @@ def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> N
 
         first = messages()
         until(lambda: messages() > first, 30, "no session goes on")
-        page = client.ask("/", headers=session).text
-        assert "ada@example.org" in page and "session running" in page.replace("sessions", "session")
+        page = client.ask("/", headers={**session, WHOLE: "yes"}).text
+        assert "ada@example.org" in page and "active session" in page
     finally:
         demo.send_signal(signal.SIGINT)
         assert demo.wait(20) == 0

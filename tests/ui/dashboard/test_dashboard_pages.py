@@ -18,7 +18,7 @@ from served_dashboard import PAGES, SESSION, Served, go_on, serving
 from tachograph.demo import records
 from tachograph.paths import own_paths
 from tachograph.server import launch_file
-from tachograph.ui.dashboard import app as web
+from tachograph.ui.dashboard import news, routes
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "benchmarks" / "out" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -129,8 +129,8 @@ def test_fifty_live_updates_take_nothing_from_the_reader(
     served: Served, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On every page at once: scroll moved, rows open, text selected, a field focused, a chart zoomed, a filter typed."""
-    monkeypatch.setattr(web, "LEAST_MS", 0)
-    monkeypatch.setattr(web, "LIVE_SECONDS", 0.05)
+    monkeypatch.setattr(routes, "LEAST_MS", 0)
+    monkeypatch.setattr(news, "CHECK_SECONDS", 0.05)
     pages = {path: opened(served, path, width=900, expects=("ERR_INCOMPLETE",)) for path in EVERY}
     go_on(served.home)  # what is open before and after stands on the page from the beginning
     for page in pages.values():
@@ -423,22 +423,37 @@ def test_what_has_no_price_is_drawn_otherwise_than_nothing(home: Home, opened: O
 # -- live, and when it is not ----------------------------------------------------------------------------------
 
 
-def test_a_page_outlives_its_server_and_catches_up(home: Home, opened: Open) -> None:
+def test_a_page_outlives_its_server_and_goes_on_after_the_next_sign_in(home: Home, opened: Open) -> None:
     home.data.mkdir(mode=0o700, exist_ok=True)
     go_on(home)
     with serving(home) as served:
-        page = opened(
-            served,
-            "/usage",
-            expects=GONE,
-        )
+        page = opened(served, "/usage", expects=(*GONE, "401"))
         wait(page, "document.getElementById('live').classList.contains('on')")
         served.stop()
         wait(page, "document.getElementById('live-text').textContent.startsWith('Not connected. Current as of')")
         go_on(home, 4)
         served.start()
+        wait(page, "document.getElementById('live-text').textContent.startsWith('Signed out: run')", timeout=15_000)
+        assert page.get_attribute("#total-messages", "data-value") == "1"  # what was there stays
+        other = page.context.new_page()
+        other.goto(served.link)
+        other.wait_for_selector("html[data-ready]")
         wait(page, "document.getElementById('total-messages').dataset.value === '5'", timeout=15_000)
         wait(page, "document.getElementById('live-text').textContent.startsWith('Live,')")
+
+
+def test_a_filtered_link_is_followed_after_the_sign_in(served: Served, chromium: Browser) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{served.origin}/usage?range=7d&model=claude-opus-5-5")
+    page.wait_for_selector("#sign-in:not([hidden])")
+    assert "$" not in page.inner_text("main")
+    page.goto("about:blank")
+    page.goto(served.link)
+    page.wait_for_selector("html[data-ready]")
+    assert page.url == f"{served.origin}/usage?range=7d&model=claude-opus-5-5"
+    assert "Last 7 days" in page.inner_text("#question")
+    context.close()
 
 
 def test_a_hidden_page_asks_nothing_and_catches_up_when_it_is_seen(served: Served, opened: Open) -> None:

@@ -60,7 +60,7 @@ def test_the_page_and_the_monitor_say_the_same_of_a_session(tmp_path: Path) -> N
     assert row is not None
     assert f'data-value="{mine.context.tokens}"' in row[0]
     assert f">{percent(mine.context.share)}</td>" in row[0]
-    assert ">none at work</td>" in row[0]
+    assert ">none active</td>" in row[0]
     assert not mine.agents
 
 
@@ -87,7 +87,7 @@ def test_what_is_empty_draws_nothing_and_knows_no_cost(home: Home) -> None:
             assert not _charts(text), path
             assert "$0.00" not in text, path
             assert "data-csv" not in text or path == "/settings", path  # the price book is there always
-            assert text.count("API-equivalent estimate") == 1, path
+            assert served.ask(path).text.count("API-equivalent estimate") == 1, path
         assert "–" in served.get("/usage").text
 
 

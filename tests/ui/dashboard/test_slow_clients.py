@@ -18,7 +18,7 @@ QUARTER_MB = b"x" * (1 << 18)
 @pytest.fixture
 def own(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A server of a test's own that loses patience sooner, with an export that is larger than what a socket holds."""
-    monkeypatch.setattr("tachograph.ui.dashboard.app.STALL_SECONDS", 3.0)
+    monkeypatch.setattr("tachograph.ui.dashboard.streaming.STALL_SECONDS", 3.0)
     monkeypatch.setattr("tachograph.ui.dashboard.server.HEAD_SECONDS", 1.0)
     monkeypatch.setattr("tachograph.ui.dashboard.export.chunks", _large)
     home.data.mkdir(mode=0o700, exist_ok=True)

@@ -222,7 +222,11 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
             links=periods.links(view),
         ),
         Table(
-            "t-spend", "Usage over time", columns, lines, (Cell("All"), *(cell(one) for one in sums), cell(math.fsum(sums)))
+            "t-spend",
+            "Usage over time",
+            columns,
+            lines,
+            (Cell("All"), *(cell(one) for one in sums), cell(math.fsum(sums))),
         ),
         tuple(LegendEntry(one.label, one.color) for one in series),
     )

@@ -52,7 +52,12 @@ export const waitForSignIn = () => {
     const address = location.pathname + location.search;
     localStorage.setItem(RETURN, JSON.stringify({ address, at: Date.now() }));
   }
+  onSignIn(() => location.reload());
+};
+
+/** Call a function when another tab has signed in. @param {() => void} listener */
+export const onSignIn = (listener) => {
   addEventListener("storage", (event) => {
-    if (event.key === STORED && event.newValue) location.reload();
+    if (event.key === STORED && event.newValue) listener();
   });
 };

@@ -51,7 +51,16 @@ const csvOf = async (figure) => {
   return csv([head, ...rows.map((row) => [...row.cells].map(textOf))]);
 };
 
-const STYLES = ["fill", "stroke", "stroke-width", "font-size", "font-weight", "font-family", "paint-order", "opacity"];
+const STYLES = [
+  "fill",
+  "stroke",
+  "stroke-width",
+  "font-size",
+  "font-weight",
+  "font-family",
+  "paint-order",
+  "opacity",
+];
 
 /** A copy that carries its own colors: a picture has no style sheet. @param {SVGElement} svg */
 const withStyles = (svg) => {
@@ -117,8 +126,9 @@ const pngOf = async (figure) => {
   const font = getComputedStyle(document.body).fontFamily;
   const chart = /** @type {HTMLElement | null} */ (figure.querySelector("[data-chart]"));
   const bars = figure.querySelector(".bars");
-  /** @type {SVGElement[]} */
-  const svgs = [...(bars ? bars.querySelectorAll("svg") : figure.querySelectorAll(":scope > svg, :scope > .wide > svg"))];
+  const svgs = /** @type {SVGElement[]} */ ([
+    ...(bars ? bars.querySelectorAll("svg") : figure.querySelectorAll(":scope > svg, :scope > .wide > svg")),
+  ]);
   const box = (chart ?? bars ?? svgs[0]).getBoundingClientRect();
   const legend = [...figure.querySelectorAll(":scope > .legend > li")];
   const top = 34 + (legend.length ? 24 : 0);

@@ -42,6 +42,15 @@ const hideRows = () => {
   }
 };
 
+/** On a narrow screen the fields are folded behind a button. @param {MouseEvent} event */
+const toggleFields = (event) => {
+  const button = event.target instanceof Element ? event.target.closest("#show-filters") : null;
+  if (!button) return;
+  const { dataset } = document.documentElement;
+  dataset.filters = dataset.filters === "open" ? "closed" : "open";
+  button.setAttribute("aria-expanded", String(dataset.filters === "open"));
+};
+
 /** @param {MouseEvent} event */
 const followLink = (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[data-soft]") : null;
@@ -105,6 +114,7 @@ const followWords = (event) => {
 
 export const watchFilters = () => {
   document.addEventListener("click", followLink);
+  document.addEventListener("click", toggleFields);
   document.addEventListener("change", followField);
   document.addEventListener("submit", followForm);
   document.addEventListener("input", followWords);

@@ -71,7 +71,11 @@ const fill = async (body) => {
 const isInUse = (body) => {
   const selection = document.getSelection();
   const isSelected = selection && !selection.isCollapsed && body.contains(selection.anchorNode);
-  return body.contains(document.activeElement) || body.querySelector("details[open]") !== null || Boolean(isSelected);
+  return (
+    body.contains(document.activeElement) ||
+    body.querySelector("details[open]") !== null ||
+    Boolean(isSelected)
+  );
 };
 
 /** @param {IntersectionObserverEntry[]} entries */

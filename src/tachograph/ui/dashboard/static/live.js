@@ -1,6 +1,6 @@
 // Live updates: the server says that something was written, the page asks for the blocks that changed. Hidden pages ask
 // nothing. docs/dashboard-protocol.md describes headers, marks and twins.
-import { ask } from "./access.js";
+import { ask, onSignIn } from "./access.js";
 import { loadedChunks } from "./list.js";
 import { changed, morphInto } from "./morph.js";
 import { BLOCK_END, CHUNKS, MARKS, OPENED, WHOLE } from "./protocol.js";
@@ -43,7 +43,8 @@ const clock = (/** @type {number} */ at) =>
     hourCycle: "h23",
   });
 
-const showStale = (/** @type {string} */ why) => showStatus(false, `${why} Current as of ${clock(state.currentAt)}`);
+const showStale = (/** @type {string} */ why) =>
+  showStatus(false, `${why} Current as of ${clock(state.currentAt)}`);
 
 const blocksOf = () => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".block"));
 
@@ -141,7 +142,9 @@ const changesOf = async (address, isFresh) => {
   }
   const reply = isJson ? await answer.json() : null;
   if (reply?.data) return reply;
-  showStale(reply?.error?.message ?? (await answer.text().catch(() => "")).trim().slice(0, 120) ?? "No answer.");
+  showStale(
+    reply?.error?.message ?? (await answer.text().catch(() => "")).trim().slice(0, 120) ?? "No answer.",
+  );
   return null;
 };
 
@@ -183,7 +186,11 @@ const refreshSoon = () => {
 /** Read the stream of news until it ends. @param {AbortController} control */
 const readNews = async (control) => {
   const answer = await ask("/live", { signal: control.signal });
-  if (answer.status === 401) return refreshSoon(); // which says what to do
+  if (answer.status === 401) {
+    closeNews(); // until another tab has signed in
+    refreshSoon(); // which says what to do
+    return;
+  }
   if (!answer.ok || !answer.body) throw new Error(String(answer.status));
   refreshSoon();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -234,6 +241,10 @@ export const watchNews = () => {
     clearTimeout(state.timer);
   });
   addEventListener("online", () => {
+    closeNews();
+    openNews();
+  });
+  onSignIn(() => {
     closeNews();
     openNews();
   });

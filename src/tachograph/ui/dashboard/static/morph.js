@@ -17,7 +17,13 @@ export const changed = (change) => {
 };
 
 /** Attributes that belong to the person, not to the server. @type {Record<string, string[]>} */
-const OWN = { DETAILS: ["open"], DIALOG: ["open"], TR: ["hidden", "tabindex"], LI: ["hidden"], BUTTON: ["hidden"] };
+const OWN = {
+  DETAILS: ["open"],
+  DIALOG: ["open"],
+  TR: ["hidden", "tabindex"],
+  LI: ["hidden"],
+  BUTTON: ["hidden"],
+};
 
 const isChart = (/** @type {any} */ node) => node.dataset?.chart !== undefined;
 
@@ -70,7 +76,11 @@ const callbacks = {
 /** @param {Element} old @param {Element} fresh */
 const patchByIdiomorph = (old, fresh) => {
   const isTyping = Boolean(document.activeElement?.matches("input, textarea, select"));
-  Idiomorph.morph(old, [...fresh.childNodes], { morphStyle: "innerHTML", ignoreActiveValue: isTyping, callbacks });
+  Idiomorph.morph(old, [...fresh.childNodes], {
+    morphStyle: "innerHTML",
+    ignoreActiveValue: isTyping,
+    callbacks,
+  });
 };
 
 /** Rows that came, went, or changed places. @param {Element} old @param {Element} fresh */
@@ -123,7 +133,8 @@ const patchChildren = (old, fresh) => {
 /** Change an element and restore the selection in it. @param {Element} element @param {() => void} change */
 const withSelection = (element, change) => {
   const selection = document.getSelection();
-  const isInside = selection && (element.contains(selection.anchorNode) || element.contains(selection.focusNode));
+  const isInside =
+    selection && (element.contains(selection.anchorNode) || element.contains(selection.focusNode));
   if (!selection || selection.isCollapsed || !isInside || !selection.rangeCount) {
     change();
     return;

@@ -28,10 +28,13 @@ const fixedPlaces = () => {
 
 /** @param {Place} place */
 const addressOf = ({ kind = "", value = "" }) =>
-  kind === "session" ? `/sessions/${encodeURIComponent(value)}` : `/usage?${new URLSearchParams({ [kind]: value })}`;
+  kind === "session"
+    ? `/sessions/${encodeURIComponent(value)}`
+    : `/usage?${new URLSearchParams({ [kind]: value })}`;
 
 /** @param {Place} place */
-const asideOf = ({ kind, aside }) => [kind, aside].filter((one, n, all) => one && all.indexOf(one) === n).join(", ");
+const asideOf = ({ kind, aside }) =>
+  [kind, aside].filter((one, n, all) => one && all.indexOf(one) === n).join(", ");
 
 /** @param {boolean} isComplete */
 const draw = (isComplete) => {

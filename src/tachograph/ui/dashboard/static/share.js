@@ -81,7 +81,8 @@ const cardPicture = async (card) => {
 export const watchShare = () => {
   document.addEventListener("click", (event) => {
     /** @type {HTMLElement | null} */
-    const button = event.target instanceof Element ? event.target.closest("button[data-copy], button[data-share]") : null;
+    const button =
+      event.target instanceof Element ? event.target.closest("button[data-copy], button[data-share]") : null;
     if (!button) return;
     if (button.dataset.copy !== undefined) copy(button.dataset.copy);
     else cardPicture(JSON.parse(button.dataset.share ?? "{}"));

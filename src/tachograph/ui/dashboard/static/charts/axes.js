@@ -20,7 +20,12 @@ export const axesOf = (payload) => {
     scale: payload.kind === "timeline" ? "cost" : "y",
     values: (/** @type {any} */ _, /** @type {number[]} */ splits) => axisWords(payload.unit, splits),
   };
-  const x = { ...look, grid: { show: false }, size: 30, ...(payload.labels ? labelAxis(payload) : timeAxis(payload)) };
+  const x = {
+    ...look,
+    grid: { show: false },
+    size: 30,
+    ...(payload.labels ? labelAxis(payload) : timeAxis(payload)),
+  };
   if (payload.kind !== "timeline") return [x, y];
   const tokens = {
     ...look,
@@ -64,7 +69,10 @@ export const scalesOf = (holder) => {
   const { payload } = holder;
   /** @type {Record<string, any>} */
   const scales = { x: payload.labels ? labelScale(holder) : timeScale(holder), y: {} };
-  const upTo = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ high) => [0, ceiling(high)];
+  const upTo = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ high) => [
+    0,
+    ceiling(high),
+  ];
   scales.y.range = payload.max === undefined ? upTo : [0, payload.max];
   if (payload.kind === "timeline") {
     scales.cost = { range: upTo };
@@ -136,11 +144,16 @@ const withoutNeighbor = (chart, n) => {
   };
   return values
     .map((/** @type {any} */ _, /** @type {number} */ place) => place)
-    .filter((/** @type {number} */ at) => isKnown(values[at]) && !isKnown(beside(at, -1)) && !isKnown(beside(at, 1)));
+    .filter(
+      (/** @type {number} */ at) =>
+        isKnown(values[at]) && !isKnown(beside(at, -1)) && !isKnown(beside(at, 1)),
+    );
 };
 
 /** The last point where all points of a series are of one moment. @param {any} chart @param {number} n */
 const ofOneMoment = (chart, n) => {
-  const known = chart.data[n].flatMap((/** @type {any} */ v, /** @type {number} */ place) => (isKnown(v) ? place : []));
+  const known = chart.data[n].flatMap((/** @type {any} */ v, /** @type {number} */ place) =>
+    isKnown(v) ? place : [],
+  );
   return known.length && chart.data[0][known[0]] === chart.data[0][known.at(-1)] ? [known.at(-1)] : [];
 };

@@ -113,8 +113,7 @@ export const tooltipRows = (payload, place) => {
 };
 
 /** The first and last moment of a chart over time; of one moment some minutes around it. @param {number[]} x */
-export const timeRange = (x) =>
-  x[0] === x.at(-1) ? [x[0] - 300, x[0] + 300] : [x[0], Number(x.at(-1))];
+export const timeRange = (x) => (x[0] === x.at(-1) ? [x[0] - 300, x[0] + 300] : [x[0], Number(x.at(-1))]);
 
 /** @param {number} seconds @param {string | undefined} zone @param {Intl.DateTimeFormatOptions} options */
 const inZone = (seconds, zone, options) => {

@@ -74,7 +74,13 @@ const showWhole = (element, holder) => {
 const make = (element) => {
   const text = element.dataset.chart ?? "";
   const payload = JSON.parse(text);
-  const holder = { payload, isZoomed: false, text, shape: shapeOf(payload), chart: /** @type {any} */ (null) };
+  const holder = {
+    payload,
+    isZoomed: false,
+    text,
+    shape: shapeOf(payload),
+    chart: /** @type {any} */ (null),
+  };
   element.classList.toggle("small", Boolean(payload.small));
   element.replaceChildren();
   holder.chart = new uPlot(optionsOf(holder, element), columnsOf(payload), element);
@@ -94,7 +100,8 @@ const make = (element) => {
 /** Narrow the page to the period that was clicked; a zoomed chart waits for a double click. @param {Holder} holder */
 const follow = (holder) => {
   const address = holder.payload.links?.[holder.chart.cursor.idx];
-  if (address && !holder.isZoomed) document.dispatchEvent(new CustomEvent("tachograph-go", { detail: address }));
+  if (address && !holder.isZoomed)
+    document.dispatchEvent(new CustomEvent("tachograph-go", { detail: address }));
 };
 
 /** Make a chart again and keep its zoom. @param {HTMLElement} element @param {Holder} holder */
@@ -130,7 +137,8 @@ const sizes = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const chart = charts.get(/** @type {HTMLElement} */ (target))?.chart;
     const { clientWidth: width, clientHeight: height } = target;
-    if (chart && width && (chart.width !== width || chart.height !== height)) chart.setSize({ width, height });
+    if (chart && width && (chart.width !== width || chart.height !== height))
+      chart.setSize({ width, height });
   }
 });
 
@@ -166,9 +174,7 @@ export const shownRange = (element) => {
 /** The zoom of a chart. @param {HTMLElement} element */
 const zoomOf = (element) => {
   const holder = charts.get(element);
-  return (
-    holder && { zoom: holder.isZoomed, min: holder.chart.scales.x.min, max: holder.chart.scales.x.max }
-  );
+  return holder && { zoom: holder.isZoomed, min: holder.chart.scales.x.min, max: holder.chart.scales.x.max };
 };
 
 /** The range of x that a key asks for, null if it asks for none. @param {string} key @param {number} min @param {number} max */

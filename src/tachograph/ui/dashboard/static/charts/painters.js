@@ -87,7 +87,10 @@ export const paintFan = (holder) => (/** @type {any} */ chart) => {
   if (!fan) return;
   const isReached = fan.chance >= EVEN && fan.to.length > 0;
   if (!isReached && !fan.ends) return;
-  const at = (/** @type {number} */ x, /** @type {number} */ y) => [chart.valToPos(x, "x", true), chart.valToPos(y, "y", true)];
+  const at = (/** @type {number} */ x, /** @type {number} */ y) => [
+    chart.valToPos(x, "x", true),
+    chart.valToPos(y, "y", true),
+  ];
   const from = at(now, fan.percent);
   const ends = isReached
     ? fan.to.map((x) => at(x, 100))

@@ -31,7 +31,8 @@ export const tooltip = (holder) => {
       box.style.display = "none";
       return;
     }
-    const head = payload.whole?.[idx] ?? payload.labels?.[idx] ?? momentWords((payload.x ?? [])[idx], payload.zone);
+    const head =
+      payload.whole?.[idx] ?? payload.labels?.[idx] ?? momentWords((payload.x ?? [])[idx], payload.zone);
     box.replaceChildren(element("b", head), ...tooltipRows(payload, idx).map(rowOf));
     box.style.display = "block";
     const isRight = left > chart.over.clientWidth / 2;

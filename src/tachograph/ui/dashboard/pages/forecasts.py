@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tachograph.queries.estimates.forecast import LimitForecast, calibration, forecast
+from tachograph.queries.estimates.forecast import LimitForecast, forecast
+from tachograph.queries.estimates.scoring import calibration
 from tachograph.queries.limits.current import NowAccount
 from tachograph.text.chances import calibration_words, forecast_words
 from tachograph.text.format import percent, plural, safe

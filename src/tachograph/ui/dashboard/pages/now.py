@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tachograph.model.limits.limits import FIVE_HOUR
+from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR
 from tachograph.queries.limits.current import STALE, NowAccount, NowLimit
 from tachograph.queries.tray_state import tray_state
 from tachograph.text import limits as limit_text
@@ -87,7 +87,7 @@ def current_limits(view: View) -> LimitsBlock:
 
 def _account(account: NowAccount, view: View) -> AccountSection:
     newest = max(account.limits, key=lambda limit: limit.observed_at, default=None)
-    extra = account.extra
+    extra = account.extra if account.limit(EXTRA_USAGE) is None else None
     is_shown = extra is not None and (extra.enabled or extra.blocked)
     bar = extra.percent if extra is not None and extra.enabled else None
     return AccountSection(

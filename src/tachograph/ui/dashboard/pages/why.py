@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.queries.estimates.attribution import Attribution, Part, attribution, leading
+from tachograph.queries.estimates.attribution import Attribution, Part, attribution, primary_account
 from tachograph.queries.estimates.constants import NOTHING
 from tachograph.queries.limits.current import now as current_limits
 from tachograph.text.attribution import CLEAR_SIGN, evidence_words, interval, unexplained_words, why_words
@@ -52,7 +52,7 @@ class WhyBlock(NamedTuple):
 def why(view: View) -> WhyBlock | None:
     """The running week of the primary account; None without a reading of it."""
     snapshot = view.snapshot
-    account = leading(current_limits(snapshot.db, snapshot.now))
+    account = primary_account(current_limits(snapshot.db, snapshot.now))
     if account is None or account.limit(SEVEN_DAY) is None:
         return None
     found = snapshot.cache.answer(

@@ -122,22 +122,26 @@ class WindowsHome:
 
 
 @contextlib.contextmanager
-def desktop(folder: Path, number: int = 87, size: str = "1000x700") -> Iterator[str]:
+def desktop(folder: Path, size: str = "1000x700") -> Iterator[str]:
     """An X server with Wine's desktop in it, which has a notification area; its display. `folder` gets its pixels, see
     xvfb_screen.py."""
-    display = f":{number}"
-    server = subprocess.Popen(["Xvfb", display, "-screen", "0", f"{size}x24", "-fbdir", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-fbdir", str(folder)]
+    server = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     shell = None
     try:
-        until(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), "an X server")  # noqa: S108
+        os.close(write)
+        with os.fdopen(read, "rb") as pipe:
+            display = f":{pipe.readline().decode().strip()}"
         width, height = (int(one) - 100 for one in size.split("x"))
         shell = start(["explorer", f"/desktop=shell,{width}x{height}"], wine_environment(display))
-        until(lambda: b"Wine" in x_windows(display), "Wine desktop", 60)
+        until(lambda: b"Wine" in x_windows(display), "Wine desktop", 120)
         yield display
     finally:
         if shell is not None:
             shell.kill()
             shell.wait()
+        subprocess.run(["wineserver", "-k"], env=wine_environment(display), capture_output=True)
         server.terminate()
         server.wait()
 

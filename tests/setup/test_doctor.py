@@ -93,7 +93,7 @@ def test_the_json_form_is_one_envelope(used: Home) -> None:
     for finding in made["findings"]:
         assert set(finding) == {"kind", "subject", "text", "next"}
         assert finding["kind"] in ("ok", "note", "wrong")
-    assert {f["subject"] for f in made["findings"]} == {"logs", "account", "settings", "ledger", "backups"}
+    assert {f["subject"] for f in made["findings"]} == {"platform", "logs", "account", "settings", "ledger", "backups"}
 
 
 def test_it_reads_what_is_new_unless_told_not_to(used: Home) -> None:
@@ -367,3 +367,12 @@ def test_a_data_folder_that_is_none_is_wrong_and_no_more(used: Home) -> None:
     shutil.rmtree(used.data)
     used.data.write_text("a file where the folder should be")
     assert "wrong: " in found(examined(used, code=1), "ledger")
+
+
+def test_the_platform_is_described(home: Home) -> None:
+    text = home.run("--version", "--verbose").stdout
+    assert text.startswith("tachograph ") and str(home.data) in text
+    for word in ("system", "python", "scanner", "ledger", "settings", "logs", "tested"):
+        assert f"\n  {word} " in text, word
+    assert "Platform" in home.run("doctor").stdout
+    assert home.run("--version").stdout.count("\n") == 1

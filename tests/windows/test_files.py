@@ -160,7 +160,7 @@ def test_a_damaged_ledger_is_replaced_from_the_transcripts(home: WindowsHome) ->
     assert list(home.data.glob("damaged-*"))
 
 
-@pytest.mark.parametrize("arguments", [("doctor",), ("doctor", "--json"), ("status", "--json"), ("--version",), ("--help",), ("completion", "bash"), ("setup", "--json"), ("pair", "--list"), ("prices",), ("demo", "--no-open", "--days", "3")], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize("arguments", [("doctor",), ("doctor", "--json"), ("status", "--json"), ("--version",), ("--version", "--verbose"), ("--help",), ("completion", "bash"), ("setup", "--json"), ("pair", "--list"), ("prices",), ("demo", "--no-open", "--days", "3")], ids=" ".join)  # fmt: skip
 def test_a_command_in_an_empty_home_ends_well(home: WindowsHome, arguments: tuple[str, ...]) -> None:
     done = home.run(*arguments, code=None)
     assert done.code in (0, 1) and done.stdout.strip()

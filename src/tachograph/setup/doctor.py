@@ -29,6 +29,7 @@ from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
 from tachograph.settings import updated_prices
 from tachograph.setup.ledger_files import damaged_copies
+from tachograph.setup.platform_facts import platform_facts
 from tachograph.setup.recovery import recover
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
@@ -65,6 +66,7 @@ def examine(paths: Paths, env: Mapping[str, str], now_ms: int, *, read: bool = T
     ledger = list(_ledger(paths, env, now_ms, read and transcripts > 0, logins))
     return (
         Finding(OK, "versions", "versions", versions()),
+        Finding(OK, "platform", "platform", platform_facts(env)),
         *found,
         *_accounts(env, logins),
         *_settings(paths),

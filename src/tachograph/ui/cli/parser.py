@@ -109,6 +109,8 @@ def _with_groups(text: str) -> str:
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Raises UsageError; --help and --version end the program."""
     names = {command.name for command in COMMANDS}
+    if "--version" in argv and "--verbose" in argv:
+        return argparse.Namespace(command=None, module="version")
     if argv and argv[0] == "help":
         argv = [*argv[1:], "--help"]
     called = _called(argv)
@@ -135,7 +137,8 @@ def parser(called: str | None, *, all_flags: bool = False) -> argparse.ArgumentP
         epilog="Nothing leaves this machine unless you turn it on (`tachograph sources`). `tachograph COMMAND --help` shows the flags of a command.",
         allow_abbrev=False,
     )
-    made.add_argument("--version", action="version", version=f"tachograph {__version__}")
+    words = "show the version; with --verbose also system, Python, scanner and files"
+    made.add_argument("--version", action="version", version=f"tachograph {__version__}", help=words)
     made.set_defaults(command=None, module="overview")
     # also before the command; a command's own flags of these names are without a default, so as not to undo them
     made.add_argument(

@@ -14,7 +14,7 @@ from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT, PROBLEM_WORDS
 
 _SUBJECTS = {"logs": "Logs", "account": "Account", "settings": "Settings", "files": "Unread", "ledger": "Ledger"}
-_SUBJECTS |= {"backups": "Backups", "limits": "Limits", "recorder": "Recorder"}
+_SUBJECTS |= {"platform": "Platform", "backups": "Backups", "limits": "Limits", "recorder": "Recorder"}
 _REPAIR = "Repair it with `tachograph doctor --repair`; nothing is deleted."
 Facts = Mapping[str, Any]
 
@@ -183,6 +183,7 @@ def _clock_words(f: Facts) -> tuple[str, str]:
 
 
 _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
+    "platform": lambda f, _: (f"{f['system']}; transcripts are read by {f['scanner']}. Tested: {f['tested']}.", ""),
     "versions": lambda f, _: (f"Tachograph {f['tachograph']}, Python {f['python']}, SQLite {f['sqlite']}", ""),
     "folder": _folder,
     "folder_missing": _missing,

@@ -1,0 +1,15 @@
+"""`tachograph --version --verbose`: the version with system, Python, scanner and files."""
+
+import argparse
+
+from tachograph.setup.platform_facts import platform_facts
+from tachograph.text.format import safe
+from tachograph.ui.cli.context import Context
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    facts = platform_facts(context.env)
+    print(f"tachograph {facts.pop('tachograph')}", file=context.out)
+    for name, value in facts.items():
+        print(f"  {name:9} {safe(value)}", file=context.out)
+    return 0

@@ -257,7 +257,7 @@ def scoped_week(account: Account, trace: Trace, question: dict[str, Any]) -> att
     if not used:
         return None
     days = week_days(messages, readings)
-    learned, _ = learner.advance(learner.scoped(account.learned), TrainingData((), days, readings), at)
+    learned, _ = learner.advance(learner.begin_scoped(account.learned), TrainingData((), days, readings), at)
     since = week_start(readings, reset, at)
     touching = [day for day in days if day.reset > since]
     return attribution.week(learned, touching, used[-1].week or 0.0, used[-1].at, since)

@@ -108,7 +108,7 @@ def chances_of(b: Any, user: tuple[Any, ...]) -> Any:
     """Chances by coefficients; those of weeks as people steer them."""
     p = 1 / (1 + np.exp(-(b[0] + user[0] @ b[1:])))
     steered = [
-        forecast.steered(float(one), seen) if isinstance(seen, forecast.WeekPace) else float(one)
+        forecast.steer(float(one), seen) if isinstance(seen, forecast.WeekPace) else float(one)
         for one, seen in zip(p, user[5], strict=True)
     ]
     return np.array(steered)

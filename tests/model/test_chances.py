@@ -17,7 +17,7 @@ def pace(used: float = 50.0, left: float = 150.0, rate: float = 20.0, sessions: 
 
 
 def test_the_prior_says_where_it_comes_from_and_how_it_is_made_again() -> None:
-    prior = forecast.shipped()
+    prior = forecast.load_prior()
     assert "simulated" in prior["from"]
     assert (ROOT / prior["refit"].split()[0]).is_file()
     assert prior["version"] == forecast.VERSION
@@ -54,15 +54,15 @@ def test_an_own_past_moves_a_chance_towards_what_came_of_it_slowly() -> None:
     def past(windows: int, hit: bool) -> list[Past]:
         return [Past(0.4, float(window), hit) for window in range(windows) for _ in range(10)]
 
-    assert forecast.blended(0.4, past(3, True)) == pytest.approx(0.4, abs=0.04)
-    assert forecast.blended(0.4, past(100, True)) > 0.6
-    assert forecast.blended(0.4, past(100, False)) < 0.25
-    assert forecast.blended(0.4, []) == 0.4
+    assert forecast.blend(0.4, past(3, True)) == pytest.approx(0.4, abs=0.04)
+    assert forecast.blend(0.4, past(100, True)) > 0.6
+    assert forecast.blend(0.4, past(100, False)) < 0.25
+    assert forecast.blend(0.4, []) == 0.4
 
 
 def test_forecasts_of_one_window_count_as_one_however_many() -> None:
     once = [Past(0.4, 1.0, True)]
-    assert forecast.blended(0.4, once * 500) == pytest.approx(forecast.blended(0.4, once), abs=0.01)
+    assert forecast.blend(0.4, once * 500) == pytest.approx(forecast.blend(0.4, once), abs=0.01)
 
 
 def test_a_pace_needs_a_running_window() -> None:

@@ -144,7 +144,7 @@ def part_words(found: Attribution, part: Part, kind: str) -> str:
 
 
 def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
-    """The evidence for an answer, and what was left out of it."""
+    """The evidence for an answer, and messages and models that were left out."""
     made = []
     unit = "day of the week" if evidence.by_days else "5-hour window"
     units = "days of the week" if evidence.by_days else ""
@@ -163,7 +163,7 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     if evidence.unattributed:
         made.append(left_out_words(evidence.unattributed))
     if evidence.unpriced:
-        names = ", ".join(_shown(model) for model in evidence.unpriced)
+        names = ", ".join(_model_name(model) for model in evidence.unpriced)
         made.append(f"Without a price, and so left out: {names}.")
     return made
 
@@ -217,7 +217,7 @@ def what_if_words(found: WhatIf) -> list[str]:
     else:
         part = "the rest of the week" if found.share >= 0.995 else f"{percent(found.share)} of the rest of the week"
         made.append(
-            f"If {part} ran on {_shown(found.model)}, the weekly limit would end at {_end(found.changed)};"
+            f"If {part} ran on {_model_name(found.model)}, the weekly limit would end at {_end(found.changed)};"
             f" as it goes now at {_end(found.as_is)}."
         )
         made.append("Tokens stay the same in this: another model may need more or fewer for the same work.")
@@ -238,7 +238,7 @@ def _used(value: float) -> str:
     return "Under 1 %" if 0 < value < 0.5 else f"{value:.0f} %"
 
 
-def _shown(model: str) -> str:
+def _model_name(model: str) -> str:
     from tachograph.model.usage.prices import display_name  # a status line has no time for it
 
     return display_name(model)

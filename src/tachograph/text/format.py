@@ -10,7 +10,7 @@ def count(n: int) -> str:
 
 
 def tokens(n: int) -> str:
-    """38.2 M, 1,020 M, 512 k, 87: three figures where there are as many."""
+    """38.2 M, 1,020 M, 512 k, 87: three figures if possible."""
     if n < 1000:
         return str(n)
     for size, unit in ((1_000, "k"), (1_000_000, "M")):
@@ -21,7 +21,7 @@ def tokens(n: int) -> str:
 
 
 def usd(value: float | None) -> str:
-    """$41.20; what is above nothing never shows as nothing; a dash where there is no price."""
+    """$41.20; a cost above zero never shows as $0.00; a dash without a price."""
     if value is None:
         return UNKNOWN
     return "<$0.01" if 0 < value < 0.005 else f"${value:,.2f}"
@@ -71,7 +71,7 @@ def weekday(moment: date) -> str:
 
 
 def day_and_time(moment: datetime, now: datetime) -> str:
-    """Sun 22 Nov 21:40; with the year where it is another one."""
+    """Sun 22 Nov 21:40; with the year if it is another one."""
     year = "" if moment.year == now.year else f" {moment.year}"
     return f"{weekday(moment)} {moment.day:2d} {MONTHS[moment.month - 1]}{year} {moment:%H:%M}"
 
@@ -127,17 +127,17 @@ def safe(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        char if char == " " or (char.isprintable() and ord(char) not in _INVISIBLE) else _escaped(char) for char in text
+        char if char == " " or (char.isprintable() and ord(char) not in _INVISIBLE) else _escape(char) for char in text
     )
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def width(text: str) -> int:
-    """How many columns a terminal gives to a (safe) text."""
+    """Number of columns that a terminal gives to a (safe) text."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth  # 10 ms and more: only for names that are not plain ASCII
@@ -145,7 +145,7 @@ def width(text: str) -> int:
     return max(0, wcswidth(text))
 
 
-def folded(text: str, room: int | None, hang: str = "") -> list[str]:
+def fold(text: str, room: int | None, hang: str = "") -> list[str]:
     """A sentence in as many lines as it needs on a terminal, in one elsewhere; `hang` stands before all but the first."""
     if room is None or width(text) <= room:
         return [text]
@@ -163,7 +163,7 @@ def folded(text: str, room: int | None, hang: str = "") -> list[str]:
 
 
 def cut_middle(text: str, most: int) -> str:
-    """A text shortened to so many columns in its middle: what it ends with tells as much as what it begins with."""
+    """A text shortened in its middle to a number of columns: its end tells as much as its beginning."""
     if len(text) <= most and width(text) <= most:
         return text
     end = ""
@@ -175,7 +175,7 @@ def cut_middle(text: str, most: int) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """A text shortened to so many columns, with … where something is missing."""
+    """A text shortened to a number of columns, with … in place of the rest."""
     if len(text) <= most and width(text) <= most:
         return text
     kept = ""

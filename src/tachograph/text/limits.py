@@ -28,14 +28,14 @@ SHORT_SOURCE_WORDS = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": 
 
 
 def percent(limit: NowLimit | None) -> str:
-    """`78 %`, `~78 %` where it is old, a dash where it is not known."""
+    """`78 %`, `~78 %` if it is old, a dash if it is unknown."""
     if limit is None or limit.percent is None:
         return UNKNOWN
     return f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
 
 
 def short_percent(limit: NowLimit | None) -> str:
-    """The same where there is little room: `78%`."""
+    """The same for a narrow place: `78%`."""
     return percent(limit).replace(" ", "")
 
 

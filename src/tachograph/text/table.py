@@ -24,7 +24,7 @@ class Column(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How things are set off; all empty where the output is no terminal."""
+    """Escape sequences that set text off; all empty if the output is no terminal."""
 
     bold: str = ""
     dim: str = ""
@@ -39,7 +39,7 @@ def lines(columns: Sequence[Column], room: int | None, style: Style, *, footer: 
     widths = [_natural(column) for column in columns]
     shown = list(range(len(columns)))
     if room is not None:
-        shown, widths = _fitted(columns, widths, room)
+        shown, widths = _fit_columns(columns, widths, room)
     cells = {
         i: _cut_apart(columns[i].cells, widths[i])
         if columns[i].tells
@@ -71,7 +71,7 @@ def _natural(column: Column) -> int:
     return max(width(column.heading), max(map(width, column.cells), default=0))
 
 
-def _fitted(columns: Sequence[Column], natural: list[int], room: int) -> tuple[list[int], list[int]]:
+def _fit_columns(columns: Sequence[Column], natural: list[int], room: int) -> tuple[list[int], list[int]]:
     shown = list(range(len(columns)))
     while True:
         widths = list(natural)

@@ -17,7 +17,7 @@ _FASTEST_WEEK = 24 * 60 * _MINUTE
 
 class StoredForecast(NamedTuple):
     """The chance that a limit is reached before `cycle` (its reset). Moments in epoch ms, `p10` to `p90` in minutes from
-    `at`. `hit` is None while the window is not over, or if its end was not read."""
+    `at`. `hit` stays unknown while the window is not over, and if its end was not read."""
 
     account: int
     key: str

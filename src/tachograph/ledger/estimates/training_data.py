@@ -1,4 +1,4 @@
-"""Read training data of an account (messages, plans) in order of time, and store what was learned."""
+"""Read training data of an account (messages, plans) in order of time, and store learned weights."""
 
 import sqlite3
 from collections.abc import Iterator

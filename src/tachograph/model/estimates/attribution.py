@@ -25,7 +25,7 @@ class Estimate(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """Of what is used of a limit, as fractions of one. `points` are of a 5-hour window by (session, model), which split
+    """Shares of the used part of a limit, as fractions of one. `points` are of a 5-hour window by (session, model), which split
     the shares further; `per_point` is the share of one such point; `total` what all shares refer to, in points."""
 
     by_model: dict[str, Estimate]
@@ -77,31 +77,31 @@ def week(
     if weights is None:
         return None
     if weights is learned.week:
-        return _shared(weights, windows, used + weights.cut, _ROUNDED, since, used_at, loose, 1.0)
+        return _divide(weights, windows, used + weights.cut, _ROUNDED, since, used_at, loose, 1.0)
     scale = learned.scale
     if scale is None or scale.seen < 1:
         return None
     per_point = scale.plain_at(used_at) * weights.scale_at(used_at)  # of a point of a 5-hour window as they are now
     total = (used + weights.cut) / per_point
     sd = math.hypot(_ROUNDED / per_point, total * math.hypot(scale.sd, 0.01))
-    return _shared(weights, windows, total, sd, since, used_at, loose, scale.hour_weight)
+    return _divide(weights, windows, total, sd, since, used_at, loose, scale.hour_weight)
 
 
 def five_hours(learned: Learned, window: Window, used: float, used_at: float) -> Shares | None:
     """Shares of a 5-hour window at the moment to which it is cut."""
     if learned.five is None:
         return None
-    return _shared(
+    return _divide(
         learned.five, [window], used + learned.five.cut, 0.3, 0.0, used_at, (), learned.hour_weight, is_window=True
     )
 
 
 def own_part(weights: Weights, works: Iterable[Work]) -> Shares:
-    """Shares of this machine's own work alone, by what it weighs: of a limit whose scale is unknown."""
-    return _shared(weights, (), 0.0, 0.0, 0.0, 0.0, works, 1.0)
+    """Shares of this machine's own work alone, by what it weighs: for a limit with an unknown scale."""
+    return _divide(weights, (), 0.0, 0.0, 0.0, 0.0, works, 1.0)
 
 
-def _shared(
+def _divide(
     weights: Weights,
     windows: Sequence[Window],
     total: float,
@@ -114,7 +114,7 @@ def _shared(
     is_window: bool = False,
 ) -> Shares:
     """Shares of `total` points of the limit that the weights are about. `is_window`: peak hours count as more of it; a week
-    does not know them, only what is read of its windows does."""
+    does not know them."""
     points: dict[tuple[str, str], float] = {}
     own_var: dict[str, float] = {}
     works: list[Work] = []

@@ -22,7 +22,7 @@ _SPREAD = 0.25  # of a change's size: how unsure its size is
 
 
 def watch(after: Weights, before: Weights, window: Window, run: WindowFilter) -> Weights:
-    """Add a window to what is watched; where it completes the evidence for a change, begin again from that change."""
+    """Add a window to the evidence; once that is complete for a change, begin again from the change."""
     reference = before.reference or before.mean
     ratio = window_ratio(reference, before, window, run)
     if ratio is None:
@@ -44,10 +44,10 @@ def watch(after: Weights, before: Weights, window: Window, run: WindowFilter) ->
     likeliest = SHIFTS[odds.index(max(odds))]
     part = _since(recent, likeliest)
     shift = _likeliest([one.ratio - one.expected for one in part], [one.sd for one in part])
-    return moved(after, shift, part[0].start, reference)
+    return move_scale(after, shift, part[0].start, reference)
 
 
-def moved(
+def move_scale(
     weights: Weights,
     shift: float,
     since: float,
@@ -87,8 +87,8 @@ def lasting(changes: Sequence[tuple[float, float]], at: float) -> tuple[float, f
 
 
 def follows(weights: Weights, shift: float, since: float) -> tuple[float, float]:
-    """How well windows since a moment fit points per dollar moved by `shift` beside unmoved: log odds; and the move that
-    fits them best, near `shift`."""
+    """Log odds that points per dollar moved by `shift` since a moment, from the windows since then; and the move near `shift`
+    that fits them best."""
     part = [one for one in weights.recent if one.start >= since - 60]
     if not part:
         return 0.0, shift

@@ -83,7 +83,7 @@ class Past(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """`chance` after blending, `prior` before. `when` is None if the chance is too small for a time to mean anything."""
+    """`chance` after blending, `prior` before; `when` only for a chance that is large enough for a time to mean anything."""
 
     chance: float
     prior: float
@@ -91,7 +91,7 @@ class Forecast(NamedTuple):
 
 
 @cache
-def shipped() -> dict[str, Any]:
+def load_prior() -> dict[str, Any]:
     """The shipped coefficients, and where they come from."""
     import json
 
@@ -104,7 +104,7 @@ def shipped() -> dict[str, Any]:
 
 
 def rate(readings: Sequence[Reading], at: float, minutes: float) -> float:
-    """Percent per hour in the last minutes of a 5-hour window, whose readings these are, up to now."""
+    """Percent per hour in the last minutes of a 5-hour window with these readings, up to now."""
     used = readings[-1].five or 0.0
     reset = readings[-1].five_reset or at
     since = at - minutes * 60 - 30
@@ -124,7 +124,7 @@ def pace(
     hits: int,
     windows: int,
 ) -> Pace | None:
-    """The pace of a 5-hour window, from its readings so far (the last one has what is used) and the work of the last hour
+    """The pace of a 5-hour window, from its readings so far (the last one has its percentage) and the work of the last hour
     (None: its weight is unknown); `first_seen`: when the newest session began. None if the window is over."""
     last = readings[-1]
     if last.five is None or last.five_reset is None or last.five_reset <= at:
@@ -198,18 +198,18 @@ def time_features(seen: Pace) -> list[float]:
 
 def week_features(seen: WeekPace) -> list[float]:
     """Features of a week: its pace, and the usual one, beside what it would take."""
-    need = _needed(seen)
+    need = _needed_pace(seen)
     usual = sum(seen.peaks) / len(seen.peaks) / 7 if seen.peaks else _USUAL_DAY
     speeds = [math.log(value + 0.5) - need for value in (seen.this_week, seen.last_days, usual)]
     return [*speeds, seen.left / 168, (100 - seen.used) / 100]
 
 
-def _needed(seen: WeekPace) -> float:
+def _needed_pace(seen: WeekPace) -> float:
     """Logarithm of the points a day that would use up the week."""
     return math.log((100 - seen.used + 1) / max(seen.left / 24, 0.05))
 
 
-def steered(chance: float, seen: WeekPace) -> float:
+def steer(chance: float, seen: WeekPace) -> float:
     """A chance of a week for a person who may steer it: who uses most of every week slows down towards its end, and reaches
     the limit as often as in such weeks before, whatever the pace."""
     nearly = sum(peak >= _NEARLY for peak in seen.peaks)
@@ -239,17 +239,17 @@ def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
     is_week = isinstance(seen, WeekPace)
     if seen.used >= FULL:
         return Forecast(1.0, 1.0, TimeToLimit(0.0, 0.0, 0.0))
-    model = shipped()["seven_day" if is_week else "five_hour"]
+    model = load_prior()["seven_day" if is_week else "five_hour"]
     values = week_features(seen) if isinstance(seen, WeekPace) else features(seen)
-    prior = _bounded(_logistic(_linear(model["chance"], values)))
+    prior = _bound(_logistic(_linear(model["chance"], values)))
     if isinstance(seen, WeekPace):
-        prior = steered(prior, seen)
+        prior = steer(prior, seen)
     times = week_time_features(seen) if isinstance(seen, WeekPace) else time_features(seen)
     middle = _linear(model["wall"], times)
     left = seen.left * (60 if is_week else 1)
     low, high = model["wall_spread"]
     when = TimeToLimit(*(left * _logistic(middle + offset) for offset in (low, model["wall_middle"], high)))
-    blended_chance = blended(prior, past, _PRIOR_WEEKS if is_week else _PRIOR_WINDOWS)
+    blended_chance = blend(prior, past, _PRIOR_WEEKS if is_week else _PRIOR_WINDOWS)
     return Forecast(blended_chance, prior, when if blended_chance >= 0.05 else None)
 
 
@@ -257,7 +257,7 @@ def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
     """Percent at the reset that one, five and nine of ten cases like this one stay below; at most 100."""
     if seen.used >= FULL:
         return 100.0, 100.0, 100.0
-    knots = shipped()["seven_day" if isinstance(seen, WeekPace) else "five_hour"]["fan"]
+    knots = load_prior()["seven_day" if isinstance(seen, WeekPace) else "five_hour"]["fan"]
     above = next((place for place, knot in enumerate(knots) if knot[0] >= chance), len(knots))
     if above == 0 or above == len(knots):
         parts = knots[min(above, len(knots) - 1)][1:]
@@ -269,20 +269,20 @@ def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def blended(prior: float, past: Sequence[Past], prior_windows: float = _PRIOR_WINDOWS) -> float:
+def blend(prior: float, past: Sequence[Past], prior_windows: float = _PRIOR_WINDOWS) -> float:
     """A chance moved towards how often earlier ones like it came true, further with more windows of the account."""
     if not past:
         return prior
     windows = len({one.reset for one in past})
     # the same weight for each forecast: windows that were used up early have fewer, and would count too much else
     weight = _ONE_WINDOW * windows / len(past)
-    shift, slope = _recalibrated([(_logit(one.chance), float(one.hit), weight) for one in past])
+    shift, slope = _recalibrate([(_logit(one.chance), float(one.hit), weight) for one in past])
     trust = windows / (windows + prior_windows)
     own = _logistic(shift + slope * _logit(prior))
-    return _bounded(trust * own + (1 - trust) * prior)
+    return _bound(trust * own + (1 - trust) * prior)
 
 
-def _recalibrated(rows: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
+def _recalibrate(rows: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
     """Intercept and slope of a logistic regression on (logit, outcome, weight), held close to 0 and 1 (Newton)."""
     rows = tuple(rows)
     shift, slope = 0.0, 1.0
@@ -309,9 +309,9 @@ def _logistic(value: float) -> float:
 
 
 def _logit(chance: float) -> float:
-    chance = _bounded(chance)
+    chance = _bound(chance)
     return math.log(chance / (1 - chance))
 
 
-def _bounded(chance: float) -> float:
+def _bound(chance: float) -> float:
     return min(_MOST, max(_LEAST, chance))

@@ -46,8 +46,8 @@ class PlanChange(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """Everything learned of an account. `five` is None until a 5-hour window was seen with work in it; `week` as long as
-    there are 5-hour windows; `scale` until both limits were read. Windows that reset by `until` (epoch seconds) are taken in."""
+    """Everything learned of an account. `five` begins with the first 5-hour window with work in it, `week` once there are
+    no more 5-hour windows, `scale` once both limits were read. Windows that reset by `until` (epoch seconds) are taken in."""
 
     five: Weights | None = None
     week: Weights | None = None
@@ -109,14 +109,14 @@ def advance(learned: Learned, data: TrainingData, until: float) -> tuple[Learned
         first, last = bisect_right(moments, learned.until), bisect_right(moments, until)
         todo += [(moments[place], kind, place) for place in range(first, last)]
     for at, kind, place in sorted(todo):
-        fresh = data.after(_followed(learned), at)
+        fresh = data.after(_last_reading_at(learned), at)
         if kind == 0:
             learned = change_plan(follow_week(learned, fresh), data.plan_changes[place])
         elif kind == 1:
             window = data.windows[place]
             if learned.five is not None and any(window.start < event.at < at for event in data.plan_changes):
                 scale = learned.five.scale_at(window.start)  # read under the plan before
-                explained[at] = explain(learned.five, window.watched, 0.0, learned.hour_weight, scale)
+                explained[at] = explain(learned.five, window.until_last_reading, 0.0, learned.hour_weight, scale)
             else:
                 learned = _take_window(learned, data.windows, place, explained)
             learned = follow_week(learned, fresh)
@@ -126,11 +126,11 @@ def advance(learned: Learned, data: TrainingData, until: float) -> tuple[Learned
             if near == len(data.resets) or data.resets[near] - FIVE_HOURS > day.reset:
                 learned = _take_day(learned, data.days, place)
     learned = learned._replace(until=max(learned.until, until))
-    fresh = data.after(_followed(learned), until)
+    fresh = data.after(_last_reading_at(learned), until)
     return follow_week(learned, fresh) if fresh else learned, explained
 
 
-def _followed(learned: Learned) -> float:
+def _last_reading_at(learned: Learned) -> float:
     """The moment up to which readings of the week were taken in."""
     return 0.0 if learned.scale is None or learned.scale.last is None else learned.scale.last.at
 
@@ -145,8 +145,8 @@ def _take_window(
             return learned
         five = begin(guess, all_windows[0].start)
         for earlier in all_windows[:place]:
-            five, explained[earlier.reset] = learn(five, earlier.watched, peak)
-    five, explained[window.reset] = learn(five, window.watched, peak)
+            five, explained[earlier.reset] = learn(five, earlier.until_last_reading, peak)
+    five, explained[window.reset] = learn(five, window.until_last_reading, peak)
     return learned._replace(five=five, week=None)
 
 
@@ -169,7 +169,7 @@ def _take_day(learned: Learned, days: Sequence[Window], place: int) -> Learned:
 
 
 @cache
-def announced() -> dict[str, Any]:
+def load_announcements() -> dict[str, Any]:
     """The table of announced limits and changes."""
     with open(os.path.join(os.path.dirname(__file__), "limit_changes.json"), "rb") as file:
         table: dict[str, Any] = json.loads(file.read())
@@ -178,7 +178,7 @@ def announced() -> dict[str, Any]:
 
 def plan_scale(plan: str) -> WeekScale:
     """The scale of a plan before any data."""
-    known = announced()["plans"].get(plan)
+    known = load_announcements()["plans"].get(plan)
     return week_scale.begin(None if known is None else known["window_of_week"])
 
 
@@ -195,7 +195,7 @@ def follow_week(learned: Learned, readings: Iterable[Reading]) -> Learned:
         # Either a 5-hour window has become larger, then work costs less of it, or the week has become smaller.
         odds, shift = changes.follows(five, -math.log(change.factor), change.since)
         if odds > 0:
-            five = changes.moved(five, shift, change.since)
+            five = changes.move_scale(five, shift, change.since)
     return learned._replace(scale=scale, five=five)
 
 
@@ -203,7 +203,7 @@ def change_plan(learned: Learned, event: PlanChange) -> Learned:
     """Begin again with the prior of another plan: what models weigh against each other stays."""
     if event.after == learned.plan:
         return learned
-    plans = announced()["plans"]
+    plans = load_announcements()["plans"]
     before, after = plans.get(event.before or learned.plan), plans.get(event.after)
     five, week = learned.five, learned.week
     sd = 1.0
@@ -213,9 +213,9 @@ def change_plan(learned: Learned, event: PlanChange) -> Learned:
         shift = -math.log(after["five_hour"] / before["five_hour"])
         week_shift = shift + math.log(after["window_of_week"] / before["window_of_week"])
     if five is not None:
-        five = changes.moved(five, shift, event.at, sd=sd, is_plan=True)._replace(recent=())
+        five = changes.move_scale(five, shift, event.at, sd=sd, is_plan=True)._replace(recent=())
     if week is not None:
-        week = changes.moved(week, week_shift, event.at, sd=sd, is_plan=True)._replace(recent=())
+        week = changes.move_scale(week, week_shift, event.at, sd=sd, is_plan=True)._replace(recent=())
     scale = plan_scale(event.after)
     if learned.scale is not None:
         ratio = learned.scale.peak / learned.scale.plain
@@ -228,7 +228,7 @@ def change_plan(learned: Learned, event: PlanChange) -> Learned:
     return learned._replace(five=five, week=week, scale=scale, plan=event.after)
 
 
-def scoped(learned: Learned) -> Learned:
+def begin_scoped(learned: Learned) -> Learned:
     """A state to learn a weekly limit of one model from: models weigh as they do, its scale is open."""
     weights = learned.weights
     if weights is None:
@@ -250,7 +250,7 @@ def learn(weights: Weights, window: Window, peak: float = 1.0) -> tuple[Weights,
         cov[place][place] += drift**2 * days
     run = WindowFilter(weights, mean, cov, peak=peak)
     run.take(window)
-    explained = run.explained()
+    explained = run.result()
     size = len(mean)
     after = weights._replace(
         at=max(weights.at, window.reset),
@@ -273,7 +273,7 @@ def learn(weights: Weights, window: Window, peak: float = 1.0) -> tuple[Weights,
 
 
 def _learn_errors(after: Weights, before: Weights, run: WindowFilter, explained: Explained) -> Weights:
-    """Compare what was expected with what was read: step by step, and over the window."""
+    """Compare expectations with readings: step by step, and over the window."""
     if run.steps > 0:
         count = min(before.misfit_count + run.steps, _MISFIT_MOST)
         misfit = before.misfit + (run.square / run.steps - before.misfit) * min(1.0, run.steps / count)

@@ -10,7 +10,7 @@ from tachograph.model.estimates.weights import Change, Weights, WindowRatio
 
 
 def dump(learned: Learned, prices: str) -> str:
-    """Text of a state; `prices` identifies the price list in whose dollars it was learned."""
+    """Text of a state; `prices` identifies the price list of its dollars."""
     return json.dumps([prices, learned], separators=(",", ":"))
 
 

@@ -75,13 +75,13 @@ class Window(NamedTuple):
     base: float | None = None
 
     def until(self, at: float) -> "Window":
-        """The window as far as it had come at a moment."""
+        """The part of the window up to a moment."""
         if at >= self.reset:
             return self
         return _of(self.start, self.reset, [step for step in self.steps if step.at <= at], self.base)
 
     @property
-    def watched(self) -> "Window":
+    def until_last_reading(self) -> "Window":
         """The window up to its last reading."""
         return self._replace(steps=tuple(step for step in self.steps if step.percent is not None))
 
@@ -239,10 +239,10 @@ def _steps(messages: Sequence[Message], readings: Iterable[tuple[float, float | 
             place += 1
         done = messages[begun:place]
         late = [message for message in done if message.at > at - _BLURRED]
-        steps.append(Step(at, percent, _summed(done), _summed(late)))
+        steps.append(Step(at, percent, _sum_work(done), _sum_work(late)))
         begun = place
     if begun < len(messages):
-        steps.append(Step(messages[-1].at, None, _summed(messages[begun:])))
+        steps.append(Step(messages[-1].at, None, _sum_work(messages[begun:])))
     return steps
 
 
@@ -260,7 +260,7 @@ def work_of(message: Message) -> Work:
     return Work(message.session, message.model, message.dollars, message.dollars if is_peak(message.at) else NOTHING)
 
 
-def _summed(messages: Iterable[Message]) -> tuple[Work, ...]:
+def _sum_work(messages: Iterable[Message]) -> tuple[Work, ...]:
     sums: dict[tuple[str, str], list[float]] = {}
     peaks: dict[tuple[str, str], list[float]] = {}
     for message in messages:

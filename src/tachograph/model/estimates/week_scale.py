@@ -71,7 +71,7 @@ class WeekScale(NamedTuple):
 
     @property
     def hour_weight(self) -> float:
-        """How much more work in peak hours counts of the 5-hour limit."""
+        """Factor of work in peak hours on the 5-hour limit."""
         return min(2.5, max(0.6, self.plain / self.peak)) if self.peak > 0 else 1.0
 
     def plain_at(self, at: float) -> float:
@@ -122,7 +122,7 @@ def _follow_one(scale: WeekScale, reading: Reading, cut: float) -> WeekScale:
         and (last.week or 0.0) - (reading.week or 0.0) >= _FALL
         and (reading.week or 0.0) > 0.2 * (last.week or 0.0)
     ):
-        scale = _rescaled(scale, (week + 0.01) / ((last.week or 0.0) + cut), reading.at)
+        scale = _rescale(scale, (week + 0.01) / ((last.week or 0.0) + cut), reading.at)
     rise, is_whole, is_new_window = _rise(last, reading, cut)
     if is_new_window:
         scale = _close(scale)
@@ -167,7 +167,7 @@ def _rise(last: Reading, reading: Reading, cut: float) -> tuple[float, bool, boo
     return after, is_whole, True
 
 
-def _rescaled(scale: WeekScale, factor: float, at: float) -> WeekScale:
+def _rescale(scale: WeekScale, factor: float, at: float) -> WeekScale:
     """The scale after the percentage of a week that goes on was multiplied: its limit has changed."""
     plain, peak = scale.plain * factor, scale.peak * factor
     var, cut = factor * factor, (0.06 * plain) ** 2

@@ -88,7 +88,7 @@ class Weights(NamedTuple):
 
     @property
     def fit(self) -> float:
-        """Share of what was read lately that this machine's work explains, 0 to 1."""
+        """Share of the latest readings that this machine's work explains, 0 to 1."""
         return min(1.0, self.own / self.seen) if self.seen > 0 else 0.0
 
     @property

@@ -56,7 +56,7 @@ def explain(weights: Weights, window: Window, since: float = 0.0, peak: float = 
         weights = weights._replace(mean=(weights.mean[SCALE] + math.log(scale), *weights.mean[1:]))
     run = WindowFilter(weights, [], [], since, peak)
     run.take(window)
-    return run.explained()
+    return run.result()
 
 
 class WindowFilter:
@@ -113,7 +113,7 @@ class WindowFilter:
                 continue
             self._step(max(60.0, step.at - last), step.percent, self._worth(step.blurred))
             last, waiting, self.late = step.at, 0.0, []
-        self.mean, self.cov = _merged(self.busy_chance, self.still, self.busy)
+        self.mean, self.cov = _mix(self.busy_chance, self.still, self.busy)
 
     def _add(self, works: Iterable[Work], big: frozenset[str], *, counts: bool) -> float:
         worth = 0.0
@@ -150,16 +150,16 @@ class WindowFilter:
         ends = 1 - math.exp(-seconds / _LASTS)
         busy = (1 - self.busy_chance) * begins + self.busy_chance * (1 - ends)
         was_busy = (self.busy_chance * ends / (1 - busy), self.busy_chance * (1 - ends) / busy)
-        still_state = _merged(was_busy[0], self.still, self.busy)
-        busy_state = _merged(was_busy[1], self.still, self.busy)
+        still_state = _mix(was_busy[0], self.still, self.busy)
+        busy_state = _mix(was_busy[1], self.still, self.busy)
         place = self.elsewhere
         still_state[1][place][place] += 1e-4
         rise = min(_RATE * seconds, _RATE_MOST) * self.weights.unit
         busy_state[0][place] += rise
         busy_state[1][place][place] += rise * rise + 0.05 * self.weights.unit
         noise = _ROUNDING + (0.5 * blurred) ** 2
-        self.still, fits, square = self._corrected(still_state, percent, noise)
-        self.busy, fits_busy, _ = self._corrected(busy_state, percent, noise)
+        self.still, fits, square = self._correct(still_state, percent, noise)
+        self.busy, fits_busy, _ = self._correct(busy_state, percent, noise)
         both = fits * (1 - busy) + fits_busy * busy
         self.busy_chance = min(1 - 1e-6, max(1e-6, fits_busy * busy / both))
         self.square += (1 - self.busy_chance) * square
@@ -168,7 +168,7 @@ class WindowFilter:
         self.active_seconds += self.busy_chance * seconds
         self.percent = percent
 
-    def _corrected(
+    def _correct(
         self, state: tuple[Vector, Matrix], percent: float, noise: float
     ) -> tuple[tuple[Vector, Matrix], float, float]:
         mean, cov = state
@@ -211,7 +211,7 @@ class WindowFilter:
         of_weights = [] if self.is_fixed else [own, -1.0 if only is None else 0.0, *by_model, *by_class]
         return own, [*of_weights, 1.0 if only is None else 0.0, *by_session]
 
-    def explained(self) -> Explained:
+    def result(self) -> Explained:
         """The answer once the window was taken."""
         table = self.table if self.is_fixed else cost_table(self.mean, self.models)
         place = self.elsewhere
@@ -258,7 +258,7 @@ def _grow(mean: Vector, cov: Matrix, var: float) -> None:
     mean.append(0.0)
 
 
-def _merged(chance: float, still: tuple[Vector, Matrix], busy: tuple[Vector, Matrix]) -> tuple[Vector, Matrix]:
+def _mix(chance: float, still: tuple[Vector, Matrix], busy: tuple[Vector, Matrix]) -> tuple[Vector, Matrix]:
     """One Gaussian for two, of which the second has a chance."""
     if chance < _NONE:
         return still[0][:], [row[:] for row in still[1]]

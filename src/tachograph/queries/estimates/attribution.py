@@ -1,4 +1,4 @@
-"""Which model, project, session or pull request used up a limit, and how much of it this machine cannot explain.
+"""Attribute a used limit to models, projects, sessions and pull requests, and show the rest that no log explains.
 
 Shares are of what is used of the limit, each with an 80 % interval. They are learned from the account's own readings and
 messages (model/estimates); before there is enough to learn from, the answer is the split by list price, under that name. If
@@ -39,7 +39,7 @@ _SCOPED_DAYS = 6  # days with work, before that limit's scale counts as learned
 
 
 class Part(NamedTuple):
-    """A row: its short and its full name (model as logged, path, session id, address), its share of what is used (fractions
+    """A row: its short and its full name (model as logged, path, session id, address), its share of the used limit (fractions
     of one), and its points of the limit. Both None if only the split by list price is known: then `list_price` is a
     fraction of the dollars."""
 
@@ -59,10 +59,10 @@ class Measured(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What an answer rests on: `windows` and `days` that were learned from, windows being days of the week if `by_days`;
+    """Evidence for an answer: `windows` and `days` that were learned from, windows being days of the week if `by_days`;
     `messages` of this machine in the period; `unattributed` messages of unknown accounts and `unpriced` models, both left
     out. `changed_at`, `changed_by`: when work began to cost another number of points, and by what factor (None: no sign of
-    it). `larger_at`, `larger_by`: the same for a 5-hour window as a part of the week. `fit`: share of what was read lately
+    it). `larger_at`, `larger_by`: the same for a 5-hour window as a part of the week. `fit`: share of the latest readings
     that the logs explain."""
 
     windows: int
@@ -83,7 +83,7 @@ class Evidence(NamedTuple):
 class Attribution(NamedTuple):
     """`method`: LEARNED; LIST_PRICE (too little to learn from: `by_*` hold fractions of the dollars); LITTLE (the logs explain
     too little for a split: `by_*` are empty); NOTHING (no reading, or no message in the period). `used` percent of the limit
-    at `used_at` (epoch ms); `since` and `resets_at` bound it. `unexplained`: share of what is used that this machine's logs
+    at `used_at` (epoch ms); `since` and `resets_at` bound it. `unexplained`: share of the used limit that this machine's logs
     do not explain; None unless LEARNED. `window_points`: percent of the week that one full 5-hour window costs, None if
     unknown. Parts are ordered by size. `weeks`: how many windows the answer covers."""
 
@@ -218,7 +218,7 @@ def _scoped_weights(
     work = _of_model(work_for(db, book, state.account, since, at), scope)
     seen = readings(db, state.account, since, at, limit)
     data = learner.TrainingData((), training_windows.week_days(work.messages, seen), seen)
-    learned, _ = learner.advance(learner.scoped(state.learned), data, at / 1000)
+    learned, _ = learner.advance(learner.begin_scoped(state.learned), data, at / 1000)
     return learned if learned.week is not None and learned.week.windows >= _SCOPED_DAYS else None
 
 
@@ -261,15 +261,15 @@ def _rows(
             return cells.get((session, model), 0.0) / of if of else 0.0
 
         share = answer.share(belongs)
-        return Part(name, full, share, _scaled(share, used), price)
+        return Part(name, full, share, _in_points(share, used), price)
 
     def of_model(model: str) -> dict[tuple[str, str], float]:
         return {key: cost for key, cost in whole.items() if key[1] == model}
 
-    models = _sorted(part(shown_model(model), model, of_model(model)) for model in by_model)
+    models = _by_size(part(shown_model(model), model, of_model(model)) for model in by_model)
     names = _names(db, parts)
     listed = {
-        kind: _sorted(part(*names[kind][id], cells) for id, cells in found.items()) for kind, found in parts.items()
+        kind: _by_size(part(*names[kind][id], cells) for id, cells in found.items()) for kind, found in parts.items()
     }
     pulls = listed["pull"] if any(part.full for part in listed["pull"]) else ()
     made = base._replace(
@@ -297,14 +297,14 @@ def _names(db: sqlite3.Connection, parts: Mapping[str, Mapping[int, object]]) ->
     }
 
 
-def _sorted(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _by_size(parts: Iterable[Part]) -> tuple[Part, ...]:
     def size(part: Part) -> float:
         return part.share.value if part.share is not None else part.list_price or 0.0
 
     return tuple(sorted(parts, key=lambda part: (-size(part), part.name)))
 
 
-def _scaled(share: Estimate, used: float) -> Estimate:
+def _in_points(share: Estimate, used: float) -> Estimate:
     return Estimate(share.value * used, share.low * used, share.high * used)
 
 

@@ -1,7 +1,7 @@
 """Readings and token sums of an account for calibrating the estimates elsewhere: no text, no names, no paths.
 
-Rows have the form of the simulated traces that benchmarks/quota.py reads. Account and sessions are hashed with a key that is
-made for one export and forgotten; models without a public price are hashed, too.
+Rows have the form of the simulated traces that benchmarks/quota.py reads. Account and sessions are pseudonym with a key that is
+made for one export and forgotten; models without a public price are pseudonym, too.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ Row = dict[str, object]
 
 
 class Contents(NamedTuple):
-    """What an export holds: rows in order of time, and counts of them. Moments in epoch ms, None without any."""
+    """Contents of an export: rows in order of time, and counts of them. Moments in epoch ms, None without any."""
 
     rows: list[Row]
     readings: int
@@ -42,16 +42,21 @@ def calibration(db: sqlite3.Connection, book: PriceBook, account: NowAccount, at
     """Everything an account's readings and messages tell about its limits, up to a moment (epoch ms)."""
     key = secrets.token_bytes(16)
 
-    def hashed(name: str) -> str:
+    def pseudonym(name: str) -> str:
         return hashlib.blake2b(name.encode(), key=key, digest_size=6).hexdigest()
 
     scoped = tuple(one.key for one in account.limits if one.group == "weekly" and one.key != SEVEN_DAY)
     found = limit_series(db, account.id, 0, at, (FIVE_HOUR, SEVEN_DAY, *scoped))
     plans = [(moment, plan_key(plan)) for moment, plan in accounts.plan_changes(db, account.id)]
     readings = list(_readings(found, plans, {one.key: one.scope or one.label for one in account.limits}))
-    work, models = _work(db, book, account.id, at, hashed)
+    work, models = _work(db, book, account.id, at, pseudonym)
     rows = sorted([*readings, *work], key=lambda row: (float(str(row["at"])), str(row["type"])))
-    head: Row = {"type": "calibration", "format": FORMAT, "account": hashed(account.uuid or str(account.id)), "at": 0}
+    head: Row = {
+        "type": "calibration",
+        "format": FORMAT,
+        "account": pseudonym(account.uuid or str(account.id)),
+        "at": 0,
+    }
     moments = [int(float(str(row["at"])) * 1000) for row in rows]
     return Contents(
         [head, *rows], len(readings), len(work), models, min(moments, default=None), max(moments, default=None)
@@ -87,7 +92,7 @@ def _readings(found: dict[str, Series], plans: list[tuple[int, str]], scopes: di
 
 
 def _work(
-    db: sqlite3.Connection, book: PriceBook, account: int, at: int, hashed: Callable[[str], str]
+    db: sqlite3.Connection, book: PriceBook, account: int, at: int, pseudonym: Callable[[str], str]
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Token sums by quarter hour, session and model."""
     sums: dict[tuple[int, int, str], list[int]] = {}
@@ -96,14 +101,14 @@ def _work(
         for place, name in enumerate(_CLASSES):
             cell[place] += getattr(row, name)
     public = {
-        model: model if book.rates(model, at, tariff("", "", 0)) is not None else f"model-{hashed(model)}"
+        model: model if book.rates(model, at, tariff("", "", 0)) is not None else f"model-{pseudonym(model)}"
         for _, _, model in sums
     }
     rows: list[Row] = [
         {
             "type": "message",
             "at": (quarter * _QUARTER_MS + _QUARTER_MS // 2) / 1000,
-            "session": hashed(str(session)),
+            "session": pseudonym(str(session)),
             "model": public[model],
             **dict(zip(_CLASSES, cell, strict=True)),
         }

@@ -1,4 +1,4 @@
-"""Words that programs and sentences share about estimates: how an answer was found, and why there is none."""
+"""Words that programs and sentences share about estimates: methods of an answer, and reasons for no answer."""
 
 # How shares were found (attribution.py).
 LEARNED, LIST_PRICE, LITTLE, NOTHING = "learned", "list_price", "little_explained", "nothing"

@@ -170,7 +170,7 @@ def _ends(seen: chances.Pace | chances.WeekPace, chance: float) -> Estimate:
 
 
 def _five(db: sqlite3.Connection, book: PriceBook, state: LearnedState, limit: NowLimit) -> chances.Pace | None:
-    mine, reset = _seen(db, state, limit), (limit.resets_at or 0) / 1000
+    mine, reset = _window_readings(db, state, limit), (limit.resets_at or 0) / 1000
     if not mine:
         return None
     if (limit.percent or 0.0) != mine[-1].five:
@@ -190,14 +190,14 @@ def _five(db: sqlite3.Connection, book: PriceBook, state: LearnedState, limit: N
 
 
 def _week(db: sqlite3.Connection, state: LearnedState, limit: NowLimit) -> chances.WeekPace | None:
-    mine = _seen(db, state, limit)
+    mine = _window_readings(db, state, limit)
     if not mine:
         return None
     before = list(reversed(past_weeks(db, state.account, state.at, _WEEKS, limit.key)))
     return chances.week_pace(mine, state.at / 1000, before)
 
 
-def _seen(db: sqlite3.Connection, state: LearnedState, limit: NowLimit) -> list[Reading]:
+def _window_readings(db: sqlite3.Connection, state: LearnedState, limit: NowLimit) -> list[Reading]:
     """Readings of the running window of a limit, oldest first."""
     reset = (limit.resets_at or 0) / 1000
     since = reset - (FIVE_HOURS if limit.key == FIVE_HOUR else WEEK)
@@ -215,7 +215,7 @@ def past_weeks(db: sqlite3.Connection, account: int, at: int, most: int = 6, key
 
 
 def _hits(db: sqlite3.Connection, account: int, at: int) -> tuple[int, int]:
-    """How many of the account's last 5-hour windows reached the limit, and how many they were."""
+    """The number of the account's last 5-hour windows that reached the limit, and of all of them."""
     since = at - 70 * 86_400_000
     over = [w for w in all_windows(db, FIVE_HOUR, account) if since < (w.resets_at or 0) <= at]
     return sum(1 for w in over if (w.peak or 0) >= FULL or w.wall_at is not None), len(over)

@@ -58,7 +58,7 @@ class LearnedState(NamedTuple):
 
     @property
     def fit(self) -> float:
-        """Share of what was read lately that this machine's logs explain, 0 to 1."""
+        """Share of the latest readings that this machine's logs explain, 0 to 1."""
         return 0.0 if self.learned.weights is None else self.learned.weights.fit
 
     @property
@@ -67,7 +67,7 @@ class LearnedState(NamedTuple):
         return self.windows >= _ENOUGH_WINDOWS_FIVE and self.fit < LEAST_FIT
 
     def is_enough(self, limit: str = SEVEN_DAY) -> bool:
-        """True if shares of a limit can be told from what was learned."""
+        """True if there is enough evidence for shares of a limit."""
         if limit == FIVE_HOUR:
             five = self.learned.five
             return five is not None and self.days >= _ENOUGH_DAYS_FIVE and five.windows >= _ENOUGH_WINDOWS_FIVE
@@ -187,7 +187,7 @@ def touching(windows: Sequence[Window], since: float, until: float) -> list[Wind
     return [window.until(until) for window in windows if window.reset > since and window.start < until]
 
 
-def joined(works: Iterable[training_windows.Work]) -> list[training_windows.Work]:
+def sum_by_model(works: Iterable[training_windows.Work]) -> list[training_windows.Work]:
     """Works summed by model."""
     sums: dict[str, list[float]] = {}
     peaks: dict[str, list[float]] = {}

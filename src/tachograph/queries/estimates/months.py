@@ -53,7 +53,7 @@ def together(weeks: Sequence[Attribution]) -> Attribution:
         known = [(week.used or 0.0, week.unexplained) for week in read if week.unexplained is not None]
         unexplained = _sum([(points / used, estimate) for points, estimate in known])
 
-    def merged(rows: Sequence[tuple[float, tuple[Part, ...]]]) -> tuple[Part, ...]:
+    def merge(rows: Sequence[tuple[float, tuple[Part, ...]]]) -> tuple[Part, ...]:
         by_name: dict[str, list[tuple[float, Part]]] = {}
         for points, parts in rows:
             for part in parts:
@@ -82,10 +82,10 @@ def together(weeks: Sequence[Attribution]) -> Attribution:
         method=method,
         used=used if any(week.used is not None for week in weeks) else None,
         since=weeks[0].since,
-        by_model=merged([(week.used or 0.0, week.by_model) for week in read]),
-        by_project=merged([(week.used or 0.0, week.by_project) for week in read]),
-        by_session=merged([(week.used or 0.0, week.by_session) for week in read]),
-        by_pull=merged([(week.used or 0.0, week.by_pull) for week in read]),
+        by_model=merge([(week.used or 0.0, week.by_model) for week in read]),
+        by_project=merge([(week.used or 0.0, week.by_project) for week in read]),
+        by_session=merge([(week.used or 0.0, week.by_session) for week in read]),
+        by_pull=merge([(week.used or 0.0, week.by_pull) for week in read]),
         unexplained=unexplained,
         evidence=evidence,
         measured=(),

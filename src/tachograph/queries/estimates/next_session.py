@@ -1,4 +1,4 @@
-"""Compare what is left of the 5-hour limit with what past sessions used: counts, no model of the future."""
+"""Compare the rest of the 5-hour limit with past sessions: counts, no model of the future."""
 
 import sqlite3
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from tachograph.model.estimates.training_windows import FIVE_HOURS, Message
 from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.constants import LITTLE
-from tachograph.queries.estimates.learning import LearnedState, joined, load, work_for
+from tachograph.queries.estimates.learning import LearnedState, load, sum_by_model, work_for
 from tachograph.queries.limits.current import RESET, NowAccount
 
 SESSIONS = 60  # of the account's own past, to which a next one is compared
@@ -18,7 +18,7 @@ _LEAST_POINTS = 0.1  # a session below this is no example: a title, a question t
 
 
 class NextSession(NamedTuple):
-    """How many sessions like those before fit into what is left of the 5-hour window. `left` percent (None: unknown); of
+    """Past sessions beside the rest of the 5-hour window. `left` percent (None: unknown); of
     `sessions` past ones, `more` used more than that; `median`, `p90` and `most` points of a window that they used.
     `resets_at` of the window, None if none runs. `why_not`: LITTLE if the logs explain too little of the limit."""
 
@@ -36,7 +36,7 @@ class NextSession(NamedTuple):
 def next_session(
     db: sqlite3.Connection, book: PriceBook, account: NowAccount, at: int, state: LearnedState | None = None
 ) -> NextSession:
-    """Compare past sessions of an account with what is left of its 5-hour window."""
+    """Compare past sessions of an account with the rest of its 5-hour window."""
     state = load(db, book, account.id, at) if state is None else state
     limit = account.limit(FIVE_HOUR)
     left = None if limit is None else 100.0 if limit.state == RESET else None
@@ -88,7 +88,7 @@ def _sizes(messages: list[Message], learned: Learned, at: int) -> list[float]:
         last[key] = message.at
     over = [key for key in sorted(last, key=lambda key: last[key]) if last[key] < at / 1000 - 900]
     peak = learned.hour_weight
-    sizes = [sum(weights.points(five, joined(works[key]), peak).values()) for key in over[-2 * SESSIONS :]]
+    sizes = [sum(weights.points(five, sum_by_model(works[key]), peak).values()) for key in over[-2 * SESSIONS :]]
     return [size for size in sizes if size >= _LEAST_POINTS][-SESSIONS:]
 
 

@@ -1,4 +1,4 @@
-"""Windows of a limit as periods to ask about: their bounds, and what was used in them."""
+"""Windows of a limit as periods to ask about: their bounds and their use."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def period(db: sqlite3.Connection, account: int, at: int, limit: str, back: int)
 
 
 def period_of(db: sqlite3.Connection, account: int, at: int, limit: str, resets_at: int) -> Period | None:
-    """The window of a limit that resets at a moment (epoch ms), as far as it was read by `at`."""
+    """The window of a limit that resets at a moment (epoch ms), by readings up to `at`."""
     reset = resets_at / 1000
     until = min(at, resets_at)
     before = 86_400 if limit != FIVE_HOUR else 0

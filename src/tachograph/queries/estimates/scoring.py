@@ -41,7 +41,7 @@ class LimitScore(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """How forecasts came true on this machine: all of them in `bins`, `brier` and `base_brier` (None without any), and each
+    """Score of the forecasts on this machine: all of them in `bins`, `brier` and `base_brier` (None without any), and each
     limit apart in `limits`. `windows`: how many windows they are about."""
 
     bins: tuple[Bin, ...]

@@ -18,7 +18,7 @@ from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import LEARNED, LITTLE, NO_WEEK, NO_WEIGHTS, NO_WORK
 from tachograph.queries.estimates.forecast import past_weeks
-from tachograph.queries.estimates.learning import LearnedState, dollars, joined, load, work_for
+from tachograph.queries.estimates.learning import LearnedState, dollars, load, sum_by_model, work_for
 from tachograph.queries.limits.current import RESET, NowAccount
 
 _LOOK_BACK_MS = 7 * 86_400_000
@@ -73,8 +73,8 @@ def what_if(
     rest = pace(limit.percent, left, past_weeks(db, account.id, at)) * left
     # This machine's part of the remaining use is as it was; the rest does not change its model.
     mine = 1 - (why.unexplained.value if why.unexplained is not None else 0.0)
-    before = joined(Work("", m.model, m.dollars) for m in work.messages)
-    after = joined(Work("", name, cost) for row in work.rows if (cost := dollars(book, row, name)) is not None)
+    before = sum_by_model(Work("", m.model, m.dollars) for m in work.messages)
+    after = sum_by_model(Work("", name, cost) for row in work.rows if (cost := dollars(book, row, name)) is not None)
     points, moved = (sum(weights.points(weight, works).values()) for works in (before, after))
     ratio = moved / points if points else 1.0
     factor = 1 - mine * share * (1 - ratio)

@@ -16,7 +16,7 @@ from tachograph.workspace.snapshot import Snapshot
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Write the file, and print what is in it."""
+    """Write the file, and describe its contents."""
     if arguments.format not in ("csv", "jsonl"):
         raise UsageError("export calibration writes JSON Lines.", "Leave out --format.")
 

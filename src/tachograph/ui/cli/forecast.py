@@ -13,7 +13,7 @@ from tachograph.text.format import iso
 from tachograph.ui.cli.account_option import NO_READING, add_account_flags, meant
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
-from tachograph.ui.documents import estimates as surface
+from tachograph.ui.documents import forecasts as surface
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.workspace.snapshot import Snapshot
 

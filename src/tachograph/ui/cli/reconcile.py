@@ -7,7 +7,7 @@ from tachograph.queries.limits.current import now as now_question
 from tachograph.ui.cli.account_option import add_account_flags, meant
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
-from tachograph.ui.documents import estimates as surface
+from tachograph.ui.documents import reconcile as surface
 from tachograph.workspace.snapshot import Snapshot
 
 

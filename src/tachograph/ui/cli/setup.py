@@ -13,7 +13,7 @@ from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import config_folders, own_paths
 from tachograph.setup import autostart, source_catalog, statusline
 from tachograph.setup.detection import Detected, detect
-from tachograph.text.format import folded, iso, plural, safe
+from tachograph.text.format import fold, iso, plural, safe
 from tachograph.ui.cli.autostart import own_program
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
@@ -164,7 +164,7 @@ def _sayer(context: Context) -> Callable[[str], None]:
     def say(text: str) -> None:
         for line in text.split("\n"):
             hang = " " * (len(line) - len(line.lstrip()) + 2)
-            print("\n".join(folded(line, context.columns, hang)), file=context.out, flush=True)
+            print("\n".join(fold(line, context.columns, hang)), file=context.out, flush=True)
 
     return say
 

@@ -10,12 +10,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.attribution import Attribution, Part
 from tachograph.queries.estimates.constants import LEARNED, LITTLE, NOTHING
-from tachograph.queries.estimates.forecast import LimitForecast
-from tachograph.queries.estimates.next_session import NextSession
-from tachograph.queries.estimates.reconcile import Reconciled
-from tachograph.queries.estimates.scoring import Calibration
-from tachograph.queries.estimates.what_if import WhatIf
-from tachograph.queries.limits.current import NowAccount, NowLimit
+from tachograph.queries.limits.current import NowAccount
 from tachograph.text.attribution import (
     CLEAR_SIGN,
     evidence_words,
@@ -24,16 +19,12 @@ from tachograph.text.attribution import (
     unexplained_words,
     weight_words,
     weights_words,
-    what_if_words,
     why_words,
     window_words,
 )
-from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words
-from tachograph.text.format import UNKNOWN, cut, cut_middle, folded, iso, percent, plural, safe, usd, width
-from tachograph.text.limits import clock, countdown
+from tachograph.text.format import UNKNOWN, cut, cut_middle, fold, iso, percent, safe, width
+from tachograph.text.limits import clock
 from tachograph.text.limits import clocks as clock_of
-from tachograph.text.limits import percent as percent_of
-from tachograph.text.reconcile import budget_words, reconcile_differences, reconcile_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT
 
@@ -48,12 +39,12 @@ def why_screen(
     found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style, *, blocks: bool
 ) -> list[str]:
     words = clock_of(calendar, found.at)
-    made = [*_heading(found, account, calendar, room, style), "", *folded(safe(why_words(found)), room)]
+    made = [*_heading(found, account, calendar, room, style), "", *fold(safe(why_words(found)), room)]
     if (left := unexplained_words(found)) != "":
-        made += folded(left, room)
+        made += fold(left, room)
     if found.method not in (NOTHING, LITTLE):
         if words_of_weights := weights_words(found):
-            made += folded(safe(words_of_weights), room)
+            made += fold(safe(words_of_weights), room)
         made.append("")
         parts = (("Models", found.by_model), ("Projects", found.by_project), ("Sessions", found.by_session), ("Pull requests", found.by_pull))  # fmt: skip
         names = min(44, max([13, *(width(safe(part.name)) for _, rows in parts for part in rows[:_MOST])]))
@@ -64,17 +55,19 @@ def why_screen(
                 made += [""] if title != "Models" else []
                 made += [f"{style.dim}{title}{style.end}", *_parts(rows, names, room, blocks)]
                 if title == "Models" and found.unexplained is not None:
-                    made.append(_unexplained(found.unexplained, names, room, blocks))
+                    made.append(_unexplained_row(found.unexplained, names, room, blocks))
         made.append("")
     if found.limit == SEVEN_DAY:
-        made += [line for one in found.measured if (line := _measured(one.label, one.percent, one.resets_at, words))]
+        made += [
+            line for one in found.measured if (line := _measured_line(one.label, one.percent, one.resets_at, words))
+        ]
     if found.breakdown:
         shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
         made.append(f"Anthropic's breakdown of this week: {shares}.")
     if (window := window_words(found.window_points)) and found.method == LEARNED:
-        made += folded(window, room)
+        made += fold(window, room)
     for line in evidence_words(found.evidence, found.method, words):
-        made += folded(safe(line), room)
+        made += fold(safe(line), room)
     return made
 
 
@@ -124,7 +117,7 @@ def _row(name: str, share: Estimate, names: int, room: int | None, blocks: bool,
 
 
 def _bar(share: float, columns: int, blocks: bool) -> str:
-    """A share of 0 to 1 as a bar, in eighths of a column where there are blocks for them."""
+    """A share of 0 to 1 as a bar, in eighths of a column if there are blocks for them."""
     eighths = round(min(1.0, max(0.0, share)) * columns * 8)
     if not blocks:
         return ("#" * round(eighths / 8)).ljust(columns, ".")
@@ -132,7 +125,7 @@ def _bar(share: float, columns: int, blocks: bool) -> str:
     return f"{'█' * (eighths // 8)}{part}".ljust(columns, "░")
 
 
-def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
+def _unexplained_row(share: Estimate, names: int, room: int | None, blocks: bool) -> str:
     """A row like the others; a share that is too small to be told from nothing has no number."""
     if share.value >= CLEAR_SIGN:
         return _row("not explained", share, names, room, blocks)
@@ -140,7 +133,7 @@ def _unexplained(share: Estimate, names: int, room: int | None, blocks: bool) ->
     return f"  {'not explained':<{names}}  {empty}  {'under 5 %':>9}"
 
 
-def _measured(label: str, value: float | None, resets_at: int | None, words: Callable[[int], str]) -> str:
+def _measured_line(label: str, value: float | None, resets_at: int | None, words: Callable[[int], str]) -> str:
     if value is None:
         return ""
     resets = f", resets {words(resets_at)}" if resets_at is not None else ""
@@ -188,10 +181,10 @@ def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
 
 def part_screen(found: Attribution, part: Part, kind: str, room: int | None) -> list[str]:
     """One session or pull request."""
-    made = folded(safe(part_words(found, part, kind)), room)
+    made = fold(safe(part_words(found, part, kind)), room)
     explained = 1 - (found.unexplained.value if found.unexplained is not None else 0.0)
     if words := weight_words(part, explained):
-        made += folded(safe(words), room)
+        made += fold(safe(words), room)
     return made
 
 
@@ -215,211 +208,3 @@ def estimate(value: Estimate | None) -> dict[str, float] | None:
     if value is None:
         return None
     return {"value": round(value.value, 5), "low": round(value.low, 5), "high": round(value.high, 5)}
-
-
-# -- forecast --------------------------------------------------------------------------------------------------------
-
-
-def forecast_screen(
-    made: Sequence[LimitForecast], following: NextSession, calendar: Calendar, at: int, room: int | None
-) -> list[str]:
-    words = clock_of(calendar, at)
-    lines = []
-    for one in made:
-        lines += folded(safe(forecast_words(one, words)), room)
-    if following.is_enough and following.left is not None:
-        lines += folded(next_words(following), room)
-    own = max((one.windows for one in made), default=0)
-    if any(one.chance is not None for one in made):
-        source = (
-            f"Based on typical use, adjusted by {plural(own, 'window')} of this account."
-            if own
-            else "Based on typical use; this account's own past does not count yet."
-        )
-        lines += [
-            "",
-            *folded(f"{source} `tachograph forecast --score` compares past forecasts with their outcome.", room),
-        ]
-    return lines
-
-
-def forecast_document(
-    made: Sequence[LimitForecast], following: NextSession, account: NowAccount, at: int
-) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "generated_at": iso(at),
-        "account": account.label or account.uuid or None,
-        "limits": [limit_forecast(one) for one in made],
-        "next_session": next_document(following),
-    }
-
-
-def limit_forecast(made: LimitForecast) -> dict[str, Any]:
-    return {
-        "limit": made.key,
-        "label": made.label,
-        "of": made.of,
-        "percent": made.percent,
-        "resets_at": iso(made.resets_at),
-        "state": made.state,
-        "chance": made.chance,
-        "prior_chance": made.prior,
-        "if_so": None if made.p50 is None else {"p10": iso(made.p10), "p50": iso(made.p50), "p90": iso(made.p90)},
-        "ends_at_percent": estimate(made.ends),
-        "own_windows": made.windows,
-        "why_not": made.why_not or None,
-    }
-
-
-def next_document(found: NextSession) -> dict[str, Any]:
-    return {
-        "left_percent": found.left,
-        "sessions": found.sessions,
-        "used_more": found.more if found.left is not None else None,
-        "median_points": found.median,
-        "p90_points": found.p90,
-        "most_points": found.most,
-        "is_enough": found.is_enough,
-        "says": next_words(found),
-    }
-
-
-def next_screen(found: NextSession, room: int | None) -> list[str]:
-    made = folded(next_words(found), room)
-    if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
-        over = " (it went on into another window)" if found.most > 100 else ""
-        sizes = f"at most {found.median:.0f}, nine of ten {found.p90:.0f}, the largest {found.most:.0f}{over}"
-        made += folded(f"In points of a 5-hour window, half of them used {sizes}.", room)
-    return made
-
-
-def score_screen(found: Calibration) -> list[str]:
-    made = calibration_words(found)
-    for limit in found.limits:
-        made += ["", f"{limit.label}:", *(f"  {bin_words(one)}" for one in limit.bins)]
-    return made
-
-
-def score_document(found: Calibration, at: int) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "generated_at": iso(at),
-        "since": iso(found.since),
-        "forecasts": found.forecasts,
-        "windows": found.windows,
-        "brier": found.brier,
-        "base_brier": found.base_brier,
-        "bins": [
-            {"from": b.low, "to": b.high, "forecasts": b.forecasts, "mean_chance": b.mean, "came_true": b.came_true}
-            for b in found.bins
-        ],
-        "limits": [
-            {
-                "limit": one.key,
-                "label": one.label,
-                "forecasts": one.forecasts,
-                "windows": one.windows,
-                "hit_rate": one.hit_rate,
-                "brier": one.brier,
-                "base_brier": one.base_brier,
-                "is_enough": one.is_enough,
-                "bins": [
-                    {
-                        "from": b.low,
-                        "to": b.high,
-                        "forecasts": b.forecasts,
-                        "windows": b.windows,
-                        "mean_chance": b.mean,
-                        "share_of_windows_reached": b.windows_true / b.windows if b.windows else None,
-                    }
-                    for b in one.bins
-                ],
-            }
-            for one in found.limits
-        ],
-    }
-
-
-# -- what if, reconcile ----------------------------------------------------------------------------------------------
-
-
-def what_if_document(found: WhatIf, at: int) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "generated_at": iso(at),
-        "model": found.model,
-        "share": found.share,
-        "used_percent": found.used,
-        "resets_at": iso(found.resets_at),
-        "ends_at_percent": estimate(found.changed),
-        "ends_as_now_percent": estimate(found.as_is),
-        "window_points": estimate(found.window_points),
-        "why_not": found.why_not or None,
-    }
-
-
-def what_if_screen(found: WhatIf, room: int | None) -> list[str]:
-    return [line for words in what_if_words(found) for line in folded(safe(words), room)]
-
-
-def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, style: Style) -> list[str]:
-    money = found.money
-    values = [
-        budget_words(money.month.usd, money.budget, money.usual_week, money.week.usd),
-        _limit(found.five, found.five_dollars, found.at, calendar),
-        _limit(found.week, found.week_dollars, found.at, calendar),
-    ]
-    if found.model_week is not None:
-        values[2] += f"; {safe(found.model_week.label)} {percent_of(found.model_week)}"
-    made = []
-    for (name, counts, unseen), value in zip(reconcile_words(), values, strict=True):
-        first, *more = folded(f"{name}   {value}", room)
-        made += [f"{style.bold}{name}{style.end}{first.removeprefix(name)}", *more]
-        made += [f"  {line}" for line in folded(f"counts {counts}", None if room is None else room - 2)]
-        made += [f"  {line}" for line in folded(f"cannot see {unseen}", None if room is None else room - 2)]
-        made.append("")
-    for words in reconcile_differences(found):
-        made += folded(safe(words), room)
-    return made if made[-1] else made[:-1]
-
-
-def _limit(limit: NowLimit | None, dollars: float | None, at: int, calendar: Calendar) -> str:
-    if limit is None:
-        return "no reading"
-    made = percent_of(limit)
-    if limit.resets_at is not None and limit.resets_at > at:
-        made += f", resets {countdown(limit.resets_at, at, calendar)}"
-    if dollars is not None:
-        made += f"; {usd(dollars)} of work on this machine in the same stretch"
-    return made
-
-
-def reconcile_document(found: Reconciled) -> dict[str, Any]:
-    money = found.money
-
-    def limit(one: NowLimit | None, dollars: float | None) -> dict[str, Any] | None:
-        if one is None:
-            return None
-        return {"key": one.key, "label": one.label, "percent": one.percent, "resets_at": iso(one.resets_at), "api_equivalent_usd": dollars}  # fmt: skip
-
-    return {
-        "format": FORMAT,
-        "generated_at": iso(found.at),
-        "account": found.label or None,
-        "spend": {
-            "month_usd": money.month.usd,
-            "budget_usd": money.budget,
-            "seven_days_usd": money.week.usd,
-            "usual_week_usd": money.usual_week,
-            "unpriced_messages": money.month.unpriced,
-        },
-        "five_hour": limit(found.five, found.five_dollars),
-        "seven_day": limit(found.week, found.week_dollars),
-        "model_week": limit(found.model_week, None),
-        "counts": [
-            {"number": name, "counts": counts, "cannot_see": unseen} for name, counts, unseen in reconcile_words()
-        ],
-        "unknown_account_messages": found.unattributed,
-        "says": reconcile_differences(found),
-    }

@@ -13,7 +13,7 @@ from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, U
 from tachograph.text.account_notes import banked_words, unread_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
-from tachograph.text.format import cut, duration, folded, iso, safe, width
+from tachograph.text.format import cut, duration, fold, iso, safe, width
 from tachograph.text.limits import (
     SOURCE_WORDS,
     amounts,
@@ -325,10 +325,10 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
             lines.append(f"  {style.dim}{words}{style.end}")
         if account.breakdown:
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
-            said = folded(f"  Anthropic's breakdown of this week: {shares}", room, "    ")
+            said = fold(f"  Anthropic's breakdown of this week: {shares}", room, "    ")
             lines += [f"{style.dim}{line}{style.end}" for line in said]
         for words in (*banked_words(account, now.at, calendar), *problem_words(account)):
-            lines += folded(f"  {words}", room, "    ")
+            lines += fold(f"  {words}", room, "    ")
         lines.append("")
     return lines[:-1]
 

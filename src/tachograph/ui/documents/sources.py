@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tachograph.model.limits.limits import OK
 from tachograph.queries.limits.source_health import Health
 from tachograph.setup.source_catalog import ON_PAIRING, PASSIVE, Source
-from tachograph.text.format import UNKNOWN, duration, folded, iso, safe
+from tachograph.text.format import UNKNOWN, duration, fold, iso, safe
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Column, Style, lines
 from tachograph.ui.documents.reports import FORMAT
@@ -117,4 +117,4 @@ def _words(one: Shown, now: int) -> str:
 
 
 def _wrapped(name: str, text: str, room: int | None) -> list[str]:
-    return folded(f"  {name:12}{text}", min(96, room or 96), " " * 14)
+    return fold(f"  {name:12}{text}", min(96, room or 96), " " * 14)

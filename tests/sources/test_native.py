@@ -1,6 +1,7 @@
 """The compiled reader takes what the loop in decode.py takes: invented lives and real transcripts, read both ways."""
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,92 @@ def test_a_block_is_let_go_of() -> None:
     Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(block, len(block), 0)
     block += b"more"
     assert len(batch.messages) == 1
+
+
+# -- mutated lines ---------------------------------------------------------------------------------------------
+
+_PIECES = (
+    b'"type":"x",', b'"type":"assistant",', b'"usage":{},', b"\\", b'"', b"{", b"}", b"[", b",", b":", b"\x00", b"\xff",
+    b"\\ud800", b"1e999", b"-1", b"9" * 30, b"null", b"true", b'"message":{"id":"msg_1"},', b'"sessionId":5,', b" ", b"\t",
+)  # fmt: skip
+
+
+def mutated(lines: list[bytes], chance: random.Random) -> bytes:
+    """A line with a few changes: a piece inserted, a stretch removed, repeated or taken from another line."""
+    line = bytearray(chance.choice(lines))
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(line) + 1)
+        end = min(len(line), at + chance.choice((1, 2, 5, 40)))
+        way = chance.randrange(5)
+        if way == 0:
+            line[at:at] = chance.choice(_PIECES)
+        elif way == 1:
+            del line[at:end]
+        elif way == 2:
+            line[at:at] = line[at:end]
+        elif way == 3:
+            other = chance.choice(lines)
+            start = chance.randrange(len(other))
+            line[at:end] = other[start : start + chance.choice((1, 8, 60))]
+        elif comma := line.find(b",", at) + 1:  # after a comma: often a whole member
+            line[comma:comma] = chance.choice(_PIECES)
+    return bytes(line).replace(b"\n", b"")
+
+
+def read_lines(lines: list[bytes], fast: Decoders, folder: Path) -> list[tuple[Any, ...]]:
+    path = folder / "mutated.jsonl"
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return read([path], fast)
+
+
+def compare_three_ways(home: Home, rounds: int, size: int) -> None:
+    """Hold the compiled, the typed and the plain decoder against each other; a difference is narrowed to its line."""
+    write_life(home.projects.parent, end=NOW, days=2)
+    lines = [line for path in sorted(home.projects.rglob("*.jsonl")) for line in path.read_bytes().splitlines()]
+    chance = random.Random(20261126)  # noqa: S311 - the same lines each time
+    ways = (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
+    for number in range(rounds):
+        block = [mutated(lines, chance) for _ in range(size)]
+        one, *others = (read_lines(block, way, home.root) for way in ways)
+        if any(one != other for other in others):
+            for line in block:
+                single = [read_lines([line], way, home.root) for way in ways]
+                assert single[0] == single[1] == single[2], f"round {number}: {line!r}"
+            pytest.fail(f"round {number}: the lines differ only together")
+
+
+def test_mutated_lines_are_read_alike(home: Home) -> None:
+    compare_three_ways(home, 40, 50)
+
+
+@pytest.mark.soak
+def test_many_mutated_lines_are_read_alike(home: Home) -> None:
+    compare_three_ways(home, 4000, 50)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (b"x", b"assistant"),
+        (b"assistant", b"x"),
+        (b"assistant", b"assistant"),
+        (b"user", b"assistant"),
+        (b"assistant", b"user"),
+    ],
+)
+@pytest.mark.parametrize("where", ["start", "end", "both"])
+def test_a_type_that_is_given_twice_is_read_alike(home: Home, kinds: tuple[bytes, bytes], where: str) -> None:
+    first, second = (b'"type":"%s"' % kind for kind in kinds)
+    (line,) = records.dump([assistant("A", uuid="u")]).splitlines()
+    plain = line.replace(b'"type":"assistant",', b"", 1)
+    assert plain != line
+    start, end = {
+        "start": (first + b"," + second + b",", b""),
+        "end": (b"", b"," + first + b"," + second),
+        "both": (first + b",", b"," + second),
+    }[where]
+    doubled = b"{" + start + plain[1:-1] + end + b"}"
+    one, two, three = (
+        read_lines([doubled], way, home.root) for way in (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
+    )
+    assert one == two == three

@@ -14,6 +14,7 @@ from typing import NamedTuple, NoReturn
 from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.errors import LedgerDamaged, LedgerError, TachographError
+from tachograph.ledger.retention import thin
 from tachograph.ledger.storage.backups import weekly_backup
 from tachograph.ledger.storage.connection import Ledger, data_version, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower
@@ -41,6 +42,7 @@ PASS_SECONDS = 5.0  # between two passes, however fast they grow
 RECENT_MS = 30 * 60_000
 NOTIFY_SECONDS = 30.0  # between two looks at the limits where nothing was written: windows reset by themselves
 BACKUP_SECONDS = 3600.0
+THIN_SECONDS = 86_400.0
 BEAT_SECONDS = 30.0  # each is a write to the disk
 GRACE_SECONDS = 0.6  # for a step to end by itself
 
@@ -63,7 +65,7 @@ class Recorder:
         self._poller = Poller(env, clock)
         self._cookies = CookiePoller(env, clock, random_share)
         self._recent: list[RecentTranscript] = []
-        self._walked = self._passed = self._notified = self._backed_up = float("-inf")
+        self._walked = self._passed = self._notified = self._backed_up = self._thinned = float("-inf")
         self._version = -1
         self._logged: set[str] = set()
         self._settings = SettingsFollower(paths.settings)
@@ -82,6 +84,10 @@ class Recorder:
         if mono - self._backed_up >= BACKUP_SECONDS:
             self._backed_up = mono
             weekly_backup(ledger.db, self._paths, self._clock.now_ms())
+        if mono - self._thinned >= THIN_SECONDS:
+            self._thinned = mono
+            with ledger.transaction() as db:
+                thin(db, self._clock.now_ms())
         if self._poller.is_busy or self._cookies.is_busy:
             return 0.25
         return LOOK_SECONDS if self._recent else LAZY_SECONDS

@@ -38,7 +38,10 @@ _COLUMNS = "account, key, cycle, at, percent, chance, prior, p10, p50, p90, vers
 
 def store(db: sqlite3.Connection, made: StoredForecast) -> None:
     """Store a forecast, inside a transaction of the caller's."""
-    db.execute(f"INSERT OR IGNORE INTO forecast ({_COLUMNS}) VALUES ({', '.join('?' * 11)})", made[:11])
+    db.execute(
+        f"INSERT OR IGNORE INTO forecast ({_COLUMNS}) VALUES ({', '.join('?' * 11)})",
+        (*made[:7], *map(_minutes, made[7:10]), made.version),
+    )
 
 
 def newest(db: sqlite3.Connection, account: int, since: int) -> dict[str, StoredForecast]:
@@ -73,13 +76,17 @@ class Tenth(NamedTuple):
 
 
 def tenths(db: sqlite3.Connection, account: int | None, key: str | None, since: int) -> tuple[list[Tenth], int]:
-    """Outcomes of forecasts by tenths of the chance, and the number of windows they are about."""
-    what = " FROM forecast WHERE hit IS NOT NULL AND at >= ?1 AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR key = ?3)"
+    """Results of forecasts by tenths of the chance, with those of deleted ones, and the number of their windows."""
+    scored = " WHERE hit IS NOT NULL AND at >= ?1 AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR key = ?3)"
     sums = (
-        "SELECT min(9, CAST(chance * 10 AS INTEGER)), count(*), sum(chance), sum(hit), sum((chance - hit) * (chance - hit)),"
-        f" min(at){what} GROUP BY 1 ORDER BY 1"
+        "SELECT tenth, sum(forecasts), sum(chances), sum(hits), sum(squares), min(first_at) FROM ("
+        "SELECT min(9, CAST(chance * 10 AS INTEGER)) AS tenth, 1 AS forecasts, chance AS chances, hit AS hits,"
+        f" (chance - hit) * (chance - hit) AS squares, at AS first_at FROM forecast{scored}"
+        " UNION ALL SELECT tenth, forecasts, chances, hits, squares, first_at FROM score"
+        " WHERE first_at >= ?1 AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR key = ?3)"
+        ") GROUP BY tenth ORDER BY tenth"
     )
-    windows = f"SELECT count(*) FROM (SELECT DISTINCT account, key, (cycle + 300000) / 600000{what})"
+    windows = f"SELECT count(*) FROM (SELECT DISTINCT account, key, (cycle + 300000) / 600000 FROM forecast{scored})"
     asked = (since, account, key)
     return list(map(Tenth._make, db.execute(sums, asked))), int(db.execute(windows, asked).fetchone()[0])
 
@@ -147,6 +154,10 @@ def _outcome(key: str, cycle: int, rows: list[tuple[float | None, int | None, in
     unseen = cycle - max(at for at, _ in known)
     most = max(peak for _, peak in known) + 100 * unseen / _FASTEST.get(key, _FASTEST_WEEK)
     return False if unseen <= _CLOSE.get(key, _CLOSE_WEEK) or most < 99.5 else None
+
+
+def _minutes(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 def _forecast(row: tuple[object, ...]) -> StoredForecast:

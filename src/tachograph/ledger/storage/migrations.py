@@ -312,4 +312,66 @@ STEPS: tuple[tuple[str, str], ...] = (
             JOIN login ON login.account = account.id WHERE account.plan <> '' GROUP BY account.id;
         """,
     ),
+    (
+        "forecasts take less room, and old ones can be merged",
+        """
+        ALTER TABLE forecast RENAME TO forecast_before;
+        CREATE TABLE forecast (
+            account INTEGER NOT NULL, key TEXT NOT NULL,
+            cycle INTEGER NOT NULL,         -- the reset that it speaks of
+            at INTEGER NOT NULL, percent REAL NOT NULL, chance REAL NOT NULL,
+            prior REAL NOT NULL,            -- the chance before the account's own past was looked at
+            p10 REAL, p50 REAL, p90 REAL,   -- whole minutes to the limit, if it comes; null if unknown
+            version INTEGER NOT NULL,
+            hit INTEGER, scored_at INTEGER, -- whether it came; null until the window is over
+            PRIMARY KEY (account, at, key, cycle)
+        ) WITHOUT ROWID;
+        INSERT INTO forecast SELECT account, key, cycle, at, percent, chance, prior, round(p10), round(p50), round(p90),
+            version, hit, scored_at FROM forecast_before;
+        DROP TABLE forecast_before;
+        CREATE INDEX forecast_open ON forecast (cycle) WHERE scored_at IS NULL;
+        CREATE TABLE score (                -- of forecasts that were deleted, by the day on which they were made
+            account INTEGER NOT NULL, key TEXT NOT NULL, day INTEGER NOT NULL, tenth INTEGER NOT NULL,
+            forecasts INTEGER NOT NULL, chances REAL NOT NULL, hits INTEGER NOT NULL, squares REAL NOT NULL,
+            first_at INTEGER NOT NULL,
+            PRIMARY KEY (account, key, day, tenth)
+        ) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "values of limits without their words",
+        """
+        CREATE TABLE limit_text (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL, label TEXT NOT NULL, part TEXT NOT NULL, scope TEXT NOT NULL,
+            severity TEXT NOT NULL, is_grant INTEGER NOT NULL,
+            UNIQUE (key, label, part, scope, severity, is_grant)
+        );
+        INSERT INTO limit_text (key, label, part, scope, severity, is_grant)
+            SELECT DISTINCT key, label, part, coalesce(scope, ''), coalesce(severity, ''), is_grant FROM level;
+        ALTER TABLE level RENAME TO level_before;
+        CREATE TABLE level_value (
+            reading INTEGER NOT NULL, place INTEGER NOT NULL, text INTEGER NOT NULL,
+            percent REAL, resets_at INTEGER, used TEXT, cap TEXT, detail TEXT,
+            PRIMARY KEY (reading, place)
+        ) WITHOUT ROWID;
+        INSERT INTO level_value SELECT reading, place, limit_text.id, percent, resets_at, used, cap, detail
+            FROM level_before JOIN limit_text ON limit_text.key = level_before.key
+            AND limit_text.label = level_before.label AND limit_text.part = level_before.part
+            AND limit_text.scope = coalesce(level_before.scope, '')
+            AND limit_text.severity = coalesce(level_before.severity, '')
+            AND limit_text.is_grant = level_before.is_grant;
+        DROP TABLE level_before;
+        CREATE VIEW level AS SELECT reading, place, key, label, part, percent, resets_at, nullif(severity, '') AS severity,
+            nullif(scope, '') AS scope, is_grant, used, cap, detail
+            FROM level_value JOIN limit_text ON limit_text.id = level_value.text;
+        CREATE TRIGGER level_insert INSTEAD OF INSERT ON level BEGIN
+            INSERT OR IGNORE INTO limit_text (key, label, part, scope, severity, is_grant) VALUES (NEW.key, NEW.label,
+                NEW.part, coalesce(NEW.scope, ''), coalesce(NEW.severity, ''), NEW.is_grant);
+            INSERT INTO level_value SELECT NEW.reading, NEW.place, id, NEW.percent, NEW.resets_at, NEW.used, NEW.cap,
+                NEW.detail FROM limit_text WHERE key = NEW.key AND label = NEW.label AND part = NEW.part
+                AND scope = coalesce(NEW.scope, '') AND severity = coalesce(NEW.severity, '')
+                AND is_grant = NEW.is_grant;
+        END;
+        """,
+    ),
 )

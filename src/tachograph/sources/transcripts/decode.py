@@ -192,6 +192,8 @@ class Transcript:
         A message stands in one line for each of its content blocks, so the last one is held until another comes, and
         lines that only repeat it or go on with it cost little.
         """
+        if record.type != "assistant":  # given twice: the last one counts, as in every JSON reader
+            return False
         answer = record.message
         usage, name, model = answer.usage, answer.id, answer.model
         if usage.iterations:

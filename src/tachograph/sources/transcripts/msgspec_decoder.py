@@ -49,6 +49,7 @@ class AssistantRecord(msgspec.Struct, gc=False):
     message: Answer
     timestamp: str
     sessionId: str
+    type: str = "assistant"
     cwd: str = ""
     gitBranch: str | None = None
     requestId: str | None = None

@@ -315,7 +315,7 @@ def test_a_worker_holds_no_file_of_its_parent_and_ends_with_it(end: str, tmp_pat
         assert background.holders(str(held)) == [parent.pid] or not sys.platform.startswith("linux")
         parent.send_signal(getattr(signal, end))
         parent.wait()
-        until(lambda: not is_alive(child), 2.0)
+        until(lambda: not is_alive(child), 5.0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason=NOT_HERE)

@@ -1,6 +1,8 @@
 """The whole tree of processes: stopped or killed in a first reading that uses workers, it leaves nothing behind."""
 
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +17,12 @@ from conftest import NOT_HERE
 from helpers import NOW, Home, command
 from tachograph import background
 from tachograph.demo import transcripts
+from tachograph.paths import own_paths
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=NOT_HERE)
 
 FORK_BYTES = "TACHOGRAPH_FORK_BYTES"
+GONE_SECONDS = 5.0  # half a second on an idle machine; tests run beside others
 
 
 def processes_of(home: Home) -> list[int]:
@@ -70,7 +74,7 @@ def test_a_report_that_is_ended_in_its_first_reading_leaves_no_process(reading: 
     assert child.poll() is None, "the reading was over before it could be ended"
     child.send_signal(number)
     child.wait(5)
-    until(lambda: not processes_of(reading), 2, "processes were left behind")
+    until(lambda: not processes_of(reading), GONE_SECONDS, "processes were left behind")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -79,14 +83,14 @@ def test_a_recorder_that_is_ended_in_its_first_reading_frees_its_lock(reading: H
     until(lambda: len(processes_of(reading)) > 2 or child.poll() is not None, 10, "no workers came")
     assert child.poll() is None, "the reading was over before it could be ended"
     child.send_signal(number)
-    until(lambda: child.poll() is not None and not processes_of(reading), 2, "processes were left behind")
+    until(lambda: child.poll() is not None and not processes_of(reading), GONE_SECONDS, "processes were left behind")
     assert reading.run("status", "--json", code=1).json["running"] is False
     try:
         assert "The recorder runs (process" in reading.run("start").stdout
         assert reading.run("status", "--json").json["running"] is True
     finally:
         reading.run("stop")
-    until(lambda: not processes_of(reading), 2, "processes were left behind")
+    until(lambda: not processes_of(reading), GONE_SECONDS, "processes were left behind")
 
 
 def test_start_comes_back_after_the_first_beat_when_everything_is_read(reading: Home, corpus: Path) -> None:
@@ -96,3 +100,104 @@ def test_start_comes_back_after_the_first_beat_when_everything_is_read(reading: 
         assert total == oracle.count(corpus).total["messages"]
     finally:
         reading.run("stop")
+
+
+# -- random moments --------------------------------------------------------------------------------------------
+
+KINDS = ("daily", "start", "stop", "purge", "restore")
+MOMENTS = int(os.environ.get("TACHOGRAPH_KILLS", "20"))  # .ci/run asks for 200
+SOAK_MOMENTS = 1000
+
+
+@pytest.fixture(scope="module")
+def expected(corpus: Path) -> int:
+    """Messages of the corpus."""
+    return oracle.count(corpus).total["messages"]
+
+
+@pytest.fixture(scope="module")
+def full(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder after a whole first reading, with a backup in `saved.sqlite3`."""
+    home = Home(tmp_path_factory.mktemp("full") / "home")
+    home.env["CLAUDE_CONFIG_DIR"] = str(corpus)
+    home.run("daily")
+    home.run("backup", str(home.data / "saved.sqlite3"))
+    return home.data
+
+
+def killed_at(kind: str, number: int, after: float, home: Home, full: Path) -> None:
+    """Start a command, alone or beside a recorder, and send it a signal after some seconds."""
+    if kind in ("stop", "purge", "restore"):
+        shutil.copytree(full, home.data)
+        if kind == "stop":  # in the middle of a first reading
+            (home.data / "ledger.sqlite3").unlink()
+        recorder = subprocess.Popen(
+            [command(), "start", "--foreground"], env=home.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until(lambda: background.running(own_paths(home.env)) is not None, 15, "no recorder came")
+    arguments = {
+        "daily": ("daily", "--json"),
+        "start": ("start", "--foreground"),
+        "stop": ("stop",),
+        "purge": ("purge", "--yes"),
+        "restore": ("restore", str(home.data / "saved.sqlite3"), "--yes"),
+    }[kind]
+    child = subprocess.Popen(
+        [command(), *arguments],
+        env=home.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        child.wait(after)
+    except subprocess.TimeoutExpired:
+        child.send_signal(number)
+    child.wait(5)
+    if kind in ("stop", "purge", "restore"):
+        home.run("stop")  # where the command was killed before it had ended the recorder, or had started a new one
+        recorder.wait(5)
+
+
+def kill_at_random(home_of: Callable[[int], Home], full: Path, expected: int, moments: int) -> None:
+    chance = random.Random(20261126)  # noqa: S311 - the same moments each time
+    for n in range(moments):
+        kind, number = KINDS[n % len(KINDS)], (signal.SIGTERM, signal.SIGKILL)[n // len(KINDS) % 2]
+        after = chance.uniform(0.02, 0.8)
+        where = f"moment {n}: {kind}, {signal.Signals(number).name} after {after:.3f} s"
+        home = home_of(n)
+        killed_at(kind, number, after, home, full)
+        until(lambda home=home: not processes_of(home), GONE_SECONDS, f"{where}: processes were left behind")  # type: ignore[misc]
+        assert home.run("status", "--json", code=1).json["running"] is False, where
+        assert background.running(own_paths(home.env)) is None, where
+        assert not background._is_locked(own_paths(home.env), background.RECORDER), where
+        assert home.run("daily", "--json").json["totals"]["messages"] == expected, where
+        with home.db() as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",), where
+        db.close()
+        shutil.rmtree(home.root)
+
+
+@pytest.fixture
+def home_of(tmp_path: Path, corpus: Path) -> Callable[[int], Home]:
+    def make(n: int) -> Home:
+        home = Home(tmp_path / str(n))
+        del home.env["TACHOGRAPH_NOW"]
+        home.env |= {"CLAUDE_CONFIG_DIR": str(corpus), FORK_BYTES: "0"}
+        return home
+
+    return make
+
+
+@pytest.mark.slow
+def test_at_random_moments_nothing_is_left_behind_or_lost(
+    home_of: Callable[[int], Home], full: Path, expected: int
+) -> None:
+    kill_at_random(home_of, full, expected, MOMENTS)
+
+
+@pytest.mark.soak
+def test_at_a_thousand_moments_nothing_is_left_behind_or_lost(
+    home_of: Callable[[int], Home], full: Path, expected: int
+) -> None:
+    kill_at_random(home_of, full, expected, SOAK_MOMENTS)

@@ -7,6 +7,7 @@ cheap as before. The log odds of each change that is tried, a window at a time, 
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tachograph.model.estimates.training_windows import Window
 from tachograph.model.estimates.weights import SCALE, Change, Weights, WindowRatio, cost_table
@@ -18,6 +19,7 @@ _ALARM, _MOST_SAID, _REMEMBERED = 8.0, 2.0, 24
 _CALM = 1.0  # below these odds the present weights are what windows are compared with
 _OTHERS, _OTHERS_SIZE, _ODD = 0.4, 0.3, 0.02  # windows with use elsewhere, how much, and windows that fit nothing
 _ENOUGH = 20  # windows before a change can be told from not knowing yet
+_NEAR = 0.3  # logarithms by which a move may differ from the one that the week shows
 _SPREAD = 0.25  # of a change's size: how unsure its size is
 
 
@@ -86,24 +88,35 @@ def lasting(changes: Sequence[tuple[float, float]], at: float) -> tuple[float, f
     return since, math.exp(shift)
 
 
-def follows(weights: Weights, shift: float, since: float) -> tuple[float, float]:
-    """Log odds that points per dollar moved by `shift` since a moment, from the windows since then; and the move near `shift`
-    that fits them best."""
+class Move(NamedTuple):
+    """A move of points per dollar: log odds for it, its size as a logarithm with its standard deviation, and where that leaves
+    the scale."""
+
+    odds: float
+    shift: float
+    sd: float
+    scale: float
+
+
+def move_since(weights: Weights, shift: float, since: float) -> Move | None:
+    """Compare windows since a moment with points per dollar moved by about `shift`, and find the move that fits them best;
+    None without windows."""
     part = [one for one in weights.recent if one.start >= since - 60]
     if not part:
-        return 0.0, shift
+        return None
     first = part[0].expected
     offs, sds = [one.ratio - first for one in part], [one.sd for one in part]
     odds = sum(math.log(_fit(off - shift, sd) / _fit(off, sd)) for off, sd in zip(offs, sds, strict=True))
-    near = [shift + step / 50 for step in range(-15, 16)]
+    near = [shift + step / 50 for step in range(-25, 26)]
     best = max(
         near,
         key=lambda one: (
             sum(math.log(_fit(off - one, sd)) for off, sd in zip(offs, sds, strict=True))
-            - 0.5 * ((one - shift) / 0.12) ** 2
+            - 0.5 * ((one - shift) / _NEAR) ** 2
         ),
     )
-    return odds, first + best - weights.mean[SCALE]
+    sd = 1 / math.sqrt(sum(1 / (sd * sd) for sd in sds)) + 0.02
+    return Move(odds, best, sd, first + best)
 
 
 def window_ratio(reference: Sequence[float], before: Weights, window: Window, run: WindowFilter) -> WindowRatio | None:

@@ -193,9 +193,10 @@ def follow_week(learned: Learned, readings: Iterable[Reading]) -> Learned:
     five = learned.five
     if five is not None and not change.is_peak:
         # Either a 5-hour window has become larger, then work costs less of it, or the week has become smaller.
-        odds, shift = changes.follows(five, -math.log(change.factor), change.since)
-        if odds > 0:
-            five = changes.move_scale(five, shift, change.since)
+        move = changes.move_since(five, -math.log(change.factor), change.since)
+        if move is not None and move.odds > 0:
+            five = changes.move_scale(five, move.scale - five.mean[SCALE], change.since)
+            scale = week_scale.refine(scale, -move.shift, move.sd)
     return learned._replace(scale=scale, five=five)
 
 
@@ -220,8 +221,10 @@ def change_plan(learned: Learned, event: PlanChange) -> Learned:
     if learned.scale is not None:
         ratio = learned.scale.peak / learned.scale.plain
         change = week_scale.ScaleChange(event.at, scale.plain / learned.scale.plain, False)
+        var = scale.cov[0]
         scale = scale._replace(
             peak=scale.plain * ratio,
+            cov=(var, var, var + (learned.scale.peak_sd * scale.plain) ** 2),
             last=Reading(event.at, None, None, None, None),
             changes=(*learned.scale.changes, change)[-8:],
         )

@@ -13,22 +13,22 @@ from typing import NamedTuple
 from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, Reading, is_peak, same
 
 _USUAL, _USUAL_SD = 0.1, 0.05  # points of the week per point of a 5-hour window, for an unknown plan
-_PEAK_SD = 0.06  # of the logarithm by which peak hours differ, before any data
-_DRIFT, _PEAK_DRIFT = 0.02, 0.006  # per square root of a day, relative
+_PEAK_SD = 0.15  # of the logarithm by which peak hours differ, before any data
+_DRIFT, _PEAK_DRIFT = 0.018, 0.003  # per square root of a day, relative
 _ROUNDED = 1 / 12
 _STEP = 0.8  # points by which the week should have risen between two readings that count as two
 _GAP = 900.0  # seconds of an open window without a reading after which its end is unknown
 _ODD, _ODD_SDS = 1.6, 4.0  # points and deviations from which a percentage begins again
 _REMEMBERED, _CHANGES = 20, 8  # windows, and changes of the scale
 _ALARM, _CLEAR = 7.0, 0.15  # log odds from which a change is taken for one, and the least that counts as one
-_PEAK_ALARM = 8.0
-_PEAK_FACTOR, _PEAK_FACTOR_SD = math.log(1.43), 0.12  # by which peak hours have been known to begin or end
+_PEAK_ALARM, _PEAK_CLEAR = 8.0, 0.2
+_PEAK_FACTOR, _PEAK_FACTOR_SD = math.log(1.43), 0.07  # by which peak hours have been known to begin or end
 _FALL = 3.0  # points by which a week that goes on falls where its limit grew
 
 
 class Rises(NamedTuple):
     """A 5-hour window: points by which it rose outside of and in peak hours, points of the week beside them, and the scales
-    that were known before it, with the relative standard deviation of them."""
+    that were known before it, with the relative standard deviations of them and of their ratio."""
 
     start: float
     plain: float
@@ -37,6 +37,7 @@ class Rises(NamedTuple):
     known: float
     known_peak: float
     sd: float
+    peak_sd: float
 
 
 class WeekScale(NamedTuple):
@@ -61,6 +62,12 @@ class WeekScale(NamedTuple):
     def sd(self) -> float:
         """Of `plain`, relative."""
         return math.sqrt(self.cov[0]) / self.plain
+
+    @property
+    def peak_sd(self) -> float:
+        """Of the ratio of both scales, relative."""
+        a, ab, b = self.cov
+        return math.sqrt(max(0.0, a - 2 * ab + b)) / self.plain
 
     @property
     def rises(self) -> tuple[Rises, ...]:
@@ -226,7 +233,7 @@ def _correct(scale: WeekScale, week: float) -> WeekScale:
 
 def _rises(scale: WeekScale, reading: Reading) -> Rises:
     start = (reading.five_reset or reading.at + FIVE_HOURS) - FIVE_HOURS
-    return Rises(start, 0.0, 0.0, 0.0, scale.plain, scale.peak, scale.sd)
+    return Rises(start, 0.0, 0.0, 0.0, scale.plain, scale.peak, scale.sd, scale.peak_sd)
 
 
 def _open(scale: WeekScale, reading: Reading, week: float, *, counts: bool) -> WeekScale:
@@ -253,7 +260,7 @@ def change(scale: WeekScale) -> tuple[WeekScale, ScaleChange] | None:
             found = _gain(part, known, known_peak, only_peak)
             if found is not None:
                 explained_by_doubt = (
-                    0.5 * (math.log(found[1]) / math.hypot(part[0].sd, 0.03 if only_peak else 0.01)) ** 2
+                    0.5 * (math.log(found[1]) / math.hypot(part[0].peak_sd if only_peak else part[0].sd, 0.01)) ** 2
                 )
                 gain = min(found[0], explained_by_doubt)
                 if only_peak:
@@ -269,7 +276,8 @@ def change(scale: WeekScale) -> tuple[WeekScale, ScaleChange] | None:
     peak = part[0].known_peak * factor
     week = max(1.0, sum(abs(one.week) for one in part))
     var = (plain * (0.02 + math.sqrt(len(part) / 6) / week)) ** 2
-    var_peak = var + (_PEAK_SD * plain) ** 2 if not only_peak else (peak * 0.08) ** 2
+    # a changed limit leaves the hours as they were known
+    var_peak = (peak * 0.08) ** 2 if only_peak else var + (min(_PEAK_SD, scale.peak_sd) * plain) ** 2
     window = scale.window
     scale = begin()._replace(
         plain=plain, peak=peak, cov=(var, var if not only_peak else 0.0, var_peak),
@@ -280,6 +288,22 @@ def change(scale: WeekScale) -> tuple[WeekScale, ScaleChange] | None:
         scale = scale._replace(window=window._replace(known=plain, known_peak=peak, sd=scale.sd))
     found_change = ScaleChange(part[0].start, factor, only_peak)
     return scale._replace(changes=(*scale.changes, found_change)[-_CHANGES:]), found_change
+
+
+def refine(scale: WeekScale, shift: float, sd: float) -> WeekScale:
+    """The scale after a change whose size is known from the work in the windows, too: as a logarithm, with its deviation."""
+    change = scale.changes[-1]
+    own = scale.sd
+    weight = own * own / (own * own + sd * sd)
+    step = math.exp(weight * (shift - math.log(change.factor)))
+    a, ab, b = (value * step * step for value in scale.cov)
+    lost = a * weight
+    return scale._replace(
+        plain=scale.plain * step,
+        peak=scale.peak * step,
+        cov=(a - lost, ab - lost, b - lost),
+        changes=(*scale.changes[:-1], change._replace(factor=change.factor * step)),
+    )
 
 
 def _gain(part: Sequence[Rises], known: float, known_peak: float, only_peak: bool) -> tuple[float, float] | None:
@@ -294,7 +318,7 @@ def _gain(part: Sequence[Rises], known: float, known_peak: float, only_peak: boo
     if under <= 0 or sum(b if only_peak else a + b for a, b in predicted) < 1.0:
         return None
     factor = min(25.0, max(0.04, over / under))
-    if abs(math.log(factor)) < _CLEAR:
+    if abs(math.log(factor)) < (_PEAK_CLEAR if only_peak else _CLEAR):
         return None
     for one, (a, b), var in zip(part, predicted, variances, strict=True):
         before += min(12.0, (one.week - a - b) ** 2 / var)

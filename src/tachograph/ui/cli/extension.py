@@ -32,9 +32,8 @@ def copied(paths: Paths) -> dict[str, str]:
     for family, manifest in (("chromium", MANIFEST), ("firefox", FIREFOX_MANIFEST)):
         folder = os.path.join(paths.data, "extension", family)
         try:
-            shutil.copytree(
-                source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST, FIREFOX_MANIFEST, "*.svg")
-            )
+            ignored = shutil.ignore_patterns(MANIFEST, FIREFOX_MANIFEST, "*.svg")
+            shutil.copytree(source, folder, ignore=ignored, copy_function=shutil.copyfile, dirs_exist_ok=True)
             shutil.copyfile(os.path.join(source, manifest), os.path.join(folder, MANIFEST))
         except OSError as error:
             raise TachographError(f"Can't copy the extension to {folder}: {error.strerror}.") from error

@@ -160,7 +160,8 @@ async function findName() {
     name = `${info.name} ${info.version.split(".")[0]}`;
     return;
   }
-  const brands = /** @type {any} */ (navigator.userAgentData?.brands ?? []).filter(
+  const { userAgentData } = /** @type {any} */ (navigator);
+  const brands = (userAgentData?.brands ?? []).filter(
     (one) => !/not.?a.?brand/i.test(one.brand.replaceAll(/[^a-z]/gi, "")),
   );
   const own = brands.find((one) => one.brand !== "Chromium") ?? brands[0];

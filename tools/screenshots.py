@@ -32,7 +32,7 @@ def take_pages(env: dict[str, str], folder: Path) -> None:
     try:
         with chromium.plain() as browser:
             context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-            context.add_cookies([served.cookie])  # type: ignore[list-item]
+            served.let_in(context)
             page = context.new_page()
             for name, address in PAGES.items():
                 page.goto(served.origin + address)

@@ -39,7 +39,7 @@ class SentNotification(NamedTuple):
 
 
 class NotificationState(NamedTuple):
-    """`active`: notifications whose windows have not reset and that nobody dismissed."""
+    """`active`: number of notifications that were not dismissed and have not expired with their window."""
 
     is_on: bool
     active: int

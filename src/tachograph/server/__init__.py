@@ -1,1 +1,1 @@
-"""Loopback HTTP infrastructure: request guard, access keys, listener."""
+"""HTTP on loopback: the gate, keys and sessions, and the bridge's server."""

@@ -1,4 +1,4 @@
-"""Keys of the dashboard: one secret of this user in a file of mode 0600, and what is derived from it.
+"""Keys of the dashboard: one secret of this user in a file of mode 0600, and its derivatives.
 
     ticket   opens a session (server/sessions.py) once, within a minute: `tachograph dashboard` puts it behind `#t=`
     api      programs send it as `Authorization: Bearer`

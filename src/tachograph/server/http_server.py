@@ -72,14 +72,14 @@ class HttpServer:
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connected, sock=self._socket, limit=_MAX_HEAD)
+        server = await asyncio.start_server(self._serve_connection, sock=self._socket, limit=_MAX_HEAD)
         self._ready.set()
         await self._end.wait()
         server.close()
         for task in list(self._waiting):
             task.cancel()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (task := asyncio.current_task()) is None:
             return
         if len(self._waiting) >= MAX_CONNECTIONS:
@@ -115,7 +115,7 @@ class HttpServer:
         if wire.their_state is h11.MUST_CLOSE and wire.our_state is h11.IDLE:
             return  # it closed without a request
         async with asyncio.timeout(2.0):
-            writer.write(_encoded(made))
+            writer.write(_encode(made))
             await writer.drain()
             writer.write_eof()
         if not is_whole:  # closing a socket with unread bytes would discard the answer
@@ -170,7 +170,7 @@ _PHRASES = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbid
 _PHRASES |= {408: b"Request Timeout", 421: b"Misdirected Request", 503: b"Service Unavailable"}
 
 
-def _encoded(made: Answer) -> bytes:
+def _encode(made: Answer) -> bytes:
     body = json.dumps(made.body, separators=(",", ":")).encode()
     head = (
         b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"

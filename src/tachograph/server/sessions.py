@@ -89,7 +89,7 @@ class Sessions:
             return tuple(sorted(self._alive(now_ms), key=lambda one: -one.opened_ms))
 
     def revoke(self, id: str) -> bool:
-        """End a session; False if there is none with this id."""
+        """End a session; False for an unknown id."""
         with self._lock:
             return self._sessions.pop(id, None) is not None
 

@@ -437,7 +437,7 @@ def test_how_chances_did_is_added_up_in_the_ledger_and_once_for_several_looks(
         asked.append(db)
         return calibration(db)
 
-    monkeypatch.setattr(forecasts, "scored", one_by_one)
+    monkeypatch.setattr(forecasts, "outcomes", one_by_one)
     monkeypatch.setattr("tachograph.ui.dashboard.pages.forecasts.calibration", counted)
     with small.home.ledger() as ledger, ledger.transaction() as db:
         for n in range(8):

@@ -4,6 +4,7 @@ everything by keyboard, nothing that axe objects to, no page wider than its scre
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -585,3 +586,105 @@ def test_labels_stay_in_their_cells_and_can_be_read(served: Served, opened: Open
         assert found
         assert max(one["over"] for one in found) <= 0
         assert min(one["contrast"] for one in found) >= 4.2
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_card_says_what_used_the_week_steps_back_and_is_shared_without_names(
+    served: Served, opened: Open, tmp_path: Path, width: int
+) -> None:
+    page = opened(served, "/usage?week=1", width=width)
+    assert page.locator("#blocks > .block").first.get_attribute("id") == "b-card"
+    why = json.loads(served.home.run("why", "--week", "1", "--json").stdout)
+    top = why["by_model"][0]["model"].removeprefix("claude-") if "by_model" in why else ""
+    sentence = page.inner_text(".card-sentence")
+    assert top in sentence and "%" in sentence
+    title = page.inner_text("#card h2")
+    assert title.startswith("Last limit week (")
+    names = ("ada", "shop", "thesis", "infra", "api-gateway", "café-karte", "notes")
+    shared = page.get_attribute("[data-share]", "data-share") or ""
+    copied = page.get_attribute("#card [data-copy]", "data-copy") or ""
+    assert sentence in shared and sentence in copied
+    for name in names:
+        assert name not in shared.lower() and name not in copied.lower()
+    with page.expect_download() as download:
+        page.click("#card [data-share]")
+    picture = tmp_path / "card.png"
+    download.value.save_as(picture)
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5_000
+    page.click("#card a:has-text('previous')")
+    wait(page, "document.querySelector('#card h2').textContent.startsWith('2 limit weeks ago')")
+    assert "week=2" in page.url
+    page.click("#card a:has-text('next')")
+    wait(page, "title => document.querySelector('#card h2').textContent === title", arg=title)
+
+
+def test_a_bar_of_a_chart_narrows_the_page_and_a_zoom_shows_the_way_back(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage?range=7d")
+    page.locator("#chart-spend").scroll_into_view_if_needed()
+    box = page.locator("#chart-spend .u-over").bounding_box()
+    assert box is not None
+    assert not page.locator("#fig-spend [data-unzoom]").is_visible()
+    page.mouse.move(box["x"] + 10, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.locator("#fig-spend [data-unzoom]").wait_for(state="visible")
+    page.click("#fig-spend [data-unzoom]")
+    page.locator("#fig-spend [data-unzoom]").wait_for(state="hidden")
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 60)
+    page.wait_for_url(re.compile("since=.*until="))
+
+
+def test_tooltips_have_colors_a_weekday_and_a_total(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage?range=7d")
+    page.locator("#chart-spend").scroll_into_view_if_needed()
+    box = page.locator("#chart-spend .u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60)
+    wait(page, "document.querySelector('#chart-spend .u-tip .total')?.textContent.startsWith('All')")
+    assert re.match(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d", page.inner_text("#chart-spend .u-tip b"))
+    assert page.locator("#chart-spend .u-tip .swatch").count() >= 1
+
+
+def test_a_filter_that_matches_nothing_says_so_and_leads_back(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage?range=today&model=claude-haiku-4-5-20251001&branch=nowhere")
+    assert "No usage matches this range and these filters" in page.inner_text("#b-totals")
+    assert page.locator("#chart-spend").count() == 0
+    page.click("#b-totals a:has-text('Clear the filters')")
+    wait(page, "!location.search.includes('model')")
+
+
+def test_unknown_ranges_and_pages_are_named_with_a_way_on(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage?range=never")
+    assert "There is no range “never”" in page.inner_text("#top")
+    for query, words in (("7", "Last 7 days"), ("year", "Last 365 days"), ("limitweek", "This limit week")):
+        assert words in served.get(f"/usage?range={query}").text
+    missing = served.ask("/nowhere", headers={"Accept": "text/html"})
+    assert missing.status == 404 and "There is no such page" in missing.text and 'href="/usage"' in missing.text
+
+
+def test_titles_say_the_share_of_everything_and_not_of_their_own_filter(served: Served) -> None:
+    whole = re.search(r"opus-5-5</a></th>.*?(\d+) %", served.get("/usage?stack=model").text, flags=re.DOTALL)
+    text = served.get("/usage?model=claude-opus-5-5").text
+    title = re.search(r'id="cap-spend"><h2>opus-5-5 took (\d+) % of what you spent</h2>', text)
+    assert whole and title and 0 < int(title[1]) < 100
+    both = served.get("/usage?model=claude-opus-5-5&project=/home/ada/code/shop").text
+    assert "of what you spent with the other filters" in both
+
+
+def test_the_palette_says_when_nothing_matches(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage")
+    page.keyboard.press("p")
+    page.fill("#palette-input", "zzzzzz")
+    page.locator("#palette-nothing").wait_for(state="visible")
+    page.fill("#palette-input", "last week")
+    wait(page, "document.getElementById('palette-list').textContent.includes('Last week')")
+
+
+def test_heat_maps_of_a_small_screen_show_the_newest_days(served: Served, opened: Open) -> None:
+    page = opened(served, "/usage", width=390)
+    box = "document.getElementById('wide-calendar')"
+    assert page.evaluate(f"{box}.scrollLeft + {box}.clientWidth >= {box}.scrollWidth - 2")
+    assert page.evaluate(
+        "document.getElementById('wide-hours').scrollWidth <= document.getElementById('wide-hours').clientWidth + 1"
+    )

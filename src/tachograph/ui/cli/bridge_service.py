@@ -65,7 +65,7 @@ class BridgeService:
                 self._open = None
 
     def _listen(self, port: int) -> str:
-        """Start to listen. Returns the problem, "" if there is none."""
+        """Start to listen. Returns the problem, or ""."""
         from tachograph.recorder import extension_readings
         from tachograph.server.extension_routes import Routes
         from tachograph.server.http_server import HttpServer

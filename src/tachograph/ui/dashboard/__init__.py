@@ -1,1 +1,1 @@
-"""What listens on this machine's loopback: one gate for everything that does, and the bridge behind it."""
+"""The local page: limits, usage, sessions, pull requests and settings over loopback."""

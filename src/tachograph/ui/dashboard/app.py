@@ -73,11 +73,11 @@ class App:
         headers, port = request.scope["headers"], self._keys.port
         refused = refusal(request.method, headers, rules, port=port, origins=self._origins)
         if refused is not None or route is None:
-            return self._routes.refused(request, refused)
+            return self._routes.refuse(request, refused)
         try:
             return await route.answer(request, session)
         except TachographError as trouble:
-            return self._routes.failed(request, trouble)
+            return self._routes.explain(request, trouble)
 
     def _route(self, request: Request) -> GuardedRoute | None:
         """The route of a path, whatever its method: the gate judges that."""

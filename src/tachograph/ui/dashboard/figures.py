@@ -15,7 +15,7 @@ class LegendEntry(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A series of a chart over time. A value is None if it is unknown; "" if the line has no point there."""
+    """A series of a chart over time. An unknown value is None; "" means that the line has no point there."""
 
     label: str
     color: int | None

@@ -75,7 +75,7 @@ def heading(page: Page, title: str, view: View | None, error: TachographError | 
     """The heading of a page; `view` None if the ledger could not be read."""
     if view is None:
         return Heading(page, title, page.path, PageQuery(), problem=problem_of(error))
-    made = Heading(page, title, view.path, view.query, hidden=_hidden(view.query), problem=problem_of(error))
+    made = Heading(page, title, view.path, view.query, hidden=_carried_fields(view.query), problem=problem_of(error))
     try:
         return _with_filters(made, view) if page.filters else made
     except TachographError as trouble:
@@ -147,7 +147,7 @@ def _with_chosen(pairs: list[tuple[str, str]], chosen: tuple[str, ...]) -> tuple
     return tuple(Option(value, text, value in chosen) for value, text in [*pairs, *more])
 
 
-def _hidden(query: PageQuery) -> tuple[tuple[str, str], ...]:
+def _carried_fields(query: PageQuery) -> tuple[tuple[str, str], ...]:
     """Fields that a form carries along."""
     default = PageQuery()
     made = [("range", query.range)] if query.range and query.range != default.range else []

@@ -28,12 +28,13 @@ _RANGE_ALIASES = {"1d": "today", "day": "today", "month": "30d", "year": "365d",
 _LISTS = ("project", "model", "branch", "pr", "session")
 _MAX_VALUES = 40  # of a filter
 _MAX_LENGTH = 400  # characters of a value
+MAX_WEEKS_BACK = 26  # of the card
 _WEEK_MS = 7 * 86_400_000
 
 
 class PageQuery(NamedTuple):
     """The query of a page. `range` is a key of PRESETS or WEEKS; "" if `since` and `until` (ISO days, either may be "")
-    give it. `week_reset`: end of the running weekly limit in epoch milliseconds, None if unknown; limit weeks need it.
+    give it. `week`: limit weeks back of the card, None for its default. `week_reset`: end of the running weekly limit in epoch milliseconds, None if unknown; limit weeks need it.
     `unknown_range`: a range in the address that does not exist."""
 
     range: str = "30d"
@@ -49,6 +50,7 @@ class PageQuery(NamedTuple):
     measure: str = "cost"
     sort: str = "recent"
     find: str = ""
+    week: int | None = None
     week_reset: int | None = None
     unknown_range: str = ""
 
@@ -124,6 +126,8 @@ class PageQuery(NamedTuple):
         for name in ("range", "since", "until", "stack", "measure", "sort", "find"):
             if getattr(self, name) != getattr(default, name) and not (name == "range" and not self.range):
                 pairs.append((name, getattr(self, name)))
+        if self.week is not None:
+            pairs.append(("week", str(self.week)))
         if not self.compare:
             pairs.append(("compare", "off"))
         return urlencode(pairs, quote_via=quote)
@@ -154,6 +158,8 @@ def parse(pairs: Iterable[tuple[str, str]]) -> PageQuery:
             fields["sort"] = value
         elif name == "find":
             fields["find"] = value
+        elif name == "week" and value.isdecimal() and len(value) < 3:
+            fields["week"] = min(int(value), MAX_WEEKS_BACK)
     if ("since" in fields or "until" in fields) and "range" not in fields:
         fields["range"] = ""
     elif "range" in fields:

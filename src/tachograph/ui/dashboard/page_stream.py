@@ -20,7 +20,7 @@ def whole_page(pool: LedgerPool, renderer: Renderer, request: PageRequest) -> Ge
             view = view_of(snapshot, request)
             yield _piece(renderer.top(page, page.title_for(view), view))
             for block in renderer.blocks(page, view):
-                yield renderer.placed(block).encode()
+                yield renderer.section(block).encode()
             version = snapshot.version
     except TachographError as trouble:
         yield _piece(renderer.top(page, page.title, None, trouble))

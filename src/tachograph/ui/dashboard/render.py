@@ -105,7 +105,7 @@ class Renderer:
             html = self.problem(TachographError("This part failed.", "recorder.log has the details."))
         return RenderedBlock(block.id, html.strip())
 
-    def placed(self, rendered: RenderedBlock) -> str:
+    def section(self, rendered: RenderedBlock) -> str:
         """A block in its section."""
         mark = rendered.without_closed_twins(frozenset()).mark
         return f'<section class="block" id="b-{rendered.id}" data-mark="{mark}">{rendered.html}</section>{BLOCK_END}\n'

@@ -97,7 +97,7 @@ class Routes:
 
     # -- refusals and failures
 
-    def refused(self, request: Request, refusal: Refusal | None) -> Response:
+    def refuse(self, request: Request, refusal: Refusal | None) -> Response:
         """The answer to a refused request; an unknown address gets a page with the ways on."""
         status, sentence = refusal or Refusal(404, "There is no such page.")
         path = request.url.path
@@ -107,7 +107,7 @@ class Routes:
             return HTMLResponse(self._renderer.shell(None, LEAST_MS), 404)
         return PlainTextResponse(f"{sentence}\n", status)
 
-    def failed(self, request: Request, trouble: TachographError) -> Response:
+    def explain(self, request: Request, trouble: TachographError) -> Response:
         """The answer to a request that could not be served."""
         path, status = request.url.path, _status(trouble)
         if path.startswith("/api/") or protocol.MARKS in request.headers:

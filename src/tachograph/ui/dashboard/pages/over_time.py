@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 class Periods(NamedTuple):
-    """The periods of the chart; a key is None for messages without a time."""
+    """The periods of the chart; a key of None: messages without a time."""
 
     kind: str
     keys: tuple[str | None, ...]
@@ -92,7 +92,7 @@ def _by_group(view: View, report: SpendReport, periods: Periods) -> Figure:
     whole = {row.key.period: row.spend for row in report.rows}
     spends = [whole.get(key, Spend()) for key in periods.keys]
     series = tuple(
-        Series(one.label, one.color, tuple(_drawn(used, chosen.measure) for used in one.spends)) for one in parts
+        Series(one.label, one.color, tuple(_height(used, chosen.measure) for used in one.spends)) for one in parts
     )
     lines = tuple(
         Line(
@@ -232,7 +232,7 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
     )
 
 
-def _drawn(used: Spend, name: str) -> float | None:
+def _height(used: Spend, name: str) -> float | None:
     """The height of a bar: 0 without usage, None for usage without a price."""
     return measure(used, name) if used.tokens.messages else 0
 

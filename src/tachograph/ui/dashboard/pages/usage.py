@@ -13,6 +13,7 @@ from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.breakdown import breakdown
 from tachograph.ui.dashboard.pages.caching import caching
 from tachograph.ui.dashboard.pages.calendar import hours_of_week, year_of_days
+from tachograph.ui.dashboard.pages.limit_week import card
 from tachograph.ui.dashboard.pages.over_time import over_time
 from tachograph.ui.dashboard.pages.top_sessions import top_sessions
 from tachograph.ui.dashboard.pages.why import why
@@ -132,7 +133,7 @@ def _with_command(line: str) -> str:
 def _if_used(answer: Callable[[View], Any]) -> Callable[[View], Any]:
     """A block that is left out without usage: the totals then say why, and what to do."""
 
-    def guarded(view: View) -> Any:
+    def block(view: View) -> Any:
         query = view.query.spend_query(view.calendar, view.now)
         used = view.snapshot.cache.answer(
             ("used", view.snapshot.version, query),
@@ -141,7 +142,7 @@ def _if_used(answer: Callable[[View], Any]) -> Callable[[View], Any]:
         )
         return answer(view) if used.tokens.messages else None
 
-    return guarded
+    return block
 
 
 def _if_any(answer: Callable[[View], Any]) -> Callable[[View], Any]:
@@ -154,6 +155,7 @@ PAGE = Page(
     "/usage",
     "Usage",
     (
+        Block("card", "limit_week.html", card),
         Block("totals", "usage_totals.html", totals),
         Block("spend", "usage_spend.html", _if_used(over_time)),
         Block("where", "pair_block.html", _if_used(breakdown)),

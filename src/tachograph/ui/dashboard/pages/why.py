@@ -1,16 +1,15 @@
-"""The running limit week by model, project, session and pull request, each share with its interval."""
+"""A limit week by model, project, session and pull request, each share with its interval."""
 
 from typing import NamedTuple
 
-from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.queries.estimates.attribution import Attribution, Part, attribution, primary_account
+from tachograph.queries.estimates.attribution import Attribution, Part
 from tachograph.queries.estimates.constants import NOTHING
-from tachograph.queries.limits.current import now as current_limits
 from tachograph.text.attribution import CLEAR_SIGN, evidence_words, interval, unexplained_words, why_words
 from tachograph.text.format import UNKNOWN, percent, safe
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
-from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS, clock_of
+from tachograph.ui.dashboard.pages.forecasts import clock_of
+from tachograph.ui.dashboard.pages.limit_week import limit_week, week_words
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table
 
 _SHOWN = 6  # rows of a group
@@ -50,33 +49,25 @@ class WhyBlock(NamedTuple):
 
 
 def why(view: View) -> WhyBlock | None:
-    """The running week of the primary account; None without a reading of it."""
-    snapshot = view.snapshot
-    account = primary_account(current_limits(snapshot.db, snapshot.now))
-    if account is None or account.limit(SEVEN_DAY) is None:
+    """The limit week of the card in full; None without a reading of it."""
+    week = limit_week(view)
+    if week is None or week.found.method == NOTHING:
         return None
-    found = snapshot.cache.answer(
-        ("why", account.id),
-        CACHE_SECONDS,
-        lambda: attribution(snapshot.db, snapshot.book, account, snapshot.now, SEVEN_DAY),
-    )
-    if found.method == NOTHING:
-        return None
+    account, found = week.account, week.found
     dimensions = _dimensions(found)
     groups = tuple(
         Group(name, tuple(bar_of(part, kind, view) for part in rows[:_SHOWN]), len(rows) - _SHOWN)
         for name, kind, rows in dimensions
         if rows
     )
-    since = f", since {clock_of(view)(found.since)}" if found.since is not None else ""
     account_words = f"{safe(account.label)}: " if account.label else ""
     return WhyBlock(
         f"What used {found.used:.0f} % of the 7-day limit" if found.used is not None else "What used the 7-day limit",
-        f"{account_words}the running limit week{since}, in every range. Models weigh differently on the limit than on the"
+        f"{account_words}{week_words(view, week)}, whatever range is chosen. Models weigh differently on the limit than on the"
         " cost, so these shares differ from those above. In parentheses: the 80 % interval.",
         tuple(safe(words) for words in (why_words(found), unexplained_words(found)) if words),
         groups,
-        _unattributed(found),
+        _rest_bar(found),
         tuple(safe(words) for words in evidence_words(found.evidence, found.method, clock_of(view))),
         _table(dimensions),
     )
@@ -113,7 +104,7 @@ def bar_of(part: Part, kind: str, view: View) -> IntervalBar:
     )
 
 
-def _unattributed(found: Attribution) -> IntervalBar | None:
+def _rest_bar(found: Attribution) -> IntervalBar | None:
     rest = found.unexplained
     if rest is None:
         return None

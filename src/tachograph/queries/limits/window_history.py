@@ -30,7 +30,7 @@ class Wall(NamedTuple):
 
 
 class WeekOfLimit(NamedTuple):
-    """The windows of one limit that ended in a week: how many, the highest peak of them, how many were hit."""
+    """The windows of one limit that began in a week: how many, the highest peak of them, how many were hit."""
 
     key: str
     week: str
@@ -109,7 +109,9 @@ def _weeks(windows: tuple[PastWindow, ...], calendar: Calendar) -> tuple[WeekOfL
     groups: dict[tuple[str, str], list[PastWindow]] = {}
     for window in windows:
         if window.resets_at is not None:
-            groups.setdefault((window.key, calendar.period(WEEK, window.resets_at - 1)[0]), []).append(window)
+            start = _start(window)  # a week that ends tomorrow belongs to the days in which it was used
+            begun = window.first_at if start is None else start
+            groups.setdefault((window.key, calendar.period(WEEK, begun)[0]), []).append(window)
     made = []
     for (key, week), own in groups.items():
         peaks = [100.0 if w.hit_at is not None else w.peak for w in own]

@@ -308,6 +308,12 @@ def _money(value: list[Any] | None) -> Money | None:
     return None if value is None else Money(*value)
 
 
+def has_refusals(db: sqlite3.Connection, account: int, since: int, at: int) -> bool:
+    """Is there any refusal of an account that may hold at a moment?"""
+    sql = "SELECT 1 FROM refusal WHERE account = ?1 AND (resets_at > ?3 OR (resets_at IS NULL AND at >= ?2)) LIMIT 1"
+    return db.execute(sql, (account, since, at)).fetchone() is not None
+
+
 # -- sources ---------------------------------------------------------------------------------------------------
 
 

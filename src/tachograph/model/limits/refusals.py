@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import EXTRA_USAGE, SPEND_LIMIT
+from tachograph.model.limits.series import LENGTHS
 
 REQUEST_MS = 10 * 60_000  # Claude Code's own timeout of a request (API_TIMEOUT_MS, 600 s)
 FORGOTTEN_MS = 24 * 3_600_000
@@ -103,3 +104,12 @@ def stops(scope: str | None, model: str) -> bool:
     if families:
         return any(family in model.lower() for family in families)
     return not any(surface in words for surface in _SURFACES)
+
+
+def is_holding(refusal: Refusal, resets_at: int | None, group: str, at: int) -> bool:
+    """Does a refusal that no evidence has ended still hold of a window? One without a reset ends with the window."""
+    if refusal.resets_at is not None:
+        return at < refusal.resets_at
+    if resets_at is not None and resets_at > refusal.at:
+        return at < resets_at
+    return at - refusal.at < min(FORGOTTEN_MS, LENGTHS.get(group, FORGOTTEN_MS))

@@ -6,10 +6,10 @@ follows from the evidence alone: see model/limits/series.py and model/limits/ref
 """
 
 import sqlite3
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.estimates import forecasts
-from tachograph.ledger.limits import pairings, readings, refusals, windows
+from tachograph.ledger.limits import pairings, readings, windows
 from tachograph.ledger.limits.billing import billing
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
@@ -33,18 +33,11 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.limits.money import CAPPED, NO_CAP, room
 from tachograph.model.limits.plans import plan_title
-from tachograph.model.limits.refusals import (
-    FORGOTTEN_MS,
-    Refusal,
-    is_money,
-    lifted_by_answers,
-    lifted_by_news,
-    scope_of,
-    stops,
-)
-from tachograph.model.limits.series import CLOCK_MS, LENGTHS, NEAR_FROM, has_reset, rank
-from tachograph.model.parsing import limit_name
+from tachograph.model.limits.series import CLOCK_MS, NEAR_FROM, has_reset, rank
 from tachograph.queries.limits.conflicts import Conflict, browser_of, conflicting_readings, gone_since
+
+if TYPE_CHECKING:
+    from tachograph.model.limits.refusals import Refusal
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
@@ -52,7 +45,6 @@ CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown 
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _PLACES = {SESSION: 0, WEEKLY: 1, MONEY: 2}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
-_MODEL_MS = 8 * 86_400_000
 LEADS = "leads"  # the preference (ledger/storage/preferences.py) of an account that leads, by its id
 
 
@@ -203,16 +195,6 @@ def now(db: sqlite3.Connection, at: int) -> Now:
     return Now(at, tuple(accounts))
 
 
-def last_model(db: sqlite3.Connection, account: int, at: int) -> str:
-    """The model that an account used last; "" where unknown."""
-    return refusals.last_model(db, account, at - _MODEL_MS) or readings.last_model(db, account)
-
-
-def would_stop(limit: NowLimit, model: str) -> bool:
-    """Would a limit, once reached, stop work with this model ("" unknown)?"""
-    return stops(limit.scope or scope_of(limit.key), model)
-
-
 def _told_apart(accounts: list[NowAccount]) -> list[NowAccount]:
     """Accounts of one person in two organizations: their labels with the plan, or the organization, behind."""
     labels = [account.label for account in accounts]
@@ -244,7 +226,10 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         _limit(window, refused.pop(window.key, None), lifted.get(window.key), extra, at, stored, seen)
         for window in current.values()
     ]
-    limits += [_refused_limit(refusal, extra, at) for refusal in refused.values()]
+    if refused:
+        from tachograph.queries.limits.refused import refused_limit
+
+        limits += [refused_limit(refusal, extra, at) for refusal in refused.values()]
     limits.sort(key=_place)
     if id:
         kept = forecasts.newest(db, id, at - CHANCE_MS)
@@ -269,25 +254,16 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
 
 def _refusals(
     db: sqlite3.Connection, account: int, extra: ExtraUsage | None, at: int
-) -> tuple[dict[str, Refusal], dict[str, Refusal]]:
+) -> tuple[dict[str, "Refusal"], dict[str, "Refusal"]]:
     """By key of a limit, the newest refusal that holds, and the newest one that is over by evidence."""
-    holding: dict[str, Refusal] = {}
-    lifted: dict[str, Refusal] = {}
-    for refusal in reversed(refusals.refusals(db, account, at, at - _FORGOTTEN_MS)):
-        key = f"{refusal.key}:{refusal.scope.lower()}" if refusal.scope and is_money(refusal.key) else refusal.key
-        if key in holding or key in lifted:
-            continue
-        is_over = lifted_by_news(refusal, refusals.news_after(db, account, refusal.key, refusal.at, at))
-        is_over = is_over or lifted_by_answers(
-            refusal,
-            refusals.answers_after(db, account, refusal.session, refusal.at, at + CLOCK_MS),
-            is_metered=is_metered(extra),
-        )
-        (lifted if is_over else holding)[key] = refusal._replace(key=key)
-    return holding, lifted
+    if not windows.has_refusals(db, account, at - _FORGOTTEN_MS, at):
+        return {}, {}
+    from tachograph.queries.limits.refused import current_refusals  # a status line has no time for it
+
+    return current_refusals(db, account, extra, at, at - _FORGOTTEN_MS)
 
 
-def _rank(window: Window, refused: dict[str, Refusal], at: int) -> tuple[bool, bool, int, int]:
+def _rank(window: Window, refused: dict[str, "Refusal"], at: int) -> tuple[bool, bool, int, int]:
     refusal = refused.get(window.key)
     newest = window.at
     if refusal is not None and same_reset(refusal.resets_at, window.resets_at):
@@ -297,8 +273,8 @@ def _rank(window: Window, refused: dict[str, Refusal], at: int) -> tuple[bool, b
 
 def _limit(
     window: Window,
-    refusal: Refusal | None,
-    lifted: Refusal | None,
+    refusal: "Refusal | None",
+    lifted: "Refusal | None",
     extra: ExtraUsage | None,
     at: int,
     stored: list[StoredReading],
@@ -307,7 +283,7 @@ def _limit(
     percent, observed, source, steady = window.percent, window.at, window.source, window.steady
     is_plan = window.group in (SESSION, WEEKLY)
     is_overdue = window.resets_at is not None and at >= window.resets_at
-    if refusal is not None and _is_holding(refusal, window, at):
+    if refusal is not None and _is_holding(refusal, window.resets_at, window.group, at):
         state = OVERAGE if is_plan and is_metered(extra) else WALL
         if refusal.at >= observed and (percent or 0) < 100:  # a refusal beats any older percentage
             percent, observed, source, steady = 100.0, refusal.at, TRANSCRIPT, 100.0
@@ -345,39 +321,10 @@ def _limit(
     )
 
 
-def _is_holding(refusal: Refusal, window: Window, at: int) -> bool:
-    """Does a refusal that no evidence has lifted still hold of a window? One without a reset ends with the window."""
-    if refusal.resets_at is not None:
-        return at < refusal.resets_at
-    if window.resets_at is not None and window.resets_at > refusal.at:
-        return at < window.resets_at
-    return at - refusal.at < min(FORGOTTEN_MS, LENGTHS.get(window.group, FORGOTTEN_MS))
+def _is_holding(refusal: "Refusal", resets_at: int | None, group: str, at: int) -> bool:
+    from tachograph.model.limits.refusals import is_holding
 
-
-def _refused_limit(refusal: Refusal, extra: ExtraUsage | None, at: int) -> NowLimit:
-    """A limit of which only a refusal is known; unknown again after a day without evidence."""
-    name = limit_name(refusal.key.partition(":")[0] if is_money(refusal.key) else refusal.key)
-    group = MONEY if is_money(refusal.key) else name.group
-    longest = min(FORGOTTEN_MS, LENGTHS.get(group, FORGOTTEN_MS))
-    holds = at < refusal.resets_at if refusal.resets_at is not None else at - refusal.at < longest
-    state = UNKNOWN
-    if holds:
-        state = OVERAGE if group in (SESSION, WEEKLY) and is_metered(extra) else WALL
-    scope = refusal.scope or name.scope
-    return NowLimit(
-        refusal.key,
-        refusal.label,
-        group,
-        scope,
-        100.0 if holds else None,
-        refusal.resets_at,
-        None,
-        TRANSCRIPT,
-        refusal.at,
-        state,
-        steady=100.0 if holds else None,
-        refused_at=refusal.at if holds else None,
-    )
+    return is_holding(refusal, resets_at, group, at)
 
 
 def _with_chance(limit: NowLimit, kept: forecasts.StoredForecast | None) -> NowLimit:

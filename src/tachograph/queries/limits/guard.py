@@ -22,8 +22,8 @@ from tachograph.queries.limits.current import (
     NowLimit,
     is_budget,
     is_near,
-    would_stop,
 )
+from tachograph.queries.limits.refused import would_stop
 
 CLEAR, NEAR, AT_WALL, ON_OVERAGE = "clear", "near", "wall", "overage"
 EXIT_CODES = {CLEAR: 0, NEAR: 10, AT_WALL: 11, ON_OVERAGE: 12, UNKNOWN: 20}

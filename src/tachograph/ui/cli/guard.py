@@ -6,9 +6,10 @@ import time
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import WALL_OF
-from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount, last_model
+from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, find_accounts, find_limit_keys, judge
+from tachograph.queries.limits.refused import last_model
 from tachograph.text.chances import guard_chance
 from tachograph.text.format import duration, iso, safe
 from tachograph.text.limits import SOURCE_WORDS, countdown, full_name

@@ -36,7 +36,7 @@ from tachograph.model.estimates.training_windows import (
 from tachograph.model.estimates.window_filter import Explained
 from tachograph.model.limits import series
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SESSION, SEVEN_DAY, STATUSLINE, WEEKLY
-from tachograph.model.limits.series import Observation
+from tachograph.model.limits.window_state import Observation
 from tachograph.model.usage import prices
 
 BASE_RATE = 0.1  # where a moment has no reading at all

@@ -191,6 +191,6 @@ class History:
 def forget(ledger: Ledger) -> None:
     """Empty the tables of limits, for the next history."""
     with ledger.transaction() as db:
-        for table in ("level", "reading", "window", "refusal", "login", "plan_change"):
+        for table in ("level_value", "reading", "window", "refusal", "login", "plan_change"):
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM account WHERE id > 0")

@@ -1,7 +1,8 @@
 """The curve of a limit: each window is a line of its own, whatever a source says between two of them."""
 
 from tachograph.model.limits.limits import FIVE_HOUR, SESSION
-from tachograph.model.limits.series import Observation, series
+from tachograph.model.limits.series import series
+from tachograph.model.limits.window_state import Observation
 from tachograph.queries.limits.curves import points
 
 HOUR = 3_600_000

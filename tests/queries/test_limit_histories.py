@@ -12,7 +12,7 @@ from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.model.limits.series import CLOCK_MS, HELD_MS
+from tachograph.model.limits.window_state import CLOCK_MS, HELD_MS
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths

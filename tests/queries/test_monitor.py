@@ -9,7 +9,8 @@ from live_states import ARM, BOOK, HOUR, LIMITER, LONG, MINUTE, RESETS, UTC, pre
 from tachograph.demo.records import assistant
 from tachograph.model.context_window import window
 from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY
-from tachograph.model.limits.series import Observation, series
+from tachograph.model.limits.series import series
+from tachograph.model.limits.window_state import Observation
 from tachograph.model.usage.periods import Span
 from tachograph.queries.limits.current import FRESH, RESET, STALE, WALL, NowLimit
 from tachograph.queries.limits.pace import Trend, trend

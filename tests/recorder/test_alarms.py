@@ -263,7 +263,7 @@ def test_the_command_lists_dismisses_and_switches(home: Home, ledger: Ledger) ->
     assert "off" in home.call("alarms", "off").stdout
     document = home.call("alarms", "--json").json
     assert document["on"] is False and document["alarms"][0]["key"] == "five_hour"
-    assert "Notices are on" in home.call("alarms", "on").stdout
+    assert "Notifications are on" in home.call("alarms", "on").stdout
 
 
 def test_a_notice_whose_reset_nobody_knows_stands_until_it_is_dismissed(home: Home) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
-from tachograph.model.limits.series import CLOCK_MS
+from tachograph.model.limits.window_state import CLOCK_MS
 
 
 class Identity(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tachograph.ledger.limits import windows
 from tachograph.model.limits.limits import CLOCK, SOURCES
-from tachograph.model.limits.series import CLOCK_MS
+from tachograph.model.limits.window_state import CLOCK_MS
 
 _BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 

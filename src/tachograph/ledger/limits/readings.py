@@ -14,7 +14,6 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from zlib import crc32
 
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.accounts import account_at, note_plan
@@ -32,7 +31,7 @@ from tachograph.model.limits.limits import (
     Share,
 )
 from tachograph.model.limits.money import money_limits
-from tachograph.model.limits.series import CLOCK_MS
+from tachograph.model.limits.window_state import CLOCK_MS
 
 _BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
@@ -197,9 +196,9 @@ def _values(reading: Reading) -> tuple[Any, ...]:
     return (*reading._replace(observed_at=0, account=None, session="", model="", api_ms=None),)
 
 
-def _mark(limits: Iterable[Limit]) -> int:
-    """A number for the values of a report."""
-    return crc32(json.dumps([(x.key, x.percent, x.resets_at, x.used, x.limit) for x in limits]).encode())
+def _mark(limits: Iterable[Limit]) -> str:
+    """The values of a report as text, to compare reports by."""
+    return ";".join(f"{x.key} {x.percent} {x.resets_at} {x.used and x.used.minor}" for x in limits)
 
 
 def _insert(

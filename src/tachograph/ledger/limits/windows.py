@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tachograph.model.limits.limits import DESKTOP, OK, SOURCES, TRANSCRIPT, Limit, Money
-from tachograph.model.limits.series import (
+from tachograph.model.limits.window_state import (
     CLOCK_MS,
     LENGTHS,
     Observation,

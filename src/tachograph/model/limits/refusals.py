@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import EXTRA_USAGE, SPEND_LIMIT
-from tachograph.model.limits.series import LENGTHS
+from tachograph.model.limits.window_state import LENGTHS
 
 REQUEST_MS = 10 * 60_000  # Claude Code's own timeout of a request (API_TIMEOUT_MS, 600 s)
 FORGOTTEN_MS = 24 * 3_600_000

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
-from tachograph.ledger.limits.billing import billing
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import LimitDetail, Window
@@ -33,7 +32,7 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.limits.money import CAPPED, NO_CAP, room
 from tachograph.model.limits.plans import plan_title
-from tachograph.model.limits.series import CLOCK_MS, NEAR_FROM, has_reset, rank
+from tachograph.model.limits.window_state import CLOCK_MS, NEAR_FROM, has_reset, rank
 from tachograph.queries.limits.conflicts import Conflict, browser_of, conflicting_readings, gone_since
 
 if TYPE_CHECKING:
@@ -246,10 +245,16 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         tuple((s.reading.source, s.reading.outcome) for s in stored if s.reading.outcome != OK),
         max((s.confirmed_at for s in stored), default=0),
         browsers=tuple(seen),
-        billing=billing(db, id) if seen else None,
+        billing=_billing(db, id) if seen else None,
         banked=next((s.reading.banked for s in stored if s.reading.banked), ()),
         unread=tuple((s.reading.source, s.reading.problems) for s in good if s.reading.problems),
     )
+
+
+def _billing(db: sqlite3.Connection, account: int) -> Billing | None:
+    from tachograph.ledger.limits.billing import billing  # only with a paired browser
+
+    return billing(db, account)
 
 
 def _refusals(

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import SESSION, WEEKLY, same_reset
-from tachograph.model.limits.series import EVENT_POINTS, LENGTHS, Point, Series, has_reset
+from tachograph.model.limits.series import EVENT_POINTS, Point, Series
+from tachograph.model.limits.window_state import LENGTHS, has_reset
 from tachograph.queries.limits.current import FRESH, OVERAGE, WALL, NowAccount, NowLimit
 from tachograph.queries.limits.series import limit_series
 

@@ -13,7 +13,7 @@ from tachograph.model.limits.refusals import (
     scope_of,
     stops,
 )
-from tachograph.model.limits.series import CLOCK_MS, LENGTHS
+from tachograph.model.limits.window_state import CLOCK_MS, LENGTHS
 from tachograph.model.parsing import limit_name
 from tachograph.queries.limits.current import OVERAGE, UNKNOWN, WALL, NowLimit, is_metered
 

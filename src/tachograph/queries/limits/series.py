@@ -8,6 +8,7 @@ from tachograph.ledger.limits import accounts, windows
 from tachograph.model.limits import series as model
 from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY
 from tachograph.model.limits.series import PLAN_CHANGED, AccountEvent, Series
+from tachograph.model.limits.window_state import CLOCK_MS
 from tachograph.model.parsing import limit_name
 
 
@@ -18,7 +19,7 @@ def limit_series(
     if not keys:
         return {}
     plans = accounts.plan_changes(db, account)
-    read = windows.observations(db, account, keys, since, now + model.CLOCK_MS)
+    read = windows.observations(db, account, keys, since, now + CLOCK_MS)
     found = {}
     for key in keys:
         is_nameless = any(one.resets_at is None and one.source == DESKTOP for one in read[key])

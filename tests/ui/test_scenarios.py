@@ -1,5 +1,6 @@
 """Three invented workdays: title, status line, guard, notices and JSON say the same at every moment."""
 
+import itertools
 import re
 
 import pytest
@@ -115,3 +116,71 @@ def test_the_demo_plays_it_and_leaves_nothing_behind(home: Home, name: str) -> N
     kept = home.root / "kept"
     result = home.run("demo", "--scenario", name, "--keep", str(kept))
     assert "limits" in result.stderr and (kept / ".tachograph" / "ledger.sqlite3").exists()
+
+
+def demo(home: Home, *words: str, now: str = "", code: int | None = 0) -> str:
+    env = {"TMPDIR": str(home.root), "COLUMNS": "110", **({"TACHOGRAPH_NOW": now} if now else {})}
+    return home.run("demo", *words, env=env, code=code).stdout
+
+
+@pytest.fixture(scope="module")
+def friday(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Friday 15:25, kept: a home in which any command can be run."""
+    home = Home(tmp_path_factory.mktemp("friday"))
+    kept = home.root / "kept"
+    said = home.run("demo", "--scenario", "friday", "--at", "15:25", "--keep", str(kept), "now").stderr
+    words = dict(word.split("=", 1) for word in said.split() if "=" in word)
+    home.env |= {name: words[name] for name in ("HOME", "CLAUDE_CONFIG_DIR", "TACHOGRAPH_HOME", "TZ", "TACHOGRAPH_NOW")}
+    return home
+
+
+def test_any_command_runs_in_a_workday_with_its_clock(friday: Home) -> None:
+    (account,) = friday.run("now", "--json").json["accounts"]
+    known = {limit["key"]: (limit["percent"], limit["age_seconds"]) for limit in account["limits"]}
+    assert known["weekly_scoped:opus"] == (94, 300)
+    assert (known["five_hour"][0], known["seven_day"][0]) == (9, 60)
+    watched = friday.run("watch", "--once").stdout
+    assert "94 %" in watched
+    titles = [row["title"] for row in friday.run("sessions", "--last", "1", "--json").json["rows"]]
+    assert {"Migrate orders to the new tables", "Review the orders migration"} <= set(titles)
+    assert "ada/shop#447" in friday.run("prs", "--last", "1").stdout
+
+
+def test_friday_limits_breakdown_and_messages_are_one_story(friday: Home) -> None:
+    screen = " ".join(friday.run("why").stdout.split())
+    assert "no clear sign of other use" in screen
+    (account,) = friday.run("now", "--json").json["accounts"]
+    by_product = {share["key"]: share["percent"] for share in account["breakdown"]}
+    assert by_product["claude_code"] >= 95
+    assert "opus-5-5 burned" in screen
+    assert "Migrate orders to the new tables" in screen
+    windows = sorted(
+        (one["first_seen_at"], one["resets_at"])
+        for one in friday.run("limits", "--json").json["windows"]
+        if one["limit"] == "five_hour" and one["resets_at"]
+    )
+    assert len(windows) > 20
+    for (_, ended), (begun, _) in itertools.pairwise(windows):
+        assert ended <= begun, "two 5-hour windows overlap"
+
+
+def test_a_workday_is_the_same_on_every_weekday_it_is_played_on(home: Home) -> None:
+    monday, thursday = 1_795_435_200_000, 1_795_693_380_000  # 23 and 26 November 2026, at other minutes
+    first, second = (
+        demo(home, "--scenario", "tuesday", "--at", "11:00", "now", now=str(at)) for at in (monday, thursday)
+    )
+    assert first and [line.split("resets")[0] for line in first.splitlines()] == [
+        line.split("resets")[0] for line in second.splitlines()
+    ]
+
+
+def test_tuesday_is_orange_before_the_refusal_and_red_after_it(home: Home) -> None:
+    assert "88 % ▲" in demo(home, "--scenario", "tuesday", "--at", "10:45", "now")
+    assert "100 % ■" in demo(home, "--scenario", "tuesday", "--at", "11:05", "now")
+
+
+@pytest.mark.parametrize("words", [("--scenario", "friday", "--at", "25:99"), ("--scenario", "friday", "--at", "07:00"), ("--at", "15:25")])  # fmt: skip
+def test_a_time_that_is_none_says_so(home: Home, words: tuple[str, ...]) -> None:
+    result = home.run("demo", *words, env={"TMPDIR": str(home.root)}, code=None)
+    assert result.code == 2 and "--at" in result.stderr
+    assert not list(home.root.glob("tachograph-demo-*"))

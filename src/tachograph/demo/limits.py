@@ -6,7 +6,8 @@ are what an estimate can be held against.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 FIVE_HOURS, WEEK = 5 * 3600.0, 7 * 86_400.0
@@ -14,6 +15,9 @@ WEEK_PER_WINDOW = 0.11  # a full 5-hour window is so much of the week
 _WEIGHTS = {"opus": 1.35, "sonnet": 0.8, "haiku": 0.6, "fable": 1.1}
 _CLASSES = (1.0, 1.1, 0.9, 0.55)
 _EVERY, _AWAKE = 300.0, 2400.0
+_BEGIN_SLACK = 900.0  # seconds by which a session may begin before the full ten minutes that its reset names
+_MARK = 600.0  # seconds: resets are at full ten minutes
+_FULLEST = 97.0  # percent of a week in a story
 _BUSIEST = 92.0  # percent that the busiest windows reach
 _PHONE_EVERY, _PHONE_LASTS, _PHONE_RATE = 9 * 3600.0, 1500.0, 1 / 100
 
@@ -28,23 +32,45 @@ class PricedMessage(NamedTuple):
     dollars: tuple[float, float, float, float]
 
 
+class Story(NamedTuple):
+    """Facts that the readings have to agree with. `refusals`: when a session limit was hit and when it reset; `week_reset`:
+    a reset of the week; `week_end`, `scoped_end`: percent of the week, and of the weeks of model families, at the end."""
+
+    refusals: Sequence[tuple[float, float]] = ()
+    week_reset: float | None = None
+    week_end: float | None = None
+    scoped_end: Mapping[str, float] = MappingProxyType({})
+
+
+_NO_STORY = Story()
+
+
 class InventedReading(NamedTuple):
-    """A reading, in whole percent; `five_reset` None while no window runs."""
+    """A reading, in whole percent; `five_reset` None while no window runs; `scoped`: the weeks of model families;
+    `has_week`: the weeks are known."""
 
     at: float
     five: float
     five_reset: float | None
     week: float
     week_reset: float
+    scoped: Mapping[str, float] = MappingProxyType({})
+    has_week: bool = True
 
 
 class Invented(NamedTuple):
     """The readings; and hidden behind them, by reset of a week: points of 5-hour windows by model and elsewhere (""), and by
-    (session, reset of a window) its points."""
+    (session, reset of a window) its points. `scale`: points of a 5-hour window per weighted dollar."""
 
     said: tuple[InventedReading, ...]
     weeks: dict[float, dict[str, float]]
     sessions: dict[tuple[str, float], float]
+    scale: float = 1.0
+
+    def elsewhere(self, week_reset: float) -> float:
+        """Share (0 to 1) of a week that was used elsewhere than on this machine."""
+        points = self.weeks.get(week_reset, {})
+        return points.get("", 0.0) / total if (total := sum(points.values())) else 0.0
 
 
 def weight(model: str) -> float:
@@ -58,32 +84,39 @@ def readings(
     *,
     has_phone: bool = True,
     factor_after: tuple[float, float] | None = None,
+    story: Story = _NO_STORY,
 ) -> Invented:
     """Live through the messages (oldest first) until `end`. `factor_after`: a moment and a factor; from that moment on everything costs that many
     times as much, as when a limit is changed."""
     chance = random.Random(seed)
     scale = _scale(work)
     stops = _stops(work, end)
-    place, five_start, five, week = 0, float("-inf"), 0.0, 0.0
-    week_reset = (work[0].at // WEEK + 1) * WEEK if work else end
+    place, five_reset, five, week = 0, float("-inf"), 0.0, 0.0
+    begin = work[0].at if work else end
+    anchor = story.week_reset or 0.0
+    week_reset = anchor + ((begin - anchor) // WEEK + 1) * WEEK if work else end
+    families: dict[str, float] = {}
     phone_until = float("-inf")
     said: list[InventedReading] = []
     weeks: dict[float, dict[str, float]] = {}
     sessions: dict[tuple[str, float], float] = {}
 
     def use(at: float, model: str, session: str, points: float) -> None:
-        nonlocal five_start, five, week, week_reset
+        nonlocal five_reset, five, week, week_reset
         if at >= week_reset:
             week_reset += ((at - week_reset) // WEEK + 1) * WEEK
             week = 0.0
-        if at >= five_start + FIVE_HOURS:
-            five_start, five = at, 0.0
+            families.clear()
+        if at >= five_reset:
+            five_reset, five = _session_reset(at, story), 0.0
         points = min(points, 100.0 - five)
         five, week = five + points, week + points * WEEK_PER_WINDOW
+        if family := next((name for name in _WEIGHTS if name in model), ""):
+            families[family] = families.get(family, 0.0) + points * WEEK_PER_WINDOW
         of = weeks.setdefault(week_reset, {})
         of[model] = of.get(model, 0.0) + points
         if session:
-            key = (session, five_start + FIVE_HOURS)
+            key = (session, five_reset)
             sessions[key] = sessions.get(key, 0.0) + points
 
     before = stops[0] if stops else end
@@ -103,10 +136,40 @@ def readings(
         if stop >= week_reset:
             week_reset += ((stop - week_reset) // WEEK + 1) * WEEK
             week = 0.0
-        runs = stop < five_start + FIVE_HOURS
-        reset = five_start + FIVE_HOURS if runs else None
-        said.append(InventedReading(stop, float(round(five)) if runs else 0.0, reset, float(round(week)), week_reset))
-    return Invented(tuple(said), weeks, sessions)
+            families.clear()
+        if any(hit <= stop < reset == five_reset for hit, reset in story.refusals):
+            five = 100.0
+        runs = stop < five_reset
+        percent = float(round(five)) if runs else 0.0
+        said.append(InventedReading(stop, percent, five_reset if runs else None, week, week_reset, dict(families)))
+    return Invented(tuple(_fitted(said, story)), weeks, sessions, scale)
+
+
+def _session_reset(at: float, story: Story) -> float:
+    """Reset of a session that begins at a moment: the one that a refusal in it names, else five hours later (in a story
+    at full ten minutes)."""
+    named = (reset for hit, reset in story.refusals if at <= hit and reset - FIVE_HOURS - _BEGIN_SLACK <= at < reset)
+    later = at + FIVE_HOURS
+    return next(named, later if story.week_reset is None else later // _MARK * _MARK)
+
+
+def _fitted(said: Sequence[InventedReading], story: Story) -> Iterator[InventedReading]:
+    """The readings with weeks in whole percent that end where the story wants them."""
+    last = said[-1] if said else None
+    factor = story.week_end / last.week if last is not None and story.week_end is not None and last.week else 1.0
+    factors = {
+        name: story.scoped_end[name] / last.scoped[name] if last is not None and last.scoped.get(name) else 0.0
+        for name in story.scoped_end
+    }
+    # a story has no full week: of one that would have been only the sessions were recorded
+    full = {one.week_reset for one in said if story.week_end is not None and one.week * factor > _FULLEST}
+    for one in said:
+        scoped = {
+            name: min(99.0, float(round(value * factors.get(name, factor * 2)))) for name, value in one.scoped.items()
+        }
+        yield one._replace(
+            week=min(100.0, float(round(one.week * factor))), scoped=scoped, has_week=one.week_reset not in full
+        )
 
 
 def _scale(work: Sequence[PricedMessage]) -> float:

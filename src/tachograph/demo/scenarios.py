@@ -6,17 +6,21 @@ a Max plan the week stands at 60 and its Opus limit at 94. Sunday: a long loop t
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tachograph.demo import records, usage_shapes
+from tachograph.demo.limits import weight
 from tachograph.demo.records import Record
 
 NAMES = ("tuesday", "friday", "sunday")
+# About what an answer of `_Work` weighs: dollars at list prices, by class as demo/limits.py weighs them.
+_WEIGHTED_DOLLARS = {"claude-opus-4-8": 0.110, "claude-sonnet-4-6": 0.067}
 _SESSION = "7b0e5a34-0000-4000-8000-0000000000{:02d}"
-_CWD = "/home/ada/shop"
+_CWD = "/home/ada/code/shop"
 _ACCOUNT, _ORGANIZATION = "ada00000-0000-4000-8000-000000000001", "ada00000-0000-4000-8000-000000000002"
 
 
@@ -41,13 +45,20 @@ class Scenario(NamedTuple):
     asks: bool
     moments: tuple[Moment, ...]
     session: str
+    week_resets: datetime
+    week_before: float  # percent of the week on the evening before
+    scoped_before: Mapping[str, float] = MappingProxyType({})  # the same of the weeks of model families
 
 
-def scenario(name: str, now: datetime) -> Scenario:
-    """The workday of that name, on the last such day of the week before or on the day of `now`. KeyError if unknown."""
+def scenario(name: str, now: datetime, scale: float | None = None, elsewhere: float = 0.0) -> Scenario:
+    """The workday of that name, on the last such day of the week before or on the day of `now`. KeyError if unknown.
+
+    `scale`: points of a 5-hour window per weighted dollar (demo/limits.py); with it the day's messages cost what its
+    percentages say. `elsewhere`: share (0 to 1) of the week that was not used in Claude Code here.
+    """
     make, weekday = {"tuesday": (_tuesday, 1), "friday": (_friday, 4), "sunday": (_sunday, 6)}[name]
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return make(day - timedelta(days=(day.weekday() - weekday) % 7))
+    return make(day - timedelta(days=(day.weekday() - weekday) % 7), _Size(scale, elsewhere))
 
 
 def sign_in(config: Path, played: Scenario) -> None:
@@ -69,10 +80,11 @@ def sign_in(config: Path, played: Scenario) -> None:
 
 def write_moment(config: Path, played: Scenario, moment: Moment) -> None:
     """Write Claude Code's records of a moment."""
-    path = transcript(config, played)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as file:
-        file.write(records.dump(moment.lines))
+    for line in moment.lines:
+        path = transcript(config, played).with_name(f"{line.get('sessionId', played.session)}.jsonl")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab") as file:
+            file.write(records.dump([line]))
     if moment.cached is not None:
         known = json.loads((config / ".claude.json").read_bytes())
         at = int(moment.at.timestamp() * 1000)
@@ -92,9 +104,10 @@ def profile(played: Scenario) -> dict[str, Any]:
     return answer
 
 
-def _tuesday(day: datetime) -> Scenario:
+def _tuesday(day: datetime, size: "_Size") -> Scenario:
     session = _SESSION.format(1)
     resets, week = day + timedelta(hours=12), day + timedelta(days=2, hours=9)
+    work = _Work(size, ((session, "Rewrite the tests of the cart", "fix/cart-race", 431),))
 
     def at(clock: str, says: str, five: float | None, seven: float, cost: float, count: int, **more: Any) -> Moment:
         moment = _at(day, clock)
@@ -103,7 +116,8 @@ def _tuesday(day: datetime) -> Scenario:
             if five
             else None
         )
-        return Moment(moment, says, _answers(session, moment, "claude-sonnet-4-6", count), piped, **more)
+        lines = work.answers(session, moment, "claude-sonnet-4-6", count, five or 0)
+        return Moment(moment, says, lines, piped, **more)
 
     refused = _at(day, "11:00")
     notice = records.limit(
@@ -131,7 +145,16 @@ def _tuesday(day: datetime) -> Scenario:
         at("12:02", "The window has reset; work goes on.", 2, 44, 3.30, 2),
     )  # fmt: skip
     moments = (*moments[:-1], _in_a_new_window(moments[-1], resets))
-    return Scenario("tuesday", "A Pro user's 5-hour window fills up", ("claude_pro", "default_claude_ai"), False, moments, session)  # fmt: skip
+    return Scenario(
+        "tuesday",
+        "A Pro user's 5-hour window fills up",
+        ("claude_pro", "default_claude_ai"),
+        False,
+        moments,
+        session,
+        week,
+        30.0,
+    )
 
 
 def _in_a_new_window(moment: Moment, begins: datetime) -> Moment:
@@ -140,29 +163,50 @@ def _in_a_new_window(moment: Moment, begins: datetime) -> Moment:
     return moment._replace(piped=piped)
 
 
-def _friday(day: datetime) -> Scenario:
-    session = _SESSION.format(2)
+def _friday(day: datetime, size: "_Size") -> Scenario:
+    session, review = _SESSION.format(2), _SESSION.format(4)
     week = day + timedelta(days=1, hours=9)
+    work = _Work(
+        size,
+        (
+            (session, "Migrate orders to the new tables", "feat/orders-v2", 447),
+            (review, "Review the orders migration", "feat/orders-v2", 447),
+        ),
+    )
 
     def at(clock: str, says: str, five: int, seven: int, opus: int, sonnet: int, count: int, model: str) -> Moment:
         moment = _at(day, clock)
         resets = day + timedelta(hours=14 if moment.hour < 14 else 19)
         served = _usage_answer(moment, session=five, week=seven, spent=-1, session_resets=resets, week_resets=week)
         served["limits"] += [_scoped_limit("Opus", opus, week), _scoped_limit("Sonnet", sonnet, week)]
-        return Moment(moment, says, _answers(session, moment, model, count), served=served)
+        work.split(served)
+        lines = work.answers(review if "sonnet" in model else session, moment, model, count, five)
+        return Moment(moment, says, lines, served=served)
 
     moments = (
         at("09:30", "A migration is planned with Opus.", 12, 54, 83, 40, 8, "claude-opus-4-8"),
         at("10:45", "The migration is written.", 34, 57, 88, 40, 16, "claude-opus-4-8"),
         at("11:50", "Its tests are written.", 52, 60, 91, 41, 12, "claude-opus-4-8"),
+        at("14:40", "One more table is migrated with Opus.", 5, 60, 94, 41, 6, "claude-opus-4-8"),
         at("15:20", "The review is left to Sonnet.", 9, 60, 94, 41, 10, "claude-sonnet-4-6"),
     )
-    return Scenario("friday", "A Max user's Opus week is nearly used up", ("claude_max", "default_claude_max_20x"), True, moments, session)  # fmt: skip
+    return Scenario(
+        "friday",
+        "A Max user's Opus week is nearly used up",
+        ("claude_max", "default_claude_max_5x"),
+        True,
+        moments,
+        session,
+        week,
+        53.0,
+        MappingProxyType({"opus": 81.0, "sonnet": 40.0}),
+    )
 
 
-def _sunday(day: datetime) -> Scenario:
+def _sunday(day: datetime, size: "_Size") -> Scenario:
     session = _SESSION.format(3)
     resets, week = day + timedelta(hours=15), day + timedelta(days=3, hours=9)
+    work = _Work(size, ((session, "Rewrite the importer in a loop", "feat/importer", 452),))
 
     def at(clock: str, says: str, five: int, seven: int, spent: int, count: int) -> Moment:
         moment = _at(day, clock)
@@ -174,7 +218,9 @@ def _sunday(day: datetime) -> Scenario:
         served["extra_usage"] |= {"monthly_limit": 20_000, "utilization": spent / 200, **open_yet}
         money = {"money": cap, "credits": None}
         served["spend"] |= {"limit": cap, "cap": money, "percent": spent // 200, "disabled_reason": None}
-        return Moment(moment, says, _answers(session, moment, "claude-opus-4-8", count), served=served)
+        work.split(served)
+        lines = work.answers(session, moment, "claude-opus-4-8", count, five, metered=spent / 100)
+        return Moment(moment, says, lines, served=served)
 
     moments = (
         at("10:20", "A loop is left alone with a large rewrite.", 58, 61, 1_200, 14),
@@ -183,7 +229,16 @@ def _sunday(day: datetime) -> Scenario:
         at("13:10", "Still running.", 100, 68, 4_800, 26),
         at("14:05", "Still running.", 100, 68, 7_300, 24),
     )
-    return Scenario("sunday", "A long loop at 100 %, paid for by credits", ("claude_max", "default_claude_max_5x"), True, moments, session)  # fmt: skip
+    return Scenario(
+        "sunday",
+        "A long loop at 100 %, paid for by credits",
+        ("claude_max", "default_claude_max_5x"),
+        True,
+        moments,
+        session,
+        week,
+        55.0,
+    )
 
 
 def _at(day: datetime, clock: str) -> datetime:
@@ -191,26 +246,70 @@ def _at(day: datetime, clock: str) -> datetime:
     return day.replace(hour=int(hour), minute=int(minute))
 
 
-def _answers(session: str, until: datetime, model: str, count: int) -> tuple[Record, ...]:
-    """So many answers in the minutes before a moment."""
-    made: list[Record] = []
-    for index in range(count):
-        at = until - timedelta(minutes=count - index)
-        label = f"{until:%d%H%M}{index:02d}"
-        made.append(
-            records.assistant(
-                f"msg_01{label}".ljust(27, "x"),
-                at=at,
-                model=model,
-                session=session,
-                cwd=_CWD,
-                input=12 + index,
-                output=900 + 130 * (index % 7),
-                cache_write_1h=4_000 + 700 * (index % 5),
-                cache_read=60_000 + 9_000 * index,
+class _Size(NamedTuple):
+    """Size of a day's work, see `scenario`."""
+
+    scale: float | None
+    elsewhere: float
+
+
+class _Work:
+    """The messages of a day, moment by moment. `sessions`: id, title, branch and number of the pull request of each."""
+
+    def __init__(self, size: _Size, sessions: Sequence[tuple[str, str, str, int]]) -> None:
+        self._scale, self._elsewhere = size
+        self._sessions = {id: (title, branch, number) for id, title, branch, number in sessions}
+        self._begun: set[str] = set()
+        self._percent, self._spent = 0.0, 0.0
+
+    def split(self, served: dict[str, Any]) -> None:
+        """Make the service's breakdown of the week agree with the week's work here."""
+        if self._scale is None:
+            return
+        chat = round(100 * self._elsewhere)
+        rows = (("claude_code", "Claude Code", 100 - chat), ("chat", "Chat", chat))
+        served["seven_day_breakdown"] = {
+            "as_of": None,
+            "window_started_at": None,
+            "rows": [{"key": key, "display_name": name, "percent": percent} for key, name, percent in rows],
+        }
+
+    def answers(
+        self, session: str, until: datetime, model: str, count: int, percent: float, metered: float = 0.0
+    ) -> tuple[Record, ...]:
+        """Answers in the hour before a moment: `count` of them, or as many as the rise of the 5-hour limit to `percent`
+        (and of metered dollars) since the moment before is worth."""
+        rise = percent - self._percent if percent >= self._percent else percent
+        dollars = max(0.0, metered - self._spent) if self._spent else 0.0
+        self._percent, self._spent = percent, metered
+        if self._scale is not None:
+            weighted = max(rise, 1.0) / self._scale / weight(model) + dollars
+            count = max(2, min(240, round(weighted / _WEIGHTED_DOLLARS[model])))
+        title, branch, number = self._sessions[session]
+        first = until - timedelta(minutes=55)
+        made: list[Record] = []
+        if session not in self._begun:
+            self._begun.add(session)
+            made.append(records.user(title.lower(), at=first, session=session, cwd=_CWD, branch=branch))
+            made.append(records.title(title, session=session))
+        for index in range(count):
+            at = first + timedelta(minutes=54) * (index + 1) / count
+            made.append(
+                records.assistant(
+                    f"msg_01{until:%d%H%M}{index:03d}".ljust(27, "x"),
+                    at=at,
+                    model=model,
+                    session=session,
+                    cwd=_CWD,
+                    branch=branch,
+                    input=12 + index % 9,
+                    output=900 + 130 * (index % 7),
+                    cache_write_1h=4_000 + 700 * (index % 5),
+                    cache_read=60_000 + 3_000 * (index % 20),
+                )
             )
-        )
-    return tuple(made)
+        made.append(records.pr_link(number, at=until, session=session, repository="ada/shop"))
+        return tuple(made)
 
 
 def _status_line_input(

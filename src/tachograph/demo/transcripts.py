@@ -5,10 +5,11 @@ The same arguments always give the same bytes. No file is ever overwritten.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tachograph.demo import records
@@ -36,17 +37,28 @@ class WriteTotals(NamedTuple):
     last_at: datetime
 
 
-def write(config: Path, *, end: datetime, days: int = 60, seed: int = 7, identity: Path | None = None) -> WriteTotals:
+def write(
+    config: Path,
+    *,
+    end: datetime,
+    days: int = 60,
+    seed: int = 7,
+    identity: Path | None = None,
+    models: Mapping[str, str] = MappingProxyType({}),
+) -> WriteTotals:
     """Write the transcripts of the `days` days up to `end` under `config`, and who is logged in beside it.
 
     `end` is the demo's now: the last session still goes on; its zone is where Ada lives (naive means UTC).
-    `identity` is the path of `.claude.json`, by default in the folder that holds `config`.
+    `identity` is the path of `.claude.json`, by default in the folder that holds `config`; `models` replaces models.
     Raises UsageError, before anything is written, where somebody's transcripts or identity are already.
     """
     now = end if end.tzinfo else end.replace(tzinfo=UTC)
     _must_be_free(config / "projects", owner := identity or config.parent / ".claude.json")
     _create(owner, _pretty(_identity(now)), now)
-    planned = plans(now, days, Random(f"{seed} plan"))
+    planned = [
+        plan._replace(script=plan.script._replace(model=models.get(plan.script.model, plan.script.model)))
+        for plan in plans(now, days, Random(f"{seed} plan"))
+    ]
     billed: list[datetime] = []
     sizes: list[int] = []
     for script, talk in _play_session(planned, now, seed):

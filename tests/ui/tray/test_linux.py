@@ -320,8 +320,8 @@ def test_the_command_starts_it_once_and_stops_it(env: Env) -> None:
         assert "already running" in said("tray")
         assert "The tray runs" in said("tray", "status")
         assert "the recorder keeps running" in said("tray", "stop")
-        assert "does not run" in said("tray", "stop")
-        assert "does not run" in said("tray", "status", code=1)
+        assert "isn't running" in said("tray", "stop")
+        assert "isn't running" in said("tray", "status", code=1)
         assert "The recorder runs" in said("status")
     finally:
         subprocess.run([command(), "tray", "stop"], env=env, check=True, capture_output=True)

@@ -36,6 +36,9 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         choices=("tuesday", "friday", "sunday"),
         help="play a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
     )
+    parser.add_argument(
+        "--at", metavar="HH:MM", default="", help="with --scenario: stop the clock of that day at this time (UTC)"
+    )
     parser.add_argument("--no-open", action="store_true", help="show the reports only; do not open a browser")
     parser.add_argument(
         "command_line",
@@ -56,6 +59,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         from tachograph.ui.cli.parser import parsed
 
         parsed(arguments.command_line)  # report a mistake in it before anything is written
+    if arguments.at and not arguments.scenario:
+        raise UsageError("--at needs --scenario.", "tachograph demo --scenario friday --at 15:25 now")
     home = _home(arguments.keep)
     if arguments.scenario:
         return _scenario(arguments, home, context)
@@ -144,14 +149,22 @@ def _open(home: str, context: Context) -> None:
 
 
 def _scenario(arguments: argparse.Namespace, home: str, context: Context) -> int:
-    from tachograph.ui.cli.demo import scenario
+    """Build the home of a workday; then run the command in it, or show the day's moments."""
+    from tachograph.ui.cli.demo import scenario, story
 
     try:
-        scenario.show(arguments.scenario, context._replace(env={**context.env, **_demo_environment(home)}))
+        inner = context._replace(env={**context.env, **_demo_environment(home)})
+        played, states, stopped = story.build(arguments.scenario, inner, arguments.seed, arguments.at)
+        if arguments.command_line:
+            code = cli.carry_out(arguments.command_line, stopped)
+        else:
+            scenario.show(played, states, stopped)
+            code = 0
         if arguments.keep:
-            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _demo_environment(home).items())
-            context.say(f"\nIt stays there. Try more: env {assigned} tachograph limits")
-        return 0
+            made = {**_demo_environment(home), "TZ": "UTC", "TACHOGRAPH_NOW": stopped.env["TACHOGRAPH_NOW"]}
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in made.items())
+            context.say(f"\nThe home stays. Its clock stands at that moment: env {assigned} tachograph limits")
+        return code
     finally:
         if not arguments.keep:
             shutil.rmtree(home, ignore_errors=True)

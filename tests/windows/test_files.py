@@ -118,8 +118,11 @@ def test_a_ledger_that_another_program_writes_is_waited_for_then_shown_as_it_was
 
 
 def test_the_ledger_is_where_windows_keeps_data_of_programs(home: WindowsHome) -> None:
+    """Wine sets LOCALAPPDATA of each new process itself, so it is changed inside."""
     write(home, "p/a.jsonl", [assistant("one")])
-    home.run("daily", env={"TACHOGRAPH_HOME": ""})
+    folder = windows_path(home.root / "AppData" / "Local")
+    code = f"import os, sys; os.environ['LOCALAPPDATA'] = {folder!r}; sys.argv = ['tachograph', 'daily']\n"
+    home.python(f"{code}from tachograph.__main__ import main; main()", env={"TACHOGRAPH_HOME": ""})
     assert (home.root / "AppData" / "Local" / "Tachograph" / "ledger.sqlite3").exists()
 
 

@@ -55,7 +55,7 @@ class Shares(NamedTuple):
 
 def session_points(points: float, sd: float) -> Estimate:
     """Points of a session in a 5-hour window with their interval: never surer than rounding and late counting allow."""
-    wide = Z80 * math.hypot(sd, 0.03 + 0.003 * points)
+    wide = Z80 * math.hypot(sd, 0.04 + 0.008 * points)
     return Estimate(points, max(0.0, points - wide), points + wide)
 
 

@@ -10,6 +10,7 @@ import math
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from tachograph.model.estimates.training_windows import (
     windows,
 )
 from tachograph.model.estimates.week_scale import WeekScale
-from tachograph.model.estimates.weights import MODELS, SCALE, Weights, begin, first_guess, with_models
+from tachograph.model.estimates.weights import ACTIVE_WEEK, MODELS, SCALE, Weights, begin, first_guess, with_models
 from tachograph.model.estimates.window_filter import Explained, WindowFilter, explain
 
 _DRIFT_SCALE, _DRIFT = 0.01, 0.004  # per square root of a day: what was learned long ago counts for less
@@ -34,6 +35,7 @@ _EVIDENT_DAY = 2.0  # the same of a day of the week
 _MISFIT_MOST, _FIT_DAYS = 200.0, 14.0
 _PLAN_SD = 0.15  # of the logarithm by which plans differ from what the table says
 _NO_WINDOWS = 7 * 86_400.0  # without a 5-hour window for this long, the plan has no such limit
+_ANNOUNCED = 21 * 86_400.0  # seconds for which an announced change is expected to show
 WEEK_UNIT = 0.1  # points of the week that are one of a 5-hour window, roughly
 
 
@@ -157,7 +159,9 @@ def _take_day(learned: Learned, days: Sequence[Window], place: int) -> Learned:
         five, scale = learned.five, learned.scale.plain
         cov = ((five.cov[0][0] + _PLAN_SD**2, *five.cov[0][1:]), *five.cov[1:])
         mean = (five.mean[SCALE] + math.log(scale), *five.mean[1:])
-        week = five._replace(mean=mean, cov=cov, unit=WEEK_UNIT, reference=(), odds=(), recent=(), changes=())
+        week = five._replace(
+            mean=mean, cov=cov, unit=WEEK_UNIT, active=ACTIVE_WEEK, reference=(), odds=(), recent=(), changes=()
+        )
     if week is None:
         guess = first_guess(days[: place + 1])
         if guess is None:
@@ -176,6 +180,17 @@ def load_announcements() -> dict[str, Any]:
         return table
 
 
+@cache
+def _announced_dates() -> tuple[float, ...]:
+    days = (datetime.fromisoformat(one["at"]) for one in load_announcements()["changes"])
+    return tuple(day.replace(tzinfo=UTC).timestamp() for day in days)
+
+
+def is_announced(at: float) -> bool:
+    """True in the weeks after a change of limits was announced: then less evidence is enough."""
+    return any(0 <= at - date <= _ANNOUNCED for date in _announced_dates())
+
+
 def plan_scale(plan: str) -> WeekScale:
     """The scale of a plan before any data."""
     known = load_announcements()["plans"].get(plan)
@@ -186,7 +201,8 @@ def follow_week(learned: Learned, readings: Iterable[Reading]) -> Learned:
     """Take in readings of both limits, and any change of the scale between them."""
     before = learned.scale or plan_scale(learned.plan)
     scale = week_scale.follow(before, readings, 0.0 if learned.five is None else learned.five.cut)
-    found = week_scale.change(scale) if scale.rises != before.rises else None
+    at = 0.0 if scale.last is None else scale.last.at
+    found = week_scale.change(scale, is_expected=is_announced(at)) if scale.rises != before.rises else None
     if found is None:
         return learned._replace(scale=scale)
     scale, change = found
@@ -239,7 +255,9 @@ def begin_scoped(learned: Learned) -> Learned:
     scale = 1.0 if learned.scale is None or weights is learned.week else learned.scale.plain
     mean = (weights.mean[SCALE] + math.log(scale), *weights.mean[1:])
     cov = ((weights.cov[SCALE][SCALE] + 1.0, *weights.cov[SCALE][1:]), *weights.cov[1:])
-    week = weights._replace(mean=mean, cov=cov, unit=WEEK_UNIT, windows=0, reference=(), odds=(), recent=(), changes=())
+    week = weights._replace(
+        mean=mean, cov=cov, unit=WEEK_UNIT, active=ACTIVE_WEEK, windows=0, reference=(), odds=(), recent=(), changes=()
+    )
     return Learned(week=week)
 
 
@@ -266,7 +284,9 @@ def learn(weights: Weights, window: Window, peak: float = 1.0) -> tuple[Weights,
         hours = run.seconds / 3600
         count = min(weights.active_hours + hours, _ACTIVE_MOST)
         active = weights.active + (run.active_seconds / run.seconds - weights.active) * hours / count
-        after = after._replace(active=min(0.6, max(0.02, active)), active_hours=count)
+        after = after._replace(
+            active=min(0.6 if weights.unit == 1.0 else ACTIVE_WEEK, max(0.02, active)), active_hours=count
+        )
     own = sum(part.points for part in explained.sessions.values())
     if own >= (_EVIDENT if window.base is None else _EVIDENT_DAY) and run.seconds:
         first = weights.first if weights.windows else window.start

@@ -20,6 +20,7 @@ _OWN = 8  # sessions of a window that get a factor of their own; smaller ones sh
 _SAME = 300  # seconds by which sources differ about the same reset
 _LAG = 60  # seconds between the time in a message and the time at which the service counted it
 _BLURRED = 75  # work this shortly before a reading may be missing from it
+_RISE = 8.0  # points of the week from which a day is a stretch of its own: fewer are mostly rounding
 _DAWN = 4 * 3600  # days of a week are cut at this hour (UTC): some hour has to be
 NOTHING = (0.0, 0.0, 0.0, 0.0)
 
@@ -165,8 +166,8 @@ def windows(messages: Sequence[Message], readings: Sequence[Reading], breaks: Se
 
 
 def week_days(messages: Sequence[Message], readings: Sequence[Reading], breaks: Sequence[float] = ()) -> list[Window]:
-    """Weeks as stretches of at most a day, oldest first: each begins with a reading and ends with the last one before the
-    next begins. A fall of the percentage begins a stretch, too."""
+    """Weeks as stretches of a day, or of up to four days with little use, oldest first: each begins with a reading and ends with
+    the last one before the next begins. A fall of the percentage begins a stretch, too."""
     times = [message.at for message in messages]
     known = [r for r in readings if r.week is not None and r.week_reset is not None]
     made: list[Window] = []
@@ -192,7 +193,9 @@ def week_days(messages: Sequence[Message], readings: Sequence[Reading], breaks: 
             is_empty = is_reset or (reading.week or 0.0) <= 1
             begins = max(last.at, week_began) if is_empty else reading.at
             base, group = None if is_empty else reading.week, [reading]
-        elif (reading.at - _DAWN) // DAY != (last.at - _DAWN) // DAY:
+        elif (reading.at - _DAWN) // DAY != (last.at - _DAWN) // DAY and (
+            (reading.week or 0.0) - (base or 0.0) >= _RISE or reading.at - begins > 3 * DAY
+        ):
             group.append(reading)
             close()
             begins, base, group = reading.at, reading.week, [reading]

@@ -21,7 +21,7 @@ _GAP = 900.0  # seconds of an open window without a reading after which its end 
 _ODD, _ODD_SDS = 1.6, 4.0  # points and deviations from which a percentage begins again
 _REMEMBERED, _CHANGES = 20, 8  # windows, and changes of the scale
 _ALARM, _CLEAR = 7.0, 0.15  # log odds from which a change is taken for one, and the least that counts as one
-_PEAK_ALARM, _PEAK_CLEAR = 8.0, 0.2
+_PEAK_ALARM, _PEAK_CLEAR, _EXPECTED = 8.0, 0.2, 0.6
 _PEAK_FACTOR, _PEAK_FACTOR_SD = math.log(1.43), 0.07  # by which peak hours have been known to begin or end
 _FALL = 3.0  # points by which a week that goes on falls where its limit grew
 
@@ -249,8 +249,10 @@ def _close(scale: WeekScale) -> WeekScale:
     return scale._replace(window=None, recent=(*scale.recent, window)[-_REMEMBERED:])
 
 
-def change(scale: WeekScale) -> tuple[WeekScale, ScaleChange] | None:
-    """Find a change of the scale in the latest windows; the scale from then on, and the change. None: no clear one."""
+def change(scale: WeekScale, *, is_expected: bool = False) -> tuple[WeekScale, ScaleChange] | None:
+    """Find a change of the scale in the latest windows; the scale from then on, and the change. None: no clear one.
+    `is_expected`: one was announced, so less evidence is enough.
+    """
     best: tuple[float, int, float, bool] | None = None
     recent = scale.rises
     for place in range(len(recent) - 1, -1, -1):
@@ -268,7 +270,8 @@ def change(scale: WeekScale) -> tuple[WeekScale, ScaleChange] | None:
                 found = (gain, found[1])
             if found is not None and (best is None or found[0] > best[0]):
                 best = (found[0], place, found[1], only_peak)
-    if best is None or best[0] < (_PEAK_ALARM if best[3] else _ALARM):
+    ease = _EXPECTED if is_expected else 1.0
+    if best is None or best[0] < ease * (_PEAK_ALARM if best[3] else _ALARM):
         return None
     _, place, factor, only_peak = best
     part = recent[place:]

@@ -26,6 +26,8 @@ _CLASS_SD = (0.25, 0.25, 0.25, 0.6)
 _CUT_MEAN, _CUT_SD = 0.05, 0.15  # points: 0 if the service rounds to the nearest, 0.5 if it rounds down
 SESSION_SD, _SESSION_COUNT = 0.04, 3.0  # of e_s, and the number of sessions that this opinion is worth
 _CUT_MIDDLE = 0.2
+# A week is so coarse that use elsewhere beside one's own hardly shows: it is believed in where nothing is done here.
+ACTIVE_WEEK = 0.03
 _ACTIVE, _ACTIVE_HOURS = 0.15, 20.0
 Z80 = 1.2816
 
@@ -133,7 +135,8 @@ def begin(scale: float, at: float, unit: float = 1.0) -> Weights:
     sds = (_SCALE_SD, _CUT_SD, *_CLASS_SD)
     cov = tuple(tuple(sd**2 if i == j else 0.0 for j in range(len(sds))) for i, sd in enumerate(sds))
     mean = (math.log(scale), _CUT_MEAN, *(0.0 for _ in CLASSES))
-    return Weights(at, (), mean, cov, SESSION_SD**2, _SESSION_COUNT, _ACTIVE, _ACTIVE_HOURS, 0, at, 0.0, unit)
+    active = _ACTIVE if unit == 1.0 else ACTIVE_WEEK
+    return Weights(at, (), mean, cov, SESSION_SD**2, _SESSION_COUNT, active, _ACTIVE_HOURS, 0, at, 0.0, unit)
 
 
 def with_models(weights: Weights, names: Iterable[str]) -> Weights:

@@ -76,6 +76,7 @@ def next_document(found: NextSession) -> dict[str, Any]:
         "p90_points": found.p90,
         "most_points": found.most,
         "is_enough": found.is_enough,
+        "why_not": found.why_not or None,
         "says": next_words(found),
     }
 

@@ -4,12 +4,13 @@ It shares no code with the product. Everything is read into memory, every copy o
 rule is one function over the list of a message's copies. Prices are no part of it.
 """
 
+import itertools
 import json
 import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,10 @@ class Copy(NamedTuple):
     model: str
     stop: str | None
     branch: str | None
+    cwd: str
+    uuid: str
+    request: str
+    is_agent: bool
     tail: tuple[str, ...]  # what else orders copies that agree on output and time
 
 
@@ -38,6 +43,7 @@ class Link(NamedTuple):
     at: datetime | None
     branch: str | None
     url: str
+    cwd: str
 
 
 class Merged(NamedTuple):
@@ -49,15 +55,26 @@ class Merged(NamedTuple):
     sessions: frozenset[str | None]
     model: str
     branch: str | None
+    cwd: str
+    is_main: bool
+    name: int
 
 
 class Counted:
     """The billed messages of some config folders, and how many lines were bad."""
 
-    def __init__(self, messages: list[Merged], links: dict[str | None, list[Link]], bad_lines: int) -> None:
+    def __init__(
+        self,
+        messages: list[Merged],
+        links: dict[str | None, list[Link]],
+        clears: dict[str | None, list[datetime]],
+        bad_lines: int,
+    ) -> None:
         self.messages = messages
         self.links = links
+        self.clears = clears
         self.bad_lines = bad_lines
+        self.repositories = _repositories(messages)
 
     @property
     def total(self) -> Sums:
@@ -79,7 +96,11 @@ class Counted:
         return self._by(lambda m: m.branch)
 
     def by_pull_request(self) -> Table:
-        return self._by(lambda m: _pull_request(m, self.links.get(m.session, [])))
+        found = _pull_requests(self)
+        return self._by(lambda m: found.get(m.name))
+
+    def by_project(self) -> Table:
+        return self._by(lambda m: _project(m.cwd, self.repositories) or None)
 
     @property
     def in_several_sessions(self) -> int:
@@ -96,10 +117,11 @@ def count(*configs: Path) -> Counted:
     """Count everything under the `projects` folders of some config folders."""
     copies: dict[object, list[Copy]] = defaultdict(list)
     links: dict[str | None, dict[str, Link]] = defaultdict(dict)
+    clears: dict[str | None, list[datetime]] = defaultdict(list)
     bad_lines = 0
     for path in _transcripts(configs):
         lines = path.read_bytes().split(b"\n")
-        branch = None
+        seen: list[tuple[str, str]] = []  # branch and folder of the records so far that name a branch
         for number, line in enumerate(lines):
             record = _object(line)
             if record is None:
@@ -109,11 +131,18 @@ def count(*configs: Path) -> Counted:
             for key, copy in _billed(record, line):
                 copies[key].append(copy)
             if record.get("type") == "pr-link" and _text(record.get("prUrl")):
-                _note_link(links[_text(record.get("sessionId"))], record, branch)
-            branch = _text(record.get("gitBranch")) or branch
-    began = _beginnings(copies.values())
-    merged = [_merge(group, began) for group in copies.values()]
-    return Counted([m for m in merged if m is not None], {s: list(of.values()) for s, of in links.items()}, bad_lines)
+                _note_link(links[_text(record.get("sessionId"))], record, seen)
+            content = _table(record.get("message")).get("content", record.get("content"))
+            if record.get("type") in ("user", "system") and "<command-name>/clear</command-name>" in str(content):
+                clears[_text(record.get("sessionId"))] += [at for at in [_time(record.get("timestamp"))] if at]
+            if branch := _text(record.get("gitBranch")):
+                seen.append((branch, _text(record.get("cwd")) or ""))
+    answers = [answer for key, group in copies.items() for answer in _answers(key, group)]
+    order = _session_order(answers)
+    merged = [_merge(name, group, order) for name, group in answers]
+    return Counted(
+        [m for m in merged if m is not None], {s: list(of.values()) for s, of in links.items()}, clears, bad_lines
+    )
 
 
 # -- lines -----------------------------------------------------------------------------------------------------
@@ -158,7 +187,11 @@ def _billed(record: dict[str, Any], line: bytes) -> Iterator[tuple[object, Copy]
             _text(model) or "unknown",
             _text(stop),
             _text(own.get("gitBranch")),
-            tuple(_text(x) or "" for x in (usage.get("speed"), usage.get("inference_geo"), stop, own.get("requestId"))),
+            _text(own.get("cwd")) or "",
+            _text(answer.get("uuid")) or "",
+            _text(answer.get("requestId")) or "",
+            bool(_text(own.get("agentId"))),
+            tuple(_text(x) or "" for x in (usage.get("speed"), usage.get("inference_geo"), stop)),
         )
 
     yield key, copy(usage, message.get("model"), message.get("stop_reason"))
@@ -169,12 +202,14 @@ def _billed(record: dict[str, Any], line: bytes) -> Iterator[tuple[object, Copy]
         declined = (
             part.get("type") == "message"
             and fell_back
-            and part.get("model") not in (None, message.get("model"))
+            and "model" in part
+            and part["model"] != message.get("model")
             and _whole(part.get("output_tokens")) > 0
         )
         if declined or part.get("type") in ("compaction", "advisor_message"):
             shared = {"speed": usage.get("speed"), "inference_geo": usage.get("inference_geo")}
-            yield (key, position), copy({**shared, **part}, part.get("model") or message.get("model"), None)
+            model = part.get("model") if declined else part.get("model") or message.get("model")
+            yield (key, position), copy({**shared, **part}, model, None)
 
 
 def _key(record: dict[str, Any], answer: dict[str, Any], message: dict[str, Any], line: bytes) -> object:
@@ -230,53 +265,199 @@ def _table(value: object) -> dict[str, Any]:
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_TEN_MINUTES, _TEN_SECONDS = timedelta(minutes=10), timedelta(seconds=10)
 
 
-def _beginnings(groups: Iterable[list[Copy]]) -> dict[str | None, datetime]:
-    """When each session began: the earliest copy of any message in it."""
-    began: dict[str | None, datetime] = {}
-    for copy in (copy for group in groups for copy in group):
-        began[copy.session] = min(copy.at or _NEVER, began.get(copy.session, _NEVER))
-    return began
+def _is_contradiction(a: Copy, b: Copy) -> bool:
+    """Whether two lines with one id cannot be one answer (rule 2)."""
+    if a.at == b.at or (a.uuid and a.uuid == b.uuid):
+        return False
+    if a.request and b.request and a.request != b.request:
+        return True
+    if a.at is None or b.at is None:
+        return False
+    if abs(a.at - b.at) > _TEN_MINUTES:
+        return True
+    first, later = sorted((a, b), key=lambda copy: copy.at or _NEVER)
+    apart = (later.at or _NEVER) - (first.at or _NEVER)
+    return bool(first.stop) and (later.counts != first.counts or apart > _TEN_SECONDS)
 
 
-def _merge(copies: list[Copy], began: dict[str | None, datetime]) -> Merged | None:
+def _answers(key: object, copies: list[Copy]) -> Iterator[tuple[int, list[Copy]]]:
+    """The answers that have an id: one, or several where lines contradict each other. Each with a number as its name."""
+    if not any(_is_contradiction(a, b) for n, a in enumerate(copies) for b in copies[:n]):
+        yield _number(key), copies
+        return
+    groups: list[list[Copy]] = []
+    for session in {copy.session for copy in copies}:
+        mine: list[list[Copy]] = []
+        lines = sorted((c for c in copies if c.session == session), key=lambda c: (c.at or _NEVER, c.uuid))
+        for line in lines:
+            fitting = [g for g in mine if line.request and any(c.request == line.request for c in g)]
+            group = fitting[-1] if fitting else mine[-1] if mine and not line.request else None
+            if group is None or any(_is_contradiction(line, other) for other in group):
+                mine.append([line])
+            else:
+                group.append(line)
+        groups += mine
+    by_start: dict[datetime | None, list[Copy]] = defaultdict(list)  # copies in other sessions have the same times
+    for group in groups:
+        by_start[group[0].at] += group
+    for at, group in by_start.items():
+        yield _number((key, str(at))), group
+
+
+def _number(key: object) -> int:
+    """The number that puts messages of one moment in order: the bytes of an issued id, modulo a prime."""
+    text = key if isinstance(key, str) else repr(key)
+    return int.from_bytes(text.encode("utf-8", "surrogatepass"), "big") % (2**61 - 1)
+
+
+def _session_order(answers: list[tuple[int, list[Copy]]]) -> dict[str | None, int]:
+    """Sessions by their messages in order of time: of two, the one with the earlier message at the first difference, or
+    which is a prefix of the other, is the original."""
+    messages: dict[str | None, list[tuple[datetime, int]]] = defaultdict(list)
+    for name, copies in answers:
+        at = min((c.at for c in copies if c.at), default=_NEVER)
+        for session in {c.session for c in copies}:
+            messages[session].append((at, name))
+    ordered = sorted(messages, key=lambda session: (sorted(messages[session]), session or ""))
+    return {session: place for place, session in enumerate(ordered)}
+
+
+def _merge(name: int, copies: list[Copy], order: dict[str | None, int]) -> Merged | None:
     """All copies of one message as one (rule 3); None if it was not billed."""
-    best = min(copies, key=lambda c: (-c.counts[1], c.at or _NEVER, c.model, c.tail, c.branch or ""))
+    best = min(copies, key=lambda c: (-c.counts[1], c.at or _NEVER, c.model, c.tail, c.branch or "", c.cwd))
     counts = tuple(max(values) for values in zip(*(c.counts for c in copies), strict=True))
     if best.stop == "refusal" and counts[1] == 0:
         return None
     sessions = frozenset(c.session for c in copies)
 
-    def claim(session: str | None) -> tuple[bool, bool, datetime, str]:
+    def claim(session: str | None) -> tuple[bool, bool, int]:
         of = [c for c in copies if c.session == session]
-        return (
-            all(c.is_sidechain for c in of),
-            all(c.is_forked for c in of),
-            began[session],
-            session or "",
-        )
+        return all(c.is_sidechain for c in of), all(c.is_forked for c in of), order[session]
 
     at = min((c.at for c in copies if c.at), default=None)
-    return Merged(counts, at, min(sessions, key=claim), sessions, best.model, best.branch)
+    owner = min(sessions, key=claim)
+    is_main = not all(c.is_sidechain for c in copies if c.session == owner) and not best.is_agent
+    return Merged(counts, at, owner, sessions, best.model, best.branch, best.cwd, is_main, name)
 
 
-def _note_link(of_session: dict[str, Link], record: dict[str, Any], branch: str | None) -> None:
-    link = Link(_time(record.get("timestamp")), branch, record["prUrl"])
+def _note_link(of_session: dict[str, Link], record: dict[str, Any], seen: list[tuple[str, str]]) -> None:
+    name = (_text(record.get("prRepository")) or "").rpartition("/")[2].lower()
+    own = [place for place in seen if name and name in place[1].lower().replace("\\", "/").split("/")]
+    branch, cwd = (own or seen or [("", "")])[-1]
+    link = Link(_time(record.get("timestamp")), branch or None, record["prUrl"], cwd)
     old = of_session.get(link.url)
     if old is None or (link.at or _NEVER, link.branch or "") < (old.at or _NEVER, old.branch or ""):
         of_session[link.url] = link
 
 
-def _pull_request(message: Merged, links: list[Link]) -> str | None:
-    """The pull request that a message belongs to (rule 8)."""
+# -- projects and pull requests --------------------------------------------------------------------------------
+
+_DEFAULTS = ("main", "master", "trunk", "develop", "dev", "next", "staging", "production")
+_UNKNOWN = (None, "HEAD")
+_PAUSE, _CLAIM = timedelta(hours=12), timedelta(days=30)
+
+
+def _repositories(messages: list[Merged]) -> set[str]:
+    """Folders where some session began with a branch (rule 7)."""
+    found = set()
+    for session in {s for m in messages for s in m.sessions}:
+        mine = [m for m in messages if session in m.sessions and m.at and m.is_main]
+        first = min(mine, key=lambda m: (m.at or _NEVER, m.name), default=None)
+        if first and first.branch not in _UNKNOWN and first.cwd:
+            found.add(_out_of_worktree(first.cwd))
+    return found
+
+
+def _out_of_worktree(cwd: str) -> str:
+    for mark in ("/.claude/worktrees/", "/.git/worktrees/", "/.worktrees/"):
+        cwd = cwd.split(mark)[0] if cwd.find(mark) > 0 else cwd
+    return cwd.rstrip("/") or cwd
+
+
+def _project(cwd: str, repositories: set[str]) -> str:
+    folder = _out_of_worktree(cwd)
+    inside = [r for r in repositories if folder == r or folder.startswith(r.rstrip("/") + "/")]
+    return max(inside, key=len, default=folder)
+
+
+def _pull_requests(counted: Counted) -> dict[int, str]:
+    """The pull request of every message that belongs to one, by the message's name (rule 8)."""
+
+    def place(cwd: str, branch: str | None) -> tuple[str, str | None]:
+        return _project(cwd, counted.repositories), branch
+
+    claims: dict[tuple[str, str | None], list[Link]] = defaultdict(list)
+    for link in (link for links in counted.links.values() for link in links):
+        if link.branch not in _UNKNOWN and link.branch not in _DEFAULTS:
+            claims[place(link.cwd, link.branch)].append(link)
+    found: dict[int, str] = {}
+    for session in {m.session for m in counted.messages}:
+        mine = sorted((m for m in counted.messages if m.session == session), key=lambda m: (m.at or _NEVER, m.name))
+        main = [m for m in mine if m.is_main] or mine
+        links = sorted(counted.links.get(session, []), key=lambda link: (link.at or _NEVER, link.url))
+        clears = counted.clears.get(session, [])
+        for m in main:
+            url = _claimed(m, claims.get(place(m.cwd, m.branch), []))
+            url = url or _linked(m, mine, main, links, clears, place)
+            if url:
+                found[m.name] = url
+        for m in mine:
+            if m not in main:
+                before = [one for one in main if (one.at or _NEVER) <= (m.at or _NEVER)]
+                lead = before[-1] if before else main[0]
+                if lead.name in found:
+                    found[m.name] = found[lead.name]
+    return found
+
+
+def _claimed(message: Merged, links: list[Link]) -> str | None:
     links = sorted(links, key=lambda link: (link.at or _NEVER, link.url))
+    if not links or message.at is None:
+        return None
+    first, last = links[0].at or _NEVER, links[-1].at or _NEVER
+    if first - message.at > _CLAIM or message.at - last > _CLAIM:
+        return None
+    return next((link.url for link in links if (link.at or _NEVER) >= message.at), links[-1].url)
+
+
+def _linked(
+    message: Merged,
+    mine: list[Merged],
+    main: list[Merged],
+    links: list[Link],
+    clears: list[datetime],
+    place: Callable[[str, str | None], tuple[str, str | None]],
+) -> str | None:
     at = message.at or _NEVER
-    for link in links:
-        if (link.at or _NEVER) >= at and (not link.branch or not message.branch or link.branch == message.branch):
+    times = sorted(m.at for m in mine if m.at)
+    loose = (*_UNKNOWN, *_DEFAULTS)
+    for number, link in enumerate(links):
+        linked_at = link.at or _NEVER
+        if at > linked_at or (number and at <= (links[number - 1].at or _NEVER)):
+            continue
+        steps = [time for time in times if at <= time <= linked_at] + ([linked_at] if link.at else [])
+        paused = any(b - a > _PAUSE for a, b in itertools.pairwise(steps))
+        if paused or any(at <= clear < linked_at for clear in clears):
+            continue
+        if place(message.cwd, None) != place(link.cwd, None):
+            continue
+        comes_again = any(
+            (m.at or _NEVER) > linked_at and place(m.cwd, m.branch) == place(message.cwd, message.branch) for m in main
+        )
+        if message.branch == link.branch or message.branch in loose or not comes_again:
             return link.url
-    before = [link.url for link in links if (link.at or _NEVER) < at]
-    return before[-1] if before else None
+    if links and at > (links[-1].at or _NEVER) and place(message.cwd, None) == place(links[-1].cwd, None):
+        last = links[-1]
+        steps = [last.at or _NEVER, *(time for time in times if (last.at or _NEVER) < time <= at)]
+        paused = any(b - a > _PAUSE for a, b in itertools.pairwise(steps))
+        if message.branch in _UNKNOWN and not paused:
+            return last.url
+        if message.branch == last.branch and message.branch not in loose:
+            return last.url
+    return None
 
 
 def _add_up(messages: Iterable[Merged]) -> Sums:

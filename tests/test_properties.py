@@ -57,7 +57,6 @@ def temporary_home() -> Iterator[Home]:
 MODELS = ("claude-opus-5-5", "claude-sonnet-4-5-20250929", "novel-model", None)
 SESSIONS = ("s1", "s2", "s3", None)
 moments = st.integers(0, 40).map(lambda n: AT + n * timedelta(minutes=23, milliseconds=7))
-times = st.one_of(moments, moments, moments, st.none())
 counts = st.one_of(st.integers(0, 5), st.sampled_from([100, 150_000, 250_000, 10**12]))
 
 parts = st.builds(
@@ -68,18 +67,28 @@ parts = st.builds(
 )
 
 
+CONTENTS: list[Any] = ["Done.", [{"type": "text", "text": "long " * 40}]]
+SHARED = ("S", "gate-1", "gate-2")  # ids that a gateway gives to many answers
+
+
 @st.composite
 def answers(draw: st.DrawFn) -> Record:
     """A line of an answer: an early or late copy, in a session, fork or side chain, plain or within a progress record.
 
+    The lines of one answer follow each other within seconds, and only the last ones have a stop reason; an id may be
+    shared by answers of other hours. Copies of a line in other sessions have its time and its uuid.
     Refusals are lines of their own message, and its other lines wrote something: so it is clear whether it was billed.
     """
-    label = draw(st.sampled_from(["A", "B", "C", "D", "E", "R", "gate-1", "gate-2", None]))
+    label = draw(st.sampled_from(["A", "B", "C", "D", "E", "R", *SHARED, None]))
     refused = label == "R" and draw(st.booleans())
     session = draw(st.sampled_from(SESSIONS))
+    hour = draw(st.integers(0, 3)) if label in SHARED else len(label or "") + ord((label or "z")[0]) % 7
+    line = 2 if label == "R" else draw(st.integers(0, 2))
+    moment = AT + hour * timedelta(hours=1, minutes=5) + line * timedelta(seconds=1)
+    at = moment if label in SHARED or draw(st.integers(0, 4)) else None
     record = assistant(
         label,
-        at=draw(times),
+        at=at,
         model=draw(st.sampled_from(MODELS)),
         input=draw(counts),
         output=0 if refused else draw(st.integers(1, 4)),
@@ -87,22 +96,22 @@ def answers(draw: st.DrawFn) -> Record:
         cache_write_1h=draw(counts),
         cache_read=draw(counts),
         web_searches=draw(st.integers(0, 2)),
-        stop="refusal" if refused else draw(st.sampled_from(["end_turn", None])),
+        stop="refusal" if refused else "end_turn" if line == 2 else None,
         speed=draw(st.sampled_from(["standard", "fast", None])),
         geo=draw(st.sampled_from(["global", "us", None])),
-        iterations=draw(st.one_of(st.none(), st.lists(parts, max_size=3))),
-        request=draw(st.sampled_from(["r1", "r2", None])),
+        iterations=None if label in SHARED else draw(st.one_of(st.none(), st.lists(parts, max_size=3))),
+        request=None if label in SHARED else draw(st.sampled_from([f"r-{label}", None])),
         cost_usd=draw(st.sampled_from([None, None, 0.25, 1.5])),
         session=session,
-        cwd=draw(st.sampled_from(["/x/shop", "/y/shop", "/x/shop/.claude/worktrees/w", None])),
-        branch=draw(st.sampled_from(["one", "two", "Ω", "", None])),
+        cwd=draw(st.sampled_from(["/x/shop", "/x/shop/api", "/y/shop", "/x/shop/.claude/worktrees/w", None])),
+        branch=draw(st.sampled_from(["one", "two", "main", "HEAD", "Ω", "", None])),
         sidechain=draw(st.booleans()),
         agent=draw(st.sampled_from([None, "a1"])),
         forked_from=draw(st.sampled_from([None, "s1"])),
-        uuid=draw(st.sampled_from([None, "u1", "u2", "u3"])),
+        uuid=f"u-{label}-{hour}-{line}" if label is not None or draw(st.booleans()) else None,
+        version=draw(st.sampled_from(["2.1.29", "2.1.330"])),
+        content=draw(st.sampled_from(CONTENTS)),
     )
-    if draw(st.integers(0, 5)) == 0:
-        del record["uuid"]
     return progress(record) if draw(st.integers(0, 5)) == 0 else record
 
 
@@ -122,7 +131,7 @@ transcripts = st.lists(units, min_size=1, max_size=14)
 
 # -- a ledger in words -----------------------------------------------------------------------------------------
 
-NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project")
+NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project", "place")
 OTHER = {"session": "session.uuid", "account": "account.uuid", "pull": "pull.url"}
 
 
@@ -289,12 +298,12 @@ def test_a_damaged_line_changes_no_other_and_never_raises(
     line = damaged(records.dump([record])[:-1], damages) + b"\n"
     batch = Batch()
     block = records.dump([FRIENDS[0], line, *FRIENDS[1:]])
-    fed = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast)
+    fed = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
     fed.feed(block, len(block), 0)
     fed.feed_tail(line[:-1], len(block))
     found = {message[4][6:8] + message[2] for message in batch.messages.values() if "friends" in message[5]}
     alone = Batch()
-    Transcript(alone, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast).feed(
+    Transcript(alone, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast).feed(
         block := records.dump(FRIENDS), len(block), 0
     )
     assert {message[4][6:8] + message[2] for message in alone.messages.values()} <= found
@@ -386,7 +395,7 @@ def odd_answers(draw: st.DrawFn) -> Record:
 
 def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ...]:
     batch = Batch()
-    transcript = Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=40, fast=fast)
+    transcript = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
     read(transcript)
     return batch.messages, batch.spans, batch.leaves, transcript.problems
 

@@ -8,10 +8,9 @@ from test_layers import FILES, SRC
 LONGEST = 400
 EXTENSION = SRC.parent.parent / "extension"
 # Two files may stay longer, each with its reason.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {"ledger/storage/migrations.py": "the steps that made the schema are only ever added"}
 # Files that still have to be split. Remove a name once its file is short enough; never add one.
 STILL_LONG = {
-    "ledger/usage/messages.py",
     "model/estimates/weights.py",
     "text/sentences.py",
 }

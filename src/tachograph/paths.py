@@ -89,17 +89,20 @@ def config_folders(env: Mapping[str, str], platform: str = sys.platform) -> list
     return folders
 
 
-def desktop_session_folder(env: Mapping[str, str], platform: str = sys.platform) -> str | None:
-    """Folder in which Claude Desktop keeps its local agent sessions (Cowork); None on a platform without it."""
-    if env.get("CLAUDE_CONFIG_DIR"):
-        return None
+def desktop_session_folders(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:
+    """Where Claude Desktop keeps the config folders of its local agent sessions (Cowork) on this platform."""
+    home = home_folder(env)
     if platform == "darwin":
-        base = os.path.join(home_folder(env), "Library", "Application Support")
+        bases = [os.path.join(home, "Library", "Application Support")]
     elif platform == "win32":
-        base = env.get("APPDATA") or os.path.join(home_folder(env), "AppData", "Roaming")
+        local = env.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+        bases = [
+            env.get("APPDATA") or os.path.join(home, "AppData", "Roaming"),
+            os.path.join(local, "Packages", "Claude_pzs8sxrjxfjjc", "LocalCache", "Roaming"),  # the Store's build
+        ]
     else:
-        return None
-    return os.path.join(base, "Claude", "local-agent-mode-sessions")
+        bases = [env.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")]
+    return [os.path.join(base, "Claude", "local-agent-mode-sessions") for base in bases]
 
 
 def identity_files(folder: str, env: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tachograph.model.usage.prices import PriceBook
 
 _NO_PRICES: Mapping[str, object] = {}
+_NO_ALIASES: Mapping[str, str] = {}
 
 
 class Secret(str):
@@ -49,6 +50,8 @@ class Settings(NamedTuple):
     prices: Mapping[str, object] = _NO_PRICES
     notifications: NotificationSettings = NotificationSettings()
     bridge_port: int = 63762
+    config_dirs: tuple[str, ...] = ()  # more config folders of Claude Code
+    projects: Mapping[str, str] = _NO_ALIASES  # folder prefix or name of a project: the name to show
     budget: float | None = None  # US dollars a month, of API-equivalent spend
     problems: tuple[str, ...] = ()
 
@@ -157,6 +160,10 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 settings = settings._replace(budget=float(value))
             elif key == "budget":
                 problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
+            elif key == "claude" and isinstance(value, Mapping):
+                settings = settings._replace(config_dirs=_config_dirs(value, path, problems))
+            elif key == "projects" and isinstance(value, Mapping):
+                settings = settings._replace(projects=_aliases(value, path, problems))
             elif key in ("notifications", "alarms") and isinstance(value, Mapping):  # alarms: the older name
                 found = _notifications(key, value, settings.notifications, path, problems)
                 settings = settings._replace(notifications=found)
@@ -217,6 +224,33 @@ _NOTIFICATION_HINTS = {
     "sound": "; true or false",
     "spend_amount": "; an amount such as 100",
 }
+
+
+def _config_dirs(table: Mapping[str, Any], path: str, problems: list[str]) -> tuple[str, ...]:
+    """The folders of `[claude] config_dirs`, absolute; `~` is the home folder."""
+    found: list[str] = []
+    for key, value in table.items():
+        if key != "config_dirs":
+            problems.append(f"{path}: claude.{key} is not a setting")
+        elif not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+            problems.append(
+                f'{path}: claude.config_dirs: {value!r} is not understood; a list such as ["~/.claude-work"]'
+            )
+        else:
+            folders = [os.path.normpath(os.path.abspath(os.path.expanduser(one.strip()))) for one in value]
+            found += [os.path.dirname(one) if os.path.basename(one) == "projects" else one for one in folders]
+    return tuple(dict.fromkeys(found))
+
+
+def _aliases(table: Mapping[str, Any], path: str, problems: list[str]) -> Mapping[str, str]:
+    """The table `[projects]`: folder prefixes and the names of their projects."""
+    found: dict[str, str] = {}
+    for folder, name in table.items():
+        if isinstance(name, str) and name.strip() and folder.strip():
+            found[os.path.expanduser(folder.strip())] = os.path.expanduser(name.strip())
+        else:
+            problems.append(f'{path}: projects."{folder}": {name!r} is not understood; a name such as "shop"')
+    return found
 
 
 def _is_number(value: object) -> bool:

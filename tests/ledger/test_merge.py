@@ -35,17 +35,17 @@ def pulls(home: Home) -> dict[int | None, int]:
 
 def rollups_agree(home: Home) -> None:
     """The rollups are at every commit what the messages add up to; no empty ones are left behind."""
-    measures = ["input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches"]
-    by = "ifnull(at / 900000, -1000000000), session, model, project, branch, account, pull"
+    measures = ["input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "unfinished"]
+    by = "ifnull(at / 900000, -1000000000), session, model, cwd, branch, account, pull, by_branch"
     sums = ", ".join(f"sum({m})" for m in measures)
     with home.db() as db:
         rolled = db.execute(
-            f"SELECT bucket, session, model, project, branch, account, pull, sum(messages), {sums}, sum(logged_messages),"
-            " sum(logged_cost) FROM rollup GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+            f"SELECT bucket, session, model, place, branch, account, pull, by_branch, sum(messages), {sums}, sum(logged_messages),"
+            " sum(logged_cost) FROM rollup GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
         ).fetchall()
         added = db.execute(
             f"SELECT {by}, count(*), {sums}, count(logged_cost), ifnull(sum(logged_cost), 0) FROM message WHERE billed"
-            " GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+            " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
         ).fetchall()
         assert rolled == added
         assert db.execute("SELECT count(*) FROM rollup WHERE messages <= 0").fetchone() == (0,)
@@ -71,10 +71,14 @@ def test_trap_2_each_count_is_the_largest_over_several_passes(home: Home) -> Non
     assert home.totals() == tokens(input=10, output=500, cache_read=1000)
 
 
+SECOND = timedelta(seconds=1)
+MIDNIGHT = datetime(2026, 11, 3, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_trap_3_a_larger_copy_of_later_does_not_move_the_message(home: Home, swapped: bool) -> None:
-    early = ("a/s.jsonl", [assistant("A", at=at(9), output=100)])
-    late = ("a/t.jsonl", [assistant("A", at=at(57), output=101, session=FORK)])
+    early = ("a/s.jsonl", [assistant("A", at=MIDNIGHT - SECOND, output=100, stop=None)])
+    late = ("a/t.jsonl", [assistant("A", at=MIDNIGHT + SECOND, output=101, session=FORK)])
     in_passes(home, [late, early] if swapped else [early, late])
     assert [(row["period"], flat(row)) for row in home.report("daily")["rows"]] == [
         ("2026-11-02", tokens(input=10, output=101))
@@ -84,8 +88,8 @@ def test_trap_3_a_larger_copy_of_later_does_not_move_the_message(home: Home, swa
 
 
 def test_trap_4_a_copy_on_another_day_is_not_counted_on_that_day(home: Home) -> None:
-    home.write("a/s.jsonl", [assistant("A", at=at(9))])
-    home.write("a/t.jsonl", [assistant("A", at=at(57), session=FORK, forked_from=SESSION)])
+    home.write("a/s.jsonl", [assistant("A", at=MIDNIGHT - SECOND, stop=None)])
+    home.write("a/t.jsonl", [assistant("A", at=MIDNIGHT + SECOND, session=FORK, forked_from=SESSION)])
     for report in REPORTS:
         assert home.report(report, "--since", "2026-11-03")["totals"]["messages"] == 0, report
         assert home.report(report, "--until", "2026-11-02")["totals"]["messages"] == 1, report
@@ -94,9 +98,9 @@ def test_trap_4_a_copy_on_another_day_is_not_counted_on_that_day(home: Home) -> 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_what_one_copy_says_comes_from_the_one_with_the_most_output(home: Home, order: Sequence[int]) -> None:
     copies = [
-        assistant("A", at=at(9), output=1, model="claude-haiku-4-5", branch="one", cwd="/x/one"),
-        assistant("A", at=at(10), output=50, model="claude-opus-5-5", branch="two", cwd="/x/two"),
-        assistant("A", at=at(11), output=50, model="claude-opus-5", branch="three", cwd="/x/three"),
+        assistant("A", at=at(9), output=1, model="claude-haiku-4-5", branch="one", cwd="/x/one", stop=None),
+        assistant("A", at=at(9) + SECOND, output=50, model="claude-opus-5-5", branch="two", cwd="/x/two"),
+        assistant("A", at=at(9) + 2 * SECOND, output=50, model="claude-opus-5", branch="three", cwd="/x/three"),
     ]
     in_passes(home, [("a/s.jsonl", [copies[n]]) for n in order])
     assert [row["model"] for row in home.report("models")["rows"]] == ["claude-opus-5-5"]
@@ -133,21 +137,30 @@ def test_a_time_that_is_known_later_moves_the_message_out_of_unknown(home: Home)
 
 Claim = dict[str, Any]
 OWNERS: dict[str, tuple[list[Claim], str]] = {
-    "the one that is no fork, though it began later": (
-        [{"session": "b", "at": at(8), "forked_from": "a"}, {"session": "a", "at": at(9)}],
+    "the one that is no fork, though it goes on later": (
+        [{"session": "b", "forked_from": "a"}, {"session": "b", "message": "B", "at": AT + HOUR}, {"session": "a"}],
         "a",
     ),
-    "the one that began first": ([{"session": "z", "at": at(8)}, {"session": "a", "at": at(9)}], "z"),
-    "the smaller id where they began together": ([{"session": "b"}, {"session": "a"}], "a"),
-    "the main chain before a side chain": (
-        [{"session": "a", "at": at(8), "sidechain": True}, {"session": "b", "at": at(9)}],
-        "b",
+    "the one with the earlier message at the first difference": (
+        [
+            {"session": "z"},
+            {"session": "z", "message": "Z", "at": AT + HOUR},
+            {"session": "a"},
+            {"session": "a", "message": "B", "at": AT + 2 * HOUR},
+        ],
+        "z",
     ),
+    "the one that the other goes on from": (
+        [{"session": "z"}, {"session": "a"}, {"session": "a", "message": "B", "at": AT + HOUR}],
+        "z",
+    ),
+    "the smaller id where nothing else tells": ([{"session": "b"}, {"session": "a"}], "a"),
+    "the main chain before a side chain": ([{"session": "a", "sidechain": True}, {"session": "b"}], "b"),
     "the main chain of a fork before a side chain": (
         [{"session": "a", "sidechain": True}, {"session": "b", "forked_from": "a"}],
         "b",
     ),
-    "one that is known before one that is not": ([{"session": "a"}, {"session": "b", "at": None}], "a"),
+    "the smaller id where one time is unknown": ([{"session": "a"}, {"session": "b", "at": None}], "a"),
 }
 
 
@@ -157,17 +170,19 @@ OWNERS: dict[str, tuple[list[Claim], str]] = {
 def test_L07_a_shared_message_belongs_to(home: Home, case: str, passes: int, swapped: bool) -> None:
     claims, owner = OWNERS[case]
     for claim in reversed(claims) if swapped else claims:
-        home.write(f"a/{claim['session']}.jsonl", [assistant("A", **claim)])
+        home.append(f"a/{claim['session']}.jsonl", [assistant(**{"message": "A", **claim})])
         if passes == 2:
             home.ingest()
-    assert sessions(home) == {owner: 1}
+    own = sum(claim["session"] == owner for claim in claims)
+    assert sessions(home)[owner] == own
+    assert sum(sessions(home).values()) == len(claims) - 1
     rollups_agree(home)
     same_as_oracle(home)
 
 
 def test_trap_7_a_side_chains_replay_counts_once_in_every_report(home: Home) -> None:
     home.write("a/s.jsonl", [assistant("A", at=at(9))])
-    replay = assistant("A", at=at(12), request="req_other", sidechain=True, agent="a1")
+    replay = assistant("A", at=at(9), request="req_other", sidechain=True, agent="a1")
     home.write(f"a/{SESSION}/subagents/agent-a1.jsonl", [replay])
     home.write("b/t.jsonl", [{**replay, "sessionId": FORK}])
     for report in REPORTS:
@@ -197,7 +212,7 @@ def test_L07_a_copy_without_the_mark_of_a_fork_makes_a_session_the_owner(home: H
     in_passes(
         home,
         [
-            ("p/a.jsonl", [assistant("A", session="a", forked_from="b", at=AT - HOUR)]),
+            ("p/a.jsonl", [assistant("A", session="a", forked_from="b")]),
             ("p/b.jsonl", [assistant("A", session="b", forked_from="c")]),
             ("p/b.jsonl", [assistant("A", session="b")]),
         ],
@@ -218,7 +233,7 @@ def test_L07_a_resumed_session_is_counted_once(home: Home) -> None:
 # -- which pull request (rule 8) -------------------------------------------------------------------------------
 
 
-def test_a_message_belongs_to_the_next_link_on_its_branch_else_to_the_last_before_it(home: Home) -> None:
+def test_a_message_belongs_to_the_next_link_on_its_branch_else_to_the_last_on_it(home: Home) -> None:
     home.write(
         "a/s.jsonl",
         [
@@ -226,12 +241,12 @@ def test_a_message_belongs_to_the_next_link_on_its_branch_else_to_the_last_befor
             pr_link(1, at=at(2)),  # on one
             assistant("B", at=at(3), branch="two"),
             pr_link(2, at=at(4)),  # on two
-            assistant("C", at=at(5), branch="one"),  # no link at or after it on one: the last before it
-            assistant("D", at=at(6), branch="three"),
+            assistant("C", at=at(5), branch="one"),  # no link at or after it on one: the last on it
+            assistant("D", at=at(6), branch="three"),  # after the last link, on another branch: none
             assistant("E", at=at(0), branch="two"),  # before both: the first on two
         ],
     )
-    assert pulls(home) == {1: 1, 2: 4}
+    assert pulls(home) == {1: 2, 2: 2, None: 1}
     same_as_oracle(home)
 
 
@@ -249,8 +264,8 @@ def test_a_message_without_a_branch_takes_the_next_link_of_any(home: Home) -> No
 def test_a_link_that_is_written_again_stays_at_its_first_time(home: Home) -> None:
     home.write("a/s.jsonl", [pr_link(1, at=at(1)), pr_link(2, at=at(3)), pr_link(1, at=at(5))])
     home.append("a/s.jsonl", [assistant("A", at=at(2)), assistant("B", at=at(4))])
-    assert pulls(home) == {2: 2}
-    assert [row["linked_at"] for row in home.report("prs")["rows"]] == ["2026-11-02T03:00:00.000Z"]
+    assert pulls(home) == {2: 1, None: 1}  # on a default branch nothing after the last link is claimed
+    assert {row["linked_at"] for row in home.report("prs")["rows"]} == {"2026-11-02T03:00:00.000Z", None}
 
 
 def test_without_a_link_there_is_no_pull_request(home: Home) -> None:
@@ -263,7 +278,7 @@ def test_a_message_leaves_its_pull_request_with_its_session(home: Home) -> None:
     """`A` first belongs to a session with a link, then to one without: its pull request goes with that."""
     in_passes(home, [("p/b.jsonl", [assistant("A", session="b"), pr_link(1, session="b", at=at(10))])])
     assert pulls(home) == {1: 1}
-    in_passes(home, [("p/a.jsonl", [assistant("A", session="a", at=at(3))])])
+    in_passes(home, [("p/a.jsonl", [assistant("A", session="a")])])
     assert pulls(home) == {None: 1}
     rollups_agree(home)
 
@@ -307,7 +322,6 @@ def test_pull_request_rows_add_up_with_every_other_dimension(home: Home) -> None
         "/x/shop/.claude/worktrees/feature/deep/er",
         "/x/shop/.worktrees/feature",
         "/x/shop/.git/worktrees/feature",
-        "/x/.claude-worktrees/shop/feature",
         "/x/shop",
         "/x/shop/",
     ],

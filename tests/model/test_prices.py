@@ -15,17 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.model.usage import prices
-from tachograph.model.usage.prices import (
-    PICODOLLARS,
-    TIERS,
-    PriceBook,
-    Rates,
-    cost,
-    display_name,
-    load,
-    plain_model_name,
-    tariff,
-)
+from tachograph.model.usage.model_names import display_name, plain_model_name
+from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, Rates, cost, load, tariff
 
 BOOK, _ = load()
 RAW: dict[str, Any] = json.loads((Path(prices.__file__).parent / "prices.json").read_text())

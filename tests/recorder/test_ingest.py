@@ -252,13 +252,13 @@ def test_no_child_is_left_behind(home: Home, forked: None) -> None:
 # -- accounts (rule 12) ----------------------------------------------------------------------------------------
 
 
-def test_messages_from_before_an_account_was_seen_are_nobodys(home: Home) -> None:
+def test_messages_from_before_the_first_login_of_a_folder_are_presumed_that_login_s(home: Home) -> None:
     identity = '{"oauthAccount": {"accountUuid": "u1", "organizationUuid": "o1", "emailAddress": "ada@example.org"}}'
     (home.claude / ".claude.json").write_text(identity)
     home.write("p/s.jsonl", [assistant("A"), assistant("B", at="2026-11-23T12:00:01.000Z")])
     home.ingest()
-    rows = home.db().execute("SELECT account.uuid FROM message JOIN account ON account.id = account ORDER BY at")
-    assert rows.fetchall() == [("",), ("u1",)]
+    sql = "SELECT account.uuid, presumed FROM message JOIN account ON account.id = account ORDER BY at"
+    assert home.db().execute(sql).fetchall() == [("u1", 1), ("u1", 0)]
 
 
 def test_the_account_that_a_record_names_is_its_account(home: Home) -> None:

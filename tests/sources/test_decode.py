@@ -185,7 +185,11 @@ def test_trap_5_an_issued_id_is_one_message_under_any_request(home: Home) -> Non
 @pytest.mark.parametrize("outputs", [(100, 100), (1, 100)])
 def test_trap_6_without_a_request_id_the_same_id_is_one_message_everywhere(home: Home, outputs: Sequence[int]) -> None:
     stamps = ("2026-11-02T09:00:00.000Z", "2026-11-02T09:00:02.000Z")
-    lines = [assistant("A", at=at, output=n, request=None) for at, n in zip(stamps, outputs, strict=True)]
+    stops = (None if outputs[0] < outputs[1] else "end_turn", "end_turn")
+    lines = [
+        assistant("A", at=at, output=n, stop=stop, request=None)
+        for at, n, stop in zip(stamps, outputs, stops, strict=True)
+    ]
     home.write("a/s.jsonl", lines)
     for report in REPORTS:
         assert home.report(report)["totals"]["tokens"]["output"] == 100, report

@@ -76,7 +76,9 @@ def test_a_block_is_let_go_of() -> None:
     """It could not grow otherwise: the reader makes it longer for a long line."""
     block = bytearray(records.dump([assistant("A")]))
     batch = Batch()
-    Transcript(batch, "/c", NOW_MS, branch="", stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(block, len(block), 0)
+    Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(
+        block, len(block), 0
+    )
     block += b"more"
     assert len(batch.messages) == 1
 

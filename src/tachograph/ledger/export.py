@@ -7,14 +7,14 @@ from typing import Any
 
 def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Every billed message, in the order in which they were first seen: at, session, project, branch, model, agent, flags,
-    speed, geo, stop, request, account, pull request, the six counts, logged cost."""
+    speed, geo, stop, request, account, pull request, the six counts, logged cost, whether unfinished, missing output."""
     names = dict(db.execute("SELECT id, text FROM name"))
     uuids = dict(db.execute("SELECT id, uuid FROM session"))
     accounts = dict(db.execute("SELECT id, CASE given WHEN '' THEN label ELSE given END FROM account"))
     pulls = dict(db.execute("SELECT id, url FROM pull"))
     sql = (
         "SELECT at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, input, output,"
-        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost FROM message WHERE billed"
+        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost, unfinished, missing_output FROM message WHERE billed"
     )
     for r in db.execute(sql):
         texts = (names.get(r[2], ""), names.get(r[3], ""), names.get(r[4], ""), names.get(r[5], ""))

@@ -3,7 +3,7 @@
 Newer models run with either window, and their name does not tell which: Claude Code's status line does.
 """
 
-from tachograph.model.usage.prices import plain_model_name
+from tachograph.model.usage.model_names import plain_model_name
 
 _SMALL, _LARGE = 200_000, 1_000_000
 # models that were never offered with more; as of November 2026

@@ -32,13 +32,14 @@ _COUNTS = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read", 
 
 def _messages(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
     for at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, *rest in export.messages(db):  # fmt: skip
-        counts, logged = rest[:6], rest[6]
+        counts, (logged, unfinished, missing) = rest[:6], rest[6:]
         tariff = tariff_of(speed, geo, counts[0] + counts[2] + counts[3] + counts[4])
         cost, _ = cost_of(book, model, at, tariff, (1, *counts, 0 if logged is None else 1, logged or 0))
         usd = None if cost is None else cost / PICODOLLARS
         yield (
             at, session or None, project or None, branch or None, model, agent or None, 1 if flags & 2 else 0,
             stop or None, request or None, account or None, pull or None, *counts, usd,
+            speed or None, unfinished, missing,
         )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def _sessions(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> It
         key, used = row.key, row.spend
         yield (
             key.session, key.title, key.project, key.branch, key.started_at, key.ended_at, used.tokens.messages,
-            *used.tokens[1:], used.usd, used.unpriced,
+            *used.tokens[1:], used.usd, used.unpriced, used.unfinished, used.missing_output, used.billed_usd,
         )  # fmt: skip
 
 
@@ -71,7 +72,7 @@ EVERYTHING: dict[str, Everything] = {
         _fields(
             "at:m session:t project:t branch:t model:t agent:t is_sidechain:w stop_reason:t request:t account:t pr:t "
             + " ".join(f"{name}:w" for name in _COUNTS)
-            + " cost_usd:n"
+            + " cost_usd:n speed:t unfinished:w missing_output_at_least:w"
         ),
         _messages,
     ),
@@ -79,7 +80,7 @@ EVERYTHING: dict[str, Everything] = {
         _fields(
             "session:t title:t project:t branch:t started_at:m ended_at:m messages:w "
             + " ".join(f"{name}:w" for name in _COUNTS)
-            + " cost_usd:n unpriced_messages:w"
+            + " cost_usd:n unpriced_messages:w unfinished:w missing_output_at_least:w billed_usd:n"
         ),
         _sessions,
     ),

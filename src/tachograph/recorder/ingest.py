@@ -12,9 +12,13 @@ from typing import NamedTuple
 from tachograph.clock import filesystem_now_ns
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
-from tachograph.ledger.usage import files, messages
+from tachograph.ledger.storage.preferences import get_preference
+from tachograph.ledger.usage import files, messages, rereading_states
+from tachograph.ledger.usage.alias_text import ALIASES, alias_text
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.strings import Strings, storable
+from tachograph.paths import own_paths
+from tachograph.settings import Settings, load
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Discovery
@@ -30,10 +34,21 @@ class Pass(NamedTuple):
     read: int  # that had something new
 
 
-def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progress | None = None) -> Pass:
-    """Bring the ledger up to date with the transcripts. Raises LedgerError; a bad file or line never stops it."""
+def ingest(
+    ledger: Ledger,
+    env: Mapping[str, str],
+    now_ms: int,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> Pass:
+    """Bring the ledger up to date with the transcripts. Raises LedgerError; a bad file or line never stops it.
+
+    `settings` name more config folders and aliases of projects; they are read where they are not given.
+    """
     db = ledger.db
-    folders = discover.folders(env)
+    if settings is None:
+        settings = load(own_paths(env).settings)
+    folders = discover.folders(env, settings.config_dirs, files.folders(db))
     found = discover.transcripts(folders, files.signatures(db), files.directories(db), filesystem_now_ns())
     changed, gone = found.changed, found.gone
     noted = files.noted_errors(db)
@@ -43,14 +58,30 @@ def ingest(ledger: Ledger, env: Mapping[str, str], now_ms: int, progress: Progre
         gone = [path for path in gone if path not in listed]
         gone += [path for path in noted - listed if os.path.isdir(path)]
     signatures = {folder: repr(claude_config.identity_signature(folder, env)) for folder in folders}
-    if changed or gone or listed - noted or not _by_stored_name(signatures).items() <= accounts.glances(db).items():
+    left = rereading_states.states(db)
+    is_new_login = not _by_stored_name(signatures).items() <= accounts.glances(db).items()
+    if changed or gone or left or listed - noted or is_new_login:
         _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
+    if alias_text(settings.projects) != get_preference(db, ALIASES):
+        _resolve_again(ledger, settings.projects, now_ms)
     return Pass(found.total, len(changed))
 
 
 def _by_stored_name(signatures: Mapping[str, str]) -> dict[str, str]:
     """Signatures of identity files by the names that the ledger has for their folders."""
     return {storable(folder): signature for folder, signature in signatures.items()}
+
+
+def _resolve_again(ledger: Ledger, aliases: Mapping[str, str], now_ms: int) -> None:
+    """Apply other aliases of projects to everything that was ever counted."""
+    from tachograph.ledger.usage import batches, places
+    from tachograph.ledger.usage.writer import MessageWriter
+
+    with ledger.transaction() as db:
+        names = Strings(db)
+        if places.resolve(db, names, aliases, now_ms):
+            writer = MessageWriter(db, MessageAttributes(db, names), accounts.logins(db))
+            batches.resettle(writer, set(), set(), True)
 
 
 def _read(
@@ -63,11 +94,15 @@ def _read(
     now_ms: int,
     progress: Progress | None,
 ) -> None:
-    from tachograph.recorder.workers import read_all  # only where there is something to read
+    from tachograph.ledger.usage import batches, rereading  # only where there is something to read
+    from tachograph.recorder.workers import read_all
 
     identities = {folder: claude_config.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
         names = Strings(db)
+        left = rereading_states.states(db)
+        if rereading_states.DUE in left:
+            rereading.begin(db)
         # what these hand out is remembered for the whole pass: a transaction that fails ends it
         origins = MessageAttributes(db, names)
         longer: dict[int, int] = {}  # folders in which the present account is now known for longer, and since when
@@ -83,17 +118,18 @@ def _read(
         files.write_unreadable(db, names, {path: (error, folder) for path, error, folder in found.unreadable})
         logins = accounts.logins(db)
         for where, since in longer.items():
-            messages.assign_accounts(db, origins, logins, where, since)
+            batches.assign_accounts(db, origins, logins, where, since)
         empty = messages.is_empty(db)
         version = data_version(db)
     among: set[int] | None = set() if empty else None
+    touched = batches.Touched(set(), set())
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     for said, reads in read_all([job.known for job in jobs.values()], now_ms):
         with ledger.transaction() as db:
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
-            messages.write(db, said, origins, logins, among)
-            _write_refusals(db, names, said[-1], env)
+            batches.write(db, said, origins, logins, among, touched)
+            _write_refusals(db, names, said[8], env)
             for read in reads:
                 files.write_state(
                     db,
@@ -106,10 +142,14 @@ def _read(
                 )
         if among is not None:
             among.update(message[0] for message in said[0])
+            among.update(said[1])
         done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
             progress(min(done, total), total)
     with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
+        if left & {rereading_states.DUE, rereading_states.BEGUN}:
+            rereading.finish(db, origins, logins, touched)
+        batches.settle(db, origins, logins, touched, everything=rereading_states.UNSETTLED in left)
         files.write_directories(db, found.directories)
 
 
@@ -138,7 +178,7 @@ def _write_refusals(
 
 def _remembering(known: FileState, state: files.FileState) -> FileState:
     """A file as discovered, with the state that the ledger remembers."""
-    fields = ("offset", "head", "tail", "branch", "stamp", "looks")
+    fields = ("offset", "head", "tail", "branch", "cwd", "stamp", "looks")
     return known._replace(**{field: getattr(state, field) for field in fields})
 
 

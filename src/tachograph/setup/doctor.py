@@ -6,7 +6,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from tachograph import __version__
 from tachograph.background import running
@@ -15,7 +15,7 @@ from tachograph.ledger.limits import clock_repair, poll_state, readings
 from tachograph.ledger.limits.unread import unread_fields
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
-from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, translate_errors
+from tachograph.ledger.storage.connection import VERSION, Ledger, connect_readonly, is_network_folder, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage import files
@@ -23,33 +23,21 @@ from tachograph.ledger.usage.strings import storable
 from tachograph.model.limits.limits import CLAUDE_CODE, OAUTH
 from tachograph.model.limits.limits import OK as ANSWERED
 from tachograph.model.usage import prices
-from tachograph.paths import Paths, config_folders, identity_files
+from tachograph.paths import Paths, config_folders, identity_files, own_paths
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import load as load_settings
 from tachograph.settings import updated_prices
+from tachograph.setup.count_findings import certainty
+from tachograph.setup.findings import NOTE, OK, WRONG, Facts, Finding
 from tachograph.setup.ledger_files import damaged_copies
 from tachograph.setup.platform_facts import platform_facts
 from tachograph.setup.recovery import recover
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 
-OK, NOTE, WRONG = "ok", "note", "wrong"
 _DAY_MS = 86_400_000
 _WORST = 3  # files named for each kind of trouble
-Facts = dict[str, Any]
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at. `kind` ok, note or wrong; `what` says which sentence fits, `facts` what fills it.
-
-    Times among the facts are epoch milliseconds, None where unknown; paths are text that can be printed.
-    """
-
-    kind: str
-    subject: str
-    what: str
-    facts: Mapping[str, Any]
 
 
 def has_transcripts(env: Mapping[str, str]) -> bool:
@@ -123,12 +111,27 @@ def _repair_contents(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]
 
 def _logs(env: Mapping[str, str]) -> Iterator[Finding]:
     named = bool(env.get("CLAUDE_CONFIG_DIR", "").strip())
-    here = discover.folders(env)
-    looked_at = list(dict.fromkeys((*config_folders(env), *here)))
+    settings = load_settings(own_paths(env).settings)
+    here = discover.folders(env, settings.config_dirs, _counted_folders(own_paths(env)))
+    looked_at = list(dict.fromkeys((*config_folders(env), *settings.config_dirs, *here)))
     for folder in looked_at:
         yield _folder(folder, named)
     if not here:
         yield Finding(NOTE, "logs", "no_logs", {})
+
+
+def _counted_folders(paths: Paths) -> list[str]:
+    """Config folders that the ledger has counted before."""
+    try:
+        db = connect_readonly(paths.ledger)
+    except (sqlite3.Error, OSError):
+        return []
+    try:
+        return files.folders(db)
+    except sqlite3.Error:
+        return []
+    finally:
+        db.close()
 
 
 def _folder(folder: str, named: bool) -> Finding:
@@ -212,7 +215,7 @@ def _ledger(
             yield from _unread_fields(ledger)
             yield from _clocks(ledger, now_ms)
             yield from _unread_folders(ledger, env, now_ms)
-            unread = list(_trouble(ledger.db))
+            unread = [*_trouble(ledger.db), *certainty(ledger.db)]
     except LedgerDamaged as damage:
         yield Finding(WRONG, "ledger", "damaged", {**facts, "problem": damage.message})
     except LedgerError as trouble:

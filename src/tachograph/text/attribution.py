@@ -239,6 +239,6 @@ def _used(value: float) -> str:
 
 
 def _model_name(model: str) -> str:
-    from tachograph.model.usage.prices import display_name  # a status line has no time for it
+    from tachograph.model.usage.model_names import display_name  # a status line has no time for it
 
     return display_name(model)

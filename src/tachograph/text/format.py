@@ -164,7 +164,7 @@ def fold(text: str, room: int | None, hang: str = "") -> list[str]:
 
 def cut_middle(text: str, most: int) -> str:
     """A text shortened in its middle to a number of columns: its end tells as much as its beginning."""
-    if len(text) <= most and width(text) <= most:
+    if width(text) <= most:
         return text
     end = ""
     for char in reversed(text):
@@ -176,7 +176,7 @@ def cut_middle(text: str, most: int) -> str:
 
 def cut(text: str, most: int) -> str:
     """A text shortened to a number of columns, with … in place of the rest."""
-    if len(text) <= most and width(text) <= most:
+    if width(text) <= most:
         return text
     kept = ""
     for char in text:

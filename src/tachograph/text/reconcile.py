@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tachograph.queries.estimates import constants as of
 from tachograph.text.attribution import left_out_words, little_words, unexplained_words, weights_words, window_words
+from tachograph.text.certainty import witness_words
 
 if TYPE_CHECKING:
     from tachograph.queries.estimates.reconcile import Reconciled
@@ -34,7 +35,7 @@ def reconcile_words() -> list[tuple[str, str, str]]:
 
 def reconcile_differences(found: Reconciled) -> list[str]:
     """Reasons for the difference of the numbers now."""
-    made = []
+    made = [] if found.witness is None else [witness_words(found.witness)]
     if (
         found.week is not None
         and found.week.percent is not None

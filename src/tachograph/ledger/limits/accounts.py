@@ -4,9 +4,11 @@ import sqlite3
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tachograph.ledger.usage.account_of import Stretch
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
 from tachograph.model.limits.window_state import CLOCK_MS
+from tachograph.model.usage.messages import NO_TIME
 
 
 class Identity(NamedTuple):
@@ -21,7 +23,8 @@ class Identity(NamedTuple):
 def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Identity | None, now_ms: int) -> int | None:
     """Note who is logged in for a folder now. The same account extends its login; another one begins a new login.
 
-    Returns the moment from which the login is longer than it was, None where it is not.
+    Returns the moment from which messages of the folder may have another account now, epoch milliseconds; None where
+    nothing changed. It lies before every message for a folder's first login, which is presumed of all before it.
 
     Between the last sight of one account and the first of the next the account is unknown: those messages stay without
     one. None (no login, or an unreadable file) is no observation.
@@ -55,7 +58,7 @@ def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Ident
     since = 0 if last is None else int(last[2])
     readings.refile(db, where, since)
     refusals.refile(db, where, since)
-    return None
+    return -NO_TIME if last is None else now_ms
 
 
 def repair_clock(db: sqlite3.Connection, now_ms: int) -> None:
@@ -213,17 +216,17 @@ def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
     return row is not None and Identity(*row) == identity
 
 
-def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[tuple[int, int, int]]]:
-    """By config folder: (first seen, last seen, account), oldest first.
+def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[Stretch]]:
+    """By config folder the times in which accounts were logged in, oldest first.
 
     The newest stretch of a folder reaches `slack_ms` further: messages written while a pass is running are its.
     """
-    found: dict[int, list[tuple[int, int, int]]] = {}
-    for folder, first, last, account in db.execute(
-        "SELECT folder, first_seen, last_seen, account FROM login ORDER BY folder, first_seen, id"
+    found: dict[int, list[Stretch]] = {}
+    for folder, first, last, account, uuid, organization in db.execute(
+        "SELECT folder, first_seen, last_seen, account, uuid, organization FROM login JOIN account ON account.id = account"
+        " ORDER BY folder, first_seen, login.id"
     ):
-        found.setdefault(folder, []).append((first, last, account))
+        found.setdefault(folder, []).append(Stretch(first, last, account, f"{uuid} {organization}"))
     for stretches in found.values():
-        first, last, account = stretches[-1]
-        stretches[-1] = (first, last + slack_ms, account)
+        stretches[-1] = stretches[-1]._replace(last=stretches[-1].last + slack_ms)
     return found

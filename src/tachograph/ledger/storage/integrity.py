@@ -229,7 +229,7 @@ def logins(db: sqlite3.Connection) -> dict[str, Login]:
 
 # -- what refers to what -------------------------------------------------------------------------------------------
 
-_NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project")
+_NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
 _REFERENCES = (
     ("answer", "session", "session"),
     ("answer", "account", "account"),
@@ -267,18 +267,18 @@ def _floor_division(value: str, size: int) -> str:
 
 _MEASURES = (
     "messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches",
-    "logged_messages", "logged_cost",
+    "logged_messages", "logged_cost", "unfinished", "missing_output",
 )  # fmt: skip
 _TABLES = {
     "rollup": (
-        "bucket, session, model, tariff, project, branch, account, pull",
+        "bucket, session, model, tariff, place, branch, account, pull, by_branch",
         f"SELECT coalesce({_floor_division('at', QUARTER_MS)}, {UNKNOWN_BUCKET}), session, model,"
         " tariff(speeds.text, geos.text, input + cache_write_5m + cache_write_1h + cache_read),"
-        " project, branch, account, pull, count(*),"
+        " cwd, branch, account, pull, by_branch, count(*),"
         f" {', '.join(f'sum({measure})' for measure in _MEASURES[1:7])},"
-        " count(logged_cost), coalesce(sum(logged_cost), 0)"
+        " count(logged_cost), coalesce(sum(logged_cost), 0), sum(unfinished), sum(missing_output)"
         " FROM message JOIN name AS speeds ON speeds.id = speed JOIN name AS geos ON geos.id = geo"
-        " WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+        " WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9",
     ),
     "hour": (
         "hour, model, tariff",

@@ -8,7 +8,12 @@ What each table holds:
     origin      what messages have in common that were made in the same way: model, branch, folder …
     answer      one billed message, merged from its copies, in the order in which it was first seen
     message     the same with its origin: what questions are put to (a view)
-    copy        where a message stands in several sessions: all of them (else answer.session says it)
+    copy        the sessions of a message with copies in several of them (else answer.session says it)
+    answer_folder  the config folders of a message with copies in several of them (else its origin says it)
+    place       the project of each working directory, resolved from all that is known
+    shared_id, fragment  ids that several answers share, and their lines
+    clearing    when a session's context was cleared; `cost_state` Claude Code's own sum of a session
+    old_message, rereading  only after an update, until all transcripts have been read again
     rollup      what `answer` adds up to in 15 minutes UTC, kept in the same transaction as its rows
     hour        what `rollup` adds up to in an hour, for questions that ask for no more than the model: a third of
                 the rows, and most reports need no others
@@ -372,6 +377,119 @@ STEPS: tuple[tuple[str, str], ...] = (
                 AND scope = coalesce(NEW.scope, '') AND severity = coalesce(NEW.severity, '')
                 AND is_grant = NEW.is_grant;
         END;
+        """,
+    ),
+    (
+        "projects and pull requests resolved from everything known, and the certainty of counts",
+        """
+        -- messages so far stay visible; the next pass reads all transcripts again and keeps what is in none of them
+        DROP VIEW message;
+        DROP INDEX answer_session;
+        DROP INDEX answer_at;
+        ALTER TABLE answer RENAME TO old_answer;
+        ALTER TABLE copy RENAME TO old_copy;
+        DROP INDEX copy_session;
+
+        CREATE TABLE answer (
+            id INTEGER PRIMARY KEY,
+            identity INTEGER NOT NULL UNIQUE,
+            at INTEGER,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_cost INTEGER,            -- nanodollars, only where Claude Code wrote it
+            chosen_at INTEGER,              -- of the copy that says the rest (model/usage/messages.py, Choice)
+            origin INTEGER NOT NULL, request TEXT NOT NULL,
+            session INTEGER NOT NULL, flags INTEGER NOT NULL,
+            shared INTEGER NOT NULL,        -- 1: copies in several sessions, see `copy`
+            account INTEGER NOT NULL, pull INTEGER NOT NULL, billed INTEGER NOT NULL,
+            last_at INTEGER,                -- of the latest line
+            stop_at INTEGER,                -- of the earliest line with a stop reason; null: no copy has one
+            mark INTEGER NOT NULL,          -- fingerprint of the uuid of the earliest line; 0 unknown
+            blocks BLOB,                    -- visible content of an answer without a stop reason (model/usage/content.py)
+            several_folders INTEGER NOT NULL, -- 1: copies in several config folders, see `answer_folder`
+            presumed INTEGER NOT NULL,      -- 1: of before the first login that was seen in its folder
+            by_branch INTEGER NOT NULL,     -- 1: it belongs to its pull request by branch alone
+            unfinished INTEGER NOT NULL,    -- 1: its output is a streaming placeholder
+            missing_output INTEGER NOT NULL -- tokens that an unfinished one lacks at least
+        );
+        CREATE INDEX answer_session ON answer (session, at);
+        CREATE INDEX answer_at ON answer (at);
+        CREATE TABLE copy (
+            message INTEGER NOT NULL, session INTEGER NOT NULL, flags INTEGER NOT NULL,
+            PRIMARY KEY (message, session)
+        ) WITHOUT ROWID;
+        CREATE INDEX copy_session ON copy (session);
+        CREATE TABLE answer_folder (message INTEGER NOT NULL, folder INTEGER NOT NULL, PRIMARY KEY (message, folder))
+            WITHOUT ROWID;
+        CREATE TABLE shared_id (identity INTEGER PRIMARY KEY); -- fingerprints of ids that several answers share
+        CREATE TABLE fragment (             -- lines of shared ids, of which answers are grouped
+            identity INTEGER NOT NULL, session TEXT NOT NULL, at INTEGER NOT NULL, mark INTEGER NOT NULL,
+            body TEXT NOT NULL,             -- JSON of a message (model/usage/messages.py)
+            answer INTEGER,                 -- identity of the answer that it is grouped into
+            PRIMARY KEY (identity, session, at, mark)
+        ) WITHOUT ROWID;
+        CREATE INDEX fragment_at ON fragment (identity, at);
+
+        INSERT INTO answer
+            SELECT id, identity, at, input, output, cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost,
+                chosen_at, origin, request, session, flags, shared, account, pull, billed,
+                at, CASE WHEN (SELECT stop FROM origin WHERE origin.id = origin) <> 0 THEN at END, 0, NULL, 0, 0, 0, 0, 0
+            FROM old_answer;
+        INSERT INTO copy SELECT * FROM old_copy;
+        DROP TABLE old_answer;
+        DROP TABLE old_copy;
+
+        CREATE TABLE place (cwd INTEGER PRIMARY KEY, project INTEGER NOT NULL); -- a folder's project: derived, by all that is known
+        INSERT INTO place VALUES (0, 0);
+        INSERT OR IGNORE INTO place SELECT cwd, project FROM origin;
+        ALTER TABLE origin DROP COLUMN project;
+        CREATE VIEW message AS
+            SELECT answer.*, model, speed, geo, stop, branch, origin.cwd AS cwd, agent, owner, folder,
+                coalesce(place.project, origin.cwd) AS project
+            FROM answer LEFT JOIN origin ON origin.id = answer.origin LEFT JOIN place ON place.cwd = origin.cwd;
+
+        DROP TABLE rollup;
+        CREATE TABLE rollup (
+            bucket INTEGER NOT NULL,        -- epoch quarter hours; -1000000000 where the time is unknown
+            session INTEGER NOT NULL, model INTEGER NOT NULL, tariff INTEGER NOT NULL, -- model/usage/prices.py
+            place INTEGER NOT NULL,         -- the working directory; `place` has its project
+            branch INTEGER NOT NULL, account INTEGER NOT NULL, pull INTEGER NOT NULL, by_branch INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
+            unfinished INTEGER NOT NULL, missing_output INTEGER NOT NULL,
+            PRIMARY KEY (bucket, session, model, tariff, place, branch, account, pull, by_branch)
+        ) WITHOUT ROWID;
+        INSERT INTO rollup
+            SELECT coalesce((at - ((at % 900000) + 900000) % 900000) / 900000, -1000000000), session, model,
+                (speed IN (SELECT id FROM name WHERE text = 'fast')) | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1)
+                    | (((input + cache_write_5m + cache_write_1h + cache_read > 100000)
+                        + (input + cache_write_5m + cache_write_1h + cache_read > 200000)) << 2),
+                cwd, branch, account, pull, by_branch, count(*), sum(input), sum(output), sum(cache_write_5m),
+                sum(cache_write_1h), sum(cache_read), sum(web_searches), count(logged_cost), coalesce(sum(logged_cost), 0),
+                0, 0
+            FROM message WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
+        ALTER TABLE hour ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE hour ADD COLUMN missing_output INTEGER NOT NULL DEFAULT 0;
+
+        ALTER TABLE session ADD COLUMN begun_in INTEGER NOT NULL DEFAULT 0; -- folder where it began inside a repository
+        ALTER TABLE link ADD COLUMN cwd INTEGER NOT NULL DEFAULT 0; -- folder of the record before it
+        CREATE TABLE clearing (session INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (session, at)) WITHOUT ROWID;
+        CREATE TABLE cost_state (           -- Claude Code's own sum of a session: a witness, never added
+            session INTEGER PRIMARY KEY, stamp TEXT NOT NULL,
+            cost INTEGER NOT NULL,          -- nanodollars
+            models TEXT NOT NULL            -- JSON: {model: [input, output, cache read, cache write, web searches, nanodollars]}
+        );
+        ALTER TABLE file ADD COLUMN cwd TEXT NOT NULL DEFAULT '';
+        UPDATE file SET size = -1, offset = 0;
+
+        CREATE TABLE old_message (          -- as counted by earlier versions, until all transcripts have been read again
+            identity INTEGER PRIMARY KEY, at INTEGER, counts TEXT NOT NULL, logged_cost INTEGER, chosen_at INTEGER,
+            origin INTEGER NOT NULL, request TEXT NOT NULL, sessions TEXT NOT NULL
+        );
+        CREATE TABLE rereading (state TEXT PRIMARY KEY) WITHOUT ROWID; -- 'due': transcripts have to be read again; 'begun'
+        INSERT INTO rereading SELECT 'due' WHERE EXISTS (SELECT 1 FROM answer);
         """,
     ),
 )

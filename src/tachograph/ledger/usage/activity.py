@@ -35,7 +35,7 @@ _HEARD = (
     " m.logged_cost IS NOT NULL, coalesce(m.logged_cost, 0)"
     " FROM answer m JOIN origin o ON o.id = m.origin JOIN name model ON model.id = o.model"
     " JOIN name speed ON speed.id = o.speed JOIN name geo ON geo.id = o.geo JOIN name branch ON branch.id = o.branch"
-    " JOIN name project ON project.id = o.project JOIN name agent ON agent.id = o.agent"
+    " LEFT JOIN place ON place.cwd = o.cwd JOIN name project ON project.id = coalesce(place.project, o.cwd) JOIN name agent ON agent.id = o.agent"
 )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tachograph.ledger.usage.strings import Strings
+from tachograph.model.usage.messages import FORKED, SIDECHAIN
 
-_STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks")
+_STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks", "cwd")
 
 
 _STATES = f"SELECT file.id, path, name.text, {', '.join(_STATE)}, error, gone FROM file JOIN name ON name.id = folder"
-_NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0)  # of what could not be opened
+_NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, "")  # of what could not be opened
 
 
 class FileState(NamedTuple):
@@ -31,6 +32,7 @@ class FileState(NamedTuple):
     branch: str
     stamp: str
     looks: int
+    cwd: str
     error: str
     gone: bool
 
@@ -75,6 +77,12 @@ def write_directories(db: sqlite3.Connection, now: Mapping[bytes, int]) -> None:
     """Remember the folders as they were listed; those of config folders that were not looked at now are forgotten."""
     db.execute("DELETE FROM directory")
     db.executemany("INSERT INTO directory VALUES (?, ?)", now.items())
+
+
+def folders(db: sqlite3.Connection) -> list[str]:
+    """Every config folder of which a transcript was ever read, in the order in which they were first seen."""
+    sql = "SELECT text FROM name WHERE id IN (SELECT DISTINCT folder FROM file) ORDER BY id"
+    return [text for (text,) in db.execute(sql) if text]
 
 
 def noted_errors(db: sqlite3.Connection) -> set[bytes]:
@@ -145,8 +153,58 @@ def problem_counts(db: sqlite3.Connection) -> dict[str, int]:
     """How much could not be read, by kind; `unreadable_files` are files and folders that cannot be opened now."""
     counts = {kind: int(count) for kind, count in db.execute("SELECT kind, sum(count) FROM problem GROUP BY kind")}
     unreadable = db.execute("SELECT count(*) FROM file WHERE error <> '' AND gone = 0").fetchone()[0]
-    shown = ("bad_lines", "bad_counts", "long_lines", "unknown_times", "future_times")
+    counts |= _identity_problems(db)
+    shown = (
+        "bad_lines",
+        "bad_counts",
+        "long_lines",
+        "unknown_times",
+        "future_times",
+        "shared_ids",
+        "unmarked_forks",
+    )
     return {**{kind: counts.get(kind, 0) for kind in shown}, "unreadable_files": unreadable}
+
+
+def _identity_problems(db: sqlite3.Connection) -> dict[str, int]:
+    """Ids that several answers share, and sessions that hold another one's messages without the mark of a fork."""
+    shared = db.execute("SELECT count(*) FROM shared_id").fetchone()[0]
+    forks = db.execute(
+        "SELECT count(DISTINCT copy.session) FROM copy JOIN answer ON answer.id = copy.message"
+        f" WHERE copy.session <> answer.session AND NOT copy.flags & {FORKED | SIDECHAIN}"
+    ).fetchone()[0]
+    return {"shared_ids": int(shared), "unmarked_forks": int(forks)}
+
+
+class Unfinished(NamedTuple):
+    """Messages that have only a streaming placeholder as output, of all; the tokens that they lack at least."""
+
+    messages: int
+    of: int
+    missing_output: int
+
+
+def unfinished(db: sqlite3.Connection) -> Unfinished:
+    """How many messages never got their final count."""
+    sql = "SELECT coalesce(sum(unfinished), 0), coalesce(sum(messages), 0), coalesce(sum(missing_output), 0) FROM hour"
+    return Unfinished(*db.execute(sql).fetchone())
+
+
+class SharedId(NamedTuple):
+    """An id that several answers share: how many, and a transcript that holds it (empty where none is known)."""
+
+    answers: int
+    path: bytes
+
+
+def shared_ids(db: sqlite3.Connection) -> list[SharedId]:
+    """Ids that several answers share, those with the most answers first."""
+    sql = (
+        "SELECT answers, (SELECT path FROM file WHERE instr(path, CAST(session AS BLOB)) > 0 LIMIT 1) FROM"
+        " (SELECT count(DISTINCT answer) AS answers, min(session) AS session FROM fragment GROUP BY identity)"
+        " ORDER BY 1 DESC LIMIT 20"
+    )
+    return [SharedId(int(answers), bytes(path or b"")) for answers, path in db.execute(sql)]
 
 
 class FileProblem(NamedTuple):

@@ -4,12 +4,12 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.usage.strings import Strings
-from tachograph.model.usage.messages import Origin, project_path
+from tachograph.model.usage.messages import Origin
 from tachograph.model.usage.prices import tariff
 
 _TEXTS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
-_FIND = f"SELECT id, project FROM origin WHERE {' AND '.join(f'{name} = ?' for name in _TEXTS)}"
-_INSERT = f"INSERT INTO origin ({', '.join(_TEXTS)}, project) VALUES ({', '.join('?' * 10)}) RETURNING id, project"
+_FIND = f"SELECT id FROM origin WHERE {' AND '.join(f'{name} = ?' for name in _TEXTS)}"
+_INSERT = f"INSERT INTO origin ({', '.join(_TEXTS)}) VALUES ({', '.join('?' * 9)}) RETURNING id"
 
 
 class AttributeRow(NamedTuple):
@@ -20,7 +20,7 @@ class AttributeRow(NamedTuple):
     model: int
     branch: int
     folder: int
-    project: int
+    cwd: int
     tariff: int
 
 
@@ -40,21 +40,20 @@ class MessageAttributes:
             ids = tuple(map(self.names.id, texts))
             row = self._db.execute(_FIND, ids).fetchone()
             if row is None:
-                project = self.names.project(texts[5], project_path)
-                row = self._db.execute(_INSERT, (*ids, project)).fetchone()
-            found = self._remember(row[0], texts, ids, row[1])
+                row = self._db.execute(_INSERT, ids).fetchone()
+            found = self._remember(row[0], texts, ids)
         return found
 
     def at(self, id: int) -> AttributeRow:
         """The origin with an id."""
         found = self._by_id.get(id)
         if found is None:
-            row = self._db.execute(f"SELECT {', '.join(_TEXTS)}, project FROM origin WHERE id = ?", (id,)).fetchone()
-            a, b, c, d, e, f, g, h, i = map(self.names.text, row[:9])
-            found = self._remember(id, (a, b, c, d, e, f, g, h, i), row[:9], row[9])
+            row = self._db.execute(f"SELECT {', '.join(_TEXTS)} FROM origin WHERE id = ?", (id,)).fetchone()
+            a, b, c, d, e, f, g, h, i = map(self.names.text, row)
+            found = self._remember(id, (a, b, c, d, e, f, g, h, i), row)
         return found
 
-    def _remember(self, id: int, texts: Origin, ids: tuple[int, ...], project: int) -> AttributeRow:
-        row = AttributeRow(id, texts, ids[0], ids[4], ids[8], project, tariff(texts[1], texts[2], 0))
+    def _remember(self, id: int, texts: Origin, ids: tuple[int, ...]) -> AttributeRow:
+        row = AttributeRow(id, texts, ids[0], ids[4], ids[8], ids[5], tariff(texts[1], texts[2], 0))
         self._by_texts[texts] = self._by_id[id] = row
         return row

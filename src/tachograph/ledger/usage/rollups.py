@@ -3,18 +3,19 @@
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from tachograph.ledger.usage.messages import QUARTER_MS, UNKNOWN_BUCKET, narrowing
+from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, UNKNOWN_BUCKET, narrowing
 from tachograph.model.usage.periods import Span
 
-DIMENSIONS = ("session", "model", "project", "branch", "account", "pull")
+# Dimensions that are no column of `rollup`.
+EXPRESSIONS = {
+    "project": "coalesce((SELECT project FROM place WHERE cwd = rollup.place), rollup.place)",
+    "speed": "(tariff & 1)",
+}
 HOUR_MS = 4 * QUARTER_MS
 _LAST = 1 << 60
 Filters = Mapping[str, Collection[int]]
 
-_SUMS = (
-    "sum(messages), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),"
-    " sum(web_searches), sum(logged_messages), sum(logged_cost)"
-)
+_SUMS = ", ".join(f"sum({measure})" for measure in MEASURES)
 
 
 def sums(
@@ -24,17 +25,17 @@ def sums(
     filters: Filters,
     changes: Sequence[int],
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Sums in each of the spans: which span it is, and the dimensions, model, tariff, price epoch, nine measures.
+    """Sums in each of the spans: which span it is, and the dimensions, model, tariff, price epoch, the measures (`messages.MEASURES`).
 
     A span of None: what has no time. The price epoch counts how many of `changes` (moments at which prices change, on
     quarter hours) lie at or before the messages. `filters`: dimension to the ids that are let through.
     """
-    narrowed, ids = narrowing(filters)
-    coarse = not {*dimensions, *filters} - {"model"}
+    narrowed, ids = narrowing(filters, EXPRESSIONS)
+    coarse = not {*dimensions, *filters} - {"model", "speed"}
 
     def select(table: str, unit: str, size: int) -> str:
         epoch = " + ".join(f"({unit} >= {change // size})" for change in changes) or "0"  # at midnight UTC, all of them
-        groups = ", ".join((*dimensions, "model", "tariff", epoch))
+        groups = ", ".join((*(EXPRESSIONS.get(one, one) for one in dimensions), "model", "tariff", epoch))
         numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
         return f"SELECT {groups}, {_SUMS} FROM {table} WHERE {unit} >= ? AND {unit} < ?{narrowed} GROUP BY {numbers}"
 
@@ -53,7 +54,7 @@ def by_bucket(
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Sums by stretches of so many quarter hours (1 or 4): when one begins, epoch milliseconds, and what `sums` gives
     for no dimension. One query, where `sums` makes one for each span: for questions that ask for every hour."""
-    narrowed, ids = narrowing(filters)
+    narrowed, ids = narrowing(filters, EXPRESSIONS)
     coarse = quarters == 4 and not set(filters) - {"model"} and _is_hourly(span)
     table, unit, size = ("hour", "hour", HOUR_MS) if coarse else ("rollup", "bucket", QUARTER_MS)
     width = quarters * QUARTER_MS
@@ -75,9 +76,10 @@ def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
 
 def present(db: sqlite3.Connection, dimension: str) -> list[tuple[int, str]]:
     """Every id and text of a dimension of names (model, project, branch) in which something was used."""
-    return db.execute(
-        f"SELECT id, text FROM name WHERE id IN (SELECT DISTINCT {dimension} FROM rollup) ORDER BY text"
-    ).fetchall()
+    ids = f"SELECT DISTINCT {dimension} FROM rollup"
+    if dimension == "project":
+        ids = "SELECT coalesce(project, used.place) FROM (SELECT DISTINCT place FROM rollup) AS used LEFT JOIN place ON cwd = used.place"
+    return db.execute(f"SELECT id, text FROM name WHERE id IN ({ids}) ORDER BY text").fetchall()
 
 
 def _is_hourly(span: Span | None) -> bool:

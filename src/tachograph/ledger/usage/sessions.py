@@ -84,6 +84,25 @@ def files_of(db: sqlite3.Connection, uuid: str) -> list[tuple[bytes, bool]]:
     return [(bytes(path), bool(gone)) for path, gone in db.execute(sql, (plain,))]
 
 
+class CostState(NamedTuple):
+    """Claude Code's own sum of a session: nanodollars in all and by model, side calls included."""
+
+    cost: int
+    by_model: dict[str, int]
+
+
+def cost_states(db: sqlite3.Connection, sessions: Iterable[int] | None = None) -> dict[int, CostState]:
+    """Claude Code's own sums, of some sessions (ids) or of all that have one."""
+    select = "SELECT session, cost, models FROM cost_state"
+    rows = db.execute(select) if sessions is None else _in_parts(db, select, sessions, "session")
+    import json  # few reports ask
+
+    return {
+        session: CostState(cost, {model: int(use[5]) for model, use in json.loads(models).items() if use[5] > 0})
+        for session, cost, models in rows
+    }
+
+
 class Turn(NamedTuple):
     """One message of a session: `agent` is "" on the main chain, `prompt` what was sent with it in tokens."""
 

@@ -1,7 +1,7 @@
 """Small numbers for repeated texts: models, branches, folders, sessions, accounts. One text, one row."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 
 def storable(text: str) -> str:
@@ -19,7 +19,6 @@ class Strings:
         self._db = db
         self._ids: dict[str, int] = {"": 0}
         self._texts: dict[int, str] = {0: ""}
-        self._projects: dict[str, int] = {"": 0}
         self._sessions: dict[str, int] = {"": 0}
         self._accounts: dict[str, int] = {}
 
@@ -41,12 +40,6 @@ class Strings:
             found = str(self._db.execute("SELECT text FROM name WHERE id = ?", (id,)).fetchone()[0])
             self._texts[id] = found
             self._ids[found] = id
-        return found
-
-    def project(self, cwd: str, path_of: Callable[[str], str]) -> int:
-        found = self._projects.get(cwd)
-        if found is None:
-            found = self._projects[cwd] = self.id(path_of(cwd))
         return found
 
     def sessions(self, db: sqlite3.Connection, uuids: Iterable[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a message is, and how copies of one message become one (accounting rules 2, 3 and 5).
+"""A billed message, the merge of its copies, and the test that tells copies from other answers (rules 2, 3 and 5).
 
 Claude Code writes a message several times: once for each content block, again when a session is resumed or
 forked, again on a side chain. Every copy becomes a `Message`; `merge` joins two of them. Merging is
@@ -6,41 +6,114 @@ commutative, associative and idempotent, so any order and repetition of lines gi
 
 A message travels between processes and into SQLite by the hundred thousand, hence plain tuples:
 
-    Message  (identity, at, counts, logged_cost, choice, sessions)
+    Message  (identity, at, counts, logged_cost, choice, sessions, trace)
         identity     61-bit fingerprint of what names the message
         at           epoch milliseconds of the earliest copy; NO_TIME if none has a readable time
         counts       (input, output, cache_write_5m, cache_write_1h, cache_read, web_searches), each the largest seen
         logged_cost  nanodollars that an old Claude Code wrote itself (`costUSD`, before 1.1); -1 if it did not
         choice       see below
-        sessions     {session id: flags}; flags add SIDECHAIN and FORKED, each only if every copy there has it
-    Choice   (-output, at, origin, request)
+        sessions     {session id: flags}; flags add SIDECHAIN, FORKED and FOREIGN, each only if every copy there has it
+        trace        see below
+    Choice   (-output, at, origin)
         what only one copy can say; its order *is* the rule which copy says it: most output, then earliest,
         then smallest
     Origin   (model, speed, geo, stop, branch, cwd, agent, owner, folder)
         how a message came about; missing text is "". `owner` is the account that the record itself names, `folder`
         the config folder
+    Trace    (last_at, stop_at, mark, request, blocks, folders)
+        evidence over all copies: time of the latest line; of the earliest line with a stop reason (NO_TIME: none);
+        fingerprint of the uuid of the earliest line (0: none); request id; `blocks` (see content.py), b"" once a
+        stop reason was seen; the config folders besides the origin's that hold a copy
 """
 
 from typing import NamedTuple
 
+from tachograph.model.usage.content import joined_blocks
+
 NO_TIME = 1 << 62  # sorts after every real time
-SIDECHAIN, FORKED = 2, 1
+FORKED, SIDECHAIN, FOREIGN = 1, 2, 4
+LONGEST_ANSWER_MS = 600_000  # lines further apart are not one answer
+LONGEST_AFTER_STOP_MS = 10_000
 
 Counts = tuple[int, int, int, int, int, int]
 Origin = tuple[str, str, str, str, str, str, str, str, str]
-Choice = tuple[int, int, Origin, str]
-Message = tuple[int, int, Counts, int, Choice, dict[str, int]]
+Choice = tuple[int, int, Origin]
+Trace = tuple[int, int, int, str, bytes, tuple[str, ...]]
+Message = tuple[int, int, Counts, int, Choice, dict[str, int], Trace]
+
+
+_PRIME = 2**61 - 1
+
+
+def fingerprint(key: str) -> int:
+    """A 61-bit fingerprint (Rabin's): the bytes as one number, modulo a prime.
+
+    Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
+    hash costs five times as much.
+    """
+    data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
+    return int.from_bytes(data, "big") % _PRIME
 
 
 def merge(a: Message, b: Message) -> Message:
-    """One message out of two copies of it."""
+    """Join two copies of one message."""
     sessions = a[5]
     if b[5] != sessions:
         sessions = dict(sessions)
         for session, flags in b[5].items():
             sessions[session] = flags & sessions.get(session, flags)
     counts = a[2] if a[2] == b[2] else larger_counts(a[2], b[2])
-    return (a[0], min(a[1], b[1]), counts, max(a[3], b[3]), min(a[4], b[4]), sessions)
+    choice = min(a[4], b[4])
+    return (a[0], min(a[1], b[1]), counts, max(a[3], b[3]), choice, sessions, _merge_traces(a, b, choice[2][8]))
+
+
+def _merge_traces(a: Message, b: Message, folder: str) -> Trace:
+    x, y = a[6], b[6]
+    stop_at = min(x[1], y[1])
+    folders: tuple[str, ...] = ()
+    if x[5] or y[5] or a[4][2][8] != b[4][2][8]:
+        folders = tuple(sorted({*x[5], *y[5], a[4][2][8], b[4][2][8]} - {folder}))
+    return (
+        _later(x[0], y[0]),
+        stop_at,
+        earlier_mark(a[1], x[2], b[1], y[2]),
+        max(x[3], y[3]),
+        b"" if stop_at != NO_TIME else x[4] if x[4] == y[4] else joined_blocks(x[4], y[4]),
+        folders,
+    )
+
+
+def earlier_mark(at: int, mark: int, other_at: int, other_mark: int) -> int:
+    """Mark of the earlier of two lines; among equals the smaller that is known."""
+    if at != other_at:
+        return mark if at < other_at else other_mark
+    return min(mark, other_mark) if mark > 0 and other_mark > 0 else max(mark, other_mark)
+
+
+def _later(a: int, b: int) -> int:
+    """The later of two times; an unknown one is no time."""
+    return max(a, b) if a != NO_TIME and b != NO_TIME else min(a, b)
+
+
+def is_same_answer(a: Message, b: Message) -> bool:
+    """Test two groups of lines that share an id: False where they cannot be one answer (rule 2, "shared ids")."""
+    (x_last, x_stop, x_mark, x_request, _, _), (y_last, y_stop, y_mark, y_request, _, _) = a[6], b[6]
+    if a[1] == b[1] or (x_mark > 0 and x_mark == y_mark):
+        return True  # a copy
+    if x_request and y_request and x_request != y_request:
+        return False
+    if a[1] == NO_TIME or b[1] == NO_TIME:
+        return True
+    if max(x_last, y_last) - min(a[1], b[1]) > LONGEST_ANSWER_MS:
+        return False
+    return not (_contradicts(x_stop, a[2], b, y_last) or _contradicts(y_stop, b[2], a, x_last))
+
+
+def _contradicts(stop_at: int, counts: Counts, later: Message, last: int) -> bool:
+    """Whether lines follow an answer's end that do not repeat it."""
+    if stop_at == NO_TIME:
+        return False
+    return last > stop_at + LONGEST_AFTER_STOP_MS or (later[1] > stop_at and later[2] != counts)
 
 
 def larger_counts(a: Counts, b: Counts) -> Counts:
@@ -52,8 +125,15 @@ def is_billed(stop: str, output: int) -> bool:
     return not (stop == "refusal" and output == 0)
 
 
+def is_foreign_model(model: str) -> bool:
+    """Test whether a model's name shows a cloud or gateway: no plan of Anthropic's paid for it."""
+    return model not in ("unknown", "") and (
+        not model.startswith("claude") or any(sign in model for sign in ("/", "@", ":"))
+    )
+
+
 class Tokens(NamedTuple):
-    """What a group of messages used; groups add with +."""
+    """Sums of a group of messages; groups add with +."""
 
     messages: int = 0
     input: int = 0
@@ -71,24 +151,3 @@ class Tokens(NamedTuple):
     def total(self) -> int:
         """All tokens of every class."""
         return self[1] + self[2] + self[3] + self[4] + self[5]
-
-
-_WORKTREE_MARKS = ("/.claude/worktrees/", "/.git/worktrees/", "/.worktrees/")
-
-
-def project_path(cwd: str) -> str:
-    """The folder that names the project of a working directory: out of a git worktree to its repository.
-
-    Only where the path itself shows it (accounting rule 7): `repo/.claude/worktrees/x`, `repo/.worktrees/x`,
-    `repo/.git/worktrees/x`, and `~/.claude-worktrees/repo/x`, where the app keeps them outside the repository.
-    """
-    path = cwd.replace("\\", "/") if "\\" in cwd else cwd
-    for mark in _WORKTREE_MARKS:
-        cut = path.find(mark)
-        if cut > 0:
-            return cwd[:cut]
-    cut = path.find("/.claude-worktrees/")
-    if cut >= 0:
-        repository = path.find("/", cut + len("/.claude-worktrees/"))
-        return cwd if repository < 0 else cwd[:repository]
-    return cwd.rstrip("/\\") or cwd

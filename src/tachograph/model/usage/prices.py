@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tachograph.model.usage.model_names import plain_model_name
+
 TIERS = (100_000, 200_000)
 """The prompt sizes above which some model's price changes. Messages are grouped by them, so no price may use others."""
 
@@ -178,63 +180,6 @@ def load(
                 models.append(_model(own, web_search, is_override=is_override))
     models += [_model(model, web_search, is_override=False) for model in book["models"]]
     return PriceBook(models, book["compiled"]), tuple(problems)
-
-
-# --- names ------------------------------------------------------------------------------------------------------------
-
-_normalised: dict[str, str] = {}
-
-
-def plain_model_name(model: str) -> str:
-    """The model's own name, without what gateways, clouds and snapshots add to it; other names come back as they are.
-
-    Removes `[1m]`; `anthropic/`; Bedrock's `us.anthropic.` (any region) and `-v1:0`; Vertex's `@20251001` and
-    `@default`; a last `-20250929`; `-latest`.
-    """
-    known = _normalised.get(model)
-    if known is None:
-        known = model
-        while (shorter := _with_less(known)) and shorter != known:
-            known = shorter
-        _normalised[model] = known
-    return known
-
-
-def display_name(model: str) -> str:
-    """The model's name as people read it: `opus-5-5`."""
-    return plain_model_name(model).removeprefix("claude-")
-
-
-def _with_less(name: str) -> str:
-    """`name` without some of its decorations; "" if nothing else is left."""
-    if name[-4:].lower() == "[1m]":
-        name = name[:-4]
-    name = name.removeprefix("anthropic/")
-    region, bedrock, rest = name.partition("anthropic.")
-    if bedrock and (not region or (region[-1] == "." and region[:-1].replace("-", "").isalnum())):
-        name = rest
-    base, at, version = name.rpartition("@")
-    if at and (version == "default" or _is_date(version)):
-        name = base
-    base, dash, version = name.rpartition("-v")
-    # Only on Claude's names: others have a version of their own there (deepseek-v3), and so had claude-v2.
-    if dash and base.startswith("claude-") and version.replace(":", "", 1).isdecimal():
-        name = base
-    if name[-9:-8] == "-" and _is_date(name[-8:]):
-        name = name[:-9]
-    return name.removesuffix("-latest")
-
-
-def _is_date(text: str) -> bool:
-    """Whether this is YYYYMMDD of our century, so that a build number is not taken for a date."""
-    return (
-        len(text) == 8
-        and text.isascii()
-        and text.isdecimal()
-        and text[:2] == "20"
-        and "01" <= text[4:6] <= "12"
-        and "01" <= text[6:] <= "31"
-    )
 
 
 def _index(models: Sequence[_Model]) -> dict[str, _Model]:

@@ -18,8 +18,8 @@ from tachograph.model.estimates.learner import Learned
 from tachograph.model.estimates.training_windows import FIVE_HOURS
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, Share
 from tachograph.model.short_paths import short_paths
+from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.prices import PriceBook
-from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.estimates.constants import LEARNED, LIST_PRICE, LITTLE, NOTHING
 from tachograph.queries.estimates.learning import (
     ENOUGH_DAYS,

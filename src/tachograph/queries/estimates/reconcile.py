@@ -16,6 +16,7 @@ from tachograph.queries.estimates.learning import load
 from tachograph.queries.limits.current import NowAccount, NowLimit
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
+from tachograph.queries.usage.witness import Witness, witness
 
 SKEW_MS = 300_000
 _DAY_MS = 86_400_000
@@ -50,6 +51,7 @@ class Reconciled(NamedTuple):
     why: Attribution | None
     is_learned: bool
     unattributed: int = 0
+    witness: Witness | None = None  # Claude Code's own sum of the sessions that have one
 
 
 def reconcile(
@@ -86,7 +88,7 @@ def reconcile(
     is_learned = why.method == LEARNED
     return Reconciled(
         at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned,
-        unattributed,
+        unattributed, witness(db, book),
     )  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from tachograph.model.estimates import weights
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.estimates.training_windows import WEEK, Work
 from tachograph.model.limits.limits import SEVEN_DAY
+from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.prices import PriceBook
-from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import LEARNED, LITTLE, NO_WEEK, NO_WEIGHTS, NO_WORK
 from tachograph.queries.estimates.forecast import past_weeks

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from tachograph.errors import NotFound
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.short_paths import short_paths
-from tachograph.model.usage.prices import display_name as shown_model
-from tachograph.model.usage.prices import plain_model_name
+from tachograph.model.usage.model_names import display_name as shown_model
+from tachograph.model.usage.model_names import plain_model_name
 from tachograph.queries.usage.rows import SpendQuery
 
 NOBODY = -1  # an id that no row has: what was named and is not there lets nothing through
@@ -52,6 +52,17 @@ def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) ->
         ]
         found |= _strictest(ways, word, "project", list(shown.values()))
     return found
+
+
+def matching_project(db: sqlite3.Connection, word: str) -> str:
+    """The path (or name) of the one project that a word means. Raises NotFound where there is none, or are several."""
+    present = rollups.present(db, "project")
+    texts = dict(present)
+    found = sorted(texts[id] for id in _matching_projects(present, [word]) if id in texts)
+    if len(found) != 1:
+        listed = ", ".join(found[:6]) + (" …" if len(found) > 6 else "")
+        raise NotFound(f"{word!r} is not one project.", f"Give its whole path: {listed}" if found else "")
+    return found[0]
 
 
 def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tachograph.ledger.usage import sessions
+from tachograph.ledger.usage.messages import MEASURES
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.prices import PriceBook, cost
 from tachograph.queries.usage.rows import Spend
+
+COUNTS = -len(MEASURES)  # where the measures of a row of `rollups.sums` begin
+MODEL = COUNTS - 3  # followed by tariff and price epoch
 
 
 def price_sums(
@@ -21,32 +25,37 @@ def price_sums(
     Models without a price are added to `missing`. Plain lists until the end: this runs for every row of every report.
     """
     found, changes = list(sums), book.changes()
-    models = sessions.names(db, {row[-12] for _, row in found})
-    grouped: dict[tuple[int, tuple[int, ...]], list[Any]] = {}  # the seven counts, cost, unpriced messages
+    models = sessions.names(db, {row[MODEL] for _, row in found})
+    # the seven counts, cost, unpriced messages, billed cost, unfinished messages, missing output
+    grouped: dict[tuple[int, tuple[int, ...]], list[Any]] = {}
     for place, row in found:
-        model, tariff, epoch = models[row[-12]], row[-11], row[-10]
+        model, tariff, epoch = models[row[MODEL]], row[MODEL + 1], row[MODEL + 2]
         # any moment of the epoch will do; before the first change, one before everything
-        spent, unpriced = cost_of(book, model, changes[epoch - 1] if epoch else -1, tariff, row[-9:])
+        spent, unpriced = cost_of(book, model, changes[epoch - 1] if epoch else -1, tariff, row[COUNTS:])
         if unpriced and missing is not None:
             missing.add(model)
-        key = (place, row[:-12])
+        key = (place, row[:MODEL])
+        billed = spent or 0 if tariff & 1 else 0
         into = grouped.get(key)
         if into is None:
-            grouped[key] = [*row[-9:-2], spent, unpriced]
+            grouped[key] = [*row[COUNTS : COUNTS + 7], spent, unpriced, billed, row[-2], row[-1]]
         else:
-            for n, count in enumerate(row[-9:-2]):
+            for n, count in enumerate(row[COUNTS : COUNTS + 7]):
                 into[n] += count
             if spent is not None:
                 into[7] = spent if into[7] is None else into[7] + spent
             into[8] += unpriced
+            into[9] += billed
+            into[10] += row[-2]
+            into[11] += row[-1]
     for (place, values), sums_of in grouped.items():
-        yield place, values, Spend(Tokens._make(sums_of[:7]), sums_of[7], sums_of[8])
+        yield place, values, Spend(Tokens._make(sums_of[:7]), *sums_of[7:])
 
 
 def cost_of(
     book: PriceBook, model: str, at: int | None, tariff: int, measures: Sequence[int]
 ) -> tuple[int | None, int]:
-    """The cost of the nine measures of a rollup in picodollars, and how many of its messages have none.
+    """The cost of the measures of a rollup in picodollars, and how many of its messages have none.
 
     What has no price may still carry a cost that Claude Code logged.
     """

@@ -16,19 +16,23 @@ from tachograph.queries.usage.rows import (
     PullRequestKey,
     Row,
     SessionKey,
+    SpeedKey,
     Spend,
     SpendReport,
     WindowKey,
     by_cost,
+    period_order,
     total,
 )
+from tachograph.queries.usage.shares import share
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "project": ("project",),
     "model": ("model",),
     "branch": ("project", "branch"),
     "session": ("session", "project", "branch"),
-    "pr": ("pull",),
+    "pr": ("pull", "by_branch"),
+    "speed": ("speed",),
 }
 
 
@@ -42,17 +46,34 @@ class Cells:
         row = self.rows.setdefault(main, {})
         row[sub] = row[sub] + used if sub in row else used
 
+    def without_basis(self) -> "Cells":
+        """The same for pull requests alone, whatever a message belongs to them by."""
+        joined = Cells()
+        for (pull, _), parts in self.rows.items():
+            for sub, used in parts.items():
+                joined.add((pull,), sub, used)
+        return joined
+
 
 def build_report(db: sqlite3.Connection, along: str, by: str | None, cells: Cells, missing: set[str]) -> SpendReport:
     """Cells as rows with names, in their usual order."""
+    by_branch = (
+        {pull: total(parts.values()) for (pull, basis), parts in cells.rows.items() if basis} if along == "pr" else {}
+    )
+    if along == "pr":
+        cells = cells.without_basis()
     mains = _Describer(db, along, cells.rows)
     subs = _Describer(db, by, [sub for parts in cells.rows.values() for sub in parts]) if by else None
     grouped: dict[Any, list[Row]] = {}
     for key, parts in cells.rows.items():
         rows = subs.rows(parts.items()) if subs else ()
         grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), rows))
-    found = tuple(mains.row(parts, subs) for parts in grouped.values())
-    return SpendReport(_sorted(along, found), total(row.spend for row in found), tuple(sorted(missing)))
+    found = tuple(
+        mains.row(parts, subs)._replace(by_branch=by_branch.get(key, Spend())) for key, parts in grouped.items()
+    )
+    whole = total(row.spend for row in found)
+    rows = tuple(row._replace(share=share(row.spend, whole)) for row in _sorted(along, found))
+    return SpendReport(rows, whole, tuple(sorted(missing)))
 
 
 class _Describer:
@@ -75,8 +96,9 @@ class _Describer:
             self.pulls = sessions.pulls(db, {key[0] for key in ids})
 
     def group(self, key: tuple[object, ...]) -> object:
-        """What makes one row: a session's parts on several projects and branches are one."""
-        return key[0] if self.along == "session" else key
+        """The key of the row of some ids: parts of a session on several projects and branches are one row, and a pull
+        request's use by session and by branch alone."""
+        return key[0] if self.along in ("session", "pr") else key
 
     def rows(self, parts: Iterable[tuple[tuple[object, ...], Spend]]) -> tuple[Row, ...]:
         grouped: dict[object, list[Row]] = {}
@@ -100,6 +122,8 @@ class _Describer:
         if self.along == "project":
             path = self.names[key[0]]
             return ProjectKey(self.short[path] or None, path or None)
+        if self.along == "speed":
+            return SpeedKey("fast" if key[0] else "standard")
         if self.along == "model":
             return ModelKey(self.names[key[0]])
         if self.along == "branch":
@@ -146,5 +170,5 @@ def _sorted(along: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     if along == "window":
         return tuple(sorted(rows, key=lambda row: (row.key.starts_at is None, row.key.starts_at or 0)))
     if along in PERIODS:
-        return tuple(sorted(rows, key=lambda row: (row.key.period is None, row.key.period or "")))
+        return tuple(sorted(rows, key=lambda row: period_order(row.key.period)))
     return tuple(sorted(rows, key=by_cost))

@@ -9,15 +9,30 @@ from tachograph.model.usage.prices import PICODOLLARS
 
 
 class Spend(NamedTuple):
-    """What a group of messages used. `cost` in picodollars, None where nothing in the group is priced."""
+    """Use of a group of messages. `cost` in picodollars, None where nothing in the group is priced.
+
+    `billed`: the part of the cost that a plan does not cover, since fast mode draws on usage credits. `unfinished`:
+    messages of which the recorded output is a streaming placeholder; `missing_output`: the tokens that those lack at least.
+    """
 
     tokens: Tokens = Tokens()
     cost: int | None = None
     unpriced: int = 0
+    billed: int = 0
+    unfinished: int = 0
+    missing_output: int = 0
 
     def __add__(self, other: "Spend") -> "Spend":  # type: ignore[override]  # a sum, not a longer tuple
         known = [c for c in (self.cost, other.cost) if c is not None]
-        return Spend(self.tokens + other.tokens, sum(known) if known else None, self.unpriced + other.unpriced)
+        return Spend(
+            self.tokens + other.tokens,
+            sum(known) if known else None,
+            *(a + b for a, b in zip(self[2:], other[2:], strict=True)),
+        )
+
+    @property
+    def billed_usd(self) -> float:
+        return self.billed / PICODOLLARS
 
     @property
     def usd(self) -> float | None:
@@ -32,7 +47,7 @@ def total(spends: Iterable[Spend]) -> Spend:
         return Spend()
     costs = [part.cost for part in parts if part.cost is not None]
     tokens = Tokens(*map(sum, zip(*(part.tokens for part in parts), strict=True)))
-    return Spend(tokens, sum(costs) if costs else None, sum(part.unpriced for part in parts))
+    return Spend(tokens, sum(costs) if costs else None, *map(sum, zip(*(part[2:] for part in parts), strict=True)))
 
 
 class PeriodKey(NamedTuple):
@@ -70,6 +85,12 @@ class SessionKey(NamedTuple):
     more_branches: int = 0
 
 
+class SpeedKey(NamedTuple):
+    """Speed of an answer: "fast" draws on usage credits, "standard" is part of a plan."""
+
+    speed: str
+
+
 class PullRequestKey(NamedTuple):
     """A pull request; all None for messages that belong to none."""
 
@@ -91,13 +112,18 @@ class WindowKey(NamedTuple):
     peak_percent: float | None = None
 
 
-Key = WindowKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullRequestKey
+Key = WindowKey | SpeedKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullRequestKey
 
 
 class Row(NamedTuple):
+    """One row of a report. `by_branch`: of a pull request's use, what belongs to it by branch alone; `share` of the
+    report's cost, 0 to 1, None where either has no price."""
+
     key: Any
     spend: Spend
     by: tuple["Row", ...] = ()
+    by_branch: Spend = Spend()
+    share: float | None = None
 
 
 class SpendQuery(NamedTuple):
@@ -134,3 +160,12 @@ PERIODS = ("hour", "day", "week", "month")
 def by_cost(row: Row) -> tuple[float, int, str]:
     """The order of rows by cost, then tokens, then name: what has no price comes last."""
     return (-1 if row.spend.cost is None else -row.spend.cost, -row.spend.tokens.total, str(row.key))
+
+
+def period_order(period: str | None) -> tuple[bool, float, str]:
+    """The order of periods by time, the unknown last: as text the second 02:00 of an autumn night came first."""
+    if period is None or len(period) <= len("2026-11-26"):
+        return period is None, 0.0, period or ""
+    from datetime import datetime
+
+    return False, datetime.fromisoformat(period).timestamp(), ""

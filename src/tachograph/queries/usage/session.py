@@ -9,15 +9,17 @@ from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.usage.rows import SpendQuery, SpendReport
 from tachograph.queries.usage.spend import spend
+from tachograph.queries.usage.witness import Witness, witness
 
 PARTS = ("model", "day", "project", "branch", "pr")
 
 
 class Session(NamedTuple):
-    """The session as the one row of an answer, and its parts: dimension to answer."""
+    """The session as the one row of an answer, its parts (dimension to answer), and Claude Code's own sum of it."""
 
     whole: SpendReport
     parts: dict[str, SpendReport]
+    witness: Witness | None = None
 
 
 def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: str, by: str | None) -> Session:
@@ -41,4 +43,4 @@ def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: 
             f"Session {found[0][1]} has no messages of its own.",
             "It holds copies of another session's: a message is counted once, in the session that began first.",
         )
-    return Session(whole, {part: asked(part) for part in PARTS})
+    return Session(whole, {part: asked(part) for part in PARTS}, witness(db, book, [id]))

@@ -11,7 +11,7 @@ from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook, Rates
 from tachograph.queries.usage.filters import filter_ids
-from tachograph.queries.usage.pricing import cost_of, price_sums
+from tachograph.queries.usage.pricing import COUNTS, MODEL, cost_of, price_sums
 from tachograph.queries.usage.rows import Spend, SpendQuery, total
 from tachograph.queries.usage.spend import spend
 
@@ -95,7 +95,7 @@ def caching(db: sqlite3.Connection, book: PriceBook, question: SpendQuery) -> Ca
     prompt = read = written = fresh = 0
     saved: int | None = None
     for _, rates, row in _rated(db, book, rows):
-        new, short, long, cached = row[-8], row[-6], row[-5], row[-4]
+        new, short, long, cached = row[COUNTS + 1], row[COUNTS + 3], row[COUNTS + 4], row[COUNTS + 5]
         prompt += new + short + long + cached
         read, written, fresh = read + cached, written + short + long, fresh + new
         if rates is not None:
@@ -117,11 +117,11 @@ def course(
         (place for place, _ in sums), _rated(db, book, [row for _, row in sums]), strict=True
     ):
         if rates is None:
-            logged, _ = cost_of(book, model, None, row[-11], row[-9:])
+            logged, _ = cost_of(book, model, None, row[MODEL + 1], row[COUNTS:])
             made[place][6] += logged or 0
             continue
         for n, rate in enumerate(rates):
-            made[place][n] += rate * row[-8 + n]
+            made[place][n] += rate * row[COUNTS + 1 + n]
     return tuple(
         Period(row.key.period, row.spend, tuple(classes)) for row, classes in zip(reports.rows, made, strict=True)
     )
@@ -131,10 +131,10 @@ def _rated(
     db: sqlite3.Connection, book: PriceBook, rows: Sequence[tuple[int, ...]]
 ) -> Iterable[tuple[str, Rates | None, tuple[int, ...]]]:
     """Rows of `rollups.sums` with their model and its rates."""
-    models, changes = sessions.names(db, {row[-12] for row in rows}), book.changes()
+    models, changes = sessions.names(db, {row[MODEL] for row in rows}), book.changes()
     for row in rows:
-        model, epoch = models[row[-12]], row[-10]
-        yield model, book.rates(model, changes[epoch - 1] if epoch else -1, row[-11]), row
+        model, epoch = models[row[MODEL]], row[MODEL + 2]
+        yield model, book.rates(model, changes[epoch - 1] if epoch else -1, row[MODEL + 1]), row
 
 
 def _span_of(calendar: Calendar, period: str, key: str | None, whole: Span) -> Span | None:

@@ -10,6 +10,7 @@
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,10 +19,17 @@
 #define FIRST_MS (-62000000000000LL)
 #define PRIME ((1ULL << 61) - 1)
 #define LONGEST_ESCAPED 1024
+#define NO_TIME (1LL << 62)
+#define LONGEST_ANSWER_MS 600000 /* model/usage/messages.py */
+#define LONGEST_AFTER_STOP_MS 10000
+#define MOST_BLOCKS 32   /* of one answer, held at once */
+#define KEY_CHARACTERS 80 /* model/usage/content.py */
+#define LONGEST_CLEAR 4096
+#define CLEAR_NEEDLE "<command-name>/clear</command-name>"
 
 /* how a line is handed back; decode.py has the same numbers */
-enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3 };
-enum { FORKED = 1, SIDECHAIN = 2 }; /* model/usage/messages.py */
+enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3, CLEAR = 4 };
+enum { FORKED = 1, SIDECHAIN = 2, FOREIGN = 4 }; /* model/usage/messages.py */
 
 typedef const unsigned char *Bytes;
 
@@ -35,20 +43,29 @@ typedef struct { /* p is NULL where the text is null or missing */
     int is_escaped;
 } Text;
 
+typedef struct { /* a visible text or tool call: model/usage/content.py */
+    uint32_t key, length;
+} Block;
+
 typedef struct { /* in the order of an origin (model/usage/messages.py), then what else is said */
     Text model, speed, geo, stop, branch, cwd, agent, owner;
-    Text id, session, request, uuid, stamp, part_model;
+    Text id, session, request, uuid, stamp, part_model, version;
+    Bytes content, content_end; /* NULL where there is none */
     uint64_t input, output, written, read, five, hour, searches;
     int has_split, has_usage, flags;
     int64_t at;
+    Block blocks[MOST_BLOCKS]; /* of a line without a stop reason */
+    int n_blocks;
 } Record;
 
 typedef struct { /* a message whose lines are being read: `_Held` of decode.py */
     Record record;
     int64_t first, last, leaf_at;
-    Text leaf;
+    Text leaf, mark, request;
+    int64_t stop_at;
     uint64_t counts[6];
-    int is_there;
+    Block blocks[MOST_BLOCKS];
+    int n_blocks, is_there;
 } Held;
 
 typedef struct { /* what a call has made so far */
@@ -423,6 +440,11 @@ static int message_of(Cursor *c, Record *r)
             good = once(&seen, 2) && take_or_null(c, &r->stop);
         else if (IS(key, "usage"))
             good = once(&seen, 3) && usage_of(c, r);
+        else if (IS(key, "content")) {
+            r->content = c->p;
+            good = once(&seen, 4) && skip(c, 2);
+            r->content_end = c->p;
+        }
         else
             good = skip(c, 2);
         if (!good)
@@ -448,7 +470,8 @@ static int record_of(Cursor *c, Record *r)
     Text key;
     unsigned seen = 0;
     int begun = 0, more, good;
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(Record, blocks));
+    r->n_blocks = 0;
     if (*c->p++ != '{')
         return 0;
     while ((more = next_key(c, &begun, &key)) == 1) {
@@ -483,6 +506,8 @@ static int record_of(Cursor *c, Record *r)
             good = once(&seen, 11) && LITERAL(c, "null");
         else if (IS(key, "type"))
             good = once(&seen, 12) && skip(c, 1);
+        else if (IS(key, "version"))
+            good = once(&seen, 13) && (*c->p == '"' ? text(c, &r->version) : skip(c, 1));
         else
             good = skip(c, 1);
         if (!good)
@@ -547,18 +572,210 @@ static int is_issued(const Text *id)
     return 1;
 }
 
+/* -- the visible content: `blocks_of` of records.py ------------------------------------------------------------ */
+
+static uint32_t mix(uint32_t key, unsigned char byte)
+{
+    return (key ^ byte) * 0x01000193u;
+}
+
+/* Go on with a key by a text, or by its first characters (most), and count all of its characters. Takes no \u. */
+static int mix_text(const Text *said, uint32_t *key, uint32_t most, uint32_t *characters)
+{
+    uint32_t n = 0, k = *key;
+    for (Py_ssize_t i = 0; i < said->n; i++) {
+        unsigned char byte = said->p[i];
+        if ((byte & 0xC0) != 0x80)
+            n++;
+        if (byte == '\\') {
+            static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+            const char *place;
+            byte = said->p[++i];
+            if (byte == 'u')
+                return 0;
+            place = memchr(from, byte, 5);
+            if (place != NULL)
+                byte = (unsigned char)to[place - from];
+        }
+        if (n <= most)
+            k = mix(k, byte);
+    }
+    *key = k;
+    *characters = n;
+    return 1;
+}
+
+/* Characters of a value as json.dumps would write it: ", " and ": " between its parts. Takes no \u. */
+static int dumped(Bytes p, Bytes end, uint32_t *characters)
+{
+    uint32_t n = 0;
+    int is_text = 0;
+    for (; p < end; p++) {
+        if (is_text) {
+            if (*p == '\\') {
+                p++;
+                if (*p == 'u')
+                    return 0;
+                n += *p == '/' ? 1 : 2;
+            }
+            else {
+                if (*p == '"')
+                    is_text = 0;
+                n += (*p & 0xC0) != 0x80;
+            }
+        }
+        else if (*p == '.' || *p == 'e' || *p == 'E') { /* a fraction may be written in other ways; `true`, `false` */
+            if (*p != 'e' || end - p < 1 || !(p[-1] == 'u' || p[-1] == 's'))
+                return 0;
+            n++;
+        }
+        else if (*p != ' ' && *p != '\t' && *p != '\r') {
+            if (*p == '"')
+                is_text = 1;
+            n += *p == ',' || *p == ':' ? 2 : 1;
+        }
+    }
+    *characters = n;
+    return 1;
+}
+
+static int add_block(Block *blocks, int *n, uint32_t key, uint32_t length)
+{
+    int i;
+    for (i = 0; i < *n && blocks[i].key < key; i++)
+        ;
+    if (i < *n && blocks[i].key == key) {
+        if (length > blocks[i].length)
+            blocks[i].length = length;
+        return 1;
+    }
+    if (*n == MOST_BLOCKS)
+        return 0;
+    memmove(blocks + i + 1, blocks + i, (size_t)(*n - i) * sizeof *blocks);
+    blocks[i].key = key;
+    blocks[i].length = length;
+    (*n)++;
+    return 1;
+}
+
+/* Whether a version is 2.1.60 or later: it writes the final counts of every answer. */
+static int writes_final_counts(const Text *version)
+{
+    static const long first[3] = {2, 1, 60};
+    Bytes p = version->p, end = p + version->n;
+    int decided = 0;
+    if (p == NULL)
+        return 0;
+    for (int i = 0; i < 3; i++) {
+        long value = 0;
+        Bytes start = p;
+        while (p < end && *p >= '0' && *p <= '9' && value < 1000000)
+            value = value * 10 + (*p++ - '0');
+        if (p == start || (p < end && *p != '.') || (p == end && i < 2))
+            return 0;
+        if (!decided && value != first[i])
+            decided = value > first[i] ? 1 : -1;
+        p++;
+    }
+    return decided >= 0;
+}
+
+static int blocks_of(Record *r)
+{
+    Cursor c = {r->content, r->content_end};
+    int is_first = 1;
+    if (writes_final_counts(&r->version))
+        add_block(r->blocks, &r->n_blocks, 0, 0);
+    if (c.p == NULL || *c.p != '[')
+        return 1;
+    c.p++;
+    for (;;) {
+        Text key, kind = {NULL, 0, 0}, name = {NULL, 0, 0}, id = {NULL, 0, 0}, said = {NULL, 0, 0};
+        Bytes input = NULL, input_end = NULL;
+        uint32_t hash = 0x811C9DC5u, length, ignored, more_length;
+        unsigned seen = 0;
+        int begun = 0, more, good;
+        space(&c);
+        if (*c.p == ']' && is_first)
+            return 1;
+        is_first = 0;
+        if (*c.p++ != '{')
+            return 0; /* no block at all */
+        while ((more = next_key(&c, &begun, &key)) == 1) {
+            if (IS(key, "type"))
+                good = once(&seen, 0) && *c.p == '"' && text(&c, &kind) && !kind.is_escaped;
+            else if (IS(key, "id"))
+                good = once(&seen, 1) && (*c.p == '"' ? text(&c, &id) : skip(&c, 4));
+            else if (IS(key, "name"))
+                good = once(&seen, 2) && (*c.p == '"' ? text(&c, &name) : skip(&c, 4));
+            else if (IS(key, "text"))
+                good = once(&seen, 3) && (*c.p == '"' ? text(&c, &said) : skip(&c, 4));
+            else if (IS(key, "input")) {
+                input = c.p;
+                good = once(&seen, 4) && skip(&c, 4);
+                input_end = c.p;
+            }
+            else
+                good = skip(&c, 4);
+            if (!good)
+                return 0;
+        }
+        if (more != 0)
+            return 0;
+        if (IS(kind, "text") && said.n > 0) {
+            for (const char *p = "text"; *p; p++)
+                hash = mix(hash, (unsigned char)*p);
+            hash = mix(hash, 0);
+            if (id.n > 0) {
+                if (!mix_text(&id, &hash, UINT32_MAX, &ignored))
+                    return 0;
+                more_length = 0;
+                uint32_t unused = 0;
+                if (!mix_text(&said, &unused, 0, &length))
+                    return 0;
+            }
+            else if (!mix_text(&said, &hash, KEY_CHARACTERS, &length))
+                return 0;
+            if (!add_block(r->blocks, &r->n_blocks, hash ? hash : 1, length))
+                return 0;
+        }
+        else if (IS(kind, "tool_use")) {
+            uint32_t unused = 0;
+            if (id.n == 0 || name.p == NULL || input == NULL)
+                return 0;
+            for (const char *p = "tool_use"; *p; p++)
+                hash = mix(hash, (unsigned char)*p);
+            hash = mix(hash, 0);
+            if (!mix_text(&id, &hash, UINT32_MAX, &ignored) || !mix_text(&name, &unused, 0, &length) ||
+                !dumped(input, input_end, &more_length) ||
+                !add_block(r->blocks, &r->n_blocks, hash ? hash : 1, length + more_length))
+                return 0;
+        }
+        space(&c);
+        if (*c.p == ']')
+            return 1;
+        if (*c.p++ != ',')
+            return 0;
+    }
+}
+
 /* Whether the whole line is an answer in the usual layout. */
 static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r)
 {
     Cursor c = {start, stop};
     if (start >= stop || !record_of(&c, r) || !r->has_usage)
         return 0;
-    if (r->model.n == 0 || IS(r->model, "<synthetic>") || r->session.p == NULL || !is_issued(&r->id))
+    if (r->model.n == 0 || IS(r->model, "<synthetic>") || r->session.p == NULL || !is_issued(&r->id) ||
+        r->uuid.is_escaped)
         return 0;
+    if (memcmp(r->id.p, "msg_bdrk_", 9) == 0 || memcmp(r->id.p, "msg_vrtx_", 9) == 0)
+        r->flags |= FOREIGN;
     if (r->part_model.p != NULL &&
         (r->part_model.n != r->model.n || memcmp(r->part_model.p, r->model.p, (size_t)r->model.n) != 0))
         return 0;
-    return r->stamp.p != NULL && moment(&r->stamp, &r->at) && r->at >= FIRST_MS && r->at <= latest;
+    if (r->stamp.p == NULL || !moment(&r->stamp, &r->at) || r->at < FIRST_MS || r->at > latest)
+        return 0;
+    return r->stop.n > 0 || blocks_of(r);
 }
 
 /* -- what becomes of it ---------------------------------------------------------------------------------------- */
@@ -650,7 +867,8 @@ static int let_go(Making *m, Held *held)
     const Record *r = &held->record;
     const uint64_t *n = held->counts;
     PyObject *origin, *session, *request, *leaf, *id, *item;
-    int done;
+    char blocks[8 * MOST_BLOCKS];
+    int done, n_blocks = held->stop_at == NO_TIME ? held->n_blocks : 0;
     if (!held->is_there)
         return 1;
     held->is_there = 0;
@@ -658,7 +876,12 @@ static int let_go(Making *m, Held *held)
     session = origin ? session_of(m, r) : NULL;
     if (session == NULL)
         return 0;
-    request = string(m, &r->request);
+    for (int i = 0; i < n_blocks; i++)
+        for (int j = 0; j < 4; j++) { /* little-endian on every machine */
+            blocks[8 * i + j] = (char)(held->blocks[i].key >> (8 * j));
+            blocks[8 * i + 4 + j] = (char)(held->blocks[i].length >> (8 * j));
+        }
+    request = string(m, &held->request);
     leaf = Py_NewRef(Py_None);
     if (held->leaf.n > 0) {
         Py_DECREF(leaf);
@@ -671,13 +894,47 @@ static int let_go(Making *m, Held *held)
         return 0;
     }
     item = Py_BuildValue(
-        "((KL(KKKKKK)i(LLON){O:i})OLN)", (unsigned long long)fingerprint(&r->id), (long long)held->first,
+        "((KL(KKKKKK)i(LLO){O:i}(LLKNy#()))OLN)", (unsigned long long)fingerprint(&r->id), (long long)held->first,
         (unsigned long long)n[0], (unsigned long long)n[1], (unsigned long long)n[2], (unsigned long long)n[3],
-        (unsigned long long)n[4], (unsigned long long)n[5], -1, -(long long)r->output, (long long)r->at, origin, request,
-        session, r->flags, session, (long long)held->last, leaf);
+        (unsigned long long)n[4], (unsigned long long)n[5], -1, -(long long)r->output, (long long)r->at, origin,
+        session, r->flags, (long long)held->last, (long long)held->stop_at,
+        (unsigned long long)(held->mark.n > 0 ? fingerprint(&held->mark) : 0), request, blocks, (Py_ssize_t)(8 * n_blocks),
+        session, (long long)held->last, leaf);
     done = item != NULL && PyList_Append(m->made, item) == 0;
     Py_XDECREF(item);
     return done;
+}
+
+/* Whether a later line with the id of the held message can be of the same answer: `is_continued_by` of pending_message.py. */
+static int goes_on(const Held *held, const Record *r, const uint64_t *counts)
+{
+    if (held->request.n > 0 && r->request.n > 0 && !is_same(&held->request, &r->request))
+        return 0;
+    if (r->at - held->first > LONGEST_ANSWER_MS)
+        return 0;
+    return held->stop_at == NO_TIME ||
+           (r->at <= held->stop_at + LONGEST_AFTER_STOP_MS && memcmp(counts, held->counts, 6 * sizeof *counts) == 0);
+}
+
+/* Take in the end of an answer, or the visible blocks of a line without one; false where there is no room for them. */
+static int note_end(Held *held, const Record *r)
+{
+    if (r->stop.n > 0) {
+        if (r->at < held->stop_at)
+            held->stop_at = r->at;
+        return 1;
+    }
+    if (held->stop_at == NO_TIME) {
+        int n = held->n_blocks;
+        Block blocks[MOST_BLOCKS];
+        memcpy(blocks, held->blocks, sizeof blocks);
+        for (int i = 0; i < r->n_blocks; i++)
+            if (!add_block(blocks, &n, r->blocks[i].key, r->blocks[i].length))
+                return 0;
+        memcpy(held->blocks, blocks, sizeof blocks);
+        held->n_blocks = n;
+    }
+    return 1;
 }
 
 /* Take in an answer: another line of the message that is held, or one that is held from now on. */
@@ -688,7 +945,10 @@ static int note(Making *m, Held *held, const Record *r)
         five = r->written > r->hour && r->written - r->hour > r->five ? r->written - r->hour : r->five;
     const uint64_t counts[6] = {r->input, r->output, five, r->hour, r->read, r->searches};
     if (held->is_there && is_same(&r->id, &held->record.id) && r->at > held->record.at &&
-        r->flags == held->record.flags && is_same(&r->session, &held->record.session)) {
+        r->flags == held->record.flags && is_same(&r->session, &held->record.session) && goes_on(held, r, counts) &&
+        note_end(held, r)) {
+        if (r->request.n > 0)
+            held->request = r->request;
         for (int i = 0; i < 6; i++)
             if (counts[i] > held->counts[i])
                 held->counts[i] = counts[i];
@@ -707,7 +967,11 @@ static int note(Making *m, Held *held, const Record *r)
         return 0;
     held->record = *r;
     held->first = held->last = held->leaf_at = r->at;
-    held->leaf = r->uuid;
+    held->leaf = held->mark = r->uuid;
+    held->request = r->request;
+    held->stop_at = NO_TIME;
+    held->n_blocks = 0;
+    note_end(held, r);
     memcpy(held->counts, counts, sizeof counts);
     held->is_there = 1;
     return 1;
@@ -749,6 +1013,22 @@ static Bytes tail_kind(Bytes start, Bytes stop)
 
 #define BEGINS(p, stop, word) ((stop) - (p) >= (Py_ssize_t)sizeof(word) - 1 && memcmp(p, word, sizeof(word) - 1) == 0)
 
+/* Whether a line may be the command /clear: `is_clear_line` of line_scan.py. */
+static int may_clear(Bytes start, Bytes stop)
+{
+    const Py_ssize_t n = sizeof CLEAR_NEEDLE - 1;
+    if (stop - start >= LONGEST_CLEAR)
+        return 0;
+    for (Bytes p = start; stop - p >= n; p++) {
+        p = memchr(p, '<', (size_t)(stop - p - n + 1));
+        if (p == NULL)
+            return 0;
+        if (memcmp(p, CLEAR_NEEDLE, (size_t)n) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static int hand_back(Making *m, int how, Bytes block, Bytes start, Bytes stop)
 {
     PyObject *item = Py_BuildValue("(inn)", how, (Py_ssize_t)(start - block), (Py_ssize_t)(stop - block));
@@ -786,11 +1066,18 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
                 looks--;
                 done = hand_back(m, PROMPT, block, start, stop);
             }
+            else if (may_clear(start, stop))
+                done = hand_back(m, CLEAR, block, start, stop);
+        }
+        else if (BEGINS(kind, stop, "system\"")) {
+            if (may_clear(start, stop))
+                done = hand_back(m, CLEAR, block, start, stop);
         }
         else if (BEGINS(kind, stop, "progress\""))
             done = hand_back(m, PROGRESS, block, start, stop);
         else if (BEGINS(kind, stop, "pr-link\"") || BEGINS(kind, stop, "ai-title\"") ||
-                 BEGINS(kind, stop, "custom-title\"") || BEGINS(kind, stop, "summary\""))
+                 BEGINS(kind, stop, "custom-title\"") || BEGINS(kind, stop, "summary\"") ||
+                 BEGINS(kind, stop, "cost-state\""))
             done = hand_back(m, READ, block, start, stop);
     }
     return done && let_go(m, &held);

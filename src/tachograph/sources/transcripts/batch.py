@@ -1,29 +1,45 @@
-"""What some transcripts said, put together: the batch that reading hands to the ledger."""
+"""The content of some transcripts, merged: the batch that reading hands to the ledger."""
 
 from typing import Any
 
-from tachograph.model.usage.messages import NO_TIME, Message, merge
+from tachograph.model.usage.messages import NO_TIME, Message, is_same_answer, merge
 
 
 class Batch:
-    """What some transcripts said, merged. Plain containers of plain values: it crosses processes by `marshal`."""
+    """The content of some transcripts, merged. Plain containers of plain values: it crosses processes by `marshal`."""
 
-    __slots__ = ("leaves", "links", "messages", "notices", "prompts", "spans", "summaries", "titles")
+    __slots__ = (
+        "clears",
+        "cost_states",
+        "fragments",
+        "leaves",
+        "links",
+        "messages",
+        "notices",
+        "prompts",
+        "spans",
+        "summaries",
+        "titles",
+    )
 
     def __init__(self) -> None:
         self.messages: dict[int, Message] = {}
+        self.fragments: dict[int, list[Message]] = {}  # groups of lines of an id that several answers share
         self.spans: dict[str, tuple[int, int]] = {}  # session: first and last message, epoch ms
         self.prompts: dict[str, tuple[int, str]] = {}  # session: its first prompt and when
         self.titles: dict[tuple[str, int], tuple[str, int, str]] = {}  # session, kind: (stamp, offset, text)
         self.summaries: dict[str, str] = {}  # leaf record: text
         self.leaves: dict[str, tuple[int, str]] = {}  # session: its last record that we saw
-        # session, url: when it was linked, on which branch, its number and repository
-        self.links: dict[tuple[str, str], tuple[int, str, int, str]] = {}
+        # session, url: when it was linked, on which branch, in which folder, its number and repository
+        self.links: dict[tuple[str, str], tuple[int, str, str, int, str]] = {}
         self.notices: list[tuple[str, bytes]] = []  # config folder, the line in which the client says why it stopped
+        self.clears: dict[str, list[int]] = {}  # session: when its context was cleared, epoch ms
+        self.cost_states: dict[str, tuple[str, int, str]] = {}  # session: (stamp, nanodollars, models as JSON)
 
     def plain(self) -> tuple[Any, ...]:
         return (
             list(self.messages.values()),
+            self.fragments,
             self.spans,
             self.prompts,
             self.titles,
@@ -31,14 +47,30 @@ class Batch:
             self.leaves,
             self.links,
             self.notices,
+            self.clears,
+            self.cost_states,
         )
 
     def __len__(self) -> int:
         return len(self.messages)
 
+    def put(self, message: Message) -> None:
+        """Merge a message in; lines of one id that cannot be one answer are kept apart."""
+        identity = message[0]
+        old = self.messages.get(identity)
+        if old is None:
+            if self.fragments and identity in self.fragments:
+                self.fragments[identity].append(message)
+            else:
+                self.messages[identity] = message
+        elif is_same_answer(old, message):
+            self.messages[identity] = merge(old, message)
+        else:
+            self.fragments[identity] = [self.messages.pop(identity), message]
+
     def add(self, message: Message) -> None:
-        old = self.messages.get(message[0])
-        self.messages[message[0]] = message if old is None else merge(old, message)
+        """Merge a message in, and extend the span of its sessions."""
+        self.put(message)
         at = message[1]
         if at != NO_TIME:
             for session in message[5]:

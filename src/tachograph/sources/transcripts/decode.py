@@ -12,18 +12,32 @@ without being read.
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tachograph.model.usage.messages import FORKED, NO_TIME, SIDECHAIN, Counts, Message, Origin, larger_counts, merge
+from tachograph.model.usage.messages import FOREIGN, FORKED, NO_TIME, SIDECHAIN, Message, Origin, fingerprint
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decoders import PROGRESS, PROMPT, READ, Decoders, Scan
-from tachograph.sources.transcripts.line_scan import UNCERTAIN_KIND, head_kind, last_branch, last_stamp, tail_kind
+from tachograph.sources.transcripts.decoders import CLEAR, PROGRESS, PROMPT, READ, Decoders, Scan
+from tachograph.sources.transcripts.line_scan import (
+    CLEAR_NEEDLE,
+    UNCERTAIN_KIND,
+    head_kind,
+    is_clear_line,
+    last_place,
+    last_stamp,
+    place_of,
+    tail_kind,
+)
+from tachograph.sources.transcripts.pending_message import PendingMessage
 from tachograph.sources.transcripts.records import (
+    CLOUD_IDS,
     EPOCH,
     FIRST_MS,
     ISSUED,
     added_parts,
     billed_answer,
+    blocks_of,
+    cost_state_of,
     counts_of,
-    fingerprint,
+    is_clear,
+    is_foreign_id,
     key_of,
     nanodollars,
     parse_record,
@@ -39,42 +53,14 @@ if TYPE_CHECKING:
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
 CUSTOM, AI = 0, 1  # kinds of title
 _LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
-_NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"')
+_NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"', b'"cost-state"', CLEAR_NEEDLE)
 _moment = datetime.fromisoformat
-
-
-class _PendingMessage:
-    """A message whose lines are being read: the line that says the most so far, and what all of them come to."""
-
-    __slots__ = ("at", "counts", "first", "flags", "last", "leaf", "name", "output", "record", "session")
-
-    def __init__(self, record: "AssistantRecord", at: int, counts: Counts, flags: int) -> None:
-        self.record = record
-        self.name, self.session, self.flags = record.message.id, record.sessionId, flags
-        self.at = self.first = self.last = at
-        self.output, self.counts = counts[1], counts
-        self.leaf = (at, record.uuid) if record.uuid else None
-
-    def extend(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
-        """Take in another line of the same message in the same session, later than the one that says the most."""
-        output = counts[1]
-        if output > self.output:  # what was said first wins where the output is the same
-            self.record, self.at, self.output = record, at, output
-        if at > self.last:
-            self.last = at
-            if record.uuid:
-                self.leaf = (at, record.uuid)
-        most = self.counts
-        if counts != most:
-            streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
-            self.counts = counts if streamed else larger_counts(most, counts)
-        return True
 
 
 class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
 
-    `branch` and `stamp` are the last branch and timestamp seen (for links and titles, which carry none);
+    `branch`, `cwd` and `stamp` are the last branch, folder and timestamp seen (for links and titles, which carry none);
     `problems` counts by kind; `looks` is how many more user records are worth a look for the first prompt.
     """
 
@@ -86,6 +72,7 @@ class Transcript:
         "_typed",
         "batch",
         "branch",
+        "cwd",
         "folder",
         "looks",
         "now",
@@ -94,19 +81,19 @@ class Transcript:
     )
 
     def __init__(
-        self, batch: Batch, folder: str, now_ms: int, *, branch: str, stamp: str, looks: int, fast: Decoders
+        self, batch: Batch, folder: str, now_ms: int, *, branch: str, cwd: str, stamp: str, looks: int, fast: Decoders
     ) -> None:
         self.batch = batch
         self._typed, self._scan = fast.typed, fast.scan
         self.folder = folder
         self.now = now_ms
-        self.branch = branch
+        self.branch, self.cwd = branch, cwd
         self.stamp = stamp
         self.looks = looks
         self.problems: dict[str, int] = {}
         self._latest = now_ms + FUTURE_MS
         self._origins: dict[tuple[str | None, ...], Origin] = {}
-        self._pending: _PendingMessage | None = None
+        self._pending: PendingMessage | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
@@ -114,7 +101,7 @@ class Transcript:
             self._feed_compiled(self._scan, block, end, offset)
         else:
             self._feed_here(block, end, offset)
-        self.branch = last_branch(block, end) or self.branch
+        self.branch, self.cwd = last_place(block, end, (self.branch, self.cwd))
         self.stamp = last_stamp(block, end) or self.stamp
 
     def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
@@ -125,9 +112,11 @@ class Transcript:
                 put(*item)
                 continue
             how, pos, stop = item
-            if how == PROMPT:
-                if self.looks:
+            if how in (PROMPT, CLEAR):
+                if self.looks and how == PROMPT:
                     self._look_for_prompt(bytes(block[pos:stop]))
+                if how == CLEAR or is_clear_line(find, pos, stop):
+                    self._read(bytes(block[pos:stop]), block, pos, offset)
             elif how == READ or any(
                 find(needle, pos, stop) >= 0 for needle in _NEEDLES[: 1 if how == PROGRESS else None]
             ):
@@ -158,13 +147,15 @@ class Transcript:
                         pass
                 if not told:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
-            elif starts(b'user"', kind):
-                if self.looks:
+            elif starts((b'user"', b'system"'), kind):
+                if self.looks and starts(b'user"', kind):
                     self._look_for_prompt(bytes(view[pos:stop]))
+                if is_clear_line(find, pos, stop):
+                    self._read(bytes(view[pos:stop]), block, pos, offset)
             elif starts(b'progress"', kind):
                 if find(b'"usage"', pos, stop) >= 0:
                     self._read(bytes(view[pos:stop]), block, pos, offset)
-            elif starts((b'pr-link"', b'ai-title"', b'custom-title"', b'summary"'), kind):
+            elif starts((b'pr-link"', b'ai-title"', b'custom-title"', b'summary"', b'cost-state"'), kind):
                 self._read(bytes(view[pos:stop]), block, pos, offset)
             pos = stop + 1
         view.release()
@@ -175,11 +166,11 @@ class Transcript:
 
         The line is read again when it is finished, so nothing that adds up may come of it now.
         """
-        kept = self.problems, self.branch, self.stamp, self.looks
+        before = self.problems, self.branch, self.cwd, self.stamp, self.looks
         self.problems = {}
         if parse_record(line) is not None:
             self.feed(line, len(line), offset)
-        self.problems, self.branch, self.stamp, self.looks = kept
+        self.problems, self.branch, self.cwd, self.stamp, self.looks = before
 
     def problem(self, kind: str) -> None:
         self.problems[kind] = self.problems.get(kind, 0) + 1
@@ -211,17 +202,29 @@ class Transcript:
         searches = searched.web_search_requests if searched is not None else 0
         counts = (usage.input_tokens, output, five, hour, usage.cache_read_input_tokens, searches)
         flags = (SIDECHAIN if record.isSidechain else 0) | (FORKED if record.forkedFrom else 0)
+        if name.startswith(CLOUD_IDS):
+            flags |= FOREIGN
         if not FIRST_MS <= at <= self._latest or record.costUSD is not None or not model or model == "<synthetic>":
             return False
         held = self._pending
         if held is not None:
-            if name == held.name and at > held.at and flags == held.flags and record.sessionId == held.session:
+            is_same = name == held.name and at > held.at and flags == held.flags and record.sessionId == held.session
+            if is_same and held.is_continued_by(record, at, counts):
+                held.note_end(answer.stop_reason, at, self._blocks_of(record))
                 return held.extend(record, at, counts)
             self._flush_pending()
         if not ISSUED.match(name):
             return False
-        self._pending = _PendingMessage(record, at, counts, flags)
+        self._pending = PendingMessage(record, at, counts, flags)
+        self._pending.note_end(answer.stop_reason, at, self._blocks_of(record))
         return True
+
+    def _blocks_of(self, record: "AssistantRecord") -> bytes:
+        """Visible blocks of a line without a stop reason."""
+        if record.message.stop_reason or self._typed is None:
+            return b""
+        content = bytes(record.message.content)
+        return blocks_of(self._typed.plain(content) if content else None, record.version)
 
     def _flush_pending(self) -> None:
         """Put the message that was held into the batch."""
@@ -246,16 +249,16 @@ class Transcript:
             a, b, c, d, e, f, g, h = (text or "" for text in said)
             origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
         identity = fingerprint(held.name)
-        choice = (-held.output, held.at, origin, record.requestId or "")
-        self._add_to_batch(
-            (identity, held.first, held.counts, -1, choice, {session: held.flags}), session, held.last, held.leaf
-        )
+        choice = (-held.output, held.at, origin)
+        blocks = b"" if held.stop_at != NO_TIME else held.blocks
+        trace = (held.last, held.stop_at, held.mark, held.request, blocks, ())
+        message = (identity, held.first, held.counts, -1, choice, {session: held.flags}, trace)
+        self._add_to_batch(message, session, held.last, held.leaf)
 
     def _add_to_batch(self, new: Message, session: str, last: int, leaf: tuple[int, str] | None) -> None:
         """Put a message into the batch, with the time of its last line and the last record that names itself."""
-        identity, first, batch = new[0], new[1], self.batch
-        old = batch.messages.get(identity)
-        batch.messages[identity] = new if old is None else merge(old, new)
+        first, batch = new[1], self.batch
+        batch.put(new)
         span = batch.spans.get(session)
         if span is None:
             batch.spans[session] = (first, last)
@@ -279,15 +282,21 @@ class Transcript:
         if kind in ("assistant", "progress"):
             self._note_answer(record, line)
         elif kind == "pr-link":
-            self._note_link(record, last_branch(block, pos) or self.branch)
+            repository = text_of(record.get("prRepository"))
+            self._note_link(record, repository, *place_of(block, pos, repository, (self.branch, self.cwd)))
         elif kind in ("ai-title", "custom-title"):
             self._note_title(record, kind, last_stamp(block, pos) or self.stamp, offset + pos)
         elif kind == "summary":
             leaf, words = record.get("leafUuid"), record.get("summary")
             if isinstance(leaf, str) and isinstance(words, str):
                 self.batch.summaries[leaf] = max(self.batch.summaries.get(leaf, ""), title_of(words))
-        elif kind == "user" and self.looks:
-            self._note_prompt(record)
+        elif kind == "cost-state":
+            self._note_cost_state(record, last_stamp(block, pos) or self.stamp)
+        elif kind in ("user", "system"):
+            if is_clear(record):
+                self._note_clear(record)
+            elif kind == "user" and self.looks:
+                self._note_prompt(record)
 
     def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
         found = billed_answer(record)
@@ -308,8 +317,11 @@ class Transcript:
             problems.append("future_times")
         side = record.get("isSidechain") is True or inner is not record
         flags = (SIDECHAIN if side else 0) | (FORKED if record.get("forkedFrom") else 0)
+        flags |= FOREIGN if is_foreign_id(message.get("id")) else 0
+        own, request = text_of(inner.get("uuid")), text_of(inner.get("requestId"))
+        mark = fingerprint(own) if own else 0
 
-        def note(key: str, usage: dict[str, Any], model: object, stop: object, cost: int) -> None:
+        def note(key: str, usage: dict[str, Any], model: object, stop: object, cost: int, blocks: bytes = b"") -> None:
             counts = counts_of(usage, problems)
             origin = (
                 text_of(model) or "unknown",
@@ -322,28 +334,41 @@ class Transcript:
                 text_of(record.get("ownerAccountUuid")),
                 self.folder,
             )
-            choice = (-counts[1], at, origin, text_of(inner.get("requestId")))
-            self.batch.add((fingerprint(key), at, counts, cost, choice, {session: flags}))
+            choice = (-counts[1], at, origin)
+            trace = (at, at if origin[3] else NO_TIME, mark, request, blocks, ())
+            self.batch.add((fingerprint(key), at, counts, cost, choice, {session: flags}, trace))
 
         usage = message["usage"]
-        note(key, usage, message.get("model"), message.get("stop_reason"), nanodollars(inner.get("costUSD")))
+        stop = message.get("stop_reason")
+        blocks = b"" if text_of(stop) else blocks_of(message.get("content"), record.get("version"))
+        note(key, usage, message.get("model"), stop, nanodollars(inner.get("costUSD")), blocks)
         for position, model, part in added_parts(message):
             shared = {"speed": usage.get("speed"), "inference_geo": usage.get("inference_geo")}
             note(f"{key}\0part {position}", {**shared, **part}, model, None, -1)
         for kind in dict.fromkeys(problems):
             self.problem(kind)
-        leaf = text_of(inner.get("uuid"))
-        if leaf and at != NO_TIME:
-            self.batch.leaves[session] = max(self.batch.leaves.get(session, (at, leaf)), (at, leaf))
+        if own and at != NO_TIME:
+            self.batch.leaves[session] = max(self.batch.leaves.get(session, (at, own)), (at, own))
 
-    def _note_link(self, record: dict[str, Any], branch: str) -> None:
+    def _note_clear(self, record: dict[str, Any]) -> None:
+        session, at = text_of(record.get("sessionId")), parse_time(record.get("timestamp"))
+        if at != NO_TIME and at not in self.batch.clears.setdefault(session, []):
+            self.batch.clears[session].append(at)
+
+    def _note_cost_state(self, record: dict[str, Any], stamp: str) -> None:
+        session, state = text_of(record.get("sessionId")), cost_state_of(record)
+        if session and state is not None:
+            new = (stamp, *state)
+            self.batch.cost_states[session] = max(self.batch.cost_states.get(session, new), new)
+
+    def _note_link(self, record: dict[str, Any], repository: str, branch: str, cwd: str) -> None:
         url, session = text_of(record.get("prUrl")), text_of(record.get("sessionId"))
         if not url:
             return
         at = parse_time(record.get("timestamp"))
         number = record.get("prNumber")
         number = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62 else 0
-        link = (at, branch, number, text_of(record.get("prRepository")))
+        link = (at, branch, cwd, number, repository)
         old = self.batch.links.get((session, url))
         self.batch.links[session, url] = link if old is None else min(old, link)
 

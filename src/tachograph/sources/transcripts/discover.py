@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tachograph.paths import USAGE_QUESTION, config_folders, desktop_session_folder
+from tachograph.paths import USAGE_QUESTION, config_folders, desktop_session_folders
 from tachograph.sources.transcripts.file_state import FileState
 
 _SEPARATOR = os.fsencode(os.sep)
@@ -38,16 +38,24 @@ class Discovery(NamedTuple):
     total: int
 
 
-def folders(env: Mapping[str, str]) -> list[str]:
-    """The config folders that are there, with those of Claude Desktop's local agent sessions."""
-    found = [folder for folder in config_folders(env) if os.path.isdir(os.path.join(folder, "projects"))]
-    desktop = desktop_session_folder(env)
-    if desktop and os.path.isdir(desktop):
-        for where, names, _ in os.walk(desktop):
-            if ".claude" in names:
-                found.append(os.path.join(where, ".claude"))
-                names.remove(".claude")
-    return found
+def folders(env: Mapping[str, str], more: Sequence[str] = (), counted: Sequence[str] = ()) -> list[str]:
+    """The config folders with transcripts: the usual or named ones, those in the settings, those of Claude Desktop's local
+    agent sessions, and every folder that was `counted` before and is still there."""
+    named = [*config_folders(env), *more]
+    found = [folder for folder in named if os.path.isdir(os.path.join(folder, "projects"))]
+    for desktop in desktop_session_folders(env):
+        if os.path.isdir(desktop):
+            for where, names, _ in os.walk(desktop):
+                if ".claude" in names:
+                    found.append(os.path.join(where, ".claude"))
+                    names.remove(".claude")
+    known = {os.path.normpath(folder) for folder in found}
+    found += [
+        folder
+        for folder in counted
+        if os.path.normpath(folder) not in known and os.path.isdir(os.path.join(folder, "projects"))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def transcripts(

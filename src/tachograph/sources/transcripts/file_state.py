@@ -9,7 +9,7 @@ class FileState(NamedTuple):
     """What we remember of a transcript: all that is needed to read on, and to see that nothing changed.
 
     Times are nanoseconds; `offset` is where the first line that is not read for good begins; `head` and `tail`
-    hash the bytes at the start and before the offset; `branch` and `stamp` are the last ones named before it;
+    hash the bytes at the start and before the offset; `branch`, `cwd` and `stamp` are the last ones named before it;
     `looks` is how many more user records are worth a look for the session's first prompt.
     """
 
@@ -26,3 +26,4 @@ class FileState(NamedTuple):
     branch: str = ""
     stamp: str = ""
     looks: int = PROMPT_LOOKUPS
+    cwd: str = ""

@@ -15,6 +15,12 @@ _BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 UNCERTAIN_KIND = len(b'"type":"') - 1
 
 
+LONGEST_CLEAR = 4096
+CLEAR_NEEDLE = b"<command-name>/clear</command-name>"
+_CWD = re.compile(rb'"cwd"\s*:\s*("(?:[^"\\]|\\.)+")')
+_MOST_RECORDS = 400  # before a link that are looked at for its repository
+
+
 def head_kind(find: Any, pos: int, stop: int) -> int:
     nested = find(b"{", pos + 1, stop)
     kind: int = find(b'"type":"', pos, nested if nested >= 0 else stop) + 8
@@ -28,17 +34,54 @@ def tail_kind(find: Any, rfind: Any, pos: int, stop: int) -> int:
     return kind
 
 
-def last_branch(block: bytearray | bytes, end: int) -> str:
-    """The last branch that a record in `block[:end]` names, or ""."""
+def last_place(block: bytearray | bytes, end: int, before: tuple[str, str]) -> tuple[str, str]:
+    """The last branch that a record in `block[:end]` names, with the folder of that record; else `before`."""
     start = block.rfind(b"\n", 0, max(0, end - 1)) + 1
     at = block.find(b'"gitBranch"', start, end)  # nearly always in the last line, and there searching forward is faster
     if at < 0:
         at = block.rfind(b'"gitBranch"', 0, end)
     while at >= 0:
-        if found := _BRANCH.match(block, at):
-            return text_of(_plain_text(found[1]))
+        if place := _place_at(block, at, end):
+            return place
         at = block.rfind(b'"gitBranch"', 0, at)
-    return ""
+    return before
+
+
+def place_of(block: bytearray | bytes, end: int, repository: str, before: tuple[str, str]) -> tuple[str, str]:
+    """Branch and folder of a pull request's link: of the last record before it in a folder of that repository.
+
+    Where no folder's name shows the repository, the last record before it decides.
+    """
+    last = last_place(block, end, before)
+    name = repository.rpartition("/")[2].lower()
+    at, place = end, last
+    for _ in range(_MOST_RECORDS if name else 0):
+        if name in _folder_names(place[1]):
+            return place
+        at = block.rfind(b'"gitBranch"', 0, at)
+        if at < 0:
+            return before if name in _folder_names(before[1]) else last
+        place = _place_at(block, at, end) or place
+    return last
+
+
+def _place_at(block: bytearray | bytes, at: int, end: int) -> tuple[str, str] | None:
+    """Branch and folder of the record with a branch at a place; None where that is no branch."""
+    if not (branch := _BRANCH.match(block, at)):
+        return None
+    name = text_of(_plain_text(branch[1]))
+    start, stop = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at, end)
+    cwd = _CWD.search(block, start, end if stop < 0 else stop)
+    return (name, text_of(_plain_text(cwd[1])) if cwd else "") if name else None
+
+
+def _folder_names(path: str) -> list[str]:
+    return path.lower().replace("\\", "/").split("/")
+
+
+def is_clear_line(find: Any, pos: int, stop: int) -> bool:
+    """Test whether a line may be the command `/clear`: it is short and names it."""
+    return stop - pos < LONGEST_CLEAR and find(CLEAR_NEEDLE, pos, stop) >= 0
 
 
 def _plain_text(literal: bytes) -> object:

@@ -41,6 +41,7 @@ class Answer(msgspec.Struct, gc=False):
     id: str
     model: str
     stop_reason: str | None = None
+    content: msgspec.Raw = msgspec.Raw()
 
 
 class AssistantRecord(msgspec.Struct, gc=False):
@@ -59,6 +60,7 @@ class AssistantRecord(msgspec.Struct, gc=False):
     forkedFrom: Any = None
     costUSD: float | None = None
     ownerAccountUuid: str | None = None
+    version: str | None = None
 
 
 TYPED = TypedDecoder(

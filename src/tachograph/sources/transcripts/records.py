@@ -11,28 +11,25 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tachograph.model.usage.content import (
+    FINISHING_MARK,
+    FINISHING_VERSION,
+    KEY_CHARACTERS,
+    block_key,
+    packed_blocks,
+)
 from tachograph.model.usage.messages import NO_TIME, Counts
 
 MAX_COUNT = 10**12
 TITLE_LENGTH = 200
 ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")  # an id that Anthropic gave: unique everywhere
-_PRIME = 2**61 - 1
+CLOUD_IDS = ("msg_bdrk_", "msg_vrtx_")  # of Bedrock and Vertex
 FIRST_MS, _LAST_MS = (
     -62_000_000_000_000,
     253_300_000_000_000,
 )  # years 5 to 9996: no calendar ends within a zone of them
 _patient = json.JSONDecoder(strict=False).decode  # made once: json.loads makes one for every line
 EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-
-
-def fingerprint(key: str) -> int:
-    """A 61-bit fingerprint (Rabin's): the bytes as one number, modulo a prime.
-
-    Ids are long and random, so a million messages share one with a chance of one in five million; a cryptographic
-    hash costs five times as much.
-    """
-    data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
-    return int.from_bytes(data, "big") % _PRIME
 
 
 def parse_time(value: object) -> int:
@@ -100,6 +97,38 @@ def key_of(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any
     return own if isinstance(own, str) and own else "bytes " + line.strip().hex()
 
 
+def is_foreign_id(name: object) -> bool:
+    """Test whether a message's id shows a gateway or a cloud: nothing that a plan of Anthropic's paid for."""
+    return isinstance(name, str) and name != "" and (not ISSUED.match(name) or name.startswith(CLOUD_IDS))
+
+
+def writes_final_counts(version: object) -> bool:
+    """Test whether a version of Claude Code writes the stop reason and the final counts of every answer."""
+    parts = version.split(".")[:3] if isinstance(version, str) else []
+    numbers = [int(part) for part in parts if part.isascii() and part.isdecimal()]
+    return len(numbers) == 3 and tuple(numbers) >= FINISHING_VERSION
+
+
+def blocks_of(content: object, version: object) -> bytes:
+    """Visible texts and tool calls in a line of an answer without a stop reason (see model/usage/content.py)."""
+    lengths: dict[int, int] = {FINISHING_MARK: 0} if writes_final_counts(version) else {}
+    for part in content if isinstance(content, list) else ():
+        if not isinstance(part, dict):
+            continue
+        kind = part.get("type")
+        if kind == "text":
+            text = part.get("text")
+        elif kind == "tool_use":
+            text = json.dumps(part.get("input"), ensure_ascii=False) + str(part.get("name"))
+        else:
+            continue
+        if isinstance(text, str) and text:
+            name = part.get("id")
+            key = block_key(kind, name if isinstance(name, str) and name else text[:KEY_CHARACTERS])
+            lengths[key] = max(lengths.get(key, 0), len(text))
+    return packed_blocks(lengths)
+
+
 def added_parts(message: dict[str, Any]) -> Iterator[tuple[int, object, dict[str, Any]]]:
     """The parts of `usage.iterations` that were billed beside the answer (accounting rule 5): position, model, usage."""
     parts = message["usage"].get("iterations")
@@ -108,10 +137,16 @@ def added_parts(message: dict[str, Any]) -> Iterator[tuple[int, object, dict[str
     parts = [part for part in parts if isinstance(part, dict)]
     fell_back = any(part.get("type") == "fallback_message" for part in parts)
     for position, part in enumerate(parts):
-        other = part.get("model") not in (None, message.get("model"))
-        declined = part.get("type") == "message" and other and fell_back and _whole(part.get("output_tokens"), []) > 0
-        if part.get("type") in ("compaction", "advisor_message") or declined:
+        declined = fell_back and is_declined(part, message) and _whole(part.get("output_tokens"), []) > 0
+        if declined:
+            yield position, part.get("model"), part  # without a name it is another model, which has no price
+        elif part.get("type") in ("compaction", "advisor_message"):
             yield position, part.get("model") or message.get("model"), part
+
+
+def is_declined(part: dict[str, Any], message: dict[str, Any]) -> bool:
+    """Test whether a part is an attempt of another model: its name differs, or is there and null."""
+    return part.get("type") == "message" and "model" in part and part["model"] != message.get("model")
 
 
 def counts_of(usage: dict[str, Any], problems: list[str]) -> Counts:
@@ -160,14 +195,87 @@ def nanodollars(value: object) -> int:
 
 
 def prompt_of(record: dict[str, Any]) -> str:
-    """The words of a prompt that a person typed, or "" (command output, tool results, notes of the client)."""
-    if record.get("isMeta") or record.get("isSidechain") or record.get("isCompactSummary"):
+    """Words that began a session: a prompt that a person typed, a slash command with its arguments, a teammate's message,
+    or the summary of a session that is continued; "" for command output, tool results and notes of the client."""
+    if record.get("isMeta") or record.get("isSidechain"):
         return ""
     message = record.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
         content = next((text for text in texts if isinstance(text, str)), None)
-    if not isinstance(content, str) or content.lstrip().startswith(("<", "Caveat:", "[Request interrupted")):
+    if not isinstance(content, str):
         return ""
-    return title_of(content)
+    text = content.lstrip()
+    if command := _COMMAND.search(text):
+        name = "/" + command[1].strip().lstrip("/")
+        if name in _CLIENT_COMMANDS:
+            return ""
+        arguments = _ARGUMENTS.search(text)
+        return title_of(f"{name} {arguments[1]}" if arguments else name)
+    if teammate := _TEAMMATE.match(text):
+        return title_of(teammate[1])
+    if text.startswith(("<", "Caveat:", "[Request interrupted")):
+        return ""
+    return title_of(text)
+
+
+_COMMAND = re.compile(
+    r"\A(?:<command-(?:message|args)>[^<]*</command-(?:message|args)>\s*)*<command-name>([^<]+)</command-name>"
+)
+_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_TEAMMATE = re.compile(r"<teammate-message\b[^>]*>(.*?)(?:</teammate-message>|\Z)", re.DOTALL)
+# Commands about the client itself: no work begins with them.
+_CLIENT_COMMANDS = frozenset(
+    [
+        "/clear",
+        "/login",
+        "/logout",
+        "/exit",
+        "/quit",
+        "/model",
+        "/config",
+        "/help",
+        "/status",
+        "/cost",
+        "/usage",
+        "/context",
+        "/doctor",
+        "/resume",
+        "/rename",
+        "/theme",
+        "/vim",
+        "/mcp",
+        "/plugin",
+        "/hooks",
+        "/permissions",
+        "/agents",
+        "/memory",
+        "/statusline",
+        "/fast",
+        "/effort",
+    ]
+)
+
+
+def is_clear(record: dict[str, Any]) -> bool:
+    """Test whether a record is the command `/clear`."""
+    message = record.get("message")
+    content = message.get("content") if isinstance(message, dict) else record.get("content")
+    return isinstance(content, str) and "<command-name>/clear</command-name>" in content
+
+
+def cost_state_of(record: dict[str, Any]) -> tuple[int, str] | None:
+    """Claude Code's own sum of a session: nanodollars, and its models as JSON {model: [input, output, cache read,
+    cache write, web searches, nanodollars]}; None where the record has no sum."""
+    total = nanodollars(record.get("totalCostUSD"))
+    if total < 0:
+        return None
+    models = record.get("modelUsage")
+    names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "webSearchRequests")
+    table = {
+        text_of(model): [*(_whole(use.get(name, 0), []) for name in names), nanodollars(use.get("costUSD"))]
+        for model, use in (models.items() if isinstance(models, dict) else ())
+        if isinstance(use, dict)
+    }
+    return total, json.dumps(dict(sorted(table.items())), ensure_ascii=False, separators=(",", ":"))

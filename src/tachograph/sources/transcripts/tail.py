@@ -66,9 +66,11 @@ class Reader:
         offset = known.offset
         if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
             offset = 0
-        branch, stamp, looks = (known.branch, known.stamp, known.looks) if offset else ("", "", PROMPT_LOOKUPS)
+        branch, cwd, stamp, looks = (
+            (known.branch, known.cwd, known.stamp, known.looks) if offset else ("", "", "", PROMPT_LOOKUPS)
+        )
         transcript = Transcript(
-            self.batch, known.folder, self._now, branch=branch, stamp=stamp, looks=looks, fast=self._fast
+            self.batch, known.folder, self._now, branch=branch, cwd=cwd, stamp=stamp, looks=looks, fast=self._fast
         )
         new_offset = self._feed(descriptor, offset, transcript)
         head, tail = _ends(descriptor, new_offset)
@@ -82,6 +84,7 @@ class Reader:
             head=head,
             tail=tail,
             branch=transcript.branch,
+            cwd=transcript.cwd,
             stamp=transcript.stamp,
             looks=transcript.looks,
         )

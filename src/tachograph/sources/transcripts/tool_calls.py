@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tachograph.sources.transcripts.records import fingerprint, key_of, text_of
+from tachograph.model.usage.messages import fingerprint
+from tachograph.sources.transcripts.records import key_of, text_of
 
 _LONGEST = 16 << 20  # bytes of a line: what is longer holds pictures, and is passed over
 

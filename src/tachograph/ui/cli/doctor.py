@@ -6,7 +6,8 @@ from tachograph.errors import LedgerError, UsageError
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
 from tachograph.settings import load
-from tachograph.setup.doctor import WRONG, examine, repair, versions
+from tachograph.setup.doctor import examine, repair, versions
+from tachograph.setup.findings import WRONG
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.reports import print_json
 from tachograph.ui.documents.doctor import document, said, screen

@@ -4,7 +4,8 @@ import argparse
 import os
 
 from tachograph.errors import NotFound, UsageError
-from tachograph.model.usage.prices import Entry, Prices, load, plain_model_name
+from tachograph.model.usage.model_names import plain_model_name
+from tachograph.model.usage.prices import Entry, Prices, load
 from tachograph.paths import Paths, own_paths
 from tachograph.settings import load as load_settings
 from tachograph.settings import updated_prices

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from tachograph.errors import UsageError
-from tachograph.model.usage.periods import DAY, Calendar, Span, parsed_day
+from tachograph.model.usage.periods import DAY, HOUR, Calendar, Span, parsed_day
 from tachograph.queries.usage.rows import (
     PERIODS,
     BranchKey,
@@ -19,6 +19,7 @@ from tachograph.queries.usage.rows import (
     SpendQuery,
     WindowKey,
     by_cost,
+    period_order,
 )
 from tachograph.queries.usage.spend import spend
 from tachograph.text.format import safe
@@ -39,7 +40,7 @@ ALONG = {
     "prs": ("pr", "pull request"),
     "windows": ("window", "window"),
 }
-BY = ("model", "project", "session", "branch", "pr", "day")
+BY = ("model", "project", "session", "branch", "pr", "day", "speed")
 SORTS = ("cost", "tokens", "messages", "name", "time")
 _EMPTY_KEYS = {
     **{period: PeriodKey(None) for period in PERIODS},
@@ -77,12 +78,21 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     default = "time" if along in (*PERIODS, "window") else "cost"
     parser.add_argument("--sort", choices=SORTS, default=default, help=f"order of the rows (default: {default})")
+    if name == "projects":
+        from tachograph.ui.cli import project_aliases
+
+        project_aliases.add_flags(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.command == "projects":
+        from tachograph.ui.cli import project_aliases
+
+        if project_aliases.is_asked(arguments):
+            project_aliases.change(arguments, context)
     report = ask_ledger(arguments, context, lambda now: _report(arguments, now))
     if arguments.json:
         print_json(document(report), context)
@@ -142,6 +152,8 @@ def asked_range(arguments: argparse.Namespace, calendar: Calendar, now: int, per
         start = calendar.back(period, now, arguments.last)
         _, span = calendar.period(period, now)
         end = calendar.start_of(today + timedelta(days=1)) if period == DAY else span.end
+        if period == HOUR:
+            return Range(Span(start, end), calendar.period(HOUR, start)[0], calendar.period(HOUR, now)[0])
         return Range(Span(start, end), calendar.day(start).isoformat(), today.isoformat())
     since = parsed_day(arguments.since, today) if arguments.since else None
     until = parsed_day(arguments.until, today) if arguments.until else None
@@ -176,11 +188,11 @@ def _name(row: Row) -> list[tuple[bool, str]]:
     return [(part is None, str(part).lower()) for part in parts]
 
 
-def _time(row: Row) -> tuple[bool, Any]:
+def _time(row: Row) -> tuple[Any, ...]:
     """Sort key by time: periods and windows oldest first, sessions and pull requests newest first."""
     key = row.key
     if isinstance(key, PeriodKey):
-        return key.period is None, key.period or ""
+        return period_order(key.period)
     if isinstance(key, WindowKey):
         return key.starts_at is None, key.starts_at or 0
     newest = key.ended_at if isinstance(key, SessionKey) else key.linked_at if isinstance(key, PullRequestKey) else 0

@@ -4,11 +4,12 @@ import argparse
 
 from tachograph.queries.usage.rows import SessionKey, SpendReport
 from tachograph.queries.usage.session import PARTS, Session, session
+from tachograph.text.certainty import witness_words
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.cli.reports import BY, print_csv, print_json
-from tachograph.ui.documents.reports import Report, document, footer, table
+from tachograph.ui.documents.reports import Report, document, footer, table, witness_document
 from tachograph.workspace.snapshot import Snapshot
 
 _NOUNS = {"model": "model", "day": "day", "project": "project", "branch": "branch", "pr": "pull request"}
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     found, report = ask_ledger(arguments, context, ask)
     if arguments.json:
-        print_json(document(report), context)
+        print_json({**document(report), "claude_code": witness_document(found.witness)}, context)
     elif arguments.csv:
         print_csv(report, context)
     else:
@@ -60,4 +61,5 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
             continue  # it stands above, or there is nothing to tell apart
         made.append("")
         made += table(report._replace(answer=answer, noun=_NOUNS[part]), context.columns, style)
-    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, {}, context.columns)]
+    note = "" if found.witness is None else witness_words(found.witness)
+    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, {}, context.columns, note)]

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tachograph.errors import UsageError
+from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import Span
-from tachograph.model.usage.prices import PICODOLLARS, display_name
+from tachograph.model.usage.prices import PICODOLLARS
 from tachograph.queries.limits.current import now as current_limits
 from tachograph.queries.limits.curves import curves
 from tachograph.queries.limits.history import history

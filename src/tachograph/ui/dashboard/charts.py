@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from tachograph.model.usage.prices import plain_model_name
+from tachograph.model.usage.model_names import plain_model_name
 
 COLORS = 10  # of series, s0 to s9 in palette.css; s-rest is for everything else
 _HUES = 5

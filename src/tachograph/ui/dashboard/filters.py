@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tachograph.errors import TachographError
-from tachograph.model.usage.prices import display_name
+from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.filter_options import filter_options, project_names
 from tachograph.text.format import safe
 from tachograph.ui.dashboard import page_query

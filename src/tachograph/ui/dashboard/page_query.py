@@ -9,8 +9,8 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from tachograph.errors import UsageError
+from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span, parsed_day
-from tachograph.model.usage.prices import display_name
 from tachograph.queries.usage.rows import SpendQuery
 from tachograph.text.format import day_month, safe
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from tachograph.model.limits.limits import CLAUDE_CODE
 from tachograph.model.usage.periods import Calendar
-from tachograph.setup.doctor import NOTE, WRONG, Finding
-from tachograph.text.format import count, day_and_time, duration, iso, plural, safe, size
+from tachograph.setup.findings import NOTE, WRONG, Finding
+from tachograph.text.format import count, day_and_time, duration, iso, plural, safe, size, tokens
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
@@ -234,6 +234,20 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     ),
     "unreadable": lambda f, _: (f"{f['path']}: {f['error']}.", "See who owns it, and who may read it."),
     "problem": _problem,
+    "unfinished": lambda f, _: (
+        f"{count(f['messages'])} of {plural(f['of'], 'message')} {'has' if f['messages'] == 1 else 'have'} only a streaming"
+        f" placeholder as output: output and cost are too low"
+        + (f", by at least about {tokens(f['missing_output'])} tokens." if f["missing_output"] else "."),
+        "Claude Code never wrote their final count. Reports show how many, and add nothing.",
+    ),
+    "shared_id": lambda f, _: (
+        f"{f['path'] + ': ' if f['path'] else ''}one id, {plural(f['answers'], 'answer')}: a gateway repeats message ids.",
+        "They are counted one by one.",
+    ),
+    "unmarked_forks": lambda f, _: (
+        f"{plural(f['sessions'], 'session repeats', 'sessions repeat')} messages of another one without the mark of a fork.",
+        "Each message counts once, in the session that went on first.",
+    ),
     "open_to_others": _open,
     "was_open_to_others": _was_open,
     "on_network": lambda f, _: (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tachograph.model.usage.prices import display_name as shown_model
+from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.queries.usage.overview import WEEKS_SHOWN, Overview
 from tachograph.queries.usage.rows import Row, Spend
 from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width

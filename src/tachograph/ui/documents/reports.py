@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
-from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.usage.rows import (
     BranchKey,
     ModelKey,
@@ -14,10 +14,14 @@ from tachograph.queries.usage.rows import (
     PullRequestKey,
     Row,
     SessionKey,
+    SpeedKey,
     Spend,
     SpendReport,
     WindowKey,
 )
+from tachograph.queries.usage.rows import total as sum_of
+from tachograph.queries.usage.witness import Witness
+from tachograph.text.certainty import unfinished_words
 from tachograph.text.format import UNKNOWN, count, day_and_time, iso, plural, safe, tokens, usd, weekday, width
 from tachograph.text.table import Column, Style, lines
 
@@ -29,6 +33,14 @@ PROBLEM_WORDS = {
     "long_lines": ("line was too long to read", "lines were too long to read"),
     "unknown_times": ("line has no readable time", "lines have no readable time"),
     "future_times": ("line is dated in the future", "lines are dated in the future"),
+    "shared_ids": (
+        "message id is shared by several answers of a gateway",
+        "message ids are shared by several answers of a gateway",
+    ),
+    "unmarked_forks": (
+        "session repeats another one's messages without a mark",
+        "sessions repeat another one's messages without a mark",
+    ),
     "unreadable_files": ("file or folder could not be opened", "files or folders could not be opened"),
 }
 
@@ -93,6 +105,8 @@ def document(report: Report) -> dict[str, Any]:
 
 def _row_document(row: Row) -> dict[str, Any]:
     made = {**_key_document(row.key), **spend_document(row.spend)}
+    if isinstance(row.key, PullRequestKey) and row.key.url is not None:
+        made["by_branch"] = {"messages": row.by_branch.tokens.messages, "cost_usd": row.by_branch.usd}
     if row.by:
         made["by"] = [_row_document(sub) for sub in row.by]
     return made
@@ -103,6 +117,7 @@ def spend_document(used: Spend) -> dict[str, Any]:
     t = used.tokens
     return {
         "messages": t.messages,
+        "unfinished": used.unfinished,
         "tokens": {
             "input": t.input,
             "output": t.output,
@@ -113,6 +128,19 @@ def spend_document(used: Spend) -> dict[str, Any]:
         "web_searches": t.web_searches,
         "cost_usd": used.usd,
         "unpriced_messages": used.unpriced,
+        "billed_usd": used.billed_usd,
+        "missing_output_at_least": used.missing_output,
+    }
+
+
+def witness_document(found: Witness | None) -> dict[str, Any] | None:
+    """Claude Code's own sum of a session; null where it wrote none."""
+    if found is None:
+        return None
+    return {
+        "cost_usd": found.counted_usd,
+        "unseen_usd": found.unseen_usd,
+        "unseen_models": list(found.unseen_models),
     }
 
 
@@ -142,8 +170,17 @@ def table_rows(report: Report) -> tuple[list[str], list[list[object]]]:
         keys += [key for key in made if key not in keys]
         spend = spend_document((sub or row).spend)
         rows.append({**made, **_flat({"messages": spend["messages"], **spend.pop("tokens"), **spend}, "")})
-    numbers = ["messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches"]
-    numbers += ["cost_usd", "unpriced_messages"]
+    numbers = [
+        "messages",
+        "unfinished",
+        "input",
+        "output",
+        "cache_write_5m",
+        "cache_write_1h",
+        "cache_read",
+        "web_searches",
+    ]
+    numbers += ["cost_usd", "unpriced_messages", "billed_usd", "missing_output_at_least"]
     return [*keys, *numbers], [[row.get(name) for name in (*keys, *numbers)] for row in rows]
 
 
@@ -183,16 +220,22 @@ def table(report: Report, room: int | None, style: Style) -> list[str]:
     spends = [used for row in rows for used in (row.spend, *(sub.spend for sub in row.by))]
     spends.append(report.answer.totals)
     is_session = bool(rows) and isinstance(rows[0].key, SessionKey)
-    return lines(
-        [*_key_columns(report, _names(rows, room)), *_number_columns(spends, is_session=is_session)], room, style
-    )
+    columns = [*_key_columns(report, _names(rows, room)), *_number_columns(spends, is_session=is_session)]
+    branch = [row.by_branch if at == 0 else Spend() for row in rows for at in range(1 + len(row.by))]
+    if any(used.tokens.messages for used in branch):  # pull requests: of the cost, what is theirs by branch alone
+        whole = sum_of(branch)
+        cells = [usd(used.usd) if used.tokens.messages else "" for used in (*branch, whole)]
+        columns.append(Column("By branch", cells, drop=3))
+    return lines(columns, room, style)
 
 
 def footer(
     totals: Spend, unpriced_models: Sequence[str], problems: Mapping[str, int], room: int | None, note: str = ""
 ) -> list[str]:
     """Footer of a report: the meaning of its numbers, and problems that make them incomplete."""
-    said = [ESTIMATE]
+    said = [estimate_words(totals)]
+    if totals.unfinished:
+        said.append(unfinished_words(totals))
     if totals.unpriced:
         names = ", ".join(safe(shown_model(model)) for model in unpriced_models[:3])
         more = f" and {len(unpriced_models) - 3} more" if len(unpriced_models) > 3 else ""
@@ -202,6 +245,17 @@ def footer(
     if note:
         said.append(note)
     return list(wrapped(said, room))
+
+
+def estimate_words(totals: Spend) -> str:
+    """The footnote of a cost: an estimate that a subscription does not bill, except for what draws on usage credits."""
+    if not totals.billed:
+        return ESTIMATE
+    rest = (totals.cost or 0) - totals.billed
+    billed = f"{usd(totals.billed_usd)} in fast mode draws on usage credits and is billed, also on a subscription"
+    if not rest:
+        return f"* API-equivalent estimate; {billed}."
+    return f"* API-equivalent estimate; a subscription covers {usd(totals._replace(cost=rest).usd)} of it; {billed}."
 
 
 def problem_lines(problems: Mapping[str, int], room: int | None) -> list[str]:
@@ -238,6 +292,8 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
     rows = report.answer.rows
     real = sum(not (isinstance(row.key, PullRequestKey) and row.key.url is None) for row in rows)
     total = plural(real, report.noun, "branches" if report.noun == "branch" else "")
+    if real < len(rows):
+        total = f"{total} and the rest"
     first = rows[0].key
     names: list[tuple[str, bool, int, int | None]]  # heading, right, drop, least
     if isinstance(first, SessionKey):
@@ -281,6 +337,8 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
         return [period_words(key.period)]
     if isinstance(key, ModelKey):
         return [called.model(key.model)]
+    if isinstance(key, SpeedKey):
+        return [key.speed]
     if isinstance(key, ProjectKey):
         return [_name(key.project)]
     if isinstance(key, BranchKey):
@@ -303,6 +361,8 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
 def _number_columns(spends: Sequence[Spend], *, is_session: bool) -> list[Column]:
     several = not is_session  # a session's row has enough to say
     columns = [Column("Messages", [count(s.tokens.messages) for s in spends], drop=2)]
+    if spends[-1].unfinished:
+        columns.append(Column("Unfinished", [count(s.unfinished) for s in spends], drop=8))
     if several:
         columns += [
             Column("Input", [tokens(s.tokens.input) for s in spends], drop=7),

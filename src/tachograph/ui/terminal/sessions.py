@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
-from tachograph.model.usage.prices import display_name as shown_model
 from tachograph.queries.live import ActiveSession, Context, LiveMessage, Monitor
 from tachograph.queries.usage.rows import Spend
 from tachograph.text.format import UNKNOWN as DASH

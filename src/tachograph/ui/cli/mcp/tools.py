@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tachograph.errors import TachographError
-from tachograph.model.usage.messages import project_path
+from tachograph.model.usage.projects import Projects
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.mcp.protocol import Tool, ToolError
@@ -117,11 +117,12 @@ def usage(access: Access, given: Mapping[str, Any]) -> dict[str, Any]:
         raise ToolError(
             f"Rows by {by} need the user's consent: `tachograph mcp --allow names`. Ask by model or by day instead."
         )
-    project = project_path(access.folder)
     report = {"model": "models", "project": "projects", "session": "sessions"}.get(str(by), "daily")
     words = [report, *_since(given.get("range", "today"))]
     if scope == "project":
-        if all(row["path"] != project for row in _json(access, "projects")["rows"]):
+        paths = [row["path"] for row in _json(access, "projects")["rows"] if row["path"]]
+        project = Projects(paths, paths, {}).project(access.folder)
+        if project not in paths:
             return {"scope": scope, "is_known": False, "totals": None, "rows": []}
         words += ["--project", project]
     try:

@@ -1,6 +1,6 @@
 """The active sessions as a table."""
 
-from tachograph.model.usage.prices import display_name
+from tachograph.model.usage.model_names import display_name
 from tachograph.queries.live import Context, held
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.text.format import UNKNOWN, iso, percent, plural, tokens

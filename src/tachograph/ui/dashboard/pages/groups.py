@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tachograph.model.usage.prices import display_name
+from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.rows import Row
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View

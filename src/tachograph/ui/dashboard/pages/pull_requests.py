@@ -1,7 +1,7 @@
 """*Pull requests*: the cost of each with its sessions, models and days; the median by week; cost by branch."""
 
+from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import WEEK, Span
-from tachograph.model.usage.prices import display_name
 from tachograph.queries.usage.pull_requests import PullRequest, Week, branches, pull_requests
 from tachograph.queries.usage.shares import share
 from tachograph.queries.usage.totals import every_period

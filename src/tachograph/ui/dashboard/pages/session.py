@@ -5,11 +5,15 @@ Titles and first prompts only; the rest of the transcript stays where it is.
 
 from typing import NamedTuple
 
-from tachograph.model.usage.prices import PICODOLLARS, display_name
+from tachograph.model.usage.model_names import display_name
+from tachograph.model.usage.prices import PICODOLLARS
+from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.session_details import session_details, session_id, session_title
 from tachograph.queries.usage.session_timeline import Timeline, by_model, shares, timeline
 from tachograph.queries.usage.shares import share
+from tachograph.queries.usage.witness import witness
 from tachograph.text.attribution import left_out_words
+from tachograph.text.certainty import unfinished_words, witness_words
 from tachograph.text.format import UNKNOWN, count, cut, duration, iso, plural, safe, tokens, usd
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.figures import Figure, FigureBlock, LegendEntry, Series, TableBlock, TimelineChart
@@ -59,7 +63,15 @@ class HeadBlock(NamedTuple):
     last: Cell
     lasted: str
     pull_requests: tuple[LinkedPullRequest, ...]
+    remarks: tuple[str, ...]
     cards: tuple[SessionCard, ...]
+
+
+def _remarks(view: View, id: int, used: Spend | None) -> tuple[str, ...]:
+    """The certainty of the count, and Claude Code's own sum of the session."""
+    found = witness(view.snapshot.db, view.snapshot.book, [id])
+    unfinished = [unfinished_words(used)] if used is not None and used.unfinished else []
+    return (*unfinished, *([] if found is None else [witness_words(found)]))
 
 
 def title_of(view: View) -> str:
@@ -98,6 +110,7 @@ def head(view: View) -> HeadBlock:
         moment(details.last_at, view.calendar, view.now),
         lasted,
         linked,
+        _remarks(view, details.id, used),
         (
             SessionCard("cost", "Cost*", usd(used.usd if used else None), used.usd if used else None),
             SessionCard("tokens", "Tokens", tokens(total), total),

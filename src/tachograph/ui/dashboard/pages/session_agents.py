@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tachograph.model.usage.prices import display_name
+from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.session_details import session_id
 from tachograph.queries.usage.session_timeline import Agent, timeline
 from tachograph.queries.usage.shares import share

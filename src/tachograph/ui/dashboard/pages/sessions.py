@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tachograph.model.usage.prices import display_name
+from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.rows import Row, by_cost
 from tachograph.queries.usage.spend import spend
 from tachograph.queries.usage.totals import sum_spends

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import DAY, Span
-from tachograph.model.usage.prices import display_name
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.spend import spend

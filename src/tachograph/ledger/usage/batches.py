@@ -1,0 +1,169 @@
+"""Write a batch of transcripts: messages with their owners, projects and pull requests, sessions and links.
+
+What a row says depends only on what was ever seen, not on the order: copies merge (model/usage/messages.py); owner,
+account, project and pull request are worked out again whenever something they depend on has changed.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tachograph.ledger.usage import owners, places, rereading_states, shared_ids
+from tachograph.ledger.usage.account_of import Logins
+from tachograph.ledger.usage.message_attributes import MessageAttributes
+from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, write_links
+from tachograph.ledger.usage.writer import MessageWriter
+from tachograph.model.usage.messages import Message
+
+
+class BatchContent(NamedTuple):
+    """A batch of the decoder, unpacked: see `sources.transcripts.batch.Batch` for the shapes."""
+
+    messages: list[Message]
+    fragments: Mapping[int, list[Message]]
+    spans: Mapping[str, tuple[int, int]]
+    prompts: Mapping[str, tuple[int, str]]
+    titles: Mapping[tuple[str, int], tuple[str, int, str]]
+    summaries: Mapping[str, str]
+    leaves: Mapping[str, tuple[int, str]]
+    links: Mapping[tuple[str, str], tuple[int, str, str, int, str]]
+    notices: list[tuple[str, bytes]]  # for recorder/ingest.py
+    clears: Mapping[str, list[int]]
+    cost_states: Mapping[str, tuple[str, int, str]]
+
+
+class Touched(NamedTuple):
+    """Sessions of which something changed in a pass: messages, or links to pull requests and `/clear`."""
+
+    sessions: set[int]
+    linked: set[int]
+
+
+def write(
+    db: sqlite3.Connection,
+    plain: tuple[Any, ...],
+    origins: MessageAttributes,
+    logins: Logins,
+    among: set[int] | None,
+    touched: Touched,
+) -> None:
+    """Write one batch, inside a transaction of the caller's, and add to `touched`; `settle` has to follow the last one.
+
+    `among` are the identities of all messages in the ledger, where the caller knows them: a first reading does, and
+    is spared looking up a hundred thousand messages that cannot be there.
+    """
+    content, names = BatchContent(*plain), origins.names
+    sessions = names.sessions(
+        db,
+        {s for m in content.messages for s in m[5]}
+        | {s for parts in content.fragments.values() for m in parts for s in m[5]}
+        | content.prompts.keys()
+        | content.clears.keys()
+        | content.cost_states.keys()
+        | {session for session, _ in content.titles}
+        | {session for session, _ in content.links},
+    )
+    _write_sessions(db, content, sessions)
+    linked = write_links(db, content.links, sessions, names) | _write_clears(db, content.clears, sessions)
+    touched.linked.update(linked)
+    writer = MessageWriter(db, origins, logins)
+    messages, shared = shared_ids.separate(writer, content.messages, content.fragments, among)
+    writer.add(messages, sessions, among)
+    if shared:
+        writer.finish()
+        shared_ids.add(writer, shared)
+    writer.finish()
+    touched.sessions.update(writer.touched)
+    db.execute("INSERT OR IGNORE INTO rereading VALUES (?)", (rereading_states.UNSETTLED,))
+
+
+def assign_accounts(
+    db: sqlite3.Connection, origins: MessageAttributes, logins: Logins, folder: int, since: int
+) -> None:
+    """Work out again the account of every message with a copy in a config folder, since a moment."""
+    writer = MessageWriter(db, origins, logins)
+    condition = (
+        "(at >= ?1 OR at IS NULL) AND (origin IN (SELECT id FROM origin WHERE folder = ?2)"
+        " OR id IN (SELECT message FROM answer_folder WHERE folder = ?2))"
+    )
+    for row in writer.rows(condition, (since, folder)):
+        new = writer.with_account(row)
+        if new != row:
+            writer.change(row, new)
+    writer.finish()
+
+
+def settle(
+    db: sqlite3.Connection, origins: MessageAttributes, logins: Logins, touched: Touched, *, everything: bool = False
+) -> None:
+    """Work out again what follows from changed messages: owners, beginnings of sessions, projects, pull requests.
+
+    Once for all batches of a pass, inside a transaction of the caller's. `everything`: a pass before was cut off.
+    """
+    writer = MessageWriter(db, origins, logins)
+    sessions = set(touched.sessions)
+    if everything:
+        sessions = {session for (session,) in db.execute("SELECT id FROM session")}
+    owners.reassign(writer, sessions)
+    sessions |= writer.touched
+    places.note_beginnings(db, sessions)
+    linked = touched.linked
+    has_moved = places.resolve(db, writer.names) if sessions or linked else False
+    resettle(writer, sessions, linked, has_moved or everything)
+    db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.UNSETTLED,))
+
+
+def resettle(writer: MessageWriter, touched: set[int], linked: set[int], has_moved: bool) -> None:
+    """Work out pull requests again; of all messages where projects or links changed."""
+    assigner = PullRequestAssigner(writer)
+    if has_moved or linked:
+        assigner.assign(assigner.on_claimed_branches() | assigner.links.keys() | assigner.assigned_before())
+    else:
+        assigner.assign(assigner.concerned(touched))
+
+
+def _write_clears(db: sqlite3.Connection, clears: Mapping[str, list[int]], sessions: Mapping[str, int]) -> set[int]:
+    changed = set()
+    for uuid, times in clears.items():
+        for at in times:
+            done = db.execute("INSERT OR IGNORE INTO clearing VALUES (?, ?)", (sessions[uuid], at))
+            if done.rowcount:
+                changed.add(sessions[uuid])
+    return changed
+
+
+def _write_sessions(db: sqlite3.Connection, content: BatchContent, sessions: Mapping[str, int]) -> None:
+    """Merge what is known of sessions besides their messages."""
+    db.executemany(
+        "UPDATE session SET first_at = min(coalesce(first_at, ?1), ?1), last_at = max(coalesce(last_at, ?2), ?2)"
+        " WHERE id = ?3",
+        [(first, last, sessions[uuid]) for uuid, (first, last) in content.spans.items()],
+    )
+    db.executemany(
+        "UPDATE session SET leaf = ?1, leaf_at = ?2 WHERE id = ?3 AND (leaf = '' OR (leaf_at, leaf) < (?2, ?1))",
+        [(leaf, at, sessions[uuid]) for uuid, (at, leaf) in content.leaves.items() if uuid in sessions],
+    )
+    db.executemany(
+        "UPDATE session SET prompt = ?1, prompt_at = ?2 WHERE id = ?3"
+        " AND (prompt_at IS NULL OR (?2, ?1) < (prompt_at, prompt))",
+        [(words, at, sessions[uuid]) for uuid, (at, words) in content.prompts.items()],
+    )
+    for kind, column in enumerate(("custom", "ai")):
+        db.executemany(
+            f"UPDATE session SET {column}_title = ?1, {column}_stamp = ?2, {column}_offset = ?3 WHERE id = ?4"
+            f" AND (?2, ?3, ?1) > ({column}_stamp, {column}_offset, {column}_title)",
+            [
+                (words, stamp, at, sessions[uuid])
+                for (uuid, k), (stamp, at, words) in content.titles.items()
+                if k == kind
+            ],
+        )
+    db.executemany(
+        "INSERT INTO summary VALUES (?, ?) ON CONFLICT DO UPDATE SET text = max(text, excluded.text)",
+        content.summaries.items(),
+    )
+    db.executemany(
+        "INSERT INTO cost_state VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET stamp = ?2, cost = ?3, models = ?4"
+        " WHERE (?2, ?3, ?4) > (stamp, cost, models)",
+        [(sessions[uuid], *state) for uuid, state in content.cost_states.items()],
+    )

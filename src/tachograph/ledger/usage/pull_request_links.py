@@ -1,0 +1,122 @@
+"""Links to pull requests, and the messages that belong to them (accounting rule 8)."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from tachograph.ledger.usage.messages import Row
+from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.writer import MessageWriter
+from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
+from tachograph.model.usage.pull_requests import Assignment, Link, Work, assign, claims_of, is_claimable
+
+
+def write_links(
+    db: sqlite3.Connection,
+    links: Mapping[tuple[str, str], tuple[int, str, str, int, str]],
+    sessions: Mapping[str, int],
+    names: Strings,
+) -> set[int]:
+    """Merge links to pull requests: the earliest of a session and address stays. Returns the sessions that changed."""
+    changed = set()
+    for (uuid, url), (at, branch, cwd, number, repository) in links.items():
+        db.execute(
+            "INSERT INTO pull (url, number, repository) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " number = max(number, excluded.number), repository = max(repository, excluded.repository)",
+            (url, number, repository),
+        )
+        pull = db.execute("SELECT id FROM pull WHERE url = ?", (url,)).fetchone()[0]
+        session, moment = sessions[uuid], None if at == NO_TIME else at
+        old = db.execute("SELECT at, branch, cwd FROM link WHERE session = ? AND pull = ?", (session, pull)).fetchone()
+        if old is not None:
+            before = (NO_TIME if old[0] is None else old[0], names.text(old[1]), names.text(old[2]))
+            is_older_form = before[0] == at and not before[2]  # before folders were noted
+            if before <= (at, branch, cwd) and not is_older_form:
+                continue
+        new = (session, pull, moment, names.id(branch), names.id(cwd))
+        if old is None or new[2:] != old:
+            db.execute("INSERT OR REPLACE INTO link (session, pull, at, branch, cwd) VALUES (?, ?, ?, ?, ?)", new)
+            changed.add(session)
+    return changed
+
+
+class PullRequestAssigner:
+    """Works out the pull request of messages, session by session, from all links as they are now."""
+
+    def __init__(self, writer: MessageWriter) -> None:
+        self.writer = writer
+        self.db = writer.db
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        return dict(self.db.execute("SELECT cwd, project FROM place").fetchall())
+
+    @cached_property
+    def links(self) -> dict[int, list[Link]]:
+        """The links of each session."""
+        sql = (
+            "SELECT session, link.at, url, link.pull, link.cwd, name.text FROM link JOIN pull ON pull.id = link.pull"
+            " JOIN name ON name.id = link.branch"
+        )
+        made: dict[int, list[Link]] = {}
+        for session, at, url, pull, cwd, branch in self.db.execute(sql).fetchall():
+            moment = NO_TIME if at is None else at
+            project = self.places.get(cwd, cwd) if cwd else self._project_before(session, moment)
+            made.setdefault(session, []).append(Link(moment, url, pull, project, branch))
+        return made
+
+    def _project_before(self, session: int, at: int) -> int:
+        """The project of a session's last message before a moment, for links of which no folder is known."""
+        sql = (
+            "SELECT origin.cwd FROM answer JOIN origin ON origin.id = answer.origin WHERE session = ?"
+            " ORDER BY at > ?, abs(at - ?), identity LIMIT 1"
+        )
+        row = self.db.execute(sql, (session, at, min(at, NO_TIME // 2))).fetchone()
+        return self.places.get(row[0], row[0]) if row else 0
+
+    @cached_property
+    def claims(self) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
+        return claims_of(link for links in self.links.values() for link in links)
+
+    def concerned(self, touched: Iterable[int]) -> set[int]:
+        """Those of some sessions with messages that a link may claim."""
+        if not self.links:
+            return set()
+        touched = set(touched)
+        return (touched & self.links.keys()) | (touched & self.on_claimed_branches())
+
+    def on_claimed_branches(self) -> set[int]:
+        """Sessions with messages on a branch that was linked anywhere."""
+        claimed = sorted({branch for _, branch in self.claims if is_claimable(branch)})
+        found: set[int] = set()
+        for start in range(0, len(claimed), 500):
+            part = claimed[start : start + 500]
+            sql = (
+                "SELECT DISTINCT session FROM rollup WHERE branch IN (SELECT id FROM name WHERE text IN"
+                f" ({', '.join('?' * len(part))}))"
+            )
+            found |= {session for (session,) in self.db.execute(sql, part)}
+        return found
+
+    def assigned_before(self) -> set[int]:
+        """Sessions with messages that belong to some pull request as the ledger is now."""
+        return {session for (session,) in self.db.execute("SELECT DISTINCT session FROM rollup WHERE pull <> 0")}
+
+    def assign(self, sessions: Iterable[int]) -> None:
+        """Work out the pull request of every message of some sessions, and write what changed."""
+        for session in sorted(sessions):
+            rows = self.writer.rows("session = ?", (session,))
+            sql = "SELECT at FROM clearing WHERE session = ?"
+            clears = [at for (at,) in self.db.execute(sql, (session,))]
+            found = assign([self._work(row) for row in rows], self.links.get(session, []), clears, self.claims)
+            new = ((row, found.get(row.id, Assignment())) for row in rows)
+            self.writer.assign_pulls(
+                (row, one.pull, int(one.by_branch)) for row, one in new if (row.pull, row.by_branch) != one
+            )
+        self.writer.finish()
+
+    def _work(self, row: Row) -> Work:
+        origin = self.writer.origins.at(row.origin)
+        project = self.places.get(origin.cwd, origin.cwd)
+        is_main = not row.flags & SIDECHAIN and not origin.texts[6]
+        return Work(row.id, NO_TIME if row.at is None else row.at, project, origin.texts[4], is_main)

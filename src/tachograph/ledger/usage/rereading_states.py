@@ -1,0 +1,12 @@
+"""Work that a pass over the transcripts left to do, in the table `rereading`."""
+
+import sqlite3
+
+DUE = "due"  # all transcripts have to be read again
+BEGUN = "begun"  # and the messages so far are set aside
+UNSETTLED = "unsettled"  # messages were written, and what follows from them is not worked out yet
+
+
+def states(db: sqlite3.Connection) -> set[str]:
+    """What is left to do; nothing, nearly always."""
+    return {state for (state,) in db.execute("SELECT state FROM rereading")}

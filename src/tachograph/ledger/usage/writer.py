@@ -1,0 +1,360 @@
+"""Change rows of messages, and with them the totals they add up to.
+
+Everything that can change a message's row goes through `MessageWriter.change`, which remembers what the row added to
+the rollups before and after; so `rollup` is at every commit what `answer` adds up to.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tachograph.ledger.usage.account_of import Logins, account_of
+from tachograph.ledger.usage.message_attributes import AttributeRow, MessageAttributes
+from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, SELECT, UNKNOWN_BUCKET, Row
+from tachograph.model.usage.content import is_unfinished, joined_blocks, missing_output
+from tachograph.model.usage.messages import (
+    FORKED,
+    NO_TIME,
+    SIDECHAIN,
+    Counts,
+    Message,
+    earlier_mark,
+    is_billed,
+    larger_counts,
+)
+from tachograph.model.usage.prices import TIERS, tariff
+
+_COLUMNS = ", ".join(Row._fields)
+_INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+_UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
+_ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(f"{m} = {m} + excluded.{m}" for m in MEASURES)
+_ROLLUP_KEY = ("bucket", "session", "model", "tariff", "place", "branch", "account", "pull", "by_branch")
+_HOUR_KEY = ("hour", "model", "tariff")
+_ZEROS = [0] * len(MEASURES)
+CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
+
+
+class MessageWriter:
+    """Changes rows of `answer`, and the rollups with them, at the end in one go."""
+
+    def __init__(self, db: sqlite3.Connection, origins: MessageAttributes, logins: Logins) -> None:
+        self.db = db
+        self.names = origins.names
+        self.logins = logins
+        self.old: dict[int, Row] = {}  # as they are in the table
+        self.new: dict[int, Row] = {}  # as they shall be
+        self.plain: list[tuple[Any, ...]] = []  # new rows that need nothing more
+        self.sums: dict[tuple[int, ...], list[int]] = {}  # what is to be added to the rollups, by their keys
+        self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
+        self.folders: list[tuple[int, int]] = []  # rows of `answer_folder`
+        self.origins = origins
+        self.touched: set[int] = set()  # sessions of which a message was added or changed
+
+    def change(self, before: Row | None, after: Row) -> None:
+        """Note how a row shall be; `before` is how it is now, None where it is new."""
+        if before is not None and after.id not in self.new:
+            self.old[after.id] = before
+        self.new[after.id] = after
+
+    def remove(self, row: Row) -> None:
+        """Take a row out of the table and the totals, at once."""
+        self._sum(row, -1)
+        self.touched.add(row.session)
+        self.db.execute("DELETE FROM answer WHERE id = ?", (row.id,))
+        self.db.execute("DELETE FROM copy WHERE message = ?", (row.id,))
+        self.db.execute("DELETE FROM answer_folder WHERE message = ?", (row.id,))
+
+    def rows(self, condition: str, values: Iterable[Any]) -> list[Row]:
+        """Rows of the table by a condition in SQL."""
+        return [Row._make(row) for row in self.db.execute(f"{SELECT} WHERE {condition}", tuple(values))]
+
+    def rows_of(self, identities: list[int]) -> dict[int, Row]:
+        """Rows of the table by identity."""
+        found: dict[int, Row] = {}
+        for start in range(0, len(identities), 500):
+            part = identities[start : start + 500]
+            for row in self.rows(f"identity IN ({','.join('?' * len(part))})", part):
+                found[row.identity] = row
+        return found
+
+    # -- messages --------------------------------------------------------------------------------------------
+
+    def add(self, messages: Iterable[Message], sessions: Mapping[str, int], among: set[int] | None) -> None:
+        """Merge messages with the rows that are there. `among`: all identities in the ledger, where they are known."""
+        messages = list(messages)
+        known = self.rows_of([m[0] for m in messages if among is None or m[0] in among])
+        following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
+        add_plain = self._add_plain
+        for message in messages:
+            old = known.get(message[0])
+            if old is None and len(message[5]) == 1 and not message[6][5]:  # nothing can change about it in this batch
+                add_plain(following, message, sessions)
+                following += 1
+                continue
+            candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
+            if old is None:
+                self.change(None, self._row(following, message, candidates))
+                following += 1
+            else:
+                new = self._merged(old, message, candidates)
+                if new != old:  # its pull request is worked out again afterwards
+                    self.change(old, new._replace(pull=0, by_branch=0))
+
+    def _add_plain(self, id: int, message: Message, sessions: Mapping[str, int]) -> None:
+        """A new message of one session and folder, which nearly all are: its row and what it adds, at once."""
+        identity, at, counts, logged, choice, where, trace = message
+        ((uuid, flags),) = where.items()
+        session = sessions[uuid]
+        origin = self.origins.of(choice[2])
+        account, presumed = 0, 0
+        if origin.texts[7] or origin.folder in self.logins:
+            account, presumed = account_of(origin, flags, at, (origin.folder,), self.logins, self.names)
+        when = None if at == NO_TIME else at
+        billed = counts[1] > 0 or is_billed(origin.texts[3], 0)
+        cost = None if logged < 0 else logged
+        last_at, stop_at, mark, request, blocks, _ = trace
+        unfinished = 1 if blocks and is_unfinished(blocks, counts[1]) else 0
+        missing = missing_output(blocks, counts[1]) if unfinished else 0
+        self.plain.append(
+            (
+                id,
+                identity,
+                when,
+                *counts,
+                cost,
+                None if choice[1] == NO_TIME else choice[1],
+                origin.id,
+                request,
+                session,
+                flags,
+                0,
+                account,
+                0,
+                int(billed),
+                None if last_at == NO_TIME else last_at,
+                None if stop_at == NO_TIME else stop_at,
+                mark,
+                blocks or None,
+                0,
+                presumed,
+                0,
+                unfinished,
+                missing,
+            )
+        )
+        self.touched.add(session)
+        if billed:
+            key = self._key(when, counts, origin, session, account, 0, 0)
+            into = self.sums.get(key)
+            if into is None:
+                into = self.sums[key] = _ZEROS[:]
+            into[0] += 1
+            into[1] += counts[0]
+            into[2] += counts[1]
+            into[3] += counts[2]
+            into[4] += counts[3]
+            into[5] += counts[4]
+            into[6] += counts[5]
+            if cost is not None:
+                into[7] += 1
+                into[8] += cost
+            if unfinished:
+                into[9] += 1
+                into[10] += missing
+
+    def _key(
+        self,
+        at: int | None,
+        counts: Counts,
+        origin: AttributeRow,
+        session: int,
+        account: int,
+        pull: int,
+        by_branch: int,
+    ) -> tuple[int, ...]:
+        """The key of the row in `rollup` that a message adds to."""
+        prompt = counts[0] + counts[2] + counts[3] + counts[4]
+        rate = origin.tariff if prompt <= TIERS[0] else tariff(origin.texts[1], origin.texts[2], prompt)
+        bucket = UNKNOWN_BUCKET if at is None else at // QUARTER_MS
+        return (bucket, session, origin.model, rate, origin.cwd, origin.branch, account, pull, by_branch)
+
+    def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
+        identity, at, counts, logged, choice, _, trace = message
+        session, flags = owner_by_flags(candidates)
+        if len(candidates) > 1:
+            self.copies += [(id, s, f) for s, f in candidates.items()]
+        origin = self.origins.of(choice[2])
+        folders = [origin.folder, *(self.names.id(folder) for folder in trace[5])]
+        if len(folders) > 1:
+            self.folders += [(id, folder) for folder in folders]
+        row = Row(
+            id,
+            identity,
+            None if at == NO_TIME else at,
+            *counts,
+            None if logged < 0 else logged,
+            None if choice[1] == NO_TIME else choice[1],
+            origin.id,
+            trace[3],
+            session,
+            flags,
+            int(len(candidates) > 1),
+            0,
+            0,
+            0,
+            None if trace[0] == NO_TIME else trace[0],
+            None if trace[1] == NO_TIME else trace[1],
+            trace[2],
+            trace[4] or None,
+            int(len(folders) > 1),
+            0,
+            0,
+            0,
+            0,
+        )
+        return self._derived(row, origin, folders)
+
+    def _merged(self, old: Row, message: Message, candidates: dict[int, int]) -> Row:
+        """A row with another copy of its message merged in: `merge` of model/usage/messages.py for a row and a tuple."""
+        _, at, counts, logged, choice, _, trace = message
+        new, origin = old, self.origins.at(old.origin)
+        mine = (-old.output, _time(old.chosen_at), origin.texts)
+        folders = self.folders_of(old)
+        if choice < mine:
+            origin = self.origins.of(choice[2])
+            new = old._replace(chosen_at=_null(choice[1]), origin=origin.id)
+        more = {self.names.id(choice[2][8]), *(self.names.id(folder) for folder in trace[5])} - set(folders)
+        if more:
+            folders = [*folders, *sorted(more)]
+            self.folders += [(old.id, folder) for folder in folders]
+        earliest = min(at, _time(old.at))
+        costs = [cost for cost in (old.logged_cost, logged) if cost is not None and cost >= 0]
+        most: dict[str, Any] = dict(zip(Row._fields[3:9], larger_counts(old[3:9], counts), strict=True))
+        stop_at = min(_time(old.stop_at), trace[1])
+        last_at = max((t for t in (old.last_at, _null(trace[0])) if t is not None), default=None)
+        blocks = None if stop_at != NO_TIME else joined_blocks(old.blocks or b"", trace[4]) or None
+        new = self._joined(new, candidates)._replace(
+            at=_null(earliest),
+            logged_cost=max(costs, default=None),
+            request=max(old.request, trace[3]),
+            last_at=last_at,
+            stop_at=_null(stop_at),
+            mark=earlier_mark(_time(old.at), old.mark, at, trace[2]),
+            blocks=blocks,
+            several_folders=int(len(folders) > 1),
+            **most,
+        )
+        return self._derived(new, origin, folders)
+
+    def folders_of(self, row: Row) -> list[int]:
+        """Every config folder that holds a copy of a message."""
+        if not row.several_folders:
+            return [self.origins.at(row.origin).folder]
+        found = self.db.execute("SELECT folder FROM answer_folder WHERE message = ?", (row.id,))
+        return [folder for (folder,) in found]
+
+    def _derived(self, row: Row, origin: AttributeRow, folders: Iterable[int]) -> Row:
+        """A row with everything that follows from its own facts worked out again."""
+        account, presumed = account_of(origin, row.flags, row.at, folders, self.logins, self.names)
+        unfinished = is_unfinished(row.blocks or b"", row.output)
+        return row._replace(
+            account=account,
+            presumed=presumed,
+            billed=int(is_billed(origin.texts[3], row.output)),
+            unfinished=int(unfinished),
+            missing_output=missing_output(row.blocks or b"", row.output) if unfinished else 0,
+        )
+
+    def with_account(self, row: Row) -> Row:
+        """A row with its account worked out again."""
+        folders = self.folders_of(row)
+        account, presumed = account_of(self.origins.at(row.origin), row.flags, row.at, folders, self.logins, self.names)
+        return row._replace(account=account, presumed=presumed)
+
+    def _joined(self, row: Row, candidates: dict[int, int]) -> Row:
+        """A row with more sessions to belong to."""
+        if not row.shared:
+            if candidates.keys() == {row.session}:
+                return row._replace(flags=row.flags & candidates[row.session])
+            mine = row.flags & candidates.get(row.session, row.flags)
+            candidates = {**candidates, row.session: mine}
+        else:
+            known = self.db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,))
+            for session, flags in known.fetchall():
+                candidates = {**candidates, session: flags & candidates.get(session, flags)}
+        self.copies += [(row.id, s, f) for s, f in candidates.items()]
+        if row.session in candidates and candidates[row.session] & CLAIM_FLAGS <= min(
+            f & CLAIM_FLAGS for f in candidates.values()
+        ):
+            return row._replace(flags=candidates[row.session], shared=1)
+        session, flags = owner_by_flags(candidates)
+        return row._replace(session=session, flags=flags, shared=1)
+
+    def assign_pulls(self, changes: Iterable[tuple[Row, int, int]]) -> None:
+        """Give rows of the table another pull request (and whether by branch alone); `finish` adds it to the totals."""
+        updates = []
+        for row, pull, by_branch in changes:
+            updates.append((pull, by_branch, row.id))
+            self._sum(row, -1)
+            self._sum(row._replace(pull=pull, by_branch=by_branch), 1)
+        self.db.executemany("UPDATE answer SET pull = ?, by_branch = ? WHERE id = ?", updates)
+
+    # -- rows and rollups ------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Write the changed rows, and add what changed to the rollups."""
+        fresh = [row for id, row in self.new.items() if id not in self.old]
+        changed = [row for id, row in self.new.items() if id in self.old]
+        self.db.executemany(_INSERT, self.plain)
+        self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
+        self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
+        self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
+        self.db.executemany("INSERT OR IGNORE INTO answer_folder VALUES (?, ?)", self.folders)
+        for row in self.new.values():
+            self._sum(row, 1)
+            self.touched.add(row.session)
+        for id in self.old.keys() & self.new.keys():
+            self._sum(self.old[id], -1)
+            self.touched.add(self.old[id].session)
+        hours: dict[tuple[int, ...], list[int]] = {}
+        for key, values in self.sums.items():
+            into = hours.setdefault((key[0] // 4, key[2], key[3]), _ZEROS[:])
+            into[:] = map(int.__add__, into, values)
+        self._add("rollup", _ROLLUP_KEY, self.sums)
+        self._add("hour", _HOUR_KEY, hours)
+        self.touched |= {session for _, session, _ in self.copies}
+        self.old, self.new, self.plain, self.sums, self.copies, self.folders = {}, {}, [], {}, [], []
+
+    def _add(self, table: str, key_columns: tuple[str, ...], sums: dict[tuple[int, ...], list[int]]) -> None:
+        """Add to the sums in a table; rows without a message go."""
+        marks = ",".join("?" * (len(key_columns) + len(MEASURES)))
+        changes = [(*key, *values) for key, values in sums.items() if any(values)]
+        self.db.executemany(f"INSERT INTO {table} VALUES ({marks}) {_ADD}", changes)
+        where = " AND ".join(f"{column} = ?" for column in key_columns)
+        lessened = [key for key, values in sums.items() if values[0] < 0]
+        self.db.executemany(f"DELETE FROM {table} WHERE {where} AND messages = 0", lessened)
+
+    def _sum(self, row: Row, sign: int) -> None:
+        if not row.billed:
+            return
+        origin = self.origins.at(row.origin)
+        key = self._key(row.at, row[3:9], origin, row.session, row.account, row.pull, row.by_branch)
+        into = self.sums.setdefault(key, _ZEROS[:])
+        logged = (0, 0) if row.logged_cost is None else (1, row.logged_cost)
+        for n, value in enumerate((1, *row[3:9], *logged, row.unfinished, row.missing_output)):
+            into[n] += sign * value
+
+
+def owner_by_flags(candidates: Mapping[int, int]) -> tuple[int, int]:
+    """A session that may own a message: main chain before side chain, not forked before forked; owners.py decides
+    between several such."""
+    session = min(candidates, key=lambda s: (candidates[s] & CLAIM_FLAGS, s))
+    return session, candidates[session]
+
+
+def _time(at: int | None) -> int:
+    return NO_TIME if at is None else at
+
+
+def _null(at: int) -> int | None:
+    return None if at == NO_TIME else at

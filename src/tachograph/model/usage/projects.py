@@ -1,0 +1,204 @@
+"""Folders and their projects (accounting rule 7): comparing folders, worktrees of known tools, aliases.
+
+The project of a message is the repository that its working directory lies in. All of it is resolved from everything that
+the ledger knows, so the order in which transcripts are read changes nothing, and an alias applies to the whole history.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+# Worktrees inside the repository, or beside it: what comes before the mark is the repository's folder.
+_INSIDE = ("/.claude/worktrees/", "/.git/worktrees/", "/.worktrees/", "/.conductor/")
+_BESIDE = re.compile(r"(.*/[^/]+?)[-.]worktrees/[^/]")
+# Worktrees that a tool keeps in a folder of its own: the path gives only the last name of the repository.
+_ELSEWHERE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"/\.claude-worktrees/([^/]+)/[^/]",  # Claude Code's app
+        r"/\.t3/worktrees/([^/]+)/[^/]",  # T3 Code
+        r"/\.codex/worktrees/[^/]+/([^/]+)",  # Codex
+        r"/conductor/(?:workspaces|worktrees)/([^/]+)/[^/]",  # Conductor
+        r"/\.?superset/worktrees/([^/]+)/[^/]",  # Superset
+        r"/\.cursor/worktrees/([^/]+)/[^/]",  # Cursor
+        r"/\.?orca/(?:workspaces|worktrees)/([^/]+)/[^/]",  # Orca
+        r"/vibe-kanban/worktrees/[^/]+/([^/]+)",  # Vibe Kanban
+    )
+)
+_SUFFIX = " (worktree)"
+_MAC_FOLDERS = ("/Users/", "/Volumes/", "/private/")
+
+
+class Worktree(NamedTuple):
+    """A worktree's repository: its folder where the path shows it, else ("") only its last name."""
+
+    folder: str
+    name: str
+
+
+def folder_key(path: str) -> str:
+    """A folder as comparable text: two spellings of one folder have the same.
+
+    Separators are slashes, none at the end; drive letters and WSL's host names fold; paths of macOS are NFC, since its
+    disks take composed and decomposed letters for the same.
+
+    >>> folder_key("C:\\\\work\\\\shop\\\\") == folder_key("c:/work/shop")
+    True
+    """
+    key = path.replace("\\", "/") if "\\" in path else path
+    if key.startswith(("//?/", "//./")):
+        key = key[4:]
+        key = "//" + key[4:] if key[:4].upper() == "UNC/" else key
+    is_unc = key.startswith("//")
+    while "//" in key[1:]:
+        key = key[:1] + key[1:].replace("//", "/")
+    key = key.replace("/./", "/").removesuffix("/.")
+    if len(key) > 1:
+        key = key.rstrip("/") or "/"
+    if key[1:2] == ":" and key[0].isalpha():
+        key = key[0].lower() + key[1:]
+    elif is_unc:
+        host, _, rest = key[2:].partition("/")
+        share, slash, below = rest.partition("/")
+        host = "wsl.localhost" if host.lower() == "wsl$" else host.lower()
+        key = f"//{host}/{share.lower()}{slash}{below}"
+    elif key.startswith(_MAC_FOLDERS) and not key.isascii():
+        from unicodedata import normalize  # rarely needed, and not free
+
+        key = normalize("NFC", key)
+    return key
+
+
+def is_same_folder(a: str, b: str) -> bool:
+    """Compare two folders, however they are spelled."""
+    return a == b or folder_key(a) == folder_key(b)
+
+
+def is_inside(key: str, folder: str) -> bool:
+    """Test whether a folder is another one or lies below it; both as `folder_key` gives them."""
+    return key == folder or key.startswith(folder if folder.endswith("/") else folder + "/")
+
+
+def worktree(key: str) -> Worktree | None:
+    """Repository of a worktree by the layouts of known tools; None where the path shows none."""
+    for mark in _INSIDE:
+        cut = key.find(mark)
+        if cut > 0:
+            return Worktree(key[:cut], key[:cut].rpartition("/")[2])
+    for pattern in _ELSEWHERE:
+        if (match := pattern.search(key + "/-")) and match[1] != "-":
+            return Worktree("", match[1])
+    if match := _BESIDE.match(key):
+        return Worktree(match[1], match[1].rpartition("/")[2])
+    return None
+
+
+class Projects:
+    """Resolves folders to projects, given the folders where sessions began inside a repository, and aliases.
+
+    `begun` are folders where some session began with a branch; `folders` all that are known; `aliases` maps a folder
+    prefix (or the name of a project without a folder) to the name of a project.
+    """
+
+    def __init__(self, begun: Iterable[str], folders: Iterable[str], aliases: Mapping[str, str]) -> None:
+        self._spellings: dict[str, str] = {}  # key: its smallest spelling
+        self._repositories: set[str] = set()
+        plain: set[str] = set()
+        for path in folders:
+            key = self._note(path)
+            if worktree(key) is None:
+                plain.add(key)
+        for path in begun:
+            key = self._note(path)
+            tree = worktree(key)
+            if tree is None:
+                self._repositories.add(key)
+            elif tree.folder:
+                self._repositories.add(tree.folder)
+        self._aliases = {folder_key(prefix): name for prefix, name in aliases.items()}
+        others = {self._repository_of(key) or key for key in plain}
+        self._by_name = (_by_last_name(self._repositories), _by_last_name(others))
+        unnamed = [{key for key in keys if self._alias(key) is None} for keys in (self._repositories, others)]
+        self._unnamed_by_name = (_by_last_name(unnamed[0]), _by_last_name(unnamed[1]))
+
+    def _note(self, path: str) -> str:
+        key = folder_key(path)
+        spelled = path.rstrip("/\\") or path
+        known = self._spellings.get(key)
+        if known is None or spelled < known:
+            self._spellings[key] = spelled
+        return key
+
+    def project(self, path: str) -> str:
+        """The project of a folder: the path of its repository, or a name; "" for no folder."""
+        if not path:
+            return ""
+        key = folder_key(path)
+        alias = self._alias(key)
+        if alias is None:
+            own = self._own(key)
+            alias = self._alias(own)
+            if alias is None:
+                return self._spelled(own)
+        return self._named(alias)
+
+    def _own(self, key: str) -> str:
+        """The key of a folder's project, aliases aside."""
+        tree = worktree(key)
+        if tree is None:
+            return self._repository_of(key) or key
+        if tree.folder:
+            return self._repository_of(tree.folder) or tree.folder
+        return _only(self._by_name, tree.name) or tree.name + _SUFFIX
+
+    def _repository_of(self, key: str) -> str | None:
+        """The deepest known repository that a folder lies in."""
+        at = key
+        while at:
+            if at in self._repositories:
+                return at
+            cut = at.rfind("/")
+            if cut <= 0:
+                return "/" if cut == 0 and at != "/" and "/" in self._repositories else None
+            at = at[:cut]
+        return None
+
+    def _alias(self, key: str) -> str | None:
+        """The alias with the longest prefix of a folder."""
+        if not self._aliases:
+            return None
+        fitting = [prefix for prefix in self._aliases if is_inside(key, prefix)]
+        return self._aliases[max(fitting, key=len)] if fitting else None
+
+    def _named(self, name: str) -> str:
+        """The project that an alias names: a known one where one has that path or last name, else one of that name."""
+        key = folder_key(name)
+        if key in self._repositories or key in self._spellings:
+            return self._spelled(key)
+        only = _only(self._unnamed_by_name, name) if "/" not in key else None
+        return name if only is None else self._spelled(only)
+
+    def _spelled(self, own: str) -> str:
+        """A project's key as its folder is spelled: the same spelling for all folders of the project."""
+        known = self._spellings.get(own)
+        if known is not None or "/" not in own:
+            return known or own
+        spelled = (
+            text[: len(own)] for key, text in self._spellings.items() if len(text) == len(key) and is_inside(key, own)
+        )
+        return min(spelled, default=own)
+
+
+def _only(named: tuple[dict[str, set[str]], ...], name: str) -> str | None:
+    """The one project with a last name, of repositories or else of other folders; None where there are several."""
+    for known in named:
+        if keys := known.get(name.lower()):
+            return next(iter(keys)) if len(keys) == 1 else None
+    return None
+
+
+def _by_last_name(keys: Iterable[str]) -> dict[str, set[str]]:
+    named: dict[str, set[str]] = {}
+    for key in keys:
+        named.setdefault(key.rpartition("/")[2].lower(), set()).add(key)
+    return named

@@ -1,0 +1,79 @@
+"""One message while its lines are being read by the typed decoder: the line with the most output, and their sum."""
+
+from typing import TYPE_CHECKING
+
+from tachograph.model.usage.content import joined_blocks
+from tachograph.model.usage.messages import (
+    LONGEST_AFTER_STOP_MS,
+    LONGEST_ANSWER_MS,
+    NO_TIME,
+    Counts,
+    fingerprint,
+    larger_counts,
+)
+
+if TYPE_CHECKING:
+    from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
+
+
+class PendingMessage:
+    """A message whose lines are being read: the line with the most output so far, and what all of them add up to."""
+
+    __slots__ = (
+        "at",
+        "blocks",
+        "counts",
+        "first",
+        "flags",
+        "last",
+        "leaf",
+        "mark",
+        "name",
+        "output",
+        "record",
+        "request",
+        "session",
+        "stop_at",
+    )
+
+    def __init__(self, record: "AssistantRecord", at: int, counts: Counts, flags: int) -> None:
+        self.record = record
+        self.name, self.session, self.flags = record.message.id, record.sessionId, flags
+        self.at = self.first = self.last = at
+        self.output, self.counts = counts[1], counts
+        self.leaf = (at, record.uuid) if record.uuid else None
+        self.mark = fingerprint(record.uuid) if record.uuid else 0
+        self.request = record.requestId or ""
+        self.stop_at, self.blocks = NO_TIME, b""
+
+    def is_continued_by(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+        """Test a later line with the same id: `is_same_answer` of model/usage/messages.py, for single lines."""
+        if self.request and record.requestId and self.request != record.requestId:
+            return False
+        if at - self.first > LONGEST_ANSWER_MS:
+            return False
+        return self.stop_at == NO_TIME or (at <= self.stop_at + LONGEST_AFTER_STOP_MS and counts == self.counts)
+
+    def note_end(self, stop: str | None, at: int, blocks: bytes) -> None:
+        """Note the stop reason of a line, or its visible blocks where it has none."""
+        if stop:
+            self.stop_at = min(self.stop_at, at)
+        elif self.stop_at == NO_TIME:
+            self.blocks = joined_blocks(self.blocks, blocks) if self.blocks else blocks
+
+    def extend(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+        """Take in another line of the same message in the same session, later than the one with the most output."""
+        output = counts[1]
+        if output > self.output:  # the earlier line wins where the output is the same
+            self.record, self.at, self.output = record, at, output
+        if record.requestId:
+            self.request = record.requestId
+        if at > self.last:
+            self.last = at
+            if record.uuid:
+                self.leaf = (at, record.uuid)
+        most = self.counts
+        if counts != most:
+            streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
+            self.counts = counts if streamed else larger_counts(most, counts)
+        return True

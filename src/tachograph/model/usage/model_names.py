@@ -11,7 +11,7 @@ def plain_model_name(model: str) -> str:
     """
     known = _normalised.get(model)
     if known is None:
-        known = _unwrapped(model) if "claude" in model.lower() else model
+        known = model
         while (shorter := _with_less(known)) and shorter != known:
             known = shorter
         _normalised[model] = known
@@ -23,25 +23,24 @@ def display_name(model: str) -> str:
     return plain_model_name(model).removeprefix("claude-")
 
 
-def _unwrapped(model: str) -> str:
-    """A Claude name out of what gateways, clouds and inference profiles put around it; others as they are.
+def spelled_model(model: str) -> str:
+    """The Claude model that a name spells, out of what gateways, clouds and inference profiles put around it; others as they are.
 
     An ARN of a system inference profile or foundation model; any path (`bedrock/…`, `openrouter/anthropic/…`,
-    `publishers/anthropic/models/…`); `databricks-`; capital letters; `4.8` for `4-8`; `-thinking`; `:200k`; and the
+    `publishers/anthropic/models/…`); `databricks-`; `4.8` for `4-8`; `-thinking`; `:200k`; and the
     order `claude-4-5-sonnet`. An application profile's ARN spells no model.
     """
-    import re  # names in this form are few
+    import re  # only for names that are no plain ones
 
-    name = model.lower()
-    if "application-inference-profile" in name:
-        return model
-    name = name.rpartition("/")[2].removeprefix("databricks-")
+    if "claude" not in model or "application-inference-profile" in model:
+        return plain_model_name(model)
+    name = model.rpartition("/")[2].removeprefix("databricks-")
     name = re.sub(r"(?<=\d)\.(?=\d)", "-", name)
     name = re.sub(r":\d+[km]$", "", name).removesuffix("-thinking")
     swapped = re.fullmatch(r"(.*)claude-([4-9](?:-\d{1,2})?)-(opus|sonnet|haiku|fable|mythos)(-\d{8})?(.*)", name)
     if swapped:
         name = f"{swapped[1]}claude-{swapped[3]}-{swapped[2]}{swapped[4] or ''}{swapped[5]}"
-    return name
+    return plain_model_name(name) or model
 
 
 def _with_less(name: str) -> str:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tachograph.model.usage.model_names import plain_model_name
+from tachograph.model.usage.model_names import plain_model_name, spelled_model
 
 TIERS = (100_000, 200_000)
 """The prompt sizes above which some model's price changes. Messages are grouped by them, so no price may use others."""
@@ -149,8 +149,10 @@ class PriceBook:
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
     def _find(self, model: str) -> _Model | None:
-        exact = self._by_name.get(model)
-        return exact if exact is not None else self._by_name.get(plain_model_name(model))
+        for name in (model, plain_model_name(model), spelled_model(model)):
+            if (found := self._by_name.get(name)) is not None:
+                return found
+        return None
 
 
 def load(

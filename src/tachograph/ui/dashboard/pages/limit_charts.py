@@ -48,6 +48,8 @@ def limit_charts(view: View) -> FiguresBlock:
         for name, hours, own in (("five", _SESSION_HOURS, keys[:1]), ("week", _WEEK_HOURS, keys[1:])):
             shown = tuple(found[key] for key in own if key in found and found[key].points)
             if shown:
+                labels = {limit.key: limit.label for limit in account.limits}
+                shown = tuple(one._replace(label=labels.get(one.key, one.label)) for one in shown)
                 key = f"curve-{name}-{account.id}"
                 chart = _Chart(key, shown, hours, ahead.get(shown[0].key), len(accounts) > 1)
                 figures.append(_figure(chart, account, view))

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: scripts run test test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
+.PHONY: scripts run test test-lowest lock test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
 
 help:            ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -68,6 +68,14 @@ bench: $(VENV)/.dev   ## measure speed against our bounds, beside ccusage
 
 soak: $(VENV)/.dev needs  ## run the long tests
 	@$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)
+
+test-lowest: needs  ## test with the lowest versions of dependencies that pyproject.toml allows
+	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	@.venv-lowest/bin/python -m pip --disable-pip-version-check -q install -c requirements/lowest.txt -e '.[dev]'
+	@.venv-lowest/bin/python -m pytest -n auto --dist loadfile -m "not desktop and not slow and not soak and not wine" $(PYTEST_FLAGS)
+
+lock:            ## write requirements/ again; needs uv: pip install uv
+	@$(PYTHON) tools/lock.py
 
 prices-check: $(VENV)/.dev  ## compare the price book with the genai-prices package
 	@$(BIN)/python tools/check_prices.py

@@ -182,7 +182,8 @@ def start(
             is_patient = True
             say(f"{kind.title} runs (process {found.pid}) and reads your transcripts for the first time.")
         pause(_POLL_SECONDS)
-    with open(paths.log(kind.name), "rb") as file:
+    lines: list[str] = []
+    with suppress(OSError), open(paths.log(kind.name), "rb") as file:  # the folder may have been moved meanwhile
         file.seek(before)
         lines = file.read(2000).decode("utf-8", "replace").strip().splitlines()
     raise TachographError(

@@ -156,6 +156,11 @@ def killed_at(kind: str, number: int, after: float, home: Home, full: Path) -> N
     child.wait(5)
     if kind in ("stop", "purge", "restore"):
         home.run("stop")  # where the command was killed before it had ended the recorder, or had started a new one
+        paths = own_paths(home.env)
+        until(
+            lambda: not processes_of(home) or background.running(paths) is not None, GONE_SECONDS, "neither up nor gone"
+        )
+        home.run("stop")  # a recorder that a killed `restore` was just starting
         recorder.wait(5)
 
 

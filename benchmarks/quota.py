@@ -71,18 +71,11 @@ def load(path: Path) -> Trace:
     scoped: dict[str, list[Observation]] = {}
     plans: list[tuple[float, str]] = []
     answered: dict[str, float] = {}
-    parts = 1
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     rows = sorted(map(json.loads, text.splitlines()), key=lambda row: row["at"])
     for row in rows:
         at = row["at"]
         if row["type"] == "calibration":
-            parts = 15  # sums of a quarter hour are spread over it
-            continue
-        if row["type"] == "message" and parts > 1:
-            a, b, c, d = (value / parts for value in dollars(row))
-            moments = [at + 60 * (place - parts // 2) for place in range(parts)]
-            messages += [Message(moment, row["session"], row["model"], (a, b, c, d)) for moment in moments]
             continue
         if row["type"] == "message":
             messages.append(Message(at, row["session"], row["model"], dollars(row)))

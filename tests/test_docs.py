@@ -27,6 +27,7 @@ COMMAND_PAGES = (
     "ledger.md",
     "prices.md",
     "dashboard.md",
+    "machines.md",
 )
 
 

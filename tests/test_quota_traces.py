@@ -110,13 +110,24 @@ def test_the_simulated_traces_are_met_as_exactly_as_promised(tmp_path: Path) -> 
     traces = Path(os.environ.get("TACHOGRAPH_TRACES") or "-")
     if not traces.is_dir():
         pytest.skip("TACHOGRAPH_TRACES names no folder of simulated traces")
-    scored = import_module("quota_score").score(traces, estimates_in(traces, tmp_path / "out"))
-    rows = [row for kind, one in scored["by_kind"].items() for row in import_module("estimates").of_kind(kind, one)]
-    assert len(rows) > 10
-    missed = [f"{row.what}: {row.figure} {row.bound}" for row in rows if not row.holds]
-    assert len(missed) <= len(rows) // 20, missed  # a kind with two users is a handful of weeks
+    score = import_module("quota_score").score
 
+    estimates(traces, tmp_path / "out")
 
-def estimates_in(traces: Path, out: Path) -> Path:
-    estimates(traces, out)
-    return out
+    def of(*kinds: str) -> dict[str, Any]:
+        made: dict[str, Any] = score(traces, tmp_path / "out", kinds or ("",))
+        return made
+
+    base, both, misspec, whole = of("base"), of("base", "shift"), of("misspec"), of()
+    assert base["opus_share_mae_points"] <= 1.5
+    assert of("quiet")["opus_share_mae_points"] <= 2
+    assert of("remote")["opus_share_mae_points"] <= 2.5
+    assert misspec["opus_share_mae_points"] <= 5
+    assert base["unexplained_mae_points"] <= 2.5
+    assert of("remote")["unexplained_mae_points"] <= 5
+    assert base["session_mae_points"] <= 0.7
+    assert 0.72 <= whole["coverage_80"]["session"] <= 0.92
+    assert min(whole["coverage_80"]["model"], whole["coverage_80"]["unexplained"]) >= 0.7
+    assert min(misspec["coverage_80"].values()) >= 0.6
+    assert both["brier_of_base_rate"] <= 0.8
+    assert both["ece"] <= 0.05

@@ -179,7 +179,7 @@ def _decide(ledger: Ledger, method: PollMethod, folder: str, now: int) -> PollDe
         push = RecentPushes(
             poll_state.last_push(db, state.account, BROWSER),
             poll_state.last_push(db, state.account, STATUSLINE),
-            poll_state.last_twin(db, state.account, key),
+            max(poll_state.last_twin(db, state.account, key), poll_state.last_remote(db, state.account, method.source)),
         )
     return schedule.decide(state, now, push, login)
 

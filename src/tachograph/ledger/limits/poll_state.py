@@ -7,7 +7,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.usage.strings import Strings, storable
-from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
+from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH, OK
 
 CLAIM_MS = 45_000  # longer than a question with its second try can take; a killed program's claim ends by itself
 
@@ -114,3 +114,12 @@ def last_message_of(db: sqlite3.Connection, folder: str, since: int) -> int:
         " WHERE answer.at > ? AND name.text = ?"
     )
     return int(db.execute(sql, (since, folder)).fetchone()[0] or 0)
+
+
+def last_remote(db: sqlite3.Connection, account: int, source: str) -> int:
+    """The newest answer that another machine of the person got from a source, epoch milliseconds; 0 for none."""
+    sql = (
+        "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE account = ? AND source = ? AND outcome = ?"
+        " AND substr(name.text, 1, 1) = '@'"
+    )
+    return int(db.execute(sql, (account, source, OK)).fetchone()[0] or 0)

@@ -32,6 +32,10 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def accept_schema(self) -> None:
+        """Go on with the schema as it is now: this connection has changed it itself."""
+        self._schema = self._schema_cookie()
+
     def _schema_cookie(self) -> int:
         """A number that SQLite changes with the schema, and when a backup is written over the ledger."""
         return int(self.db.execute("PRAGMA schema_version").fetchone()[0])

@@ -72,11 +72,11 @@ def _store(db: sqlite3.Connection, identity: int, one: Message) -> None:
         "SELECT body FROM fragment WHERE identity = ? AND session = ? AND at = ? AND mark = ?", key
     ).fetchone()
     if row is not None:
-        one = merge(_message(row[0]), one)
+        one = merge(from_json(row[0]), one)
     db.execute(
         "INSERT INTO fragment (identity, session, at, mark, body) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET body = excluded.body",
-        (*key, _body(one)),
+        (*key, to_json(one)),
     )
 
 
@@ -100,7 +100,7 @@ def _grouped_again(writer: MessageWriter, identity: int, changed: Iterable[Messa
         sql = "SELECT body, answer FROM fragment WHERE identity = ? AND session = ? ORDER BY at, mark"
         stored = db.execute(sql, (identity, session)).fetchall()
         before |= {answer for _, answer in stored if answer is not None}
-        for group in _groups([_message(body) for body, _ in stored]):
+        for group in _groups([from_json(body) for body, _ in stored]):
             groups.setdefault(group[0][1], []).append(group)
     for row in writer.rows_of(sorted(before)).values():
         writer.remove(row)
@@ -171,12 +171,14 @@ def as_messages(writer: MessageWriter, row: Row) -> list[Message]:
     ]
 
 
-def _body(message: Message) -> str:
+def to_json(message: Message) -> str:
+    """A message as JSON."""
     trace = message[6]
     return json.dumps([*message[:6], [*trace[:4], trace[4].hex(), list(trace[5])]], separators=(",", ":"))
 
 
-def _message(body: str) -> Message:
+def from_json(body: str) -> Message:
+    """A message from its JSON. Raises ValueError, TypeError or KeyError for a text that is none."""
     identity, at, counts, logged, choice, sessions, trace = json.loads(body)
     output, chosen_at, origin = choice
     last_at, stop_at, mark, request, blocks, folders = trace

@@ -20,6 +20,10 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
         filters["project"] = _matching_projects(rollups.present(db, "project"), question.projects)
     if question.models:
         filters["model"] = _matching_models(rollups.present(db, "model"), question.models)
+    if question.machines:
+        from tachograph.queries.usage.machines import Machines  # only with several machines
+
+        filters["folder"] = Machines(db).folders_of(question.machines)
     if question.session is not None:
         filters["session"] = {question.session}
     if question.branches:

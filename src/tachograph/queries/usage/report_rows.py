@@ -10,6 +10,7 @@ from tachograph.queries.usage.rows import (
     PERIODS,
     BranchKey,
     Key,
+    MachineKey,
     ModelKey,
     PeriodKey,
     ProjectKey,
@@ -33,6 +34,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "session": ("session", "project", "branch"),
     "pr": ("pull", "by_branch"),
     "speed": ("speed",),
+    "machine": ("folder",),
 }
 
 
@@ -92,12 +94,18 @@ class _Describer:
         elif along == "session":
             self.sessions = sessions.facts(db, {key[0] for key in ids})
             self.names = sessions.names(db, {value for key in ids for value in key[1:]})
+        elif along == "machine":
+            from tachograph.queries.usage.machines import Machines  # only with several machines
+
+            self.machines = Machines(db)
         elif along == "pr":
             self.pulls = sessions.pulls(db, {key[0] for key in ids})
 
     def group(self, key: tuple[object, ...]) -> object:
         """The key of the row of some ids: parts of a session on several projects and branches are one row, and a pull
         request's use by session and by branch alone."""
+        if self.along == "machine":
+            return self.machines.of(key[0]) if isinstance(key[0], int) else key[0]
         return key[0] if self.along in ("session", "pr") else key
 
     def rows(self, parts: Iterable[tuple[tuple[object, ...], Spend]]) -> tuple[Row, ...]:
@@ -122,6 +130,8 @@ class _Describer:
         if self.along == "project":
             path = self.names[key[0]]
             return ProjectKey(self.short[path] or None, path or None)
+        if self.along == "machine":
+            return MachineKey(self.machines.of(key[0]))
         if self.along == "speed":
             return SpeedKey("fast" if key[0] else "standard")
         if self.along == "model":

@@ -67,6 +67,12 @@ class ModelKey(NamedTuple):
     model: str
 
 
+class MachineKey(NamedTuple):
+    """A machine of the person, by name."""
+
+    machine: str
+
+
 class BranchKey(NamedTuple):
     branch: str | None
     project: str | None
@@ -112,7 +118,7 @@ class WindowKey(NamedTuple):
     peak_percent: float | None = None
 
 
-Key = WindowKey | SpeedKey | PeriodKey | ProjectKey | ModelKey | BranchKey | SessionKey | PullRequestKey
+Key = WindowKey | SpeedKey | PeriodKey | ProjectKey | ModelKey | MachineKey | BranchKey | SessionKey | PullRequestKey
 
 
 class Row(NamedTuple):
@@ -144,6 +150,7 @@ class SpendQuery(NamedTuple):
     pulls: tuple[str, ...] = ()  # addresses; "none" is what belongs to no pull request
     sessions: tuple[str, ...] = ()  # whole ids
     accounts: tuple[int, ...] = ()
+    machines: tuple[str, ...] = ()  # names
 
 
 class SpendReport(NamedTuple):

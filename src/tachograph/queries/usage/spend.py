@@ -34,7 +34,9 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
             yield span
 
     cells, missing = Cells(), set[str]()
-    sums = rollups.sums(db, dimensions, spans(), filters, book.changes())
+    by_folder = "folder" in dimensions or "folder" in filters  # the totals are not kept by config folder
+    table = messages if by_folder else rollups
+    sums = table.sums(db, dimensions, spans(), filters, book.changes())
     for place, values, used in price_sums(db, book, sums, missing):
         main = (keys[place][question.along],) if question.along in asked else values[:width]
         sub = (keys[place][question.by],) if question.by in asked else values[width:]

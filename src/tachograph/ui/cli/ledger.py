@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tachograph.clock import Clock
-from tachograph.errors import LedgerError, UsageError
+from tachograph.errors import LedgerError, TachographError, UsageError
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
@@ -54,7 +54,19 @@ def _restore(arguments: argparse.Namespace, context: Context) -> Outcome | None:
     with _without_recorder(paths, context):
         done = restore(paths, arguments.file, context.clock.now_ms())
         withdrawn = _withdrawn(paths, context, before)
+        _renew_ledger_id(paths, context)
     return done._replace(did=(*done.did, *withdrawn))
+
+
+def _renew_ledger_id(paths: Paths, context: Context) -> None:
+    """Make a restored ledger send and fetch everything again: to a hub it is another one."""
+    from tachograph.ledger.exchange import tracking
+    from tachograph.ledger.storage.open import open_ledger
+
+    with suppress(TachographError), open_ledger(paths, context.clock.now_ms()) as ledger:
+        if tracking.is_tracked(ledger.db):
+            with ledger.transaction() as db:
+                tracking.new_ledger_id(db)
 
 
 def _purge(arguments: argparse.Namespace, context: Context) -> Outcome | None:

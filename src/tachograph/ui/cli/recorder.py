@@ -108,8 +108,10 @@ def _services(paths: Paths, context: Context) -> list[Service]:
     """Services inside the recorder; none of them listens before a person turned it on."""
     from tachograph.ui.cli.bridge_service import BridgeService
     from tachograph.ui.cli.dashboard_service import DashboardService
+    from tachograph.ui.cli.hub.service import HubClient
 
-    return [BridgeService(paths, context.clock), DashboardService(context.env, context.clock)]
+    env, clock = context.env, context.clock
+    return [BridgeService(paths, clock), DashboardService(env, clock), HubClient(paths, clock)]
 
 
 # -- status ----------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ ALONG = {
     "prs": ("pr", "pull request"),
     "windows": ("window", "window"),
 }
-BY = ("model", "project", "session", "branch", "pr", "day", "speed")
+BY = ("model", "project", "session", "branch", "pr", "day", "speed", "machine")
 SORTS = ("cost", "tokens", "messages", "name", "time")
 _EMPTY_KEYS = {
     **{period: PeriodKey(None) for period in PERIODS},
@@ -70,6 +70,13 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument(
         "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
+    )
+    parser.add_argument(
+        "--machine",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this machine of yours (`machines` lists them)",
     )
     parser.add_argument(
         "--by",
@@ -112,7 +119,13 @@ def _report(arguments: argparse.Namespace, now: Snapshot) -> Report:
     else:
         asked = asked_range(arguments, now.calendar, now.now, along if along in PERIODS else DAY)
     question = SpendQuery(
-        along, asked.span, arguments.by, tuple(arguments.project), tuple(arguments.model), last=newest
+        along,
+        asked.span,
+        arguments.by,
+        tuple(arguments.project),
+        tuple(arguments.model),
+        last=newest,
+        machines=tuple(arguments.machine),
     )
     if along == "window":
         from tachograph.queries.usage.session_windows import windows

@@ -8,6 +8,7 @@ from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.usage.rows import (
     BranchKey,
+    MachineKey,
     ModelKey,
     PeriodKey,
     ProjectKey,
@@ -341,6 +342,8 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
         return [key.speed]
     if isinstance(key, ProjectKey):
         return [_name(key.project)]
+    if isinstance(key, MachineKey):
+        return [_name(key.machine)]
     if isinstance(key, BranchKey):
         return [_name(key.branch), _name(key.project)]
     if isinstance(key, PullRequestKey):

@@ -39,6 +39,12 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--at", metavar="HH:MM", default="", help="with --scenario: stop the clock of that day at this time (UTC)"
     )
+    parser.add_argument(
+        "--machines",
+        type=int,
+        metavar="N",
+        help="deal the days to N machines that exchange them through a shared folder",
+    )
     parser.add_argument("--no-open", action="store_true", help="show the reports only; do not open a browser")
     parser.add_argument(
         "command_line",
@@ -55,6 +61,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     if not 1 <= arguments.days <= 3650:
         raise UsageError(f"--days {arguments.days}: give a number from 1 to 3650.")
+    if arguments.machines is not None and not 2 <= arguments.machines <= 6:
+        raise UsageError(f"--machines {arguments.machines}: give a number from 2 to 6.")
     if arguments.command_line:
         from tachograph.ui.cli.parser import parsed
 
@@ -77,6 +85,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         env = {**context.env, **_demo_environment(home)}
         inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
         invent_limits(inner, arguments.days, arguments.seed)
+        if arguments.machines is not None:
+            from tachograph.ui.cli.demo import machines
+
+            return machines.play(home, inner, arguments.machines, arguments.seed)
         code = _show(arguments.command_line, inner)
         if not arguments.command_line and not arguments.no_open and context.is_terminal:
             _open(home, inner._replace(clock=context.clock))

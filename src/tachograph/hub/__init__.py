@@ -1,0 +1,1 @@
+"""A hub: several machines of one person (and later a team) exchange what their ledgers know."""

@@ -1,0 +1,198 @@
+"""What a hub answers to its machines: join, push, pull, and what it knows of a member. No HTTP in here.
+
+Member and machine come from the token alone. Every answer is a status and a JSON document.
+"""
+
+import hashlib
+import hmac
+import secrets
+from typing import Any, NamedTuple
+
+from tachograph import __version__
+from tachograph.clock import Clock
+from tachograph.hub import wire
+from tachograph.hub.sharing import LEVELS, MINE
+from tachograph.hub.store import HubStore, Invite, Machine
+from tachograph.hub.wire import Malformed, SharedFact
+
+HOUR_MS = 3_600_000
+INVITE_MS = 24 * HOUR_MS
+MAX_TRIES, MAX_TRIES_OF_ADDRESS = 10, 60  # wrong codes in an hour: for one invitation, in all
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_NAME_LENGTH = 60
+
+
+class Response(NamedTuple):
+    status: int
+    body: dict[str, Any]
+
+
+class HubApi:
+    """The requests of machines, on one store; used by one thread at a time."""
+
+    def __init__(self, store: HubStore, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    # -- joining
+
+    def invite(self, name: str, role: str = "member", lasting_ms: int = INVITE_MS) -> str:
+        """Make an invitation; returns its code. The first member of a hub is its owner."""
+        now, store = self._clock.now_ms(), self._store
+        code = "".join(secrets.choice(_ALPHABET) for _ in range(20))
+        if not store.members():
+            role = "owner"
+        with store.transaction():
+            store.add_invite(Invite(code[:4], digest(code), name, role, now + lasting_ms, None), now)
+        return "-".join(code[i : i + 4] for i in range(0, 20, 4))
+
+    def join(self, document: Any, address: str) -> Response:
+        """Exchange a code for a token, once."""
+        code = _text(document, "code").replace("-", "").upper()
+        share, check = _text(document, "share"), _text(document, "key_check")
+        name = _text(document, "name").strip()[:_NAME_LENGTH] or "machine"
+        if share not in LEVELS:
+            return Response(400, {"error": "Unknown level of sharing."})
+        now, store = self._clock.now_ms(), self._store
+        with store.transaction():
+            wrong, every = store.attempts(code[:4], address, now // HOUR_MS)
+            if wrong >= MAX_TRIES or every >= MAX_TRIES_OF_ADDRESS:
+                return Response(429, {"error": "Too many wrong codes from this address. Wait an hour."})
+            invite = store.invite(code[:4])
+            is_right = invite is not None and hmac.compare_digest(invite.digest, digest(code))
+            if invite is None or not is_right:
+                store.note_attempt(code[:4], address, now // HOUR_MS)
+                return Response(403, {"error": "That code is not valid."})
+            if invite.used_at is not None or now >= invite.expires_at:
+                return Response(403, {"error": "That code was used or has expired. Ask for another one."})
+            member = next((one for one in store.members() if one.name == invite.name and one.erased_at is None), None)
+            if member is not None and member.key_check and check != member.key_check:
+                return Response(409, {"error": "key", "member": member.name})  # the code stays good
+            id = member.id if member is not None else store.add_member(invite.name, invite.role, now)
+            if check:
+                store.set_key_check(id, check)
+            token = secrets.token_urlsafe(32)
+            machine = store.add_machine(id, name, digest(token), share, now)
+            store.use_invite(invite.id, now)
+            store.note(id, now, "join", machine)
+            names = {one.id: one.name for one in store.machines(id)}
+        body = {"token": token, "hub": store.id, "machine": machine, "name": names[machine], "member": invite.name}
+        return Response(200, {**body, "machines": len(names), "members": len(store.members())})
+
+    # -- for machines that joined
+
+    def machine_of(self, token: str) -> Machine | None:
+        return self._store.machine_of_token(digest(token)) if token else None
+
+    def push(self, machine: Machine, document: Any) -> Response:
+        """Store facts. Those that can't be understood are refused by number; the rest counts."""
+        now, store = self._clock.now_ms(), self._store
+        if not isinstance(document, dict) or not isinstance(document.get("facts"), list):
+            return Response(400, {"error": "A push has facts."})
+        if len(document["facts"]) > wire.MAX_FACTS:
+            return Response(413, {"error": f"At most {wire.MAX_FACTS} facts at once."})
+        ledger = _text(document, "ledger")[:64]
+        if not ledger:
+            return Response(400, {"error": "A push names its ledger."})
+        good, refused = list[SharedFact](), list[list[Any]]()
+        for place, value in enumerate(document["facts"]):
+            try:
+                good.append(wire.parse_fact(value))
+            except Malformed as error:
+                refused.append([place, str(error)])
+        with store.transaction():
+            if store.member(machine.member).erased_at is not None:
+                return Response(410, {"error": "Everything of this member was erased."})
+            current = store.active_machine(machine.id)
+            if current is None:
+                return Response(401, {"error": "This machine was revoked."})
+            if store.is_retired(machine.id, ledger):
+                return Response(409, {"error": "That ledger was replaced by a newer one."})
+            if current.ledger != ledger:
+                store.switch_ledger(current, ledger)
+            sent_at = document.get("sent_at")
+            skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
+            store.note_contact(machine.id, now, skew, _text(document, "version"))
+            changed, seq = store.put(current, ledger, good)
+        body = {"hub": store.id, "seq": seq, "taken": len(good), "changed": changed, "refused": refused}
+        return Response(200, {**body, "skew_ms": skew, "version": __version__})
+
+    def mine(self, machine: Machine, after: int, most: int = wire.MAX_FACTS) -> Response:
+        """Facts of the member's other machines after a number, and those machines."""
+        store = self._store
+        member = store.member(machine.member)
+        if member.erased_at is not None:
+            return Response(410, {"error": "Everything of this member was erased."})
+        most = max(1, min(most, wire.MAX_FACTS))
+        rows = store.after(machine, after, most)
+        names = {one.id: one for one in store.machines(machine.member)}
+        machines = [
+            {
+                "id": one.id, "name": one.name, "share": one.share, "seen_at": one.seen_at, "skew_ms": one.skew_ms,
+                "version": one.version, "revoked": one.revoked_at is not None,
+            }
+            for one in names.values()
+        ]  # fmt: skip
+        with store.transaction():
+            store.note_contact(machine.id, self._clock.now_ms(), None, names[machine.id].version)
+        facts = [[seq, origin, list(fact)] for seq, origin, fact in rows]
+        until = rows[-1][0] if len(rows) >= most else max(member.seq, after)
+        return Response(200, {"hub": store.id, "seq": member.seq, "until": until, "facts": facts, "machines": machines})
+
+    def me(self, machine: Machine) -> Response:
+        """What the hub holds of a member."""
+        store = self._store
+        member = store.member(machine.member)
+        machines = [{"name": one.name, "share": one.share, "seen_at": one.seen_at} for one in store.machines(member.id)]
+        held = {"member": member.name, "role": member.role, "facts": store.counts(member.id), "machines": machines}
+        return Response(200, {"hub": store.id, **held, "clear_text": store.holds_clear_text(member.id)})
+
+    def share(self, machine: Machine, document: Any) -> Response:
+        """Change the level of a machine; what it sent before is deleted where the new level is narrower."""
+        level = _text(document, "share")
+        if level not in LEVELS:
+            return Response(400, {"error": "Unknown level of sharing."})
+        now = self._clock.now_ms()
+        with self._store.transaction():
+            self._store.set_share(machine.id, level)
+            self._store.erase_machine(machine, now)
+        return Response(200, {"share": level})
+
+    def invite_own(self, machine: Machine) -> Response:
+        """An invitation for another machine of the same member."""
+        member = self._store.member(machine.member)
+        return Response(200, {"code": self.invite(member.name, member.role), "member": member.name})
+
+    def leave(self, machine: Machine, document: Any) -> Response:
+        """Revoke the token of this machine; with `erase`, delete what it sent."""
+        now = self._clock.now_ms()
+        with self._store.transaction():
+            if isinstance(document, dict) and document.get("erase") is True:
+                self._store.erase_machine(machine, now)
+            self._store.revoke(machine.id, now)
+        return Response(200, {"left": machine.name})
+
+    def erase(self, machine: Machine) -> Response:
+        """Delete everything of a member for good."""
+        with self._store.transaction():
+            self._store.erase_member(machine.member, self._clock.now_ms())
+        return Response(200, {"erased": True})
+
+    def may_invite(self, name: str) -> str:
+        """Reason against an invitation, "" for none: with a second person, nothing stays that the hub can read in full."""
+        others = [one for one in self._store.members() if one.name != name and one.erased_at is None]
+        for one in others:
+            if self._store.holds_clear_text(one.id) or any(
+                machine.share == MINE and machine.revoked_at is None for machine in self._store.machines(one.id)
+            ):
+                return one.name
+        return ""
+
+
+def digest(secret: str) -> bytes:
+    """SHA-256 of a code or token; it opens nothing."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _text(document: Any, name: str) -> str:
+    value = document.get(name) if isinstance(document, dict) else None
+    return value if isinstance(value, str) and len(value) <= 200 else ""

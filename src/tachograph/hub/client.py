@@ -1,0 +1,267 @@
+"""The exchange of this machine: send what changed, fetch what the person's other machines sent, write it into the ledger.
+
+Every step may be cut off and repeated. Changes leave the ledger's list only after the hub has confirmed them; the cursor
+moves only after the facts before it were written.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tachograph import __version__
+from tachograph.clock import Clock
+from tachograph.errors import TachographError
+from tachograph.hub import membership as memberships
+from tachograph.hub import wire
+from tachograph.hub.folder import FolderTransport
+from tachograph.hub.membership import FOLDER, Membership
+from tachograph.hub.sharing import PersonKey, incoming, outgoing
+from tachograph.hub.transport import Answer, HttpTransport
+from tachograph.hub.wire import Malformed, SharedFact
+from tachograph.ledger.exchange import apply as applying
+from tachograph.ledger.exchange import tracking
+from tachograph.ledger.exchange.facts import Fact, FactReader
+from tachograph.ledger.storage.connection import Ledger
+from tachograph.model.usage.messages import NO_TIME
+from tachograph.paths import Paths
+
+_PARCEL = 1_000  # facts in a push
+_APPLY = 2_000  # facts in a transaction
+
+
+class Exchanged(NamedTuple):
+    """Outcome of an exchange: facts sent and received, and a sentence without an end mark about a problem ("" for none)."""
+
+    sent: int
+    received: int
+    problem: str = ""
+
+
+class Exchange:
+    """Exchanges of one machine with its hub or folder. Used by one thread."""
+
+    def __init__(self, paths: Paths, clock: Clock, membership: Membership) -> None:
+        """Raises TachographError for an address that may not be used."""
+        self._paths, self._clock, self.membership = paths, clock, membership
+        self._key: PersonKey = membership.person_key
+        self._transport: HttpTransport | FolderTransport
+        if membership.is_folder:
+            self._transport = FolderTransport(membership.url.removeprefix(FOLDER), membership.machine, clock)
+        else:
+            self._transport = HttpTransport(membership.url, membership.token, membership.certificate)
+
+    def close(self) -> None:
+        if isinstance(self._transport, HttpTransport):
+            self._transport.close()
+
+    def run(self, ledger: Ledger, progress: Callable[[int], None] = lambda _: None) -> Exchanged:
+        """Push, then pull. Raises LedgerError; every other problem is in the outcome."""
+        if self.membership.halted:
+            return Exchanged(0, 0, self.membership.halted)
+        self._prepare(ledger)
+        try:
+            sent, problem = self._push(ledger, progress)
+            if problem:
+                return Exchanged(sent, 0, problem)
+            received, problem = self._pull(ledger)
+        except _Halt as halt:
+            self._keep(self.membership._replace(halted=str(halt)))
+            return Exchanged(0, 0, str(halt))
+        except TachographError as error:
+            if error.exit_code == 3:
+                raise
+            return Exchanged(0, 0, error.message.rstrip("."))
+        with ledger.transaction() as db:
+            tracking.set_state(db, "exchanged_at", self._clock.now_ms())
+        return Exchanged(sent, received, problem)
+
+    def _prepare(self, ledger: Ledger) -> None:
+        """Track changes, and notice a ledger that was restored or copied."""
+        with ledger.transaction() as db:
+            tracking.create(db)
+        ledger.accept_schema()
+        with ledger.transaction() as db:
+            tracking.set_state(db, "machine", self.membership.machine)
+            id = tracking.get_state(db, "ledger")
+            is_other = id is None or id != self.membership.ledger
+            if is_other or tracking.last_revision(db) < self.membership.revision:
+                id = tracking.new_ledger_id(db)
+                tracking.set_state(db, "files", {})
+                self._keep(self.membership._replace(ledger=id, revision=0))
+
+    def _keep(self, membership: Membership) -> None:
+        if membership != self.membership:
+            self.membership = membership
+            memberships.save(self._paths, membership)
+
+    # -- sending
+
+    def _push(self, ledger: Ledger, progress: Callable[[int], None]) -> tuple[int, str]:
+        sent, most = 0, _PARCEL
+        while touched := tracking.oldest(ledger.db, most):
+            facts = [
+                fact for fact in FactReader(ledger.db, self.membership.machine).read(touched) if self._is_shared(fact)
+            ]
+            parcel = [list(outgoing(fact, self.membership.share, self._key)) for fact in facts]
+            problem = self._send(ledger, parcel)
+            if problem == _TOO_LARGE and most > 1:
+                most = max(1, most // 4)
+                continue
+            if problem == _AGAIN:
+                return self._push(ledger, progress)
+            if problem:
+                return sent, problem
+            with ledger.transaction() as db:
+                tracking.forget(db, [one.revision for one in touched])
+            self._keep(self.membership._replace(revision=max(self.membership.revision, touched[-1].revision)))
+            sent += len(parcel)
+            progress(sent)
+        return sent, ""
+
+    def _is_shared(self, fact: Fact) -> bool:
+        """False for what was before the moment from which the person shares."""
+        since = self.membership.since
+        if not since:
+            return True
+        if fact.kind in (tracking.MESSAGE, tracking.FRAGMENT):
+            return bool(since <= fact.body[1] < NO_TIME)
+        if fact.kind == tracking.SESSION:
+            return "span" in fact.body and fact.body["span"][1] >= since
+        if fact.kind == tracking.READING:
+            return bool(fact.body["last_at"] >= since)
+        return True
+
+    def _send(self, ledger: Ledger, parcel: list[Any]) -> str:
+        """Send one parcel; the problem, "" for none."""
+        if isinstance(self._transport, FolderTransport):
+            self._transport.introduce(self.membership.name, self.membership.share, __version__)
+            if parcel:
+                self._transport.push(parcel, self.membership.ledger)
+            return ""
+        if not parcel:
+            return ""
+        document = {
+            "sent_at": self._clock.now_ms(), "version": __version__, "ledger": self.membership.ledger, "facts": parcel,
+        }  # fmt: skip
+        if len(parcel) > 1 and len(wire.pack(document)) > wire.MAX_BYTES:
+            return _TOO_LARGE
+        answer = self._transport.push(document)
+        if answer.status == 413:
+            return _TOO_LARGE if len(parcel) > 1 else ""
+        if answer.status == 409:
+            with ledger.transaction() as db:
+                id = tracking.new_ledger_id(db)
+            self._keep(self.membership._replace(ledger=id, revision=0))
+            return _AGAIN
+        problem = self._judge(answer)
+        if not problem:
+            self._notice_hub(ledger, answer)
+        return problem
+
+    def _judge(self, answer: Answer) -> str:
+        """The problem of an answer, "" for none. Raises _Halt where only the person can go on."""
+        if answer.is_ok:
+            return ""
+        if answer.status == 401:
+            raise _Halt(
+                "the hub does not know this machine any more (revoked, or another hub); run `tachograph join` again"
+            )
+        if answer.status == 410:
+            raise _Halt("everything of you was erased from the hub; run `tachograph leave`")
+        return answer.problem or f"the hub answered with status {answer.status}"
+
+    def _notice_hub(self, ledger: Ledger, answer: Answer) -> None:
+        """Notice another hub at the address, and one that was restored from an older backup."""
+        hub, seq = str(answer.body.get("hub", "")), answer.body.get("seq")
+        if self.membership.hub and hub != self.membership.hub:
+            raise _Halt("another hub answers at this address; run `tachograph leave`, then join it if you trust it")
+        if not isinstance(seq, int):
+            return
+        known = tracking.get_state(ledger.db, "hub_seq", 0)
+        with ledger.transaction() as db:
+            if seq < known:
+                tracking.touch_everything(db)
+                tracking.set_state(db, "cursor", 0)
+            tracking.set_state(db, "hub_seq", seq)
+
+    # -- receiving
+
+    def _pull(self, ledger: Ledger) -> tuple[int, str]:
+        if isinstance(self._transport, FolderTransport):
+            return self._pull_folder(ledger, self._transport), ""
+        received = 0
+        while True:
+            cursor = tracking.get_state(ledger.db, "cursor", 0)
+            answer = self._transport.mine(cursor)
+            problem = self._judge(answer)
+            if problem:
+                return received, problem
+            self._notice_hub(ledger, answer)
+            if tracking.get_state(ledger.db, "cursor", 0) != cursor:
+                return received, ""  # the hub was restored: send everything first
+            machines = answer.body.get("machines")
+            skews = {str(one["id"]): int(one["skew_ms"]) for one in machines or () if one.get("skew_ms")}
+            shared = [(str(sender), value) for _, sender, value in answer.body.get("facts", ())]
+            received += self._write(ledger, shared, skews)
+            until = int(answer.body.get("until", cursor))
+            with ledger.transaction() as db:
+                tracking.set_state(db, "cursor", until)
+                if isinstance(machines, list):
+                    tracking.set_state(db, "machines", machines)
+            if not shared or until <= cursor or until >= int(answer.body.get("seq", until)):
+                return received, ""
+
+    def _pull_folder(self, ledger: Ledger, transport: FolderTransport) -> int:
+        offsets = dict(tracking.get_state(ledger.db, "files", {}))
+        received, waiting = 0, list[tuple[str, Any]]()
+
+        def write() -> None:
+            nonlocal received
+            received += self._write(ledger, waiting, {})
+            waiting.clear()
+            with ledger.transaction() as db:
+                tracking.set_state(db, "files", offsets)
+
+        before = dict(offsets)
+        for file, offset, parcel in transport.pull(before):
+            offsets[file] = offset
+            if parcel is not None and parcel.sender != self.membership.machine:
+                waiting += [(parcel.sender, value) for value in parcel.facts]
+            if len(waiting) >= _APPLY:
+                write()
+        if waiting or offsets != before:
+            write()
+        with ledger.transaction() as db:
+            tracking.set_state(db, "machines", transport.machines())
+        return received
+
+    def _write(self, ledger: Ledger, shared: list[tuple[str, Any]], skews: dict[str, int]) -> int:
+        """Write facts of other machines; those that can't be understood are counted."""
+        facts, bad = list[Fact](), 0
+        for _, value in shared:
+            try:
+                facts.append(incoming(wire.parse_fact(value), self._key))
+            except (Malformed, ValueError):
+                bad += 1
+        written = 0
+        for start in range(0, len(facts), _APPLY):
+            done = applying.apply(
+                ledger, self.membership.machine, facts[start : start + _APPLY], skews, self._clock.now_ms()
+            )
+            written += done.written
+            bad += sum(done.problems.values())
+        if bad:
+            with ledger.transaction() as db:
+                tracking.set_state(db, "not_understood", tracking.get_state(db, "not_understood", 0) + bad)
+        return written
+
+
+class _Halt(Exception):
+    """Nothing more is exchanged until the person decides; the message says why."""
+
+
+_TOO_LARGE, _AGAIN = "too large", "again"
+
+
+def shared_preview(facts: list[Fact], level: str, key: PersonKey) -> list[SharedFact]:
+    """Facts exactly as they would leave."""
+    return [outgoing(fact, level, key) for fact in facts]

@@ -1,0 +1,167 @@
+"""The exchange through a shared folder: append-only files per machine, read by all the others; no server, no database.
+
+    FOLDER/tachograph/MACHINE/2026-11-0001.facts     lines of `CHECKSUM BASE64`, each a parcel
+    FOLDER/tachograph/MACHINE/machine.json           its name
+
+A line that is torn or changed on the way fails its checksum and is read again later. Copies that a synchronizing program
+makes of a file in conflict are read like any other file: the same fact twice changes nothing.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tachograph.clock import Clock
+from tachograph.errors import TachographError
+from tachograph.hub import wire
+
+_MAX_FILE = 4 << 20
+_MAX_LINE = 8 << 20
+_ENDING = ".facts"
+
+
+class Parcel(NamedTuple):
+    """Facts that one machine wrote at once. `sender` is its id."""
+
+    sender: str
+    facts: list[Any]
+
+
+class FolderTransport:
+    """The files of one machine in a shared folder, and of the others. Raises TachographError where it can't be used."""
+
+    def __init__(self, folder: str, machine: str, clock: Clock) -> None:
+        self._root, self._machine, self._clock = os.path.join(folder, "tachograph"), machine, clock
+        if not os.path.isdir(folder):
+            raise TachographError(f"There is no folder {folder}.", "Create it, or mount it, then try again.")
+
+    def introduce(self, name: str, share: str, version: str) -> None:
+        """Write down the name of this machine."""
+        own = self._own()
+        document = {
+            "id": self._machine,
+            "name": name,
+            "share": share,
+            "version": version,
+            "seen_at": self._clock.now_ms(),
+        }
+        new = os.path.join(own, ".machine.new")
+        try:
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+            os.replace(new, os.path.join(own, "machine.json"))
+        except OSError as error:
+            raise TachographError(f"Can't write to {own}: {error.strerror}.", "Check the folder.") from error
+
+    def push(self, facts: list[Any], ledger: str) -> None:
+        """Append facts of this machine."""
+        document = {"machine": self._machine, "ledger": ledger, "sent_at": self._clock.now_ms(), "facts": facts}
+        data = base64.b64encode(wire.pack(document))
+        line = _checksum(data) + b" " + data + b"\n"
+        own = self._own()
+        try:
+            path = os.path.join(own, self._current_file(own))
+            with open(path, "ab") as file:
+                if file.tell() and not _ends_line(path):
+                    line = b"\n" + line  # the last line was torn by a full disk or a crash
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise TachographError(
+                f"Can't write to {own}: {error.strerror}.", "Check the folder and the disk."
+            ) from error
+
+    def pull(self, offsets: dict[str, int]) -> Iterator[tuple[str, int, Parcel | None]]:
+        """New parcels of other machines: (file, offset after it, parcel); None for a line that is no good.
+
+        `offsets`: by file how much was read; a file that is shorter than that is read again.
+        """
+        for relative, path in self._files():
+            begin = offsets.get(relative, 0)
+            try:
+                if os.path.getsize(path) < begin:
+                    begin = 0
+                with open(path, "rb") as file:
+                    file.seek(begin)
+                    while line := file.readline(_MAX_LINE):
+                        if not line.endswith(b"\n"):
+                            break  # still being written, or not all here yet
+                        begin += len(line)
+                        yield relative, begin, _parse(line)
+            except OSError:
+                continue  # it is read another time
+
+    def machines(self) -> list[dict[str, Any]]:
+        """The machines that wrote their names here."""
+        found = []
+        for name in self._folders():
+            try:
+                with open(os.path.join(self._root, name, "machine.json"), encoding="utf-8") as file:
+                    document = json.loads(file.read(4_096))
+                found.append({
+                    "id": name, "name": str(document["name"])[:60], "share": str(document["share"])[:10],
+                    "seen_at": int(document["seen_at"]), "skew_ms": 0, "version": str(document["version"])[:40],
+                    "revoked": False,
+                })  # fmt: skip
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return found
+
+    def remove_own(self) -> None:
+        """Delete the files of this machine."""
+        import shutil
+
+        shutil.rmtree(os.path.join(self._root, self._machine), ignore_errors=True)
+
+    def _own(self) -> str:
+        own = os.path.join(self._root, self._machine)
+        try:
+            os.makedirs(own, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise TachographError(f"Can't write to {own}: {error.strerror}.", "Check the folder.") from error
+        return own
+
+    def _current_file(self, own: str) -> str:
+        names = sorted(name for name in os.listdir(own) if name.endswith(_ENDING) and "conflict" not in name)
+        if names and os.path.getsize(os.path.join(own, names[-1])) < _MAX_FILE:
+            return names[-1]
+        return f"{len(names) + 1:06d}{_ENDING}"
+
+    def _folders(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self._root) if os.path.isdir(os.path.join(self._root, name)))
+        except OSError:
+            return []
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        for folder in self._folders():
+            if folder == self._machine:
+                continue
+            for name in sorted(os.listdir(os.path.join(self._root, folder))):
+                if _ENDING in name:
+                    yield f"{folder}/{name}", os.path.join(self._root, folder, name)
+
+
+def _parse(line: bytes) -> Parcel | None:
+    checksum, _, data = line.rstrip(b"\r\n").partition(b" ")
+    if checksum != _checksum(data):
+        return None
+    try:
+        document = wire.unpack(base64.b64decode(data, validate=True), True)
+        return Parcel(str(document["machine"])[:64], list(document["facts"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _checksum(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest()[:16].encode()
+
+
+def _ends_line(path: str) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -1,0 +1,249 @@
+"""The hub over HTTP: one small ASGI application behind the same gate and deadlines as everything that listens.
+
+POST   /hub/1/join     {code, name, share, key_check} -> {token, machine, …}      once per code
+POST   /hub/1/push     with the token: facts           -> {seq, taken, changed, refused}
+GET    /hub/1/mine     ?after=SEQ                      -> facts of the member's other machines
+GET    /hub/1/me       DELETE /hub/1/me                -> what the hub holds; erase it
+POST   /hub/1/invite   POST /hub/1/share   POST /hub/1/leave
+"""
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from tachograph.errors import LedgerError, TachographError, UsageError
+from tachograph.hub import wire
+from tachograph.hub.api import HubApi, Response
+from tachograph.hub.store import Machine
+from tachograph.server.connection_limits import timeout_protocol
+from tachograph.server.request_guard import Rules, bearer_tokens, refusal, values
+
+PORT = 47_620
+BODY_SECONDS, HEAD_SECONDS, STALL_SECONDS = 3.0, 3.0, 15.0
+MAX_WAITING = 64  # requests that wait for the store
+_POST, _GET = frozenset({"POST"}), frozenset({"GET"})
+_SMALL = 4_096
+_RULES = {
+    "join": Rules(_POST, longest=_SMALL),
+    "push": Rules(_POST, longest=wire.MAX_BYTES),
+    "mine": Rules(_GET),
+    "me": Rules(frozenset({"GET", "DELETE"})),
+    "invite": Rules(_POST, longest=_SMALL),
+    "share": Rules(_POST, longest=_SMALL),
+    "leave": Rules(_POST, longest=_SMALL),
+}
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Address(NamedTuple):
+    """Where a hub listens, and the name by which machines reach it (`public` "" for the address itself)."""
+
+    host: str
+    port: int
+    public: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address to give to `tachograph join`."""
+        scheme = "https" if self.certificate else "http"
+        return self.public or f"{scheme}://{self.host}:{self.port}"
+
+
+def parse_address(listen: str, public: str, certificate: str, key: str) -> Address:
+    """Check where a hub may listen. Raises UsageError: beyond this computer only with TLS, or behind a proxy that has it."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdecimal() or not 0 <= int(port) < 65_536:
+        raise UsageError(f"--listen {listen}: no port.", "Give an address such as 127.0.0.1:47620.")
+    if public and not public.startswith("https://"):
+        raise UsageError(f"--public {public}: not an https address.", "Give the address that your proxy serves.")
+    if bool(certificate) != bool(key):
+        raise UsageError("A certificate needs its key.", "Give both --cert and --key.")
+    if host not in _LOOPBACK and not certificate and not public:
+        raise UsageError(
+            f"A hub at {host} would send everything in the clear.",
+            "Give --cert and --key, or put a proxy with TLS before it and name it with --public https://…",
+        )
+    return Address(host, int(port), public.rstrip("/"), certificate, key)
+
+
+class HubApp:
+    """The ASGI application. The store is used by one thread; `log` gets a line per refused request, without its content."""
+
+    def __init__(self, api: HubApi, address: Address, log: Callable[[str], None]) -> None:
+        self._api, self._address, self._log = api, address, log
+        self._worker = ThreadPoolExecutor(1, "hub")
+        self._waiting = 0
+        self.port = address.port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            response = await self._respond(scope, receive)
+        except LedgerError as error:
+            self._log(f"{error.message} {error.hint}")
+            response = Response(503, {"error": "The hub can't store that now.", "retry": True})
+        except TimeoutError:
+            response = Response(408, {"error": "The request took too long."})
+        except wire.TooLarge as error:
+            response = Response(413, {"error": f"Too large: {error}."})
+        except wire.Malformed as error:
+            response = Response(400, {"error": f"Not understood: {error}."})
+        if response.status >= 400:
+            self._log(f"{scope['method']} {scope['path'][:40]!r} from {_peer(scope)}: {response.status}")
+        await _send(send, response)
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        name = str(scope["path"]).removeprefix(wire.PATH)
+        rules = _RULES.get(name) if str(scope["path"]).startswith(wire.PATH) else None
+        headers = [(key, value) for key, value in scope["headers"] if key.lower() != b"content-encoding"]
+        if not self._is_known_host(headers):
+            return Response(421, {"error": "This hub answers to its own name only."})
+        plain = [(key, value) for key, value in headers if key.lower() != b"host"]
+        plain.append((b"host", f"127.0.0.1:{self.port}".encode()))
+        refused = refusal(scope["method"], plain, rules, port=self.port, origins=())
+        if refused is not None:
+            return Response(refused.status, {"error": refused.sentence})
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _body(receive, rules.longest if rules is not None else 0)
+        if self._waiting >= MAX_WAITING:
+            return Response(503, {"error": "Too many requests at once.", "retry": True})
+        is_compressed = values(scope["headers"], "content-encoding") == [b"gzip"]
+        self._waiting += 1
+        try:
+            work = asyncio.get_running_loop().run_in_executor(
+                self._worker, self._work, name, scope, body, is_compressed
+            )
+            return await work
+        finally:
+            self._waiting -= 1
+
+    def _work(self, name: str, scope: Scope, body: bytes, is_compressed: bool) -> Response:
+        api = self._api
+        document = wire.unpack(body, is_compressed) if body else {}
+        if name == "join":
+            return api.join(document, self._address_of(scope))
+        token = next(iter(bearer_tokens(scope["headers"])), "")
+        machine = api.machine_of(token)
+        if machine is None:
+            return Response(401, {"error": "This machine is not known here, or was revoked."})
+        return self._machine_request(name, scope, machine, document)
+
+    def _machine_request(self, name: str, scope: Scope, machine: Machine, document: Any) -> Response:
+        api = self._api
+        if name == "push":
+            return api.push(machine, document)
+        if name == "mine":
+            query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+            after = query.get("after", ["0"])[0]
+            return api.mine(machine, int(after) if after.isdecimal() and len(after) < 19 else 0)
+        if name == "me":
+            return api.erase(machine) if scope["method"] == "DELETE" else api.me(machine)
+        if name == "invite":
+            return api.invite_own(machine)
+        if name == "share":
+            return api.share(machine, document)
+        return api.leave(machine, document)
+
+    def _is_known_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        said = values(headers, "host")
+        if len(said) != 1:
+            return False
+        host = said[0].decode("latin-1").lower()
+        if self._address.public:
+            return host == self._address.public.partition("://")[2].lower() or _is_loopback(host)
+        return _is_loopback(host) or bool(self._address.certificate)  # the certificate proves the name
+
+    def _address_of(self, scope: Scope) -> str:
+        """The address of the client; behind a proxy the one that it names."""
+        if self._address.public:
+            said = values(scope["headers"], "x-forwarded-for")
+            if said:
+                return said[-1].decode("latin-1").rpartition(",")[2].strip()[:64]
+        return _peer(scope)
+
+
+def serve(app: HubApp, address: Address, on_ready: Callable[[int], None]) -> None:
+    """Listen until the process is told to stop. Raises TachographError where the address is taken or TLS can't begin."""
+    import uvicorn
+
+    try:
+        plug = socket.create_server((address.host, address.port), family=_family(address.host))
+    except OSError as error:
+        raise TachographError(
+            f"Can't listen on {address.host}:{address.port}: {error.strerror}.", "Choose another address with --listen."
+        ) from error
+    app.port = int(plug.getsockname()[1])
+    if address.certificate:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(address.certificate, address.key)
+        except (OSError, ssl.SSLError) as error:
+            raise TachographError(f"Can't use the certificate: {error}.", "Check --cert and --key.") from error
+    config: Any = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio",
+        http=timeout_protocol(HEAD_SECONDS, STALL_SECONDS), server_header=False, proxy_headers=False, timeout_keep_alive=20,
+        timeout_graceful_shutdown=5, limit_concurrency=500, h11_max_incomplete_event_size=16_384,
+        ssl_certfile=address.certificate or None, ssl_keyfile=address.key or None,
+    )  # fmt: skip
+    on_ready(app.port)
+    uvicorn.Server(config).run(sockets=[plug])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _is_loopback(host: str) -> bool:
+    return host.rpartition(":")[0].strip("[]") in _LOOPBACK or host in _LOOPBACK
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+async def _body(receive: Receive, most: int) -> bytes:
+    """The body of a request. Raises TooLarge."""
+    parts, size = list[bytes](), 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise TimeoutError
+        part = event.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise wire.TooLarge(f"more than {most} bytes")
+        parts.append(part)
+        if not event.get("more_body"):
+            return b"".join(parts)
+
+
+async def _send(send: Send, response: Response) -> None:
+    body = json.dumps(response.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if len(body) > 2_048:
+        import gzip
+
+        body = gzip.compress(body, 5)
+        headers.append((b"content-encoding", b"gzip"))
+    headers.append((b"content-length", str(len(body)).encode()))
+    if response.status == 408:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

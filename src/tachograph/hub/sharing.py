@@ -1,0 +1,153 @@
+"""Levels of sharing: the part of a fact that the hub may read, and the part that only the person's machines can open.
+
+    mine     everything, in the clear: a hub of one's own
+    names    time, counts, model, the last folder name of the project, the pull request's address, plan and limits
+    counts   the same with project and pull request as HMACs under the person's key
+
+At `names` and `counts` the whole fact also travels sealed under the person's key, which the hub never holds, and its key
+as an HMAC; so the union stays exact at every level.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from typing import Any
+
+from tachograph.errors import TachographError
+from tachograph.hub.wire import SharedFact
+from tachograph.ledger.exchange.facts import Fact
+from tachograph.model.usage.messages import NO_TIME
+
+MINE, NAMES, COUNTS = "mine", "names", "counts"
+LEVELS = (MINE, NAMES, COUNTS)
+_WIDTH = {MINE: 2, NAMES: 1, COUNTS: 0}
+
+
+def is_wider(level: str, other: str) -> bool:
+    """True if the hub can read more at `level` than at `other`."""
+    return _WIDTH[level] > _WIDTH[other]
+
+
+class PersonKey:
+    """The secret that a person's machines have in common, and what is derived from it."""
+
+    def __init__(self, text: str) -> None:
+        """Raises TachographError for a text that is no key."""
+        try:
+            self._secret = base64.b32decode(text.replace("-", "").upper())
+        except ValueError:
+            self._secret = b""
+        if len(self._secret) != 20:
+            raise TachographError(
+                "That is not a key of your machines.", "Show it on another machine: tachograph machines --key"
+            )
+        self.text = text
+        self._seal_key = self._derive(b"seal")
+        self._name_key = self._derive(b"name")
+
+    @staticmethod
+    def new() -> "PersonKey":
+        text = base64.b32encode(secrets.token_bytes(20)).decode().rstrip("=")
+        return PersonKey("-".join(text[i : i + 4] for i in range(0, len(text), 4)))
+
+    @property
+    def check(self) -> str:
+        """A mark by which the hub tells that two machines have the same key; it opens nothing."""
+        return self._derive(b"check").hex()[:16]
+
+    def name(self, kind: str, text: str) -> str:
+        """A text as an HMAC that only the person's machines can recognize."""
+        made = hmac.new(self._name_key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+        return base64.b32encode(made[:15]).decode().lower()
+
+    def seal(self, label: str, value: Any) -> str:
+        """Encrypt a value for the person's machines. Raises TachographError without the package `cryptography`."""
+        nonce = secrets.token_bytes(12)
+        plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return base64.b64encode(nonce + _cipher(self._seal_key).encrypt(nonce, plain, label.encode())).decode()
+
+    def open(self, label: str, sealed: str) -> Any:
+        """Decrypt a value. Raises ValueError for one that was sealed with another key or changed."""
+        from cryptography.exceptions import InvalidTag
+
+        data = base64.b64decode(sealed, validate=True)
+        try:
+            plain = _cipher(self._seal_key).decrypt(data[:12], data[12:], label.encode())
+        except InvalidTag as error:
+            raise ValueError("sealed with another key") from error
+        return json.loads(plain.decode("utf-8", "surrogatepass"))
+
+    def _derive(self, purpose: bytes) -> bytes:
+        return hmac.new(self._secret, b"tachograph " + purpose, hashlib.sha256).digest()
+
+
+def _cipher(key: bytes) -> Any:
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    except ImportError as error:
+        raise TachographError(
+            "Sharing at this level needs the package cryptography, which is not installed.",
+            "pipx inject tachograph cryptography, or share with --share mine on a hub of your own.",
+        ) from error
+    return ChaCha20Poly1305(key)
+
+
+def outgoing(fact: Fact, level: str, key: PersonKey) -> SharedFact:
+    """A fact exactly as it leaves this machine."""
+    if level == MINE:
+        return SharedFact(fact.kind, fact.key, fact.revision, fact.body, "")
+    name = key.name(fact.kind, fact.key)
+    return SharedFact(
+        fact.kind,
+        name,
+        fact.revision,
+        _open_part(fact, level, key),
+        key.seal(f"{fact.kind} {name}", [fact.key, fact.body]),
+    )
+
+
+def incoming(shared: SharedFact, key: PersonKey) -> Fact:
+    """A fact of another machine. Raises ValueError for one that this key doesn't open."""
+    if not shared.sealed:
+        return Fact(shared.kind, shared.key, shared.revision, shared.body)
+    name, body = key.open(f"{shared.kind} {shared.key}", shared.sealed)
+    return Fact(shared.kind, str(name), shared.revision, body)
+
+
+def _open_part(fact: Fact, level: str, key: PersonKey) -> Any:
+    """The part of a fact that the hub may read; None where that is nothing."""
+    if fact.kind == "message":
+        _, at, counts, logged, (_, _, origin), _, _ = fact.body
+        model, speed, geo = origin[:3]
+        project = last_folder(fact.project)
+        return {
+            "at": None if at == NO_TIME else at,
+            "counts": counts,
+            "cost": None if logged < 0 else logged,
+            "model": model,
+            "speed": speed,
+            "geo": geo,
+            "project": project if level == NAMES or not project else key.name("project", project),
+        }
+    if fact.kind == "link":
+        _, url, at, _, _, number, _ = fact.body
+        is_named = level == NAMES
+        return {"url": url if is_named else key.name("pull", url), "at": at, "number": number if is_named else 0}
+    if fact.kind == "reading":
+        columns = fact.body["levels"]["columns"]
+        wanted = [columns.index(name) for name in ("key", "percent", "resets_at") if name in columns]
+        return {
+            "source": fact.body["source"],
+            "at": fact.body["confirmed_at"],
+            "account": key.name("account", "|".join(fact.body["account"])),
+            "plan": fact.body["plan"],
+            "levels": [[row[place] for place in wanted] for row in fact.body["levels"]["rows"]],
+        }
+    return None
+
+
+def last_folder(path: str) -> str:
+    """The last folder name of a path."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -1,0 +1,122 @@
+"""The messages between a machine and a hub: parcels of facts, their limits, and the checks on what arrives.
+
+A parcel is JSON. Each fact in it is `[kind, key, revision, body, sealed]`: `body` for everybody whom the level of sharing
+allows, `sealed` (base64) only for the person's own machines.
+"""
+
+import gzip
+import json
+import zlib
+from typing import Any, NamedTuple
+
+PATH = "/hub/1/"
+MAX_BYTES = 1 << 20  # of a request, as sent
+MAX_PLAIN_BYTES = 24 << 20  # of a request, unpacked
+MAX_FACTS = 2_000
+KINDS = ("message", "session", "link", "summary", "logins", "reading", "fragment", "refusal")
+_MAX_TEXT = 4_096
+_MAX_KEY = 512
+_MAX_SEALED = 64 * 1024
+_MAX_NUMBER = 1 << 63
+
+
+class SharedFact(NamedTuple):
+    """A fact as it travels. `body` is None where only the person's machines may read it; `sealed` "" without a secret."""
+
+    kind: str
+    key: str
+    revision: int
+    body: Any
+    sealed: str
+
+
+class Malformed(ValueError):
+    """A request that can't be understood; the message is safe to send back."""
+
+
+class TooLarge(Malformed):
+    """A request above the limits."""
+
+
+def pack(document: Any) -> bytes:
+    """JSON, compressed."""
+    return gzip.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 6)
+
+
+def unpack(data: bytes, is_compressed: bool) -> Any:
+    """A document from a request. Raises Malformed, TooLarge."""
+    if is_compressed:
+        unpacker = zlib.decompressobj(31)
+        try:
+            data = unpacker.decompress(data, MAX_PLAIN_BYTES)
+        except zlib.error as error:
+            raise Malformed("the body is not gzip") from error
+        if unpacker.unconsumed_tail or not unpacker.eof:
+            raise TooLarge("the unpacked body is too large or cut off")
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the body is not JSON") from error
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(word)
+
+
+def parse_fact(value: Any) -> SharedFact:
+    """A fact from a parcel. Raises Malformed with the reason."""
+    if not isinstance(value, list) or len(value) != 5:
+        raise Malformed("a fact has five parts")
+    kind, key, revision, body, sealed = value
+    if kind not in KINDS:
+        raise Malformed("unknown kind")
+    if not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY or _has_control(key):
+        raise Malformed("bad key")
+    if not isinstance(revision, int) or isinstance(revision, bool) or not 0 <= revision < _MAX_NUMBER:
+        raise Malformed("bad revision")
+    if not isinstance(sealed, str) or len(sealed) > _MAX_SEALED:
+        raise Malformed("bad sealed part")
+    _check(body, 0)
+    if kind == "message" and isinstance(body, list):
+        _check_counts(body)
+    return SharedFact(kind, key, revision, body, sealed)
+
+
+def _check(value: Any, depth: int) -> None:
+    """Refuse values that no ledger writes. Raises Malformed."""
+    if depth > 6:
+        raise Malformed("too deep")
+    if isinstance(value, str):
+        if len(value) > _MAX_TEXT or _has_control(value):
+            raise Malformed("bad text")
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int):
+        if abs(value) > _MAX_NUMBER:
+            raise Malformed("number out of range")
+    elif isinstance(value, float):
+        if not abs(value) < 1e15:
+            raise Malformed("number out of range")
+    elif isinstance(value, list):
+        if len(value) > 2_000:
+            raise Malformed("list too long")
+        for item in value:
+            _check(item, depth + 1)
+    elif isinstance(value, dict):
+        if len(value) > 200:
+            raise Malformed("too many fields")
+        for name, item in value.items():
+            _check(name, depth + 1)
+            _check(item, depth + 1)
+
+
+def _check_counts(body: list[Any]) -> None:
+    counts = body[2] if len(body) == 7 else None
+    if not isinstance(counts, list) or len(counts) != 6:
+        raise Malformed("a message has six counts")
+    if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= 10**9 for n in counts):
+        raise Malformed("count out of range")
+
+
+def _has_control(text: str) -> bool:
+    return any(character < " " and character not in "\t\n\r" for character in text)

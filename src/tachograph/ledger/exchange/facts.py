@@ -1,0 +1,227 @@
+"""Read facts out of the ledger in a form that means the same in every ledger of the person.
+
+Ids become texts. A config folder of another machine is `@MACHINE:FOLDER`; a folder of this machine gets the prefix when
+it leaves, and loses it when it comes back. So a fact says on which machines it was seen, and equal folders of two
+machines stay apart.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tachograph.ledger.exchange import tracking
+from tachograph.ledger.exchange.tracking import Touched
+from tachograph.ledger.usage import shared_ids
+from tachograph.ledger.usage.message_attributes import MessageAttributes
+from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.writer import MessageWriter
+from tachograph.model.limits.limits import STATUSLINE
+from tachograph.model.usage.messages import Message, merge
+
+MARK = "@"
+
+
+class Fact(NamedTuple):
+    """One fact on its way: what it is about (`key`, the same in every ledger) and what its ledger knows of it.
+
+    `revision` orders versions of one ledger. `body` is plain JSON. `project`: of a message, the folder of its project.
+    """
+
+    kind: str
+    key: str
+    revision: int
+    body: Any
+    project: str = ""
+
+
+def leaving(machine: str, folder: str) -> str:
+    """A config folder as other machines call it."""
+    return folder if not folder or folder.startswith(MARK) else f"{MARK}{machine}:{folder}"
+
+
+def arriving(machine: str, folder: str) -> str:
+    """A config folder as this machine calls it."""
+    own = f"{MARK}{machine}:"
+    return folder[len(own) :] if folder.startswith(own) else folder
+
+
+def machine_of(folder: str) -> str:
+    """The machine in the name of a config folder; "" for this machine."""
+    return folder[1:].partition(":")[0] if folder.startswith(MARK) else ""
+
+
+def is_own(folder: str) -> bool:
+    """True for a config folder of this machine."""
+    return bool(folder) and not folder.startswith(MARK)
+
+
+class FactReader:
+    """Reads facts of one ledger for other machines. `machine` is this machine's id in the hub."""
+
+    def __init__(self, db: sqlite3.Connection, machine: str) -> None:
+        self._db, self._machine = db, machine
+        self._names = Strings(db)
+        self._origins = MessageAttributes(db, self._names)
+        self._writer = MessageWriter(db, self._origins, {})
+
+    def read(self, touched: Iterable[Touched]) -> list[Fact]:
+        """The facts behind changes; those of other machines, and those that no longer exist, are left out."""
+        facts = []
+        for one in touched:
+            found = getattr(self, f"_{one.kind}")(one.key)
+            if found is not None:
+                project = self._project(found[1]) if one.kind in (tracking.MESSAGE, tracking.FRAGMENT) else ""
+                facts.append(Fact(one.kind, found[0], one.revision, found[1], project))
+        return facts
+
+    def _project(self, body: Any) -> str:
+        """The folder of a message's project."""
+        cwd = self._names.id(body[4][2][5])
+        row = self._db.execute("SELECT project FROM place WHERE cwd = ?", (cwd,)).fetchone()
+        return self._names.text(cwd if row is None else row[0])
+
+    def _message(self, id: str) -> tuple[str, Any] | None:
+        rows = self._writer.rows("id = ?", (int(id),))
+        if not rows:
+            return None
+        if self._db.execute("SELECT 1 FROM fragment WHERE answer = ? LIMIT 1", (rows[0].identity,)).fetchone():
+            return None  # grouped out of fragments, which travel themselves
+        merged: Message | None = None
+        for part in shared_ids.as_messages(self._writer, rows[0]):
+            merged = part if merged is None else merge(merged, part)
+        return None if merged is None else self._message_fact(merged)
+
+    def _message_fact(self, message: Message) -> tuple[str, Any] | None:
+        if not any(map(is_own, (message[4][2][8], *message[6][5]))):
+            return None
+        return str(message[0]), json.loads(shared_ids.to_json(self._renamed(message)))
+
+    def _renamed(self, message: Message) -> Message:
+        """A message with the names of its config folders that other machines know."""
+        output, at, origin = message[4]
+        folders = tuple(sorted(leaving(self._machine, folder) for folder in message[6][5]))
+        choice = (output, at, (*origin[:8], leaving(self._machine, origin[8])))
+        return (*message[:4], choice, message[5], (*message[6][:5], folders))
+
+    def _fragment(self, key: str) -> tuple[str, Any] | None:
+        identity, _, rest = key.partition(":")
+        session, at, mark = rest.rsplit(":", 2)
+        row = self._db.execute(
+            "SELECT body FROM fragment WHERE identity = ? AND session = ? AND at = ? AND mark = ?",
+            (int(identity), session, int(at), int(mark)),
+        ).fetchone()
+        if row is None:
+            return None
+        found = self._message_fact(shared_ids.from_json(row[0]))
+        return None if found is None else (key, found[1])
+
+    def _session(self, id: str) -> tuple[str, Any] | None:
+        row = self._db.execute(
+            "SELECT uuid, first_at, last_at, custom_title, custom_stamp, custom_offset, ai_title, ai_stamp, ai_offset,"
+            " prompt, prompt_at, leaf, leaf_at FROM session WHERE id = ?",
+            (int(id),),
+        ).fetchone()
+        if row is None or not row[0]:
+            return None
+        uuid, first, last, custom, custom_stamp, custom_at, ai, ai_stamp, ai_at, prompt, prompt_at, leaf, leaf_at = row
+        body: dict[str, Any] = {}
+        if first is not None:
+            body["span"] = [first, last]
+        titles = [[0, custom_stamp, custom_at, custom]] if custom else []
+        titles += [[1, ai_stamp, ai_at, ai]] if ai else []
+        if titles:
+            body["titles"] = titles
+        if prompt_at is not None:
+            body["prompt"] = [prompt_at, prompt]
+        if leaf:
+            body["leaf"] = [leaf_at, leaf]
+        clears = [at for (at,) in self._db.execute("SELECT at FROM clearing WHERE session = ? ORDER BY at", (int(id),))]
+        if clears:
+            body["clears"] = clears
+        cost = self._db.execute("SELECT stamp, cost, models FROM cost_state WHERE session = ?", (int(id),)).fetchone()
+        if cost is not None:
+            body["cost"] = list(cost)
+        return uuid, body
+
+    def _link(self, key: str) -> tuple[str, Any] | None:
+        session, _, pull = key.partition(":")
+        row = self._db.execute(
+            "SELECT uuid, url, link.at, link.branch, link.cwd, number, repository FROM link"
+            " JOIN pull ON pull.id = link.pull JOIN session ON session.id = link.session"
+            " WHERE link.session = ? AND link.pull = ?",
+            (int(session), int(pull)),
+        ).fetchone()
+        if row is None:
+            return None
+        uuid, url, at, branch, cwd, number, repository = row
+        text = self._names.text
+        return f"{uuid} {url}", [uuid, url, at, text(branch), text(cwd), number, repository]
+
+    def _summary(self, leaf: str) -> tuple[str, Any] | None:
+        row = self._db.execute("SELECT text FROM summary WHERE leaf = ?", (leaf,)).fetchone()
+        return None if row is None else (leaf, row[0])
+
+    def _logins(self, folder: str) -> tuple[str, Any] | None:
+        name = self._names.text(int(folder))
+        if not is_own(name):
+            return None
+        rows = self._db.execute(
+            "SELECT uuid, organization, label, plan, first_seen, last_seen FROM login"
+            " JOIN account ON account.id = account WHERE folder = ? ORDER BY first_seen, login.id",
+            (int(folder),),
+        )
+        return leaving(self._machine, name), [list(row) for row in rows]
+
+    def _reading(self, id: str) -> tuple[str, Any] | None:
+        found = self._row_of("reading", int(id), ("folder", "session", "model"))
+        if found is None:
+            return None
+        levels = self._db.execute("SELECT * FROM level WHERE reading = ? ORDER BY place", (int(id),))
+        columns = [column[0] for column in levels.description][1:]
+        found["levels"] = {"columns": columns, "rows": [list(row[1:]) for row in levels]}
+        parts = [found["folder"], found["source"], found["session"], found["observed_at"], found.get("mark")]
+        if found["source"] != STATUSLINE:  # the account of a status line is worked out from the logins
+            parts += found["account"]
+        return f"{self._machine} {'|'.join(map(str, parts))}", found
+
+    def _refusal(self, id: str) -> tuple[str, Any] | None:
+        found = self._row_of("refusal", int(id), ("folder", "session"))
+        return (
+            None
+            if found is None
+            else ("|".join(str(found[part]) for part in ("folder", "session", "key", "at")), found)
+        )
+
+    def _row_of(self, table: str, id: int, names: tuple[str, ...]) -> dict[str, Any] | None:
+        """A row with texts instead of ids; None if it came from another machine."""
+        cursor = self._db.execute(f"SELECT * FROM {table} WHERE id = ?", (id,))
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        found = dict(zip([column[0] for column in cursor.description], row, strict=True))
+        del found["id"]
+        for name in names:
+            found[name] = self._names.text(found[name])
+        if found["folder"].startswith(MARK):
+            return None
+        found["folder"] = leaving(self._machine, found["folder"] or "-")
+        account = self._db.execute(
+            "SELECT uuid, organization FROM account WHERE id = ?", (found["account"],)
+        ).fetchone()
+        found["account"] = list(account) if account is not None else ["", ""]
+        return found
+
+
+def preview(db: sqlite3.Connection, machine: str, most: int = 10) -> list[Fact]:
+    """Facts exactly as they would leave: the newest messages of this machine, a session, a reading."""
+    ids = [(tracking.MESSAGE, str(id)) for (id,) in db.execute("SELECT id FROM answer ORDER BY at DESC LIMIT 200")]
+    ids += [("session", str(id)) for (id,) in db.execute("SELECT id FROM session ORDER BY last_at DESC LIMIT 20")]
+    ids += [("reading", str(id)) for (id,) in db.execute("SELECT id FROM reading ORDER BY last_at DESC LIMIT 20")]
+    reader, found = FactReader(db, machine), list[Fact]()
+    room = {tracking.MESSAGE: most - 4, "session": 2, "reading": 2}
+    for kind, key in ids:
+        if room[kind] > 0 and (facts := reader.read([Touched(0, kind, key)])):
+            found += facts
+            room[kind] -= 1
+    return found

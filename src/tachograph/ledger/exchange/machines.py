@@ -1,0 +1,18 @@
+"""The machines of a person as the ledger knows them: their names, and the config folders with messages."""
+
+import sqlite3
+from typing import Any
+
+from tachograph.ledger.exchange import tracking
+
+
+def machine_state(db: sqlite3.Connection) -> tuple[list[Any], str]:
+    """Machines as the last exchange described them (documents with id and name), and the id of this one; ([], "") without."""
+    if not tracking.is_tracked(db):
+        return [], ""
+    return tracking.get_state(db, "machines", []), tracking.get_state(db, "machine", "")
+
+
+def folders(db: sqlite3.Connection) -> list[tuple[int, str]]:
+    """The config folders with messages: string id and text."""
+    return db.execute("SELECT id, text FROM name WHERE id IN (SELECT DISTINCT folder FROM origin)").fetchall()

@@ -1,0 +1,187 @@
+"""`tachograph leave`, `sync` and `machines`: a person's machines after they joined."""
+
+import argparse
+import sys
+from typing import Any
+
+from tachograph.errors import TachographError
+from tachograph.hub import membership as memberships
+from tachograph.hub.membership import FOLDER, Membership
+from tachograph.ledger.storage.open import open_ledger
+from tachograph.paths import Paths, own_paths
+from tachograph.text.format import count, duration, iso, plural, safe
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.hub.exchange import exchange_now, require_membership
+from tachograph.ui.cli.question import ask_ledger
+from tachograph.ui.documents.reports import FORMAT
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    if name == "leave":
+        parser.add_argument("--erase", action="store_true", help="delete what this machine sent")
+        parser.add_argument("--drop", action="store_true", help="drop the usage of other machines from this ledger")
+        parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
+    elif name == "machines":
+        parser.add_argument("--key", action="store_true", help="show the key that your next machine needs")
+        parser.add_argument(
+            "--invite", action="store_true", help="print the command that joins another machine of yours"
+        )
+        parser.add_argument("--json", action="store_true", help="for programs")
+    else:
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    paths = own_paths(context.env)
+    act = {"leave": _leave, "machines": _machines, "sync": _sync}[arguments.command]
+    return act(arguments, context, paths)
+
+
+def _leave(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    known = require_membership(paths)
+    if not arguments.yes and sys.stdin.isatty():
+        context.stderr.write(f"Leave {safe(known.url)}? [y/N] ")
+        context.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            return 1
+    problem = _take_leave(known, arguments.erase, context)
+    from tachograph.ledger.exchange import apply, tracking
+
+    with open_ledger(paths, context.clock.now_ms()) as ledger:
+        if arguments.drop:
+            apply.drop_others(ledger)
+        with ledger.transaction() as db:
+            tracking.remove(db)
+    memberships.remove(paths)
+    kept = (
+        "The usage of other machines was dropped."
+        if arguments.drop
+        else "What came from other machines stays; drop it with --drop."
+    )
+    context.out.write(f"Left {safe(known.url)}. {kept}\n")
+    if problem:
+        context.say(f"tachograph: {problem}")
+    return 0
+
+
+def _take_leave(known: Membership, erase: bool, context: Context) -> str:
+    """Tell the hub or clean up the folder; a problem as a sentence."""
+    if known.is_folder:
+        from tachograph.hub.folder import FolderTransport
+
+        if erase:
+            FolderTransport(known.url.removeprefix(FOLDER), known.machine, context.clock).remove_own()
+        return ""
+    from tachograph.hub.transport import HttpTransport
+
+    answer = HttpTransport(known.url, known.token, known.certificate).request("POST", "leave", {"erase": erase})
+    if answer.is_ok or answer.status == 401:
+        return ""
+    return f"The hub could not be told: {answer.problem or answer.status}. Revoke this machine there: tachograph hub revoke"
+
+
+def _sync(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    known = require_membership(paths)
+    ask_ledger(arguments, context, lambda _: None, limits=True)
+    outcome = exchange_now(context, paths, known)
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        body = {"sent": outcome.sent, "received": outcome.received, "problem": outcome.problem or None}
+        print_json({"format": FORMAT, "generated_at": iso(context.clock.now_ms()), **body}, context)
+    else:
+        context.out.write(f"Sent {plural(outcome.sent, 'fact')}, received {count(outcome.received)}.\n")
+        if outcome.problem:
+            context.say(f"tachograph: {safe(outcome.problem)}.")
+    return 1 if outcome.problem else 0
+
+
+def _machines(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    known = require_membership(paths)
+    if arguments.key:
+        context.out.write(f"{known.key}\n")
+        context.say("Give it only to your own machines: it opens what they send each other.")
+        return 0
+    if arguments.invite:
+        return _invite(context, known)
+    from tachograph.ledger.exchange import tracking
+
+    with open_ledger(paths, context.clock.now_ms()) as ledger:
+        is_tracked = tracking.is_tracked(ledger.db)
+        others = tracking.get_state(ledger.db, "machines", []) if is_tracked else []
+        waiting = tracking.waiting(ledger.db)
+        exchanged_at = tracking.get_state(ledger.db, "exchanged_at") if is_tracked else None
+        bad = tracking.get_state(ledger.db, "not_understood", 0) if is_tracked else 0
+    now = context.clock.now_ms()
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        print_json(_document(known, others, waiting, exchanged_at, bad, now), context)
+        return 0
+    context.out.write(f"{safe(known.url)}, as {safe(known.name)}, shares {known.share}\n")
+    for one in others:
+        if one["id"] == known.machine:
+            continue
+        seen = (
+            f"last contact {duration(max(0, now - one['seen_at']) / 1000)} ago" if one["seen_at"] else "no contact yet"
+        )
+        skew = f", clock {abs(one['skew_ms']) // 60_000} min off" if abs(one["skew_ms"]) >= 60_000 else ""
+        gone = ", revoked" if one["revoked"] else ""
+        context.out.write(f"  {safe(one['name'])}  {seen}{skew}{gone}\n")
+    ago = "never" if exchanged_at is None else f"{duration(max(0, now - exchanged_at) / 1000)} ago"
+    context.out.write(f"Last exchange {ago}; {plural(waiting, 'fact')} to send.\n")
+    if bad:
+        context.out.write(
+            f"{plural(bad, 'fact')} of other machines could not be understood: update Tachograph everywhere.\n"
+        )
+    if known.halted:
+        context.out.write(f"Stopped: {safe(known.halted)}.\n")
+    return 0
+
+
+def _document(
+    known: Membership, others: list[Any], waiting: int, exchanged_at: int | None, bad: int, now: int
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "generated_at": iso(now),
+        "hub": known.url,
+        "machine": known.machine,
+        "name": known.name,
+        "share": known.share,
+        "waiting": waiting,
+        "exchanged_at": iso(exchanged_at),
+        "not_understood": bad,
+        "halted": known.halted or None,
+        "machines": [
+            {
+                "id": one["id"],
+                "name": one["name"],
+                "is_this": one["id"] == known.machine,
+                "seen_at": iso(one["seen_at"] or None),
+                "skew_seconds": round(one["skew_ms"] / 1000),
+                "version": one["version"] or None,
+                "revoked": one["revoked"],
+            }
+            for one in others
+        ],
+    }
+
+
+def _invite(context: Context, known: Membership) -> int:
+    if known.is_folder:
+        context.out.write(f"tachograph join {known.url} --key {known.key}\n")
+        context.say("Adapt the path if the folder has another one there.")
+        return 0
+    from tachograph.hub.transport import HttpTransport
+
+    answer = HttpTransport(known.url, known.token, known.certificate).request("POST", "invite", {})
+    if not answer.is_ok:
+        raise TachographError(
+            f"The hub made no invitation: {answer.problem or answer.status}.", "Try again: tachograph sync"
+        )
+    context.out.write(f"tachograph join {known.url} {answer.body['code']}.{known.key}\n")
+    context.say(
+        "Run this on another machine of yours within 24 hours. The part after the dot is the key of your machines."
+    )
+    return 0

@@ -1,0 +1,100 @@
+"""Limits of an account are one picture on all machines of a person."""
+
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from helpers import NOW_MS, Home, command
+from hub_server import hub, identity, invite_next, join, rows, sync
+
+MINUTE = 60_000
+
+
+def pipe(machine: Home, session: str, at: int, percent: float, api_ms: int, folder: str) -> None:
+    document = {
+        "session_id": session,
+        "model": {"id": "claude-opus-5-5", "display_name": "Opus 5.5"},
+        "cost": {"total_api_duration_ms": api_ms},
+        "rate_limits": {
+            "five_hour": {"used_percentage": percent, "resets_at": NOW_MS // 1000 + 7_200},
+            "seven_day": {"used_percentage": percent / 4, "resets_at": NOW_MS // 1000 + 400_000},
+        },
+    }
+    env = {**machine.env, "TACHOGRAPH_NOW": str(at), "CLAUDE_CONFIG_DIR": folder}
+    done = subprocess.run([command(), "statusline"], input=json.dumps(document).encode(), env=env, capture_output=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def limits(machine: Home) -> Any:
+    document = machine.run("now", "--json", "--no-ingest").json
+    return [
+        {
+            "account": account["account"]["uuid"] if isinstance(account.get("account"), dict) else account.get("uuid"),
+            "limits": [
+                {key: limit[key] for key in ("key", "percent", "resets_at", "state")} for limit in account["limits"]
+            ],
+        }
+        for account in document["accounts"]
+    ]
+
+
+def test_status_lines_of_three_machines_make_the_windows_of_one_ledger(tmp_path: Path) -> None:
+    rng = random.Random(5)  # noqa: S311 - no secret
+    machines = [Home(tmp_path / f"machine{number}") for number in range(3)]
+    union = Home(tmp_path / "union")
+    folders = [str(machine.claude) for machine in machines]
+    union.env["CLAUDE_CONFIG_DIR"] = ",".join(folders)
+    for machine in machines:
+        (machine.claude / ".claude.json").write_text(identity(0))
+    for home in (*machines, union):
+        home.run("now", "--json")  # the login is seen
+    with hub(tmp_path / "hub") as served:
+        join(machines[0], served.invite(), "machine0")
+        for number, machine in enumerate(machines[1:], 1):
+            join(machine, invite_next(machines[0]), f"machine{number}")
+        percent, at = 10.0, NOW_MS - 90 * MINUTE
+        stale = dict.fromkeys(range(3), 10.0)
+        api = dict.fromkeys(range(3), 1000)
+        for _ in range(12):
+            at += rng.randrange(1, 8) * MINUTE
+            number = rng.randrange(3)
+            if rng.random() < 0.7:  # news: else an idle session repeats its last values
+                percent += rng.randrange(1, 6)
+                stale[number], api[number] = percent, api[number] + 500
+            session = f"5e55101a-0000-4000-8000-00000000000{number}"
+            for home in (machines[number], union):
+                pipe(home, session, at, stale[number], api[number], folders[number])
+            if rng.random() < 0.4:
+                sync(machines[number])
+        sync(*machines)
+        sync(*machines)
+    expected = limits(union)
+    assert expected and expected[0]["limits"][0]["percent"] is not None
+    sql = "SELECT key, resets_at, percent, peak, at FROM window ORDER BY key, resets_at"
+    for machine in machines:
+        assert limits(machine) == expected
+        assert rows(machine, sql) == rows(union, sql)
+
+
+def test_another_machine_that_asked_spares_the_question(tmp_path: Path) -> None:
+    from tachograph.ledger.limits import accounts, poll_state, readings
+    from tachograph.ledger.usage.strings import Strings
+    from tachograph.model.limits.limits import OAUTH, OK, AccountId, Limit, Reading
+
+    first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
+    for machine in (first, second):
+        (machine.claude / ".claude.json").write_text(identity(0))
+        machine.call("now")
+    who = AccountId("acc00000-0000-4000-8000-000000000000", "org00000-0000-4000-8000-000000000000")
+    limit = Limit("five_hour", "5-hour", "session", 40.0, NOW_MS + 3_600_000)
+    with first.ledger() as ledger, ledger.transaction() as db:
+        reading = Reading(OAUTH, NOW_MS - MINUTE, OK, who, (limit,))
+        readings.append(db, Strings(db), reading, str(first.claude))
+    with hub(tmp_path / "hub") as served:
+        join(first, served.invite(), "first")
+        join(second, invite_next(first), "second")
+    with second.ledger() as ledger:
+        (account,) = [one.id for one in accounts.accounts(ledger.db) if one.uuid == who.uuid]
+        assert poll_state.last_remote(ledger.db, account, OAUTH) == NOW_MS - MINUTE

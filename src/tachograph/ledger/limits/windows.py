@@ -120,6 +120,15 @@ def known_resets(db: sqlite3.Connection, account: int, key: str) -> list[int]:
     return [int(row[0]) for row in db.execute(sql, (account, key))]
 
 
+def begun_windows(db: sqlite3.Connection, account: int, key: str) -> list[tuple[int, int]]:
+    """Reset and first observation of the last windows of a limit, newest first."""
+    sql = (
+        "SELECT resets_at, first_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL"
+        " ORDER BY resets_at DESC LIMIT 400"
+    )
+    return [(int(resets_at), int(first_at)) for resets_at, first_at in db.execute(sql, (account, key))]
+
+
 def all_windows(
     db: sqlite3.Connection, key: str | None = None, account: int | None = None, since: int | None = None
 ) -> list[OwnedWindow]:
@@ -161,7 +170,7 @@ def observe(db: sqlite3.Connection, account: int, limit: Limit, at: int, source:
     """Bring the window of a limit forward by one observation, inside a transaction of the caller's."""
     resets_at = limit.resets_at
     if resets_at is None and source == DESKTOP:
-        resets_at = running_reset(known_resets(db, account, limit.key)[:400], at, limit.group)
+        resets_at = running_reset(begun_windows(db, account, limit.key), at, limit.group)
     seen = Observation(at, limit.percent, resets_at, source)
     window = window_of(db, account, limit.key, resets_at)
     if window is None:
@@ -251,12 +260,12 @@ def _observations_of(db: sqlite3.Connection, account: int, key: str, window: Win
     rows = expand(Observation(*row) for row in db.execute(sql, (account, since, key, *span)))
     if all(one.resets_at is not None or one.source != DESKTOP for one in rows):
         return [one for one in rows if (one.resets_at is None) == (window.resets_at is None)]
-    resets = known_resets(db, account, key)[:400]
+    known = begun_windows(db, account, key)
     found = []
     for one in rows:
         named = one.resets_at
         if named is None and one.source == DESKTOP:
-            named = running_reset(resets, one.at, window.group)
+            named = running_reset(known, one.at, window.group)
         if named == window.resets_at or (named is not None and one.resets_at is not None):
             found.append(one._replace(resets_at=named))
     return found

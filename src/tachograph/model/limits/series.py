@@ -103,14 +103,16 @@ def series(
     observations: Iterable[Observation],
     now: int,
     plans: Sequence[tuple[int, str]] = (),
-    known_resets: Iterable[int] = (),
+    known: Iterable[tuple[int, int]] = (),
 ) -> Series:
     """The clean series of a limit up to a moment. `plans`: when the account had which plan, oldest first;
-    `known_resets`: of windows that other observations named."""
+    `known`: reset and first observation of windows that others named."""
     seen = [one for one in expand(observations) if one.percent is not None and one.at <= now + CLOCK_MS]
-    resets = {one.resets_at for one in seen if one.resets_at is not None} | set(known_resets)
+    first: dict[int, int] = {}
+    for resets_at, first_at in (*known, *((one.resets_at, one.at) for one in seen if one.resets_at is not None)):
+        first[resets_at] = min(first_at, first.get(resets_at, first_at))
     seen = [
-        one._replace(resets_at=running_reset(resets, one.at, group))
+        one._replace(resets_at=running_reset(first.items(), one.at, group))
         if one.resets_at is None and one.source == DESKTOP
         else one
         for one in seen

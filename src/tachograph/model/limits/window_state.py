@@ -103,10 +103,16 @@ def has_reset(resets_at: int | None, at: int, now: int) -> bool:
     return now > resets_at + CLOCK_MS if at <= resets_at + CLOCK_MS else now - at > HELD_MS
 
 
-def running_reset(resets: Iterable[int], at: int, group: str) -> int | None:
-    """The reset of the window that ran at a moment, for a source that names none; None where none is known."""
+def running_reset(windows: Iterable[tuple[int, int]], at: int, group: str) -> int | None:
+    """The reset of the window that was in force at a moment, for a source that names none; None where none is known.
+
+    `windows`: reset and first observation of each. Of several that could have run, the one that was seen last to begin."""
     length = LENGTHS.get(group)
-    return None if length is None else min((one for one in resets if one - length <= at < one), default=None)
+    if length is None:
+        return None
+    running = [(resets_at, first_at) for resets_at, first_at in windows if resets_at - length <= at < resets_at]
+    begun = [(first_at, -resets_at) for resets_at, first_at in running if first_at <= at]
+    return -max(begun)[1] if begun else min((resets_at for resets_at, _ in running), default=None)
 
 
 def is_same_window(a: int | None, b: int | None) -> bool:

@@ -23,8 +23,8 @@ def limit_series(
     found = {}
     for key in keys:
         is_nameless = any(one.resets_at is None and one.source == DESKTOP for one in read[key])
-        resets = windows.known_resets(db, account, key) if is_nameless else ()
-        found[key] = model.series(key, limit_name(key).group, read[key], now, plans, resets)
+        known = windows.begun_windows(db, account, key) if is_nameless else ()
+        found[key] = model.series(key, limit_name(key).group, read[key], now, plans, known)
     return found
 
 

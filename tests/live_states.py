@@ -24,7 +24,7 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
-from tachograph.queries.live import Monitor, monitor
+from tachograph.queries.live import LiveState, live_state
 from tachograph.ui.terminal.cells import Row
 
 HOUR, MINUTE = 3_600_000, 60_000
@@ -204,10 +204,10 @@ def _turns(
     return made
 
 
-def state_of(home: Home, at: int = NOW_MS) -> Monitor:
+def state_of(home: Home, at: int = NOW_MS) -> LiveState:
     """What the question says of a home."""
     with home.ledger() as ledger:
-        return monitor(ledger.db, BOOK, UTC, at)
+        return live_state(ledger.db, BOOK, UTC, at)
 
 
 def plain_text(rows: Iterable[Row]) -> str:

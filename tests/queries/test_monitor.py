@@ -14,7 +14,7 @@ from tachograph.model.limits.window_state import Observation
 from tachograph.model.usage.periods import Span
 from tachograph.queries.limits.current import FRESH, RESET, STALE, WALL, NowLimit
 from tachograph.queries.limits.pace import Trend, trend
-from tachograph.queries.live import Context, monitor
+from tachograph.queries.live import Context, live_state
 from tachograph.queries.usage.rows import SpendQuery
 from tachograph.queries.usage.spend import spend
 from tachograph.recorder.statusline import parse_status_input, store
@@ -156,13 +156,13 @@ def test_names_of_projects_are_worked_out_again_only_where_there_may_be_new_ones
     prepare(home, "one")
     first = state_of(home)
     with home.ledger() as ledger:
-        again = monitor(ledger.db, BOOK, UTC, NOW_MS, first.names)
+        again = live_state(ledger.db, BOOK, UTC, NOW_MS, first.names)
     assert again.names is first.names
     assert again == first
     home.write("q/x.jsonl", [assistant("new", at=NOW, cwd="/other/shop", session=LONG, request="rn")])
     home.ingest()
     with home.ledger() as ledger:
-        later = monitor(ledger.db, BOOK, UTC, NOW_MS, first.names)
+        later = live_state(ledger.db, BOOK, UTC, NOW_MS, first.names)
     assert {name for name, _ in later.projects} >= {"code/shop", "other/shop"}
 
 

@@ -227,7 +227,7 @@ def test_of_several_thresholds_passed_at_once_the_highest_is_said_and_a_restart_
     ]
     assert give(ledger, account(limit("five_hour", 94)), desktop, settings=settings) == []
     assert desktop.shown == ["Claude: 5-hour at 93 %"]
-    assert len(kept.raised(ledger.db, 0)) == 3
+    assert len(kept.stored_notifications(ledger.db, 0)) == 3
 
 
 def test_the_off_switch(ledger: Ledger) -> None:
@@ -250,7 +250,7 @@ def test_quiet_hours_keep_it_for_later_if_it_is_still_true(ledger: Ledger) -> No
 def test_a_desktop_that_fails_loses_nothing(ledger: Ledger) -> None:
     (given,) = give(ledger, account(limit("five_hour", 95)), Desktop("no desktop session"))
     assert "not shown: no desktop session" in given.text
-    assert "not shown" not in kept.raised(ledger.db, 0)[0].text
+    assert "not shown" not in kept.stored_notifications(ledger.db, 0)[0].text
 
 
 def test_the_command_lists_dismisses_and_switches(home: Home, ledger: Ledger) -> None:

@@ -72,7 +72,7 @@ def notification_state(db: sqlite3.Connection, now: int, days: int = 30) -> Noti
     """The notifications of the last days."""
     sent = tuple(
         SentNotification(one.at, one.text, one.dismissed_at is not None)
-        for one in notifications.raised(db, now - days * 86_400_000)
+        for one in notifications.stored_notifications(db, now - days * 86_400_000)
     )
     return NotificationState(get_preference(db, ALARMS, "on") == "on", notifications.standing(db, now), sent)
 

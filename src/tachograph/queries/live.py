@@ -35,7 +35,7 @@ class AccountTrend(NamedTuple):
 
 
 class Burn(NamedTuple):
-    """What messages on this machine used per minute and hour over the last minutes; None where nothing has a price."""
+    """Burn rate of this machine's messages over the last minutes; None if nothing has a price."""
 
     tokens_per_minute: float
     usd_per_hour: float | None
@@ -43,7 +43,7 @@ class Burn(NamedTuple):
 
 
 class Context(NamedTuple):
-    """How many tokens a conversation holds, and how many it may; None where nobody knows."""
+    """Tokens in a conversation, and the most that it may hold; None if unknown."""
 
     tokens: int
     window: int | None
@@ -54,8 +54,8 @@ class Context(NamedTuple):
 
 
 class ActiveSession(NamedTuple):
-    """A session that was lately at work, with all that it ever used. `agents` are the subagents that were heard just
-    now. Times: epoch ms."""
+    """A session with messages in the last hours, with its whole usage. `is_running`: it is active (a message in the last
+    15 minutes); `agents`: subagents with a message just now. Times: epoch ms."""
 
     session: str
     title: str | None
@@ -91,13 +91,13 @@ class LiveMessage(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What projects are called, for as long as `mark` stays: working it out looks at the whole ledger."""
+    """Short names of projects, valid while `mark` stays the same: working them out looks at the whole ledger."""
 
     mark: int = -1
     short: Mapping[str, str] = {}
 
 
-class Monitor(NamedTuple):
+class LiveState(NamedTuple):
     """All of it at a moment. `models` and `projects` of today, by cost; `problems` as reports count them."""
 
     at: int
@@ -122,10 +122,10 @@ class Monitor(NamedTuple):
         return min((at for at in resets if at is not None and at > self.at), default=None)
 
 
-def monitor(
+def live_state(
     db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int, names: Names | None = None
-) -> Monitor:
-    """What the ledger has at a moment. `names` are those of an earlier answer, to spare working them out again."""
+) -> LiveState:
+    """Live state at a moment. `names`: those of an earlier answer, to spare working them out again."""
     until = at + SKEW_MS
     names = _names(db, names)
     day = Span(calendar.period(DAY, at)[1].start, until)
@@ -135,7 +135,7 @@ def monitor(
     told = activity.newest(db, until, MOST_MESSAGES)
     work = activity.at_work(db, at - LISTED_MS, until, MOST_SESSIONS)
     facts = sessions.facts(db, {session for session, _ in work} | {message.session for message in told})
-    return Monitor(
+    return LiveState(
         at,
         tuple(AccountTrend(account, tuple(trends(db, account, at))) for account in now_question(db, at).accounts),
         _burn(db, book, at, until),
@@ -143,7 +143,7 @@ def monitor(
         today,
         tuple(models),
         tuple((names.short.get(path, path) if path else None, used) for path, used in projects),
-        tuple(_said(book, message, facts, names) for message in told),
+        tuple(_live_message(book, message, facts, names) for message in told),
         problem_counts(db),
         names,
     )
@@ -164,7 +164,7 @@ def _burn(db: sqlite3.Connection, book: PriceBook, at: int, until: int) -> Burn:
 
 
 def _today(db: sqlite3.Connection, book: PriceBook, day: Span, along: str) -> list[tuple[str, Spend]]:
-    """What was used today by each value of a dimension, by cost; the values as the ledger has them."""
+    """Today's usage by each value of a dimension, by cost; the values as the ledger has them."""
     found = list(price_sums(db, book, rollups.sums(db, (along,), [day], {}, book.changes())))
     called = sessions.names(db, {values[0] for _, values, _ in found})
     rows = sorted((SpendRow(called[values[0]], used) for _, values, used in found), key=by_cost)
@@ -203,7 +203,7 @@ def _at_work(
         )
 
 
-def held(
+def context_and_agents(
     db: sqlite3.Connection, book: PriceBook, uuids: Sequence[str], at: int
 ) -> dict[str, tuple[Context | None, tuple[str, ...]]]:
     """For each of those sessions what `monitor` says of it: how full its context is, which subagents were heard just now."""
@@ -231,8 +231,8 @@ def _context(
 def _spends(
     db: sqlite3.Connection, book: PriceBook, asked: Iterable[sessions.SessionFacts]
 ) -> tuple[dict[int, Spend], dict[tuple[int, str], int]]:
-    """What each session used in all; and, by session and model, how many tokens a prompt had at least, where one was
-    longer than the largest tier. Sessions that began lately are asked for apart: it is less to look through."""
+    """Usage of each session in all; and, by session and model, how many tokens a prompt had at least, if one was
+    longer than the largest tier. New sessions are asked for apart: it is less to look through."""
     made: dict[int, Spend] = {}
     large: list[tuple[int, int]] = []
     known = [(facts.first_at or 0, facts.id) for facts in asked]
@@ -250,7 +250,7 @@ def _spends(
     return made, {(session, models[model]): TIERS[-1] + 1 for session, model in large}
 
 
-def _said(
+def _live_message(
     book: PriceBook, message: RecentMessage, facts: Mapping[int, sessions.SessionFacts], names: Names
 ) -> LiveMessage:
     session = facts.get(message.session)

@@ -1,4 +1,4 @@
-"""What stands in sight all day: the limits, what today used, what was switched, and what still stands of notices."""
+"""State of the tray: limits, today's usage, preferences, active notifications."""
 
 import sqlite3
 from typing import NamedTuple
@@ -18,8 +18,8 @@ TITLES = ("long", "medium", "compact")
 
 
 class TrayState(NamedTuple):
-    """`style` is one of TITLES; `leads` the id of the account that a person put first, "" where nobody did; `standing`
-    how many notices could be dismissed."""
+    """`style` is one of TITLES; `leads`: the id of the account that the person put first, "" for none; `standing`: the
+    number of notifications that can be dismissed."""
 
     now: Now
     today: Spend
@@ -30,7 +30,7 @@ class TrayState(NamedTuple):
 
 
 def tray_state(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) -> TrayState:
-    """All of it as the ledger has it at a moment."""
+    """State of the tray at a moment."""
     start = calendar.period(DAY, at)[1].start
     (today,) = spend_in_spans(db, book, [Span(start, at + SKEW_MS)])
     style = get_preference(db, TITLE, "medium")

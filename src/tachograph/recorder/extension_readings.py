@@ -92,7 +92,7 @@ class ExtensionApi:
         if isinstance(said, Reply):
             return said
         with self._opened() as ledger:
-            key = pairings.offered(ledger.db, self._clock.now_ms())
+            key = pairings.current_offer(ledger.db, self._clock.now_ms())
         if key is None:
             return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
         return Reply(200, {"proof": compute_proof(key, "bridge", said["nonce"])})
@@ -107,7 +107,7 @@ class ExtensionApi:
             return Reply(403, {"error": "Only the extension can be paired."})
         now = self._clock.now_ms()
         with self._opened() as ledger, ledger.transaction() as db:
-            key = pairings.offered(db, now)
+            key = pairings.current_offer(db, now)
             if key is None:
                 return Reply(409, {"error": "No pairing is under way: tachograph pair begins one."})
             if not hmac.compare_digest(compute_proof(key, "browser", nonce).encode(), shown.encode("utf-8", "replace")):
@@ -143,7 +143,7 @@ def store_post(ledger: Ledger, pairing: Pairing, said: BrowserPost, now: int) ->
     with ledger.transaction() as db:
         names = Strings(db)
         is_same = _family(said.browser) == _family(pairing.browser)  # a newer version of it, and no other one
-        pairings.seen(db, pairing.id, now, said.browser if is_same else "")
+        pairings.note_post(db, pairing.id, now, said.browser if is_same else "")
         here = set()
         for report in said.reports:
             account = readings.append(db, names, report.reading)

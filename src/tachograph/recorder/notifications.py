@@ -247,7 +247,7 @@ def send_due_notification(
     """
     if get_preference(ledger.db, "alarms", "on") != "on":
         return []
-    before = kept.raised(ledger.db, now.at - _REMEMBERED_MS)
+    before = kept.stored_notifications(ledger.db, now.at - _REMEMBERED_MS)
     spend = readings.least_spend(ledger.db, now.accounts[0].id, _month(now.at)) if now.accounts else None
     found_due = due_notifications(now, before, settings, clock, chances, spend)
     is_quiet = _is_quiet(settings, minute_of_day)

@@ -17,7 +17,7 @@ from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
 from tachograph.queries.limits.current import now
-from tachograph.queries.live import monitor
+from tachograph.queries.live import live_state
 from tachograph.text.format import percent
 
 
@@ -51,7 +51,7 @@ def test_the_page_and_the_monitor_say_the_same_of_a_session(tmp_path: Path) -> N
     with contextlib.closing(home.db()) as db:
         with db:
             context_windows.note(db, SESSION, 1_000_000)
-        seen = monitor(db, load({})[0], Calendar(*parsed_zone("UTC")), NOW_MS)
+        seen = live_state(db, load({})[0], Calendar(*parsed_zone("UTC")), NOW_MS)
     (mine,) = [one for one in seen.sessions if one.session == SESSION]
     assert mine.context is not None
     assert mine.context.share is not None

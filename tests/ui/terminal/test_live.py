@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from helpers import NOW_MS, Home
 from live_states import LIMITER, UTC, prepare, state_of
-from tachograph.queries.live import Monitor
+from tachograph.queries.live import LiveState
 from tachograph.ui.terminal.app import Live
 from tachograph.ui.terminal.view import Around, View
 
@@ -18,10 +18,10 @@ class Engine:
 
     calendar = UTC
 
-    def __init__(self, state: Monitor, around: Around = Around()) -> None:  # noqa: B008 - a plain value
+    def __init__(self, state: LiveState, around: Around = Around()) -> None:  # noqa: B008 - a plain value
         self.state, self.around, self.starts = state, around, 0
 
-    def look(self) -> tuple[Monitor, Around]:
+    def look(self) -> tuple[LiveState, Around]:
         return self.state, self.around
 
     def start_recorder(self) -> None:

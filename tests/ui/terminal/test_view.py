@@ -4,7 +4,7 @@ import pytest
 
 from live_states import UTC
 from tachograph.model.usage.messages import Tokens
-from tachograph.queries.live import ActiveSession, Burn, Context, Monitor
+from tachograph.queries.live import ActiveSession, Burn, Context, LiveState
 from tachograph.queries.usage.rows import Spend
 from tachograph.ui.terminal.layout import frame
 from tachograph.ui.terminal.view import COPY, QUIT, RECORDER, Around, View, clicked, listed, pressed, scrolled, settled
@@ -18,20 +18,20 @@ def session(name: str, last: int, cost: int = 0, tokens: int = 0, project: str =
     return ActiveSession(name, f"Title {name}", project, None, "main", "opus", context, used, T0, T0 + last, True)
 
 
-def state(*sessions: ActiveSession) -> Monitor:
-    return Monitor(T0 + 100_000, (), Burn(0.0, 0.0), tuple(sessions), Spend(), (), (), (), {})
+def state(*sessions: ActiveSession) -> LiveState:
+    return LiveState(T0 + 100_000, (), Burn(0.0, 0.0), tuple(sessions), Spend(), (), (), (), {})
 
 
 ABC = state(session("a", 30, 1, 5), session("b", 20, 3, 4, "infra"), session("c", 10, 2, 9))
 
 
-def typed(view: View, *keys: str, now: Monitor = ABC, page: int = 2) -> View:
+def typed(view: View, *keys: str, now: LiveState = ABC, page: int = 2) -> View:
     for key in keys:
         view, _ = pressed(view, key, now, page)
     return view
 
 
-def names(view: View, now: Monitor = ABC) -> str:
+def names(view: View, now: LiveState = ABC) -> str:
     return "".join(one.session for one in listed(now, view))
 
 

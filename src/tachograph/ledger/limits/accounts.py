@@ -1,4 +1,4 @@
-"""Who was logged in, in which config folder, from when to when: the dated history that messages are held against."""
+"""Accounts and the dated history of logins: which account was signed in for which config folder, from when to when."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from tachograph.model.usage.messages import NO_TIME
 
 
 class Identity(NamedTuple):
-    """An account as Claude Code names it: account and organisation uuid, what people call it, its plan in words."""
+    """An account in Claude Code's own files: account and organization uuid, label, plan in words."""
 
     uuid: str
     organization: str
@@ -155,18 +155,18 @@ def logins_of(db: sqlite3.Connection, account: int) -> list[Login]:
 
 
 def named(db: sqlite3.Connection, account: int) -> AccountId | None:
-    """How the service names an account; None for the unknown one."""
+    """Id of an account at the service; None for the unknown account."""
     row = db.execute("SELECT uuid, organization FROM account WHERE id = ? AND uuid <> ''", (account,)).fetchone()
     return None if row is None else AccountId._make(row)
 
 
 def is_hidden(db: sqlite3.Connection, account: int) -> bool:
-    """Whether a person had it forgotten."""
+    """Is the account hidden by the person?"""
     return db.execute("SELECT 1 FROM account WHERE id = ? AND hidden_at IS NOT NULL", (account,)).fetchone() is not None
 
 
 def learn(db: sqlite3.Connection, account: int, label: str, plan: str) -> None:
-    """Take over what the service itself says of an account; the label only where nobody gave another."""
+    """Take over plan and label from the service; the label only if there is none yet."""
     db.execute(
         "UPDATE account SET plan = CASE ?2 WHEN '' THEN plan ELSE ?2 END,"
         " label = CASE label WHEN '' THEN ?1 ELSE label END WHERE id = ?3",
@@ -207,7 +207,7 @@ def write_glance(db: sqlite3.Connection, names: Strings, folder: str, signature:
 
 
 def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
-    """Whether it is on record that this account is the one logged in for a folder now."""
+    """Is this account, with its label and plan, the newest login of a folder?"""
     row = db.execute(
         "SELECT uuid, organization, label, plan FROM login JOIN account ON account.id = account JOIN name"
         " ON name.id = folder WHERE name.text = ? ORDER BY last_seen DESC, login.id DESC LIMIT 1",

@@ -1,4 +1,4 @@
-"""What only claude.ai says of an account: its subscription, and the credits that are left. The newest word of it."""
+"""Subscription and remaining credits of an account, from claude.ai: the newest values."""
 
 import json
 import sqlite3
@@ -7,7 +7,7 @@ from tachograph.model.limits.limits import Billing, Money
 
 
 def billing(db: sqlite3.Connection, account: int) -> Billing | None:
-    """What was said last; None where nobody ever did."""
+    """The newest billing of an account; None if it was never read."""
     row = db.execute(
         "SELECT at, status, renews_on, every, credits, granted FROM billing WHERE account = ?", (account,)
     ).fetchone()
@@ -15,7 +15,7 @@ def billing(db: sqlite3.Connection, account: int) -> Billing | None:
 
 
 def keep(db: sqlite3.Connection, account: int, said: Billing) -> None:
-    """Let it hold, inside a transaction of the caller's, unless something newer does. What it leaves open stays."""
+    """Store a billing, inside a transaction of the caller's, unless a newer one is stored. Missing values stay as they were."""
     known = billing(db, account)
     if known is not None and known.at > said.at:
         return

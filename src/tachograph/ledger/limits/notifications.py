@@ -1,4 +1,4 @@
-"""The notices that were given: each once for its window and threshold, whatever is restarted in between."""
+"""Notifications that were sent: each once for its window and threshold, also across restarts."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class StoredNotification(NamedTuple):
-    """A notice that was raised. `cycle` is the reset of its window (epoch ms, 0 where unknown); `is_shown` whether a
-    person could see it (it may wait for the end of quiet hours); `dismissed_at` epoch ms, None while it stands."""
+    """A notification that was sent. `cycle` is the reset of its window (epoch ms, 0 where unknown); `is_shown`: it was
+    shown, and does not wait for the end of quiet hours; `dismissed_at` epoch ms, None while it is active."""
 
     id: int
     account: int
@@ -25,8 +25,8 @@ class StoredNotification(NamedTuple):
 _COLUMNS = "id, account, kind, key, threshold, cycle, at, percent, text, shown, dismissed_at"
 
 
-def raised(db: sqlite3.Connection, since: int, account: int | None = None) -> list[StoredNotification]:
-    """What was raised from a moment on or belongs to a window that ends later, newest first."""
+def stored_notifications(db: sqlite3.Connection, since: int, account: int | None = None) -> list[StoredNotification]:
+    """Notifications since a moment, and those of windows that end later; newest first."""
     where, values = "(at >= ?1 OR cycle >= ?1)", [since]
     if account is not None:
         where, values = f"{where} AND account = ?2", [since, account]
@@ -47,7 +47,7 @@ def keep(
     *,
     is_shown: bool,
 ) -> None:
-    """Note that a notice was raised; a second time changes nothing."""
+    """Store a notification; a second time changes nothing."""
     db.execute(
         "INSERT OR IGNORE INTO alarm (account, kind, key, threshold, cycle, at, percent, text, shown)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -56,7 +56,7 @@ def keep(
 
 
 def forget(db: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Let notices be raised again: those of windows without a known reset, once the number has fallen."""
+    """Delete notifications, so that they may be sent again."""
     db.executemany("DELETE FROM alarm WHERE id = ?", [(id,) for id in ids])
 
 
@@ -64,14 +64,14 @@ def mark_shown(db: sqlite3.Connection, ids: Iterable[int]) -> None:
     db.executemany("UPDATE alarm SET shown = 1 WHERE id = ?", [(id,) for id in ids])
 
 
-_STANDS = "dismissed_at IS NULL AND (cycle > ?1 OR cycle = 0)"  # its window still runs, or nobody knows when it resets
+_STANDS = "dismissed_at IS NULL AND (cycle > ?1 OR cycle = 0)"  # its window still runs, or its reset is unknown
 
 
 def standing(db: sqlite3.Connection, now_ms: int) -> int:
-    """How many notices `dismiss` would silence."""
+    """Number of notifications that `dismiss` would silence."""
     return int(db.execute(f"SELECT count(*) FROM alarm WHERE {_STANDS}", (now_ms,)).fetchone()[0])
 
 
 def dismiss(db: sqlite3.Connection, now_ms: int) -> int:
-    """Silence what stands: no further notice for these limits until their windows reset. How many were silenced."""
+    """Silence the active notifications until their windows reset; returns their number."""
     return db.execute(f"UPDATE alarm SET dismissed_at = ?1 WHERE {_STANDS}", (now_ms,)).rowcount

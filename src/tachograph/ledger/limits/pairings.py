@@ -25,7 +25,7 @@ class Pairing(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """What a browser knows of an account: reported from `first_at` to `last_at`, missing since `gone_at` if it is."""
+    """Reports of an account by a browser: from `first_at` to `last_at`, missing since `gone_at` if it is."""
 
     account: int
     pairing: int
@@ -56,8 +56,8 @@ def revoke(db: sqlite3.Connection, pairing: int, now_ms: int) -> None:
     db.execute("UPDATE sighting SET gone_at = coalesce(gone_at, ?) WHERE pairing = ?", (now_ms, pairing))
 
 
-def seen(db: sqlite3.Connection, pairing: int, now_ms: int, browser: str) -> None:
-    """Note that a browser posted; `browser`: its name, where it has another version now."""
+def note_post(db: sqlite3.Connection, pairing: int, now_ms: int, browser: str) -> None:
+    """Note that a browser posted; `browser`: its name if its version has changed, else ""."""
     sql = "UPDATE pairing SET seen_at = ?1, browser = CASE ?2 WHEN '' THEN browser ELSE ?2 END WHERE id = ?3"
     db.execute(sql, (now_ms, browser, pairing))
 
@@ -71,8 +71,8 @@ def offer(db: sqlite3.Connection, key: bytes, now_ms: int) -> None:
     db.execute("INSERT INTO offer (key, made_at, expires_at) VALUES (?, ?, ?)", (key, now_ms, now_ms + OFFER_MS))
 
 
-def offered(db: sqlite3.Connection, now_ms: int) -> bytes | None:
-    """The key of the pairing under way; None where there is none, where its time is over, or after too many tries."""
+def current_offer(db: sqlite3.Connection, now_ms: int) -> bytes | None:
+    """Key of the pairing under way; None without one, after its time, or after too many tries."""
     row = db.execute("SELECT key, made_at, expires_at, tries FROM offer").fetchone()
     if row is None or not row[1] <= now_ms < row[2] or row[3] >= MOST_TRIES:
         return None
@@ -85,7 +85,7 @@ def withdraw(db: sqlite3.Connection, key: bytes | None = None) -> None:
 
 
 def count_try(db: sqlite3.Connection) -> None:
-    """Note that somebody came with a wrong code."""
+    """Count a try with a wrong code."""
     db.execute("UPDATE offer SET tries = tries + 1")
 
 
@@ -112,7 +112,7 @@ def miss(db: sqlite3.Connection, pairing: int, accounts: set[int], at: int) -> N
 
 
 def sightings(db: sqlite3.Connection, account: int | None = None) -> list[Sighting]:
-    """Which browsers reported an account (None: every one of them), the newest report first."""
+    """Reports of an account (None: of every account) by browsers, the newest first."""
     sql = (
         "SELECT account, pairing, browser, first_at, last_at, CASE WHEN revoked_at IS NULL THEN gone_at"
         " ELSE coalesce(gone_at, revoked_at) END FROM sighting JOIN pairing ON pairing.id = pairing"

@@ -1,4 +1,4 @@
-"""When the usage endpoint was asked for each config folder, and what came of it: the memory of recorder/schedule.py.
+"""State of polling per config folder: last question, outcome, next time. recorder/schedule.py decides by it.
 
 Whoever asks takes a claim on the folder first, so that two programs never ask for the same login at once.
 """
@@ -22,7 +22,7 @@ _FIELDS = (
 
 
 class Poll(NamedTuple):
-    """What is remembered of a config folder; moments are epoch milliseconds, 0 for never.
+    """Poll state of a config folder; moments are epoch milliseconds, 0 for never.
 
     `account`: whose login it was at the last good answer. `asked_at`, `answered_at`: the last question, the last good
     answer. `next_at`: when to ask again, `wait_ms` after the moment at which that was decided. `barred_until`: before
@@ -52,7 +52,7 @@ class Poll(NamedTuple):
 
 
 def poll(db: sqlite3.Connection, folder: str) -> Poll:
-    """What is remembered of a folder; a Poll that was never asked where nothing is."""
+    """Poll state of a folder; an empty one if it was never asked."""
     sql = f"SELECT {_FIELDS} FROM poll JOIN name ON name.id = poll.folder WHERE name.text = ?"
     row = db.execute(sql, (storable(folder),)).fetchone()
     return Poll(folder) if row is None else Poll(folder, *row)
@@ -87,13 +87,13 @@ def claim(db: sqlite3.Connection, names: Strings, folder: str, now_ms: int) -> b
 
 
 def last_push(db: sqlite3.Connection, account: int, source: str) -> int:
-    """When a source last said something about an account, epoch milliseconds; 0 for never."""
+    """Time of the last good reading of an account by a source, epoch milliseconds; 0 for never."""
     sql = "SELECT max(last_at) FROM reading WHERE account = ? AND source = ? AND outcome = 'ok'"
     return int(db.execute(sql, (account, source)).fetchone()[0] or 0)
 
 
 def last_twin(db: sqlite3.Connection, account: int, folder: str) -> int:
-    """When another config folder with the same account was last answered, epoch milliseconds; 0 for never."""
+    """Time of the last answer for another config folder of the same account, epoch milliseconds; 0 for never."""
     sql = (
         "SELECT max(answered_at) FROM poll JOIN name ON name.id = poll.folder"
         " WHERE account = ? AND account > 0 AND outcome = 'ok' AND name.text <> ?"
@@ -102,13 +102,13 @@ def last_twin(db: sqlite3.Connection, account: int, folder: str) -> int:
 
 
 def last_message(db: sqlite3.Connection) -> int:
-    """When the newest message was billed, by any account; epoch milliseconds, 0 for never."""
+    """Time of the newest billed message of any account, epoch milliseconds; 0 for never."""
     row = db.execute("SELECT max(at) FROM answer").fetchone()
     return int(row[0] or 0)
 
 
 def last_message_of(db: sqlite3.Connection, folder: str, since: int) -> int:
-    """Time of the newest message in the sessions of a config folder after a moment, epoch ms; 0 if there is none."""
+    """Time of the newest message in the sessions of a config folder after a moment, epoch ms; 0 without one."""
     sql = (
         "SELECT max(answer.at) FROM answer JOIN origin ON origin.id = answer.origin JOIN name ON name.id = origin.folder"
         " WHERE answer.at > ? AND name.text = ?"

@@ -253,7 +253,7 @@ def _insert(
 
 
 def last_use(db: sqlite3.Connection, account: int, since: int) -> int:
-    """When an account was last used on this machine after a moment, to a quarter hour; 0 where it was not.
+    """Time of an account's last use on this machine after a moment, to a quarter hour; 0 without use.
 
     By its messages and by the news of its status lines.
     """
@@ -305,7 +305,7 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> StoredReading 
 
 
 def last_at(db: sqlite3.Connection, source: str, folder: str, now_ms: int) -> int:
-    """When a source last reported by way of a config folder, epoch milliseconds; 0 for never. Moments in the future,
+    """Time of a source's last report from a config folder, epoch milliseconds; 0 for never. Moments in the future,
     written by a wrong clock, are no times."""
     sql = (
         "SELECT max(last_at) FROM reading JOIN name ON name.id = folder WHERE source = ? AND name.text = ?"

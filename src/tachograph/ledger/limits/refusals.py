@@ -57,7 +57,7 @@ def _limit(key: str, label: str, scope: str, resets_at: int | None) -> Limit:
 
 
 def refusals(db: sqlite3.Connection, account: int, at: int, since: int) -> list[Refusal]:
-    """Refusals of an account up to a moment whose reset is still to come, or (without a reset) since a moment; oldest
+    """Refusals of an account up to a moment with a reset after it, or (without a reset) since another moment; oldest
     first."""
     sql = (
         "SELECT key, label, refusal.scope, at, resets_at, name.text FROM refusal JOIN name ON name.id = session"
@@ -90,7 +90,7 @@ def news_after(db: sqlite3.Connection, account: int, key: str, since: int, until
 
 def answers_after(db: sqlite3.Connection, account: int, session: str, since: int, until: int) -> list[Answer]:
     """Billed answers after a moment, of an account or of one session, oldest first. `before`: the previous answer of the
-    same conversation after that moment, 0 where there is none."""
+    same conversation after that moment, 0 without one."""
     own = db.execute("SELECT id FROM session WHERE uuid = ? AND uuid <> ''", (session,)).fetchone()
     sql = (
         "SELECT a.at, a.session, a.flags, o.agent, name.text FROM answer a JOIN origin o ON o.id = a.origin"

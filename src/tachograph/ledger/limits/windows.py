@@ -115,7 +115,7 @@ def window_of(db: sqlite3.Connection, account: int, key: str, resets_at: int | N
 
 
 def known_resets(db: sqlite3.Connection, account: int, key: str) -> list[int]:
-    """When the windows of an account's limit reset, newest first."""
+    """Resets of the windows of an account's limit, newest first."""
     sql = "SELECT resets_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC"
     return [int(row[0]) for row in db.execute(sql, (account, key))]
 
@@ -150,7 +150,7 @@ def all_windows(
 def observations(
     db: sqlite3.Connection, account: int, keys: Sequence[str], since: int, until: int
 ) -> dict[str, list[Observation]]:
-    """What was read of an account's limits in a stretch, by key, oldest first."""
+    """Observations of an account's limits in a stretch, by key, oldest first."""
     sql = (
         "SELECT l.key, r.observed_at, l.percent, l.resets_at, r.source, r.confirmed_at, r.session FROM reading r"
         f" JOIN level l ON l.reading = r.id WHERE r.account = ? AND {_BY_INDEX} AND r.last_at >= ? AND r.observed_at <= ?"
@@ -272,7 +272,7 @@ def _observations_of(db: sqlite3.Connection, account: int, key: str, window: Win
 
 
 def _adopt(db: sqlite3.Connection, account: int, limit: Limit, resets_at: int) -> None:
-    """Give a new window what was read or refused of it before its reset was known."""
+    """Move observations to a new window that were read before its reset was known."""
     waiting = window_of(db, account, limit.key, None)
     made = window_of(db, account, limit.key, resets_at)
     if waiting is not None and waiting.source == DESKTOP and made is not None:

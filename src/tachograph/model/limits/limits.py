@@ -112,7 +112,7 @@ class BankedReset(NamedTuple):
 
 
 class Billing(NamedTuple):
-    """What claude.ai alone says of an account, at a moment: its subscription, and credits that are left. `status`,
+    """Subscription of an account and credits that are left, from claude.ai alone, at a moment. `status`,
     `renews_on` (a date) and `every` as it words them, "" where it does not; amounts None likewise."""
 
     at: int
@@ -124,7 +124,7 @@ class Billing(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What part of the used week went to one product, by the server's own account; the shares add up to about 100."""
+    """Share of the used week by one product, in percent, from the server; the shares add up to about 100."""
 
     key: str
     label: str

@@ -10,7 +10,7 @@ NO_CAP, CAPPED, USED_UP, UNKNOWN_ROOM = "no_cap", "capped", "used_up", "unknown"
 
 
 def money_limits(reading: Reading) -> tuple[Limit, ...]:
-    """The limits in a reading's section on metered use; none where it is switched off and nothing was used."""
+    """The limits in a reading's section on metered use; none if it is off and nothing was used."""
     extra = reading.extra
     if extra is None or any(limit.key == EXTRA_USAGE for limit in reading.limits):
         return ()
@@ -44,7 +44,7 @@ def share_of(used: Money | None, cap: Money | None, stated: float | None = None)
 
 
 def room(extra: ExtraUsage | None) -> str:
-    """How much room metered use has: NO_CAP, CAPPED (below its cap), USED_UP, or UNKNOWN_ROOM."""
+    """Room of metered use: NO_CAP, CAPPED (below its cap), USED_UP, or UNKNOWN_ROOM."""
     if extra is None or extra.enabled is None:
         return UNKNOWN_ROOM
     if not extra.enabled or extra.blocked is not None or (extra.balance is not None and extra.balance.minor <= 0):

@@ -85,7 +85,7 @@ def lifted_by_answers(refusal: Refusal, answers: Iterable[Answer], *, is_metered
 
 
 def is_money(key: str) -> bool:
-    """Is it a limit of money, whose use is always metered?"""
+    """Is it a limit of money, so that its use is always metered?"""
     return key.partition(":")[0] in (CREDITS, SPEND_LIMIT, EXTRA_USAGE, ALLOCATION)
 
 

@@ -85,7 +85,7 @@ def is_plausible(resets_at: int | None, at: int, group: str) -> bool:
 
 
 def rank(resets_at: int | None, at: int, group: str, now: int) -> tuple[bool, bool, int]:
-    """Which of two windows of a limit is in force at a moment: the one with the higher rank."""
+    """Rank of a window at a moment: of two windows of a limit the higher one is in force."""
     is_past = at <= now + CLOCK_MS
     return is_past, is_plausible(resets_at, at, group), at if is_past else -at
 

@@ -1,4 +1,4 @@
-"""The past windows of each limit: what each reached, and when it was hit; in one sentence per limit."""
+"""Past windows of each limit: peak, time of the hit, and the usual time of hits."""
 
 import sqlite3
 from collections import Counter

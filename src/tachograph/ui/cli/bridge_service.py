@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError, TachographError
-from tachograph.ledger.limits.pairings import offered, pairings
+from tachograph.ledger.limits.pairings import current_offer, pairings
 from tachograph.ledger.storage.connection import Ledger, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
@@ -37,7 +37,7 @@ class BridgeService:
             return self._tick(ledger)
 
     def _tick(self, ledger: Ledger) -> Status:
-        paired, is_pairing = pairings(ledger.db), offered(ledger.db, self._clock.now_ms()) is not None
+        paired, is_pairing = pairings(ledger.db), current_offer(ledger.db, self._clock.now_ms()) is not None
         if not paired and not is_pairing:
             self.stop()
             return Status(OFF)

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             print(said, file=context.out)
             return 0
         state = get_preference(ledger.db, "alarms", "on")
-        raised = notifications.raised(ledger.db, now - _SHOWN_MS)
+        raised = notifications.stored_notifications(ledger.db, now - _SHOWN_MS)
         names = {account.id: account.name for account in accounts(ledger.db)}
     for problem in settings.problems:
         context.say(f"tachograph: {problem}")

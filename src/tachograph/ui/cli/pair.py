@@ -106,7 +106,7 @@ def _await_browser(ledger: Ledger, before: set[int], context: Context) -> int:
                     print("  tachograph now            the limits", file=context.out)
                     print("  tachograph pair --list    the paired browsers", file=context.out)
                     return 0
-            if pairings.offered(ledger.db, context.clock.now_ms()) is None:
+            if pairings.current_offer(ledger.db, context.clock.now_ms()) is None:
                 break
             background.pause(_LOOK_SECONDS)
     except KeyboardInterrupt:

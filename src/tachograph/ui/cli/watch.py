@@ -8,7 +8,7 @@ from tachograph import background
 from tachograph.clock import FixedClock
 from tachograph.errors import TachographError, UsageError
 from tachograph.model.usage.periods import parsed_zone
-from tachograph.queries.live import Monitor, monitor
+from tachograph.queries.live import LiveState, live_state
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.terminal.layout import LINE, frame, layout_for
@@ -111,8 +111,8 @@ def _view(arguments: argparse.Namespace, context: Context) -> View:
 def _once(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.ui.terminal.controller import why
 
-    def ask(found: Snapshot) -> tuple[Monitor, Snapshot, dict[str, int], str]:
-        state = monitor(found.db, found.book, found.calendar, found.now)
+    def ask(found: Snapshot) -> tuple[LiveState, Snapshot, dict[str, int], str]:
+        state = live_state(found.db, found.book, found.calendar, found.now)
         is_unseen = arguments.json or arguments.layout in ("line", "pane")  # nobody would see the sentence there
         return state, found, found.problems, "" if is_unseen else why(found.db, found.book, state)
 
@@ -175,7 +175,7 @@ def _stream(arguments: argparse.Namespace, context: Context) -> int:
         engine.close()
 
 
-def _line(state: Monitor, recorder: bool, trouble: str, problems: list[str]) -> str:
+def _line(state: LiveState, recorder: bool, trouble: str, problems: list[str]) -> str:
     import json
 
     from tachograph.ui.terminal.json_document import document

@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import Monitor
+from tachograph.queries.live import LiveState
 from tachograph.ui.terminal import view as views
 from tachograph.ui.terminal.cells import PLAIN, Row
 from tachograph.ui.terminal.layout import Frame, frame
@@ -35,7 +35,7 @@ class Engine(Protocol):
 
     calendar: Calendar
 
-    def look(self) -> tuple[Monitor, Around]: ...
+    def look(self) -> tuple[LiveState, Around]: ...
 
     def start_recorder(self) -> None: ...
 

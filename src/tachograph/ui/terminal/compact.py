@@ -1,7 +1,7 @@
 """The layouts for little room: a pane with the limits first, and one line for a status bar."""
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import AccountTrend, Monitor
+from tachograph.queries.live import AccountTrend, LiveState
 from tachograph.text.format import cut, duration, usd
 from tachograph.ui.terminal import limits, sessions
 from tachograph.ui.terminal.cells import DIM, HIGH, STRONG, Cell, Row, sides, tame
@@ -9,7 +9,7 @@ from tachograph.ui.terminal.view import Around, View, listed, turned
 
 
 def pane(
-    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
+    state: LiveState, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
 ) -> tuple[list[Row], dict[int, str], int]:
     """The limits first; then, if they fit, the burn rate and the sessions."""
     accounts = turned(state, view)
@@ -53,7 +53,7 @@ def pane(
     return made, places, page
 
 
-def _pace(state: Monitor, lead: tuple[AccountTrend, ...], columns: int) -> list[Cell]:
+def _pace(state: LiveState, lead: tuple[AccountTrend, ...], columns: int) -> list[Cell]:
     """`+24.0 %/h (12.0)  $24.10/h`, what there is of it and room for."""
     parts: list[str] = []
     five = next((c for w in lead for c in w.trends if c.limit.group == "session"), None)
@@ -70,11 +70,11 @@ def _pace(state: Monitor, lead: tuple[AccountTrend, ...], columns: int) -> list[
     return [Cell(cut("  ".join(parts) or "nothing burns", max(1, columns)))]
 
 
-def _tail(state: Monitor) -> list[Cell]:
+def _tail(state: LiveState) -> list[Cell]:
     return [Cell(f"{state.running} running", DIM), Cell("  today "), Cell(sessions.cost(state.today), STRONG)]
 
 
-def line(state: Monitor, around: Around, view: View, columns: int) -> Row:
+def line(state: LiveState, around: Around, view: View, columns: int) -> Row:
     """`5h 78% · 7d 91% ▲`, then what else fits, the most important first."""
     parts: list[list[Cell]] = []
     for watched in turned(state, view)[:1]:

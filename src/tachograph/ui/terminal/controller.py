@@ -15,7 +15,7 @@ from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import own_paths
 from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import NOTHING
-from tachograph.queries.live import Burn, Monitor, monitor
+from tachograph.queries.live import Burn, LiveState, live_state
 from tachograph.queries.usage.rows import Spend
 from tachograph.text.attribution import why_words
 from tachograph.ui.terminal.view import Around
@@ -37,14 +37,14 @@ class Engine:
         self._followed = WorkspaceFollower(self._paths, zone, _WAIT_MS)
         self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
         self._child: processes.Child | None = None
-        self._state = Monitor(clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
+        self._state = LiveState(clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
         self._around = Around()
 
     @property
     def calendar(self) -> Calendar:
         return self._followed.calendar
 
-    def look(self) -> tuple[Monitor, Around]:
+    def look(self) -> tuple[LiveState, Around]:
         """The newest state, dated now. Never raises what a person could mend."""
         mono, now = self._clock.monotonic(), self._clock.now_ms()
         if mono >= self._next_recorder:
@@ -97,14 +97,14 @@ class Engine:
             if not (has_news or mono >= self._next or (reset is not None and now >= reset)):
                 return
             self._followed.refresh_settings()
-            self._state = monitor(ledger.db, self._followed.book, self.calendar, now, self._state.names)
+            self._state = live_state(ledger.db, self._followed.book, self.calendar, now, self._state.names)
             self._next = mono + _SLOW_SECONDS
             if mono >= self._next_why:
                 self._next_why = mono + _WHY_SECONDS
                 self._around = self._around._replace(why=why(ledger.db, self._followed.book, self._state))
 
 
-def why(db: sqlite3.Connection, book: PriceBook, state: Monitor) -> str:
+def why(db: sqlite3.Connection, book: PriceBook, state: LiveState) -> str:
     """Attribution of the leading account's week in a sentence; "" if nothing can be attributed."""
     if not state.accounts or state.accounts[0].account.id == 0:
         return ""

@@ -4,13 +4,13 @@ from typing import Any
 
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.pace import Trend
-from tachograph.queries.live import Monitor
+from tachograph.queries.live import LiveState
 from tachograph.text.format import iso
 from tachograph.ui.documents.now import document as limits_document
 from tachograph.ui.documents.reports import spend_document
 
 
-def document(state: Monitor, *, recorder: bool, trouble: str, problems: list[str]) -> dict[str, Any]:
+def document(state: LiveState, *, recorder: bool, trouble: str, problems: list[str]) -> dict[str, Any]:
     """One state. The limits are those of `now`, each with its course."""
     limits = limits_document(Now(state.at, tuple(watched.account for watched in state.accounts)), problems)
     for account, watched in zip(limits["accounts"], state.accounts, strict=True):

@@ -6,7 +6,7 @@ Four layouts: full (100 columns and up), narrow (60), pane (a block such as 40×
 from typing import NamedTuple
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import Monitor
+from tachograph.queries.live import LiveState
 from tachograph.ui.terminal.cells import Cell, Row, padded
 from tachograph.ui.terminal.compact import line, pane
 from tachograph.ui.terminal.help_overlay import sheet
@@ -36,7 +36,7 @@ def layout_for(columns: int, rows: int | None, wanted: str = "auto") -> str:
     return FULL if columns >= 100 else NARROW
 
 
-def frame(state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None) -> Frame:
+def frame(state: LiveState, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None) -> Frame:
     """The screen in `columns` columns and `rows` rows; None: as many rows as needed."""
     layout = layout_for(columns, rows, view.layout)
     if view.is_help and layout != LINE:

@@ -7,7 +7,7 @@ from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.constants import EVEN
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
 from tachograph.queries.limits.pace import Trend
-from tachograph.queries.live import AccountTrend, Monitor
+from tachograph.queries.live import AccountTrend, LiveState
 from tachograph.text.chances import SMALL, SURE, chance_before
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, width
@@ -241,7 +241,7 @@ def short(watched: AccountTrend, columns: int) -> Row:
     return (*made, Cell(f"   extra {aside}", DIM)) if aside else tuple(made)
 
 
-def title(state: Monitor) -> str:
+def title(state: LiveState) -> str:
     """Title of the terminal window: the headline of the leading account."""
     if not state.accounts:
         return "Tachograph"

@@ -2,7 +2,7 @@
 
 from tachograph.model.limits.limits import EXTRA_USAGE
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import AccountTrend, ActiveSession, Monitor
+from tachograph.queries.live import AccountTrend, ActiveSession, LiveState
 from tachograph.text.format import cut
 from tachograph.ui.documents.now import problem_words
 from tachograph.ui.documents.reports import ESTIMATE, problem_lines
@@ -15,7 +15,7 @@ _NATURAL_SESSIONS, _NATURAL_MESSAGES = 12, 8  # where the screen is as high as i
 
 
 def screen(
-    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
+    state: LiveState, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None
 ) -> tuple[list[Row], dict[int, str], int]:
     tall = rows is None or rows >= _TALL
     top = _top(state, around, view, calendar, columns, rows, tall)
@@ -67,7 +67,7 @@ def _page(count: int, room: int, *, is_open: bool) -> int:
 
 
 def _top(
-    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
+    state: LiveState, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
 ) -> list[Row]:
     accounts = turned(state, view)
     lead = accounts[0] if accounts else None
@@ -96,7 +96,7 @@ def _top(
     return made
 
 
-def _header(lead: AccountTrend | None, state: Monitor, around: Around, calendar: Calendar, columns: int) -> Row:
+def _header(lead: AccountTrend | None, state: LiveState, around: Around, calendar: Calendar, columns: int) -> Row:
     left = [Cell(" Tachograph", TITLE)]
     if lead is not None:
         left.append(Cell(f"   {limits.who(lead.account)}"))
@@ -112,7 +112,7 @@ def _header(lead: AccountTrend | None, state: Monitor, around: Around, calendar:
 
 
 def _bottom(
-    state: Monitor, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
+    state: LiveState, around: Around, view: View, calendar: Calendar, columns: int, rows: int | None, tall: bool
 ) -> list[Row]:
     words = _problems(state, around, view)
     most = 1 if rows is not None and rows < 30 else 4
@@ -146,14 +146,14 @@ def _bottom(
     return made
 
 
-def _problems(state: Monitor, around: Around, view: View) -> list[str]:
+def _problems(state: LiveState, around: Around, view: View) -> list[str]:
     accounts = turned(state, view)
     made = [around.trouble] if around.trouble else []
     made += [words for watched in accounts for words in problem_words(watched.account)]
     return made + problem_lines(state.problems, None)
 
 
-def _below(state: Monitor, calendar: Calendar, columns: int, left: int | None) -> list[Row]:
+def _below(state: LiveState, calendar: Calendar, columns: int, left: int | None) -> list[Row]:
     """Blocks that fit below the list: today's usage, the last messages."""
     made: list[Row] = []
     if not state.messages:
@@ -183,7 +183,7 @@ _BEGINNINGS = (
 )
 
 
-def _nothing(state: Monitor, around: Around, view: View) -> Row:
+def _nothing(state: LiveState, around: Around, view: View) -> Row:
     if view.filter and state.sessions:
         return (Cell(f"   No session has {tame(view.filter)!r} in it.", DIM),)
     if not state.messages and around.recorder != "none":
@@ -191,7 +191,7 @@ def _nothing(state: Monitor, around: Around, view: View) -> Row:
     return (Cell("   No sessions in the last five hours.", DIM),)
 
 
-def _keys(state: Monitor, around: Around, view: View, columns: int) -> Row:
+def _keys(state: LiveState, around: Around, view: View, columns: int) -> Row:
     if view.is_typing or view.filter:
         hint = "enter keeps it, escape clears it" if view.is_typing else "escape ends it"
         room = max(4, columns - 14 - len(hint))

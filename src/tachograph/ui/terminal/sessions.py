@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import ActiveSession, Context, LiveMessage, Monitor
+from tachograph.queries.live import ActiveSession, Context, LiveMessage, LiveState
 from tachograph.queries.usage.rows import Spend
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import count, cut, day_and_time, percent, plural, tokens, usd, width
@@ -94,7 +94,7 @@ def cost(used: Spend) -> str:
     return f"{shown}+" if used.unpriced and used.usd is not None else shown  # and more, that has no price
 
 
-def detail(session: ActiveSession, state: Monitor, columns: int, calendar: Calendar) -> list[Row]:
+def detail(session: ActiveSession, state: LiveState, columns: int, calendar: Calendar) -> list[Row]:
     """A session in full."""
     t, local = session.spend.tokens, calendar.local(state.at)
 
@@ -149,7 +149,7 @@ def message_row(message: LiveMessage, columns: int, calendar: Calendar, *, of_se
     return (*made, Cell(tail))
 
 
-def shares(state: Monitor, columns: int, rows: int) -> list[Row]:
+def shares(state: LiveState, columns: int, rows: int) -> list[Row]:
     """Usage of today: projects at the left, models at the right, with a bar each."""
     half = (columns - 3) // 2
     left = [(name or "unknown", used) for name, used in state.projects]
@@ -191,7 +191,7 @@ def _share(named: tuple[str, Spend], whole: Spend, columns: int) -> Row:
     )
 
 
-def today(state: Monitor) -> list[Cell]:
+def today(state: LiveState) -> list[Cell]:
     t = state.today.tokens
     if not t.messages:
         return [Cell(" Today ", DIM), Cell("nothing yet")]
@@ -203,7 +203,7 @@ def today(state: Monitor) -> list[Cell]:
     ]
 
 
-def model_shares(state: Monitor, most: int) -> list[Cell]:
+def model_shares(state: LiveState, most: int) -> list[Cell]:
     """`opus-4-8 75 %  sonnet-4-6 21 %`, as many as fit."""
     made: list[Cell] = []
     taken = 0
@@ -218,7 +218,7 @@ def model_shares(state: Monitor, most: int) -> list[Cell]:
     return made
 
 
-def burning(state: Monitor) -> list[Cell]:
+def burning(state: LiveState) -> list[Cell]:
     """The last messages."""
     burn = state.burn
     if not burn.tokens_per_minute:

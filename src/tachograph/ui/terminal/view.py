@@ -7,7 +7,7 @@ the row under the cursor on its line, whatever came or went above it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tachograph.queries.live import AccountTrend, ActiveSession, Monitor
+from tachograph.queries.live import AccountTrend, ActiveSession, LiveState
 
 SORTS = ("last", "cost", "tokens", "context", "project")
 THEMES = ("dark", "light", "contrast")
@@ -47,13 +47,13 @@ class Around(NamedTuple):
     is_live: bool = True
 
 
-def turned(state: Monitor, view: View) -> tuple[AccountTrend, ...]:
+def turned(state: LiveState, view: View) -> tuple[AccountTrend, ...]:
     """The accounts, from the one on that a person turned to."""
     first = view.account % max(1, len(state.accounts))  # there may be fewer by now
     return state.accounts[first:] + state.accounts[:first]
 
 
-def listed(state: Monitor, view: View) -> list[ActiveSession]:
+def listed(state: LiveState, view: View) -> list[ActiveSession]:
     """The sessions that pass the filter, in order: while there is a cursor nothing changes places, and what is new
     comes on top."""
     words = view.filter.casefold().split()
@@ -79,7 +79,7 @@ _ORDERS = {
 }
 
 
-def settled(view: View, before: Monitor, state: Monitor) -> View:
+def settled(view: View, before: LiveState, state: LiveState) -> View:
     """The view after an update: the row under the cursor stays on its line."""
     if view.cursor is None:
         return view
@@ -97,7 +97,7 @@ def _ids(sessions: Sequence[ActiveSession]) -> list[str]:
     return [session.session for session in sessions]
 
 
-def pressed(view: View, key: str, state: Monitor, page: int) -> tuple[View, str]:
+def pressed(view: View, key: str, state: LiveState, page: int) -> tuple[View, str]:
     """The view after a key, and another action that it triggers ("" for none). `page`: rows of the list in sight."""
     if view.is_typing:
         return _typed(view, key), ""
@@ -135,14 +135,14 @@ def pressed(view: View, key: str, state: Monitor, page: int) -> tuple[View, str]
 _STEPS = ("up", "down", "k", "j", "pageup", "pagedown", "home", "end", "g", "G")
 
 
-def clicked(view: View, session: str, state: Monitor, page: int) -> View:
+def clicked(view: View, session: str, state: LiveState, page: int) -> View:
     """A click puts the cursor on a row; a second one opens it."""
     if view.cursor == session:
         return view._replace(detail=None if view.detail == session else session)
     return _held(view, state, session, page)
 
 
-def scrolled(view: View, rows: int, state: Monitor, page: int) -> View:
+def scrolled(view: View, rows: int, state: LiveState, page: int) -> View:
     """The wheel moves the list, and neither cursor nor detail."""
     most = max(0, len(listed(state, view)) - max(1, page))
     return view._replace(top=max(0, min(most, view.top + rows)))
@@ -171,7 +171,7 @@ def _back(view: View) -> View:
     return view._replace(cursor=None, top=0, order=())
 
 
-def _moved(view: View, key: str, state: Monitor, page: int) -> View:
+def _moved(view: View, key: str, state: LiveState, page: int) -> View:
     ids = _ids(listed(state, view))
     if not ids:
         return view
@@ -189,7 +189,7 @@ def _moved(view: View, key: str, state: Monitor, page: int) -> View:
     return moved._replace(detail=ids[place]) if view.detail is not None else moved
 
 
-def _held(view: View, state: Monitor, cursor: str | None, page: int) -> View:
+def _held(view: View, state: LiveState, cursor: str | None, page: int) -> View:
     """The view with the cursor on a session, in sight, and the order kept from now on."""
     ids = _ids(listed(state, view))
     if cursor not in ids:

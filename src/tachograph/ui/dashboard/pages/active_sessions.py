@@ -1,7 +1,7 @@
 """The active sessions as a table."""
 
 from tachograph.model.usage.model_names import display_name
-from tachograph.queries.live import Context, held
+from tachograph.queries.live import Context, context_and_agents
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.text.format import UNKNOWN, iso, percent, plural, tokens
 from tachograph.ui.dashboard.figures import TableBlock
@@ -24,7 +24,7 @@ def active_table(view: View) -> TableBlock:
     snapshot = view.snapshot
     found = active_sessions(snapshot.db, snapshot.book, snapshot.calendar, snapshot.now)
     ids = [one.row.key.session for one in found if one.row.key.session]
-    work = held(snapshot.db, snapshot.book, ids, snapshot.now)
+    work = context_and_agents(snapshot.db, snapshot.book, ids, snapshot.now)
     lines = []
     for one in found:
         key = one.row.key

@@ -22,6 +22,7 @@ function draw() {
   const trouble = outcome && outcome !== "ok" ? (OUTCOMES[outcome] ?? outcome) : "";
   at("trouble").hidden = !trouble;
   at("trouble").textContent = trouble;
+  if (outcome === "expired") at("trouble").append(" ", signInLink());
   at("accounts").replaceChildren(...accounts.map((one) => section(one, accounts, now)));
   if (!accounts.length && !trouble) {
     at("accounts").append(
@@ -37,6 +38,14 @@ function draw() {
   at("pair").hidden = !pairing && isOpen === null;
   at("pair").textContent = at("pairing").hidden ? (pairing ? "Pair again…" : "Pair…") : "Not now";
   at("updated").textContent = checkedAt ? `Asked ${ago(checkedAt, now)}` : "";
+}
+
+function signInLink() {
+  const link = make("a", "Open claude.ai");
+  link.href = "https://claude.ai/login";
+  link.target = "_blank";
+  link.rel = "noreferrer";
+  return link;
 }
 
 function section(account, all, now) {

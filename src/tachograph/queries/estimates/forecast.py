@@ -24,8 +24,8 @@ from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WA
 _PAST_MS = 120 * 86_400_000
 _WEEKS = 6  # earlier weeks that tell what is usual
 _FEW_WEEKS = 4  # weeks with stored forecasts; with fewer, earlier weeks of the ledger count, too
-_PAST_WEEKS_MS = 84 * 86_400_000
-_PAST_STEP = 12 * 3600.0  # seconds between forecasts that are made up for earlier weeks
+_PAST_WEEKS_MS = 49 * 86_400_000
+_PAST_STEP = 24 * 3600.0  # seconds between forecasts that are made up for earlier weeks
 
 
 class LimitForecast(NamedTuple):

@@ -13,6 +13,7 @@ from tachograph.queries.estimates.learning import LearnedState, load, sum_by_mod
 from tachograph.queries.limits.current import RESET, NowAccount
 
 SESSIONS = 60  # of the account's own past, to which a next one is compared
+_SOME = 30  # sessions of the last days from which on older ones are not looked up
 _FEW = 8  # sessions from which on counts of them say something
 _LEAST_POINTS = 0.1  # a session below this is no example: a title, a question that was cancelled
 
@@ -50,8 +51,8 @@ def next_session(
     if state.explains_little:
         return nothing._replace(why_not=LITTLE)
     sizes: list[float] = []
-    for days in (14, 56):  # who works much has enough of them in the last days
-        if len(sizes) < SESSIONS:
+    for days in (14, 56):  # people who work much have enough of them in the last days
+        if len(sizes) < _SOME:
             sizes = _sizes(work_for(db, book, account.id, at - days * 86_400_000, at).messages, state.learned, at)
     if not sizes:
         return nothing

@@ -321,10 +321,10 @@ def test_on_extra_usage_it_speaks_of_the_spending_cap(ledger: Ledger, book: Pric
 def test_the_next_session_is_compared_with_those_before_by_counts(ledger: Ledger, book: PriceBook) -> None:
     following = next_session(ledger.db, book, account(ledger), NOW_MS)
     assert following.is_enough
-    assert following.sessions == 60
+    assert 30 <= following.sessions <= 60
     assert following.median is not None and following.most is not None
     assert 0 < following.median < following.most
-    assert 0 <= following.more <= 60
+    assert 0 <= following.more <= following.sessions
 
 
 # -- what if, reconcile

@@ -173,7 +173,7 @@ class _Talk:
         self._result(call, rng.choice(stories.OUTPUTS), size)
 
     def _bash(self, command: str, output: str, *, branch: str | None = None, link: Pull | None = None) -> None:
-        """A command whose output matters: it may change the branch or name a pull request."""
+        """A command with output that matters: it may change the branch or name a pull request."""
         call = self._call("Bash", {"command": command})
         self._say(self.rng.choice(stories.REMARKS), stop="tool_use", call=call)
         self.chain.wait(1, 5)

@@ -142,7 +142,7 @@ def readings(
         runs = stop < five_reset
         percent = float(round(five)) if runs else 0.0
         said.append(InventedReading(stop, percent, five_reset if runs else None, week, week_reset, dict(families)))
-    return Invented(tuple(_fitted(said, story)), weeks, sessions, scale)
+    return Invented(tuple(_fit_story(said, story)), weeks, sessions, scale)
 
 
 def _session_reset(at: float, story: Story) -> float:
@@ -153,7 +153,7 @@ def _session_reset(at: float, story: Story) -> float:
     return next(named, later if story.week_reset is None else later // _MARK * _MARK)
 
 
-def _fitted(said: Sequence[InventedReading], story: Story) -> Iterator[InventedReading]:
+def _fit_story(said: Sequence[InventedReading], story: Story) -> Iterator[InventedReading]:
     """The readings with weeks in whole percent that end where the story wants them."""
     last = said[-1] if said else None
     factor = story.week_end / last.week if last is not None and story.week_end is not None and last.week else 1.0

@@ -274,7 +274,7 @@ def _grants(now: datetime) -> Payload:
 
 
 def _on_the_ten(moment: datetime) -> datetime:
-    """The service's resets stand at full ten minutes, give or take parts of a second."""
+    """The service's resets: full ten minutes, give or take parts of a second."""
     return moment.replace(minute=moment.minute // 10 * 10, second=0, microsecond=288_792)
 
 

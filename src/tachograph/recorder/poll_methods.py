@@ -43,7 +43,7 @@ class PollResult(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a fetch needs: the folder with its poll state, the environment, and a deadline in seconds."""
+    """Input of a fetch: the folder with its poll state, the environment, and a deadline in seconds."""
 
     folder: str
     state: Poll
@@ -88,7 +88,7 @@ def failure(
 
 
 def no_answer(source: str, now: int) -> PollResult:
-    """The result of a poll whose thread ended without one."""
+    """The result of a poll that ended without one."""
     return failure(source, now, TIMEOUT, "the question ended without an answer", "")
 
 

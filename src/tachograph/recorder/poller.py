@@ -77,7 +77,7 @@ class Poller:
         return bool(self._running)
 
     def tick(self, ledger: Ledger) -> list[PollResult]:
-        """Store the answers that came, ask what is due; returns the answers. Raises LedgerError."""
+        """Store the answers that came and start the polls that are due; returns the answers. Raises LedgerError."""
         came = []
         for key, poll in list(self._running.items()):
             if poll.result is not None:

@@ -70,7 +70,7 @@ _KNOWN = {"is_enabled", "enabled", "used_credits", "used", "monthly_limit", "lim
 
 
 def parse_extra_usage(payload: Mapping[str, object], problems: list[str]) -> tuple[ExtraUsage | None, list[Limit]]:
-    """Metered use, from `spend` where it has a value, else from `extra_usage`, and its daily and weekly sub-caps."""
+    """Metered use from `spend`, else from `extra_usage`, and its daily and weekly sub-caps."""
     old, new = (_section(payload, key, problems) for key in ("extra_usage", "spend"))
     report_unread(old, _EXTRA_KEYS, "extra_usage", problems)
     report_unread(new, _SPEND_KEYS, "spend", problems)

@@ -209,7 +209,7 @@ def _entry(entry: object, where: str, problems: list[str]) -> Limit | None:
         resets_at=_moment(entry.get("resets_at"), f"{where} ({kind}): resets_at", problems),
         severity=text(entry.get("severity")) or None,
         scope=name.scope,
-        locked=_locked(entry),
+        locked=_lock_reason(entry),
     )
 
 
@@ -276,11 +276,11 @@ def _window(key: str, value: object, problems: list[str]) -> Limit | None:
         is_grant=is_grant,
         used=used,
         limit=most,
-        locked=_locked(value),
+        locked=_lock_reason(value),
     )
 
 
-def _locked(value: Mapping[str, object]) -> str | None:
+def _lock_reason(value: Mapping[str, object]) -> str | None:
     """The service's reason why a limit lets nothing through, in words."""
     return text(value.get("locked_reason")).replace("_", " ") or None
 

@@ -1,9 +1,9 @@
 """Accounts and the dated history of logins: which account was signed in for which config folder, from when to when."""
 
 import sqlite3
-from collections.abc import Mapping
 from typing import NamedTuple
 
+from tachograph.ledger.limits.login_history import note_plan
 from tachograph.ledger.usage.account_of import Stretch
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
@@ -69,50 +69,9 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> None:
         db.execute(sql, (now_ms, limit))
 
 
-def note_plan(db: sqlite3.Connection, account: int, plan: str | None, at: int) -> None:
-    """Note the plan of an account, where it is another one than before."""
-    if not plan or not account:
-        return
-    known = db.execute(
-        "SELECT plan FROM plan_change WHERE account = ? AND at <= ? ORDER BY at DESC LIMIT 1", (account, at)
-    ).fetchone()
-    if known is None or known[0] != plan:
-        db.execute("INSERT OR REPLACE INTO plan_change (account, at, plan) VALUES (?, ?, ?)", (account, at, plan))
-
-
 def plan_changes(db: sqlite3.Connection, account: int) -> list[tuple[int, str]]:
     """When an account was first seen with which plan, oldest first."""
     return list(db.execute("SELECT at, plan FROM plan_change WHERE account = ? ORDER BY at", (account,)))
-
-
-def account_at(db: sqlite3.Connection, folder: int, at: int, resets: Mapping[str, int] | None = None) -> int:
-    """The account of what happened in a config folder (string id) at a moment; 0 where no login was ever seen there.
-
-    Before the first sight of any login it is that login's, after the last sight the last one's. Between two logins it
-    is the earlier one's, unless its `resets` (by key of a limit) are known only of the later account.
-    """
-    rows = db.execute(
-        "SELECT account, first_seen, last_seen FROM login WHERE folder = ? ORDER BY last_seen, id", (folder,)
-    ).fetchall()
-    if not rows:
-        return 0
-    before: int | None = None
-    for account, first_seen, last_seen in rows:
-        if at <= last_seen:
-            if at >= first_seen or before is None:
-                return int(account)
-            return int(account) if resets and _knows(db, account, resets) and not _knows(db, before, resets) else before
-        before = int(account)
-    return before or 0
-
-
-def _knows(db: sqlite3.Connection, account: int, resets: Mapping[str, int]) -> bool:
-    """Has an account a window with one of these resets?"""
-    sql = "SELECT 1 FROM window WHERE account = ? AND key = ? AND resets_at BETWEEN ? AND ? LIMIT 1"
-    return any(
-        db.execute(sql, (account, key, at - CLOCK_MS, at + CLOCK_MS)).fetchone() is not None
-        for key, at in resets.items()
-    )
 
 
 class Account(NamedTuple):

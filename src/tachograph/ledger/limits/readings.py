@@ -7,7 +7,7 @@ A status line repeats the last answer of its session at every redraw. Its report
 are no news and keep their age and account; where anything differs, or `cost.total_api_duration_ms` has grown, an answer
 lies between, and the values are as old as the draw. The first report of a session is as old as the last answer in its
 transcript. A status line names no account: it belongs to the login of its config folder at the moment of its news, as
-far as the login history says now (`accounts.account_at`); a login that is learned of later moves it (`refile`).
+far as the login history says now (`login_history.account_at`); a login that is learned of later moves it (`refile`).
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tachograph.ledger.limits import windows
-from tachograph.ledger.limits.accounts import account_at, note_plan
+from tachograph.ledger.limits.login_history import account_at, note_plan
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import (
     OK,

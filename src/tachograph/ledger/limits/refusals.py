@@ -3,7 +3,7 @@
 import sqlite3
 
 from tachograph.ledger.limits import windows
-from tachograph.ledger.limits.accounts import account_at
+from tachograph.ledger.limits.login_history import account_at
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import OK, SOURCES, STATUSLINE, Limit
 from tachograph.model.limits.refusals import Answer, News, Refusal

@@ -12,7 +12,7 @@ from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
-from tachograph.ledger.limits.windows import LimitDetail, Window
+from tachograph.ledger.limits.windows import Window
 from tachograph.model.limits.limits import (
     BROWSER,
     FIVE_HOUR,
@@ -26,69 +26,51 @@ from tachograph.model.limits.limits import (
     BankedReset,
     Billing,
     ExtraUsage,
-    Money,
     Share,
     same_reset,
 )
-from tachograph.model.limits.money import CAPPED, NO_CAP, room
 from tachograph.model.limits.plans import plan_title
-from tachograph.model.limits.window_state import CLOCK_MS, NEAR_FROM, has_reset, rank
-from tachograph.queries.limits.conflicts import Conflict, browser_of, conflicting_readings, gone_since
+from tachograph.model.limits.window_state import CLOCK_MS, has_reset, rank
+from tachograph.queries.limits.conflicts import browser_of, conflicting_readings, gone_since
+from tachograph.queries.limits.now_limit import (
+    FRESH,
+    OVERAGE,
+    RESET,
+    STALE,
+    UNKNOWN,
+    WALL,
+    NowLimit,
+    is_metered,
+    is_near,
+)
+
+# The parts of an answer come from now_limit.py; whoever asks finds them here.
+__all__ = [
+    "FRESH",
+    "FRESH_MS",
+    "LEADS",
+    "OVERAGE",
+    "RESET",
+    "STALE",
+    "UNKNOWN",
+    "WALL",
+    "Now",
+    "NowAccount",
+    "NowLimit",
+    "is_metered",
+    "is_near",
+    "now",
+]
 
 if TYPE_CHECKING:
     from tachograph.model.limits.refusals import Refusal
 
-FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
 CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _PLACES = {SESSION: 0, WEEKLY: 1, MONEY: 2}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
 LEADS = "leads"  # the preference (ledger/storage/preferences.py) of an account that leads, by its id
-
-
-class NowLimit(NamedTuple):
-    """One limit now. `percent` is None where it is unknown, and where its reset has passed. Times: epoch ms.
-
-    `browser`: the paired browser that reported it; `conflicts`: fresh sources with another value; `chance` (0 to 1) that
-    it is reached before it resets, where the recorder worked it out a short while ago, None elsewhere. `steady`: the
-    percentage for colors and "near", which does not flicker around a threshold. `is_overdue`: the reset has passed, and
-    the service still holds the window. `refused_at`: when the service last refused because of it, None where it did not
-    or that is over."""
-
-    key: str
-    label: str
-    group: str
-    scope: str | None
-    percent: float | None
-    resets_at: int | None
-    severity: str | None
-    source: str
-    observed_at: int
-    state: str
-    browser: str = ""
-    conflicts: tuple[Conflict, ...] = ()
-    chance: float | None = None
-    steady: float | None = None
-    is_overdue: bool = False
-    refused_at: int | None = None
-    detail: LimitDetail = LimitDetail()
-
-    def age_ms(self, now: int) -> int:
-        """The age of the value; negative where its time lies in the future."""
-        return now - self.observed_at
-
-    @property
-    def used(self) -> Money | None:
-        return self.detail.used
-
-    @property
-    def cap(self) -> Money | None:
-        return self.detail.limit
-
-    @property
-    def is_near(self) -> bool:
-        return is_near(self, NEAR_FROM)
 
 
 class NowAccount(NamedTuple):
@@ -159,13 +141,6 @@ class Now(NamedTuple):
 
     at: int
     accounts: tuple[NowAccount, ...]
-
-
-def is_near(limit: NowLimit, threshold: float) -> bool:
-    """Is a limit near its end: from the threshold on, until it has fallen five points below?"""
-    if limit.percent is None:
-        return False
-    return max(limit.percent, limit.steady or 0.0) >= threshold
 
 
 def is_spend(limit: NowLimit) -> bool:
@@ -337,11 +312,6 @@ def _with_chance(limit: NowLimit, kept: forecasts.StoredForecast | None) -> NowL
     if kept is None or limit.state not in (FRESH, STALE) or not same_reset(limit.resets_at, kept.cycle):
         return limit
     return limit._replace(chance=kept.chance)
-
-
-def is_metered(extra: ExtraUsage | None) -> bool:
-    """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
-    return room(extra) in (NO_CAP, CAPPED)
 
 
 def _pressure(limit: NowLimit) -> tuple[bool, float, bool]:

@@ -15,7 +15,7 @@ from tachograph.model.limits.refusals import (
 )
 from tachograph.model.limits.window_state import CLOCK_MS, LENGTHS
 from tachograph.model.parsing import limit_name
-from tachograph.queries.limits.current import OVERAGE, UNKNOWN, WALL, NowLimit, is_metered
+from tachograph.queries.limits.now_limit import OVERAGE, UNKNOWN, WALL, NowLimit, is_metered
 
 _MODEL_MS = 8 * 86_400_000
 

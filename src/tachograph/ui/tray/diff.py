@@ -72,7 +72,7 @@ class MenuSync:
         return self._wanted._replace(rows=self._layout)
 
     def update(self, menu: Menu) -> MenuChange:
-        """A new menu; what is to be sent for it now."""
+        """Take a new menu; returns the change to send now."""
         if menu is self._wanted or (menu == self._wanted and menu == self._sent):
             return NOTHING
         self._wanted = menu

@@ -279,7 +279,7 @@ class _Tray:
         elif kind == "clicked":
             row = self._rows().get(id)
             if row is not None and row.action:
-                asyncio.get_running_loop().call_soon(self._chosen, row.action)
+                asyncio.get_running_loop().call_soon(self._choose, row.action)
         return "", []
 
     def _events(self, events: list[list[Any]]) -> Reply:
@@ -303,7 +303,7 @@ class _Tray:
             self._sync.update(self._engine.look())
             self._send(self._sync.on_open())
 
-    def _chosen(self, action: str) -> None:
+    def _choose(self, action: str) -> None:
         if not self._engine.act(action):
             self._has_quit = True
             self._over.set()
@@ -316,7 +316,7 @@ def _nothing(*_: Any) -> Reply:
 
 
 def _properties_of(row: Row) -> dict[str, Variant]:
-    """A row as dbusmenu has it; what is left out has its default."""
+    """A row as properties of dbusmenu, without those that have their default."""
     if not row.text:
         return {"type": Variant("s", "separator")}
     made = _changeable(row)

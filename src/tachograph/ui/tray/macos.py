@@ -1,4 +1,4 @@
-"""The menu bar on macOS 12 and later: an NSStatusItem whose title is attributed text. It draws a Menu, decides nothing.
+"""The menu bar on macOS 12 and later: an NSStatusItem with an attributed title. It draws a Menu, decides nothing.
 
 Written to Apple's documentation of NSStatusBar, NSStatusItem, NSMenu and NSAttributedString, over PyObjC; never run on
 a Mac, only against fakes of AppKit that check every call (tests/ui/tray/test_macos.py).

@@ -49,7 +49,7 @@ class Icon(NamedTuple):
 
 class Row(NamedTuple):
     """A row of the menu. `key` stays the same as long as it is the same row, whatever it says. Without an action and
-    children it is plain text; without a text it is a separator. `checked` is None for a row without a check mark."""
+    children it is plain text; without a text it is a separator. `checked`: None without a check mark."""
 
     key: str
     text: str = ""

@@ -128,9 +128,9 @@ class NotificationIcon:
         later = self._board.on_close()
         self._apply(later._replace(rebuild=False) if later != NOTHING else later)
         if chosen:
-            self._chosen(actions[chosen - 1])
+            self._choose(actions[chosen - 1])
 
-    def _chosen(self, action: str) -> None:
+    def _choose(self, action: str) -> None:
         if not self._engine.act(action):
             self._user.DestroyWindow(self._window)
             return

@@ -30,12 +30,12 @@ _EVENING = timedelta(hours=18, minutes=30)
 
 def build(name: str, context: Context, seed: int, at: str = "") -> tuple[Scenario, list[MomentState], Context]:
     """Live through a workday until `at` (HH:MM in UTC, "" for its end) in the home of `context.env`; the moments so far,
-    and a context whose clock stands at that time. UsageError for a time that is none."""
+    and a context with a clock that stands at that time. UsageError for a time that is none."""
     began = datetime.fromtimestamp(context.clock.now_ms() / 1000, UTC)
     context = context._replace(env={**context.env, "TZ": "UTC"})
     story = _with_history(name, began, context, seed)
     until = _until(story, at)
-    states = list(_lived(story, context, until))
+    states = list(_play_until(story, context, until))
     ms = int(until.timestamp() * 1000)
     env = {**context.env, "TACHOGRAPH_NOW": str(ms)}
     return story, states, context._replace(env=env, clock=FixedClock(ms))
@@ -70,7 +70,7 @@ def _with_history(name: str, began: datetime, context: Context, seed: int) -> Sc
     return scenarios.scenario(name, began, made.scale, made.elsewhere(plain.week_resets.timestamp()))
 
 
-def _lived(story: Scenario, context: Context, until: datetime) -> Iterator[MomentState]:
+def _play_until(story: Scenario, context: Context, until: datetime) -> Iterator[MomentState]:
     """Play the moments until a time."""
     past = tuple(moment for moment in story.moments if moment.at <= until)
     yield from play(story._replace(moments=past), context)

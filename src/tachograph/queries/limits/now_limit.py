@@ -1,0 +1,67 @@
+"""One limit now: its value, its source and its state."""
+
+from typing import NamedTuple
+
+from tachograph.ledger.limits.windows import LimitDetail
+from tachograph.model.limits.limits import ExtraUsage, Money
+from tachograph.model.limits.money import CAPPED, NO_CAP, room
+from tachograph.model.limits.window_state import NEAR_FROM
+from tachograph.queries.limits.conflicts import Conflict
+
+FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
+
+
+class NowLimit(NamedTuple):
+    """One limit now. `percent` is None where it is unknown, and where its reset has passed. Times: epoch ms.
+
+    `browser`: the paired browser that reported it; `conflicts`: fresh sources with another value; `chance` (0 to 1) that
+    it is reached before it resets, where the recorder worked it out a short while ago, None elsewhere. `steady`: the
+    percentage for colors and "near", which does not flicker around a threshold. `is_overdue`: the reset has passed, and
+    the service still holds the window. `refused_at`: when the service last refused because of it, None where it did not
+    or that is over."""
+
+    key: str
+    label: str
+    group: str
+    scope: str | None
+    percent: float | None
+    resets_at: int | None
+    severity: str | None
+    source: str
+    observed_at: int
+    state: str
+    browser: str = ""
+    conflicts: tuple[Conflict, ...] = ()
+    chance: float | None = None
+    steady: float | None = None
+    is_overdue: bool = False
+    refused_at: int | None = None
+    detail: LimitDetail = LimitDetail()
+
+    def age_ms(self, now: int) -> int:
+        """The age of the value; negative where its time lies in the future."""
+        return now - self.observed_at
+
+    @property
+    def used(self) -> Money | None:
+        return self.detail.used
+
+    @property
+    def cap(self) -> Money | None:
+        return self.detail.limit
+
+    @property
+    def is_near(self) -> bool:
+        return is_near(self, NEAR_FROM)
+
+
+def is_near(limit: NowLimit, threshold: float) -> bool:
+    """Is a limit near its end: from the threshold on, until it has fallen five points below?"""
+    if limit.percent is None:
+        return False
+    return max(limit.percent, limit.steady or 0.0) >= threshold
+
+
+def is_metered(extra: ExtraUsage | None) -> bool:
+    """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
+    return room(extra) in (NO_CAP, CAPPED)

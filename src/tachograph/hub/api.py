@@ -1,4 +1,4 @@
-"""What a hub answers to its machines: join, push, pull, and what it knows of a member. No HTTP in here.
+"""Answers of a hub to its machines: join, push, pull, and the data it holds of a member. No HTTP in here.
 
 Member and machine come from the token alone. Every answer is a status and a JSON document.
 """
@@ -139,7 +139,7 @@ class HubApi:
         return Response(200, {"hub": store.id, "seq": member.seq, "until": until, "facts": facts, "machines": machines})
 
     def me(self, machine: Machine) -> Response:
-        """What the hub holds of a member."""
+        """Description of the data that the hub holds of a member."""
         store = self._store
         member = store.member(machine.member)
         machines = [{"name": one.name, "share": one.share, "seen_at": one.seen_at} for one in store.machines(member.id)]

@@ -118,7 +118,7 @@ class Exchange:
         return sent, ""
 
     def _is_shared(self, fact: Fact) -> bool:
-        """False for what was before the moment from which the person shares."""
+        """False for a fact from before the moment from which the person shares."""
         since = self.membership.since
         if not since:
             return True

@@ -31,7 +31,7 @@ class Parcel(NamedTuple):
 
 
 class FolderTransport:
-    """The files of one machine in a shared folder, and of the others. Raises TachographError where it can't be used."""
+    """The files of one machine in a shared folder, and of the others. Raises TachographError if the folder is unusable."""
 
     def __init__(self, folder: str, machine: str, clock: Clock) -> None:
         self._root, self._machine, self._clock = os.path.join(folder, "tachograph"), machine, clock

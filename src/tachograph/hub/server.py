@@ -45,7 +45,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Address(NamedTuple):
-    """Where a hub listens, and the name by which machines reach it (`public` "" for the address itself)."""
+    """Listening address of a hub, and the name by which machines reach it (`public` "" for the address itself)."""
 
     host: str
     port: int

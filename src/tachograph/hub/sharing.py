@@ -31,7 +31,7 @@ def is_wider(level: str, other: str) -> bool:
 
 
 class PersonKey:
-    """The secret that a person's machines have in common, and what is derived from it."""
+    """The secret that a person's machines have in common, and the keys derived from it."""
 
     def __init__(self, text: str) -> None:
         """Raises TachographError for a text that is no key."""
@@ -117,7 +117,7 @@ def incoming(shared: SharedFact, key: PersonKey) -> Fact:
 
 
 def _open_part(fact: Fact, level: str, key: PersonKey) -> Any:
-    """The part of a fact that the hub may read; None where that is nothing."""
+    """The part of a fact that the hub may read; None if it may read nothing."""
     if fact.kind == "message":
         _, at, counts, logged, (_, _, origin), _, _ = fact.body
         model, speed, geo = origin[:3]

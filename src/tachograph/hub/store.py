@@ -85,7 +85,7 @@ _MEMBER = ", ".join(Member._fields)
 
 
 class HubStore:
-    """An open hub database; used by one thread at a time. Raises LedgerError where it can't be opened or written."""
+    """An open hub database; used by one thread at a time. Raises LedgerError if it can't be opened or written."""
 
     def __init__(self, path: str, now_ms: int) -> None:
         self.path = path

@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
 
 def parse_target(url: str) -> Target:
-    """The parts of a hub's address. Raises UsageError for one that is none, or that would send a token in the clear."""
+    """The parts of a hub's address. Raises UsageError for an invalid one, or one that would send a token in the clear."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -21,7 +21,7 @@ _MAX_NUMBER = 1 << 63
 
 
 class SharedFact(NamedTuple):
-    """A fact as it travels. `body` is None where only the person's machines may read it; `sealed` "" without a secret."""
+    """A fact as it travels. `body` None: only the person's machines may read it; `sealed` "" without a secret."""
 
     kind: str
     key: str

@@ -12,7 +12,7 @@ from tachograph.settings import updated_prices
 from tachograph.text.format import safe
 from tachograph.text.table import Column, lines
 from tachograph.ui.cli.context import Context
-from tachograph.ui.documents.reports import wrapped
+from tachograph.ui.documents.report_footer import wrapped
 
 _CLASSES = ("Input", "Output", "Write 5m", "Write 1h", "Read")
 

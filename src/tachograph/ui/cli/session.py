@@ -9,7 +9,8 @@ from tachograph.text.format import UNKNOWN, day_and_time, duration, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.cli.reports import BY, print_csv, print_json
-from tachograph.ui.documents.reports import Report, document, footer, table, witness_document
+from tachograph.ui.documents.report_footer import footer
+from tachograph.ui.documents.reports import Report, document, table, witness_document
 from tachograph.workspace.snapshot import Snapshot
 
 _NOUNS = {"model": "model", "day": "day", "project": "project", "branch": "branch", "pr": "pull request"}

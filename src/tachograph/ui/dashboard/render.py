@@ -17,7 +17,7 @@ from tachograph.ui.dashboard.filters import heading
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.protocol import BLOCK_END
 from tachograph.ui.dashboard.site import PAGES
-from tachograph.ui.documents.reports import ESTIMATE
+from tachograph.ui.documents.report_footer import ESTIMATE
 
 _TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 _TWIN = re.compile(r"<!--twin:([\w-]+)-->.*?<!--/twin-->", re.DOTALL)  # protocol.TWIN_START and TWIN_END

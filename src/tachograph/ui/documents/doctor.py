@@ -11,7 +11,8 @@ from tachograph.text.format import count, day_and_time, duration, iso, plural, s
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.reports import FORMAT, PROBLEM_WORDS
+from tachograph.ui.documents.report_footer import PROBLEM_WORDS
+from tachograph.ui.documents.reports import FORMAT
 
 _SUBJECTS = {"logs": "Logs", "account": "Account", "settings": "Settings", "files": "Unread", "ledger": "Ledger"}
 _SUBJECTS |= {"platform": "Platform", "backups": "Backups", "limits": "Limits", "recorder": "Recorder"}

@@ -7,7 +7,7 @@ from tachograph.queries.usage.overview import WEEKS_SHOWN, Overview
 from tachograph.queries.usage.rows import Row, Spend
 from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width
 from tachograph.text.table import Style
-from tachograph.ui.documents.reports import footer, problem_lines
+from tachograph.ui.documents.report_footer import footer, problem_lines
 
 _TOP = 4
 

@@ -1,6 +1,6 @@
 """An answer about spending as a table, JSON or CSV. Formats only; every number comes from `questions`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,28 +22,14 @@ from tachograph.queries.usage.rows import (
 )
 from tachograph.queries.usage.rows import total as sum_of
 from tachograph.queries.usage.witness import Witness
-from tachograph.text.certainty import unfinished_words
 from tachograph.text.format import UNKNOWN, count, day_and_time, iso, plural, safe, tokens, usd, weekday, width
 from tachograph.text.table import Column, Style, lines
+from tachograph.ui.documents.report_footer import footer, problem_lines
 
 FORMAT = 1
-ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
-PROBLEM_WORDS = {
-    "bad_lines": ("line could not be read", "lines could not be read"),
-    "bad_counts": ("line had a count that is no number", "lines had a count that is no number"),
-    "long_lines": ("line was too long to read", "lines were too long to read"),
-    "unknown_times": ("line has no readable time", "lines have no readable time"),
-    "future_times": ("line is dated in the future", "lines are dated in the future"),
-    "shared_ids": (
-        "message id is shared by several answers of a gateway",
-        "message ids are shared by several answers of a gateway",
-    ),
-    "unmarked_forks": (
-        "session repeats another one's messages without a mark",
-        "sessions repeat another one's messages without a mark",
-    ),
-    "unreadable_files": ("file or folder could not be opened", "files or folders could not be opened"),
-}
+
+
+SESSION = "Session"  # a title: which session it is, the ID beside it tells
 
 
 class Names(NamedTuple):
@@ -228,63 +214,6 @@ def table(report: Report, room: int | None, style: Style) -> list[str]:
         cells = [usd(used.usd) if used.tokens.messages else "" for used in (*branch, whole)]
         columns.append(Column("By branch", cells, drop=3))
     return lines(columns, room, style)
-
-
-def footer(
-    totals: Spend, unpriced_models: Sequence[str], problems: Mapping[str, int], room: int | None, note: str = ""
-) -> list[str]:
-    """Footer of a report: the meaning of its numbers, and problems that make them incomplete."""
-    said = [estimate_words(totals)]
-    if totals.unfinished:
-        said.append(unfinished_words(totals))
-    if totals.unpriced:
-        names = ", ".join(safe(shown_model(model)) for model in unpriced_models[:3])
-        more = f" and {len(unpriced_models) - 3} more" if len(unpriced_models) > 3 else ""
-        verb = "has" if totals.unpriced == 1 else "have"
-        said.append(f"{plural(totals.unpriced, 'message')} of {names}{more} {verb} no price.")
-    said += _problem_words(problems)
-    if note:
-        said.append(note)
-    return list(wrapped(said, room))
-
-
-def estimate_words(totals: Spend) -> str:
-    """The footnote of a cost: an estimate that a subscription does not bill, except for what draws on usage credits."""
-    if not totals.billed:
-        return ESTIMATE
-    rest = (totals.cost or 0) - totals.billed
-    billed = f"{usd(totals.billed_usd)} in fast mode draws on usage credits and is billed, also on a subscription"
-    if not rest:
-        return f"* API-equivalent estimate; {billed}."
-    return f"* API-equivalent estimate; a subscription covers {usd(totals._replace(cost=rest).usd)} of it; {billed}."
-
-
-def problem_lines(problems: Mapping[str, int], room: int | None) -> list[str]:
-    """Unread files and lines, in words."""
-    return list(wrapped(_problem_words(problems), room))
-
-
-def _problem_words(problems: Mapping[str, int]) -> list[str]:
-    wrong = [f"{count(n)} {PROBLEM_WORDS[kind][n != 1]}" for kind, n in problems.items() if n and kind in PROBLEM_WORDS]
-    said = [f"{', '.join(wrong)}: tachograph doctor."] if wrong else []
-    return [*said, "Not up to date: see above."] if problems.get("not_updated") else said
-
-
-def wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:
-    """Sentences on as few lines as possible; one that does not fit begins a line."""
-    line = ""
-    for sentence in sentences:
-        joined = f"{line}   {sentence}" if line else sentence
-        if line and (room is None or len(joined) > room):
-            yield line
-            line = sentence
-        else:
-            line = joined
-    if line:
-        yield line
-
-
-SESSION = "Session"  # a title: which session it is, the ID beside it tells
 
 
 def _key_columns(report: Report, called: Names) -> list[Column]:

@@ -37,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--share", choices=_LEVELS, help="what the hub may read (default: mine; names in a team)")
     parser.add_argument("--key", metavar="KEY", help="key of your machines, from: tachograph machines --key")
     parser.add_argument("--ca", metavar="FILE", default="", help="certificate of a hub that no authority signed")
-    parser.add_argument("--history", choices=("all", "none"), help="share what was used before today, too")
+    parser.add_argument("--history", choices=("all", "none"), help="also share usage from before now, or not")
     parser.add_argument("--show", action="store_true", help="print ten rows exactly as they would leave; join nothing")
     parser.add_argument("--yes", action="store_true", help="give consent without being asked")
 
@@ -102,7 +102,7 @@ def _consent(arguments: argparse.Namespace, context: Context, paths: Paths, leve
 
 
 def _since(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
-    """The moment from which usage is shared; 0 for all of it. Asks whose the earlier usage is."""
+    """The moment from which usage is shared; 0 for all of it. Asks if the earlier usage is theirs."""
     if arguments.history == "none":
         return context.clock.now_ms()
     if arguments.history == "all" or arguments.yes or not sys.stdin.isatty():
@@ -177,7 +177,7 @@ def _typed_key(context: Context) -> Any:
 
 
 def _change_level(arguments: argparse.Namespace, context: Context, paths: Paths, known: Membership) -> int:
-    """Share at another level from now on; what was sent wider is deleted and sent again."""
+    """Share at another level from now on; facts sent at a wider level are deleted and sent again."""
     from tachograph.hub.transport import HttpTransport
     from tachograph.ledger.exchange import tracking
 

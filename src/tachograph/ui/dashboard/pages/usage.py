@@ -18,7 +18,7 @@ from tachograph.ui.dashboard.pages.over_time import over_time
 from tachograph.ui.dashboard.pages.top_sessions import top_sessions
 from tachograph.ui.dashboard.pages.why import why
 from tachograph.ui.dashboard.tables import change_words
-from tachograph.ui.documents.reports import problem_lines
+from tachograph.ui.documents.report_footer import problem_lines
 
 
 class TotalCard(NamedTuple):

@@ -1,4 +1,4 @@
-"""Reads whole tables row by row, for an export: texts in the place of ids, times as the ledger keeps them."""
+"""Reads whole tables row by row, for an export: texts instead of ids, times as the ledger keeps them."""
 
 import sqlite3
 from collections.abc import Iterator

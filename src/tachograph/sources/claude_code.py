@@ -113,7 +113,7 @@ def ask_text(config_folder: str, env: Mapping[str, str], seconds: float = DEADLI
 
 
 def parse(output: bytes) -> Answer | None:
-    """The answer to `get_usage` in Claude Code's output; None where there is none."""
+    """The answer to `get_usage` in Claude Code's output; None without one."""
     account: Mapping[str, object] = {}
     usage: Mapping[str, object] | None = None
     for line in _objects(output):
@@ -161,7 +161,7 @@ def _environment(config_folder: str, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _run(command: list[str], data: bytes, env: Mapping[str, str], folder: str, seconds: float) -> bytes | Answer:
-    """The output of Claude Code in our empty folder; an Answer if there is none."""
+    """The output of Claude Code in our empty folder; an Answer without output."""
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
         output = processes.FedCommand(command, data, LARGEST, env, folder).output(seconds)

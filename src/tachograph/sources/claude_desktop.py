@@ -37,7 +37,7 @@ def history_files(env: Mapping[str, str], platform: str = sys.platform) -> list[
 
 
 def readings(data: bytes, since_ms: int) -> tuple[list[Reading], list[str]]:
-    """The samples after a moment, oldest first, and what was wrong, each kind once with its number."""
+    """The samples after a moment, oldest first, and problems, each kind once with its number."""
     problems: Counter[str] = Counter()
     found = [reading for sample in _samples(data, problems) if (reading := _reading(sample, since_ms, problems))]
     found.sort(key=lambda reading: reading.observed_at)

@@ -288,7 +288,7 @@ def _http_date(value: str) -> float | None:
 
 
 def _failure(error: Exception, host: str) -> HttpAnswer:
-    """The outcome of an exception from below, in our own words: its text could repeat what was sent."""
+    """The outcome of a lower exception, in our own words: its text could repeat the request."""
     import http.client
     import ssl
 

@@ -1,4 +1,4 @@
-"""Reads what goes on: the newest messages, the sessions that were lately at work, what was read of limits lately."""
+"""Reads current activity: the newest messages, recently active sessions, recent readings of limits."""
 
 import sqlite3
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def newest(db: sqlite3.Connection, until: int, most: int) -> list[RecentMessage]
 
 
 def last_of(db: sqlite3.Connection, session: int, until: int) -> RecentMessage | None:
-    """The newest message of a session's main chain before a moment; of any chain where it has none."""
+    """The newest message of a session's main chain before a moment; of any chain if the main chain is empty."""
     ends = "ORDER BY m.at DESC, m.id DESC LIMIT 1"
     for narrowed in (f" AND NOT m.flags & {SIDECHAIN} AND o.agent = 0", ""):
         sql = f"{_HEARD} WHERE m.session = ? AND m.at < ?{narrowed} {ends}"

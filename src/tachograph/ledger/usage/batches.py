@@ -133,7 +133,7 @@ def _write_clears(db: sqlite3.Connection, clears: Mapping[str, list[int]], sessi
 
 
 def _write_sessions(db: sqlite3.Connection, content: BatchContent, sessions: Mapping[str, int]) -> None:
-    """Merge what is known of sessions besides their messages."""
+    """Merge the data of sessions beside their messages."""
     db.executemany(
         "UPDATE session SET first_at = min(coalesce(first_at, ?1), ?1), last_at = max(coalesce(last_at, ?2), ?2)"
         " WHERE id = ?3",

@@ -1,4 +1,4 @@
-"""How many tokens each session may keep in mind, as Claude Code told its status line."""
+"""Context window of each session in tokens, as Claude Code's status line reports it."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ def note(db: sqlite3.Connection, session: str, size: int) -> None:
 
 
 def window(db: sqlite3.Connection, session: str) -> int | None:
-    """A session's context window in tokens; None where nobody told."""
+    """A session's context window in tokens; None if unknown."""
     found = db.execute("SELECT size FROM context WHERE session = ?", (session,)).fetchone()
     return None if found is None else int(found[0])
 

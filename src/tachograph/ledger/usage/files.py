@@ -1,4 +1,4 @@
-"""What the ledger remembers of each transcript: how far it was read, what was wrong in it, whether it is still there."""
+"""State of each transcript: offset read so far, problems in it, and if it still exists."""
 
 import os
 import sqlite3
@@ -38,7 +38,7 @@ class FileState(NamedTuple):
 
 
 def states(db: sqlite3.Connection, paths: Iterable[bytes]) -> dict[bytes, FileState]:
-    """What is remembered of transcripts, by path; those never read are not there."""
+    """State of transcripts by path, without those never read."""
     found: dict[bytes, FileState] = {}
     wanted = list(paths)
     for start in range(0, len(wanted), 500):
@@ -49,19 +49,19 @@ def states(db: sqlite3.Connection, paths: Iterable[bytes]) -> dict[bytes, FileSt
 
 
 def is_any_known(db: sqlite3.Connection) -> bool:
-    """Whether any transcript was ever read."""
+    """True if any transcript was ever read."""
     return db.execute("SELECT 1 FROM file LIMIT 1").fetchone() is not None
 
 
 def state_of_inode(db: sqlite3.Connection, device: int, inode: int) -> FileState | None:
-    """What is remembered of a file by another name, None where it never was read."""
+    """State of a file known under another name, None if it was never read."""
     sql = f"{_STATES} WHERE device = ? AND inode = ? AND error = '' ORDER BY gone, file.id LIMIT 1"
     row = db.execute(sql, (device, inode)).fetchone()
     return None if row is None else FileState._make(row)
 
 
 def signatures(db: sqlite3.Connection) -> dict[bytes, tuple[int, int, int, int, int]]:
-    """What shows that a transcript has not changed: (device, inode, size, mtime, ctime) by path; -1 if unreadable."""
+    """Marks of an unchanged transcript: (device, inode, size, mtime, ctime) by path; -1 if unreadable."""
     rows = db.execute(
         "SELECT path, device, inode, CASE error WHEN '' THEN size ELSE -1 END, mtime, ctime FROM file WHERE gone = 0"
     )
@@ -100,7 +100,7 @@ def write_state(
     problems: Mapping[str, int],
     from_start: bool,
 ) -> None:
-    """Set how far a transcript was read, and count what was wrong in it.
+    """Set the offset of a transcript, and count its problems.
 
     `state` is a `FileState`; `read_from` the offset that the ledger held when reading began (None: no row). Where another
     process has read the file meanwhile, the row is left as that one wrote it: the messages are the same ones.
@@ -150,7 +150,7 @@ def write_unreadable(db: sqlite3.Connection, names: Strings, unreadable: Mapping
 
 
 def problem_counts(db: sqlite3.Connection) -> dict[str, int]:
-    """How much could not be read, by kind; `unreadable_files` are files and folders that cannot be opened now."""
+    """Number of problems by kind; `unreadable_files` are files and folders that cannot be opened now."""
     counts = {kind: int(count) for kind, count in db.execute("SELECT kind, sum(count) FROM problem GROUP BY kind")}
     unreadable = db.execute("SELECT count(*) FROM file WHERE error <> '' AND gone = 0").fetchone()[0]
     counts |= _identity_problems(db)
@@ -185,7 +185,7 @@ class Unfinished(NamedTuple):
 
 
 def unfinished(db: sqlite3.Connection) -> Unfinished:
-    """How many messages never got their final count."""
+    """Number of messages without their final count."""
     sql = "SELECT coalesce(sum(unfinished), 0), coalesce(sum(messages), 0), coalesce(sum(missing_output), 0) FROM hour"
     return Unfinished(*db.execute(sql).fetchone())
 
@@ -237,7 +237,7 @@ def recent(db: sqlite3.Connection, since_ns: int) -> list[tuple[bytes, int, int]
 
 
 def row_counts(db: sqlite3.Connection) -> dict[str, int]:
-    """How many sessions, transcripts (and of these, how many are gone) and readings the ledger holds."""
+    """Numbers of sessions, transcripts, deleted transcripts and readings in the ledger."""
     made = {}
     for name, sql in (
         ("sessions", "SELECT count(*) FROM session WHERE id <> 0"),

@@ -1,4 +1,4 @@
-"""How messages came about: the combinations of model, branch, folder and the like, each stored once."""
+"""Attributes that messages share: combinations of model, branch, folder and others, each stored once."""
 
 import sqlite3
 from typing import NamedTuple

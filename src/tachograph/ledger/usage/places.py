@@ -19,7 +19,7 @@ _FIRST = (
 
 
 def note_beginnings(db: sqlite3.Connection, sessions: Iterable[int]) -> None:
-    """Note in which folder sessions began, where that was inside a repository (with a branch)."""
+    """Note the folder in which sessions began, if it lies inside a repository (with a branch)."""
     found = []
     for session in sessions:
         row = db.execute(_FIRST, (session,)).fetchone()

@@ -1,4 +1,4 @@
-"""Read all transcripts again after an update that counts by other rules, and keep what is in none of them any more.
+"""Read all transcripts again after an update that counts by other rules, and keep messages that no transcript holds any more.
 
 Before the first pass the messages so far are set aside; when all transcripts have been read, those that none of them
 holds come back as they were counted. So a ledger ends equal to a fresh reading, and nothing is lost.
@@ -68,7 +68,7 @@ def _bring_back(
     logins: Logins,
     touched: batches.Touched,
 ) -> None:
-    """Merge messages with what was read; those whose id turned out to be shared only where no line of theirs was."""
+    """Merge messages with the lines read; those whose id turned out to be shared only where no line of theirs was."""
     shared = {identity for (identity,) in db.execute("SELECT identity FROM shared_id")}
     lost = [one for one in messages if one[0] not in shared or not shared_ids.has_line(db, one)]
     uuids = {uuid for message in lost for uuid in message[5]}

@@ -8,5 +8,5 @@ UNSETTLED = "unsettled"  # messages were written, and what follows from them is 
 
 
 def states(db: sqlite3.Connection) -> set[str]:
-    """What is left to do; nothing, nearly always."""
+    """Remaining work; nearly always empty."""
     return {state for (state,) in db.execute("SELECT state FROM rereading")}

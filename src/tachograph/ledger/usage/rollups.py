@@ -52,8 +52,7 @@ def sums(
 def by_bucket(
     db: sqlite3.Connection, span: Span, filters: Filters, changes: Sequence[int], quarters: int
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Sums by stretches of so many quarter hours (1 or 4): when one begins, epoch milliseconds, and what `sums` gives
-    for no dimension. One query, where `sums` makes one for each span: for questions that ask for every hour."""
+    """Sums per 1 or 4 quarter hours: start in epoch milliseconds, and the values of `sums` without dimensions. One query, where `sums` makes one for each span: for questions that ask for every hour."""
     narrowed, ids = narrowing(filters, EXPRESSIONS)
     coarse = quarters == 4 and not set(filters) - {"model"} and _is_hourly(span)
     table, unit, size = ("hour", "hour", HOUR_MS) if coarse else ("rollup", "bucket", QUARTER_MS)
@@ -68,7 +67,7 @@ def by_bucket(
 
 
 def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
-    """The first quarter hour in a span in which something was used, epoch milliseconds; None if there is none."""
+    """The first quarter hour with usage in a span, epoch milliseconds; None without usage."""
     sql = "SELECT min(bucket) FROM rollup WHERE bucket >= ? AND bucket < ?"
     bucket = db.execute(sql, _units(span, QUARTER_MS)).fetchone()[0]
     return None if bucket is None else bucket * QUARTER_MS
@@ -83,7 +82,7 @@ def present(db: sqlite3.Connection, dimension: str) -> list[tuple[int, str]]:
 
 
 def _is_hourly(span: Span | None) -> bool:
-    """Whether a span begins and ends on whole hours UTC; in India and some other places days do not."""
+    """True if a span begins and ends on whole hours UTC; in India and some other places days do not."""
     return span is None or not ((span.start or 0) % HOUR_MS or (span.end or 0) % HOUR_MS)
 
 

@@ -1,4 +1,4 @@
-"""Reads what is known of sessions and pull requests beside their messages."""
+"""Reads data of sessions and pull requests beside their messages."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -32,13 +32,13 @@ _TITLE = (
 
 
 def facts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, SessionFacts]:
-    """What is known of sessions, by id."""
+    """Sessions by id."""
     select = f"SELECT id, uuid, {_TITLE}, first_at, last_at FROM session"
     return {row[0]: SessionFacts._make(row) for row in _in_parts(db, select, ids)}
 
 
 def matching(db: sqlite3.Connection, start: str, most: int = 7) -> list[tuple[int, str]]:
-    """Sessions whose uuid begins with some text: id and uuid."""
+    """Id and uuid of sessions with a uuid that begins with some text."""
     pattern = start.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     sql = "SELECT id, uuid FROM session WHERE uuid LIKE ? ESCAPE '\\' AND id <> 0 ORDER BY uuid LIMIT ?"
     exact = db.execute("SELECT id, uuid FROM session WHERE uuid = ? AND id <> 0", (start,)).fetchall()
@@ -46,7 +46,7 @@ def matching(db: sqlite3.Connection, start: str, most: int = 7) -> list[tuple[in
 
 
 def pulls(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PullFacts]:
-    """What is known of pull requests, by id."""
+    """Pull requests by id."""
     select = "SELECT id, url, number, repository, (SELECT min(at) FROM link WHERE pull = pull.id) FROM pull"
     return {row[0]: PullFacts._make(row) for row in _in_parts(db, select, ids)}
 
@@ -104,7 +104,7 @@ def cost_states(db: sqlite3.Connection, sessions: Iterable[int] | None = None) -
 
 
 class Turn(NamedTuple):
-    """One message of a session: `agent` is "" on the main chain, `prompt` what was sent with it in tokens."""
+    """One message of a session: `agent` is "" on the main chain, `prompt` the tokens sent with it."""
 
     id: int
     identity: int

@@ -42,7 +42,7 @@ def separate(
 
 
 def add(writer: MessageWriter, shared: Mapping[int, list[Message]]) -> None:
-    """Store fragments, and put the answers that they are grouped into now in the place of earlier ones."""
+    """Store fragments, and replace earlier answers by those that they are grouped into now."""
     db = writer.db
     answers: list[Message] = []
     for identity, parts in shared.items():
@@ -122,8 +122,7 @@ def _grouped_again(writer: MessageWriter, identity: int, changed: Iterable[Messa
 
 
 def _groups(ordered: list[Message]) -> list[list[Message]]:
-    """Lines of one session, in order of time, as answers: by request id where there is one, else as far as they can
-    be one answer."""
+    """Lines of one session, in order of time, as answers: by request id if present, else grouped while they can be one answer."""
     groups: list[list[Message]] = []
     states: list[Message] = []
     by_request: dict[str, int] = {}
@@ -203,6 +202,6 @@ def has_line(db: sqlite3.Connection, message: Message) -> bool:
 
 
 def answers_by_id(db: sqlite3.Connection) -> dict[int, int]:
-    """How many answers each shared id stands for."""
+    """Number of answers per shared id."""
     sql = "SELECT identity, count(DISTINCT answer) FROM fragment GROUP BY identity"
     return dict(db.execute(sql).fetchall())

@@ -43,7 +43,7 @@ class Strings:
         return found
 
     def sessions(self, db: sqlite3.Connection, uuids: Iterable[str]) -> dict[str, int]:
-        """The ids of sessions, made where they are new; what was asked for before is remembered as well."""
+        """Ids of sessions, created for new ones; earlier lookups are cached."""
         missing = [uuid for uuid in uuids if uuid not in self._sessions]
         db.executemany("INSERT OR IGNORE INTO session (uuid) VALUES (?)", [(uuid,) for uuid in sorted(missing)])
         for uuid in missing:
@@ -51,7 +51,7 @@ class Strings:
         return self._sessions
 
     def account_named(self, uuid: str) -> int:
-        """The account with this account uuid, made if there is none: its organisation is then not known yet."""
+        """The account with this account uuid, created if new: its organization is then unknown."""
         found = self._accounts.get(uuid)
         if found is None:
             row = self._db.execute("SELECT min(id) FROM account WHERE uuid = ?", (uuid,)).fetchone()

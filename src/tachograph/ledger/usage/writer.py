@@ -51,7 +51,7 @@ class MessageWriter:
         self.touched: set[int] = set()  # sessions of which a message was added or changed
 
     def change(self, before: Row | None, after: Row) -> None:
-        """Note how a row shall be; `before` is how it is now, None where it is new."""
+        """Note the new state of a row; `before` is its current state, None for a new row."""
         if before is not None and after.id not in self.new:
             self.old[after.id] = before
         self.new[after.id] = after

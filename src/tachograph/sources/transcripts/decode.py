@@ -96,7 +96,7 @@ class Transcript:
         self._pending: PendingMessage | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
-        """Read the whole lines in `block[:end]`; `offset` is where the block stands in its file."""
+        """Read the whole lines in `block[:end]`; `offset` is the block's position in its file."""
         if self._scan is not None:
             self._feed_compiled(self._scan, block, end, offset)
         else:

@@ -19,7 +19,7 @@ READ, PROMPT, UNCERTAIN, PROGRESS, CLEAR = range(5)
 
 
 class Decoders(NamedTuple):
-    """What reads the usual layout faster than plain dictionaries, as far as there is any."""
+    """Available decoders of the usual layout that are faster than plain dictionaries."""
 
     scan: Scan | None = None
     typed: TypedDecoder | None = None

@@ -1,4 +1,4 @@
-"""Which transcripts there are: every regular `*.jsonl` under the `projects` folder of each config folder.
+"""Finds transcripts: every regular `*.jsonl` under the `projects` folder of each config folder.
 
 Links to folders and files are followed, each target once (by device and inode); pipes, sockets and devices are
 never opened. What cannot be listed is reported beside what was found.
@@ -24,7 +24,7 @@ Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
 
 
 class Discovery(NamedTuple):
-    """What a look at the folders gave.
+    """Result of a look at the folders.
 
     `changed`: transcripts whose signature is not the one we know, newest first. `gone`: known ones that are not there
     any more. `unreadable`: what could not be looked into: path, reason, its config folder. `directories`: folders
@@ -168,12 +168,12 @@ class _Look:
 
 
 def _changed_at(status: os.stat_result) -> int:
-    """When names in a folder last changed. A tool may set its modification time back, but not this one."""
+    """Time of the last change of names in a folder. A tool may set its modification time back, but not this one."""
     return status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns  # on Windows that is when it was made
 
 
 def _holds(folder: bytes, path: bytes) -> bool:
-    """Whether a path lies inside a folder: a link to there would lead round in a circle."""
+    """True if a path lies inside a folder: a link to it would lead round in a circle."""
     return os.path.realpath(os.path.dirname(path)).startswith(folder.rstrip(b"/") + b"/") or (
         os.path.realpath(os.path.dirname(path)) == folder
     )

@@ -1,4 +1,4 @@
-"""What we remember of a transcript between two passes."""
+"""State of a transcript between two passes."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ PROMPT_LOOKUPS = 40  # user records at the start of a transcript that may hold t
 
 
 class FileState(NamedTuple):
-    """What we remember of a transcript: all that is needed to read on, and to see that nothing changed.
+    """State of a transcript: enough to read on, and to see that nothing changed.
 
     Times are nanoseconds; `offset` is where the first line that is not read for good begins; `head` and `tail`
     hash the bytes at the start and before the offset; `branch`, `cwd` and `stamp` are the last ones named before it;

@@ -6,7 +6,7 @@ _TAIL = 512 << 10  # bytes: a line with a large tool result may be long
 
 
 def last_answer_at(path: str) -> int | None:
-    """When the session of a transcript was last answered, epoch milliseconds; None where the file does not show it."""
+    """Time of the latest answer in a transcript, epoch milliseconds; None if the file does not show it."""
     try:
         with open(path, "rb") as file:
             file.seek(0, 2)

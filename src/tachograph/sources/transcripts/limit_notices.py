@@ -1,4 +1,4 @@
-"""Which record of a transcript says that a limit was reached, which one, and when it resets.
+"""Finds refusals in transcripts: the limit that was reached, and its reset.
 
 Claude Code writes such a notice as an answer of its own (`isApiErrorMessage`, model `<synthetic>`). What people and
 models write about limits is never looked at. Newer records hold the service's verdict (`quotaLimits`, since 2.1.260),
@@ -58,7 +58,7 @@ class Notice(NamedTuple):
 
 
 def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice | None:
-    """The notice in a decoded record of a transcript, None where it is anything else.
+    """The refusal in a decoded record of a transcript, None for other records.
 
     Old texts give the time of day without its zone: `zone` is then the reader's, and without one the reset stays
     unknown.
@@ -98,7 +98,7 @@ def _said(message: Mapping[str, object]) -> str:
 
 
 def _key(said: str, ahead_ms: int | None) -> str | None:
-    """Which limit a text speaks of; None for text of any other kind."""
+    """The limit that a text names; None for other text."""
     lower = said.lower()
     for beginning, key in _BEGINNINGS:
         if lower.startswith(beginning):
@@ -135,7 +135,7 @@ def _key_of_words(what: str, ahead_ms: int | None) -> str | None:
 
 
 def _resets_at(said: str, at: int, zone: tzinfo | None) -> int | None:
-    """When a text says the limit resets: the next such moment after its record, in the zone that it names."""
+    """The reset that a text names: the next such moment after its record, in the zone that it names."""
     if (reached := _REACHED.match(said)) and reached["epoch"]:
         return epoch_ms(int(reached["epoch"]))
     return reset_moment(said, at, zone)

@@ -66,7 +66,7 @@ def place_of(block: bytearray | bytes, end: int, repository: str, before: tuple[
 
 
 def _place_at(block: bytearray | bytes, at: int, end: int) -> tuple[str, str] | None:
-    """Branch and folder of the record with a branch at a place; None where that is no branch."""
+    """Branch and folder of the record with a branch at a place; None for text that is no branch."""
     if not (branch := _BRANCH.match(block, at)):
         return None
     name = text_of(_plain_text(branch[1]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PendingMessage:
-    """A message whose lines are being read: the line with the most output so far, and what all of them add up to."""
+    """A message while its lines are read: the line with the most output so far, and the merged values of all."""
 
     __slots__ = (
         "at",
@@ -55,7 +55,7 @@ class PendingMessage:
         return self.stop_at == NO_TIME or (at <= self.stop_at + LONGEST_AFTER_STOP_MS and counts == self.counts)
 
     def note_end(self, stop: str | None, at: int, blocks: bytes) -> None:
-        """Note the stop reason of a line, or its visible blocks where it has none."""
+        """Note the stop reason of a line, or its visible blocks if it lacks one."""
         if stop:
             self.stop_at = min(self.stop_at, at)
         elif self.stop_at == NO_TIME:

@@ -1,4 +1,4 @@
-"""What a single record of a transcript says, by the rules of docs/counting.md: pure functions over plain dictionaries.
+"""Parses single records of a transcript by the rules of docs/counting.md: pure functions over plain dictionaries.
 
 This is the patient way of reading: it takes every shape that JSON can have. `decode.py` holds the fast one.
 """
@@ -89,7 +89,7 @@ def billed_answer(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
 
 
 def key_of(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any], session: str, line: bytes) -> str:
-    """What names a message (accounting rule 2)."""
+    """The identity of a message (accounting rule 2)."""
     name = message.get("id")
     if isinstance(name, str) and name:
         return name if ISSUED.match(name) else "\0".join(("gateway", session, name, text_of(inner.get("requestId"))))

@@ -20,7 +20,7 @@ _HEAD, _TAIL = 4096, 1024
 
 
 class FileRead(NamedTuple):
-    """What reading a transcript came to: its new state, whether it began at 0, problems by kind, or the error."""
+    """Result of reading a transcript: its new state, if it began at 0, problems by kind, or the error."""
 
     known: FileState
     from_start: bool
@@ -43,13 +43,13 @@ class Reader:
         self.batch = Batch()
 
     def take(self) -> tuple[Any, ...]:
-        """What was said since the last time, as plain values; the next batch begins."""
+        """Values collected since the last call, as plain values; starts the next batch."""
         plain = self.batch.plain()
         self.batch = Batch()
         return plain
 
     def read(self, known: FileState) -> FileRead:
-        """Read what is new in a transcript; `known` is what discovery saw, with our old offset and hashes."""
+        """Read the new part of a transcript; `known` is its state at discovery, with our old offset and hashes."""
         try:
             descriptor = os.open(known.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
@@ -138,7 +138,7 @@ class Reader:
 
 
 def is_same(known: FileState) -> bool:
-    """Whether a file still begins and goes on, up to the offset, with the bytes that we remember."""
+    """True if a file still has the remembered bytes at its beginning and up to the offset."""
     try:
         descriptor = os.open(known.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:

@@ -1,4 +1,4 @@
-"""What a transcript says of tools and subagents, read when somebody asks and kept nowhere: names and descriptions of calls,
+"""Reads tools and subagents of a transcript on demand, and stores nothing: names and descriptions of calls,
 never their input, output or code."""
 
 import json
@@ -22,7 +22,7 @@ class Call(NamedTuple):
 
 
 class SubagentOrigin(NamedTuple):
-    """What stands beside a subagent's transcript: which call started it, what it is."""
+    """Metadata beside a subagent's transcript: the call that started it, and its type."""
 
     call: str
     description: str
@@ -76,7 +76,7 @@ def _of(record: object, line: bytes) -> Iterator[Call]:
 
 
 def subagent_origin(path: bytes) -> SubagentOrigin | None:
-    """What is said beside the transcript of a subagent (agent-….meta.json); None where nothing is."""
+    """Metadata beside the transcript of a subagent (agent-….meta.json); None without it."""
     try:
         with open(path[: -len(b".jsonl")] + b".meta.json", "rb") as file:
             said = json.loads(file.read(65_536))

@@ -12,10 +12,10 @@ from tachograph.ui.cli.parser import COMMANDS
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", ROOT / "docs", *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]
 # a share of all, with the findings that are left in the message of a failure
-MOST_OPENINGS = 0.25
-MOST_CONSTRUCTIONS = 0.23
-MOST_CONSTRUCTIONS_IN_DOCS = 0.17
-MOST_PARTICIPLES = 0.12
+MOST_OPENINGS = 0.03
+MOST_CONSTRUCTIONS = 0.03
+MOST_CONSTRUCTIONS_IN_DOCS = 0.03
+MOST_PARTICIPLES = 0.04
 LEAST_DOCUMENTED = 0.764  # of public names, as on 2026-11-26
 NOT_IMPERATIVE = re.compile(r"^(?:the|a|an|one|what|which|who|how|for|is|no|your|all|past|in)\b", re.IGNORECASE)
 
@@ -56,7 +56,7 @@ def test_public_names_keep_their_docstrings() -> None:
 
 def test_command_summaries_are_imperative_lines() -> None:
     odd = [one.help for one in COMMANDS if NOT_IMPERATIVE.match(one.help) or one.help.endswith(".")]
-    assert len(odd) <= len(COMMANDS), odd
+    assert len(odd) <= 2, odd
 
 
 @pytest.mark.parametrize(

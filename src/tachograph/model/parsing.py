@@ -59,7 +59,7 @@ def epoch_ms(value: object) -> int | None:
 
 
 def iso_ms(value: object) -> int | None:
-    """An ISO 8601 time, any offset (none is UTC), as epoch milliseconds, what is finer cut off; None for anything else."""
+    """An ISO 8601 time, any offset (none is UTC), as epoch milliseconds, finer parts cut off; None for anything else."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     from datetime import UTC, datetime, timedelta  # 2 ms that a status line does not need

@@ -21,7 +21,7 @@ class Field(NamedTuple):
 
 
 class Everything(NamedTuple):
-    """What can be exported: its columns, and how its rows are had."""
+    """An export: its columns, and the function that yields its rows."""
 
     fields: tuple[Field, ...]
     rows: Callable[[sqlite3.Connection, PriceBook, Calendar], Iterator[tuple[Any, ...]]]

@@ -20,7 +20,7 @@ TEST = Notification(
 
 
 def forward_notification(notification: Notification, settings: NotificationSettings, env: Mapping[str, str]) -> str:
-    """Run the command and post to the webhook, as far as they are set; problems in one line, "" without any."""
+    """Run the command and post to the webhook that are set; problems in one line, "" without any."""
     problems = []
     if settings.command and (problem := run_command(notification, settings, env)):
         problems.append(f"command: {problem}")

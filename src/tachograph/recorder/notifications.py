@@ -173,7 +173,7 @@ def _step(amount: float, every: float | None) -> float:
 
 
 def _resets(account: NowAccount, raised: Sequence[StoredNotification], at: int) -> Iterable[Notification]:
-    """Notifications that a reached limit has reset, for an hour; also where it was reset before its time."""
+    """Notifications that a reached limit has reset, for an hour; also after an early reset."""
     said = [one for one in raised if one.kind == RESET]
     for one in raised:
         if one.kind not in (THRESHOLD, METERED) or one.threshold < 100:

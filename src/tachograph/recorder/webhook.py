@@ -19,7 +19,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Message(NamedTuple):
-    """What a channel sends. `percent` None if unknown; `limit` a key such as five_hour; `kind` threshold, spend, reset, chance or test."""
+    """Content of a notification. `percent` None if unknown; `limit` a key such as five_hour; `kind` threshold, spend, reset, chance or test."""
 
     title: str
     text: str

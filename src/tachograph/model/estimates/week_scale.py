@@ -294,7 +294,7 @@ def change(scale: WeekScale, *, is_expected: bool = False) -> tuple[WeekScale, S
 
 
 def refine(scale: WeekScale, shift: float, sd: float) -> WeekScale:
-    """The scale after a change whose size is known from the work in the windows, too: as a logarithm, with its deviation."""
+    """The scale after a change with a size that the work in the windows shows, too: as a logarithm, with its deviation."""
     change = scale.changes[-1]
     own = scale.sd
     weight = own * own / (own * own + sd * sd)

@@ -110,7 +110,7 @@ def is_same_answer(a: Message, b: Message) -> bool:
 
 
 def _contradicts(stop_at: int, counts: Counts, later: Message, last: int) -> bool:
-    """Whether lines follow an answer's end that do not repeat it."""
+    """True if lines follow an answer's end that do not repeat it."""
     if stop_at == NO_TIME:
         return False
     return last > stop_at + LONGEST_AFTER_STOP_MS or (later[1] > stop_at and later[2] != counts)

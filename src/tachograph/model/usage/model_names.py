@@ -64,7 +64,7 @@ def _with_less(name: str) -> str:
 
 
 def _is_date(text: str) -> bool:
-    """Whether this is YYYYMMDD of our century, so that a build number is not taken for a date."""
+    """True for YYYYMMDD of our century, so that a build number is not taken for a date."""
     return (
         len(text) == 8
         and text.isascii()

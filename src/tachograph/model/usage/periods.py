@@ -81,7 +81,7 @@ def period_key(kind: str, first: date) -> str:
 
 
 def parsed_day(text: str, today: date) -> date:
-    """`2026-11-21`, `20261121`, `today`, `yesterday`, or so many days ago: `7d`. Raises UsageError."""
+    """`2026-11-21`, `20261121`, `today`, `yesterday`, or days ago: `7d`. Raises UsageError."""
     word = text.strip().lower()
     if word in ("today", "yesterday"):
         return today - timedelta(days=word == "yesterday")
@@ -119,7 +119,7 @@ def parsed_zone(name: str) -> tuple[tzinfo, str]:
 
 
 def system_zone(env: Mapping[str, str]) -> tuple[tzinfo, str]:
-    """The zone of this system and its name, as far as it can be told."""
+    """The zone of this system and its name, if known."""
     name = env.get("TZ", "").removeprefix(":")
     if not name and sys.platform != "win32":
         target = os.path.realpath("/etc/localtime")

@@ -1,4 +1,4 @@
-"""What a message would cost at API prices (accounting rule 9).
+"""Cost of a message at API prices (accounting rule 9).
 
 Money is an integer number of picodollars (1e-12 USD): one USD per million tokens is 1_000_000 of them per token, so
 every price, factor and sum here is exact. A model that the book does not name has no price: `None`, never 0.
@@ -79,7 +79,7 @@ class _Model(NamedTuple):
 
 
 def tariff(speed: str, geo: str, prompt_tokens: int) -> int:
-    """What of a request decides its price beside model and date, as a small number to group by.
+    """The attributes of a request that decide its price beside model and date, as a small number to group by.
 
     Bit 0: fast mode. Bit 1: US-only inference. Bits 2 up: how many of TIERS the prompt exceeds, where the prompt is
     input, cache writes and cache reads together.
@@ -108,7 +108,7 @@ class PriceBook:
         self._rates: dict[tuple[str, int, int], Rates] = {}
 
     def rates(self, model: str, at_ms: int | None, tariff: int) -> Rates | None:
-        """What `model` (as logged) cost at `at_ms` (UTC epoch milliseconds; None: now), or None without a price.
+        """Rates of `model` (as logged) at `at_ms` (UTC epoch milliseconds; None: now), or None without a price.
 
         `tariff` comes from the function of that name.
         """
@@ -158,7 +158,7 @@ class PriceBook:
 def load(
     overrides: Mapping[str, object] | None = None, updates: Mapping[str, object] | None = None
 ) -> tuple[PriceBook, tuple[str, ...]]:
-    """The shipped book with a user's own prices, and what is wrong with those in plain words.
+    """The shipped book with a user's own prices, and their problems in plain words.
 
     `overrides` is the table `[prices]` of the configuration: for each model name a table with the five prices in USD
     per million tokens, and optionally `fast`, `us_geo` and `above`. One that is not right is left out and reported.

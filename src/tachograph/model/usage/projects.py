@@ -190,7 +190,7 @@ class Projects:
 
 
 def _only(named: tuple[dict[str, set[str]], ...], name: str) -> str | None:
-    """The one project with a last name, of repositories or else of other folders; None where there are several."""
+    """The one project with a last name, of repositories or else of other folders; None if there are several."""
     for known in named:
         if keys := known.get(name.lower()):
             return next(iter(keys)) if len(keys) == 1 else None

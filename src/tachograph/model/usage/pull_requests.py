@@ -1,4 +1,4 @@
-"""Which pull request a message belongs to (accounting rule 8): by the session that linked it first, by branch second."""
+"""The pull request of a message (accounting rule 8): by the session that linked it first, by branch second."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -123,7 +123,7 @@ def _leads_to(one: Work, link: Link, last_on: Mapping[tuple[int, str], int]) -> 
 
 
 def _pause_before(times: Sequence[int], at: int) -> int:
-    """The time of the last message before a pause that ends before a moment; long ago where there was none."""
+    """The time of the last message before a pause that ends before a moment; long ago without one."""
     later = at
     for time in reversed(times[: bisect_left(times, at + 1)]):
         if later != NO_TIME and later - time > PAUSE_MS:

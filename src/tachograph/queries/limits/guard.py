@@ -31,7 +31,7 @@ _ORDER = (CLEAR, UNKNOWN, NEAR, ON_OVERAGE, AT_WALL)  # of several limits the on
 
 
 class Verdict(NamedTuple):
-    """`state` is a key of EXIT_CODES; `limit` the one that decided, None where there is none; `why` in plain words."""
+    """`state` is a key of EXIT_CODES; `limit` the one that decided, None without one; `why` in plain words."""
 
     state: str
     account: NowAccount | None

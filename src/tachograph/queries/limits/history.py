@@ -14,7 +14,7 @@ _PARTS = (("night", 0), ("morning", 6), ("afternoon", 12), ("evening", 18))
 
 class PastWindow(NamedTuple):
     """One limit from one reset to the next. `resets_at` None where it had not begun; `peak` the most it was seen to
-    reach, in percent, None where nobody said; `hit_at` when it was first seen to be reached or refused. Epoch ms."""
+    reach, in percent, None if unknown; `hit_at` when it was first seen to be reached or refused. Epoch ms."""
 
     account: int
     label: str  # of the account
@@ -30,7 +30,7 @@ class PastWindow(NamedTuple):
 
 
 class Habit(NamedTuple):
-    """How often a limit was hit, and when usually (a weekday and a part of the day), None where there is no usual."""
+    """Number of times a limit was hit, and the usual time (a weekday and a part of the day), None without a pattern."""
 
     key: str
     name: str

@@ -31,7 +31,7 @@ def limit_series(
 def account_events(
     db: sqlite3.Connection, account: int, since: int, now: int, keys: Sequence[str] = (FIVE_HOUR, SEVEN_DAY)
 ) -> tuple[AccountEvent, ...]:
-    """What changed an account's limits without any work, oldest first: the falls of its series, and changes of plan
+    """Account events, which change limits without any work, oldest first: the falls of its series, and changes of plan
     that no fall shows (with key "", and nothing known of percentages)."""
     found = [event for one in limit_series(db, account, since, now, keys).values() for event in one.events]
     plans = accounts.plan_changes(db, account)

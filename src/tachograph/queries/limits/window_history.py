@@ -20,8 +20,7 @@ _FAST = 50.0  # percent: how long a window took to get there says how fast it fi
 
 
 class Wall(NamedTuple):
-    """A window with what its account used in it on this machine, None where that is not known. `half_ms`: how long after
-    it began it was first read at half, None where it was never, or nobody was looking."""
+    """A window with its account's usage on this machine, None if unknown. `half_ms`: time from its start to the first reading at half, None where it was never, or nobody was looking."""
 
     window: PastWindow
     starts_at: int | None
@@ -47,7 +46,7 @@ class Walls(NamedTuple):
 
 
 def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int, since: int, most: int = 400) -> Walls:
-    """The windows that ran after a moment; what was used in them is worked out for the newest `most`."""
+    """The windows that ran after a moment; usage is computed for the newest `most`."""
     found = history(db, calendar, now, since)
     shown = found.windows[:most]
     used = _used(db, book, shown, now)
@@ -62,7 +61,7 @@ def walls(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, now: int,
 
 
 def _used(db: sqlite3.Connection, book: PriceBook, windows: Sequence[PastWindow], now: int) -> list[Spend | None]:
-    """What was used in each window by its account; None where its beginning or its account is not known."""
+    """Usage of each window by its account; None if its start or its account is unknown."""
     spans: dict[int, list[Span]] = {}  # by account; several limits may have the same stretch
     for window in windows:
         if window.account and (span := _span(window, now)) is not None:
@@ -81,7 +80,7 @@ def _span(window: PastWindow, now: int) -> Span | None:
 
 
 def _start(window: PastWindow) -> int | None:
-    """When a window began, by how long windows of its kind are."""
+    """Start of a window, from the length of its kind."""
     length = {"session": LENGTH_MS, "weekly": _WEEK_MS}.get(window.group)
     return None if length is None or window.resets_at is None else window.resets_at - length
 
@@ -89,7 +88,7 @@ def _start(window: PastWindow) -> int | None:
 def _halves(
     db: sqlite3.Connection, windows: tuple[PastWindow, ...], since: int, now: int
 ) -> dict[tuple[int, str, int | None], int]:
-    """How long after its beginning each window was first read at half or more."""
+    """Time from each window's start to its first reading at half or more."""
     made: dict[tuple[int, str, int | None], int] = {}
     by_limit: dict[tuple[int, str], list[PastWindow]] = {}
     for window in windows:

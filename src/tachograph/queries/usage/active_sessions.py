@@ -1,4 +1,4 @@
-"""What runs now: the sessions that were active lately, with what they have used in all."""
+"""Active sessions with their whole usage: those with a message in the last 15 minutes."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ ACTIVE_MS = 15 * 60_000
 
 
 class ActiveSessionRow(NamedTuple):
-    """A session that was active lately: its row as reports have it, its newest message on the main chain (None where it
-    has none), how many subagents were active lately."""
+    """An active session: its row as in reports, its newest message on the main chain (None without one), the number of its active subagents."""
 
     row: Row
     last: RecentMessage | None
@@ -44,7 +43,7 @@ def active_sessions(
 
 
 def session_row(db: sqlite3.Connection, book: PriceBook, session: int) -> Row | None:
-    """What one session used, as reports have it; None where none of its messages is counted in it."""
+    """Usage of one session as in reports; None if none of its messages is counted in it."""
     return next(iter(_rows(db, book, [session])), None)
 
 

@@ -59,7 +59,7 @@ def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) ->
 
 
 def matching_project(db: sqlite3.Connection, word: str) -> str:
-    """The path (or name) of the one project that a word means. Raises NotFound where there is none, or are several."""
+    """The path (or name) of the one project that a word means. Raises NotFound without a match or with several."""
     present = rollups.present(db, "project")
     texts = dict(present)
     found = sorted(texts[id] for id in _matching_projects(present, [word]) if id in texts)
@@ -83,7 +83,7 @@ def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> s
 
 
 def _strictest(ways: list[list[int]], word: str, what: str, names: Sequence[str]) -> set[int]:
-    """What the strictest way finds that finds anything: an exact name is never widened to a part of one."""
+    """Matches of the strictest way that finds any: an exact name is never widened to a part of one."""
     for found in ways:
         if found:
             return set(found)

@@ -17,7 +17,7 @@ SKEW_MS = 5 * 60_000  # what is dated further ahead is no part of now
 
 
 class Overview(NamedTuple):
-    """`hours`: today's cost by hour; `days`: the last four weeks' by day (USD, what has no price as 0).
+    """`hours`: today's cost by hour; `days`: the last four weeks' by day (USD, unpriced usage as 0).
 
     `last_week_by_now`: what the week before had used at this point of it. Projects and models are this week's.
     """

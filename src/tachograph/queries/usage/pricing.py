@@ -20,7 +20,7 @@ def price_sums(
     sums: Iterable[tuple[int, tuple[int, ...]]],
     missing: set[str] | None = None,
 ) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
-    """Price sums of the ledger (`rollups.sums`): which span, the values of the dimensions, what was used.
+    """Price sums of the ledger (`rollups.sums`): the span, the values of the dimensions, the usage.
 
     Models without a price are added to `missing`. Plain lists until the end: this runs for every row of every report.
     """

@@ -1,4 +1,4 @@
-"""What pull requests cost: each with its sessions, models and days, the middle of them, and how that moves."""
+"""Cost of pull requests: each with its sessions, models and days, their median, and its trend."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Week(NamedTuple):
 
 
 class PullRequests(NamedTuple):
-    """`rows` add up to `totals`; `none` is what belongs to no pull request, None where there is no such thing."""
+    """`rows` add up to `totals`; `none` is the usage without a pull request, None if all has one."""
 
     rows: tuple[PullRequest, ...]
     none: PullRequest | None
@@ -79,5 +79,5 @@ def median(values: Sequence[float | None]) -> float | None:
 
 
 def branches(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
-    """What each branch cost."""
+    """Cost of each branch."""
     return spend(db, book, calendar, question._replace(along="branch", by=None))

@@ -1,4 +1,4 @@
-"""Build named, sorted report rows from priced sums whose keys are ids."""
+"""Build named, sorted report rows from priced sums with ids as keys."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 
 
 class Cells:
-    """What was used, by the ids of a row and within it by those of a sub-row."""
+    """Usage by the ids of a row, and within it by those of a sub-row."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, ...], dict[tuple[Any, ...], Spend]] = {}
@@ -115,7 +115,7 @@ class _Describer:
         return _sorted(self.along, tuple(self.row(rows, None) for rows in grouped.values()))
 
     def row(self, parts: list[Row], subs: "_Describer | None") -> Row:
-        """One row out of its parts, whose keys are ids."""
+        """One row from its parts, keyed by ids."""
         by = parts[0].by
         if len(parts) > 1 and subs is not None:
             by = _joined(subs.along, [row for part in parts for row in part.by])
@@ -176,7 +176,7 @@ def _joined(along: str, rows: list[Row]) -> tuple[Row, ...]:
 
 
 def _sorted(along: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Periods and windows oldest first, what has no time last; everything else by cost."""
+    """Sort periods and windows by time, rows without a time last; all others by cost."""
     if along == "window":
         return tuple(sorted(rows, key=lambda row: (row.key.starts_at is None, row.key.starts_at or 0)))
     if along in PERIODS:

@@ -9,7 +9,7 @@ from tachograph.model.usage.prices import PICODOLLARS
 
 
 class Spend(NamedTuple):
-    """Use of a group of messages. `cost` in picodollars, None where nothing in the group is priced.
+    """Use of a group of messages. `cost` in picodollars, None if no message of the group has a price.
 
     `billed`: the part of the cost that a plan does not cover, since fast mode draws on usage credits. `unfinished`:
     messages of which the recorded output is a streaming placeholder; `missing_output`: the tokens that those lack at least.
@@ -133,7 +133,7 @@ class Row(NamedTuple):
 
 
 class SpendQuery(NamedTuple):
-    """What is asked: of which stretch, along what, with which sub-rows, narrowed to which projects and models.
+    """A question: time span, dimension of rows and of sub-rows, and filters.
 
     `along` and `by` are day, week, month or hour, or project, model, session, branch or pr. `span` None bounds:
     everything, and then messages without a time are part of it.
@@ -165,7 +165,7 @@ PERIODS = ("hour", "day", "week", "month")
 
 
 def by_cost(row: Row) -> tuple[float, int, str]:
-    """The order of rows by cost, then tokens, then name: what has no price comes last."""
+    """The order of rows by cost, then tokens, then name; rows without a price come last."""
     return (-1 if row.spend.cost is None else -row.spend.cost, -row.spend.tokens.total, str(row.key))
 
 

@@ -23,7 +23,7 @@ class Session(NamedTuple):
 
 
 def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: str, by: str | None) -> Session:
-    """The session whose id begins with `start`. Raises NotFound where there is none, or where there are several."""
+    """The session with an id that begins with `start`. Raises NotFound without a match or with several."""
     found = sessions.matching(db, start)
     if not found:
         raise NotFound(

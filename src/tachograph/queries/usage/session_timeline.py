@@ -21,8 +21,7 @@ _NO_LOG = (0, 0)
 
 
 class Step(NamedTuple):
-    """A message: `prompt` is all that was sent with it in tokens, which is how large the context was; `so_far` what the
-    session had cost by then. Costs in picodollars, None where there is no price. `agent` is "" on the main chain."""
+    """A message: `prompt` is its input in tokens, the size of the context; `so_far` the session's cost up to it. Costs in picodollars, None where there is no price. `agent` is "" on the main chain."""
 
     id: int
     identity: int
@@ -59,12 +58,12 @@ class Share(NamedTuple):
 
     @property
     def share(self) -> float | None:
-        """The session's part of the window's cost; None where it has no price."""
+        """The session's share of the window's cost; None without a price."""
         return self.used.cost / self.whole.cost if self.used.cost is not None and self.whole.cost else None
 
 
 class Shares(NamedTuple):
-    """`windows` oldest first; `nobodys`: messages of the session that nobody's account is known for, in none of them."""
+    """`windows` oldest first; `nobodys`: messages of the session without a known account, in none of them."""
 
     windows: tuple[Share, ...]
     nobodys: int
@@ -134,7 +133,7 @@ def shares(db: sqlite3.Connection, book: PriceBook, session: int, steps: tuple[S
 def _by_account(
     db: sqlite3.Connection, book: PriceBook, spans: list[Span], session: int | None
 ) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
-    """What each account used in the spans, exact to the millisecond: in one session or in all."""
+    """Usage of each account in the spans, exact to the millisecond: in one session or in all."""
     filters = {} if session is None else {"session": {session}}
     return price_sums(db, book, messages.sums(db, ("account",), spans, filters, book.changes()))
 
@@ -144,7 +143,7 @@ def _peak(window: history.OwnedWindow) -> float | None:
 
 
 def by_model(steps: tuple[Step, ...]) -> tuple[tuple[str, Spend], ...]:
-    """What each model used, the dearest first."""
+    """Usage per model, the highest cost first."""
     parts: dict[str, list[Spend]] = {}
     for step in steps:
         parts.setdefault(step.model, []).append(step.spend)

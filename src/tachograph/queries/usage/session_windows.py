@@ -32,7 +32,7 @@ class _Bounds(NamedTuple):
 
 
 def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
-    """Every window that touches the span of the question, with what was used of it in the span, oldest first.
+    """Every window that touches the span of the question, with its usage within the span, oldest first.
 
     Raises NotFound as `spend` does.
     """

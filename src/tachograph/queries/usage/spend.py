@@ -47,7 +47,7 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
 def _slices(
     db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span
 ) -> Iterator[tuple[str | None, Span | None]]:
-    """The stretches to ask for one by one: each period in which something was used, and what has no time."""
+    """Spans to ask for one by one: each period with usage, and messages without a time."""
     if period is None:
         yield None, span
     else:
@@ -70,7 +70,7 @@ def spend_in_spans(
     missing: set[str] | None = None,
     account: int | None = None,
 ) -> list[Spend]:
-    """What was used in each of the spans, by all accounts or by one."""
+    """Usage in each of the spans, of all accounts or of one."""
     found = [Spend()] * len(spans)
     filters = {} if account is None else {"account": {account}}
     for place, _, used in price_sums(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):

@@ -1,6 +1,4 @@
-"""Where did my usage go, for a page: totals beside those of the time before, what caching did, the hours of the week,
-and what was spent by class of token. Everything that is a plain report comes from `spend`.
-"""
+"""Totals for a page: compared with the time before, effect of caching, hours of the week, and cost by class of token. Everything that is a plain report comes from `spend`."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -20,7 +18,7 @@ _DAY_MS = 86_400_000
 
 
 class Caching(NamedTuple):
-    """What the prompt cache did. `prompt`: all tokens that were sent, `read`: those that came from the cache.
+    """Effect of the prompt cache. `prompt`: all input tokens, `read`: those from the cache.
 
     `saved` in picodollars: what the prompts would have cost without a cache, less what they did cost, over what is
     priced; None where nothing is. It may be negative: writing costs more than sending.
@@ -34,7 +32,7 @@ class Caching(NamedTuple):
 
     @property
     def hit_rate(self) -> float | None:
-        """The share of what was sent that came from the cache; None where nothing was sent."""
+        """The share of input tokens that came from the cache; None without input."""
         return self.read / self.prompt if self.prompt else None
 
     @property
@@ -49,7 +47,7 @@ class Caching(NamedTuple):
 
 
 class Period(NamedTuple):
-    """One period in a course of them, with what was spent by class of token, picodollars in the order of CLASSES."""
+    """One period of a series, with its cost by class of token in picodollars, in the order of CLASSES."""
 
     period: str | None
     spend: Spend
@@ -57,7 +55,7 @@ class Period(NamedTuple):
 
 
 def before(span: Span) -> Span | None:
-    """The stretch of the same length just before; None where there is none."""
+    """The span of the same length just before; None for an open span."""
     if span.start is None or span.end is None:
         return None
     return Span(span.start - (span.end - span.start), span.start)
@@ -76,12 +74,12 @@ def change(now: float | None, earlier: float | None) -> float | None:
 
 
 def average_usd(used: Spend, parts: int) -> float | None:
-    """The mean cost of so many parts; None without a price or without parts."""
+    """The mean cost of `parts`; None without a price or without parts."""
     return used.usd / parts if used.usd is not None and parts else None
 
 
 def totals(db: sqlite3.Connection, book: PriceBook, question: SpendQuery, missing: set[str] | None = None) -> Spend:
-    """What a question comes to in all: equal to the totals of its report."""
+    """Totals of a question: equal to those of its report."""
     spans: list[Span | None] = [question.span]
     if question.span.start is None and question.span.end is None:
         spans.append(None)
@@ -90,7 +88,7 @@ def totals(db: sqlite3.Connection, book: PriceBook, question: SpendQuery, missin
 
 
 def caching(db: sqlite3.Connection, book: PriceBook, question: SpendQuery) -> Caching:
-    """What the cache did for the messages of a question."""
+    """Effect of the cache on the messages of a question."""
     rows = [row for _, row in rollups.sums(db, (), [question.span], filter_ids(db, question), book.changes())]
     prompt = read = written = fresh = 0
     saved: int | None = None
@@ -138,7 +136,7 @@ def _rated(
 
 
 def _span_of(calendar: Calendar, period: str, key: str | None, whole: Span) -> Span | None:
-    """The part of a span that is a period, by its key; None for what has no time."""
+    """The part of a span that is a period, by its key; None for messages without a time."""
     if key is None:
         return None
     from datetime import date, datetime
@@ -158,7 +156,7 @@ def _span_of(calendar: Calendar, period: str, key: str | None, whole: Span) -> S
 def hours_of_week(
     db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery
 ) -> tuple[tuple[Spend, ...], ...]:
-    """Seven days, the first day of the calendar's week first, of 24 hours each: what was used in them in local time."""
+    """Seven days, the first day of the calendar's week first, of 24 hours each: usage in local time."""
     offset = calendar.local(question.span.end or 0).utcoffset()
     quarters = 1 if offset is not None and offset.total_seconds() % 3600 else 4
     sums: dict[tuple[int, ...], list[int]] = {}  # hour of the week, model, tariff, epoch: five years are as few as one
@@ -185,7 +183,7 @@ def fitting_period(span: Span, now: int, first: int | None) -> str:
 
 
 def first_moment(db: sqlite3.Connection) -> int | None:
-    """When the first message with a time was, as far as a quarter hour; None where there is none."""
+    """Time of the first message, to a quarter hour; None without one."""
     return rollups.next_moment(db, Span(None, None))
 
 

@@ -1116,5 +1116,9 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", NULL, 0, met
 
 PyMODINIT_FUNC PyInit__scan(void)
 {
-    return PyModule_Create(&module);
+    /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
+    PyObject *made = PyModule_Create(&module);
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 2) < 0)
+        Py_CLEAR(made);
+    return made;
 }

@@ -5,8 +5,12 @@ It costs a third of a millisecond to import and reads four times as fast; it say
 
 from tachograph.sources.transcripts.decoders import Scan
 
+_LAYOUT = 2  # shape of the tuples that we expect; a library left over from an older version has another
+
 SCAN: Scan | None
 try:
-    from tachograph.sources.transcripts._scan import scan as SCAN
+    from tachograph.sources.transcripts import _scan
 except ImportError:  # no compiler when it was installed
     SCAN = None
+else:
+    SCAN = _scan.scan if getattr(_scan, "LAYOUT", 1) == _LAYOUT else None

@@ -1,9 +1,14 @@
 """The meter tells the truth when the world does not follow a plan: refusals, resets, moved weeks, clocks, sign-ins."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from helpers import Home
 from meter_world import ADA, BOB, DAY, HOUR, MINUTE, MeterWorld, window
+from tachograph.demo.service import Reply, Service
+from tachograph.recorder.poller import BASE
 
 OTHER = "bbbbbbbb-0000-4000-8000-000000000002"
 
@@ -209,6 +214,26 @@ def test_an_old_100_says_its_age_and_stays_at_the_limit(world: MeterWorld) -> No
     world.wait(70 * MINUTE)
     assert world.guard() == 11
     assert "at the limit, 1 h 10 min old" in world.run("now").stdout
+
+
+def test_guard_asks_for_a_new_reading_where_an_old_100_would_stop_it(world: MeterWorld) -> None:
+    world.draw((100, world.at + 4 * HOUR), (20, world.at + DAY))
+    world.home.sign_in("sk-ant-oat01-a", ADA[1], datetime.fromtimestamp(world.at / 1000, UTC) + timedelta(days=1))
+    world.run("sources", "enable", "oauth", "--yes")
+    world.wait(70 * MINUTE)
+    answer = {"five_hour": window(7, world.at + 4 * HOUR), "seven_day": window(20, world.at + DAY), "limits": []}
+    profile = {
+        "account": {"uuid": ADA[0], "email": ADA[2]},
+        "organization": {
+            "uuid": ADA[1],
+            "organization_type": "claude_max",
+            "rate_limit_tier": "default_claude_max_20x",
+        },
+    }
+    with Service(Reply(body=json.dumps(answer).encode()), profile=Reply(body=json.dumps(profile).encode())) as service:
+        world.home.env[BASE] = service.base
+        assert world.guard("--no-ingest") == 11
+        assert world.guard() == 0
 
 
 def test_88_after_91_stays_near_until_below_85(world: MeterWorld) -> None:

@@ -4,11 +4,23 @@ import argparse
 import time
 
 from tachograph.errors import NotFound, TachographError, UsageError
+from tachograph.ledger.storage.connection import translate_errors
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.usage.periods import Calendar
+from tachograph.paths import own_paths
 from tachograph.queries.estimates.constants import WALL_OF
-from tachograph.queries.limits.current import UNKNOWN, Now, NowAccount
+from tachograph.queries.limits.current import FRESH_MS, UNKNOWN, Now, NowAccount
 from tachograph.queries.limits.current import now as now_question
-from tachograph.queries.limits.guard import CLEAR, EXIT_CODES, Verdict, find_accounts, find_limit_keys, judge
+from tachograph.queries.limits.guard import (
+    AT_WALL,
+    CLEAR,
+    EXIT_CODES,
+    NEAR,
+    Verdict,
+    find_accounts,
+    find_limit_keys,
+    judge,
+)
 from tachograph.queries.limits.refused import last_model
 from tachograph.text.chances import guard_chance
 from tachograph.text.format import duration, iso, safe
@@ -61,6 +73,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         raise UsageError(f"--forecast {arguments.forecast:g}: give a chance in percent such as 50.")
     try:
         verdict, calendar, at = _asked(arguments, context)
+        if (
+            _is_stopped_by_old_number(verdict, at)
+            and not getattr(arguments, "no_ingest", False)
+            and _ask_sources(context)
+        ):
+            verdict, calendar, at = _asked(arguments, context)
         if arguments.wait and verdict.state != CLEAR:
             verdict, calendar, at = _waited(arguments, context, verdict, calendar, at)
     except (UsageError, NotFound):
@@ -75,6 +93,24 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     elif not arguments.quiet:
         print(said(verdict, calendar, at), file=context.out)
     return verdict.exit_code
+
+
+def _is_stopped_by_old_number(verdict: Verdict, at: int) -> bool:
+    """Does an old value, that no refusal confirms, say stop?"""
+    limit = verdict.limit
+    if limit is None or verdict.state not in (NEAR, AT_WALL) or limit.refused_at is not None:
+        return False
+    return limit.age_ms(at) > FRESH_MS
+
+
+def _ask_sources(context: Context) -> bool:
+    """Ask the sources that may be asked for a new reading; False if there is none."""
+    from tachograph.recorder import poller
+
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+        if ledger.readable_only or not poller.methods(ledger):
+            return False
+        return bool(poller.refresh(ledger, context.env, context.clock))
 
 
 def _why(verdict: Verdict) -> str:

@@ -142,10 +142,17 @@ def short_left(limit: NowLimit, at: int) -> str:
     return f"{minutes // 60}h{minutes % 60:02d}" if minutes >= 60 else f"{minutes}m"
 
 
-def bar(value: float | None, columns: int, blocks: bool) -> str:
-    """A percentage as a bar of a number of columns."""
+PACE_MARK = "╎"  # on a bar: an even pace would be here by now
+
+
+def bar(value: float | None, columns: int, blocks: bool, pace: float | None = None) -> str:
+    """A percentage as a bar of a number of columns, with a mark at the share (0 to 1) of an even pace."""
     full, part, empty = ("█", "▏▎▍▌▋▊▉", "░") if blocks else ("#", "", ".")
     filled = min(1.0, (value or 0) / 100) * columns
     whole = int(filled)
     rest = part[int((filled - whole) * 8) - 1] if part and int((filled - whole) * 8) else ""
-    return f"{full * whole}{rest}".ljust(columns, empty)
+    drawn = f"{full * whole}{rest}".ljust(columns, empty)
+    if pace is None or not columns:
+        return drawn
+    place = min(columns - 1, int(pace * columns))
+    return f"{drawn[:place]}{PACE_MARK if blocks else '|'}{drawn[place + 1 :]}"

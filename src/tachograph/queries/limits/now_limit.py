@@ -5,7 +5,7 @@ from typing import NamedTuple
 from tachograph.ledger.limits.windows import LimitDetail
 from tachograph.model.limits.limits import ExtraUsage, Money
 from tachograph.model.limits.money import CAPPED, NO_CAP, room
-from tachograph.model.limits.window_state import NEAR_FROM
+from tachograph.model.limits.window_state import LENGTHS, NEAR_FROM
 from tachograph.queries.limits.conflicts import Conflict
 
 FRESH, STALE, RESET, WALL, OVERAGE, UNKNOWN = "fresh", "stale", "reset", "wall", "overage", "unknown"
@@ -65,3 +65,11 @@ def is_near(limit: NowLimit, threshold: float) -> bool:
 def is_metered(extra: ExtraUsage | None) -> bool:
     """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
     return room(extra) in (NO_CAP, CAPPED)
+
+
+def elapsed(limit: NowLimit, at: int) -> float | None:
+    """The share (0 to 1) of a limit's window that is over: where its use should be by now to last to the reset."""
+    length = LENGTHS.get(limit.group)
+    if length is None or limit.resets_at is None or limit.percent is None or at > limit.resets_at:
+        return None
+    return min(1.0, max(0.0, 1 - (limit.resets_at - at) / length))

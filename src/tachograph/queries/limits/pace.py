@@ -8,6 +8,7 @@ from tachograph.model.limits.limits import SESSION, WEEKLY, same_reset
 from tachograph.model.limits.series import EVENT_POINTS, Point, Series
 from tachograph.model.limits.window_state import LENGTHS, has_reset
 from tachograph.queries.limits.current import FRESH, OVERAGE, WALL, NowAccount, NowLimit
+from tachograph.queries.limits.now_limit import elapsed
 from tachograph.queries.limits.series import limit_series
 
 HOUR = 3_600_000
@@ -46,14 +47,6 @@ def trends(db: sqlite3.Connection, account: NowAccount, at: int) -> Iterator[Tre
         read = limit_series(db, account.id, at - length - length // 5, at, keys) if length and keys else {}
         for limit in limits:
             yield trend(limit, read.get(limit.key), at)
-
-
-def elapsed(limit: NowLimit, at: int) -> float | None:
-    """The share (0 to 1) of a limit's window that is over: where its use should be by now to last to the reset."""
-    length = LENGTHS.get(limit.group)
-    if length is None or limit.resets_at is None or limit.percent is None or at > limit.resets_at:
-        return None
-    return min(1.0, max(0.0, 1 - (limit.resets_at - at) / length))
 
 
 def trend(limit: NowLimit, series: Series | None, at: int) -> Trend:

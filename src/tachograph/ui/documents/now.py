@@ -9,7 +9,18 @@ from typing import Any, NamedTuple
 
 from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, MONEY, SEVEN_DAY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
+from tachograph.queries.limits.current import (
+    FRESH_MS,
+    OVERAGE,
+    RESET,
+    STALE,
+    UNKNOWN,
+    WALL,
+    Now,
+    NowAccount,
+    NowLimit,
+)
+from tachograph.queries.limits.now_limit import elapsed
 from tachograph.text.account_notes import banked_words, unread_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
@@ -348,7 +359,7 @@ def _rows(
 
 def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, blocks: bool, columns: int) -> str:
     label = cut(safe(limit.label), names)
-    drawn = bar(limit.percent, columns, blocks)
+    drawn = bar(limit.percent, columns, blocks, elapsed(limit, at))
     made = f"  {label}{' ' * (names - width(label))}  {drawn}  {percent(limit):>6} {sign(limit) or ' '}"
     return f"{made} {limit_words(limit, at, calendar)}".rstrip()
 

@@ -68,7 +68,7 @@ def row(trend: Trend, parts: Widths, at: int, calendar: Calendar) -> Row:
     style = _LEVELS[level_of(limit)]
     made = [
         Cell(f" {fit(tame(limit.label), parts.name)} "),
-        *_bar(limit, parts.bar, style),
+        *_bar(trend, parts.bar, style),
         Cell(f" {percent(limit):>{_PERCENT}} ", style or STRONG),
         Cell(f"{mark(limit) or ' '}  ", style),
         Cell(fit(resets(limit, at, calendar), _RESETS), DIM if limit.state == RESET else PLAIN),
@@ -94,7 +94,7 @@ def narrow_row(trend: Trend, columns: int, at: int, calendar: Calendar) -> Row:
     left = columns - name - 2 - 5 - 2 - (when + 1 if when else 0)
     made = [Cell(f"{fit(tame(limit.scope or limit.label), name)} ")]
     if left >= 3:
-        made += _bar(limit, left, style)
+        made += _bar(trend, left, style)
     made += [Cell(f" {percent(limit):>5}", style or STRONG), Cell(f" {mark(limit) or ' '}", style)]
     if when:
         made += [Cell(" "), Cell(fit(resets(limit, at, calendar), when))]
@@ -133,10 +133,11 @@ def ago(milliseconds: float) -> str:
     return f"{seconds} s"
 
 
-def _bar(limit: NowLimit, columns: int, style: str) -> list[Cell]:
-    drawn = bar(limit.percent, columns, True)
-    empty = len(drawn) - len(drawn.rstrip("░"))
-    return [Cell(drawn[: columns - empty], style or FILLED), Cell("░" * empty, DIM)]
+def _bar(trend: Trend, columns: int, style: str) -> list[Cell]:
+    """A bar with the mark of an even pace."""
+    filled = len(bar(trend.limit.percent, columns, True).rstrip("░"))
+    drawn = bar(trend.limit.percent, columns, True, trend.elapsed)
+    return [Cell(drawn[:filled], style or FILLED), Cell(drawn[filled:], DIM)]
 
 
 def chance(limit: NowLimit) -> str:

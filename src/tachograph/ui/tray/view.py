@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, WALL, NowAccount, NowLimit
-from tachograph.queries.limits.pace import elapsed
+from tachograph.queries.limits.now_limit import elapsed
 from tachograph.queries.tray_state import TITLES, TrayState
 from tachograph.text.account_notes import banked_words
 from tachograph.text.chances import chance_before, chance_short

@@ -17,7 +17,17 @@ from tachograph.demo import records, transcripts
 from tachograph.demo.records import AT, MODEL, SESSION, assistant, pr_link, title
 from tachograph.errors import NotFound
 
-SPEND = {"messages", "tokens", "web_searches", "cost_usd", "unpriced_messages"}
+SPEND = {
+    "messages",
+    "unfinished",
+    "tokens",
+    "web_searches",
+    "cost_usd",
+    "unpriced_messages",
+    "billed_usd",
+    "missing_output_at_least",
+}
+NOTHING_BY_BRANCH = {"messages": 0, "cost_usd": None}
 TOKENS = {"input", "output", "cache_write_5m", "cache_write_1h", "cache_read"}
 SESSION_KEYS = {"session", "title", "project", "branch", "started_at", "ended_at", "more_projects", "more_branches"}
 KEYS: dict[str, set[str]] = {
@@ -26,10 +36,19 @@ KEYS: dict[str, set[str]] = {
     **{name: {"project", "path"} for name in ("projects", "project")},
     **{name: {"model"} for name in ("models", "model")},
     **{name: {"branch", "project"} for name in ("branches", "branch")},
-    **{name: {"pr", "linked_at"} for name in ("prs", "pr")},
+    **{name: {"pr", "linked_at", "by_branch"} for name in ("prs", "pr")},
     "windows": {"starts_at", "ends_at", "estimated", "peak_percent"},
 }
-PROBLEMS = {"bad_lines", "unreadable_files", "bad_counts", "long_lines", "unknown_times", "future_times"}
+PROBLEMS = {
+    "bad_lines",
+    "unreadable_files",
+    "bad_counts",
+    "long_lines",
+    "unknown_times",
+    "future_times",
+    "shared_ids",
+    "unmarked_forks",
+}
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +278,7 @@ def test_unknown_is_null_in_every_key(home: Home) -> None:
     assert {name for name in session if session[name] is not None} == {"more_projects", "more_branches"}
     assert key("projects") == {"project": None, "path": None}
     assert key("branches") == {"branch": None, "project": None}
-    assert key("prs") == {"pr": None, "linked_at": None}
+    assert key("prs") == {"pr": None, "linked_at": None, "by_branch": NOTHING_BY_BRANCH}
     assert key("windows") == {"starts_at": None, "ends_at": None, "estimated": None, "peak_percent": None}
     assert home.report("models")["rows"][0]["cost_usd"] is None
     assert home.report("models")["totals"]["cost_usd"] is None
@@ -292,7 +311,7 @@ def test_the_keys_of_rows(home: Home) -> None:
     assert key("projects") == {"project": "shop", "path": "/x/shop"}
     assert key("branches") == {"branch": "fix", "project": "shop"}
     pull = {"url": "https://github.com/ada/shop/pull/7", "number": 7, "repository": "ada/shop"}
-    assert key("prs") == {"pr": pull, "linked_at": at}
+    assert key("prs") == {"pr": pull, "linked_at": at, "by_branch": NOTHING_BY_BRANCH}
     bounds = {"starts_at": at, "ends_at": "2026-11-21T18:20:30.456Z"}
     assert key("windows") == {**bounds, "estimated": True, "peak_percent": None}
     assert key("sessions") == {

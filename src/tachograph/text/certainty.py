@@ -3,8 +3,9 @@
 from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.witness import Witness
-from tachograph.text.format import count, plural, safe, tokens
+from tachograph.text.format import count, plural, safe, tokens, usd
 
+ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
 _LEAST = 0.0005  # US dollars: less is rounding
 
 
@@ -24,13 +25,24 @@ def witness_words(found: Witness) -> str:
     return f"{start}; {exact_usd(found.unseen_usd)} of it are side calls{of} that no message shows."
 
 
-def unfinished_words(totals: Spend) -> str:
-    """The share of answers whose final count Claude Code never wrote, and how much output they lack at least."""
-    n, verb = totals.unfinished, "has" if totals.unfinished == 1 else "have"
-    missing = (
-        f" At least about {tokens(totals.missing_output)} output tokens are missing." if totals.missing_output else ""
-    )
-    return (
-        f"{count(n)} of {plural(totals.tokens.messages, 'message')} {verb} only a streaming placeholder as output: output and"
-        f" cost are too low.{missing}"
-    )
+def unfinished_words(totals: Spend) -> list[str]:
+    """The share of answers without a final count, and the output that they lack at least, as short sentences."""
+    verb = "is" if totals.unfinished == 1 else "are"
+    made = [
+        f"{count(totals.unfinished)} of {plural(totals.tokens.messages, 'message')} {verb} unfinished: output and cost are too low."
+    ]
+    if totals.missing_output:
+        made.append(f"At least about {tokens(totals.missing_output)} output tokens are missing.")
+    return made
+
+
+def estimate_words(totals: Spend) -> list[str]:
+    """The footnote of a cost: an estimate that a subscription does not bill, except for what draws on usage credits."""
+    if not totals.billed:
+        return [ESTIMATE]
+    rest = totals._replace(cost=(totals.cost or 0) - totals.billed)
+    covered = f"; a subscription covers {usd(rest.usd)} of it" if rest.cost else ""
+    return [
+        f"* API-equivalent estimate{covered}.",
+        f"{usd(totals.billed_usd)} in fast mode draws on usage credits and is billed.",
+    ]

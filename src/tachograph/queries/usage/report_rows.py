@@ -119,7 +119,8 @@ class _Describer:
         by = parts[0].by
         if len(parts) > 1 and subs is not None:
             by = _joined(subs.along, [row for part in parts for row in part.by])
-        return Row(self._key(parts), total(part.spend for part in parts), by)
+        by_branch = total(part.spend for part in parts if self.along == "pr" and len(part.key) > 1 and part.key[1])
+        return Row(self._key(parts), total(part.spend for part in parts), by, by_branch)
 
     def _key(self, parts: list[Row]) -> Key:
         key: Any = parts[0].key

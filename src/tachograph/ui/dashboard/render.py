@@ -11,13 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tachograph.errors import TachographError
+from tachograph.text.certainty import ESTIMATE
 from tachograph.text.format import cut, safe
 from tachograph.ui.dashboard import page_query
 from tachograph.ui.dashboard.filters import heading
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.protocol import BLOCK_END
 from tachograph.ui.dashboard.site import PAGES
-from tachograph.ui.documents.report_footer import ESTIMATE
 
 _TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 _TWIN = re.compile(r"<!--twin:([\w-]+)-->.*?<!--/twin-->", re.DOTALL)  # protocol.TWIN_START and TWIN_END

@@ -236,8 +236,8 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "unreadable": lambda f, _: (f"{f['path']}: {f['error']}.", "See who owns it, and who may read it."),
     "problem": _problem,
     "unfinished": lambda f, _: (
-        f"{count(f['messages'])} of {plural(f['of'], 'message')} {'has' if f['messages'] == 1 else 'have'} only a streaming"
-        f" placeholder as output: output and cost are too low"
+        f"{count(f['messages'])} of {plural(f['of'], 'message')} {'is' if f['messages'] == 1 else 'are'} unfinished: only a streaming"
+        " placeholder as output, so output and cost are too low"
         + (f", by at least about {tokens(f['missing_output'])} tokens." if f["missing_output"] else "."),
         "Claude Code never wrote their final count. Reports show how many, and add nothing.",
     ),

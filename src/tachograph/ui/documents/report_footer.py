@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.queries.usage.rows import Spend
-from tachograph.text.certainty import unfinished_words
-from tachograph.text.format import count, fold, plural, safe, usd, width
+from tachograph.text.certainty import estimate_words, unfinished_words
+from tachograph.text.format import count, fold, plural, safe, width
 
-ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
 PROBLEM_WORDS = {
     "bad_lines": ("line could not be read", "lines could not be read"),
     "bad_counts": ("line had a count that is no number", "lines had a count that is no number"),
@@ -30,9 +29,9 @@ def footer(
     totals: Spend, unpriced_models: Sequence[str], problems: Mapping[str, int], room: int | None, note: str = ""
 ) -> list[str]:
     """Footer of a report: the meaning of its numbers, and problems that make them incomplete."""
-    said = [estimate_words(totals)]
+    said = estimate_words(totals)
     if totals.unfinished:
-        said.append(unfinished_words(totals))
+        said += unfinished_words(totals)
     if totals.unpriced:
         names = ", ".join(safe(shown_model(model)) for model in unpriced_models[:3])
         more = f" and {len(unpriced_models) - 3} more" if len(unpriced_models) > 3 else ""
@@ -42,17 +41,6 @@ def footer(
     if note:
         said.append(note)
     return list(wrapped(said, room))
-
-
-def estimate_words(totals: Spend) -> str:
-    """The footnote of a cost: an estimate that a subscription does not bill, except for what draws on usage credits."""
-    if not totals.billed:
-        return ESTIMATE
-    rest = (totals.cost or 0) - totals.billed
-    billed = f"{usd(totals.billed_usd)} in fast mode draws on usage credits and is billed, also on a subscription"
-    if not rest:
-        return f"* API-equivalent estimate; {billed}."
-    return f"* API-equivalent estimate; a subscription covers {usd(totals._replace(cost=rest).usd)} of it; {billed}."
 
 
 def problem_lines(problems: Mapping[str, int], room: int | None) -> list[str]:

@@ -90,10 +90,15 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
+def _by_branch(row: Row) -> dict[str, Any]:
+    """The part of a pull request's row that belongs to it by branch alone."""
+    if not isinstance(row.key, PullRequestKey):
+        return {}
+    return {"by_branch": {"messages": row.by_branch.tokens.messages, "cost_usd": row.by_branch.usd}}
+
+
 def _row_document(row: Row) -> dict[str, Any]:
-    made = {**_key_document(row.key), **spend_document(row.spend)}
-    if isinstance(row.key, PullRequestKey) and row.key.url is not None:
-        made["by_branch"] = {"messages": row.by_branch.tokens.messages, "cost_usd": row.by_branch.usd}
+    made = {**_key_document(row.key), **_by_branch(row), **spend_document(row.spend)}
     if row.by:
         made["by"] = [_row_document(sub) for sub in row.by]
     return made

@@ -3,9 +3,10 @@
 from tachograph.model.limits.limits import EXTRA_USAGE
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.live import AccountTrend, ActiveSession, LiveState
+from tachograph.text.certainty import ESTIMATE
 from tachograph.text.format import cut
 from tachograph.ui.documents.now import problem_words
-from tachograph.ui.documents.report_footer import ESTIMATE, problem_lines
+from tachograph.ui.documents.report_footer import problem_lines
 from tachograph.ui.terminal import limits, sessions
 from tachograph.ui.terminal.cells import DIM, HIGH, KEY, RULE, STRONG, TITLE, Cell, Row, fit, sides, tame, wrapped
 from tachograph.ui.terminal.view import Around, View, listed, turned

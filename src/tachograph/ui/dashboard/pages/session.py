@@ -70,7 +70,7 @@ class HeadBlock(NamedTuple):
 def _remarks(view: View, id: int, used: Spend | None) -> tuple[str, ...]:
     """The certainty of the count, and Claude Code's own sum of the session."""
     found = witness(view.snapshot.db, view.snapshot.book, [id])
-    unfinished = [unfinished_words(used)] if used is not None and used.unfinished else []
+    unfinished = unfinished_words(used) if used is not None and used.unfinished else []
     return (*unfinished, *([] if found is None else [witness_words(found)]))
 
 

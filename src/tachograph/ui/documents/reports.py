@@ -217,7 +217,7 @@ def table(report: Report, room: int | None, style: Style) -> list[str]:
     if any(used.tokens.messages for used in branch):  # pull requests: of the cost, what is theirs by branch alone
         whole = sum_of(branch)
         cells = [usd(used.usd) if used.tokens.messages else "" for used in (*branch, whole)]
-        columns.append(Column("By branch", cells, drop=3))
+        columns.insert(-1, Column("By branch", cells, drop=8))
     return lines(columns, room, style)
 
 

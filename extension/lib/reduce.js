@@ -18,7 +18,6 @@ const EXTRA = [
 const SPEND = ["percent", "enabled", "disabled_reason", "unsurfaced"];
 const AMOUNT = ["amount_minor", "currency", "exponent"];
 const LIMIT = ["kind", "group", "percent", "severity", "resets_at"];
-const GRANT = ["id", "label", "resets_total", "resets_left", "starts_at", "ends_at"];
 const SHARE = ["key", "display_name", "percent"];
 const OVERAGE = [
   "is_enabled",
@@ -51,7 +50,6 @@ export function usage(answer) {
     else if (key === "extra_usage") made.extra_usage = isObject(value) ? only(value, EXTRA) : null;
     else if (key === "spend") made.spend = isObject(value) ? spend(value) : null;
     else if (key === "seven_day_breakdown") made.seven_day_breakdown = isObject(value) ? shares(value) : null;
-    else if (key === "cedar_ember") made.cedar_ember = isObject(value) ? bankedResets(value) : null;
     else if (isObject(value) && ("utilization" in value || "limit_dollars" in value))
       made[key.slice(0, 60)] = only(value, WINDOW);
     else if (value === null && key.length < 60) made[key] = null;
@@ -82,12 +80,6 @@ function spend(value) {
     made.cap = { money: part("money"), credits: part("credits") };
   }
   return made;
-}
-
-// Resets that the account holds and may redeem.
-function bankedResets(value) {
-  const grants = Array.isArray(value.grants) ? value.grants.slice(0, MOST) : [];
-  return { ...only(value, ["eligible"]), grants: grants.map((one) => only(one, GRANT)) };
 }
 
 function shares(value) {

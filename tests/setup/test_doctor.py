@@ -261,7 +261,7 @@ def test_an_index_that_disagrees_with_its_table_is_damage(used: Home) -> None:
 def test_totals_that_differ_are_found_and_added_up_again(used: Home) -> None:
     with used.db() as db:
         db.execute("UPDATE rollup SET output = output + 1000")
-        db.execute("INSERT INTO hour SELECT hour + 1, model, tariff, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM hour")
+        db.execute("INSERT INTO hour SELECT hour + 1, model, tariff, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0 FROM hour")
     db.close()
     ledger = found(examined(used, code=1), "ledger")
     assert "wrong: 3 totals are not what the messages add up to." in ledger

@@ -209,7 +209,7 @@ def table(made: Figures) -> list[tuple[str, ...]]:
     def pair(a: float | None, b: float | None) -> str:
         return "–" if a is None and b is None else _number(a) if b is None else f"{_number(a)} / {_number(b)}"
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind, one in made["by_kind"].items():
         five, week = one["limits"]["five_hour"], one["limits"]["seven_day"]
         rows.append(

@@ -95,6 +95,12 @@ def test_a_used_up_balance_is_no_room(world: MeterWorld) -> None:
     assert world.guard() == 11
 
 
+def test_a_used_up_daily_cap_is_no_room(world: MeterWorld) -> None:
+    daily = {"limit": 1_000, "used": 1_000, "utilization": 100.0, "resets_at": None}
+    world.cache(plan(100, 56, world, extra(2_000, 20_000, daily=daily)))
+    assert (world.guard(), world.guard("--allow-overage")) == (11, 11)
+
+
 def test_uncapped_metered_use_goes_on_and_shows_its_spend(world: MeterWorld) -> None:
     world.cache(plan(100, 56, world, extra(10_631, None)))
     assert world.headline() == "5h 100% · $106"

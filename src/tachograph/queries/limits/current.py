@@ -6,6 +6,7 @@ follows from the evidence alone: see model/limits/series.py and model/limits/ref
 """
 
 import sqlite3
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.estimates import forecasts
@@ -15,6 +16,7 @@ from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import Window
 from tachograph.model.limits.limits import (
     BROWSER,
+    EXTRA_USAGE,
     FIVE_HOUR,
     MONEY,
     OK,
@@ -195,6 +197,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         known = current.get(window.key)
         if known is None or _rank(window, refused, at) > _rank(known, refused, at):
             current[window.key] = window
+    extra = _within_caps(extra, current.values(), at)
     seen = pairings.sightings(db, id)
     limits = [
         _limit(window, refused.pop(window.key, None), lifted.get(window.key), extra, at, stored, seen)
@@ -224,6 +227,17 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         banked=next((s.reading.banked for s in stored if s.reading.banked), ()),
         unread=tuple((s.reading.source, s.reading.problems) for s in good if s.reading.problems),
     )
+
+
+def _within_caps(extra: ExtraUsage | None, windows: Iterable[Window], at: int) -> ExtraUsage | None:
+    """Metered use, blocked while a daily or weekly cap of it is used up."""
+    if extra is None or extra.blocked is not None:
+        return extra
+    for window in windows:
+        is_cap = window.key.startswith(f"{EXTRA_USAGE}_")
+        if is_cap and (window.percent or 0) >= 100 and not has_reset(window.resets_at, window.at, at):
+            return extra._replace(blocked=f"{window.label.lower()} used up")
+    return extra
 
 
 def _billing(db: sqlite3.Connection, account: int) -> Billing | None:

@@ -1,14 +1,15 @@
 """Accounts and the dated history of logins: which account was signed in for which config folder, from when to when."""
 
 import sqlite3
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.limits.login_history import note_plan
-from tachograph.ledger.usage.account_of import Stretch
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
 from tachograph.model.limits.window_state import CLOCK_MS
-from tachograph.model.usage.messages import NO_TIME
+
+if TYPE_CHECKING:
+    from tachograph.ledger.usage.account_of import Stretch
 
 
 class Identity(NamedTuple):
@@ -58,6 +59,8 @@ def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Ident
     since = 0 if last is None else int(last[2])
     readings.refile(db, where, since)
     refusals.refile(db, where, since)
+    from tachograph.model.usage.messages import NO_TIME
+
     return -NO_TIME if last is None else now_ms
 
 
@@ -175,11 +178,13 @@ def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
     return row is not None and Identity(*row) == identity
 
 
-def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[Stretch]]:
+def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list["Stretch"]]:
     """By config folder the times in which accounts were logged in, oldest first.
 
     The newest stretch of a folder reaches `slack_ms` further: messages written while a pass is running are its.
     """
+    from tachograph.ledger.usage.account_of import Stretch  # with messages alone: a status line has none
+
     found: dict[int, list[Stretch]] = {}
     for folder, first, last, account, uuid, organization in db.execute(
         "SELECT folder, first_seen, last_seen, account, uuid, organization FROM login JOIN account ON account.id = account"

@@ -9,17 +9,7 @@ from typing import Any, NamedTuple
 
 from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, MONEY, SEVEN_DAY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
-from tachograph.queries.limits.current import (
-    FRESH_MS,
-    OVERAGE,
-    RESET,
-    STALE,
-    UNKNOWN,
-    WALL,
-    Now,
-    NowAccount,
-    NowLimit,
-)
+from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.queries.limits.now_limit import elapsed
 from tachograph.text.account_notes import banked_words, unread_words
 from tachograph.text.chances import chance_before, chance_short

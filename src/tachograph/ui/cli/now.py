@@ -12,6 +12,7 @@ from tachograph.text.table import PLAIN
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import now as surface
+from tachograph.ui.documents import now_formats
 from tachograph.workspace.snapshot import Snapshot
 
 FORMATS = ("long", "medium", "compact", "plain", "waybar", "tmux", "i3blocks", "xbar", "prometheus")
@@ -71,7 +72,7 @@ def _line(form: str, now: Now, asked: Snapshot) -> str:
     if form == "plain":
         return surface.title(now, "medium").replace(" · ", " ")
     if form == "prometheus":
-        return surface.prometheus(now)
+        return now_formats.prometheus(now)
     text, colour = surface.title(now, "medium"), _COLOURS.get(surface.level(now), "")
     if form == "waybar":
         import json
@@ -87,7 +88,7 @@ def _line(form: str, now: Now, asked: Snapshot) -> str:
         return "\n".join([f"{text} | color={colour}" if colour else text, "---", *(row.strip() for row in rows if row)])
     if "{" not in form:
         raise UsageError(f"Unknown format {form!r}.", f"Known: {', '.join(FORMATS)}, or a template with {{five_hour}}.")
-    known = surface.fields(now, asked.calendar)
+    known = now_formats.fields(now, asked.calendar)
     try:
         return form.format_map(known)
     except (KeyError, ValueError, IndexError, AttributeError):

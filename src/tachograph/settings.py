@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tachograph.model.usage.prices import PriceBook
 
 _NO_PRICES: Mapping[str, object] = {}
+# unassigned in IANA's list of 2026; the dashboard's port is stored in dashboard.json once it is chosen
+BRIDGE_PORT, DASHBOARD_PORT, HUB_PORT = 63_762, 47_613, 47_620
 _NO_ALIASES: Mapping[str, str] = {}
 
 
@@ -49,7 +51,7 @@ class Settings(NamedTuple):
     week_start: int = 0
     prices: Mapping[str, object] = _NO_PRICES
     notifications: NotificationSettings = NotificationSettings()
-    bridge_port: int = 63762
+    bridge_port: int = BRIDGE_PORT
     config_dirs: tuple[str, ...] = ()  # more config folders of Claude Code
     projects: Mapping[str, str] = _NO_ALIASES  # folder prefix or name of a project: the name to show
     budget: float | None = None  # US dollars a month, of API-equivalent spend

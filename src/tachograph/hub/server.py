@@ -23,7 +23,6 @@ from tachograph.hub.store import Machine
 from tachograph.server.connection_limits import timeout_protocol
 from tachograph.server.request_guard import Rules, bearer_tokens, refusal, values
 
-PORT = 47_620
 BODY_SECONDS, HEAD_SECONDS, STALL_SECONDS = 3.0, 3.0, 15.0
 MAX_WAITING = 64  # requests that wait for the store
 _POST, _GET = frozenset({"POST"}), frozenset({"GET"})

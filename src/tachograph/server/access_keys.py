@@ -17,7 +17,6 @@ from tachograph.errors import TachographError
 from tachograph.paths import Paths, private_folder
 
 TICKET_MS = 60_000
-PORT = 47_613  # unassigned in IANA's list of 2026; the default, then stored in the file
 
 
 class Keys(NamedTuple):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tachograph.ui.tray.icon import SIZES, argb, bgra
-from tachograph.ui.tray.view import ORANGE, RED, Icon
+from tachograph.ui.tray.icon import ORANGE, RED, SIZES, argb, bgra
+from tachograph.ui.tray.view import Icon
 
 LIGHT, DARK = (245, 245, 245), (36, 38, 44)
 ICONS = [Icon("47", "ok"), Icon("90", "high"), Icon("100", "wall"), Icon("61", "stale"), Icon("–", "unknown")]

@@ -15,6 +15,7 @@ from tachograph.errors import TachographError
 from tachograph.paths import own_paths
 from tachograph.server import access_keys, launch_file
 from tachograph.server.loopback import listen
+from tachograph.settings import DASHBOARD_PORT
 
 HEAD_SECONDS = 3.0  # our own pages send the head of a request at once
 
@@ -100,7 +101,7 @@ class LazyServer:
 
 def free_port() -> int:
     """The default port if it is free, else any free one."""
-    for port in (access_keys.PORT, 0):
+    for port in (DASHBOARD_PORT, 0):
         with contextlib.suppress(OSError), listen(port) as made:
             return int(made.getsockname()[1])
     raise TachographError("No port of 127.0.0.1 is free. Close some programs, then try again.")

@@ -8,7 +8,10 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 
-from tachograph.ui.tray.view import BACKGROUNDS, Icon
+from tachograph.ui.tray.view import Icon
+
+ORANGE, RED = (219, 118, 32), (215, 58, 73)
+BACKGROUNDS = {"high": ORANGE, "wall": RED}  # the levels that have a color
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]

@@ -11,8 +11,9 @@ import objc
 from Foundation import NSObject, NSRunLoop, NSRunLoopCommonModes, NSTimer
 
 from tachograph.ui.tray.diff import MenuChange, MenuSync
+from tachograph.ui.tray.icon import BACKGROUNDS
 from tachograph.ui.tray.platform import LOOK_SECONDS, TRAY_IS_SHOWN, TrayCallbacks
-from tachograph.ui.tray.view import BACKGROUNDS, Menu, Row
+from tachograph.ui.tray.view import Menu, Row
 
 _ON, _OFF = 1, 0  # NSControlStateValueOn and -Off
 _ACCESSORY = 1  # NSApplicationActivationPolicyAccessory: no icon in the Dock

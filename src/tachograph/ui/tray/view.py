@@ -24,8 +24,6 @@ from tachograph.ui.documents.now import (
     title_parts,
 )
 
-ORANGE, RED = (219, 118, 32), (215, 58, 73)
-BACKGROUNDS = {"high": ORANGE, "wall": RED}  # the levels that have a color
 _LONGEST = 96  # characters of a row: menus grow as wide as their widest
 
 # What a row does when it is chosen; some are followed by an argument.

@@ -102,8 +102,8 @@ def test_several_accounts_are_told_apart_in_the_title_and_can_be_named_and_forgo
     shown = home.call("accounts").stdout
     assert "\x1b" not in shown and "\u202e" not in shown and max(map(len, shown.splitlines())) < 130
     assert "it leads" not in shown and "  leads" in shown
-    assert "is forgotten" in home.call("accounts", "forget", "Ada").stdout
-    assert title(now(ledger.db, NOW_MS), "medium") == "5h 10% · 7d –"
+    assert "is hidden" in home.call("accounts", "forget", "Ada").stdout
+    assert title(now(ledger.db, NOW_MS), "medium") == "5h 10%"
     assert home.call("limits", "--json").json["limits"][0]["windows"] == 1
     assert "forgotten" in home.call("accounts").stdout
     home.call("accounts", "show", "Ada")

@@ -19,6 +19,7 @@ from tachograph.recorder.poller import BASE
 from tachograph.setup import source_catalog
 
 CANARY = "sk-ant-oat01-CANARY-of-setup"
+OAUTH_PLACE = SOURCES.index("oauth")
 
 
 @pytest.fixture
@@ -47,23 +48,23 @@ def test_a_yes_says_first_what_it_means_and_can_be_taken_back(signed_in: Home) -
     for words in ("api.anthropic.com", "not documented", "risk", "not renewed"):
         assert words in refused.stdout.replace("\n              ", " ")
     assert "--yes" in refused.stderr
-    assert not signed_in.call("sources", "--json").json["sources"][4]["on"]
+    assert not signed_in.call("sources", "--json").json["sources"][OAUTH_PLACE]["on"]
     with Service() as service:
         env = {BASE: service.base}
         assert "disable oauth" in signed_in.run("sources", "enable", "oauth", "--yes", env=env).stdout
         signed_in.run("now", "--refresh", env=env)
-        state = signed_in.run("sources", "--json", env=env).json["sources"][4]
+        state = signed_in.run("sources", "--json", env=env).json["sources"][OAUTH_PLACE]
         assert state["on"] and state["outcome"] == "ok" and state["readings_24h"] == 1 and state["next_at"]
         signed_in.run("sources", "disable", "oauth")
         count = len(service.seen)
-        assert "Nobody was asked" in signed_in.run("now", "--refresh", env=env).stdout
+        assert "Nothing was asked" in signed_in.run("now", "--refresh", env=env).stdout
         assert len(service.seen) == count
 
 
 def test_what_needs_no_yes_and_what_is_not_there_says_so(home: Home) -> None:
-    assert "needs no yes" in home.run("sources", "enable", "statusline").stdout
+    assert "needs no consent" in home.run("sources", "enable", "statusline").stdout
     assert "Which browser" in home.run("sources", "enable", "cookies", code=2).stderr
-    assert "is no browser" in home.run("sources", "enable", "cookies", "--browser", "lynx", code=2).stderr
+    assert "is not a browser" in home.run("sources", "enable", "cookies", "--browser", "lynx", code=2).stderr
     assert "pair --open" in home.run("sources", "enable", "browser").stdout
     assert "cannot be switched off" in home.run("sources", "disable", "desktop", code=2).stderr
     assert "Known: statusline" in home.run("sources", "enable", "odd", code=1).stderr
@@ -86,7 +87,7 @@ def test_a_shape_that_nobody_has_seen_is_reported(signed_in: Home) -> None:
         signed_in.run("sources", "enable", "oauth", "--yes", env=env)
         signed_in.run("now", "--refresh", env=env)
         assert "not understood in it" in signed_in.run("sources", "oauth", env=env).stdout
-        assert "brand_new" in signed_in.run("sources", "--json", env=env).json["sources"][4]["problem"]
+        assert "brand_new" in signed_in.run("sources", "--json", env=env).json["sources"][OAUTH_PLACE]["problem"]
 
 
 # -- setup -----------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def test_setup_without_a_terminal_changes_nothing_and_names_the_commands(signed_
 
 
 def test_setup_where_there_is_no_claude_code(home: Home) -> None:
-    assert "no Claude Code folder" in home.run("setup", env={"CLAUDE_CONFIG_DIR": "/nowhere/at/all"}).stdout
+    assert "No Claude Code folder" in home.run("setup", env={"CLAUDE_CONFIG_DIR": "/nowhere/at/all"}).stdout
 
 
 def conversation(home: Home, answers: list[str], *arguments: str) -> tuple[int, str]:
@@ -136,11 +137,11 @@ def test_setup_on_a_terminal_does_what_was_answered(signed_in: Home) -> None:
     code, shown = conversation(signed_in, ["\n", "n\n", "n\n"], "setup")
     assert code == 0, shown
     assert "statusline" in (signed_in.claude / "settings.json").read_text()
-    assert signed_in.call("sources", "--json").json["sources"][4]["on"] is False
+    assert signed_in.call("sources", "--json").json["sources"][OAUTH_PLACE]["on"] is False
     assert CANARY not in shown
     code, shown = conversation(signed_in, ["yes\n", "n\n"], "setup")
-    assert "ours is there already" in shown
-    assert signed_in.call("sources", "--json").json["sources"][4]["on"] is True
+    assert "ours already exists" in shown
+    assert signed_in.call("sources", "--json").json["sources"][OAUTH_PLACE]["on"] is True
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason=NOT_HERE)
@@ -152,7 +153,7 @@ def test_setup_that_is_broken_off_keeps_what_was_done(signed_in: Home) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason=NOT_HERE)
 def test_enable_asks_on_a_terminal(signed_in: Home) -> None:
-    assert "Nothing was switched on" in conversation(signed_in, ["\n"], "sources", "enable", "oauth")[1]
+    assert "Nothing was turned on" in conversation(signed_in, ["\n"], "sources", "enable", "oauth")[1]
     assert "oauth is on" in conversation(signed_in, ["y\n"], "sources", "enable", "oauth")[1]
 
 
@@ -161,7 +162,7 @@ def test_yes_takes_the_defaults_and_never_asks_the_service(signed_in: Home, tmp_
     shown = signed_in.run("setup", "--yes", env=env).stdout
     try:
         assert "Our status line" in shown or "The file was made" in shown
-        assert signed_in.call("sources", "--json").json["sources"][4]["on"] is False
+        assert signed_in.call("sources", "--json").json["sources"][OAUTH_PLACE]["on"] is False
     finally:
         signed_in.run("autostart", "off", env=env)
         signed_in.run("stop", env=env)

@@ -66,7 +66,7 @@ def test_what_needs_no_yes_and_what_is_not_there_says_so(home: Home) -> None:
     assert "Which browser" in home.run("sources", "enable", "cookies", code=2).stderr
     assert "is not a browser" in home.run("sources", "enable", "cookies", "--browser", "lynx", code=2).stderr
     assert "pair --open" in home.run("sources", "enable", "browser").stdout
-    assert "cannot be switched off" in home.run("sources", "disable", "desktop", code=2).stderr
+    assert "can't be turned off" in home.run("sources", "disable", "desktop", code=2).stderr
     assert "Known: statusline" in home.run("sources", "enable", "odd", code=1).stderr
     home.run("sources", "enable", code=2)
 

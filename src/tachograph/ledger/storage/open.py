@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.ledger.storage.backups import automatic_backup_path, back_up, newest_backup
 from tachograph.ledger.storage.connection import (
     APPLICATION_ID,
     VERSION,
@@ -68,6 +67,8 @@ def _open(paths: Paths, now_ms: int, new: bool) -> Ledger:
                 return _only_read(db, path, _READ_ONLY)
             if version < VERSION:
                 if version:
+                    from tachograph.ledger.storage.backups import automatic_backup_path, back_up  # 2 ms: seldom needed
+
                     back_up(db, automatic_backup_path(paths, f"before-v{VERSION}", now_ms))
                 _migrate(db, now_ms)
             return Ledger(db, path)
@@ -109,6 +110,8 @@ def _size(path: str) -> int | None:
 
 def _require_no_loss(paths: Paths) -> None:
     """Raise LedgerDamaged if the ledger is missing or empty although there are backups of one."""
+    from tachograph.ledger.storage.backups import newest_backup  # 2 ms: seldom needed
+
     if newest_backup(paths):
         what = "empty" if os.path.exists(paths.ledger) else "gone"
         raise LedgerDamaged(f"The ledger {paths.ledger} is {what} though there are backups of it.")

@@ -35,12 +35,22 @@ USAGE: dict[str, tuple[str, Expected, dict[str, Any] | None]] = {
     ),
     "oauth_usage_2026-03": (
         "2026-03-18T18:00:00Z",
-        {"five_hour": (41, "fresh"), "seven_day": (12, "fresh"), "seven_day_sonnet": (2, "fresh")},
+        {
+            "five_hour": (41, "fresh"),
+            "seven_day": (12, "fresh"),
+            "seven_day_sonnet": (2, "fresh"),
+            "extra_usage": (0.0, "fresh"),
+        },
         {"used": 0.0, "limit": 42.5},
     ),
     "oauth_usage_2026-07": (
         "2026-07-27T14:00:00Z",
-        {"five_hour": (24, "fresh"), "seven_day": (16, "fresh"), "weekly_scoped:fable": (6, "fresh")},
+        {
+            "five_hour": (24, "fresh"),
+            "seven_day": (16, "fresh"),
+            "weekly_scoped:fable": (6, "fresh"),
+            "extra_usage": (None, "fresh"),
+        },
         {"used": 0.35, "limit": None, "currency": "EUR"},
     ),
     "oauth_usage_2026-10_max": (
@@ -50,6 +60,7 @@ USAGE: dict[str, tuple[str, Expected, dict[str, Any] | None]] = {
             "seven_day": (61, "fresh"),
             "weekly_scoped:fable": (83, "fresh"),
             "iguana_necktie": (0, "fresh"),
+            "extra_usage": (24.68, "fresh"),
         },
         {"used": 12.34, "limit": 50.0, "currency": "USD"},
     ),
@@ -60,7 +71,7 @@ USAGE: dict[str, tuple[str, Expected, dict[str, Any] | None]] = {
     ),
     "oauth_usage_enterprise": (
         "2026-09-20T06:00:00Z",
-        {"nimbus_quill": (0, "fresh"), "cinder_cove": (100, "fresh")},
+        {"nimbus_quill": (0, "fresh"), "cinder_cove": (100, "fresh"), "extra_usage": (42.3852, "fresh")},
         {"used": 2119.26, "limit": 5000.0, "currency": "USD"},
     ),
     "oauth_usage_cedar_ember": (
@@ -70,6 +81,7 @@ USAGE: dict[str, tuple[str, Expected, dict[str, Any] | None]] = {
             "seven_day": (61, "fresh"),
             "weekly_scoped:fable": (83, "fresh"),
             "iguana_necktie": (0, "fresh"),
+            "extra_usage": (24.68, "fresh"),
         },
         {"used": 12.34, "limit": 50.0},
     ),

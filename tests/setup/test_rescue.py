@@ -16,7 +16,7 @@ import resource
 
 from helpers import NOW_MS, Home, command
 from tachograph.demo import records
-from tachograph.errors import LedgerNewer
+from tachograph.errors import LedgerError, LedgerNewer
 from tachograph.paths import own_paths
 from tachograph.setup.recovery import recover
 
@@ -278,3 +278,9 @@ def test_a_rescue_that_is_killed_is_finished_by_the_next_command(life: Home) -> 
         process.wait()
         assert messages(life, **LATER) == RESTORED
     assert not list(life.data.glob("*restoring*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be moved there")
+def test_a_data_folder_that_was_moved_away_is_said_in_a_sentence(home: Home) -> None:
+    with pytest.raises(LedgerError, match="is gone or cannot be opened"):
+        recover(own_paths(home.env), NOW_MS, "it is damaged")

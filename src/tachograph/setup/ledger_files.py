@@ -264,7 +264,14 @@ def exclusive(paths: Paths) -> Iterator[None]:
     import fcntl
     import time
 
-    folder, end = os.open(paths.data, os.O_RDONLY), time.monotonic() + _EXCLUSIVE_SECONDS
+    try:
+        folder = os.open(paths.data, os.O_RDONLY)
+    except OSError as error:
+        raise LedgerError(
+            f"The data folder {paths.data} is gone or cannot be opened: {error.strerror}.",
+            "It was moved or deleted while this command ran. Try again.",
+        ) from error
+    end = time.monotonic() + _EXCLUSIVE_SECONDS
     try:
         while True:
             try:

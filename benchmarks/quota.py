@@ -44,7 +44,7 @@ _BOOK = prices.load()[0]
 
 
 class Trace(NamedTuple):
-    """What one machine saw of an account, everything in order of time. `scoped`: readings of weekly limits of one model."""
+    """Messages and readings of one account on one machine, in order of time. `scoped`: readings of weekly limits of one model."""
 
     messages: list[Message]
     readings: list[Reading]
@@ -277,7 +277,7 @@ def _session(account: Account, question: dict[str, Any]) -> dict[str, float]:
 
 
 def replay(path: Path) -> dict[str, Any]:
-    """A trace without questions, as `tachograph export calibration` writes it: what was learned from it, and how forecasts
+    """A trace without questions, as `tachograph export calibration` writes it: the learned scales, and how forecasts
     of its own windows did, each limit apart and each window counted once."""
     trace = load(path)
     account = Account(trace.messages, trace.readings, trace.plans)

@@ -1,4 +1,4 @@
-"""Every path that we read or write, worked out from the environment. Only `private_folder` touches the disk.
+"""Every path that we read or write, worked out from the environment. Only `private_folder` and `others_have_access` touch the disk.
 
 The platform rules are those of the `platformdirs` package, written out because its import costs every
 command 6 ms (a seventh of what a warm report may take).
@@ -138,3 +138,11 @@ def private_folder(folder: str) -> None:
             f"The data folder {folder} cannot be made or used: {error.strerror}.",
             "Set TACHOGRAPH_HOME to a folder that you can write to.",
         ) from error
+
+
+def others_have_access(descriptor: int) -> bool:
+    """Can other users read or write an open file, or does it belong to one of them? Always False on Windows."""
+    if os.name != "posix":
+        return False
+    status = os.fstat(descriptor)
+    return status.st_uid != os.getuid() or bool(status.st_mode & 0o077)

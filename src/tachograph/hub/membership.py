@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tachograph.errors import TachographError
 from tachograph.hub.sharing import LEVELS, PersonKey
-from tachograph.paths import Paths
+from tachograph.paths import Paths, others_have_access
 
 FOLDER = "folder:"
 
@@ -63,7 +63,7 @@ def load(paths: Paths) -> Membership | None:
     except OSError as error:
         raise TachographError(f"Can't read {file}: {error.strerror}.", "Check its permissions.") from error
     with open(handle, "rb") as opened:
-        if os.name == "posix" and os.fstat(handle).st_mode & 0o077:
+        if others_have_access(handle):
             raise TachographError(
                 f"Others can read {file}, which holds secrets.", f"Run: chmod 600 {file}, or leave and join again."
             )

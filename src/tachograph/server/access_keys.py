@@ -14,7 +14,7 @@ import secrets
 from typing import NamedTuple
 
 from tachograph.errors import TachographError
-from tachograph.paths import Paths, private_folder
+from tachograph.paths import Paths, others_have_access, private_folder
 
 TICKET_MS = 60_000
 
@@ -88,8 +88,7 @@ def load(paths: Paths) -> Keys | None:
     except OSError as error:
         raise TachographError(f"Can't read {path}: {error.strerror}.", "Check its owner and permissions.") from error
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o077):
+        if others_have_access(file.fileno()):
             raise TachographError(
                 f"Other users may read {path}.",
                 "Delete it: `tachograph dashboard` makes a new one, and old links end.",

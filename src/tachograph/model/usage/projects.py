@@ -42,7 +42,7 @@ def folder_key(path: str) -> str:
     Separators are slashes, none at the end; drive letters and WSL's host names fold; paths of macOS are NFC, since its
     disks take composed and decomposed letters for the same.
 
-    >>> folder_key("C:\\\\work\\\\shop\\\\") == folder_key("c:/work/shop")
+    >>> folder_key("C:\\\\code\\\\shop\\\\") == folder_key("c:/code/shop")
     True
     """
     key = path.replace("\\", "/") if "\\" in path else path

@@ -2,16 +2,21 @@
 
 import gzip
 import json
+import os
 import re
 import socket
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from helpers import Home, command
+from postgres_server import connect, fresh_schema
 
 
 class Hub:
@@ -55,20 +60,47 @@ class Hub:
     def database(self) -> Path:
         return self.home.data / "hub.sqlite3"
 
+    def rows(self, sql: str) -> list[Any]:
+        """Rows of the hub's database."""
+        where = self.home.env.get("TACHOGRAPH_HUB_DB")
+        if where:
+            with connect(where) as database:
+                found: list[Any] = database.execute(sql).fetchall()
+                return found
+        db = sqlite3.connect(self.database)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def hub(root: Path, *more: str) -> Iterator[Hub]:
-    """A hub in a folder of its own, killed at the end."""
-    served = Hub(Home(root), *more)
-    try:
-        yield served
-    finally:
-        with suppress(Exception):
-            served.kill()
+def hub(root: Path, *more: str, database: str = "") -> Iterator[Hub]:
+    """A hub in a folder of its own, killed at the end; on SQLite, or at the address in `database` or HUB_TEST_DB."""
+    with ExitStack() as stack:
+        if not database and os.environ.get("HUB_TEST_DB"):
+            database = stack.enter_context(fresh_schema())
+        home = Home(root)
+        if database:
+            home.env["TACHOGRAPH_HUB_DB"] = database
+            if os.environ.get("HUB_TEST_SPREAD"):
+                home.run("hub", "spread")
+        served = Hub(home, *more)
+        try:
+            yield served
+        finally:
+            with suppress(Exception):
+                served.kill()
+
+
+def only_sqlite() -> None:
+    """Skip a test that looks into the file of a hub's database."""
+    if os.environ.get("HUB_TEST_DB"):
+        pytest.skip("looks into the file of SQLite")
 
 
 def join(machine: Home, words: list[str], name: str, *more: str) -> None:

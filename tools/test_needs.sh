@@ -12,6 +12,7 @@ wants tmux tmux
 wants chromium chromium
 wants firefox-esr firefox-esr
 wants openssl openssl
+[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || wants initdb postgresql
 if [ -n "$apt_wanted" ]; then
     # shellcheck disable=SC2086
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && { apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt_wanted; } >/dev/null 2>&1; then

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW, NOW_MS, Home
-from hub_server import Hub, Relay, answers, hub, invite_next, join, post, rows, sync, token_of
+from hub_server import Hub, Relay, answers, hub, invite_next, join, only_sqlite, post, rows, sync, token_of
 from tachograph.demo import records
 
 
@@ -39,13 +39,7 @@ def messages(machine: Home) -> int:
 
 
 def stored(served: Hub) -> int:
-    import sqlite3
-
-    db = sqlite3.connect(served.database)
-    try:
-        return int(db.execute("SELECT count(*) FROM fact WHERE kind = 'message'").fetchone()[0])
-    finally:
-        db.close()
+    return int(served.rows("SELECT count(*) FROM fact WHERE kind = 'message'")[0][0])
 
 
 def test_what_waited_for_a_hub_that_was_down_arrives_once(tmp_path: Path) -> None:
@@ -79,6 +73,7 @@ def test_a_push_with_a_lost_answer_is_repeated_and_changes_nothing(tmp_path: Pat
 
 
 def test_a_hub_restored_from_an_older_backup_gets_everything_again(tmp_path: Path) -> None:
+    only_sqlite()
     with hub(tmp_path / "hub") as served:
         first, second = two(tmp_path, served)
         backup = tmp_path / "hub.backup"
@@ -96,6 +91,7 @@ def test_a_hub_restored_from_an_older_backup_gets_everything_again(tmp_path: Pat
 
 
 def test_an_empty_hub_at_the_same_address_gets_nothing_before_the_person_decides(tmp_path: Path) -> None:
+    only_sqlite()
     with hub(tmp_path / "hub") as served:
         first, _ = two(tmp_path, served)
         served.kill()
@@ -387,6 +383,7 @@ def test_a_certificate_is_checked_before_anything_is_sent(tmp_path: Path) -> Non
 
 
 def test_sharing_less_deletes_what_was_sent_wider(tmp_path: Path) -> None:
+    only_sqlite()
     with hub(tmp_path / "hub") as served:
         first, second = two(tmp_path, served)
         first.append("-home-ada-code-shop/t.jsonl", [records.title("a telling title")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from helpers import NOW, NOW_MS, Home, command
-from hub_server import Relay, answers, hub, invite_next, join, sync, token_of
+from hub_server import Relay, answers, hub, invite_next, join, only_sqlite, sync, token_of
 from tachograph.demo import records
 
 CANARIES = {
@@ -60,6 +60,7 @@ def fill(machine: Home) -> None:
 
 @pytest.mark.parametrize("level", ["names", "counts"])
 def test_no_text_of_the_person_reaches_the_hub(tmp_path: Path, level: str) -> None:
+    only_sqlite()
     with hub(tmp_path / "hub") as served:
         relay = Relay(served.port)
         first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
@@ -92,6 +93,7 @@ def test_no_text_of_the_person_reaches_the_hub(tmp_path: Path, level: str) -> No
 
 @pytest.mark.parametrize("level", ["mine", "names", "counts"])
 def test_the_rows_that_join_shows_are_those_that_leave(tmp_path: Path, level: str) -> None:
+    only_sqlite()
     with hub(tmp_path / "hub") as served:
         first = Home(tmp_path / "first")
         fill(first)

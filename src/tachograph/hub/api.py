@@ -6,6 +6,7 @@ Member and machine come from the token alone. Every answer is a status and a JSO
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tachograph import __version__
@@ -13,6 +14,7 @@ from tachograph.clock import Clock
 from tachograph.hub import wire
 from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine
+from tachograph.hub.store.database import repeat
 from tachograph.hub.wire import Malformed, SharedFact
 
 HOUR_MS = 3_600_000
@@ -32,6 +34,10 @@ class HubApi:
 
     def __init__(self, store: HubStore, clock: Clock) -> None:
         self._store, self._clock = store, clock
+
+    def repeat(self, work: Callable[[], Response]) -> Response:
+        """Answer a request; again where other work or a lost connection made it fail. Raises LedgerError."""
+        return repeat(self._store.db, work)
 
     # -- joining
 
@@ -112,8 +118,8 @@ class HubApi:
             sent_at = document.get("sent_at")
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
             store.note_contact(machine.id, now, skew, _text(document, "version"))
-            changed, seq = store.put(current, ledger, good)
-        body = {"hub": store.id, "seq": seq, "taken": len(good), "changed": changed, "refused": refused}
+            done = store.put(current, ledger, good)
+        body = {"hub": store.id, "seq": done.seq, "taken": len(good), "changed": len(done.changed), "refused": refused}
         return Response(200, {**body, "skew_ms": skew, "version": __version__})
 
     def mine(self, machine: Machine, after: int, most: int = wire.MAX_FACTS) -> Response:

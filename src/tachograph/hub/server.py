@@ -130,8 +130,11 @@ class HubApp:
             self._waiting -= 1
 
     def _work(self, name: str, scope: Scope, body: bytes, is_compressed: bool) -> Response:
-        api = self._api
         document = wire.unpack(body, is_compressed) if body else {}
+        return self._api.repeat(lambda: self._answer(name, scope, document))
+
+    def _answer(self, name: str, scope: Scope, document: Any) -> Response:
+        api = self._api
         if name == "join":
             return api.join(document, self._address_of(scope))
         token = next(iter(bearer_tokens(scope["headers"])), "")

@@ -20,7 +20,10 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("what", choices=("serve", "invite", "members", "revoke", "status", "backup"), help="the action")
     parser.add_argument("name", nargs="?", metavar="NAME", help="invite: a person; revoke: a machine; backup: a file")
-    parser.add_argument("--db", metavar="FILE", help="the hub's database (default: hub.sqlite3 in the data folder)")
+    parser.add_argument(
+        "--db", metavar="FILE|URL", help="the hub's database: a file or postgresql://… (default: hub.sqlite3 in the data"
+        " folder, or TACHOGRAPH_HUB_DB)",
+    )  # fmt: skip
     parser.add_argument(
         "--listen", metavar="ADDRESS", default="127.0.0.1:47620", help="address and port (default: 127.0.0.1:47620)"
     )
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     store, api = _open(arguments, context, paths)
     try:
         if arguments.what == "invite":
-            return _invite(arguments, context, paths, api)
+            return _invite(arguments, context, store, api)
         if arguments.what == "revoke":
             return _revoke(arguments, context, store)
         if arguments.what == "backup":
@@ -53,15 +56,20 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         store.close()
 
 
-def _database(arguments: argparse.Namespace, paths: Paths) -> str:
-    return os.path.abspath(arguments.db) if arguments.db else os.path.join(paths.data, "hub.sqlite3")
+def _database(arguments: argparse.Namespace, context: Context, paths: Paths) -> str:
+    from tachograph.hub.store.postgres import is_address
+
+    where = arguments.db or context.env.get("TACHOGRAPH_HUB_DB", "")
+    if is_address(where):
+        return str(where)
+    return os.path.abspath(where) if where else os.path.join(paths.data, "hub.sqlite3")
 
 
 def _open(arguments: argparse.Namespace, context: Context, paths: Paths) -> tuple[Any, Any]:
     from tachograph.hub.api import HubApi
-    from tachograph.hub.store import HubStore
+    from tachograph.hub.store import open_store
 
-    store = HubStore(_database(arguments, paths), context.clock.now_ms())
+    store = open_store(_database(arguments, context, paths), context.clock.now_ms())
     return store, HubApi(store, context.clock)
 
 
@@ -85,7 +93,7 @@ def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
 
     def ready(port: int) -> None:
         found = address._replace(port=port)
-        _note_address(store.path, found.url)
+        store.set_setting("address", found.url, context.clock.now_ms())
         context.out.write(f"The hub listens on {address.host}:{port}. Invite a machine: tachograph hub invite NAME\n")
         context.out.flush()
 
@@ -96,23 +104,13 @@ def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
     return 0
 
 
-def _note_address(database: str, url: str) -> None:
-    """Keep the address for the invitations, beside the database."""
-    with open(f"{database}.address", "w", encoding="utf-8") as file:
-        file.write(url)
-
-
-def _known_address(arguments: argparse.Namespace, database: str) -> str:
+def _known_address(arguments: argparse.Namespace, store: Any) -> str:
     if arguments.public:
         return str(arguments.public).rstrip("/")
-    try:
-        with open(f"{database}.address", encoding="utf-8") as file:
-            return file.read(400).strip()
-    except OSError:
-        return str(_address(arguments).url)
+    return store.setting("address") or str(_address(arguments).url)
 
 
-def _invite(arguments: argparse.Namespace, context: Context, paths: Paths, api: Any) -> int:
+def _invite(arguments: argparse.Namespace, context: Context, store: Any, api: Any) -> int:
     if not arguments.name:
         raise UsageError("hub invite needs the name of a person.", "For example: tachograph hub invite ada")
     holder = api.may_invite(arguments.name)
@@ -122,7 +120,7 @@ def _invite(arguments: argparse.Namespace, context: Context, paths: Paths, api: 
             "Let them change that first (`tachograph join --share names`), or give --owner-agrees.",
         )
     code = api.invite(arguments.name, lasting_ms=_lasting(arguments.lasting))
-    url = _known_address(arguments, _database(arguments, paths))
+    url = _known_address(arguments, store)
     context.out.write(f"tachograph join {url} {code}\n")
     context.say(f"Run this on a machine of {safe(arguments.name)}. The code works once, for {arguments.lasting}.")
     return 0

@@ -1,0 +1,172 @@
+"""The hub's members, their machines and invitations.
+
+Other parts of the hub keep their statements in files of their own: facts, messages and totals, limits, published sums.
+"""
+
+import secrets
+from contextlib import AbstractContextManager
+
+from tachograph.hub.store.database import Database, one
+from tachograph.hub.store.facts import FactStore
+from tachograph.hub.store.rows import Invite, Machine, Member
+
+_MACHINE = ", ".join(Machine._fields)
+_MEMBER = ", ".join(Member._fields)
+
+
+class HubStore(FactStore):
+    """An open hub database; used by one thread at a time. Raises LedgerError if it can't be used.
+
+    `is_writable` False: a newer version of Tachograph wrote it, or it is a replica; it can be read only.
+    """
+
+    def __init__(self, database: Database, is_writable: bool = True) -> None:
+        super().__init__(database)
+        self.is_writable = is_writable
+        found = one(database, "SELECT id, salt FROM hub")
+        self.id, self.salt = str(found[0]), str(found[1])
+
+    @property
+    def path(self) -> str:
+        """File or address, for people: without a password."""
+        return self.db.url
+
+    def close(self) -> None:
+        self.db.close()
+
+    def back_up(self, path: str) -> None:
+        """Copy the database into a new file, readable by this user alone. Raises LedgerError."""
+        self.db.back_up(path)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing. Raises LedgerError."""
+        return self.db.transaction()
+
+    # -- members and machines
+
+    def members(self) -> list[Member]:
+        return [Member._make(row) for row in self.db.all(f"SELECT {_MEMBER} FROM member ORDER BY id")]
+
+    def member(self, id: int) -> Member:
+        return Member._make(one(self.db, f"SELECT {_MEMBER} FROM member WHERE id = ?", (id,)))
+
+    def machines(self, member: int | None = None) -> list[Machine]:
+        """Machines of a member, or all; revoked ones too."""
+        narrowed, values = ("", ()) if member is None else (" WHERE member = ?", (member,))
+        sql = f"SELECT {_MACHINE} FROM machine{narrowed} ORDER BY joined_at, id"
+        return [Machine._make(row) for row in self.db.all(sql, values)]
+
+    def machine_of_token(self, digest: bytes) -> Machine | None:
+        """The machine with this token; revoked ones have none."""
+        row = one(self.db, f"SELECT {_MACHINE} FROM machine WHERE token = ? AND revoked_at IS NULL", (digest,))
+        return None if row is None else Machine._make(row)
+
+    def active_machine(self, id: str) -> Machine | None:
+        """A machine by its id; None once it is revoked."""
+        row = one(self.db, f"SELECT {_MACHINE} FROM machine WHERE id = ? AND revoked_at IS NULL", (id,))
+        return None if row is None else Machine._make(row)
+
+    def set_share(self, machine: str, share: str) -> None:
+        self.db.run("UPDATE machine SET share = ? WHERE id = ?", (share, machine))
+
+    def revoke(self, machine: str, now_ms: int) -> None:
+        sql = "UPDATE machine SET revoked_at = ?, token = ? WHERE id = ?"
+        self.db.run(sql, (now_ms, secrets.token_bytes(32), machine))
+        self.note(None, now_ms, "revoke", machine)
+
+    def add_machine(self, member: int, name: str, token: bytes, share: str, now_ms: int) -> str:
+        id = secrets.token_hex(6)
+        names = {known.name for known in self.machines(member)}
+        chosen, number = name, 2
+        while chosen in names:
+            chosen, number = f"{name}-{number}", number + 1
+        self.db.run(
+            "INSERT INTO machine (id, member, name, token, share, joined_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (id, member, chosen, token, share, now_ms),
+        )
+        return id
+
+    def add_member(self, name: str, role: str, now_ms: int) -> int:
+        id = int(one(self.db, "SELECT coalesce(max(id), 0) + 1 FROM member")[0])
+        self.db.run("INSERT INTO member (id, name, role, joined_at) VALUES (?, ?, ?, ?)", (id, name, role, now_ms))
+        return id
+
+    def update_member(self, member: Member) -> None:
+        """Store name, role, departure and erasure of a member."""
+        sql = "UPDATE member SET name = ?, role = ?, left_at = ?, erased_at = ? WHERE id = ?"
+        self.db.run(sql, (member.name, member.role, member.left_at, member.erased_at, member.id))
+
+    def set_key_check(self, member: int, check: str) -> None:
+        self.db.run("UPDATE member SET key_check = ? WHERE id = ?", (check, member))
+
+    def note_contact(self, machine: str, now_ms: int, skew_ms: int | None, version: str) -> None:
+        """Note that a machine was here, and how far its clock is off (None: unknown)."""
+        self.db.run(
+            "UPDATE machine SET seen_at = ?, skew_ms = coalesce(?, skew_ms), version = ? WHERE id = ?",
+            (now_ms, skew_ms, version[:40], machine),
+        )
+
+    # -- invitations
+
+    def add_invite(self, invite: Invite, now_ms: int) -> None:
+        self.db.run(
+            "INSERT INTO invite (id, digest, name, role, made_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (invite.id, invite.digest, invite.name, invite.role, now_ms, invite.expires_at),
+        )
+
+    def invite(self, id: str) -> Invite | None:
+        """An invitation, locked until the end of the transaction."""
+        sql = f"SELECT id, digest, name, role, expires_at, used_at FROM invite WHERE id = ?{self.db.lock}"
+        row = one(self.db, sql, (id,))
+        return None if row is None else Invite._make(row)
+
+    def use_invite(self, id: str, now_ms: int) -> None:
+        self.db.run("UPDATE invite SET used_at = ? WHERE id = ?", (now_ms, id))
+
+    def attempts(self, invite: str, address: str, hour: int) -> tuple[int, int]:
+        """Wrong tries of an address in an hour: of one invitation, and of all."""
+        sql = "SELECT count FROM attempt WHERE invite = ? AND address = ? AND hour = ?"
+        of_invite = one(self.db, sql, (invite, address, hour))
+        every = one(self.db, "SELECT sum(count) FROM attempt WHERE address = ? AND hour = ?", (address, hour))
+        return (0 if of_invite is None else int(of_invite[0])), int(every[0] or 0)
+
+    def note_attempt(self, invite: str, address: str, hour: int) -> None:
+        self.db.run("DELETE FROM attempt WHERE hour < ?", (hour - 1,))
+        self.db.run(
+            "INSERT INTO attempt (invite, address, hour, count) VALUES (?, ?, ?, 1)"
+            " ON CONFLICT (invite, address, hour) DO UPDATE SET count = attempt.count + 1",
+            (invite, address, hour),
+        )
+
+    # -- erasing, and the record of who did what
+
+    def erase_machine(self, machine: Machine, now_ms: int) -> None:
+        """Delete the facts of one machine, so that they can be sent again at another level."""
+        self.lock_member(machine.member)
+        self.erase_facts(machine.member, machine.id)
+        self.note(machine.member, now_ms, "erase machine", machine.id)
+
+    def erase_member(self, member: int, now_ms: int) -> None:
+        """Delete all facts of a member, and refuse its machines from now on."""
+        self.lock_member(member)
+        self.erase_facts(member)
+        self.db.run("UPDATE member SET erased_at = ? WHERE id = ?", (now_ms, member))
+        self.note(member, now_ms, "erase", "")
+
+    def note(self, member: int | None, now_ms: int, action: str, details: str, actor: int | None = None) -> None:
+        """Add a line to the record; `member`: the person it concerns, `actor`: the person who did it."""
+        sql = "INSERT INTO audit (member, at, action, details, actor) VALUES (?, ?, ?, ?, ?)"
+        self.db.run(sql, (member, now_ms, action, details, actor))
+
+    # -- settings
+
+    def setting(self, name: str, default: str = "") -> str:
+        row = one(self.db, "SELECT value FROM setting WHERE name = ?", (name,))
+        return default if row is None else str(row[0])
+
+    def set_setting(self, name: str, value: str, now_ms: int) -> None:
+        self.db.run(
+            "INSERT INTO setting (name, value, at) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
+            (name, value, now_ms),
+        )

@@ -59,6 +59,7 @@ class Served:
     def start(self) -> None:
         self.signed_in = None
         self.listener = LazyServer(self.home.env, self.clock, self.keys)
+        self.keys = self.listener.keys
 
     def stop(self) -> None:
         if self.listener is not None:

@@ -301,6 +301,9 @@ def test_a_purge_leaves_nothing_of_ours(used: Home) -> None:
     folders = used.data / "extension" / "chromium" / "lib"
     folders.mkdir(parents=True)
     (folders / "some.js").write_text("//")
+    (used.data / "tachograph-usage-question").mkdir()
+    for name in ("dashboard.json.new", "hub.json.17.new", "hub.sqlite3", "hub.sqlite3-wal", "data_update.json"):
+        (used.data / name).write_text("{}")
     listed = used.run("purge", code=2).stderr
     there = files(used)
     assert {"recorder.log", "recorder.log.1", "recorder.lock", "dashboard.json", "statusline.json"} <= set(there)

@@ -1,9 +1,10 @@
 """Keys of the dashboard: one secret of this user in a file of mode 0600, and its derivatives.
 
     ticket   opens a session (server/sessions.py) once, within a minute: `tachograph dashboard` puts it behind `#t=`
-    api      programs send it as `Authorization: Bearer`
+    api      programs send it as `Authorization: Bearer`; every start of the server makes a new one
 
-Neither says anything about the secret or about the other. A new secret ends both, and all sessions.
+Neither says anything about the secret or about the other. A new secret ends both, and all sessions. A program may send
+its token to whatever listens at the port while the server is stopped: after the next start it opens nothing.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import hmac
 import json
 import os
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tachograph.errors import TachographError
 from tachograph.paths import Paths, others_have_access, private_folder
@@ -21,19 +22,21 @@ TICKET_MS = 60_000
 
 class Keys(NamedTuple):
     """The secret, the port to listen at, and the cookie's name. Cookies ignore ports, so the name is random: a program at
-    another port of this computer must not overwrite ours. The repr shows no secret."""
+    another port of this computer must not overwrite ours. `run`: random letters of the last start of the server, ""
+    before the first. The repr shows no secret."""
 
     secret: str
     port: int
     cookie: str
+    run: str = ""
 
     def __repr__(self) -> str:
         return f"Keys(port={self.port})"
 
     @property
     def api(self) -> str:
-        """The token for programs."""
-        return self._derive("api")
+        """The token for programs, until the next start of the server."""
+        return self._derive(f"api {self.run}")
 
     @property
     def api_digest(self) -> bytes:
@@ -78,13 +81,28 @@ def path_of(paths: Paths) -> str:
     return os.path.join(paths.data, "dashboard.json")
 
 
+def _run_path(paths: Paths) -> str:
+    return os.path.join(paths.data, "dashboard-run.json")
+
+
 def load(paths: Paths) -> Keys | None:
     """The keys of this user; None before the first `tachograph dashboard`. Raises TachographError if others may read the file."""
-    path = path_of(paths)
+    stored = _read(path_of(paths))
+    try:
+        keys = Keys(str(stored["secret"]), int(stored["port"]), str(stored["cookie"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    if len(keys.secret) < 32 or not 0 < keys.port < 65536:
+        return None
+    return keys._replace(run=str(_read(_run_path(paths)).get("run", "")))
+
+
+def _read(path: str) -> dict[str, Any]:
+    """The object in a file of ours; empty without one, or where it is damaged."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise TachographError(f"Can't read {path}: {error.strerror}.", "Check its owner and permissions.") from error
     with os.fdopen(descriptor, "rb") as file:
@@ -95,10 +113,9 @@ def load(paths: Paths) -> Keys | None:
             )
         try:
             stored = json.loads(file.read(4096))
-            keys = Keys(str(stored["secret"]), int(stored["port"]), str(stored["cookie"]))
-        except (ValueError, KeyError, TypeError):
-            return None
-    return keys if len(keys.secret) >= 32 and 0 < keys.port < 65536 else None
+        except ValueError:
+            return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def renew(paths: Paths, port: int) -> Keys:
@@ -108,11 +125,23 @@ def renew(paths: Paths, port: int) -> Keys:
 
 def write(paths: Paths, keys: Keys) -> Keys:
     """Store keys, for this user alone."""
+    stored = keys._asdict()
+    del stored["run"]
+    _write(paths, path_of(paths), stored)
+    return keys
+
+
+def begin_run(paths: Paths, keys: Keys) -> Keys:
+    """The keys with a new token for programs, stored where `load` finds it: the server starts."""
+    run = secrets.token_hex(16)
+    _write(paths, _run_path(paths), {"run": run})
+    return keys._replace(run=run)
+
+
+def _write(paths: Paths, path: str, stored: dict[str, Any]) -> None:
     private_folder(paths.data)
-    path = path_of(paths)
     new = f"{path}.new"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(keys._asdict(), file)
+        json.dump(stored, file)
     os.replace(new, path)
-    return keys

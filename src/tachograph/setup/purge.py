@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tachograph.errors import LedgerError
 from tachograph.ledger.storage.backups import backups, partial_backups
 from tachograph.ledger.storage.integrity import SIDE_FILES, Counts, read_counts
-from tachograph.paths import Paths
+from tachograph.paths import USAGE_QUESTION, Paths
 from tachograph.setup.ledger_files import Outcome, damaged_copies, leftovers, message_count
 
 # our own files in the data folder and its backups, beside those that hold usage
@@ -17,12 +17,13 @@ _OTHERS = (
     (re.compile(r"(recorder|tray)\.log(\.1)?"), "log"),
     (re.compile(r"(recorder|tray)\.lock"), "lock"),
     (re.compile(r"open-[0-9a-f]+\.html"), "dashboard link"),
-    (re.compile(r"dashboard[a-z-]*\.json"), "dashboard keys"),
-    (re.compile(r"statusline\.json"), "status line before ours"),
-    (re.compile(r"hub\.json"), "membership of a hub"),
+    (re.compile(r"dashboard[a-z-]*\.json(\.new)?"), "dashboard keys"),
+    (re.compile(r"statusline\.json(\.new)?"), "status line before ours"),
+    (re.compile(r"hub\.json(\.\d+\.new)?"), "membership of a hub"),
+    (re.compile(r"hub\.sqlite3(-wal|-shm|-journal)?"), "usage that machines sent to this hub"),
 )
 _SETTINGS_COPY = re.compile(r"claude-settings-[0-9TZ]+(-\d+)?\.json")
-_EXTENSION = "extension"
+_FOLDERS = (("extension", "browser extension"), (USAGE_QUESTION, "folder for questions to Claude Code"))
 
 
 class Holding(NamedTuple):
@@ -50,9 +51,14 @@ def holdings(paths: Paths) -> Holdings:
     files = [_holding(path, "left over") for path in (*leftovers(paths), *partial_backups(paths))]
     for folder in aside:
         files += [_holding(os.path.join(folder, name), "damaged copy") for name in _names(folder)]
-    extension = os.path.join(paths.data, _EXTENSION)
-    inside = list(_tree(extension))
-    files += [_holding(path, "browser extension") for path, is_folder in inside if not is_folder]
+    inner: list[str] = []
+    for name, what in _FOLDERS:
+        folder = os.path.join(paths.data, name)
+        found = list(_tree(folder))
+        files += [_holding(path, what) for path, is_folder in found if not is_folder]
+        inner += [*(path for path, is_folder in found if is_folder), folder]
+    update = (paths.data_update, f"{paths.data_update}.new")
+    files += [_holding(path, "installed data update") for path in update if os.path.lexists(path)]
     files += [
         _holding(os.path.join(paths.backups, name), "copy of Claude Code's settings")
         for name in _names(paths.backups)
@@ -64,7 +70,7 @@ def holdings(paths: Paths) -> Holdings:
     # the ledger is last: cut off before that, what is there is still whole; without it, a backup would be restored
     own = [paths.ledger + suffix for suffix in (*SIDE_FILES, "")]
     files += [_holding(path, "ledger") for path in own if os.path.lexists(path)]
-    folders = [*aside, *(path for path, is_folder in inside if is_folder), extension, paths.backups]
+    folders = [*aside, *inner, paths.backups]
     known = {file.path for file in files} | set(folders) | {paths.settings}
     foreign = [name for name in _names(paths.data) if os.path.join(paths.data, name) not in known]
     return Holdings(tuple(files), tuple(filter(os.path.isdir, folders)), counts, tuple(foreign))

@@ -24,7 +24,11 @@ _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first readin
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--no-open", action="store_true", help="print the link, open no browser")
     parser.add_argument("--port", type=int, metavar="N", help="listen on this port of 127.0.0.1 from now on")
-    parser.add_argument("--token", action="store_true", help="print the token for programs that read its JSON")
+    parser.add_argument(
+        "--token",
+        action="store_true",
+        help="print the token for programs that read its JSON, valid until the recorder's next start",
+    )
     parser.add_argument("--new-keys", action="store_true", help="end all open pages and tokens, then open it again")
     parser.add_argument("--off", action="store_true", help="stop the dashboard")
 
@@ -39,6 +43,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return 0
     known = _keys(paths, arguments)
     if arguments.token:
+        if background.running(paths) is None:
+            context.say("The dashboard doesn't run: this token ends at its next start. Start it: tachograph dashboard")
         context.out.write(f"{known.api}\n")
         return 0
     _choose(paths, context, "on")

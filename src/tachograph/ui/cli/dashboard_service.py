@@ -42,6 +42,7 @@ class DashboardService:
             self._keys = keys
             try:
                 self._server = LazyServer(self._env, self._clock, keys)
+                self._keys = keys = self._server.keys
             except OSError as error:
                 self._retry_at = self._clock.monotonic() + _RETRY_SECONDS
                 self._problem = f"another program holds port {keys.port} ({error.strerror}); `tachograph dashboard --port` chooses another"

@@ -21,11 +21,13 @@ HEAD_SECONDS = 3.0  # our own pages send the head of a request at once
 
 
 class LazyServer:
-    """A socket on loopback, and a server from the first connection on. Raises OSError if the port is taken."""
+    """A socket on loopback, and a server from the first connection on. `keys`: with the token of this start. Raises
+    OSError if the port is taken."""
 
     def __init__(self, env: Mapping[str, str], clock: Clock, keys: access_keys.Keys) -> None:
-        self._env, self._clock, self._keys = env, clock, keys
+        self._env, self._clock = env, clock
         self._socket = listen(keys.port)
+        self.keys = access_keys.begin_run(own_paths(env), keys)
         self._began = clock.now_ms()  # older tickets are refused
         launch_file.sweep(own_paths(env))  # links from before do not work here
         self._wake, self._wakeup = socket.socketpair()
@@ -71,7 +73,7 @@ class LazyServer:
         pool = LedgerPool(self._env, self._clock)
 
         async def main() -> None:
-            app = App(pool, self._keys, self._began, lambda ticket: launch_file.remove(own_paths(self._env), ticket))
+            app = App(pool, self.keys, self._began, lambda ticket: launch_file.remove(own_paths(self._env), ticket))
             config: Any = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio", http=timeout_protocol(HEAD_SECONDS, STALL_SECONDS),
                 server_header=False, proxy_headers=False, timeout_keep_alive=20, timeout_graceful_shutdown=2,

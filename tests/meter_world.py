@@ -119,6 +119,11 @@ class MeterWorld:
         message = {"model": model, "role": "assistant", "type": "message", "stop_reason": "end_turn", "content": [], "usage": usage}  # fmt: skip
         self._write(session, at, message)
 
+    def prompt(self, session: str = SESSION, at: int | None = None, *, result: bool = False) -> None:
+        """A prompt, or the result of a tool: the beginning of a request."""
+        content: object = [{"type": "tool_result", "tool_use_id": "t", "content": "ok"}] if result else "go on"
+        self._write(session, at, {"role": "user", "content": content}, type="user")
+
     def refuse(self, text: str, quota: dict[str, Any] | None = None, session: str = SESSION, at: int | None = None) -> None:  # fmt: skip
         """A refusal, as Claude Code writes it into the transcript."""
         message = {

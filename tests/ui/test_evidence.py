@@ -63,8 +63,12 @@ def test_a_spend_limit_that_was_raised_is_over_with_the_next_answer(world: Meter
     assert world.guard() == 11
     world.answer()
     world.wait(MINUTE)
-    assert world.guard() == 20
+    assert world.guard() == 0
+    assert world.guard("--limit", "spend" if "spend" in text else "credits") == 0
+    assert "let an answer through" in world.run("guard").stdout
     assert world.limits() == {}
+    world.wait(2 * HOUR)
+    assert world.guard() == 20  # nothing recent is known
 
 
 def test_a_refusal_with_a_reset_holds_until_it(world: MeterWorld) -> None:
@@ -85,6 +89,44 @@ def test_an_answer_to_a_request_from_before_the_refusal_proves_nothing(world: Me
     world.wait(30_000)
     world.answer(session=OTHER)  # began after the one before
     assert world.guard() != 11
+
+
+@pytest.mark.parametrize(("seconds", "result", "lifts"), [(-20, False, False), (20, False, True), (20, True, True)])
+def test_the_prompt_of_an_answer_tells_if_it_proves_that_a_refusal_is_over(
+    world: MeterWorld, seconds: int, result: bool, lifts: bool
+) -> None:
+    world.refuse_week(world.at + 3 * DAY)
+    world.prompt(OTHER, world.at + seconds * 1000, result=result)
+    world.wait(30_000)
+    world.answer(session=OTHER)
+    world.wait(2_000)
+    assert (world.guard() != 11) == lifts
+    assert (world.limits().get("seven_day", {}).get("state") == "wall") != lifts
+
+
+def test_a_long_request_from_before_a_refusal_proves_nothing_however_many_answers_its_session_has(
+    world: MeterWorld,
+) -> None:
+    world.prompt(OTHER)
+    world.wait(MINUTE)
+    world.refuse_week(world.at + 3 * DAY)
+    world.wait(11 * MINUTE)
+    world.answer(session=OTHER)
+    assert world.guard() == 11
+
+
+def test_a_model_of_which_only_a_refusal_was_known_is_clear_after_an_answer(world: MeterWorld) -> None:
+    week = {"status": "rejected", "resetsAt": (world.at + 3 * DAY) // 1000, "rateLimitType": "seven_day_opus"}
+    world.refuse("You've reached your Opus weekly limit", week)
+    assert world.guard() == 11
+    world.wait(MINUTE)
+    world.answer()
+    assert world.guard() == 0
+    assert world.guard("--limit", "opus") == 0
+    world.draw((10, world.at + HOUR), (20, world.at + 2 * DAY))
+    world.wait(40 * MINUTE)
+    world.draw((11, world.at + HOUR), (20, world.at + 2 * DAY))
+    assert world.guard() == 0  # the old refusal makes nothing unknown
 
 
 def test_a_late_99_of_another_session_does_not_end_a_refusal(world: MeterWorld) -> None:

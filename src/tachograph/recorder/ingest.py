@@ -24,6 +24,7 @@ from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Discovery
 from tachograph.sources.transcripts.file_state import FileState
 
+_MOST_LATE_FILES = 200  # transcripts with answers after a refusal, in one pass
 Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
 
@@ -146,6 +147,7 @@ def _read(
         done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
             progress(min(done, total), total)
+    _note_request_times(ledger, [job.known for job in jobs.values()], now_ms)
     with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
         if left & {rereading_states.DUE, rereading_states.BEGUN}:
             rereading.finish(db, origins, logins, touched)
@@ -174,6 +176,22 @@ def _write_refusals(
         if found is not None and found.is_wall:
             session = str(record.get("sessionId") or "") if record is not None else ""
             refusals.note(db, names, folder, session, found.key, found.label, found.at, found.resets_at, found.scope)
+
+
+def _note_request_times(ledger: Ledger, read: list[FileState], now_ms: int) -> None:
+    """Store when the requests of answers after an open refusal began: it tells if one proves that the refusal is over."""
+    from tachograph.ledger.limits import refusals
+
+    since = refusals.open_since(ledger.db, now_ms)
+    if since is None:
+        return
+    from tachograph.sources.transcripts.request_times import request_times
+
+    newest = read[:_MOST_LATE_FILES]  # discovered so: the one that changed last is the first
+    times = [one for known in newest for one in request_times(known.path, known.offset, since)]
+    if times:
+        with ledger.transaction() as db:
+            refusals.note_request_times(db, times, now_ms)
 
 
 def _remembering(known: FileState, state: files.FileState) -> FileState:

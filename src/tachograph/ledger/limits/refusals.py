@@ -1,17 +1,19 @@
 """Refusals: when the service said no because of a limit, from the client's own notices in transcripts."""
 
 import sqlite3
+from collections.abc import Iterable
 
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import OK, SOURCES, STATUSLINE, Limit
-from tachograph.model.limits.refusals import Answer, News, Refusal
+from tachograph.model.limits.refusals import FORGOTTEN_MS, Answer, News, Refusal
 from tachograph.model.parsing import limit_name
 from tachograph.model.usage.messages import SIDECHAIN
 
 _BY_INDEX = f"r.source IN ({', '.join(repr(source) for source in SOURCES)})"
 _MOST_ANSWERS = 2_000
+_KEPT_MS = 9 * 86_400_000  # longer than any refusal with a reset holds
 
 
 def note(
@@ -93,19 +95,33 @@ def answers_after(db: sqlite3.Connection, account: int, session: str, since: int
     same conversation after that moment, 0 without one."""
     own = db.execute("SELECT id FROM session WHERE uuid = ? AND uuid <> ''", (session,)).fetchone()
     sql = (
-        "SELECT a.at, a.session, a.flags, o.agent, name.text FROM answer a JOIN origin o ON o.id = a.origin"
-        " JOIN name ON name.id = o.model WHERE a.at > ? AND a.at <= ? AND a.billed AND (a.account = ? OR a.session = ?)"
+        "SELECT a.at, a.session, a.flags, o.agent, name.text, b.at FROM answer a JOIN origin o ON o.id = a.origin"
+        " JOIN name ON name.id = o.model LEFT JOIN request_time b ON b.identity = a.identity WHERE a.at > ? AND a.at <= ? AND a.billed AND (a.account = ? OR a.session = ?)"
         " ORDER BY a.at, a.id LIMIT ?"
     )
     mine = -1 if own is None else int(own[0])
     found: list[Answer] = []
     before: dict[tuple[int, int], int] = {}
-    for at, conversation, flags, agent, model in db.execute(sql, (since, until, account, mine, _MOST_ANSWERS)):
+    for at, conversation, flags, agent, model, began in db.execute(sql, (since, until, account, mine, _MOST_ANSWERS)):
         chain = (int(conversation), int(agent) if agent else -1 if flags & SIDECHAIN else 0)
         is_own = conversation == mine and not agent and not flags & SIDECHAIN
-        found.append(Answer(at, model, before.get(chain, 0), is_own))
+        found.append(Answer(at, model, before.get(chain, 0), is_own, began))
         before[chain] = at
     return found
+
+
+def open_since(db: sqlite3.Connection, at: int) -> int | None:
+    """Time of the earliest refusal that may still hold at a moment; None without one."""
+    sql = "SELECT min(at) FROM refusal WHERE at <= ?1 AND (resets_at > ?1 OR (resets_at IS NULL AND at > ?2))"
+    found = db.execute(sql, (at, at - FORGOTTEN_MS)).fetchone()[0]
+    return None if found is None else int(found)
+
+
+def note_request_times(db: sqlite3.Connection, times: Iterable[tuple[int, int]], at: int) -> None:
+    """Store when requests of answers (by identity) began; those of refusals that are over go. Inside a transaction of the
+    caller's."""
+    db.execute("DELETE FROM request_time WHERE at < ?", (at - _KEPT_MS,))
+    db.executemany("INSERT OR IGNORE INTO request_time VALUES (?, ?)", times)
 
 
 def refile(db: sqlite3.Connection, folder: int, since: int) -> None:

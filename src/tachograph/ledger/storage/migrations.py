@@ -34,6 +34,7 @@ What each table holds:
     learned     by account: what its models' work weighs, as of a moment, and how many messages that was learned from
     context     by session: how many tokens it may keep in mind, where Claude Code told its status line
     refusal     every moment at which the service said no because of a limit
+    request_time  when the requests of the first answers after an open refusal began, as far as transcripts show it
     plan_change when an account was first seen with which plan
     forecast    every chance of reaching a limit that was worked out, and what became of it
 
@@ -490,6 +491,12 @@ STEPS: tuple[tuple[str, str], ...] = (
         );
         CREATE TABLE rereading (state TEXT PRIMARY KEY) WITHOUT ROWID; -- 'due': transcripts have to be read again; 'begun'
         INSERT INTO rereading SELECT 'due' WHERE EXISTS (SELECT 1 FROM answer);
+        """,
+    ),
+    (
+        "when the requests of answers after a refusal began",
+        """
+        CREATE TABLE request_time (identity INTEGER PRIMARY KEY, at INTEGER NOT NULL); -- of `answer`
         """,
     ),
 )

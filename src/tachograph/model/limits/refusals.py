@@ -4,7 +4,8 @@ A refusal holds until its reset; or until news of the same limit below 100 perce
 until an answer to a request begun after it, of the same account, covered by that limit and not metered. One without a
 reset concerns one model or one budget only; after FORGOTTEN_MS without evidence its state is unknown.
 
-No record says when a request began. Proof that it began after the refusal: it is of the refused conversation itself,
+A request began with the prompt or tool result that its answer follows; recorder/ingest.py takes that time from the
+transcript. Where it is not known, this proves that it began after the refusal: it is of the refused conversation itself,
 which had ended with the refusal; or its conversation got another answer in between; or more than REQUEST_MS have
 passed, after which Claude Code gives a request up.
 """
@@ -48,12 +49,13 @@ class News(NamedTuple):
 
 class Answer(NamedTuple):
     """A billed answer. `before`: the previous answer of its conversation after the refusal, 0 for none; `is_own`: of the
-    refused conversation itself."""
+    refused conversation itself; `began`: when its request began, None where unknown."""
 
     at: int
     model: str
     before: int
     is_own: bool
+    began: int | None = None
 
 
 def lifted_by_news(refusal: Refusal, news: Iterable[News]) -> bool:
@@ -70,18 +72,21 @@ def _is_proof(refusal: Refusal, news: News) -> bool:
     return is_own or news.percent < CLEARLY_BELOW or news.before > refusal.at or news.at > refusal.at + REQUEST_MS
 
 
-def lifted_by_answers(refusal: Refusal, answers: Iterable[Answer], *, is_metered: bool) -> bool:
-    """Does a later answer prove that the refusal is over? `is_metered`: work goes on beyond the plan, so that an answer
-    says nothing about the plan's limits."""
+def answered_at(refusal: Refusal, answers: Iterable[Answer], *, is_metered: bool) -> int | None:
+    """Time of the newest answer that the limit covers, if one of them proves that the refusal is over; else None.
+
+    `is_metered`: work goes on beyond the plan, so that an answer says nothing about the plan's limits."""
     if is_metered and not is_money(refusal.key):
-        return False
+        return None
     scope = refusal.scope or scope_of(refusal.key)
-    return any(
-        one.at > refusal.at
-        and stops(scope, one.model)
-        and (one.is_own or one.before > refusal.at or one.at > refusal.at + REQUEST_MS)
-        for one in answers
-    )
+    covered = [one for one in answers if one.at > refusal.at and stops(scope, one.model)]
+    return max(one.at for one in covered) if any(_began_after(refusal, one) for one in covered) else None
+
+
+def _began_after(refusal: Refusal, answer: Answer) -> bool:
+    if answer.began is not None:
+        return answer.began > refusal.at
+    return answer.is_own or answer.before > refusal.at or answer.at > refusal.at + REQUEST_MS
 
 
 def is_money(key: str) -> bool:

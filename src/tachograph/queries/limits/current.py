@@ -6,7 +6,7 @@ follows from the evidence alone: see model/limits/series.py and model/limits/ref
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.estimates import forecasts
@@ -66,6 +66,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tachograph.model.limits.refusals import Refusal
+    from tachograph.queries.limits.refused import Lifted
 
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
 CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
@@ -79,7 +80,7 @@ class NowAccount(NamedTuple):
     """An account now. `seen_at` is the time of the newest reading of it, `used_at` when it was last used on this machine
     (0: not in the last days, or not worked out); `problems` are outcomes of sources that fail; `browsers` reported it,
     the newest report first; `billing` comes from claude.ai alone; `banked` are resets that it may redeem; `unread`: by
-    source, the problems of its newest answer."""
+    source, the problems of its newest answer; `lifted`: limits of which nothing is known but a refusal that is over."""
 
     id: int
     uuid: str
@@ -96,6 +97,7 @@ class NowAccount(NamedTuple):
     billing: Billing | None = None
     banked: tuple[BankedReset, ...] = ()
     unread: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lifted: tuple[NowLimit, ...] = ()
 
     @property
     def gone_since(self) -> int | None:
@@ -158,7 +160,7 @@ def is_budget(limit: NowLimit) -> bool:
 def now(db: sqlite3.Connection, at: int) -> Now:
     """Current limits at a moment, from the ledger."""
     found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
-    accounts = [account for account in found if account.limits or account.problems or account.extra]
+    accounts = [one for one in found if one.limits or one.problems or one.extra or one.lifted]
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
         from tachograph.ledger.storage.preferences import get_preference
 
@@ -199,6 +201,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
             current[window.key] = window
     extra = _within_caps(extra, current.values(), at)
     seen = pairings.sightings(db, id)
+    over = _without_reading(current, lifted) if lifted else ()
     limits = [
         _limit(window, refused.pop(window.key, None), lifted.get(window.key), extra, at, stored, seen)
         for window in current.values()
@@ -226,7 +229,21 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         billing=_billing(db, id) if seen else None,
         banked=next((s.reading.banked for s in stored if s.reading.banked), ()),
         unread=tuple((s.reading.source, s.reading.problems) for s in good if s.reading.problems),
+        lifted=over,
     )
+
+
+def _without_reading(current: dict[str, Window], lifted: "Mapping[str, Lifted]") -> tuple[NowLimit, ...]:
+    """Limits of which nothing is known but a refusal that is over; their windows are taken out of `current`."""
+    from tachograph.queries.limits.refused import lifted_limit
+
+    found = []
+    for key, one in lifted.items():
+        window = current.get(key)
+        if window is None or (window.percent is None and window.group != MONEY and window.source == TRANSCRIPT):
+            current.pop(key, None)
+            found.append(lifted_limit(one))
+    return tuple(found)
 
 
 def _within_caps(extra: ExtraUsage | None, windows: Iterable[Window], at: int) -> ExtraUsage | None:
@@ -248,7 +265,7 @@ def _billing(db: sqlite3.Connection, account: int) -> Billing | None:
 
 def _refusals(
     db: sqlite3.Connection, account: int, extra: ExtraUsage | None, at: int
-) -> tuple[dict[str, "Refusal"], dict[str, "Refusal"]]:
+) -> tuple[dict[str, "Refusal"], dict[str, "Lifted"]]:
     """By key of a limit, the newest refusal that holds, and the newest one that is over by evidence."""
     if not windows.has_refusals(db, account, at - _FORGOTTEN_MS, at):
         return {}, {}
@@ -268,13 +285,14 @@ def _rank(window: Window, refused: dict[str, "Refusal"], at: int) -> tuple[bool,
 def _limit(
     window: Window,
     refusal: "Refusal | None",
-    lifted: "Refusal | None",
+    lifted: "Lifted | None",
     extra: ExtraUsage | None,
     at: int,
     stored: list[StoredReading],
     seen: list[Sighting],
 ) -> NowLimit:
     percent, observed, source, steady = window.percent, window.at, window.source, window.steady
+    answered: int | None = None
     is_plan = window.group in (SESSION, WEEKLY)
     is_overdue = window.resets_at is not None and at >= window.resets_at
     if refusal is not None and _is_holding(refusal, window.resets_at, window.group, at):
@@ -283,8 +301,9 @@ def _limit(
             percent, observed, source, steady = 100.0, refusal.at, TRANSCRIPT, 100.0
     elif has_reset(window.resets_at, observed, at):
         state, percent, is_overdue = RESET, None, False
-    elif lifted is not None and observed <= lifted.at and (percent is None or percent >= 100):
+    elif lifted is not None and observed <= lifted.refusal.at and (percent is None or percent >= 100):
         state, percent = UNKNOWN, None  # answers came since: full it is not, and nothing newer was read
+        answered = lifted.answered_at
     elif window.group == MONEY and window.detail.locked:
         state = WALL
     elif percent is not None and percent >= 100 and (is_plan or window.group == MONEY):
@@ -311,6 +330,7 @@ def _limit(
         steady=steady if percent is not None else None,
         is_overdue=is_overdue,
         refused_at=refusal.at if refusal is not None and state in (WALL, OVERAGE) else None,
+        answered_at=answered,
         detail=window.detail,
     )
 

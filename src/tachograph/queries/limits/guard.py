@@ -68,6 +68,8 @@ def judge(
         return Verdict(UNKNOWN, None, None, threshold, "no reading of any limit is there")
     limits = [limit for limit in of.limits if limit.key in keys] if keys else _stopping(of, model)
     if not limits:
+        limits = [one for one in of.lifted if one.key in keys or (not keys and would_stop(one, model))]
+    if not limits:
         return Verdict(UNKNOWN, of, None, threshold, "no reading of this limit is there")
     verdicts = [_one(of, limit, now.at, threshold, allow_overage, fresh_ms) for limit in limits]
     if chances is not None:
@@ -108,6 +110,9 @@ def _one(
         return verdict(UNKNOWN, "it has reset since it was last read")
     if limit.percent is None and limit.group == MONEY and limit.used is not None and limit.cap is None:
         return verdict(CLEAR if limit.state != STALE else UNKNOWN, "it has no cap")
+    if limit.percent is None and limit.answered_at is not None:
+        is_recent = at - limit.answered_at <= (FRESH_MS if fresh_ms is None else fresh_ms)
+        return verdict(CLEAR if is_recent else UNKNOWN, "it let an answer through after it had refused")
     if limit.percent is None:
         return verdict(UNKNOWN, "it is not known how much of it is used")
     if is_near(limit, threshold):
@@ -164,7 +169,7 @@ def find_limit_keys(now: Now, word: str) -> tuple[str, ...]:
     """The keys of the limits that a person may mean: by key, label or scope; `5h`, `session`, `7d`, `week`, `opus`,
     `spend` (every budget), `extra`, `credits`."""
     wanted = word.strip().lower()
-    known = {limit.key: limit for account in now.accounts for limit in account.limits}
+    known = {limit.key: limit for account in now.accounts for limit in (*account.lifted, *account.limits)}
     wanted = _ALIASES.get(wanted, wanted)
     if wanted in known:
         return (wanted,)

@@ -18,7 +18,8 @@ class NowLimit(NamedTuple):
     it is reached before it resets, where the recorder worked it out a short while ago, None elsewhere. `steady`: the
     percentage for colors and "near", which does not flicker around a threshold. `is_overdue`: the reset has passed, and
     the service still holds the window. `refused_at`: when the service last refused because of it, None where it did not
-    or that is over."""
+    or that is over. `answered_at`: the newest answer that it let through, where that ended a refusal and nothing was read
+    since."""
 
     key: str
     label: str
@@ -36,6 +37,7 @@ class NowLimit(NamedTuple):
     steady: float | None = None
     is_overdue: bool = False
     refused_at: int | None = None
+    answered_at: int | None = None
     detail: LimitDetail = LimitDetail()
 
     def age_ms(self, now: int) -> int:

@@ -1,14 +1,15 @@
 """Refusals that hold now, those that evidence has ended, and limits of which only a refusal is known."""
 
 import sqlite3
+from typing import NamedTuple
 
 from tachograph.ledger.limits import readings, refusals
 from tachograph.model.limits.limits import MONEY, SESSION, TRANSCRIPT, WEEKLY, ExtraUsage
 from tachograph.model.limits.refusals import (
     FORGOTTEN_MS,
     Refusal,
+    answered_at,
     is_money,
-    lifted_by_answers,
     lifted_by_news,
     scope_of,
     stops,
@@ -17,7 +18,16 @@ from tachograph.model.limits.window_state import CLOCK_MS, LENGTHS
 from tachograph.model.parsing import limit_name
 from tachograph.queries.limits.now_limit import OVERAGE, UNKNOWN, WALL, NowLimit, is_metered
 
+NEVER = 1 << 62  # later than any refusal holds
 _MODEL_MS = 8 * 86_400_000
+
+
+class Lifted(NamedTuple):
+    """A refusal that evidence has ended, and the newest answer that the limit let through since (epoch ms; None: only a
+    reading says so)."""
+
+    refusal: Refusal
+    answered_at: int | None
 
 
 def last_model(db: sqlite3.Connection, account: int, at: int) -> str:
@@ -32,22 +42,27 @@ def would_stop(limit: NowLimit, model: str) -> bool:
 
 def current_refusals(
     db: sqlite3.Connection, account: int, extra: ExtraUsage | None, at: int, since: int
-) -> tuple[dict[str, Refusal], dict[str, Refusal]]:
+) -> tuple[dict[str, Refusal], dict[str, Lifted]]:
     """By key of a limit, the newest refusal that holds, and the newest one that is over by evidence."""
     holding: dict[str, Refusal] = {}
-    lifted: dict[str, Refusal] = {}
+    lifted: dict[str, Lifted] = {}
     for refusal in reversed(refusals.refusals(db, account, at, since)):
         key = f"{refusal.key}:{refusal.scope.lower()}" if refusal.scope and is_money(refusal.key) else refusal.key
         if key in holding or key in lifted:
             continue
-        is_over = lifted_by_news(refusal, refusals.news_after(db, account, refusal.key, refusal.at, at))
-        is_over = is_over or lifted_by_answers(
-            refusal,
-            refusals.answers_after(db, account, refusal.session, refusal.at, at + CLOCK_MS),
-            is_metered=is_metered(extra),
-        )
-        (lifted if is_over else holding)[key] = refusal._replace(key=key)
+        answers = refusals.answers_after(db, account, refusal.session, refusal.at, at + CLOCK_MS)
+        answered = answered_at(refusal, answers, is_metered=is_metered(extra))
+        news = refusals.news_after(db, account, refusal.key, refusal.at, at)
+        if answered is not None or lifted_by_news(refusal, news):
+            lifted[key] = Lifted(refusal._replace(key=key), answered)
+        else:
+            holding[key] = refusal._replace(key=key)
     return holding, lifted
+
+
+def lifted_limit(lifted: Lifted) -> NowLimit:
+    """A limit of which nothing was read, after its refusal has ended."""
+    return refused_limit(lifted.refusal, None, NEVER)._replace(answered_at=lifted.answered_at)
 
 
 def refused_limit(refusal: Refusal, extra: ExtraUsage | None, at: int) -> NowLimit:

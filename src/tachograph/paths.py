@@ -68,11 +68,12 @@ def home_folder(env: Mapping[str, str]) -> str:
     return env.get("HOME") or env.get("USERPROFILE") or os.path.expanduser("~")
 
 
-def config_folders(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:
-    """The Claude Code config folders that may hold a `projects` folder, in the order in which we look.
+def environment_folders(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:
+    """The Claude Code config folders that the environment names, else the usual ones, in the order in which we look.
 
     `CLAUDE_CONFIG_DIR` (a comma-separated list, as ccusage reads it; an entry may name the `projects` folder
-    itself) replaces the usual places. An entry that is not there is simply empty: doctor lists them all.
+    itself) replaces the usual places. An entry that is not there is simply empty: doctor lists them all. Settings may add
+    more: `tachograph.settings.config_folders` is what everything else asks.
     """
     home = home_folder(env)
     named = [part.strip() for part in env.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]

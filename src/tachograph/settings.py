@@ -1,12 +1,13 @@
 """Settings from one TOML file. Everything has a default; a bad value is a problem, never a stop."""
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.errors import UsageError
 from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone
-from tachograph.paths import data_update_beside
+from tachograph.paths import data_update_beside, environment_folders, own_paths
 
 if TYPE_CHECKING:
     from tachograph.model.usage.prices import PriceBook
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
     notifications: NotificationSettings = NotificationSettings()
     bridge_port: int = BRIDGE_PORT
     config_dirs: tuple[str, ...] = ()  # more config folders of Claude Code
+    ignore_dirs: tuple[str, ...] = ()  # config folders that are not read
     projects: Mapping[str, str] = _NO_ALIASES  # folder prefix or name of a project: the name to show
     budget: float | None = None  # US dollars a month, of API-equivalent spend
     problems: tuple[str, ...] = ()
@@ -129,6 +131,30 @@ def updated_prices(settings_path: str) -> Mapping[str, object]:
     return prices if isinstance(prices, Mapping) else _NO_PRICES
 
 
+def config_folders(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:
+    """The Claude Code config folders that may hold a `projects` folder: those of the environment, then of the settings."""
+    more, ignored = _folders_in_settings(own_paths(env, platform).settings)
+    return list(dict.fromkeys(one for one in (*environment_folders(env, platform), *more) if one not in ignored))
+
+
+def ignored_folders(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Config folders that are not read, at the person's request."""
+    return _folders_in_settings(own_paths(env).settings)[1]
+
+
+_last_folders: dict[str, tuple[tuple[int, int], tuple[str, ...], tuple[str, ...]]] = {}  # by settings file
+
+
+def _folders_in_settings(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`config_dirs` and `ignore_dirs`; the file is read only if it changed, since every tick of the recorder asks."""
+    mark = _mark_of(path)
+    known = _last_folders.get(path)
+    if known is None or known[0] != mark:
+        settings = load(path) if mark != (0, 0) else Settings()
+        known = _last_folders[path] = (mark, settings.config_dirs, settings.ignore_dirs)
+    return known[1], known[2]
+
+
 def load(path: str) -> Settings:
     """The settings in a file; the defaults if there is no file."""
     try:
@@ -163,7 +189,7 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
             elif key == "budget":
                 problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
             elif key == "claude" and isinstance(value, Mapping):
-                settings = settings._replace(config_dirs=_config_dirs(value, path, problems))
+                settings = _with_folders(settings, value, path, problems)
             elif key == "projects" and isinstance(value, Mapping):
                 settings = settings._replace(projects=_aliases(value, path, problems))
             elif key in ("notifications", "alarms") and isinstance(value, Mapping):  # alarms: the older name
@@ -228,20 +254,22 @@ _NOTIFICATION_HINTS = {
 }
 
 
-def _config_dirs(table: Mapping[str, Any], path: str, problems: list[str]) -> tuple[str, ...]:
-    """The folders of `[claude] config_dirs`, absolute; `~` is the home folder."""
-    found: list[str] = []
+def _with_folders(settings: Settings, table: Mapping[str, Any], path: str, problems: list[str]) -> Settings:
+    """The settings with the lists of folders in `[claude]`, absolute; `~` is the home folder."""
     for key, value in table.items():
-        if key != "config_dirs":
+        if key not in ("config_dirs", "ignore_dirs"):
             problems.append(f"{path}: claude.{key} is not a setting")
         elif not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
-            problems.append(
-                f'{path}: claude.config_dirs: {value!r} is not understood; a list such as ["~/.claude-work"]'
-            )
+            problems.append(f'{path}: claude.{key}: {value!r} is not understood; a list such as ["~/.claude-work"]')
         else:
             folders = [os.path.normpath(os.path.abspath(os.path.expanduser(one.strip()))) for one in value]
-            found += [os.path.dirname(one) if os.path.basename(one) == "projects" else one for one in folders]
-    return tuple(dict.fromkeys(found))
+            folders = [os.path.dirname(one) if os.path.basename(one) == "projects" else one for one in folders]
+            found = tuple(dict.fromkeys(folders))
+            if key == "config_dirs":
+                settings = settings._replace(config_dirs=found)
+            else:
+                settings = settings._replace(ignore_dirs=found)
+    return settings
 
 
 def _aliases(table: Mapping[str, Any], path: str, problems: list[str]) -> Mapping[str, str]:

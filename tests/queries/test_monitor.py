@@ -116,7 +116,7 @@ def test_a_morning_in_one_state(home: Home) -> None:
     assert limiter.context.share == pytest.approx(0.38, abs=0.001)
     assert long.session == LONG and long.context is not None and long.context.share is None
     assert long.spend.usd is None and long.spend.unpriced == 5
-    assert state.problems["bad_lines"] == 1
+    assert state.problems.counts["bad_lines"] == 1
     assert state.next_change == NOW_MS + HOUR
 
 

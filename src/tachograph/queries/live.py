@@ -17,6 +17,7 @@ from tachograph.queries.limits.pace import HOUR, Trend, trends
 from tachograph.queries.usage.active_sessions import ACTIVE_MS
 from tachograph.queries.usage.overview import SKEW_MS
 from tachograph.queries.usage.pricing import cost_of, price_sums
+from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import Row as SpendRow
 from tachograph.queries.usage.rows import Spend, by_cost
 from tachograph.queries.usage.spend import spend_in_spans
@@ -108,7 +109,7 @@ class LiveState(NamedTuple):
     models: tuple[tuple[str, Spend], ...]
     projects: tuple[tuple[str | None, Spend], ...]
     messages: tuple[LiveMessage, ...]
-    problems: Mapping[str, int]
+    problems: Problems
     names: Names = Names()
 
     @property
@@ -144,7 +145,7 @@ def live_state(
         tuple(models),
         tuple((names.short.get(path, path) if path else None, used) for path, used in projects),
         tuple(_live_message(book, message, facts, names) for message in told),
-        problem_counts(db),
+        Problems(problem_counts(db)),
         names,
     )
 

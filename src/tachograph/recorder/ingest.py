@@ -18,7 +18,7 @@ from tachograph.ledger.usage.alias_text import ALIASES, alias_text
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.paths import own_paths
-from tachograph.settings import Settings, load
+from tachograph.settings import load
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Discovery
@@ -40,16 +40,14 @@ def ingest(
     env: Mapping[str, str],
     now_ms: int,
     progress: Progress | None = None,
-    settings: Settings | None = None,
 ) -> Pass:
     """Bring the ledger up to date with the transcripts. Raises LedgerError; a bad file or line never stops it.
 
-    `settings` name more config folders and aliases of projects; they are read where they are not given.
+    The settings name more config folders, and aliases of projects.
     """
     db = ledger.db
-    if settings is None:
-        settings = load(own_paths(env).settings)
-    folders = discover.folders(env, settings.config_dirs, files.folders(db))
+    settings = load(own_paths(env).settings)
+    folders = discover.folders(env, files.folders(db))
     found = discover.transcripts(folders, files.signatures(db), files.directories(db), filesystem_now_ns())
     changed, gone = found.changed, found.gone
     noted = files.noted_errors(db)

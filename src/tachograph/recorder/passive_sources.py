@@ -11,7 +11,7 @@ from tachograph.ledger.limits import accounts, clock_repair, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import CLAUDE_JSON, DESKTOP, OK, Reading
-from tachograph.paths import config_folders
+from tachograph.recorder.config_folders import followed
 from tachograph.sources import claude_config, claude_desktop
 
 _LARGEST = 32 << 20  # of a history of samples
@@ -22,7 +22,7 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
     problems: list[str] = []
     fresh: list[tuple[str, Reading]] = []
     identities = {}
-    for folder in config_folders(env):
+    for folder in followed(ledger.db, env):
         seen = claude_config.identity(folder, env)
         if seen is not None and seen.problem:
             problems.append(seen.problem)

@@ -16,8 +16,8 @@ from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import BROWSER, OK, STATUSLINE, AccountId
-from tachograph.paths import config_folders
 from tachograph.recorder import schedule
+from tachograph.recorder.config_folders import followed
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.poll_methods import (
     BASE,
@@ -47,9 +47,9 @@ class RefreshResult(NamedTuple):
     source: str = ""
 
 
-def folders(env: Mapping[str, str]) -> list[str]:
+def folders(ledger: Ledger, env: Mapping[str, str]) -> list[str]:
     """The config folders that exist, each with a possible login."""
-    return [folder for folder in config_folders(env) if os.path.isdir(folder)]
+    return [folder for folder in followed(ledger.db, env) if os.path.isdir(folder)]
 
 
 def methods(ledger: Ledger) -> list[PollMethod]:
@@ -85,7 +85,7 @@ class Poller:
                 store_result(ledger, poll.method, poll.folder, poll.result, self._clock.now_ms(), self._jitter())
                 came.append(poll.result)
         for method in methods(ledger):
-            for folder in folders(self._env):
+            for folder in folders(ledger, self._env):
                 key = method.prefix + folder
                 state = poll_state.poll(ledger.db, key)
                 if key in self._running or any(poll.folder == folder for poll in self._running.values()):
@@ -106,7 +106,9 @@ class Poller:
     def next_at(self, ledger: Ledger) -> int | None:
         """Time of the next poll, epoch milliseconds; None without consent or folders."""
         now = self._clock.now_ms()
-        decisions = [_decide(ledger, one, folder, now) for one in methods(ledger) for folder in folders(self._env)]
+        decisions = [
+            _decide(ledger, one, folder, now) for one in methods(ledger) for folder in folders(ledger, self._env)
+        ]
         return min((now if one.ask else one.until for one in decisions), default=None)
 
     def _claim(self, ledger: Ledger, method: PollMethod, folder: str) -> bool:
@@ -119,7 +121,9 @@ class Poller:
 
 def refresh(ledger: Ledger, env: Mapping[str, str], clock: Clock) -> list[RefreshResult]:
     """Ask now, for a person, and wait for the answers; one result for each source and folder. Raises LedgerError."""
-    return [_refresh(ledger, method, folder, env, clock) for method in methods(ledger) for folder in folders(env)]
+    return [
+        _refresh(ledger, method, folder, env, clock) for method in methods(ledger) for folder in folders(ledger, env)
+    ]
 
 
 def _refresh(ledger: Ledger, method: PollMethod, folder: str, env: Mapping[str, str], clock: Clock) -> RefreshResult:

@@ -8,8 +8,10 @@ from tachograph import background
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.model.limits.limits import OAUTH
-from tachograph.paths import Paths, config_folders
+from tachograph.paths import Paths
+from tachograph.recorder.config_folders import followed
 from tachograph.setup import autostart, statusline
+from tachograph.setup.other_folders import OtherFolder, other_folders
 from tachograph.sources import claude_config, claude_desktop
 from tachograph.sources.transcripts import discover
 
@@ -28,6 +30,7 @@ class Folder(NamedTuple):
 
 class Detected(NamedTuple):
     folders: tuple[Folder, ...]
+    others: tuple[OtherFolder, ...]  # config folders that are not read yet
     desktop: int  # histories of Claude Desktop
     asks: bool  # the usage endpoint may be asked
     starts: autostart.State
@@ -37,9 +40,8 @@ class Detected(NamedTuple):
 def detect(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Detected:
     """Detect everything, change nothing."""
     folders = []
-    for path in config_folders(env):
-        if not os.path.isdir(path):
-            continue
+    following = followed(ledger.db, env)
+    for path in filter(os.path.isdir, following):
         who = claude_config.identity(path, env)
         found = discover.transcripts([path], {}, {}, 0)
         folders.append(
@@ -55,4 +57,7 @@ def detect(ledger: Ledger, env: Mapping[str, str], paths: Paths) -> Detected:
         )
     histories = sum(os.path.exists(path) for path in claude_desktop.history_files(env))
     asks = has_consent(ledger.db, OAUTH)
-    return Detected(tuple(folders), histories, asks, autostart.state(env), background.running(paths) is not None)
+    others = tuple(other_folders(env, following))
+    return Detected(
+        tuple(folders), others, histories, asks, autostart.state(env), background.running(paths) is not None
+    )

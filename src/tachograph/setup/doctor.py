@@ -23,11 +23,12 @@ from tachograph.ledger.usage.strings import storable
 from tachograph.model.limits.limits import CLAUDE_CODE, OAUTH
 from tachograph.model.limits.limits import OK as ANSWERED
 from tachograph.model.usage import prices
-from tachograph.paths import Paths, config_folders, identity_files, own_paths
+from tachograph.paths import Paths, environment_folders, identity_files, own_paths
+from tachograph.recorder.config_folders import followed, not_read
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.services import FAILED, OFF
+from tachograph.settings import config_folders, updated_prices
 from tachograph.settings import load as load_settings
-from tachograph.settings import updated_prices
 from tachograph.setup.count_findings import certainty
 from tachograph.setup.findings import NOTE, OK, WRONG, Facts, Finding
 from tachograph.setup.ledger_files import damaged_copies
@@ -110,12 +111,14 @@ def _repair_contents(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]
 
 
 def _logs(env: Mapping[str, str]) -> Iterator[Finding]:
-    named = bool(env.get("CLAUDE_CONFIG_DIR", "").strip())
-    settings = load_settings(own_paths(env).settings)
-    here = discover.folders(env, settings.config_dirs, _counted_folders(own_paths(env)))
-    looked_at = list(dict.fromkeys((*config_folders(env), *settings.config_dirs, *here)))
+    in_settings = load_settings(own_paths(env).settings).config_dirs
+    in_environment = environment_folders(env) if env.get("CLAUDE_CONFIG_DIR", "").strip() else []
+    counted = _counted_folders(own_paths(env))
+    here = discover.folders(env, counted)
+    looked_at = list(dict.fromkeys((*config_folders(env), *here)))
     for folder in looked_at:
-        yield _folder(folder, named)
+        where = "settings.toml" if folder in in_settings else "CLAUDE_CONFIG_DIR" if folder in in_environment else ""
+        yield _folder(folder, where)
     if not here:
         yield Finding(NOTE, "logs", "no_logs", {})
 
@@ -134,15 +137,20 @@ def _counted_folders(paths: Paths) -> list[str]:
         db.close()
 
 
-def _folder(folder: str, named: bool) -> Finding:
+def _folder(folder: str, named_in: str) -> Finding:
     projects = os.path.join(folder, "projects")
     facts: Facts = {"path": _printable(folder)}
     if not os.path.isdir(folder):
-        return Finding(WRONG if named else OK, "logs", "folder_missing", {**facts, "named": named})
+        return Finding(
+            WRONG if named_in else OK,
+            "logs",
+            "folder_missing",
+            {**facts, "named": bool(named_in), "named_in": named_in},
+        )
     if not os.access(folder, os.R_OK | os.X_OK):
         return Finding(WRONG, "logs", "folder_unreadable", facts)
     if not os.path.isdir(projects):
-        return Finding(NOTE if named else OK, "logs", "folder_empty", facts)
+        return Finding(NOTE if named_in else OK, "logs", "folder_empty", facts)
     found = discover.transcripts([folder], {}, {}, 0)
     if any(path == os.fsencode(projects) for path, _, _ in found.unreadable):
         return Finding(WRONG, "logs", "folder_unreadable", {"path": _printable(projects)})
@@ -159,7 +167,8 @@ def _folder(folder: str, named: bool) -> Finding:
 
 
 def _accounts(env: Mapping[str, str], logins: Mapping[str, integrity.Login]) -> Iterator[Finding]:
-    for folder in config_folders(env):
+    counted = [one for one in _counted_folders(own_paths(env)) if not discover.is_desktop_session(one, env)]
+    for folder in dict.fromkeys((*config_folders(env), *counted)):
         if not os.path.isdir(folder):
             continue
         facts: Facts = {"path": _printable(folder)}
@@ -258,8 +267,10 @@ def _clocks(ledger: Ledger, now_ms: int) -> Iterator[Finding]:
 
 
 def _unread_folders(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> Iterator[Finding]:
-    """Config folders whose limits are known from a status line alone."""
-    known = {os.path.realpath(folder) for folder in config_folders(env)}
+    """Config folders that were counted before and are gone, and those that only a status line reports of."""
+    for folder in not_read(ledger.db, env):
+        yield Finding(NOTE, "logs", "folder_gone", {"path": _printable(folder)})
+    known = {os.path.realpath(folder) for folder in followed(ledger.db, env)}
     for folder in readings.folders(ledger.db, now_ms - 7 * _DAY_MS):
         if os.path.realpath(folder) not in known and os.path.isdir(folder):
             yield Finding(NOTE, "logs", "folder_not_read", {"path": _printable(folder)})

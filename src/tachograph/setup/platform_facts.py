@@ -5,7 +5,8 @@ import sys
 from collections.abc import Mapping
 
 from tachograph import __version__
-from tachograph.paths import config_folders, own_paths
+from tachograph.paths import own_paths
+from tachograph.settings import config_folders
 
 # docs/platforms.md has the whole table
 TESTED = {

@@ -11,6 +11,7 @@ from tachograph.ledger.usage.files import problem_counts
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import Paths
+from tachograph.queries.usage.problems import Problems
 from tachograph.settings import Settings
 
 T = TypeVar("T")
@@ -62,6 +63,9 @@ class Snapshot(NamedTuple):
     version: str = ""
 
     @property
-    def problems(self) -> dict[str, int]:
-        """Counts of problems that make the numbers incomplete, by kind."""
-        return {**problem_counts(self.db), "not_updated": int(self.is_stale)}
+    def problems(self) -> Problems:
+        """Problems that make the numbers incomplete."""
+        from tachograph.recorder.config_folders import not_read  # not for the fast commands
+
+        counts = {**problem_counts(self.db), "not_updated": int(self.is_stale)}
+        return Problems(counts, not_read(self.db, self.env))

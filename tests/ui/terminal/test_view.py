@@ -5,6 +5,7 @@ import pytest
 from live_states import UTC
 from tachograph.model.usage.messages import Tokens
 from tachograph.queries.live import ActiveSession, Burn, Context, LiveState
+from tachograph.queries.usage.problems import NO_PROBLEMS
 from tachograph.queries.usage.rows import Spend
 from tachograph.ui.terminal.layout import frame
 from tachograph.ui.terminal.view import COPY, QUIT, RECORDER, Around, View, clicked, listed, pressed, scrolled, settled
@@ -19,7 +20,7 @@ def session(name: str, last: int, cost: int = 0, tokens: int = 0, project: str =
 
 
 def state(*sessions: ActiveSession) -> LiveState:
-    return LiveState(T0 + 100_000, (), Burn(0.0, 0.0), tuple(sessions), Spend(), (), (), (), {})
+    return LiveState(T0 + 100_000, (), Burn(0.0, 0.0), tuple(sessions), Spend(), (), (), (), NO_PROBLEMS)
 
 
 ABC = state(session("a", 30, 1, 5), session("b", 20, 3, 4, "infra"), session("c", 10, 2, 9))

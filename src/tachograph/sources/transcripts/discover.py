@@ -13,7 +13,8 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tachograph.paths import USAGE_QUESTION, config_folders, desktop_session_folders
+from tachograph.paths import USAGE_QUESTION, desktop_session_folders
+from tachograph.settings import config_folders, ignored_folders
 from tachograph.sources.transcripts.file_state import FileState
 
 _SEPARATOR = os.fsencode(os.sep)
@@ -38,11 +39,10 @@ class Discovery(NamedTuple):
     total: int
 
 
-def folders(env: Mapping[str, str], more: Sequence[str] = (), counted: Sequence[str] = ()) -> list[str]:
+def folders(env: Mapping[str, str], counted: Sequence[str] = ()) -> list[str]:
     """The config folders with transcripts: the usual or named ones, those in the settings, those of Claude Desktop's local
     agent sessions, and every folder that was `counted` before and is still there."""
-    named = [*config_folders(env), *more]
-    found = [folder for folder in named if os.path.isdir(os.path.join(folder, "projects"))]
+    found = [folder for folder in config_folders(env) if _has_projects(folder)]
     for desktop in desktop_session_folders(env):
         if os.path.isdir(desktop):
             for where, names, _ in os.walk(desktop):
@@ -50,12 +50,18 @@ def folders(env: Mapping[str, str], more: Sequence[str] = (), counted: Sequence[
                     found.append(os.path.join(where, ".claude"))
                     names.remove(".claude")
     known = {os.path.normpath(folder) for folder in found}
-    found += [
-        folder
-        for folder in counted
-        if os.path.normpath(folder) not in known and os.path.isdir(os.path.join(folder, "projects"))
-    ]
-    return list(dict.fromkeys(found))
+    ignored = ignored_folders(env)
+    found += [one for one in counted if os.path.normpath(one) not in known and _has_projects(one)]
+    return [folder for folder in dict.fromkeys(found) if folder not in ignored]
+
+
+def is_desktop_session(folder: str, env: Mapping[str, str]) -> bool:
+    """True for the config folder of one local agent session, which comes and goes with that session."""
+    return any(folder.startswith(os.path.join(base, "")) for base in desktop_session_folders(env))
+
+
+def _has_projects(folder: str) -> bool:
+    return os.path.isdir(os.path.join(folder, "projects"))
 
 
 def transcripts(

@@ -3,10 +3,11 @@
 import argparse
 
 from tachograph.model.usage.periods import Calendar
-from tachograph.paths import config_folders
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.usage.overview import Overview, overview
+from tachograph.queries.usage.problems import Problems
+from tachograph.settings import config_folders
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents.now import screen as limits_screen
@@ -17,7 +18,7 @@ NO_LIMITS = "No reading of your limits yet: tachograph setup shows how to get on
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    def ask(found: Snapshot) -> tuple[Overview, dict[str, int], Now, Calendar]:
+    def ask(found: Snapshot) -> tuple[Overview, Problems, Now, Calendar]:
         seen = overview(found.db, found.book, found.calendar, found.now)
         return seen, found.problems, now_question(found.db, found.now), found.calendar
 

@@ -6,7 +6,7 @@ from tachograph.errors import NotFound
 from tachograph.model.usage.periods import Span
 from tachograph.paths import own_paths
 from tachograph.queries.usage.filters import matching_project
-from tachograph.setup.project_aliases import stored_aliases, write_aliases
+from tachograph.setup.settings_tables import stored_aliases, write_aliases
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger

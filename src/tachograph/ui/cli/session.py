@@ -2,6 +2,7 @@
 
 import argparse
 
+from tachograph.queries.usage.problems import NO_PROBLEMS
 from tachograph.queries.usage.rows import SessionKey, SpendReport
 from tachograph.queries.usage.session import PARTS, Session, session
 from tachograph.text.certainty import witness_words
@@ -63,4 +64,4 @@ def _text(found: Session, report: Report, context: Context) -> list[str]:
         made.append("")
         made += table(report._replace(answer=answer, noun=_NOUNS[part]), context.columns, style)
     note = "" if found.witness is None else witness_words(found.witness)
-    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, {}, context.columns, note)]
+    return [*made, "", *footer(found.whole.totals, found.whole.unpriced_models, NO_PROBLEMS, context.columns, note)]

@@ -10,9 +10,11 @@ from tachograph.errors import TachographError
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import OAUTH
-from tachograph.paths import config_folders, own_paths
+from tachograph.paths import own_paths
+from tachograph.settings import config_folders
 from tachograph.setup import autostart, source_catalog, statusline
 from tachograph.setup.detection import Detected, detect
+from tachograph.setup.settings_tables import add_config_folder
 from tachograph.text.format import fold, iso, plural, safe
 from tachograph.ui.cli.autostart import own_program
 from tachograph.ui.cli.context import Context
@@ -38,13 +40,15 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return 0
     for line in _found_words(found, context):
         print(line, file=context.out)
-    if not found.folders:
+    if not found.folders and not found.others:
         return 0
     context.out.flush()
     if arguments.yes:
         return _walk(found, context, lambda question, default: default)
     if sys.stdin is None or not sys.stdin.isatty():
         print("\nNothing was changed: there is no terminal to ask on. Do it yourself:", file=context.out)
+        if found.others:
+            print("  add what is not read yet to config_dirs in [claude] of settings.toml", file=context.out)
         for command in ("statusline install", "sources enable oauth", "autostart on", "tray"):
             print(f"  tachograph {command}", file=context.out)
         return 0
@@ -58,6 +62,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def _walk(found: Detected, context: Context, ask: Ask) -> int:
     """The questions, and then how the limits stand."""
     say = _sayer(context)
+    _other_folders(found, context, ask, say)
     _status_line(found, context, ask, say)
     _endpoint(found, context, ask, say)
     _at_login(found, context, ask, say)
@@ -85,6 +90,23 @@ def _knows_limits(context: Context) -> bool:
         if not ledger.readable_only:
             collect(ledger, context.env, now)
         return bool(now_question(ledger.db, now).accounts)
+
+
+def _other_folders(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
+    """Offer to count what Claude Code wrote in other config folders. Those of another system may be another person's:
+    only a single one is taken by default."""
+    for other in found.others:
+        where = f", on {other.system}" if other.system else ""
+        say(f"\nAnother folder of Claude Code{where}: {safe(other.path)} ({plural(other.transcripts, 'transcript')}).")
+        alone = sum(one.system == other.system for one in found.others) == 1
+        if not ask("  Count it too?", not other.system or alone):
+            continue
+        settings = own_paths(context.env).settings
+        try:
+            add_config_folder(settings, other.path)
+            say(f"  Added to config_dirs in {safe(settings)}. Undo: delete it there.")
+        except TachographError as error:
+            say(f"  {safe(error.message)}\n  {safe(error.hint)}")
 
 
 def _status_line(found: Detected, context: Context, ask: Ask, say: Callable[[str], None]) -> None:
@@ -183,7 +205,7 @@ def _asked(question: str, default: bool, context: Context) -> bool:
 
 
 def _found_words(found: Detected, context: Context) -> list[str]:
-    if not found.folders:
+    if not found.folders and not found.others:
         where = " or ".join(config_folders(context.env))
         return [
             f"No Claude Code folder here ({safe(where)}).",
@@ -198,6 +220,7 @@ def _found_words(found: Detected, context: Context) -> list[str]:
         made.append(f"  transcripts {plural(folder.transcripts, 'file')}")
         if folder.line.problem:
             made.append(f"  settings    {safe(folder.line.problem)}")
+    made += [f"Not read yet: {safe(other.path)} ({plural(other.transcripts, 'file')})" for other in found.others]
     if found.desktop:
         made.append("Claude Desktop keeps a history of your limits here; it is read.")
     return made
@@ -219,6 +242,10 @@ def _document(found: Detected, now: int) -> dict[str, Any]:
                 "problem": folder.problem or folder.line.problem or None,
             }
             for folder in found.folders
+        ],
+        "other_folders": [
+            {"folder": other.path, "transcripts": other.transcripts, "system": other.system or None}
+            for other in found.others
         ],
         "desktop": found.desktop > 0,
         "oauth": found.asks,

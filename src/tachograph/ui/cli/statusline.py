@@ -10,7 +10,7 @@ import sys
 from tachograph.errors import TachographError
 from tachograph.ledger.storage.connection import set_busy_timeout, translate_errors
 from tachograph.ledger.storage.open import open_ledger
-from tachograph.paths import config_folders, own_paths
+from tachograph.paths import own_paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
@@ -124,7 +124,11 @@ def _input_by_thread(descriptor: int) -> bytes:
 
 def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:
     """Store the piped reading and load the current limits; None if the ledger can't be used."""
-    folder = said.config_folder or next(iter(config_folders(context.env)), "")
+    folder = said.config_folder
+    if not folder:
+        from tachograph.settings import config_folders
+
+        folder = next(iter(config_folders(context.env)), "")
     try:
         with open_ledger(own_paths(context.env), now_ms) as ledger, translate_errors(ledger.path):
             set_busy_timeout(ledger.db, _BUSY_MS)

@@ -4,7 +4,7 @@ import argparse
 import os
 
 from tachograph.errors import TachographError, UsageError
-from tachograph.paths import config_folders
+from tachograph.settings import config_folders
 from tachograph.setup import statusline
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context

@@ -9,6 +9,7 @@ from tachograph.clock import FixedClock
 from tachograph.errors import TachographError, UsageError
 from tachograph.model.usage.periods import parsed_zone
 from tachograph.queries.live import LiveState, live_state
+from tachograph.queries.usage.problems import Problems
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.terminal.layout import LINE, frame, layout_for
@@ -111,7 +112,7 @@ def _view(arguments: argparse.Namespace, context: Context) -> View:
 def _once(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.ui.terminal.controller import why
 
-    def ask(found: Snapshot) -> tuple[LiveState, Snapshot, dict[str, int], str]:
+    def ask(found: Snapshot) -> tuple[LiveState, Snapshot, Problems, str]:
         state = live_state(found.db, found.book, found.calendar, found.now)
         is_unseen = arguments.json or arguments.layout in ("line", "pane")  # nobody would see the sentence there
         return state, found, found.problems, "" if is_unseen else why(found.db, found.book, state)

@@ -15,6 +15,7 @@ from tachograph.queries.limits.source_health import health
 from tachograph.queries.limits.window_history import walls
 from tachograph.queries.usage import totals
 from tachograph.queries.usage.active_sessions import active_sessions
+from tachograph.queries.usage.problems import NO_PROBLEMS
 from tachograph.queries.usage.pull_requests import pull_requests
 from tachograph.queries.usage.rows import PERIODS, SpendQuery, SpendReport
 from tachograph.queries.usage.session_details import session_id
@@ -321,7 +322,7 @@ _ROUTES = {
 
 
 def _report(view: View, found: SpendReport, along: str) -> dict[str, Any]:
-    return document(Report(along, found, view.calendar, view.now, None, None, {}, along))
+    return document(Report(along, found, view.calendar, view.now, None, None, NO_PROBLEMS, along))
 
 
 def _range(view: View) -> dict[str, object]:

@@ -20,7 +20,7 @@ def envelope(
         "timezone": snapshot.calendar.zone_name if snapshot else None,
         "ledger": snapshot.version if snapshot else pool.version,
         "data": data,
-        "problems": snapshot.problems if snapshot else {},
+        "problems": snapshot.problems.document() if snapshot else {},
         "error": None if error is None else {"message": error[0], "hint": error[1]},
     }
 

@@ -108,11 +108,11 @@ def _folder(f: Facts, m: Moments) -> tuple[str, str]:
 
 
 def _missing(f: Facts, _: Moments) -> tuple[str, str]:
-    if not f["named"]:
+    if not f["named_in"]:
         return f"{f['path']} is not there.", ""
     return (
-        f"{f['path']} is named in CLAUDE_CONFIG_DIR but does not exist.",
-        "Correct CLAUDE_CONFIG_DIR, or create the folder.",
+        f"{f['path']} is named in {f['named_in']} but does not exist.",
+        f"Correct {f['named_in']}, or create the folder.",
     )
 
 
@@ -192,7 +192,7 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "folder_unreadable": lambda f, _: (f"{f['path']} cannot be read.", "See who owns it, and who may list it."),
     "no_logs": lambda f, _: (
         "Claude Code has written no logs here yet.",
-        "`tachograph demo` shows what there will be; CLAUDE_CONFIG_DIR names another folder.",
+        "`tachograph demo` shows what there will be; [claude] config_dirs in settings.toml names other folders.",
     ),
     "account": _account,
     "asked": _asked,
@@ -205,7 +205,11 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
     "clock": lambda f, m: _clock_words(f),
     "folder_not_read": lambda f, _: (
         f"{f['path']}: its status line reports limits, but its transcripts are not read.",
-        "Count it too: put every folder into CLAUDE_CONFIG_DIR, with commas between.",
+        "Count it too: add it to config_dirs in [claude] of settings.toml.",
+    ),
+    "folder_gone": lambda f, _: (
+        f"{f['path']} was counted before and is not there now, so nothing new of it is counted.",
+        "If it moved, name its new place in config_dirs in [claude] of settings.toml; if it is gone for good, in ignore_dirs.",
     ),
     "no_identity": lambda f, _: (f"{f['path']}: there is no {f['file']}; messages are counted all the same.", ""),
     "bad_identity": lambda f, _: (

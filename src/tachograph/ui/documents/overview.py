@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.queries.usage.overview import WEEKS_SHOWN, Overview
+from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import Row, Spend
 from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width
 from tachograph.text.table import Style
@@ -12,9 +13,7 @@ from tachograph.ui.documents.report_footer import footer, problem_lines
 _TOP = 4
 
 
-def empty(
-    folders: list[str], problems: dict[str, int], room: int | None, *, are_logs: bool, are_limits: bool
-) -> list[str]:
+def empty(folders: list[str], problems: Problems, room: int | None, *, are_logs: bool, are_limits: bool) -> list[str]:
     """Lines for a ledger without messages. `are_logs`: there are transcripts, though nothing in them counted;
     `are_limits`: a reading of limits is shown above."""
     where = " or ".join(folders) if folders else "the usual folders"
@@ -28,7 +27,7 @@ def empty(
     ]
 
 
-def screen(seen: Overview, problems: dict[str, int], room: int | None, style: Style, *, blocks: bool) -> list[str]:
+def screen(seen: Overview, problems: Problems, room: int | None, style: Style, *, blocks: bool) -> list[str]:
     """The whole screen; `blocks`: the output can show block characters."""
     draw = sparkline if blocks else ascii_sparkline
     wide = room is None or room >= 80

@@ -1,8 +1,9 @@
 """The sentences below a report: the meaning of its numbers, and problems that make them incomplete."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from tachograph.model.usage.model_names import display_name as shown_model
+from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import Spend
 from tachograph.text.certainty import estimate_words, unfinished_words
 from tachograph.text.format import count, fold, plural, safe, width
@@ -24,9 +25,11 @@ PROBLEM_WORDS = {
     "unreadable_files": ("file or folder could not be opened", "files or folders could not be opened"),
 }
 
+_MOST_FOLDERS = 2  # named in a footer
+
 
 def footer(
-    totals: Spend, unpriced_models: Sequence[str], problems: Mapping[str, int], room: int | None, note: str = ""
+    totals: Spend, unpriced_models: Sequence[str], problems: Problems, room: int | None, note: str = ""
 ) -> list[str]:
     """Footer of a report: the meaning of its numbers, and problems that make them incomplete."""
     said = estimate_words(totals)
@@ -43,15 +46,23 @@ def footer(
     return list(wrapped(said, room))
 
 
-def problem_lines(problems: Mapping[str, int], room: int | None) -> list[str]:
+def problem_lines(problems: Problems, room: int | None) -> list[str]:
     """Unread files and lines, in words."""
     return list(wrapped(_problem_words(problems), room))
 
 
-def _problem_words(problems: Mapping[str, int]) -> list[str]:
-    wrong = [f"{count(n)} {PROBLEM_WORDS[kind][n != 1]}" for kind, n in problems.items() if n and kind in PROBLEM_WORDS]
+def _problem_words(problems: Problems) -> list[str]:
+    wrong = [
+        f"{count(n)} {PROBLEM_WORDS[kind][n != 1]}"
+        for kind, n in problems.counts.items()
+        if n and kind in PROBLEM_WORDS
+    ]
     said = [f"{', '.join(wrong)}: tachograph doctor."] if wrong else []
-    return [*said, "Not up to date: see above."] if problems.get("not_updated") else said
+    if problems.folders_not_read:
+        names = [safe(folder) for folder in problems.folders_not_read[:_MOST_FOLDERS]]
+        more = len(problems.folders_not_read) - len(names)
+        said.append(f"Not read: {', '.join(names)}{f' and {more} more' if more else ''} (tachograph doctor).")
+    return [*said, "Not up to date: see above."] if problems.counts.get("not_updated") else said
 
 
 def wrapped(sentences: Sequence[str], room: int | None) -> Iterable[str]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
+from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import (
     BranchKey,
     MachineKey,
@@ -67,7 +68,7 @@ class Report(NamedTuple):
     now: int
     since: str | None
     until: str | None
-    problems: Mapping[str, int]
+    problems: Problems
     noun: str  # what a row is: "day", "project" …
     note: str = ""
     empty_key: Any = None  # a key without values, for headings where there are no rows
@@ -86,7 +87,7 @@ def document(report: Report) -> dict[str, Any]:
         "range": {"since": report.since, "until": report.until},
         "rows": [_row_document(row) for row in report.answer.rows],
         "totals": spend_document(report.answer.totals),
-        "problems": dict(report.problems),
+        "problems": report.problems.document(),
     }
 
 

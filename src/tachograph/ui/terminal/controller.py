@@ -16,6 +16,7 @@ from tachograph.paths import own_paths
 from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import NOTHING
 from tachograph.queries.live import Burn, LiveState, live_state
+from tachograph.queries.usage.problems import NO_PROBLEMS
 from tachograph.queries.usage.rows import Spend
 from tachograph.text.attribution import why_words
 from tachograph.ui.terminal.view import Around
@@ -37,7 +38,7 @@ class Engine:
         self._followed = WorkspaceFollower(self._paths, zone, _WAIT_MS)
         self._next = self._next_recorder = self._next_try = self._next_why = float("-inf")
         self._child: processes.Child | None = None
-        self._state = LiveState(clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), {})
+        self._state = LiveState(clock.now_ms(), (), Burn(0.0, 0.0), (), Spend(), (), (), (), NO_PROBLEMS)
         self._around = Around()
 
     @property

@@ -65,7 +65,7 @@ def document(state: LiveState, *, recorder: bool, trouble: str, problems: list[s
             }
             for message in state.messages
         ],
-        "problems": {**state.problems, "limits": problems},
+        "problems": {**state.problems.document(), "limits": problems},
     }
 
 

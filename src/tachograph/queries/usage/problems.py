@@ -1,0 +1,18 @@
+"""Problems that make the numbers of a report incomplete."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Problems(NamedTuple):
+    """Problems by kind, and the config folders that were counted before and cannot be found now."""
+
+    counts: Mapping[str, int]
+    folders_not_read: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, object]:
+        """The problems for programs."""
+        return {**self.counts, "folders_not_read": list(self.folders_not_read)}
+
+
+NO_PROBLEMS = Problems({})

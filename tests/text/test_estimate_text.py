@@ -36,7 +36,6 @@ from tachograph.text.attribution import (
     evidence_words,
     unexplained_words,
     weight_words,
-    what_if_words,
     why_words,
     window_words,
     with_interval,
@@ -55,6 +54,7 @@ from tachograph.text.chances import (
     status_chance,
 )
 from tachograph.text.reconcile import budget_words, reconcile_words
+from tachograph.text.what_if import what_if_words
 
 NOW = 1_000_000_000
 HOUR = 3_600_000
@@ -307,7 +307,10 @@ def test_a_next_session_is_compared_by_counts() -> None:
 
 
 def what_if(**changed: Any) -> list[str]:
-    made = WhatIf(1, "claude-sonnet-4-6", 1.0, 50.0, NOW, Estimate(94, 80, 130), Estimate(71, 60, 80), None, 21.0)
+    made = WhatIf(
+        1, "claude-sonnet-4-6", 1.0, 50.0, NOW, Estimate(94, 80, 130), Estimate(71, 60, 80), None, 21.0, "",
+        Estimate(90, 60, 120), Estimate(50, 35, 70),
+    )  # fmt: skip
     return what_if_words(made._replace(**changed))
 
 

@@ -1,4 +1,4 @@
-"""Attribution and what-if in words: a share always comes with its interval, and unknown is never 0.
+"""Attribution in words: a share always comes with its interval, and unknown is never 0.
 
 Use that the logs of this machine do not explain is called exactly that: hidden tokens, chat and deleted logs look alike.
 """
@@ -16,7 +16,6 @@ from tachograph.text.format import plural
 if TYPE_CHECKING:
     from tachograph.model.estimates.attribution import Estimate
     from tachograph.queries.estimates.attribution import Attribution, Evidence, Part
-    from tachograph.queries.estimates.what_if import WhatIf
 
 Clock = Callable[[int], str]  # writes a moment (epoch ms) for people
 
@@ -198,40 +197,6 @@ def window_words(points: Estimate | None) -> str:
         return ""
     between = interval(points, 1.0)
     return f"One full 5-hour window costs about {points.value:.0f} points of your week{f' ({between})' if '–' in between else ''}."
-
-
-def what_if_words(found: WhatIf) -> list[str]:
-    """`If the rest of the week ran on sonnet-4-6, the weekly limit would end at about 71 % (60–80); as now 94 % (80–110).`"""
-    made = []
-    if found.as_is is None or found.changed is None:
-        made.append(
-            {
-                of.NO_WEEK: "No running week has been read, so its end is unknown.",
-                of.NO_WORK: "This machine's logs hold no work of the last week that could move to another model.",
-                of.LITTLE: "Your logs explain little of this limit, so another model here would change little that we can tell.",
-            }.get(
-                found.why_not,
-                "The weights of your models are not known well enough yet; `tachograph why` shows what is missing.",
-            )
-        )
-    else:
-        part = "the rest of the week" if found.share >= 0.995 else f"{percent(found.share)} of the rest of the week"
-        made.append(
-            f"If {part} ran on {_model_name(found.model)}, the weekly limit would end at {_end(found.changed)};"
-            f" as it goes now at {_end(found.as_is)}."
-        )
-        made.append("Tokens stay the same in this: another model may need more or fewer for the same work.")
-    if (words := window_words(found.window_points)) != "":
-        made.append(words)
-    return made
-
-
-def _end(estimate: Estimate) -> str:
-    """An end of the week; one that is beyond the limit for certain is only called that."""
-    if estimate.low > 100:
-        return "the limit, before it resets"
-    low, high = f"{estimate.low:.0f}", f"{min(estimate.high, 100):.0f}"
-    return f"about {min(estimate.value, 100):.0f} %{f' ({low}–{high})' if low != high else ''}"
 
 
 def _used(value: float) -> str:

@@ -176,6 +176,23 @@ def points_var(weights: Weights, works: Iterable[Work], share: Callable[[str], f
     """Variance of such points that comes from unsure weights, each model counted `share` times."""
     works = tuple(works)
     weights = with_models(weights, (work.model for work in works))
+    return _quadratic(weights, _gradient(weights, works, share)[0])
+
+
+def ratio_var(weights: Weights, after: Iterable[Work], before: Iterable[Work]) -> float:
+    """Variance of the logarithm of the points of some work divided by those of other work: the scale is in both."""
+    after, before = tuple(after), tuple(before)
+    weights = with_models(weights, (work.model for work in (*after, *before)))
+    (up, above), (down, below) = (_gradient(weights, works) for works in (after, before))
+    if not above or not below:
+        return 0.0
+    return _quadratic(weights, [a / above - b / below for a, b in zip(up, down, strict=True)])
+
+
+def _gradient(
+    weights: Weights, works: Iterable[Work], share: Callable[[str], float] = lambda _: 1.0
+) -> tuple[Vector, float]:
+    """Derivatives of the points of work by the state, and those points."""
     count = len(weights.models)
     gradient = [0.0] * (MODELS + count + len(CLASSES))
     table = cost_table(weights.mean, count)
@@ -187,6 +204,10 @@ def points_var(weights: Weights, works: Iterable[Work], share: Callable[[str], f
             gradient[SCALE] += part
             gradient[MODELS + model] += part
             gradient[MODELS + count + place] += part
+    return gradient, gradient[SCALE]
+
+
+def _quadratic(weights: Weights, gradient: Vector) -> float:
     return max(
         0.0, sum(g * sum(map(float.__mul__, row, gradient)) for g, row in zip(gradient, weights.cov, strict=True))
     )

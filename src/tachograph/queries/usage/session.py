@@ -22,8 +22,8 @@ class Session(NamedTuple):
     witness: Witness | None = None
 
 
-def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: str, by: str | None) -> Session:
-    """The session with an id that begins with `start`. Raises NotFound without a match or with several."""
+def find_session(db: sqlite3.Connection, start: str) -> tuple[int, str]:
+    """The ledger's id and the whole id of the session that begins with `start`. Raises NotFound."""
     found = sessions.matching(db, start)
     if not found:
         raise NotFound(
@@ -32,7 +32,12 @@ def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: 
     if len(found) > 1:
         listed = ", ".join(uuid[:13] for _, uuid in found[:6]) + (" …" if len(found) > 6 else "")
         raise NotFound(f"{start!r} begins several sessions.", f"Give more of it: {listed}")
-    id = found[0][0]
+    return found[0]
+
+
+def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: str, by: str | None) -> Session:
+    """The session with an id that begins with `start`. Raises NotFound without a match or with several."""
+    id, uuid = find_session(db, start)
 
     def asked(along: str, by: str | None = None) -> SpendReport:
         return spend(db, book, calendar, SpendQuery(along, Span(None, None), by, session=id))
@@ -40,7 +45,7 @@ def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: 
     whole = asked("session", by)
     if not whole.rows:
         raise NotFound(
-            f"Session {found[0][1]} has no messages of its own.",
+            f"Session {uuid} has no messages of its own.",
             "It holds copies of another session's: a message is counted once, in the session that began first.",
         )
     return Session(whole, {part: asked(part) for part in PARTS}, witness(db, book, [id]))

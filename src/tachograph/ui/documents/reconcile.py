@@ -1,38 +1,16 @@
-"""What-if and reconcile as screens and JSON. Formats only: the sentences are those of text/."""
+"""Reconcile as screens and JSON. Formats only: the sentences are those of text/."""
 
 from typing import Any
 
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.reconcile import Reconciled
-from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.limits.current import NowLimit
-from tachograph.text.attribution import what_if_words
 from tachograph.text.format import fold, iso, safe, usd
 from tachograph.text.limits import countdown
 from tachograph.text.limits import percent as percent_of
 from tachograph.text.reconcile import budget_words, reconcile_differences, reconcile_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.estimates import estimate
 from tachograph.ui.documents.reports import FORMAT
-
-
-def what_if_document(found: WhatIf, at: int) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "generated_at": iso(at),
-        "model": found.model,
-        "share": found.share,
-        "used_percent": found.used,
-        "resets_at": iso(found.resets_at),
-        "ends_at_percent": estimate(found.changed),
-        "ends_as_now_percent": estimate(found.as_is),
-        "window_points": estimate(found.window_points),
-        "why_not": found.why_not or None,
-    }
-
-
-def what_if_screen(found: WhatIf, room: int | None) -> list[str]:
-    return [line for words in what_if_words(found) for line in fold(safe(words), room)]
 
 
 def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, style: Style) -> list[str]:

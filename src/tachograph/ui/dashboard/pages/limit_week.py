@@ -3,20 +3,20 @@
 import json
 from typing import NamedTuple
 
-from tachograph.errors import NotFound
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.queries.estimates.attribution import Attribution, Part, attribution, primary_account
 from tachograph.queries.estimates.constants import LEARNED, NOTHING
-from tachograph.queries.estimates.what_if import what_if
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as current_limits
-from tachograph.text.attribution import CLEAR_SIGN, interval, what_if_words, why_words
+from tachograph.text.attribution import CLEAR_SIGN, interval, why_words
 from tachograph.text.format import day_month, percent, safe, weekday
+from tachograph.text.what_if import best_words
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.page_query import MAX_WEEKS_BACK
 from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS
+from tachograph.ui.dashboard.pages.what_if import what_ifs
 
 _WEEK_MS = 7 * 86_400_000
 _YOUNG_MS = 86_400_000  # of a running week: until then the last full one answers more
@@ -172,21 +172,10 @@ def _large_sessions(found: Attribution) -> tuple[CardSession, ...]:
 
 
 def _advice(view: View, week: LimitWeek) -> str:
-    """The end of the running week on a lighter model, if the weights are known and it would change something."""
+    """The end of the running week on each lighter model in use, or the reason why none can be given."""
     if week.back or week.found.method != LEARNED:
         return ""
-    snapshot = view.snapshot
-    try:
-        made = snapshot.cache.answer(
-            ("card what-if", week.account.id),
-            CACHE_SECONDS,
-            lambda: what_if(snapshot.db, snapshot.book, week.account, snapshot.now, "sonnet"),
-        )
-    except NotFound:
-        return ""
-    if made.as_is is None or made.changed is None or made.changed.value >= made.as_is.value - 1:
-        return ""
-    return safe(what_if_words(made)[0])
+    return safe(best_words(what_ifs(view, week.account)))
 
 
 def _picture(title: str, sentence: str, bars: tuple[CardBar, ...], pace: float | None) -> str:

@@ -20,6 +20,7 @@ from tachograph.ui.dashboard.figures import Figure, FigureBlock, LegendEntry, Se
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.session_agents import agents
 from tachograph.ui.dashboard.pages.session_tools import tools
+from tachograph.ui.dashboard.pages.what_if import session_what_if
 from tachograph.ui.dashboard.tables import (
     SPEND_COLUMNS,
     Cell,
@@ -241,6 +242,7 @@ PAGE = Page(
         Block("timeline", "figure_block.html", messages_over_time),
         Block("agents", "session_agents.html", agents),
         Block("models", "table_block.html", models),
+        Block("what-if", "table_block.html", session_what_if),
         Block("tools", "table_block.html", tools),
         Block("windows", "table_block.html", windows),
     ),

@@ -16,6 +16,7 @@ from tachograph.ui.dashboard.pages.calendar import hours_of_week, year_of_days
 from tachograph.ui.dashboard.pages.limit_week import card
 from tachograph.ui.dashboard.pages.over_time import over_time
 from tachograph.ui.dashboard.pages.top_sessions import top_sessions
+from tachograph.ui.dashboard.pages.what_if import week_what_if
 from tachograph.ui.dashboard.pages.why import why
 from tachograph.ui.dashboard.tables import change_words
 from tachograph.ui.documents.report_footer import problem_lines
@@ -160,6 +161,7 @@ PAGE = Page(
         Block("spend", "usage_spend.html", _if_used(over_time)),
         Block("where", "pair_block.html", _if_used(breakdown)),
         Block("why", "usage_why.html", why),
+        Block("what-if", "table_block.html", week_what_if),
         Block("calendar", "figure_block.html", _if_any(year_of_days)),
         Block("hours", "figure_block.html", _if_used(hours_of_week)),
         Block("caching", "figure_block.html", _if_used(caching)),

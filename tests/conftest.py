@@ -89,6 +89,22 @@ SLOW_FILES = {
     "test_backup_restore_purge.py",
     "test_transcripts.py",
     "test_live.py",
+    "test_retention.py",
+    "test_real_transcripts.py",
+    "test_replacing.py",
+    "test_scenarios.py",
+    "test_handed_out.py",
+    "test_union.py",
+    "test_failures.py",
+    "test_payloads.py",
+    "test_weights.py",
+    "test_limit_histories.py",
+    "test_frame.py",
+    "test_every_output.py",
+    "test_process_tree.py",
+    "test_scripts.py",
+    "test_quota_traces.py",
+    "test_pages_agree.py",
 }
 DESKTOP_HELPERS = {"chromium", "firefox_browser", "linux_desktop", "tmux_terminal"}
 

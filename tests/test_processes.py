@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,16 @@ PROGRAMS = (
 )  # fmt: skip
 
 
+@cache
+def syntax_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """The modules that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(syntax_of(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -53,7 +60,7 @@ def test_only_processes_starts_a_child(path: Path) -> None:
     if path == SRC / "processes.py":
         return
     assert not {name.split(".")[0] for name in imports_of(path)} & MODULES
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(syntax_of(path)):
         if isinstance(node, ast.Attribute) and node.attr in NAMES:
             is_field = node.attr in ("system", "popen") and not _is_module(node.value)
             assert is_field, f"{path}:{node.lineno} uses {node.attr}"
@@ -95,9 +102,16 @@ class Traps:
         return self.log.read_text() if self.log.exists() else ""
 
 
+@pytest.fixture(scope="module")
+def folder_of_traps(tmp_path_factory: pytest.TempPathFactory) -> Traps:
+    return Traps(tmp_path_factory.mktemp("traps"))
+
+
 @pytest.fixture
-def traps(tmp_path: Path) -> Traps:
-    return Traps(tmp_path)
+def traps(folder_of_traps: Traps) -> Traps:
+    """The traps, none of which is sprung yet."""
+    folder_of_traps.log.unlink(missing_ok=True)
+    return folder_of_traps
 
 
 @pytest.fixture

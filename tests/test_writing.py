@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -31,12 +33,18 @@ def checker() -> ModuleType:
 CHECK = checker()
 
 
+@cache
+def source() -> Any:
+    """The measures of the whole source, taken once."""
+    return CHECK.measure([ROOT / "src"])
+
+
 @pytest.mark.parametrize(
     ("kind", "most"),
     [("opening", MOST_OPENINGS), ("construction", MOST_CONSTRUCTIONS), ("participle", MOST_PARTICIPLES)],
 )
 def test_few_docstrings_names_and_messages_of_the_source_break_the_rules(kind: str, most: float) -> None:
-    measured = CHECK.measure([ROOT / "src"])
+    measured = source()
     assert measured.docstrings > 1_000 and measured.functions > 1_500  # it reads something
     left = [f"{one.path}:{one.line} {one.text}" for one in measured.findings if one.kind == kind]
     assert measured.share(kind) <= most, "\n".join(left)
@@ -50,7 +58,7 @@ def test_few_sentences_of_the_documentation_break_the_rules() -> None:
 
 
 def test_public_names_keep_their_docstrings() -> None:
-    measured = CHECK.measure([ROOT / "src"])
+    measured = source()
     assert measured.documented / measured.public >= LEAST_DOCUMENTED
 
 

@@ -343,6 +343,28 @@ def test_the_first_draw_after_a_login_belongs_to_the_new_account(world: MeterWor
     assert world.guard("--account", "bob") == 0
 
 
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_a_conversation_that_goes_on_with_another_account_leaves_the_first_ones_refusal(
+    world: MeterWorld, is_drawn: bool
+) -> None:
+    world.draw((60, world.at + 2 * HOUR), (50, world.at + 3 * DAY), api_ms=10)
+    world.refuse_week(world.at + 3 * DAY)
+    assert world.guard() == 11
+    world.login(BOB)
+    world.wait(MINUTE)
+    world.prompt()
+    world.wait(5_000)
+    world.answer()
+    if is_drawn:
+        world.wait(300)
+        world.draw((3, world.at + 4 * HOUR), (5, world.at + 5 * DAY), api_ms=20)
+    world.wait(3_000)
+    assert world.labels() == [BOB[2], ADA[2]]
+    assert world.guard("--account", "ada") == 11
+    assert world.guard() == (0 if is_drawn else 20)
+    assert is_drawn == ("Nothing was read of this account yet" not in world.run("now").stdout)
+
+
 def test_no_account_without_a_name_stands_beside_ones_own(home: Home) -> None:
     world = MeterWorld(home)
     world.login(ADA)

@@ -91,13 +91,18 @@ def news_after(db: sqlite3.Connection, account: int, key: str, since: int, until
 
 
 def answers_after(db: sqlite3.Connection, account: int, session: str, since: int, until: int) -> list[Answer]:
-    """Billed answers after a moment, of an account or of one session, oldest first. `before`: the previous answer of the
-    same conversation after that moment, 0 without one."""
+    """Billed answers of an account after a moment, oldest first. `before`: the previous answer of the same conversation
+    after that moment, 0 without one.
+
+    Those of `session` count also where their account is unknown, unless another account was seen since: a conversation
+    goes on with whichever account signs in."""
     own = db.execute("SELECT id FROM session WHERE uuid = ? AND uuid <> ''", (session,)).fetchone()
     sql = (
         "SELECT a.at, a.session, a.flags, o.agent, name.text, b.at FROM answer a JOIN origin o ON o.id = a.origin"
-        " JOIN name ON name.id = o.model LEFT JOIN request_time b ON b.identity = a.identity WHERE a.at > ? AND a.at <= ? AND a.billed AND (a.account = ? OR a.session = ?)"
-        " ORDER BY a.at, a.id LIMIT ?"
+        " JOIN name ON name.id = o.model LEFT JOIN request_time b ON b.identity = a.identity"
+        " WHERE a.at > ?1 AND a.at <= ?2 AND a.billed AND (a.account = ?3 OR (a.session = ?4 AND a.account = 0 AND NOT"
+        " EXISTS (SELECT 1 FROM login WHERE folder = o.folder AND account <> ?3 AND last_seen > ?1)))"
+        " ORDER BY a.at, a.id LIMIT ?5"
     )
     mine = -1 if own is None else int(own[0])
     found: list[Answer] = []

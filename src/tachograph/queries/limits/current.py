@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
+from tachograph.ledger.limits.login_history import signed_in
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import Window
@@ -141,7 +142,8 @@ class NowAccount(NamedTuple):
 
 
 class Now(NamedTuple):
-    """All accounts, the leading one first: a person's choice, else the one used last here, else the one read last."""
+    """All accounts, the leading one first: a person's choice, else one that is signed in, the one used last here before
+    the others, else the one read last."""
 
     at: int
     accounts: tuple[NowAccount, ...]
@@ -161,6 +163,9 @@ def now(db: sqlite3.Connection, at: int) -> Now:
     """Current limits at a moment, from the ledger."""
     found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
     accounts = [one for one in found if one.limits or one.problems or one.extra or one.lifted]
+    current, signed_out = signed_in(db)
+    if accounts and signed_out.issuperset(one.id for one in accounts):
+        accounts += _without_readings(db, current)
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
         from tachograph.ledger.storage.preferences import get_preference
 
@@ -168,9 +173,17 @@ def now(db: sqlite3.Connection, at: int) -> Now:
         since = at - _USED_MS
         accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]
         # what belongs to no known account (id 0) comes last
-        accounts.sort(key=lambda a: (str(a.id) != leads, a.id == 0, -a.used_at, -a.seen_at, a.id))
+        accounts.sort(key=lambda a: (str(a.id) != leads, a.id == 0, a.id in signed_out, -a.used_at, -a.seen_at, a.id))
         accounts = _told_apart(accounts)
     return Now(at, tuple(accounts))
+
+
+def _without_readings(db: sqlite3.Connection, ids: Iterable[int]) -> list[NowAccount]:
+    """Accounts of which nothing was read yet: somebody has just signed in with them."""
+    from tachograph.ledger.limits.accounts import accounts
+
+    known = [one for one in accounts(db) if one.id in ids and one.hidden_at is None]
+    return [NowAccount(one.id, one.uuid, one.organization, one.name, one.plan, (), None, (), (), 0) for one in known]
 
 
 def _told_apart(accounts: list[NowAccount]) -> list[NowAccount]:

@@ -208,6 +208,8 @@ def problem_words(account: NowAccount) -> list[str]:
         f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome, source)}." for source, outcome in account.problems
     ]
     made += unread_words(account)
+    if not (account.limits or account.problems or account.extra or account.lifted):
+        made.append("Nothing was read of this account yet; its first answer brings a reading.")
     made += [_differing_words(limit) for limit in account.limits if limit.conflicts]
     if account.gone_since is not None:
         made.append(f"No browser reports this account any more. Hide it: tachograph accounts forget{_named(account)}")

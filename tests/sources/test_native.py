@@ -32,7 +32,9 @@ def read(paths: list[Path], fast: Decoders) -> list[tuple[Any, ...]]:
         assert not done.error
         messages = sorted(reader.batch.messages.values())
         _, fragments, *rest = reader.take()
-        lines = {identity: sorted(parts) for identity, parts in fragments.items()}  # in any order: they are grouped by time
+        lines = {
+            identity: sorted(parts) for identity, parts in fragments.items()
+        }  # in any order: they are grouped by time
         said.append((messages, lines, *rest, done.problems, done.known[7:]))
     return said
 

@@ -1,10 +1,13 @@
 """Random histories of an account's limits with a known truth, fed to a ledger as sources would."""
 
 import random
+import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.limits import accounts, readings, refusals
 from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.usage.message_attributes import MessageAttributes
+from tachograph.ledger.usage.messages import Row
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import (
     CLAUDE_JSON,
@@ -14,9 +17,12 @@ from tachograph.model.limits.limits import (
     SEVEN_DAY,
     STATUSLINE,
     AccountId,
+    ExtraUsage,
     Limit,
+    Money,
     Reading,
 )
+from tachograph.model.limits.refusals import REQUEST_MS
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 T0 = 1_795_400_400_000
@@ -62,6 +68,14 @@ class Account:
         self.sessions: dict[str, tuple[tuple[Limit, ...], int]] = {}
         self.news: dict[str, News] = {}
         self.refused: dict[str, tuple[int, int]] = {}  # by key: when, until when
+        self.answered: set[str] = set()  # keys of refusals that an answer has ended
+        self.conversations: dict[str, int] = {}  # of scripts: their last answer
+        self.extra = ExtraUsage(True, Money(500, "USD"), Money(9_000, "USD"), None) if rnd.random() < 0.3 else None
+        self.is_metered = False  # was that read?
+
+    def lift(self, key: str) -> None:
+        self.refused.pop(key, None)
+        self.answered.discard(key)
 
     def limits(self) -> tuple[Limit, ...]:
         return tuple(window.limit() for window in self.windows)
@@ -71,7 +85,7 @@ class Account:
         for limit in self.limits():
             self.news[limit.key] = News(at, limit.percent or 0.0, limit.resets_at or 0)
             if limit.percent is not None and limit.percent < 99:
-                self.refused.pop(limit.key, None)
+                self.lift(limit.key)
 
 
 class History:
@@ -105,8 +119,8 @@ class History:
             for window in one.windows:
                 window.at(self.now)
         what = rnd.choices(
-            ("answer", "idle", "fetch", "cache", "desktop", "grant", "move", "refuse"),
-            (8, 6, 3, 2, 2, 0.5, 0.3, 0.7),
+            ("answer", "idle", "fetch", "cache", "desktop", "grant", "move", "refuse", "script"),
+            (8, 6, 3, 2, 2, 0.5, 0.3, 0.9, 2),
         )[0]
         self.log.append(f"{(self.now - T0) // MINUTE} {account.id.uuid} {what}")
         getattr(self, f"_{what}")(account)
@@ -136,11 +150,11 @@ class History:
 
     def _fetch(self, account: Account) -> None:
         account.learn(self.now)
-        self._store(account, Reading(OAUTH, self.now, account=account.id, limits=account.limits()))
+        self._store(account, Reading(OAUTH, self.now, account=account.id, limits=account.limits(), extra=account.extra))
 
     def _cache(self, account: Account) -> None:
         """Another program asks; its answer is found later, or at once."""
-        reading = Reading(CLAUDE_JSON, self.now, account=account.id, limits=account.limits())
+        reading = Reading(CLAUDE_JSON, self.now, account=account.id, limits=account.limits(), extra=account.extra)
         if self.rnd.random() < 0.5:
             account.learn(self.now)
             self._store(account, reading)
@@ -168,14 +182,29 @@ class History:
 
     def _refuse(self, account: Account) -> None:
         window = self.rnd.choice(account.windows)
-        if any(key == window.key for key in account.refused):
+        if window.key in account.refused and window.key not in account.answered:
             return
         window.percent = 100.0
+        account.answered.discard(window.key)
         account.refused[window.key] = (self.now, window.resets_at)
         with self.ledger.transaction() as db:
             refusals.note_for(db, self.ledger_id(account), window.key, window.label, self.now, window.resets_at)
 
+    def _script(self, account: Account) -> None:
+        """A script gets an answer, without a status line. The transcript may show when its request began."""
+        session = self.rnd.choice(("q1", "q2")) + account.id.uuid
+        before = account.conversations.get(session, 0)
+        began = max(before, self.now - self.rnd.randrange(1, 9 * MINUTE)) if self.rnd.random() < 0.6 else None
+        for key, (at, _) in account.refused.items():
+            is_later = before > at or self.now > at + REQUEST_MS if began is None else began > at
+            if is_later and not account.is_metered:
+                account.answered.add(key)
+        account.conversations[session] = self.now
+        with self.ledger.transaction() as db:
+            write_answer(db, self.ledger_id(account), session, self.now, began)
+
     def _store(self, account: Account, reading: Reading) -> None:
+        account.is_metered |= reading.extra is not None
         for limit in reading.limits:
             news = account.news.get(limit.key)
             if news is None or reading.observed_at > news.at:
@@ -185,12 +214,25 @@ class History:
         for key, (at, _) in list(account.refused.items()):
             known = next((limit for limit in reading.limits if limit.key == key), None)
             if known is not None and known.percent is not None and known.percent < 100 and reading.observed_at > at:
-                del account.refused[key]
+                account.lift(key)
+
+
+def write_answer(db: sqlite3.Connection, account: int, session: str, at: int, began: int | None) -> None:
+    """A billed answer, with the time at which its request began where that is known."""
+    names = Strings(db)
+    where = names.sessions(db, {session})[session]
+    origin = MessageAttributes(db, names).of(("claude-opus-5-5", "", "", "end_turn", "", "", "", "", "/a")).id
+    identity = db.execute("SELECT coalesce(max(identity), 0) + 1 FROM answer").fetchone()[0]
+    row = dict.fromkeys(Row._fields, 0) | {"identity": identity, "at": at, "origin": origin, "request": ""}
+    row |= {"id": identity, "output": 5, "session": where, "account": account, "billed": 1, "blocks": None}
+    db.execute(f"INSERT INTO answer ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+    if began is not None:
+        refusals.note_request_times(db, [(identity, began)], at)
 
 
 def forget(ledger: Ledger) -> None:
     """Empty the tables of limits, for the next history."""
     with ledger.transaction() as db:
-        for table in ("level_value", "reading", "window", "refusal", "login", "plan_change"):
+        for table in ("level_value", "reading", "window", "refusal", "login", "plan_change", "answer", "request_time"):
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM account WHERE id > 0")

@@ -61,11 +61,11 @@ class MeterWorld:
             },
         )
 
-    def cache(self, payload: dict[str, Any], account: str = ADA[0], at: int | None = None) -> None:
+    def cache(self, payload: dict[str, Any], account: str = ADA[0], at: int | None = None, folder: Path | None = None) -> None:  # fmt: skip
         """An answer of the usage endpoint that Claude Code keeps."""
         fetched = self.at if at is None else at
         cached = {"fetchedAtMs": fetched, "accountUuid": account, "utilization": payload}
-        self._write_config(None, cachedUsageUtilization=cached)
+        self._write_config(folder, cachedUsageUtilization=cached)
 
     def _write_config(self, folder: Path | None, **parts: object) -> None:
         path = (folder or self.home.claude) / ".claude.json"
@@ -113,18 +113,18 @@ class MeterWorld:
     def transcript(self, session: str = SESSION, folder: Path | None = None) -> Path:
         return (folder or self.home.claude) / "projects" / "-p" / f"{session}.jsonl"
 
-    def answer(self, model: str = "claude-opus-5-5", session: str = SESSION, at: int | None = None) -> None:
+    def answer(self, model: str = "claude-opus-5-5", session: str = SESSION, at: int | None = None, folder: Path | None = None) -> None:  # fmt: skip
         """A billed answer."""
         usage = {"input_tokens": 10, "output_tokens": 500, "cache_read_input_tokens": 20_000}
         message = {"model": model, "role": "assistant", "type": "message", "stop_reason": "end_turn", "content": [], "usage": usage}  # fmt: skip
-        self._write(session, at, message)
+        self._write(session, at, message, folder)
 
-    def prompt(self, session: str = SESSION, at: int | None = None, *, result: bool = False) -> None:
+    def prompt(self, session: str = SESSION, at: int | None = None, *, result: bool = False, folder: Path | None = None) -> None:  # fmt: skip
         """A prompt, or the result of a tool: the beginning of a request."""
         content: object = [{"type": "tool_result", "tool_use_id": "t", "content": "ok"}] if result else "go on"
-        self._write(session, at, {"role": "user", "content": content}, type="user")
+        self._write(session, at, {"role": "user", "content": content}, folder, type="user")
 
-    def refuse(self, text: str, quota: dict[str, Any] | None = None, session: str = SESSION, at: int | None = None) -> None:  # fmt: skip
+    def refuse(self, text: str, quota: dict[str, Any] | None = None, session: str = SESSION, at: int | None = None, folder: Path | None = None) -> None:  # fmt: skip
         """A refusal, as Claude Code writes it into the transcript."""
         message = {
             "model": "<synthetic>",
@@ -136,7 +136,7 @@ class MeterWorld:
         more: dict[str, Any] = {"isApiErrorMessage": True, "error": "rate_limit", "apiErrorStatus": 429}
         if quota is not None:
             more["quotaLimits"] = quota
-        self._write(session, at, message, **more)
+        self._write(session, at, message, folder, **more)
 
     def refuse_week(self, resets_at: int, session: str = SESSION) -> None:
         self.refuse(
@@ -145,7 +145,7 @@ class MeterWorld:
             session,
         )
 
-    def _write(self, session: str, at: int | None, message: dict[str, Any], **more: object) -> None:
+    def _write(self, session: str, at: int | None, message: dict[str, Any], folder: Path | None = None, **more: object) -> None:  # fmt: skip
         self._count += 1
         when = datetime.fromtimestamp((self.at if at is None else at) / 1000, UTC)
         id = f"{session[-4:]}{self._count}"
@@ -160,7 +160,7 @@ class MeterWorld:
             "message": {"id": f"msg_{id}", **message},
             **more,
         }
-        path = self.transcript(session)
+        path = self.transcript(session, folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "a") as file:
             file.write(json.dumps(record) + "\n")

@@ -17,9 +17,9 @@ from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import load
 from tachograph.paths import own_paths
 from tachograph.queries.estimates.learning import readings as learning_readings
-from tachograph.queries.limits.current import FRESH_MS, RESET, UNKNOWN, WALL, NowAccount, now
+from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, UNKNOWN, WALL, NowAccount, now
 from tachograph.queries.limits.curves import curves
-from tachograph.queries.limits.guard import AT_WALL, CLEAR, NEAR, judge
+from tachograph.queries.limits.guard import AT_WALL, CLEAR, NEAR, ON_OVERAGE, judge
 from tachograph.queries.limits.pace import trends
 from tachograph.queries.tray_state import tray_state
 
@@ -38,7 +38,13 @@ def expected(account: Account, key: str, at: int) -> tuple[float | None, bool]:
     """The percentage that the evidence proves, and is the limit reached."""
     refused = account.refused.get(key)
     news = account.news.get(key)
-    if refused is not None and at < refused[1] and (news is None or news.at <= refused[0] or news.percent >= 99):
+    is_over = refused is not None and key in account.answered
+    if (
+        refused is not None
+        and not is_over
+        and at < refused[1]
+        and (news is None or news.at <= refused[0] or news.percent >= 99)
+    ):
         if news is not None and news.at > refused[0]:
             return max(news.percent, 99.0) if news.percent >= 100 else news.percent, True
         return 100.0, True
@@ -49,6 +55,8 @@ def expected(account: Account, key: str, at: int) -> tuple[float | None, bool]:
         is_close = news.resets_at <= news.at <= news.resets_at + CLOCK_MS and at <= news.resets_at + CLOCK_MS
         if not (is_held or is_close):
             return None, False
+    if is_over and refused is not None and at < refused[1] and news.percent >= 100 and news.at <= refused[0]:
+        return None, False  # an answer came since
     return news.percent, news.percent >= 100
 
 
@@ -66,10 +74,10 @@ def check(history: History, at: int) -> None:
             shown = None if limit is None else limit.percent
             if is_reached:
                 assert limit is not None, (key, percent)
-                assert limit.state == WALL, (key, limit, percent)
+                assert limit.state == (OVERAGE if account.is_metered else WALL), (key, limit, percent)
             else:
                 assert shown == percent, (key, shown, percent, limit)
-                assert limit is None or limit.state != WALL, (key, limit)
+                assert limit is None or limit.state not in (WALL, OVERAGE), (key, limit)
         if of is not None:
             _check_readers(history, of, id, at)
 
@@ -96,6 +104,10 @@ def _check_readers(history: History, of: NowAccount, id: int, at: int) -> None:
         state = verdicts[limit.key]
         if limit.state == WALL:
             assert state == AT_WALL
+        elif limit.state == OVERAGE:
+            assert state == ON_OVERAGE
+        elif limit.percent is None and limit.answered_at is not None:
+            assert state == (CLEAR if at - limit.answered_at <= FRESH_MS else UNKNOWN)
         elif limit.state == RESET:
             assert state == (CLEAR if at - (limit.resets_at or 0) <= FRESH_MS else UNKNOWN)
         elif limit.percent is None:

@@ -23,6 +23,7 @@ import oracle
 from helpers import NOW_MS, Home
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
+from tachograph.ledger.usage import ways
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Transcript
@@ -67,7 +68,22 @@ parts = st.builds(
 )
 
 
-CONTENTS: list[Any] = ["Done.", [{"type": "text", "text": "long " * 40}]]
+CONTENTS: list[Any] = [
+    "Done.",
+    [{"type": "text", "text": "long " * 40}],
+    [{"type": "tool_use", "id": "t1", "name": "mcp__linear__get_issue", "input": {}}],
+    [{"type": "tool_use", "id": "t2", "name": "mcp__db__query", "input": {"sql": "mcp__x__y"}}],
+    [{"type": "tool_use", "id": "t3", "name": "Task", "input": {"subagent_type": "Explore", "prompt": "look around"}}],
+    [{"type": "tool_use", "id": "t4", "name": "Agent", "input": {"subagent_type": "Plan", "prompt": "look around"}}],
+]
+WAY_FIELDS = {
+    "effort": [None, "high", "low"],
+    "entrypoint": [None, "cli", "sdk-py"],
+    "attributionSkill": [None, "review", 'deploy "now"'],
+    "attributionPlugin": [None, "codex"],
+    "attributionMcpServer": [None, "linear", "größe"],
+    "attributionAgent": [None, "Explore"],
+}
 SHARED = ("S", "gate-1", "gate-2")  # ids that a gateway gives to many answers
 
 
@@ -111,8 +127,13 @@ def answers(draw: st.DrawFn) -> Record:
         uuid=f"u-{label}-{hour}-{line}" if label is not None or draw(st.booleans()) else None,
         version=draw(st.sampled_from(["2.1.29", "2.1.330"])),
         content=draw(st.sampled_from(CONTENTS)),
+        **{name: value for name, values in WAY_FIELDS.items() if (value := draw(st.sampled_from(values))) is not None},
     )
-    return progress(record) if draw(st.integers(0, 5)) == 0 else record
+    if draw(st.integers(0, 5)):
+        return record
+    inside = progress(record)
+    inside["data"]["prompt"] = draw(st.sampled_from(["look around", "", None]))
+    return inside
 
 
 @st.composite
@@ -160,6 +181,9 @@ def said(home: Home) -> dict[str, list[tuple[Any, ...]]]:
 
 def _word(table: str, column: str) -> str:
     """The column, with the text in the place of a number that stands for one."""
+    if column == "way":
+        texts = " || ',' || ".join(f"(SELECT text FROM name WHERE name.id = way.{one})" for one in ways.COLUMNS)
+        return f"(SELECT {texts} FROM way WHERE way.id = {table}.way)"
     if column in NAMED:
         return f"(SELECT text FROM name WHERE name.id = {table}.{column})"
     if column in OTHER:
@@ -346,10 +370,22 @@ odd_counts = st.one_of(
 )
 ODD: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("cwd", "gitBranch", "requestId", "uuid", "agentId", "forkedFrom", "ownerAccountUuid"), odd_texts),
+    **dict.fromkeys(WAY_FIELDS, odd_texts),
     **dict.fromkeys(("sessionId", "isSidechain", "costUSD"), st.one_of(odd_texts, odd_counts)),
     "timestamp": odd_times,
 }
-ODD_MESSAGE = {"id": odd_texts, "model": odd_texts, "stop_reason": odd_texts}
+odd_blocks = st.fixed_dictionaries(
+    {"type": st.sampled_from(["tool_use", "text", None])},
+    optional={
+        "id": odd_texts,
+        "name": st.one_of(odd_texts, st.sampled_from(["mcp__", "mcp__a", "mcp__a__b__c", "mcp____b", "Task", "Agent"])),
+        "input": st.one_of(odd_texts, st.just({"subagent_type": "Plan", "prompt": "p"})),
+    },
+)
+ODD_MESSAGE = {
+    **dict.fromkeys(("id", "model", "stop_reason"), odd_texts),
+    "content": st.one_of(odd_texts, st.lists(st.one_of(odd_blocks, odd_texts), max_size=3)),
+}
 ODD_USAGE: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("input_tokens", "output_tokens", "cache_creation_input_tokens"), odd_counts),
     **dict.fromkeys(("speed", "inference_geo", "iterations"), odd_texts),
@@ -377,6 +413,8 @@ def usual_answers(draw: st.DrawFn) -> Record:
         sidechain=draw(st.booleans()),
         forked_from=draw(st.sampled_from([None, "s1"])),
         uuid=draw(st.sampled_from(["u1", "u2"])),
+        content=draw(st.sampled_from(CONTENTS)),
+        **{name: value for name, values in WAY_FIELDS.items() if (value := draw(st.sampled_from(values))) is not None},
     )
 
 
@@ -397,7 +435,7 @@ def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ..
     batch = Batch()
     transcript = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
     read(transcript)
-    return batch.messages, batch.spans, batch.leaves, transcript.problems
+    return batch.messages, batch.spans, batch.leaves, transcript.problems, batch.spawns, batch.subagents
 
 
 def has_shared_ids(fast: Decoders, block: bytes) -> bool:

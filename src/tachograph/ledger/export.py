@@ -4,22 +4,37 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from tachograph.ledger.usage import ways
+
 
 def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Every billed message, in the order in which they were first seen: at, session, project, branch, model, agent, flags,
-    speed, geo, stop, request, account, pull request, the six counts, logged cost, whether unfinished, missing output."""
+    speed, geo, stop, request, account, pull request, the six counts, logged cost, whether unfinished, missing output, and
+    the texts of its way."""
     names = dict(db.execute("SELECT id, text FROM name"))
+    columns = ", ".join(ways.COLUMNS)
+    known = {id: [names.get(n, "") for n in way] for id, *way in db.execute(f"SELECT id, {columns} FROM way")}
     uuids = dict(db.execute("SELECT id, uuid FROM session"))
     accounts = dict(db.execute("SELECT id, CASE given WHEN '' THEN label ELSE given END FROM account"))
     pulls = dict(db.execute("SELECT id, url FROM pull"))
     sql = (
         "SELECT at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, input, output,"
-        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost, unfinished, missing_output FROM message WHERE billed"
+        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost, unfinished, missing_output, way FROM message WHERE billed"
     )
     for r in db.execute(sql):
         texts = (names.get(r[2], ""), names.get(r[3], ""), names.get(r[4], ""), names.get(r[5], ""))
         more = (names.get(r[7], ""), names.get(r[8], ""), names.get(r[9], ""), r[10])
-        yield (r[0], uuids.get(r[1], ""), *texts, r[6], *more, accounts.get(r[11], ""), pulls.get(r[12], ""), *r[13:])
+        yield (
+            r[0],
+            uuids.get(r[1], ""),
+            *texts,
+            r[6],
+            *more,
+            accounts.get(r[11], ""),
+            pulls.get(r[12], ""),
+            *r[13:-1],
+            *known.get(r[-1], known[0]),
+        )
 
 
 def readings(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:

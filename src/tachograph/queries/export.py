@@ -32,14 +32,14 @@ _COUNTS = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read", 
 
 def _messages(db: sqlite3.Connection, book: PriceBook, calendar: Calendar) -> Iterator[tuple[Any, ...]]:
     for at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, *rest in export.messages(db):  # fmt: skip
-        counts, (logged, unfinished, missing) = rest[:6], rest[6:]
+        counts, (logged, unfinished, missing), way = rest[:6], rest[6:9], rest[9:]
         tariff = tariff_of(speed, geo, counts[0] + counts[2] + counts[3] + counts[4])
         cost, _ = cost_of(book, model, at, tariff, (1, *counts, 0 if logged is None else 1, logged or 0))
         usd = None if cost is None else cost / PICODOLLARS
         yield (
             at, session or None, project or None, branch or None, model, agent or None, 1 if flags & 2 else 0,
             stop or None, request or None, account or None, pull or None, *counts, usd,
-            speed or None, unfinished, missing,
+            speed or None, unfinished, missing, *(text or None for text in way),
         )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ EVERYTHING: dict[str, Everything] = {
             "at:m session:t project:t branch:t model:t agent:t is_sidechain:w stop_reason:t request:t account:t pr:t "
             + " ".join(f"{name}:w" for name in _COUNTS)
             + " cost_usd:n speed:t unfinished:w missing_output_at_least:w"
+            " agent_type:t skill:t plugin:t mcp:t effort:t entrypoint:t"
         ),
         _messages,
     ),

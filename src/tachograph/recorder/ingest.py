@@ -121,7 +121,7 @@ def _read(
         empty = messages.is_empty(db)
         version = data_version(db)
     among: set[int] | None = set() if empty else None
-    touched = batches.Touched(set(), set())
+    touched = batches.Touched(set(), set(), set())
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     for said, reads in read_all([job.known for job in jobs.values()], now_ms):
         with ledger.transaction() as db:

@@ -52,7 +52,7 @@ class _Importer:
         folders = {folder for fact in by_kind.get(tracking.LOGINS, ()) if (folder := self._try(self._logins, fact))}
         batch = self._batch(by_kind)
         origins, logins = MessageAttributes(self._db, self._names), accounts.logins(self._db)
-        touched = batches.Touched(set(), set())
+        touched = batches.Touched(set(), set(), set())
         batches.write(self._db, batch, origins, logins, None, touched)
         batches.settle(self._db, origins, logins, touched)
         for folder in folders:
@@ -131,20 +131,25 @@ class _Importer:
         named = {*spans, *leaves}
         self._names.sessions(self._db, named)
         return (
-            list(messages.values()), fragments, spans, prompts, titles, summaries, leaves, links, [], clears, costs,
+            list(messages.values()), fragments, spans, prompts, titles, summaries, leaves, links, [], clears, costs, {}, {},
         )  # fmt: skip
 
     def _message(self, body: Any, key: str) -> Message:
         message = shared_ids.from_json(json.dumps(body))
         identity, at, counts, logged, (output, chosen_at, origin), sessions, trace = message
-        if not all(isinstance(n, int) and 0 <= n <= 10**12 for n in counts) or len(counts) != 6 or len(origin) != 9:
+        if (
+            not all(isinstance(n, int) and 0 <= n <= 10**12 for n in counts)
+            or len(counts) != 6
+            or len(origin) != 9
+            or len(trace[6]) != 6
+        ):
             raise ValueError(key)
         folder = arriving(self._machine, origin[8])
         folders = tuple(sorted(arriving(self._machine, one) for one in trace[5]))
         if not isinstance(identity, int) or not sessions:
             raise ValueError(key)
         choice = (output, chosen_at, (*origin[:8], folder))
-        return (identity, at, counts, logged, choice, sessions, (*trace[:5], folders))
+        return (identity, at, counts, logged, choice, sessions, (*trace[:5], folders, trace[6]))
 
     @staticmethod
     def _link(links: dict[tuple[str, str], tuple[int, str, str, int, str]], body: Any) -> None:
@@ -273,5 +278,5 @@ def drop_others(ledger: Ledger) -> int:
         for account in sorted({account for account, _ in found}):
             for window in windows.windows(db, account):
                 windows.rebuild(db, account, window.key, window)
-        batches.settle(db, origins, logins, batches.Touched(set(writer.touched), set()))
+        batches.settle(db, origins, logins, batches.Touched(set(writer.touched), set(), set()))
         return len(rows)

@@ -102,7 +102,7 @@ class FactReader:
         output, at, origin = message[4]
         folders = tuple(sorted(leaving(self._machine, folder) for folder in message[6][5]))
         choice = (output, at, (*origin[:8], leaving(self._machine, origin[8])))
-        return (*message[:4], choice, message[5], (*message[6][:5], folders))
+        return (*message[:4], choice, message[5], (*message[6][:5], folders, message[6][6]))
 
     def _fragment(self, key: str) -> tuple[str, Any] | None:
         identity, _, rest = key.partition(":")

@@ -30,7 +30,19 @@ MESSAGE, SESSION, LINK, SUMMARY, LOGINS, READING, FRAGMENT, REFUSAL = (
 # Columns of `answer` that hold facts; the others are worked out from them.
 _FACTS = (
     *("at", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "logged_cost"),
-    *("chosen_at", "origin", "request", "flags", "shared", "last_at", "stop_at", "mark", "blocks", "several_folders"),
+    *(
+        "chosen_at",
+        "origin",
+        "request",
+        "flags",
+        "shared",
+        "last_at",
+        "stop_at",
+        "mark",
+        "blocks",
+        "several_folders",
+        "way",
+    ),
 )
 # kind, table, key of the fact that a row belongs to
 _TRACKED: tuple[tuple[str, str, str], ...] = (

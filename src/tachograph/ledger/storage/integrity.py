@@ -8,6 +8,7 @@ from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.storage import connection as ledger
 from tachograph.ledger.storage import migrations
 from tachograph.ledger.usage.messages import QUARTER_MS, UNKNOWN_BUCKET
+from tachograph.model.usage.messages import SIDECHAIN
 
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 _MOST = 20  # problems that SQLite is asked for: one is enough to know, some help to say what
@@ -235,6 +236,7 @@ _REFERENCES = (
     ("answer", "account", "account"),
     ("answer", "pull", "pull"),
     ("answer", "origin", "origin"),
+    ("answer", "way", "way"),
     *(("origin", column, "name") for column in _NAMED),
 )
 
@@ -271,14 +273,14 @@ _MEASURES = (
 )  # fmt: skip
 _TABLES = {
     "rollup": (
-        "bucket, session, model, tariff, place, branch, account, pull, by_branch",
+        "bucket, session, model, tariff, place, branch, account, pull, by_branch, way, side",
         f"SELECT coalesce({_floor_division('at', QUARTER_MS)}, {UNKNOWN_BUCKET}), session, model,"
         " tariff(speeds.text, geos.text, input + cache_write_5m + cache_write_1h + cache_read),"
-        " cwd, branch, account, pull, by_branch, count(*),"
+        f" cwd, branch, account, pull, by_branch, way, flags & {SIDECHAIN} <> 0, count(*),"
         f" {', '.join(f'sum({measure})' for measure in _MEASURES[1:7])},"
         " count(logged_cost), coalesce(sum(logged_cost), 0), sum(unfinished), sum(missing_output)"
         " FROM message JOIN name AS speeds ON speeds.id = speed JOIN name AS geos ON geos.id = geo"
-        " WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        " WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11",
     ),
     "hour": (
         "hour, model, tariff",

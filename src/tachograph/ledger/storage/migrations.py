@@ -22,6 +22,8 @@ What each table holds:
     problem     what could not be read, by file and kind
     reading     what a source said about an account's limits, every time it said something else
     level       the limits in a reading
+    way         combinations of subagent type, skill, plugin, MCP server, effort and entry point, each once
+    spawn, subagent  calls that start subagents, and the prompts of subagents: which call started which
     window      each limit from one reset to the next: what holds now, and the most that it reached
     account     who was logged in; `login` says in which config folder, from when to when we saw it
     choice      what a person switched by a command: consent to a source, alarms, the style of a title
@@ -497,6 +499,60 @@ STEPS: tuple[tuple[str, str], ...] = (
         "when the requests of answers after a refusal began",
         """
         CREATE TABLE request_time (identity INTEGER PRIMARY KEY, at INTEGER NOT NULL); -- of `answer`
+        """,
+    ),
+    (
+        "ways that messages were asked for",
+        """
+        CREATE TABLE way (
+            id INTEGER PRIMARY KEY,         -- 0: nothing is known; all columns are ids of `name`
+            agent_type INTEGER NOT NULL,    -- of a subagent
+            skill INTEGER NOT NULL, plugin INTEGER NOT NULL,
+            server INTEGER NOT NULL,        -- MCP server
+            effort INTEGER NOT NULL, entrypoint INTEGER NOT NULL,
+            UNIQUE (agent_type, skill, plugin, server, effort, entrypoint)
+        );
+        INSERT INTO way VALUES (0, 0, 0, 0, 0, 0, 0);
+        CREATE TABLE spawn (                -- calls that start a subagent, by a fingerprint of the prompt
+            session INTEGER NOT NULL, prompt INTEGER NOT NULL, agent_type TEXT NOT NULL,
+            PRIMARY KEY (session, prompt)
+        ) WITHOUT ROWID;
+        CREATE TABLE subagent (             -- the prompt with which a subagent began
+            session INTEGER NOT NULL, agent TEXT NOT NULL, prompt INTEGER NOT NULL,
+            PRIMARY KEY (session, agent)
+        ) WITHOUT ROWID;
+        DROP VIEW message;
+        ALTER TABLE answer ADD COLUMN way INTEGER NOT NULL DEFAULT 0;
+        CREATE VIEW message AS
+            SELECT answer.*, model, speed, geo, stop, branch, origin.cwd AS cwd, agent, owner, folder,
+                coalesce(place.project, origin.cwd) AS project
+            FROM answer LEFT JOIN origin ON origin.id = answer.origin LEFT JOIN place ON place.cwd = origin.cwd;
+        DROP TABLE rollup;
+        CREATE TABLE rollup (
+            bucket INTEGER NOT NULL,        -- epoch quarter hours; -1000000000 where the time is unknown
+            session INTEGER NOT NULL, model INTEGER NOT NULL, tariff INTEGER NOT NULL, -- model/usage/prices.py
+            place INTEGER NOT NULL,         -- the working directory; `place` has its project
+            branch INTEGER NOT NULL, account INTEGER NOT NULL, pull INTEGER NOT NULL, by_branch INTEGER NOT NULL,
+            way INTEGER NOT NULL,
+            side INTEGER NOT NULL,          -- 1: asked by a subagent
+            messages INTEGER NOT NULL,
+            input INTEGER NOT NULL, output INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL, cache_read INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+            logged_messages INTEGER NOT NULL, logged_cost INTEGER NOT NULL,
+            unfinished INTEGER NOT NULL, missing_output INTEGER NOT NULL,
+            PRIMARY KEY (bucket, session, model, tariff, place, branch, account, pull, by_branch, way, side)
+        ) WITHOUT ROWID;
+        INSERT INTO rollup
+            SELECT coalesce((at - ((at % 900000) + 900000) % 900000) / 900000, -1000000000), session, model,
+                (speed IN (SELECT id FROM name WHERE text = 'fast')) | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1)
+                    | (((input + cache_write_5m + cache_write_1h + cache_read > 100000)
+                        + (input + cache_write_5m + cache_write_1h + cache_read > 200000)) << 2),
+                cwd, branch, account, pull, by_branch, way, flags & 2 <> 0, count(*), sum(input), sum(output),
+                sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(web_searches), count(logged_cost),
+                coalesce(sum(logged_cost), 0), sum(unfinished), sum(missing_output)
+            FROM message WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
+        -- transcripts that still exist are read again, and name their ways
+        UPDATE file SET size = -1, offset = 0, looks = 40, branch = '', cwd = '', stamp = '';
         """,
     ),
 )

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tachograph.ledger.usage import owners, places, rereading_states, shared_ids
+from tachograph.ledger.usage import agent_types, owners, places, rereading_states, shared_ids
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, write_links
@@ -30,13 +30,17 @@ class BatchContent(NamedTuple):
     notices: list[tuple[str, bytes]]  # for recorder/ingest.py
     clears: Mapping[str, list[int]]
     cost_states: Mapping[str, tuple[str, int, str]]
+    spawns: Mapping[tuple[str, int], str]
+    subagents: Mapping[tuple[str, str], int]
 
 
 class Touched(NamedTuple):
-    """Sessions of which something changed in a pass: messages, or links to pull requests and `/clear`."""
+    """Sessions of which something changed in a pass: messages, links to pull requests and `/clear`, or calls that
+    start subagents."""
 
     sessions: set[int]
     linked: set[int]
+    spawning: set[int]
 
 
 def write(
@@ -61,13 +65,20 @@ def write(
         | content.clears.keys()
         | content.cost_states.keys()
         | {session for session, _ in content.titles}
-        | {session for session, _ in content.links},
+        | {session for session, _ in content.links}
+        | {session for session, _ in content.spawns}
+        | {session for session, _ in content.subagents},
     )
     _write_sessions(db, content, sessions)
     linked = write_links(db, content.links, sessions, names) | _write_clears(db, content.clears, sessions)
     touched.linked.update(linked)
+    touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
+    types = agent_types.types_of(db, set(sessions.values())) if agent_types.are_known(db) else {}
+    complete = agent_types.WayCompleter(types, sessions).complete
+    completed = list(map(complete, content.messages))
+    fragments = {identity: list(map(complete, parts)) for identity, parts in content.fragments.items()}
     writer = MessageWriter(db, origins, logins)
-    messages, shared = shared_ids.separate(writer, content.messages, content.fragments, among)
+    messages, shared = shared_ids.separate(writer, completed, fragments, among)
     writer.add(messages, sessions, among)
     if shared:
         writer.finish()
@@ -104,6 +115,7 @@ def settle(
     sessions = set(touched.sessions)
     if everything:
         sessions = {session for (session,) in db.execute("SELECT id FROM session")}
+    agent_types.reassign(writer, sessions if everything else touched.spawning)
     owners.reassign(writer, sessions)
     sessions |= writer.touched
     places.note_beginnings(db, sessions)

@@ -4,6 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.ways import Ways
 from tachograph.model.usage.messages import Origin
 from tachograph.model.usage.prices import tariff
 
@@ -30,6 +31,7 @@ class MessageAttributes:
     def __init__(self, db: sqlite3.Connection, names: Strings) -> None:
         self._db = db
         self.names = names
+        self.ways = Ways(db, names)
         self._by_texts: dict[Origin, AttributeRow] = {}
         self._by_id: dict[int, AttributeRow] = {}
 

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tachograph.model.usage.messages import NO_TIME
+from tachograph.ledger.usage import ways
+from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import TIERS
 
@@ -43,6 +44,7 @@ class Row(NamedTuple):
     by_branch: int
     unfinished: int
     missing_output: int
+    way: int
 
 
 SELECT = f"SELECT {', '.join(Row._fields)} FROM answer"
@@ -56,7 +58,10 @@ MEASURES = (
 )
 
 # Dimensions that are no column: of `message`, and of `rollup`.
-EXPRESSIONS = {"speed": "(speed IN (SELECT id FROM name WHERE text = 'fast'))"}
+EXPRESSIONS = {
+    "speed": "(speed IN (SELECT id FROM name WHERE text = 'fast'))",
+    **ways.expressions("message", f"flags & {SIDECHAIN}"),
+}
 
 
 def is_empty(db: sqlite3.Connection) -> bool:

@@ -14,7 +14,7 @@ from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.rereading_states import BEGUN, DUE
 from tachograph.ledger.usage.writer import MessageWriter
-from tachograph.model.usage.messages import NO_TIME, Message
+from tachograph.model.usage.messages import NO_TIME, NO_WAY, Message
 
 _STEP = 5000  # messages that are brought back at once
 _COUNTS = "input, output, cache_write_5m, cache_write_1h, cache_read, web_searches"
@@ -57,7 +57,7 @@ def _message(row: tuple[Any, ...], origins: MessageAttributes) -> Message:
         -1 if logged is None else logged,
         (-json.loads(counts)[1], NO_TIME if chosen_at is None else chosen_at, texts),
         json.loads(sessions),
-        (moment, moment if texts[3] else NO_TIME, 0, request, b"", ()),
+        (moment, moment if texts[3] else NO_TIME, 0, request, b"", (), NO_WAY),
     )
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from tachograph.ledger.usage import ways
 from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, UNKNOWN_BUCKET, narrowing
 from tachograph.model.usage.periods import Span
 
@@ -10,6 +11,7 @@ from tachograph.model.usage.periods import Span
 EXPRESSIONS = {
     "project": "coalesce((SELECT project FROM place WHERE cwd = rollup.place), rollup.place)",
     "speed": "(tariff & 1)",
+    **ways.expressions("rollup", "side"),
 }
 HOUR_MS = 4 * QUARTER_MS
 _LAST = 1 << 60

@@ -11,7 +11,7 @@ from typing import Any
 
 from tachograph.ledger.usage.messages import Row
 from tachograph.ledger.usage.writer import MessageWriter
-from tachograph.model.usage.messages import NO_TIME, Message, fingerprint, is_same_answer, merge
+from tachograph.model.usage.messages import NO_TIME, NO_WAY, Message, fingerprint, is_same_answer, merge
 
 Fragments = Mapping[int, list[Message]]
 
@@ -157,6 +157,7 @@ def as_messages(writer: MessageWriter, row: Row) -> list[Message]:
         row.request,
         row.blocks or b"",
         folders,
+        writer.ways.at(row.way),
     )
     at, logged = NO_TIME if row.at is None else row.at, -1 if row.logged_cost is None else row.logged_cost
     uuids = dict(
@@ -173,14 +174,16 @@ def as_messages(writer: MessageWriter, row: Row) -> list[Message]:
 def to_json(message: Message) -> str:
     """A message as JSON."""
     trace = message[6]
-    return json.dumps([*message[:6], [*trace[:4], trace[4].hex(), list(trace[5])]], separators=(",", ":"))
+    return json.dumps(
+        [*message[:6], [*trace[:4], trace[4].hex(), list(trace[5]), list(trace[6])]], separators=(",", ":")
+    )
 
 
 def from_json(body: str) -> Message:
     """A message from its JSON. Raises ValueError, TypeError or KeyError for a text that is none."""
     identity, at, counts, logged, choice, sessions, trace = json.loads(body)
     output, chosen_at, origin = choice
-    last_at, stop_at, mark, request, blocks, folders = trace
+    last_at, stop_at, mark, request, blocks, folders, *way = trace  # without a way in bodies of earlier versions
     made: Any = (
         identity,
         at,
@@ -188,7 +191,15 @@ def from_json(body: str) -> Message:
         logged,
         (output, chosen_at, tuple(origin)),
         sessions,
-        (last_at, stop_at, mark, request, bytes.fromhex(blocks), tuple(folders)),
+        (
+            last_at,
+            stop_at,
+            mark,
+            request,
+            bytes.fromhex(blocks),
+            tuple(folders),
+            tuple(map(str, way[0])) if way else NO_WAY,
+        ),
     )
     result: Message = made
     return result

@@ -28,7 +28,7 @@ _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 _UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
 _ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(f"{m} = {m} + excluded.{m}" for m in MEASURES)
-_ROLLUP_KEY = ("bucket", "session", "model", "tariff", "place", "branch", "account", "pull", "by_branch")
+_ROLLUP_KEY = ("bucket", "session", "model", "tariff", "place", "branch", "account", "pull", "by_branch", "way", "side")
 _HOUR_KEY = ("hour", "model", "tariff")
 _ZEROS = [0] * len(MEASURES)
 CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
@@ -40,6 +40,7 @@ class MessageWriter:
     def __init__(self, db: sqlite3.Connection, origins: MessageAttributes, logins: Logins) -> None:
         self.db = db
         self.names = origins.names
+        self.ways = origins.ways
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they are in the table
         self.new: dict[int, Row] = {}  # as they shall be
@@ -112,7 +113,8 @@ class MessageWriter:
         when = None if at == NO_TIME else at
         billed = counts[1] > 0 or is_billed(origin.texts[3], 0)
         cost = None if logged < 0 else logged
-        last_at, stop_at, mark, request, blocks, _ = trace
+        last_at, stop_at, mark, request, blocks, _, way_texts = trace
+        way = self.ways.of(way_texts)
         unfinished = 1 if blocks and is_unfinished(blocks, counts[1]) else 0
         missing = missing_output(blocks, counts[1]) if unfinished else 0
         self.plain.append(
@@ -140,11 +142,12 @@ class MessageWriter:
                 0,
                 unfinished,
                 missing,
+                way,
             )
         )
         self.touched.add(session)
         if billed:
-            key = self._key(when, counts, origin, session, account, 0, 0)
+            key = self._key(when, counts, origin, session, account, 0, 0, way, flags)
             into = self.sums.get(key)
             if into is None:
                 into = self.sums[key] = _ZEROS[:]
@@ -171,12 +174,15 @@ class MessageWriter:
         account: int,
         pull: int,
         by_branch: int,
+        way: int,
+        flags: int,
     ) -> tuple[int, ...]:
         """The key of the row in `rollup` that a message adds to."""
         prompt = counts[0] + counts[2] + counts[3] + counts[4]
         rate = origin.tariff if prompt <= TIERS[0] else tariff(origin.texts[1], origin.texts[2], prompt)
         bucket = UNKNOWN_BUCKET if at is None else at // QUARTER_MS
-        return (bucket, session, origin.model, rate, origin.cwd, origin.branch, account, pull, by_branch)
+        side = 1 if flags & SIDECHAIN else 0
+        return (bucket, session, origin.model, rate, origin.cwd, origin.branch, account, pull, by_branch, way, side)
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
         identity, at, counts, logged, choice, _, trace = message
@@ -211,6 +217,7 @@ class MessageWriter:
             0,
             0,
             0,
+            self.ways.of(trace[6]),
         )
         return self._derived(row, origin, folders)
 
@@ -242,6 +249,7 @@ class MessageWriter:
             mark=earlier_mark(_time(old.at), old.mark, at, trace[2]),
             blocks=blocks,
             several_folders=int(len(folders) > 1),
+            way=self.ways.joined(old.way, trace[6]),
             **most,
         )
         return self._derived(new, origin, folders)
@@ -338,7 +346,7 @@ class MessageWriter:
         if not row.billed:
             return
         origin = self.origins.at(row.origin)
-        key = self._key(row.at, row[3:9], origin, row.session, row.account, row.pull, row.by_branch)
+        key = self._key(row.at, row[3:9], origin, row.session, row.account, row.pull, row.by_branch, row.way, row.flags)
         into = self.sums.setdefault(key, _ZEROS[:])
         logged = (0, 0) if row.logged_cost is None else (1, row.logged_cost)
         for n, value in enumerate((1, *row[3:9], *logged, row.unfinished, row.missing_output)):

@@ -20,10 +20,13 @@ A message travels between processes and into SQLite by the hundred thousand, hen
     Origin   (model, speed, geo, stop, branch, cwd, agent, owner, folder)
         how a message came about; missing text is "". `owner` is the account that the record itself names, `folder`
         the config folder
-    Trace    (last_at, stop_at, mark, request, blocks, folders)
+    Trace    (last_at, stop_at, mark, request, blocks, folders, way)
         evidence over all copies: time of the latest line; of the earliest line with a stop reason (NO_TIME: none);
         fingerprint of the uuid of the earliest line (0: none); request id; `blocks` (see content.py), b"" once a
-        stop reason was seen; the config folders besides the origin's that hold a copy
+        stop reason was seen; the config folders besides the origin's that hold a copy; the way it was asked for
+    Way      (agent, skill, plugin, server, effort, entrypoint)
+        type of the subagent, skill, plugin, MCP server, reasoning effort, and program that asked; "" where no copy
+        says. Each is the largest of all copies, which nearly always agree
 """
 
 from typing import NamedTuple
@@ -34,14 +37,17 @@ NO_TIME = 1 << 62  # sorts after every real time
 FORKED, SIDECHAIN, FOREIGN = 1, 2, 4
 LONGEST_ANSWER_MS = 600_000  # lines further apart are not one answer
 LONGEST_AFTER_STOP_MS = 10_000
+AGENT, SKILL, PLUGIN, SERVER, EFFORT, ENTRYPOINT = range(6)  # of a way
 
 Counts = tuple[int, int, int, int, int, int]
 Origin = tuple[str, str, str, str, str, str, str, str, str]
 Choice = tuple[int, int, Origin]
-Trace = tuple[int, int, int, str, bytes, tuple[str, ...]]
+Way = tuple[str, str, str, str, str, str]
+Trace = tuple[int, int, int, str, bytes, tuple[str, ...], Way]
 Message = tuple[int, int, Counts, int, Choice, dict[str, int], Trace]
 
 
+NO_WAY: Way = ("", "", "", "", "", "")
 _PRIME = 2**61 - 1
 
 
@@ -80,7 +86,13 @@ def _merge_traces(a: Message, b: Message, folder: str) -> Trace:
         max(x[3], y[3]),
         b"" if stop_at != NO_TIME else x[4] if x[4] == y[4] else joined_blocks(x[4], y[4]),
         folders,
+        x[6] if x[6] == y[6] else join_ways(x[6], y[6]),
     )
+
+
+def join_ways(a: Way, b: Way) -> Way:
+    """Everything that two copies say of the way they were asked for."""
+    return (max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]), max(a[4], b[4]), max(a[5], b[5]))
 
 
 def earlier_mark(at: int, mark: int, other_at: int, other_mark: int) -> int:
@@ -97,7 +109,7 @@ def _later(a: int, b: int) -> int:
 
 def is_same_answer(a: Message, b: Message) -> bool:
     """Test two groups of lines that share an id: False where they cannot be one answer (rule 2, "shared ids")."""
-    (x_last, x_stop, x_mark, x_request, _, _), (y_last, y_stop, y_mark, y_request, _, _) = a[6], b[6]
+    (x_last, x_stop, x_mark, x_request, *_), (y_last, y_stop, y_mark, y_request, *_) = a[6], b[6]
     if a[1] == b[1] or (x_mark > 0 and x_mark == y_mark):
         return True  # a copy
     if x_request and y_request and x_request != y_request:

@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Sequence
 
 from tachograph.errors import NotFound
-from tachograph.ledger.usage import rollups, sessions
+from tachograph.ledger.usage import rollups, sessions, ways
 from tachograph.model.short_paths import short_paths
+from tachograph.model.usage.entrypoints import GROUPS, NAMES
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.model_names import plain_model_name
-from tachograph.queries.usage.rows import SpendQuery
+from tachograph.queries.usage.rows import MAIN_AGENT, WAY_COLUMNS, SpendQuery
 
 NOBODY = -1  # an id that no row has: what was named and is not there lets nothing through
 
@@ -35,6 +36,13 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
     if question.sessions:
         ids = sessions.session_ids(db, question.sessions)
         filters["session"] = {ids.get(uuid, NOBODY) for uuid in question.sessions}
+    for dimension, wanted in question.ways:
+        if dimension == "speed":
+            filters["speed"] = {int(word == "fast") for word in wanted}
+        else:
+            filters[WAY_COLUMNS[dimension]] = _matching_ways(
+                ways.present(db, WAY_COLUMNS[dimension]), dimension, wanted
+            )
     if question.accounts:
         filters["account"] = set(question.accounts)
     return filters
@@ -67,6 +75,27 @@ def matching_project(db: sqlite3.Connection, word: str) -> str:
         listed = ", ".join(found[:6]) + (" …" if len(found) > 6 else "")
         raise NotFound(f"{word!r} is not one project.", f"Give its whole path: {listed}" if found else "")
     return found[0]
+
+
+def _matching_ways(present: list[tuple[int, str]], dimension: str, wanted: Sequence[str]) -> set[int]:
+    """Ids of agents, skills …: "unknown" or "none" is what no record names; "main" and "subagents" are two of agents."""
+    found: set[int] = set()
+    names = [name for _, name in present] + ([MAIN_AGENT] if dimension == "agent" else [])
+    for word in wanted:
+        name = word.lower()
+        if name in ("unknown", "none"):
+            found.add(0)
+        elif dimension == "agent" and name in (MAIN_AGENT, "subagents"):
+            found |= {ways.MAIN} if name == MAIN_AGENT else {0, *(id for id, _ in present)}
+        else:
+            group = GROUPS.get(name, ()) if dimension == "entrypoint" else ()
+            shown = {text: NAMES.get(text, text).lower() for _, text in present}
+            matches = [
+                [id for id, text in present if name in (text.lower(), shown[text]) or text in group],
+                [id for id, text in present if text and name in text.lower()],
+            ]
+            found |= _strictest(matches, word, dimension, names)
+    return found
 
 
 def _matching_models(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:

@@ -5,9 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from tachograph.ledger.usage import rollups, sessions
+from tachograph.ledger.usage.ways import MAIN
 from tachograph.model.short_paths import short_paths
 from tachograph.queries.usage.rows import (
+    MAIN_AGENT,
     PERIODS,
+    WAY_COLUMNS,
+    WAY_KEYS,
     BranchKey,
     Key,
     MachineKey,
@@ -35,6 +39,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "pr": ("pull", "by_branch"),
     "speed": ("speed",),
     "machine": ("folder",),
+    **{name: (column,) for name, column in WAY_COLUMNS.items()},
 }
 
 
@@ -89,7 +94,7 @@ class _Describer:
         self.pulls: dict[int, sessions.PullFacts] = {}
         if along in ("project", "branch", "session"):
             self.short = short_paths([path for _, path in rollups.present(db, "project")])
-        if along in ("project", "model", "branch"):
+        if along in ("project", "model", "branch") or along in WAY_KEYS:
             self.names = sessions.names(db, {value for key in ids for value in key})
         elif along == "session":
             self.sessions = sessions.facts(db, {key[0] for key in ids})
@@ -135,6 +140,8 @@ class _Describer:
             return MachineKey(self.machines.of(key[0]))
         if self.along == "speed":
             return SpeedKey("fast" if key[0] else "standard")
+        if self.along in WAY_KEYS:
+            return WAY_KEYS[self.along](MAIN_AGENT if key[0] == MAIN else self.names[key[0]] or None)
         if self.along == "model":
             return ModelKey(self.names[key[0]])
         if self.along == "branch":

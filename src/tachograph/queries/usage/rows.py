@@ -97,6 +97,62 @@ class SpeedKey(NamedTuple):
     speed: str
 
 
+class AgentKey(NamedTuple):
+    """Who asked: "main", or the type of a subagent, None where that is unknown."""
+
+    agent: str | None
+
+
+class SkillKey(NamedTuple):
+    """The skill in use; None where no record names one."""
+
+    skill: str | None
+
+
+class PluginKey(NamedTuple):
+    """The plugin that a skill or subagent comes from; None where no record names one."""
+
+    plugin: str | None
+
+
+class McpKey(NamedTuple):
+    """The MCP server that an answer calls or works with; None where no record names one."""
+
+    mcp: str | None
+
+
+class EffortKey(NamedTuple):
+    """Reasoning effort; None where no record names it."""
+
+    effort: str | None
+
+
+class EntrypointKey(NamedTuple):
+    """The program that started Claude Code, as transcripts name it; None where no record does."""
+
+    entrypoint: str | None
+
+
+WayKey = AgentKey | SkillKey | PluginKey | McpKey | EffortKey | EntrypointKey
+WAY_KEYS: dict[str, type[WayKey]] = {
+    "agent": AgentKey,
+    "skill": SkillKey,
+    "plugin": PluginKey,
+    "mcp": McpKey,
+    "effort": EffortKey,
+    "entrypoint": EntrypointKey,
+}
+WAY_COLUMNS = {  # of the ledger
+    "agent": "agent_type",
+    "skill": "skill",
+    "plugin": "plugin",
+    "mcp": "server",
+    "effort": "effort",
+    "entrypoint": "entrypoint",
+}
+MAIN_AGENT = "main"
+
+
 class PullRequestKey(NamedTuple):
     """A pull request; all None for messages that belong to none."""
 
@@ -118,7 +174,18 @@ class WindowKey(NamedTuple):
     peak_percent: float | None = None
 
 
-Key = WindowKey | SpeedKey | PeriodKey | ProjectKey | ModelKey | MachineKey | BranchKey | SessionKey | PullRequestKey
+Key = (
+    WayKey
+    | WindowKey
+    | SpeedKey
+    | PeriodKey
+    | ProjectKey
+    | ModelKey
+    | MachineKey
+    | BranchKey
+    | SessionKey
+    | PullRequestKey
+)
 
 
 class Row(NamedTuple):
@@ -151,6 +218,7 @@ class SpendQuery(NamedTuple):
     sessions: tuple[str, ...] = ()  # whole ids
     accounts: tuple[int, ...] = ()
     machines: tuple[str, ...] = ()  # names
+    ways: tuple[tuple[str, tuple[str, ...]], ...] = ()  # dimension of WAY_KEYS, or speed: names that are let through
 
 
 class SpendReport(NamedTuple):

@@ -25,10 +25,12 @@
 #define MOST_BLOCKS 32   /* of one answer, held at once */
 #define KEY_CHARACTERS 80 /* model/usage/content.py */
 #define LONGEST_CLEAR 4096
+#define WAYS 6
+enum { WAY_AGENT, WAY_SKILL, WAY_PLUGIN, WAY_SERVER, WAY_EFFORT, WAY_ENTRYPOINT };
 #define CLEAR_NEEDLE "<command-name>/clear</command-name>"
 
 /* how a line is handed back; decode.py has the same numbers */
-enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3, CLEAR = 4 };
+enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3, CLEAR = 4, SPAWN = 5 };
 enum { FORKED = 1, SIDECHAIN = 2, FOREIGN = 4 }; /* model/usage/messages.py */
 
 typedef const unsigned char *Bytes;
@@ -50,9 +52,10 @@ typedef struct { /* a visible text or tool call: model/usage/content.py */
 typedef struct { /* in the order of an origin (model/usage/messages.py), then what else is said */
     Text model, speed, geo, stop, branch, cwd, agent, owner;
     Text id, session, request, uuid, stamp, part_model, version;
+    Text way[WAYS]; /* model/usage/messages.py: agent, skill, plugin, server, effort, entrypoint */
     Bytes content, content_end; /* NULL where there is none */
     uint64_t input, output, written, read, five, hour, searches;
-    int has_split, has_usage, flags;
+    int has_split, has_usage, flags, spawns;
     int64_t at;
     Block blocks[MOST_BLOCKS]; /* of a line without a stop reason */
     int n_blocks;
@@ -61,7 +64,7 @@ typedef struct { /* in the order of an origin (model/usage/messages.py), then wh
 typedef struct { /* a message whose lines are being read: `_Held` of decode.py */
     Record record;
     int64_t first, last, leaf_at;
-    Text leaf, mark, request;
+    Text leaf, mark, request, way[WAYS];
     int64_t stop_at;
     uint64_t counts[6];
     Block blocks[MOST_BLOCKS];
@@ -69,9 +72,9 @@ typedef struct { /* a message whose lines are being read: `_Held` of decode.py *
 } Held;
 
 typedef struct { /* what a call has made so far */
-    PyObject *made, *folder, *origins, *origin, *session, *empty;
-    Text origin_texts[8], session_text;
-    int has_origin, has_session;
+    PyObject *made, *folder, *origins, *origin, *way, *session, *empty;
+    Text origin_texts[8], way_texts[WAYS], session_text;
+    int has_origin, has_way, has_session;
 } Making;
 
 /* -- JSON ------------------------------------------------------------------------------------------------------ */
@@ -424,7 +427,74 @@ static int usage_of(Cursor *c, Record *r)
     return more == 0;
 }
 
-static int message_of(Cursor *c, Record *r)
+/* The blocks of `content`: which MCP server they call, and whether they start subagents (`server_of` and `spawns_of` of
+   ways.py). Anything but a list of objects is passed over. */
+static int content_of(Cursor *c, Record *r, Text *server)
+{
+    Bytes start = c->p;
+    int is_first = 1;
+    if (*c->p != '[')
+        return skip(c, 2);
+    c->p++;
+    for (;;) {
+        Text key, kind = {NULL, 0, 0}, name = {NULL, 0, 0};
+        int begun = 0, more;
+        space(c);
+        if (c->p >= c->end)
+            return 0;
+        if (*c->p == ']' && is_first)
+            break;
+        is_first = 0;
+        if (*c->p != '{') {
+            c->p = start;
+            return skip(c, 2);
+        }
+        c->p++;
+        while ((more = next_key(c, &begun, &key)) == 1) {
+            int good;
+            if (*c->p == '"' && IS(key, "type"))
+                good = text(c, &kind);
+            else if (*c->p == '"' && IS(key, "name"))
+                good = text(c, &name) && !name.is_escaped;
+            else
+                good = skip(c, 4);
+            if (!good)
+                return 0;
+        }
+        if (more != 0)
+            return 0;
+        if (kind.is_escaped)
+            return 0;
+        if (name.p != NULL && IS(kind, "tool_use")) {
+            if (name.n > 5 && memcmp(name.p, "mcp__", 5) == 0) {
+                Text said = {name.p + 5, name.n - 5, 0};
+                for (Py_ssize_t i = 0; i + 1 < said.n; i++)
+                    if (said.p[i] == '_' && said.p[i + 1] == '_')
+                        said.n = i;
+                if (!is_fit(&said))
+                    return 0;
+                if (said.n == 0)
+                    ;
+                else if (server->n < said.n ? memcmp(server->p ? server->p : said.p, said.p, (size_t)server->n) <= 0
+                                       : memcmp(said.p, server->p, (size_t)said.n) > 0)
+                    *server = said;
+            }
+            else if (IS(name, "Task") || IS(name, "Agent"))
+                r->spawns = 1;
+        }
+        space(c);
+        if (c->p >= c->end)
+            return 0;
+        if (*c->p == ']')
+            break;
+        if (*c->p++ != ',')
+            return 0;
+    }
+    c->p++;
+    return 1;
+}
+
+static int message_of(Cursor *c, Record *r, Text *server)
 {
     Text key;
     unsigned seen = 0;
@@ -442,7 +512,7 @@ static int message_of(Cursor *c, Record *r)
             good = once(&seen, 3) && usage_of(c, r);
         else if (IS(key, "content")) {
             r->content = c->p;
-            good = once(&seen, 4) && skip(c, 2);
+            good = once(&seen, 4) && content_of(c, r, server);
             r->content_end = c->p;
         }
         else
@@ -465,9 +535,28 @@ static int fork_of(Cursor *c, Record *r)
     return skip(c, 1);
 }
 
+/* A text of the record's way (ways.py); false for a key that is none. */
+static int way_place(const Text *key)
+{
+    if (IS(*key, "entrypoint"))
+        return WAY_ENTRYPOINT;
+    if (IS(*key, "effort"))
+        return WAY_EFFORT;
+    if (key->n < 16 || memcmp(key->p, "attribution", 11) != 0)
+        return -1;
+    if (IS(*key, "attributionAgent"))
+        return WAY_AGENT;
+    if (IS(*key, "attributionSkill"))
+        return WAY_SKILL;
+    if (IS(*key, "attributionPlugin"))
+        return WAY_PLUGIN;
+    return IS(*key, "attributionMcpServer") ? WAY_SERVER : -1;
+}
+
 static int record_of(Cursor *c, Record *r)
 {
-    Text key;
+    Text key, server = {NULL, 0, 0};
+    int place;
     unsigned seen = 0;
     int begun = 0, more, good;
     memset(r, 0, offsetof(Record, blocks));
@@ -476,7 +565,7 @@ static int record_of(Cursor *c, Record *r)
         return 0;
     while ((more = next_key(c, &begun, &key)) == 1) {
         if (IS(key, "message"))
-            good = once(&seen, 0) && message_of(c, r);
+            good = once(&seen, 0) && message_of(c, r, &server);
         else if (IS(key, "timestamp"))
             good = once(&seen, 1) && take(c, &r->stamp);
         else if (IS(key, "sessionId"))
@@ -508,11 +597,15 @@ static int record_of(Cursor *c, Record *r)
             good = once(&seen, 12) && skip(c, 1);
         else if (IS(key, "version"))
             good = once(&seen, 13) && (*c->p == '"' ? text(c, &r->version) : skip(c, 1));
+        else if ((place = way_place(&key)) >= 0)
+            good = once(&seen, 14 + place) && take_or_null(c, &r->way[place]);
         else
             good = skip(c, 1);
         if (!good)
             return 0;
     }
+    if (r->way[WAY_SERVER].n == 0)
+        r->way[WAY_SERVER] = server;
     space(c);
     return more == 0 && c->p == c->end;
 }
@@ -847,6 +940,38 @@ static PyObject *origin_of(Making *m, const Record *r)
     return m->origin = known;
 }
 
+/* The way of a message, borrowed: as for origins. */
+static PyObject *way_tuple(Making *m, const Text *texts)
+{
+    PyObject *made, *known;
+    int is_last = m->has_way;
+    for (int i = 0; i < WAYS && is_last; i++)
+        is_last = is_same(&texts[i], &m->way_texts[i]);
+    if (is_last)
+        return m->way;
+    made = PyTuple_New(WAYS);
+    if (made == NULL)
+        return NULL;
+    for (int i = 0; i < WAYS; i++) {
+        PyObject *one = string(m, &texts[i]);
+        if (one == NULL || PyTuple_SetItem(made, i, one) < 0) {
+            Py_DECREF(made);
+            return NULL;
+        }
+    }
+    known = PyDict_GetItemWithError(m->origins, made);
+    if (known == NULL && (PyErr_Occurred() || PyDict_SetItem(m->origins, made, made) < 0)) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    if (known == NULL)
+        known = made;
+    Py_DECREF(made); /* `origins` holds it */
+    memcpy(m->way_texts, texts, sizeof m->way_texts);
+    m->has_way = 1;
+    return m->way = known;
+}
+
 static PyObject *session_of(Making *m, const Record *r)
 {
     if (!m->has_session || !is_same(&m->session_text, &r->session)) {
@@ -866,7 +991,7 @@ static int let_go(Making *m, Held *held)
 {
     const Record *r = &held->record;
     const uint64_t *n = held->counts;
-    PyObject *origin, *session, *request, *leaf, *id, *item;
+    PyObject *origin, *session, *way, *request, *leaf, *id, *item;
     char blocks[8 * MOST_BLOCKS];
     int done, n_blocks = held->stop_at == NO_TIME ? held->n_blocks : 0;
     if (!held->is_there)
@@ -874,7 +999,8 @@ static int let_go(Making *m, Held *held)
     held->is_there = 0;
     origin = origin_of(m, r);
     session = origin ? session_of(m, r) : NULL;
-    if (session == NULL)
+    way = session ? way_tuple(m, held->way) : NULL;
+    if (way == NULL)
         return 0;
     for (int i = 0; i < n_blocks; i++)
         for (int j = 0; j < 4; j++) { /* little-endian on every machine */
@@ -894,12 +1020,12 @@ static int let_go(Making *m, Held *held)
         return 0;
     }
     item = Py_BuildValue(
-        "((KL(KKKKKK)i(LLO){O:i}(LLKNy#()))OLN)", (unsigned long long)fingerprint(&r->id), (long long)held->first,
+        "((KL(KKKKKK)i(LLO){O:i}(LLKNy#()O))OLN)", (unsigned long long)fingerprint(&r->id), (long long)held->first,
         (unsigned long long)n[0], (unsigned long long)n[1], (unsigned long long)n[2], (unsigned long long)n[3],
         (unsigned long long)n[4], (unsigned long long)n[5], -1, -(long long)r->output, (long long)r->at, origin,
         session, r->flags, (long long)held->last, (long long)held->stop_at,
         (unsigned long long)(held->mark.n > 0 ? fingerprint(&held->mark) : 0), request, blocks, (Py_ssize_t)(8 * n_blocks),
-        session, (long long)held->last, leaf);
+        way, session, (long long)held->last, leaf);
     done = item != NULL && PyList_Append(m->made, item) == 0;
     Py_XDECREF(item);
     return done;
@@ -914,6 +1040,18 @@ static int goes_on(const Held *held, const Record *r, const uint64_t *counts)
         return 0;
     return held->stop_at == NO_TIME ||
            (r->at <= held->stop_at + LONGEST_AFTER_STOP_MS && memcmp(counts, held->counts, 6 * sizeof *counts) == 0);
+}
+
+/* Take in the way of a line; false where it differs from that of the lines before, which the batch then joins. */
+static int note_way(Held *held, const Record *r)
+{
+    for (int i = 0; i < WAYS; i++)
+        if (r->way[i].n > 0 && held->way[i].n > 0 && !is_same(&r->way[i], &held->way[i]))
+            return 0;
+    for (int i = 0; i < WAYS; i++)
+        if (r->way[i].n > 0)
+            held->way[i] = r->way[i];
+    return 1;
 }
 
 /* Take in the end of an answer, or the visible blocks of a line without one; false where there is no room for them. */
@@ -946,7 +1084,7 @@ static int note(Making *m, Held *held, const Record *r)
     const uint64_t counts[6] = {r->input, r->output, five, r->hour, r->read, r->searches};
     if (held->is_there && is_same(&r->id, &held->record.id) && r->at > held->record.at &&
         r->flags == held->record.flags && is_same(&r->session, &held->record.session) && goes_on(held, r, counts) &&
-        note_end(held, r)) {
+        note_way(held, r) && note_end(held, r)) {
         if (r->request.n > 0)
             held->request = r->request;
         for (int i = 0; i < 6; i++)
@@ -966,6 +1104,7 @@ static int note(Making *m, Held *held, const Record *r)
     if (!let_go(m, held))
         return 0;
     held->record = *r;
+    memcpy(held->way, r->way, sizeof held->way);
     held->first = held->last = held->leaf_at = r->at;
     held->leaf = held->mark = r->uuid;
     held->request = r->request;
@@ -1057,7 +1196,7 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
             done = hand_back(m, UNCERTAIN, block, start, stop);
         else if (BEGINS(kind, stop, "assistant\"")) {
             if (answer_of(start, stop, latest, &record))
-                done = note(m, &held, &record);
+                done = note(m, &held, &record) && (!record.spawns || hand_back(m, SPAWN, block, start, stop));
             else
                 done = hand_back(m, READ, block, start, stop);
         }
@@ -1118,7 +1257,7 @@ PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 2) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 3) < 0)
         Py_CLEAR(made);
     return made;
 }

@@ -18,6 +18,8 @@ class Batch:
         "notices",
         "prompts",
         "spans",
+        "spawns",
+        "subagents",
         "summaries",
         "titles",
     )
@@ -35,6 +37,8 @@ class Batch:
         self.notices: list[tuple[str, bytes]] = []  # config folder, the line in which the client says why it stopped
         self.clears: dict[str, list[int]] = {}  # session: when its context was cleared, epoch ms
         self.cost_states: dict[str, tuple[str, int, str]] = {}  # session: (stamp, nanodollars, models as JSON)
+        self.spawns: dict[tuple[str, int], str] = {}  # session, fingerprint of a subagent's prompt: its type
+        self.subagents: dict[tuple[str, str], int] = {}  # session, agent id: fingerprint of its prompt
 
     def plain(self) -> tuple[Any, ...]:
         return (
@@ -49,6 +53,8 @@ class Batch:
             self.notices,
             self.clears,
             self.cost_states,
+            self.spawns,
+            self.subagents,
         )
 
     def __len__(self) -> int:

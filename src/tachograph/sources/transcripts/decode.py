@@ -12,9 +12,20 @@ without being read.
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tachograph.model.usage.messages import FOREIGN, FORKED, NO_TIME, SIDECHAIN, Message, Origin, fingerprint
+from tachograph.model.usage.messages import (
+    FOREIGN,
+    FORKED,
+    NO_TIME,
+    NO_WAY,
+    SIDECHAIN,
+    Message,
+    Origin,
+    Way,
+    fingerprint,
+)
+from tachograph.sources.transcripts import side_records
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decoders import CLEAR, PROGRESS, PROMPT, READ, Decoders, Scan
+from tachograph.sources.transcripts.decoders import CLEAR, PROGRESS, PROMPT, READ, SPAWN, Decoders, Scan
 from tachograph.sources.transcripts.line_scan import (
     CLEAR_NEEDLE,
     UNCERTAIN_KIND,
@@ -25,7 +36,7 @@ from tachograph.sources.transcripts.line_scan import (
     place_of,
     tail_kind,
 )
-from tachograph.sources.transcripts.pending_message import PendingMessage
+from tachograph.sources.transcripts.pending_message import PendingMessage, typed_way
 from tachograph.sources.transcripts.records import (
     CLOUD_IDS,
     EPOCH,
@@ -34,7 +45,6 @@ from tachograph.sources.transcripts.records import (
     added_parts,
     billed_answer,
     blocks_of,
-    cost_state_of,
     counts_of,
     is_clear,
     is_foreign_id,
@@ -42,18 +52,18 @@ from tachograph.sources.transcripts.records import (
     nanodollars,
     parse_record,
     parse_time,
-    prompt_of,
     text_of,
     title_of,
 )
+from tachograph.sources.transcripts.ways import way_of
 
 if TYPE_CHECKING:
     from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
-CUSTOM, AI = 0, 1  # kinds of title
 _LONGEST_NOTICE = 64 << 10  # a notice of the client's own is a sentence
 _NEEDLES = (b'"usage"', b'"pr-link"', b'-title"', b'"summary"', b'"cost-state"', CLEAR_NEEDLE)
+_SPAWNS = (b'"Task"', b'"Agent"')  # tools that start a subagent
 _moment = datetime.fromisoformat
 
 
@@ -70,6 +80,7 @@ class Transcript:
         "_pending",
         "_scan",
         "_typed",
+        "_ways",
         "batch",
         "branch",
         "cwd",
@@ -93,6 +104,7 @@ class Transcript:
         self.problems: dict[str, int] = {}
         self._latest = now_ms + FUTURE_MS
         self._origins: dict[tuple[str | None, ...], Origin] = {}
+        self._ways: dict[Way, Way] = {}
         self._pending: PendingMessage | None = None
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
@@ -112,7 +124,9 @@ class Transcript:
                 put(*item)
                 continue
             how, pos, stop = item
-            if how in (PROMPT, CLEAR):
+            if how == SPAWN:
+                side_records.note_spawning_record(self.batch, parse_record(bytes(block[pos:stop])))
+            elif how in (PROMPT, CLEAR):
                 if self.looks and how == PROMPT:
                     self._look_for_prompt(bytes(block[pos:stop]))
                 if how == CLEAR or is_clear_line(find, pos, stop):
@@ -211,13 +225,24 @@ class Transcript:
             is_same = name == held.name and at > held.at and flags == held.flags and record.sessionId == held.session
             if is_same and held.is_continued_by(record, at, counts):
                 held.note_end(answer.stop_reason, at, self._blocks_of(record))
+                held.note_way(self._way_of(record))
                 return held.extend(record, at, counts)
             self._flush_pending()
         if not ISSUED.match(name):
             return False
         self._pending = PendingMessage(record, at, counts, flags)
         self._pending.note_end(answer.stop_reason, at, self._blocks_of(record))
+        self._pending.note_way(self._way_of(record))
         return True
+
+    def _way_of(self, record: "AssistantRecord") -> Way:
+        """The way of an answer, noting the subagents that it starts."""
+        if self._typed is None:
+            return NO_WAY
+        content = bytes(record.message.content)
+        if any(name in content for name in _SPAWNS):
+            side_records.note_spawns(self.batch, record.sessionId, self._typed.plain(content))
+        return typed_way(record, content, self._typed.plain)
 
     def _blocks_of(self, record: "AssistantRecord") -> bytes:
         """Visible blocks of a line without a stop reason."""
@@ -251,7 +276,8 @@ class Transcript:
         identity = fingerprint(held.name)
         choice = (-held.output, held.at, origin)
         blocks = b"" if held.stop_at != NO_TIME else held.blocks
-        trace = (held.last, held.stop_at, held.mark, held.request, blocks, ())
+        way = self._ways.setdefault(held.way, held.way)  # the same tuple, as for origins
+        trace = (held.last, held.stop_at, held.mark, held.request, blocks, (), way)
         message = (identity, held.first, held.counts, -1, choice, {session: held.flags}, trace)
         self._add_to_batch(message, session, held.last, held.leaf)
 
@@ -283,20 +309,20 @@ class Transcript:
             self._note_answer(record, line)
         elif kind == "pr-link":
             repository = text_of(record.get("prRepository"))
-            self._note_link(record, repository, *place_of(block, pos, repository, (self.branch, self.cwd)))
+            side_records.note_link(self.batch, record, repository, *place_of(block, pos, repository, (self.branch, self.cwd)))
         elif kind in ("ai-title", "custom-title"):
-            self._note_title(record, kind, last_stamp(block, pos) or self.stamp, offset + pos)
+            side_records.note_title(self.batch, record, kind, last_stamp(block, pos) or self.stamp, offset + pos)
         elif kind == "summary":
             leaf, words = record.get("leafUuid"), record.get("summary")
             if isinstance(leaf, str) and isinstance(words, str):
                 self.batch.summaries[leaf] = max(self.batch.summaries.get(leaf, ""), title_of(words))
         elif kind == "cost-state":
-            self._note_cost_state(record, last_stamp(block, pos) or self.stamp)
+            side_records.note_cost_state(self.batch, record, last_stamp(block, pos) or self.stamp)
         elif kind in ("user", "system"):
             if is_clear(record):
-                self._note_clear(record)
-            elif kind == "user" and self.looks:
-                self._note_prompt(record)
+                side_records.note_clear(self.batch, record)
+            elif kind == "user" and self.looks and side_records.note_prompt(self.batch, record):
+                self.looks = 0
 
     def _note_answer(self, record: dict[str, Any], line: bytes) -> None:
         found = billed_answer(record)
@@ -318,6 +344,14 @@ class Transcript:
         side = record.get("isSidechain") is True or inner is not record
         flags = (SIDECHAIN if side else 0) | (FORKED if record.get("forkedFrom") else 0)
         flags |= FOREIGN if is_foreign_id(message.get("id")) else 0
+        progress = record.get("data") if inner is not record else None
+        agent = text_of(inner.get("agentId")) or text_of(record.get("agentId"))
+        if isinstance(progress, dict):
+            agent = agent or text_of(progress.get("agentId"))
+            side_records.note_subagent(self.batch, session, agent, progress.get("prompt"))
+        content = message.get("content")
+        way = way_of(record, inner, content)
+        side_records.note_spawns(self.batch, session, content)
         own, request = text_of(inner.get("uuid")), text_of(inner.get("requestId"))
         mark = fingerprint(own) if own else 0
 
@@ -330,17 +364,17 @@ class Transcript:
                 text_of(stop),
                 text_of(inner.get("gitBranch")) or text_of(record.get("gitBranch")),
                 text_of(inner.get("cwd")) or text_of(record.get("cwd")),
-                text_of(inner.get("agentId")) or text_of(record.get("agentId")),
+                agent,
                 text_of(record.get("ownerAccountUuid")),
                 self.folder,
             )
             choice = (-counts[1], at, origin)
-            trace = (at, at if origin[3] else NO_TIME, mark, request, blocks, ())
+            trace = (at, at if origin[3] else NO_TIME, mark, request, blocks, (), way)
             self.batch.add((fingerprint(key), at, counts, cost, choice, {session: flags}, trace))
 
         usage = message["usage"]
         stop = message.get("stop_reason")
-        blocks = b"" if text_of(stop) else blocks_of(message.get("content"), record.get("version"))
+        blocks = b"" if text_of(stop) else blocks_of(content, record.get("version"))
         note(key, usage, message.get("model"), stop, nanodollars(inner.get("costUSD")), blocks)
         for position, model, part in added_parts(message):
             shared = {"speed": usage.get("speed"), "inference_geo": usage.get("inference_geo")}
@@ -350,49 +384,11 @@ class Transcript:
         if own and at != NO_TIME:
             self.batch.leaves[session] = max(self.batch.leaves.get(session, (at, own)), (at, own))
 
-    def _note_clear(self, record: dict[str, Any]) -> None:
-        session, at = text_of(record.get("sessionId")), parse_time(record.get("timestamp"))
-        if at != NO_TIME and at not in self.batch.clears.setdefault(session, []):
-            self.batch.clears[session].append(at)
-
-    def _note_cost_state(self, record: dict[str, Any], stamp: str) -> None:
-        session, state = text_of(record.get("sessionId")), cost_state_of(record)
-        if session and state is not None:
-            new = (stamp, *state)
-            self.batch.cost_states[session] = max(self.batch.cost_states.get(session, new), new)
-
-    def _note_link(self, record: dict[str, Any], repository: str, branch: str, cwd: str) -> None:
-        url, session = text_of(record.get("prUrl")), text_of(record.get("sessionId"))
-        if not url:
-            return
-        at = parse_time(record.get("timestamp"))
-        number = record.get("prNumber")
-        number = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62 else 0
-        link = (at, branch, cwd, number, repository)
-        old = self.batch.links.get((session, url))
-        self.batch.links[session, url] = link if old is None else min(old, link)
-
-    def _note_title(self, record: dict[str, Any], kind: str, stamp: str, offset: int) -> None:
-        words = record.get("customTitle") if kind == "custom-title" else record.get("aiTitle")
-        session = text_of(record.get("sessionId"))
-        if not session or not isinstance(words, str) or not words.strip():
-            return
-        key = (session, CUSTOM if kind == "custom-title" else AI)
-        title = (stamp, offset, title_of(words))
-        self.batch.titles[key] = max(self.batch.titles.get(key, title), title)
-
     def _look_for_prompt(self, line: bytes) -> None:
         self.looks -= 1
         record = parse_record(line)
         if record is not None and record.get("isSidechain"):
             self.looks = 0  # the transcript of a subagent
-        elif record is not None:
-            self._note_prompt(record)
-
-    def _note_prompt(self, record: dict[str, Any]) -> None:
-        session, words = text_of(record.get("sessionId")), prompt_of(record)
-        at = parse_time(record.get("timestamp"))
-        if session and words:
+            side_records.note_first_record(self.batch, record)
+        elif record is not None and side_records.note_prompt(self.batch, record):
             self.looks = 0
-            prompt = (at, words)
-            self.batch.prompts[session] = min(self.batch.prompts.get(session, prompt), prompt)

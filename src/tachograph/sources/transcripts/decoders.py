@@ -15,7 +15,7 @@ class TypedDecoder(NamedTuple):
 # Reads the answers in a block: (block, end, folder, origins, looks, latest) to what it took, as `_put` wants it, and the
 # lines that it hands back: (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
 Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
-READ, PROMPT, UNCERTAIN, PROGRESS, CLEAR = range(5)
+READ, PROMPT, UNCERTAIN, PROGRESS, CLEAR, SPAWN = range(6)
 
 
 class Decoders(NamedTuple):

@@ -61,6 +61,12 @@ class AssistantRecord(msgspec.Struct, gc=False):
     costUSD: float | None = None
     ownerAccountUuid: str | None = None
     version: str | None = None
+    entrypoint: str | None = None
+    effort: str | None = None
+    attributionAgent: str | None = None
+    attributionSkill: str | None = None
+    attributionPlugin: str | None = None
+    attributionMcpServer: str | None = None
 
 
 TYPED = TypedDecoder(

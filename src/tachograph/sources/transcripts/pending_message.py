@@ -1,16 +1,21 @@
 """One message while its lines are being read by the typed decoder: the line with the most output, and their sum."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from tachograph.model.usage.content import joined_blocks
 from tachograph.model.usage.messages import (
     LONGEST_AFTER_STOP_MS,
     LONGEST_ANSWER_MS,
     NO_TIME,
+    NO_WAY,
     Counts,
+    Way,
     fingerprint,
+    join_ways,
     larger_counts,
 )
+from tachograph.sources.transcripts.ways import server_of
 
 if TYPE_CHECKING:
     from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
@@ -34,6 +39,7 @@ class PendingMessage:
         "request",
         "session",
         "stop_at",
+        "way",
     )
 
     def __init__(self, record: "AssistantRecord", at: int, counts: Counts, flags: int) -> None:
@@ -45,6 +51,7 @@ class PendingMessage:
         self.mark = fingerprint(record.uuid) if record.uuid else 0
         self.request = record.requestId or ""
         self.stop_at, self.blocks = NO_TIME, b""
+        self.way = NO_WAY
 
     def is_continued_by(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
         """Test a later line with the same id: `is_same_answer` of model/usage/messages.py, for single lines."""
@@ -60,6 +67,11 @@ class PendingMessage:
             self.stop_at = min(self.stop_at, at)
         elif self.stop_at == NO_TIME:
             self.blocks = joined_blocks(self.blocks, blocks) if self.blocks else blocks
+
+    def note_way(self, way: Way) -> None:
+        """Note the way that a line names."""
+        if way != self.way:
+            self.way = join_ways(self.way, way)
 
     def extend(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
         """Take in another line of the same message in the same session, later than the one with the most output."""
@@ -77,3 +89,18 @@ class PendingMessage:
             streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]
             self.counts = counts if streamed else larger_counts(most, counts)
         return True
+
+
+def typed_way(record: "AssistantRecord", content: bytes, plain: Callable[[bytes], Any]) -> Way:
+    """The way of an answer in the usual layout (ways.py)."""
+    server = record.attributionMcpServer or ""
+    if not server and b'"mcp__' in content:
+        server = server_of(plain(content))
+    return (
+        record.attributionAgent or "",
+        record.attributionSkill or "",
+        record.attributionPlugin or "",
+        server,
+        record.effort or "",
+        record.entrypoint or "",
+    )

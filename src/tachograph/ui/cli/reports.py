@@ -9,6 +9,7 @@ from tachograph.errors import UsageError
 from tachograph.model.usage.periods import DAY, HOUR, Calendar, Span, parsed_day
 from tachograph.queries.usage.rows import (
     PERIODS,
+    WAY_KEYS,
     BranchKey,
     ModelKey,
     PeriodKey,
@@ -40,7 +41,7 @@ ALONG = {
     "prs": ("pr", "pull request"),
     "windows": ("window", "window"),
 }
-BY = ("model", "project", "session", "branch", "pr", "day", "speed", "machine")
+BY = ("model", "project", "session", "branch", "pr", "day", "speed", "machine", *WAY_KEYS)
 SORTS = ("cost", "tokens", "messages", "name", "time")
 _EMPTY_KEYS = {
     **{period: PeriodKey(None) for period in PERIODS},
@@ -50,6 +51,14 @@ _EMPTY_KEYS = {
     "branch": BranchKey(None, None),
     "pr": PullRequestKey(*[None] * 4),
     "window": WindowKey(None, None),
+}
+_WAY_HELP = {
+    "agent": "this type of subagent; `main` for the main chain, `subagents` for all others",
+    "skill": "this skill; `none` where no record names one",
+    "plugin": "this plugin",
+    "mcp": "this MCP server",
+    "effort": "this reasoning effort",
+    "entrypoint": "this program: cli, ide, sdk, headless, desktop, cowork",
 }
 _WINDOW_NOTE = "Estimated from the logs here; chat and other machines open windows too."
 
@@ -78,6 +87,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         default=[],
         help="only this machine of yours (`machines` lists them)",
     )
+    add_way_flags(parser)
     parser.add_argument(
         "--by",
         choices=[by for by in BY if by != along and (along, by) != ("hour", "day")],
@@ -92,6 +102,19 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
+
+
+def add_way_flags(parser: argparse.ArgumentParser) -> None:
+    """Filters by the way that messages were asked for."""
+    for name, meaning in _WAY_HELP.items():
+        parser.add_argument(f"--{name}", metavar="NAME", action="append", default=[], help=f"only {meaning}")
+    parser.add_argument("--speed", choices=("fast", "standard"), help="only this speed")
+
+
+def asked_ways(arguments: argparse.Namespace) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The filters of `add_way_flags`, as a query takes them."""
+    asked = [(name, tuple(getattr(arguments, name))) for name in _WAY_HELP if getattr(arguments, name)]
+    return (*asked, ("speed", (arguments.speed,))) if arguments.speed else tuple(asked)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -126,6 +149,7 @@ def _report(arguments: argparse.Namespace, now: Snapshot) -> Report:
         tuple(arguments.model),
         last=newest,
         machines=tuple(arguments.machine),
+        ways=asked_ways(arguments),
     )
     if along == "window":
         from tachograph.queries.usage.session_windows import windows

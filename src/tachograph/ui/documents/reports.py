@@ -19,12 +19,14 @@ from tachograph.queries.usage.rows import (
     SpeedKey,
     Spend,
     SpendReport,
+    WayKey,
     WindowKey,
 )
 from tachograph.queries.usage.rows import total as sum_of
 from tachograph.queries.usage.witness import Witness
 from tachograph.text.format import UNKNOWN, count, day_and_time, iso, plural, safe, tokens, usd, weekday, width
 from tachograph.text.table import Column, Style, lines
+from tachograph.text.ways import way_words
 from tachograph.ui.documents.report_footer import footer, problem_lines
 
 FORMAT = 1
@@ -277,6 +279,8 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
         return [key.speed]
     if isinstance(key, ProjectKey):
         return [_name(key.project)]
+    if isinstance(key, WayKey):
+        return [safe(way_words(key))]
     if isinstance(key, MachineKey):
         return [_name(key.machine)]
     if isinstance(key, BranchKey):

@@ -121,9 +121,9 @@ def test_s01_a_first_run_on_a_full_disk_leaves_nothing_that_hinders_the_next(hom
 
 @pytest.fixture
 def small_disk(home: Home) -> Iterator[Home]:
-    """A home whose data folder lies on a file system of 400 kB."""
+    """A home whose data folder lies on a file system of 480 kB."""
     home.data.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k,mode=700", "tmpfs", str(home.data)])
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=480k,mode=700", "tmpfs", str(home.data)])
     if mounted.returncode:
         pytest.skip("not on this platform: no leave to mount a file system")
     yield home

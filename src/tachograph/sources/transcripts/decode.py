@@ -309,7 +309,9 @@ class Transcript:
             self._note_answer(record, line)
         elif kind == "pr-link":
             repository = text_of(record.get("prRepository"))
-            side_records.note_link(self.batch, record, repository, *place_of(block, pos, repository, (self.branch, self.cwd)))
+            side_records.note_link(
+                self.batch, record, repository, *place_of(block, pos, repository, (self.branch, self.cwd))
+            )
         elif kind in ("ai-title", "custom-title"):
             side_records.note_title(self.batch, record, kind, last_stamp(block, pos) or self.stamp, offset + pos)
         elif kind == "summary":

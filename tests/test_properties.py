@@ -84,6 +84,15 @@ WAY_FIELDS = {
     "attributionMcpServer": [None, "linear", "größe"],
     "attributionAgent": [None, "Explore"],
 }
+
+
+@st.composite
+def way_fields(draw: st.DrawFn) -> dict[str, Any]:
+    """Fields of a record that name the way an answer was asked for."""
+    drawn = {name: draw(st.sampled_from(values)) for name, values in WAY_FIELDS.items()}
+    return {name: value for name, value in drawn.items() if value is not None}
+
+
 SHARED = ("S", "gate-1", "gate-2")  # ids that a gateway gives to many answers
 
 
@@ -127,7 +136,7 @@ def answers(draw: st.DrawFn) -> Record:
         uuid=f"u-{label}-{hour}-{line}" if label is not None or draw(st.booleans()) else None,
         version=draw(st.sampled_from(["2.1.29", "2.1.330"])),
         content=draw(st.sampled_from(CONTENTS)),
-        **{name: value for name, values in WAY_FIELDS.items() if (value := draw(st.sampled_from(values))) is not None},
+        **draw(way_fields()),
     )
     if draw(st.integers(0, 5)):
         return record
@@ -414,7 +423,7 @@ def usual_answers(draw: st.DrawFn) -> Record:
         forked_from=draw(st.sampled_from([None, "s1"])),
         uuid=draw(st.sampled_from(["u1", "u2"])),
         content=draw(st.sampled_from(CONTENTS)),
-        **{name: value for name, values in WAY_FIELDS.items() if (value := draw(st.sampled_from(values))) is not None},
+        **draw(way_fields()),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tachograph import __version__
 from tachograph.clock import Clock
 from tachograph.hub import wire
+from tachograph.hub.readable import TeamMessage, limits_of, message_of
 from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine
 from tachograph.hub.store.database import repeat
@@ -102,7 +103,7 @@ class HubApi:
         good, refused = list[SharedFact](), list[list[Any]]()
         for place, value in enumerate(document["facts"]):
             try:
-                good.append(wire.parse_fact(value))
+                good.append(_readable(wire.parse_fact(value)))
             except Malformed as error:
                 refused.append([place, str(error)])
         with store.transaction():
@@ -118,7 +119,9 @@ class HubApi:
             sent_at = document.get("sent_at")
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
             store.note_contact(machine.id, now, skew, _text(document, "version"))
-            done = store.put(current, ledger, good)
+            done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
+        identities = [message.identity for fact in good if (message := _message(fact)) is not None]
+        store.resolve_claims(machine.member, identities)
         body = {"hub": store.id, "seq": done.seq, "taken": len(good), "changed": len(done.changed), "refused": refused}
         return Response(200, {**body, "skew_ms": skew, "version": __version__})
 
@@ -192,6 +195,19 @@ class HubApi:
             ):
                 return one.name
         return ""
+
+
+def _readable(fact: SharedFact) -> SharedFact:
+    """A fact whose readable part can be understood. Raises Malformed."""
+    if fact.kind == "message":
+        message_of(fact)
+    elif fact.kind == "reading":
+        limits_of(fact)
+    return fact
+
+
+def _message(fact: SharedFact) -> TeamMessage | None:
+    return message_of(fact) if fact.kind == "message" else None
 
 
 def digest(secret: str) -> bytes:

@@ -16,9 +16,10 @@ import secrets
 from typing import Any
 
 from tachograph.errors import TachographError
+from tachograph.hub.readable import account_mark, request_mark
 from tachograph.hub.wire import SharedFact
 from tachograph.ledger.exchange.facts import Fact
-from tachograph.model.usage.messages import NO_TIME
+from tachograph.model.usage.messages import NO_TIME, is_billed
 
 MINE, NAMES, COUNTS = "mine", "names", "counts"
 LEVELS = (MINE, NAMES, COUNTS)
@@ -97,7 +98,10 @@ def _cipher(key: bytes) -> Any:
 def outgoing(fact: Fact, level: str, key: PersonKey) -> SharedFact:
     """A fact exactly as it leaves this machine."""
     if level == MINE:
-        return SharedFact(fact.kind, fact.key, fact.revision, fact.body, "")
+        body = fact.body
+        if fact.kind == "message":
+            body = [*body, [last_folder(fact.project), fact.pull, account_mark(fact.account)]]
+        return SharedFact(fact.kind, fact.key, fact.revision, body, "")
     name = key.name(fact.kind, fact.key)
     return SharedFact(
         fact.kind,
@@ -111,7 +115,8 @@ def outgoing(fact: Fact, level: str, key: PersonKey) -> SharedFact:
 def incoming(shared: SharedFact, key: PersonKey) -> Fact:
     """A fact of another machine. Raises ValueError for one that this key doesn't open."""
     if not shared.sealed:
-        return Fact(shared.kind, shared.key, shared.revision, shared.body)
+        body = shared.body[:7] if shared.kind == "message" and isinstance(shared.body, list) else shared.body
+        return Fact(shared.kind, shared.key, shared.revision, body)
     name, body = key.open(f"{shared.kind} {shared.key}", shared.sealed)
     return Fact(shared.kind, str(name), shared.revision, body)
 
@@ -119,10 +124,16 @@ def incoming(shared: SharedFact, key: PersonKey) -> Fact:
 def _open_part(fact: Fact, level: str, key: PersonKey) -> Any:
     """The part of a fact that the hub may read; None if it may read nothing."""
     if fact.kind == "message":
-        _, at, counts, logged, (_, _, origin), _, _ = fact.body
-        model, speed, geo = origin[:3]
+        identity, at, counts, logged, (output, chosen_at, origin), _, trace = fact.body
+        model, speed, geo, stop = origin[:4]
         project = last_folder(fact.project)
         return {
+            "id": identity,  # a fingerprint of Anthropic's random ids: equal for the same answer, opens nothing
+            "request": request_mark(trace[3]),
+            "chosen": None if chosen_at == NO_TIME else chosen_at,
+            "billed": is_billed(stop, -output),
+            "account": account_mark(fact.account),
+            "pull": fact.pull if level == NAMES or not fact.pull else key.name("pull", fact.pull),
             "at": None if at == NO_TIME else at,
             "counts": counts,
             "cost": None if logged < 0 else logged,
@@ -137,11 +148,11 @@ def _open_part(fact: Fact, level: str, key: PersonKey) -> Any:
         return {"url": url if is_named else key.name("pull", url), "at": at, "number": number if is_named else 0}
     if fact.kind == "reading":
         columns = fact.body["levels"]["columns"]
-        wanted = [columns.index(name) for name in ("key", "percent", "resets_at") if name in columns]
+        wanted = [columns.index(name) for name in ("key", "percent", "resets_at", "label") if name in columns]
         return {
             "source": fact.body["source"],
             "at": fact.body["confirmed_at"],
-            "account": key.name("account", "|".join(fact.body["account"])),
+            "account": account_mark("|".join(fact.body["account"])),
             "plan": fact.body["plan"],
             "levels": [[row[place] for place in wanted] for row in fact.body["levels"]["rows"]],
         }

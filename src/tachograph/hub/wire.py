@@ -77,7 +77,7 @@ def parse_fact(value: Any) -> SharedFact:
     if not isinstance(sealed, str) or len(sealed) > _MAX_SEALED:
         raise Malformed("bad sealed part")
     _check(body, 0)
-    if kind == "message" and isinstance(body, list):
+    if kind == "message" and body is not None:
         _check_counts(body)
     return SharedFact(kind, key, revision, body, sealed)
 
@@ -110,8 +110,13 @@ def _check(value: Any, depth: int) -> None:
             _check(item, depth + 1)
 
 
-def _check_counts(body: list[Any]) -> None:
-    counts = body[2] if len(body) == 7 else None
+def _check_counts(body: Any) -> None:
+    if isinstance(body, dict):
+        if "counts" not in body:
+            return
+        counts = body["counts"]
+    else:
+        counts = body[2] if isinstance(body, list) and len(body) in (7, 8) else None
     if not isinstance(counts, list) or len(counts) != 6:
         raise Malformed("a message has six counts")
     if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= 10**9 for n in counts):

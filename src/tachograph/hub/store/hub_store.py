@@ -4,11 +4,16 @@ Other parts of the hub keep their statements in files of their own: facts, messa
 """
 
 import secrets
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+from tachograph.hub.readable import limits_of, message_of
 from tachograph.hub.store.database import Database, one
-from tachograph.hub.store.facts import FactStore
+from tachograph.hub.store.facts import FactStore, Stored
+from tachograph.hub.store.limits import LimitStore
+from tachograph.hub.store.messages import MessageStore
 from tachograph.hub.store.rows import Invite, Machine, Member
+from tachograph.hub.wire import SharedFact
 
 _MACHINE = ", ".join(Machine._fields)
 _MEMBER = ", ".join(Member._fields)
@@ -23,6 +28,7 @@ class HubStore(FactStore):
     def __init__(self, database: Database, is_writable: bool = True) -> None:
         super().__init__(database)
         self.is_writable = is_writable
+        self.messages, self.limits = MessageStore(database), LimitStore(database)
         found = one(database, "SELECT id, salt FROM hub")
         self.id, self.salt = str(found[0]), str(found[1])
 
@@ -138,20 +144,67 @@ class HubStore(FactStore):
             (invite, address, hour),
         )
 
+    # -- what machines send
+
+    def take(self, machine: Machine, ledger: str, facts: Iterable[SharedFact], now_ms: int) -> Stored:
+        """Store facts of a machine, with the messages, totals and limits that follow from them."""
+        done = self.put(machine, ledger, facts)
+        self._derive(machine.member, ((machine, fact) for fact in done.changed), now_ms)
+        return done
+
+    def _derive(self, member: int, facts: Iterable[tuple[Machine, SharedFact]], now_ms: int) -> None:
+        messages = []
+        for machine, fact in facts:
+            if fact.kind == "message" and (message := message_of(fact)) is not None:
+                messages.append(message)
+            elif fact.kind == "reading":
+                self.limits.put(member, machine.id, limits_of(fact), machine.skew_ms, now_ms)
+        self.messages.put(member, messages)
+
+    def resolve_claims(self, member: int, identities: Iterable[int]) -> int:
+        """Let each message count once for the team if several members sent it; returns the number of such messages.
+
+        Runs in a transaction of its own after a push, so that of two pushes at the same time the later one sees both.
+        """
+        contested = self.messages.claims(member, identities)
+        if contested:
+            with self.transaction():
+                for one_member in sorted({row.member for rows in contested.values() for row in rows}):
+                    self.lock_member(one_member)
+                for rows in self.messages.claims(member, contested).values():
+                    counted = [row.member for row in rows if row.counted]
+                    winner = counted[0] if len(counted) == 1 else min(row.member for row in rows)
+                    for row in rows:
+                        self.messages.set_counted(row, int(row.member == winner))
+        return len(contested)
+
     # -- erasing, and the record of who did what
 
     def erase_machine(self, machine: Machine, now_ms: int) -> None:
         """Delete the facts of one machine, so that they can be sent again at another level."""
         self.lock_member(machine.member)
         self.erase_facts(machine.member, machine.id)
-        self.note(machine.member, now_ms, "erase machine", machine.id)
+        self.messages.forget(machine.member)
+        machines = {one.id: one for one in self.machines(machine.member)}
+        facts = self.bodies(machine.member, ("message", "reading"))
+        self._derive(machine.member, ((machines[id], fact) for id, fact in facts), now_ms)
+        self.note(machine.member, now_ms, "erase machine", machine.id, machine.member)
 
-    def erase_member(self, member: int, now_ms: int) -> None:
-        """Delete all facts of a member, and refuse its machines from now on."""
+    def erase_member(self, member: int, now_ms: int, actor: int | None = None) -> None:
+        """Delete all facts, messages, totals, limits and tokens of a member, and refuse its machines from now on."""
         self.lock_member(member)
+        contested = [
+            identity for identity, rows in self.messages.contested() if any(row.member == member for row in rows)
+        ]
         self.erase_facts(member)
-        self.db.run("UPDATE member SET erased_at = ? WHERE id = ?", (now_ms, member))
-        self.note(member, now_ms, "erase", "")
+        self.messages.erase(member)
+        for table in ("consent", "viewed"):
+            self.db.run(f"DELETE FROM {table} WHERE {'viewer' if table == 'viewed' else 'member'} = ?", (member,))
+        self.db.run("DELETE FROM page_session WHERE member = ?", (member,))
+        self.db.run("UPDATE member SET erased_at = ?, key_check = '' WHERE id = ?", (now_ms, member))
+        for identity in contested:
+            self.messages.count_one(identity)
+        self.note(member, now_ms, "erase", "", actor)
 
     def note(self, member: int | None, now_ms: int, action: str, details: str, actor: int | None = None) -> None:
         """Add a line to the record; `member`: the person it concerns, `actor`: the person who did it."""
@@ -169,4 +222,20 @@ class HubStore(FactStore):
             "INSERT INTO setting (name, value, at) VALUES (?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
             (name, value, now_ms),
+        )
+
+    # -- what members agree to
+
+    def consents(self) -> dict[str, dict[int, str]]:
+        """Levels that members agreed to, by subject and member."""
+        found: dict[str, dict[int, str]] = {}
+        for member, what, level in self.db.all("SELECT member, what, level FROM consent"):
+            found.setdefault(what, {})[member] = level
+        return found
+
+    def set_consent(self, member: int, what: str, level: str, now_ms: int) -> None:
+        self.db.run(
+            "INSERT INTO consent (member, what, level, at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (member, what) DO UPDATE SET level = excluded.level, at = excluded.at",
+            (member, what, level, now_ms),
         )

@@ -81,15 +81,19 @@ CREATE TABLE released (
     project INTEGER NOT NULL, pull_request INTEGER NOT NULL, {_MEASURES},
     PRIMARY KEY (member, day, model, tariff, project, pull_request)
 );
+CREATE INDEX released_day ON released (day);
 CREATE TABLE atom (
-    id INTEGER PRIMARY KEY, day INTEGER NOT NULL, model INTEGER NOT NULL, project INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, day INTEGER NOT NULL, days INTEGER NOT NULL, model INTEGER NOT NULL, project INTEGER NOT NULL,
     pull_request INTEGER NOT NULL, people INTEGER NOT NULL, messages INTEGER NOT NULL, tokens INTEGER NOT NULL,
     cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, made_at INTEGER NOT NULL
 );
 CREATE INDEX atom_day ON atom (day);
-CREATE TABLE atom_member (atom INTEGER NOT NULL, member INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (atom, member));
+CREATE TABLE atom_member (
+    atom INTEGER NOT NULL, member INTEGER NOT NULL, day INTEGER NOT NULL, messages INTEGER NOT NULL,
+    tokens INTEGER NOT NULL, cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (atom, member)
+);
 CREATE INDEX atom_member_day ON atom_member (day);
-CREATE TABLE viewed (viewer INTEGER NOT NULL, day INTEGER NOT NULL, known TEXT NOT NULL, PRIMARY KEY (viewer, day));
+CREATE TABLE viewed (viewer INTEGER NOT NULL, week INTEGER NOT NULL, known TEXT NOT NULL, PRIMARY KEY (viewer, week));
 CREATE TABLE page_session (digest BYTES PRIMARY KEY, member INTEGER NOT NULL, kind TEXT NOT NULL, expires_at INTEGER NOT NULL);
 CREATE TABLE book (day INTEGER NOT NULL, actor TEXT NOT NULL, model TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (day, actor, model));

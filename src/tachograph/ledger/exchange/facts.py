@@ -25,7 +25,8 @@ MARK = "@"
 class Fact(NamedTuple):
     """One fact on its way: what it is about (`key`, the same in every ledger) and what its ledger knows of it.
 
-    `revision` orders versions of one ledger. `body` is plain JSON. `project`: of a message, the folder of its project.
+    `revision` orders versions of one ledger. `body` is plain JSON. Of a message, worked out by its ledger: `project`, the
+    folder of its project; `pull`, the address of the pull request that it counts for; `account`, "uuid|organization".
     """
 
     kind: str
@@ -33,6 +34,8 @@ class Fact(NamedTuple):
     revision: int
     body: Any
     project: str = ""
+    pull: str = ""
+    account: str = ""
 
 
 def leaving(machine: str, folder: str) -> str:
@@ -72,7 +75,8 @@ class FactReader:
             found = getattr(self, f"_{one.kind}")(one.key)
             if found is not None:
                 project = self._project(found[1]) if one.kind in (tracking.MESSAGE, tracking.FRAGMENT) else ""
-                facts.append(Fact(one.kind, found[0], one.revision, found[1], project))
+                owner = self._owner(one.key) if one.kind == tracking.MESSAGE else ("", "")
+                facts.append(Fact(one.kind, found[0], one.revision, found[1], project, *owner))
         return facts
 
     def _project(self, body: Any) -> str:
@@ -80,6 +84,17 @@ class FactReader:
         cwd = self._names.id(body[4][2][5])
         row = self._db.execute("SELECT project FROM place WHERE cwd = ?", (cwd,)).fetchone()
         return self._names.text(cwd if row is None else row[0])
+
+    def _owner(self, id: str) -> tuple[str, str]:
+        """The pull request and the account that a message counts for, "" if there is none."""
+        row = self._db.execute(
+            "SELECT url, uuid, organization FROM answer LEFT JOIN pull ON pull.id = pull"
+            " LEFT JOIN account ON account.id = answer.account WHERE answer.id = ?",
+            (int(id),),
+        ).fetchone()
+        if row is None:
+            return "", ""
+        return row[0] or "", f"{row[1]}|{row[2]}" if row[1] else ""
 
     def _message(self, id: str) -> tuple[str, Any] | None:
         rows = self._writer.rows("id = ?", (int(id),))

@@ -86,7 +86,9 @@ def create(db: sqlite3.Connection) -> None:
             if table == "answer" and event == "UPDATE":
                 columns = _columns(db, table)
                 changed = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in _FACTS if c in columns)
-                condition += f" AND ({changed})"
+                condition = f"({condition} AND ({changed}))"
+                # an owner can also follow from what another machine knows
+                condition += " OR NEW.pull IS NOT OLD.pull OR NEW.account IS NOT OLD.account"
             db.execute(
                 f"CREATE TRIGGER IF NOT EXISTS exchange_{table}_{event.lower()} AFTER {event} ON {table} WHEN {condition}"
                 f" BEGIN INSERT OR REPLACE INTO touched (kind, key) VALUES ('{kind}', {key.format(row='NEW')}); END"

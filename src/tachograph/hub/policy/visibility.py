@@ -1,0 +1,61 @@
+"""Who may see rows of which persons.
+
+Two levels decide, and the narrower wins: the policy of the hub and the person's own choice. A person's choice is widened
+by that person alone. `self`: the person only. `manager`: managers and owners as well. `team`: every member.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+OWNER, MANAGER, MEMBER = "owner", "manager", "member"
+ROLES = (OWNER, MANAGER, MEMBER)
+SELF, MANAGERS, TEAM = "self", "manager", "team"
+LEVELS = (SELF, MANAGERS, TEAM)
+SPEND, LIMITS = "spend", "limits"  # what a person agrees to
+
+
+class Person(Protocol):
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def erased_at(self) -> int | None: ...
+
+
+def least_people(present: int) -> int:
+    """The number of people that a sum over others needs, in a team of so many."""
+    return 5 if present >= 30 else 3
+
+
+def narrower(a: str, b: str) -> str:
+    """The narrower of two levels."""
+    return a if LEVELS.index(a) <= LEVELS.index(b) else b
+
+
+def audience(policy: str, choices: Mapping[Any, str], person: int) -> str:
+    """The level at which a person's rows may be seen. `choices`: by person; without one a person is `self`."""
+    return narrower(policy, choices.get(person, SELF))
+
+
+def visible(viewer: Person, people: Iterable[Person], policy: str, choices: Mapping[Any, str]) -> frozenset[int]:
+    """The persons that a viewer may see rows of, the viewer among them."""
+    found = {viewer.id}
+    for person in people:
+        level = audience(policy, choices, person.id)
+        may = level == TEAM or (level == MANAGERS and viewer.role in (OWNER, MANAGER))
+        if may and person.erased_at is None:
+            found.add(person.id)
+    return frozenset(found)
+
+
+def may_show(contributors: frozenset[int], known: frozenset[int], least: int) -> bool:
+    """True if a sum over some persons may be shown to a viewer who knows the rows of others.
+
+    Subtracting what the viewer knows leaves the sum of the rest; that must be empty, or of at least `least` - 1 people
+    (the viewer is the one who is missing).
+    """
+    unknown = len(contributors - known)
+    return len(contributors) >= least and (unknown == 0 or unknown >= least - 1)

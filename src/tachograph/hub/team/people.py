@@ -1,0 +1,33 @@
+"""The members of a hub, as one viewer may see them."""
+
+from typing import NamedTuple
+
+from tachograph.hub.policy.visibility import LIMITS, SELF, SPEND, least_people, visible
+from tachograph.hub.store import HubStore, Member
+
+POLICY = "policy"
+
+
+class View(NamedTuple):
+    """A viewer, and the persons whose rows and limits the viewer may see."""
+
+    viewer: Member
+    people: tuple[Member, ...]  # all who are or were here, without the erased
+    rows: frozenset[int]
+    limits: frozenset[int]
+    least: int
+
+    @property
+    def sees_everyone(self) -> bool:
+        return all(person.id in self.rows for person in self.people)
+
+
+def view_of(store: HubStore, viewer: Member) -> View:
+    """What a viewer may see now."""
+    people = tuple(person for person in store.members() if person.erased_at is None)
+    policy = store.setting(POLICY, SELF)
+    choices = store.consents()
+    rows = visible(viewer, people, policy, choices.get(SPEND, {}))
+    limits = visible(viewer, people, policy, choices.get(LIMITS, {}))
+    present = sum(person.is_present for person in people)
+    return View(viewer, people, rows, limits, least_people(present))

@@ -1,0 +1,153 @@
+"""Spend of a team by person, project, model, pull request or day, as one viewer may see it.
+
+Persons whom the viewer may see count exactly and live. All others count with what is published of them together
+(`policy/atoms.py`), without the part of the persons who count already. Days are UTC.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tachograph.hub.policy.atoms import OTHERS, Sums, total
+from tachograph.hub.policy.visibility import may_show
+from tachograph.hub.store import HubStore
+from tachograph.hub.store.messages import NO_DAY
+from tachograph.hub.store.releases import Published, ReleaseStore, monday, priced
+from tachograph.hub.store.totals import DayRow, day_rows
+from tachograph.hub.team.people import View
+from tachograph.model.usage.prices import PriceBook
+
+PERSON, PROJECT, MODEL, PULL, DAY = "person", "project", "model", "pr", "day"
+BY = (PERSON, PROJECT, MODEL, PULL, DAY)
+_PLACES = {PROJECT: 0, PULL: 1, MODEL: 2}
+
+
+class TeamRow(NamedTuple):
+    """A row. `key`: name, address, or day since the epoch; None: none was logged. `is_others`: several, put together.
+
+    `people`: number of persons in it. `days`: number of days with usage.
+    """
+
+    key: str | int | None
+    sums: Sums
+    people: int
+    days: int
+    is_others: bool = False
+
+
+class TeamSpend(NamedTuple):
+    """`hidden`: persons of whom something is in no number of this answer, since too few people would be in it.
+
+    `is_live`: exact as of now; otherwise it consists of what is published.
+    """
+
+    rows: tuple[TeamRow, ...]
+    total: TeamRow
+    hidden: int
+    is_live: bool
+
+
+def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int, last: int, now_ms: int) -> TeamSpend:
+    """Spend in a range of days since the epoch, both included."""
+    releases = ReleaseStore(store.db, book)
+    live = list(_live(store, book, view, first, last))
+    with store.transaction():
+        if not view.sees_everyone:
+            releases.publish(view.least, now_ms)
+        atoms = releases.between(monday(first), monday(last) + 6)
+        known = _update_known(releases, view, atoms, {monday(item.day) for item in live})
+    names = store.messages.words.texts(name for atom in atoms for name in atom.cell if name != OTHERS)
+    # a person whose row would give away another one stays among the others in that week
+    items = [item for item in live if item.people <= known[monday(item.day)]]
+    hidden = releases.waiting(first, last)
+    for atom in atoms:
+        counted = view.rows & known[atom.week]
+        if not (first <= atom.day and atom.day + atom.days - 1 <= last):
+            is_cut = first < atom.day + atom.days and atom.day <= last
+            hidden |= atom.people - counted if is_cut else frozenset()
+        elif may_show(atom.people, known[atom.week], view.least):
+            items += _others(atom, counted, names)
+        else:
+            hidden |= atom.people - counted
+    missing = len((hidden - view.rows) | {person for item in live if item not in items for person in item.people})
+    return TeamSpend(_rows(items, by), _total(items), missing, view.sees_everyone and not missing)
+
+
+class _Item(NamedTuple):
+    """A part of the numbers. `keys`: by dimension, the key and whether it stands for several."""
+
+    keys: dict[str, str | int | None]
+    people: frozenset[int]
+    day: int
+    sums: Sums
+
+
+_MANY = "\0others"
+
+
+def _live(store: HubStore, book: PriceBook, view: View, first: int, last: int) -> Iterable[_Item]:
+    rows = day_rows(store.db, sorted(view.rows), first, last, counted_only=view.sees_everyone)
+    names = store.messages.words.texts(name for row in rows for name in (row.model, row.project, row.pull_request))
+    people = {person.id: person.name for person in view.people}
+    for row in rows:
+        keys: dict[str, str | int | None] = {
+            PERSON: people.get(row.member), PROJECT: names.get(row.project) or None, MODEL: names.get(row.model) or None,
+            PULL: names.get(row.pull_request) or None, DAY: None if row.day == NO_DAY else row.day,
+        }  # fmt: skip
+        yield _Item(keys, frozenset({row.member}), row.day, _price(book, row, names))
+
+
+def _price(book: PriceBook, row: DayRow, names: dict[int, str]) -> Sums:
+    return priced(book, names.get(row.model, ""), row.tariff, row.day, row.measures)
+
+
+def _others(atom: Published, counted: frozenset[int], names: dict[int, str]) -> Iterable[_Item]:
+    """The part of an atom that is of persons who don't count otherwise."""
+    people = atom.people - counted
+    if not people:
+        return
+    sums = atom.sums - total(part for person, part in atom.parts.items() if person in counted)
+    keys: dict[str, str | int | None] = {
+        dimension: _MANY if atom.cell[place] == OTHERS else names.get(atom.cell[place]) or None
+        for dimension, place in _PLACES.items()
+    }
+    yield _Item({**keys, PERSON: _MANY, DAY: atom.day if atom.days == 1 else _MANY}, people, atom.day, sums)
+
+
+def _update_known(
+    releases: ReleaseStore, view: View, atoms: list[Published], weeks: set[int]
+) -> dict[int, frozenset[int]]:
+    """By week, the persons whose rows the viewer has ever seen, after this answer; stored before it is given."""
+    by_week: dict[int, list[Published]] = {week: [] for week in weeks}
+    for atom in atoms:
+        by_week.setdefault(atom.week, []).append(atom)
+    before = releases.known(view.viewer.id, min(by_week, default=0), max(by_week, default=0))
+    known: dict[int, frozenset[int]] = {}
+    for week, of_week in by_week.items():
+        old = before.get(week, frozenset({view.viewer.id}))
+        new = old | view.rows
+        was_shown = [atom for atom in of_week if week in before and may_show(atom.people, old, view.least)]
+        known[week] = new if all(may_show(atom.people, new, view.least) for atom in was_shown) else old
+    releases.note_known(view.viewer.id, {week: people for week, people in known.items() if before.get(week) != people})
+    return known
+
+
+def _rows(items: Iterable[_Item], by: str) -> tuple[TeamRow, ...]:
+    groups: dict[str | int | None, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(item.keys[by], []).append(item)
+    rows = [_row(None if key == _MANY else key, of, key == _MANY) for key, of in groups.items()]
+    if by == DAY:
+        return tuple(sorted(rows, key=lambda row: (row.is_others, row.key is None, row.key)))
+    return tuple(sorted(rows, key=lambda row: (row.is_others, -row.sums.cost, -row.sums.tokens, str(row.key))))
+
+
+def _row(key: str | int | None, items: list[_Item], is_others: bool = False) -> TeamRow:
+    sums, people, days = Sums(), frozenset[int](), set[int]()
+    for item in items:
+        sums, people = sums + item.sums, people | item.people
+        days.add(item.day)
+    return TeamRow(key, sums, len(people), len(days), is_others)
+
+
+def _total(items: list[_Item]) -> TeamRow:
+    return _row(None, items)

@@ -1,1 +1,1 @@
-"""What a team asks of its hub: spend, limits, members; each answer as one viewer may see it."""
+"""Questions of a team to its hub: spend, limits, members; each answer as one viewer may see it."""

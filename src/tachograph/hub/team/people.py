@@ -9,7 +9,7 @@ POLICY = "policy"
 
 
 class View(NamedTuple):
-    """A viewer, and the persons whose rows and limits the viewer may see."""
+    """A viewer, and the persons of whom the viewer may see rows and limits."""
 
     viewer: Member
     people: tuple[Member, ...]  # all who are or were here, without the erased
@@ -23,7 +23,7 @@ class View(NamedTuple):
 
 
 def view_of(store: HubStore, viewer: Member) -> View:
-    """What a viewer may see now."""
+    """The present view of a viewer."""
     people = tuple(person for person in store.members() if person.erased_at is None)
     policy = store.setting(POLICY, SELF)
     choices = store.consents()

@@ -73,7 +73,7 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
 
 
 class _Item(NamedTuple):
-    """A part of the numbers. `keys`: by dimension, the key and whether it stands for several."""
+    """A part of the numbers. `keys`: by dimension."""
 
     keys: dict[str, str | int | None]
     people: frozenset[int]
@@ -116,7 +116,7 @@ def _others(atom: Published, counted: frozenset[int], names: dict[int, str]) -> 
 def _update_known(
     releases: ReleaseStore, view: View, atoms: list[Published], weeks: set[int]
 ) -> dict[int, frozenset[int]]:
-    """By week, the persons whose rows the viewer has ever seen, after this answer; stored before it is given."""
+    """By week, the persons of whom the viewer has ever seen rows, after this answer; stored before it is given."""
     by_week: dict[int, list[Published]] = {week: [] for week in weeks}
     for atom in atoms:
         by_week.setdefault(atom.week, []).append(atom)

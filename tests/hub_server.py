@@ -157,7 +157,11 @@ class Relay:
         with suppress(OSError):
             while True:
                 client, _ = self._socket.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # the hub is down
+                    client.close()
+                    continue
                 threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
                 threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
 
@@ -173,6 +177,16 @@ class Relay:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
                 one.close()
+
+    def requests(self) -> list[bytes]:
+        """The bodies of the pushes that went over the wire, as sent."""
+        found = []
+        for part in bytes(self.recorded).split(b"POST /hub/1/push")[1:]:
+            head, _, rest = part.partition(b"\r\n\r\n")
+            length = re.search(rb"[Cc]ontent-[Ll]ength: (\d+)", head)
+            if length and len(rest) >= int(length[1]):
+                found.append(rest[: int(length[1])])
+        return found
 
     def plain(self) -> bytes:
         """Everything that went over the wire, with every gzip stream in it unpacked as well."""

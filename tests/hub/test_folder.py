@@ -79,4 +79,4 @@ def test_a_folder_that_is_gone_is_said_and_what_waits_is_sent_later(tmp_path: Pa
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TachographError, match="There is no folder"):
-        FolderTransport(str(tmp_path / "none"), "m", FixedClock(0))
+        FolderTransport(str(tmp_path / "none"), "m", FixedClock(0)).check()

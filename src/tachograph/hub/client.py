@@ -12,7 +12,7 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.hub import membership as memberships
 from tachograph.hub import wire
-from tachograph.hub.folder import FolderTransport
+from tachograph.hub.folder import FolderTransport, Newest
 from tachograph.hub.membership import FOLDER, Membership
 from tachograph.hub.sharing import PersonKey, incoming, outgoing
 from tachograph.hub.transport import Answer, HttpTransport
@@ -59,6 +59,8 @@ class Exchange:
             return Exchanged(0, 0, self.membership.halted)
         self._prepare(ledger)
         try:
+            if isinstance(self._transport, FolderTransport):
+                self._transport.check()
             sent, problem = self._push(ledger, progress)
             if problem:
                 return Exchanged(sent, 0, problem)
@@ -212,20 +214,23 @@ class Exchange:
 
     def _pull_folder(self, ledger: Ledger, transport: FolderTransport) -> int:
         offsets = dict(tracking.get_state(ledger.db, "files", {}))
-        received, waiting = 0, list[tuple[str, Any]]()
+        newest = Newest(tracking.get_state(ledger.db, "newest"))
+        received, waiting, skews, now = 0, list[tuple[str, Any]](), dict[str, int](), self._clock.now_ms()
 
         def write() -> None:
             nonlocal received
-            received += self._write(ledger, waiting, {})
+            received += self._write(ledger, waiting, skews)
             waiting.clear()
             with ledger.transaction() as db:
                 tracking.set_state(db, "files", offsets)
+                tracking.set_state(db, "newest", newest.state)
 
         before = dict(offsets)
         for file, offset, parcel in transport.pull(before):
             offsets[file] = offset
             if parcel is not None and parcel.sender != self.membership.machine:
-                waiting += [(parcel.sender, value) for value in parcel.facts]
+                skews[parcel.sender] = min(0, now - parcel.sent_at)  # a clock that is fast
+                waiting += [(parcel.sender, value) for value in parcel.facts if newest.accept(parcel, value)]
             if len(waiting) >= _APPLY:
                 write()
         if waiting or offsets != before:

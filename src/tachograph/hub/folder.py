@@ -24,19 +24,50 @@ _ENDING = ".facts"
 
 
 class Parcel(NamedTuple):
-    """Facts that one machine wrote at once. `sender` is its id."""
+    """Facts that one machine wrote at once. `sender` is its id, `ledger` the one that it sent, `sent_at` by its clock."""
 
     sender: str
     facts: list[Any]
+    ledger: str
+    sent_at: int
+
+
+class Newest:
+    """The newest versions of facts that replace each other, since a copy of a file may bring older ones again.
+
+    `state` is plain JSON: `ledgers` by sender, in the order in which they appeared, and by fact its ledger and revision.
+    """
+
+    def __init__(self, state: Any) -> None:
+        self.state: dict[str, Any] = state if isinstance(state, dict) else {"ledgers": {}, "facts": {}}
+
+    def accept(self, parcel: Parcel, value: Any) -> bool:
+        """False for an older version of a fact than was accepted before."""
+        if not (
+            isinstance(value, list) and len(value) == 5 and value[0] in wire.REPLACED and isinstance(value[2], int)
+        ):
+            return True
+        ledgers = self.state["ledgers"].setdefault(parcel.sender, [])
+        if parcel.ledger not in ledgers:
+            ledgers.append(parcel.ledger)
+        name, version = f"{value[0]} {value[1]}", [ledgers.index(parcel.ledger), value[2]]
+        if version < self.state["facts"].get(name, version):
+            return False
+        self.state["facts"][name] = version
+        return True
 
 
 class FolderTransport:
     """The files of one machine in a shared folder, and of the others. Raises TachographError if the folder is unusable."""
 
     def __init__(self, folder: str, machine: str, clock: Clock) -> None:
-        self._root, self._machine, self._clock = os.path.join(folder, "tachograph"), machine, clock
-        if not os.path.isdir(folder):
-            raise TachographError(f"There is no folder {folder}.", "Create it, or mount it, then try again.")
+        self._folder, self._machine, self._clock = folder, machine, clock
+        self._root = os.path.join(folder, "tachograph")
+
+    def check(self) -> None:
+        """Raises TachographError while the folder is missing, as a drive that is not mounted."""
+        if not os.path.isdir(self._folder):
+            raise TachographError(f"There is no folder {self._folder}.", "Create it, or mount it, then try again.")
 
     def introduce(self, name: str, share: str, version: str) -> None:
         """Write down the name of this machine."""
@@ -96,15 +127,16 @@ class FolderTransport:
                 continue  # it is read another time
 
     def machines(self) -> list[dict[str, Any]]:
-        """The machines that wrote their names here."""
+        """The machines that wrote their names here. A clock that is fast is noticed, a slow one looks like an absence."""
         found = []
+        now = self._clock.now_ms()
         for name in self._folders():
             try:
                 with open(os.path.join(self._root, name, "machine.json"), encoding="utf-8") as file:
                     document = json.loads(file.read(4_096))
                 found.append({
                     "id": name, "name": str(document["name"])[:60], "share": str(document["share"])[:10],
-                    "seen_at": int(document["seen_at"]), "skew_ms": 0, "version": str(document["version"])[:40],
+                    "seen_at": min(int(document["seen_at"]), now), "skew_ms": min(0, now - int(document["seen_at"])), "version": str(document["version"])[:40],
                     "revoked": False,
                 })  # fmt: skip
             except (OSError, ValueError, KeyError, TypeError):
@@ -152,7 +184,8 @@ def _parse(line: bytes) -> Parcel | None:
         return None
     try:
         document = wire.unpack(base64.b64decode(data, validate=True), True)
-        return Parcel(str(document["machine"])[:64], list(document["facts"]))
+        sender, ledger, sent_at = str(document["machine"])[:64], str(document["ledger"])[:64], int(document["sent_at"])
+        return Parcel(sender, list(document["facts"]), ledger, sent_at)
     except (ValueError, KeyError, TypeError):
         return None
 

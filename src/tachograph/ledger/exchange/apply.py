@@ -207,24 +207,32 @@ class _Importer:
         row["account"] = self._account(row["account"])
         for column in ("folder", "session", "model"):
             row[column] = self._names.id(storable(str(row[column])))
-        by_account = "" if row["source"] == STATUSLINE else f" AND account = {int(row['account'])}"
-        known = self._db.execute(
-            "SELECT id, account FROM reading WHERE source = ? AND folder = ? AND session = ? AND mark IS ?"
-            f" AND abs(observed_at - ?) <= ?{by_account}",
-            (row["source"], row["folder"], row["session"], row["mark"], row["observed_at"], 5_000 if shift else 0),
-        ).fetchone()
+        known = self._known_reading(key, row)
         if known is not None:
             self._db.execute(
                 "UPDATE reading SET last_at = max(last_at, ?), confirmed_at = max(confirmed_at, ?), times = max(times, ?)"
                 " WHERE id = ?",
                 (row["last_at"], row["confirmed_at"], int(row["times"]), known[0]),
             )
-            return int(known[1]), int(known[0])
+            return known[1], known[0]
         id = self._insert("reading", row)
         columns = self._columns("level")
         for values in levels["rows"]:
             self._insert_into("level", columns, {"reading": id, **dict(zip(levels["columns"], values, strict=True))})
+        self._db.execute("INSERT OR REPLACE INTO arrived VALUES (?, ?)", (key, id))
         return row["account"], id
+
+    def _known_reading(self, key: str, row: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Id and account of a reading that arrived before, whatever its clock was thought to be off by then."""
+        where = "source = ? AND folder = ? AND session = ? AND mark IS ?"
+        identity = (row["source"], row["folder"], row["session"], row["mark"])
+        sql = f"SELECT id, account FROM reading JOIN arrived ON reading = id WHERE {where} AND key = ?"
+        found = self._db.execute(sql, (*identity, key)).fetchone()
+        if found is None:
+            by_account = "" if row["source"] == STATUSLINE else f" AND account = {int(row['account'])}"
+            sql = f"SELECT id, account FROM reading WHERE {where} AND observed_at = ?{by_account}"
+            found = self._db.execute(sql, (*identity, row["observed_at"])).fetchone()
+        return None if found is None else (int(found[0]), int(found[1]))
 
     def _refusal(self, body: Any, key: str) -> None:
         sender, names = str(body["folder"]), self._names

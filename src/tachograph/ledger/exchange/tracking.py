@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS exchange (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS touched (
     revision INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL, UNIQUE (kind, key)
 );
+CREATE TABLE IF NOT EXISTS arrived (key TEXT PRIMARY KEY, reading INTEGER NOT NULL) WITHOUT ROWID;
 """
 MESSAGE, SESSION, LINK, SUMMARY, LOGINS, READING, FRAGMENT, REFUSAL = (
     "message",
@@ -110,7 +111,7 @@ def remove(db: sqlite3.Connection) -> None:
         "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'exchange\\_%' ESCAPE '\\'"
     ).fetchall():
         db.execute(f"DROP TRIGGER {name}")
-    for table in ("touched", "exchange"):
+    for table in ("touched", "exchange", "arrived"):
         db.execute(f"DROP TABLE IF EXISTS {table}")
 
 

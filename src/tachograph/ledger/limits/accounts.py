@@ -65,10 +65,16 @@ def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Ident
 
 
 def repair_clock(db: sqlite3.Connection, now_ms: int) -> None:
-    """Put right logins that were seen in the future: a clock was wrong then."""
+    """Put right logins that were seen in the future: a clock was wrong then.
+
+    Logins of another machine (its folders begin with `@`) have the times of its clock, like its transcripts.
+    """
     limit = now_ms + CLOCK_MS
     if db.execute("SELECT 1 FROM login WHERE last_seen > ? LIMIT 1", (limit,)).fetchone() is not None:
-        sql = "UPDATE login SET first_seen = min(first_seen, ?1), last_seen = min(last_seen, ?1) WHERE last_seen > ?2"
+        sql = (
+            "UPDATE login SET first_seen = min(first_seen, ?1), last_seen = min(last_seen, ?1) WHERE last_seen > ?2"
+            " AND folder NOT IN (SELECT id FROM name WHERE text >= '@' AND text < 'A')"
+        )
         db.execute(sql, (now_ms, limit))
 
 

@@ -142,7 +142,7 @@ def all_windows(
         " FROM window w JOIN account ON account.id = w.account"
         " WHERE hidden_at IS NULL AND resets_at IS NOT NULL AND (?1 IS NULL OR key = ?1) AND (?2 IS NULL OR account = ?2)"
         " AND (?3 IS NULL OR resets_at > ?3)"
-        " ORDER BY resets_at, w.id"
+        " ORDER BY resets_at, account.uuid, account.organization, w.key, w.id"
     )
     return [OwnedWindow._make(row) for row in db.execute(sql, (key, account, since))]
 

@@ -21,6 +21,10 @@ Clock = Callable[[int], str]  # writes a moment (epoch ms) for people
 
 CLEAR_SIGN = 0.05  # of what is used: less than that unexplained is within the reach of the method
 WIDE = 0.3  # an interval this wide is written as a range, without a value
+CLAUDE_CODE = "claude_code"  # the service's name of it in its breakdown
+_ROUNDED = 2.0  # points by which a breakdown of rounded rows may be off
+_NEVER = 1 << 62
+_SAME_COST = 0.15  # as a logarithm: work costs as much of the week as before
 DIFFERENT = 0.05  # quota share and dollar share differ from here on
 CAUSES = " Chat, other machines, hidden tokens, deleted logs or a changed limit look alike from here."
 
@@ -147,18 +151,20 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     made = []
     unit = "day of the week" if evidence.by_days else "5-hour window"
     units = "days of the week" if evidence.by_days else ""
-    seen = f"{plural(evidence.windows, unit, units)} over {plural(round(evidence.days), 'day')}"
+    seen = f"{plural(evidence.windows, unit, units)} over {plural(int(evidence.days), 'day')}"
     if method == of.LEARNED:
         made.append(f"Learned from {seen}.")
-    elif method == of.LIST_PRICE:
+    elif method == of.LIST_PRICE and (
+        evidence.windows < evidence.needed_windows or evidence.days < evidence.needed_days
+    ):
         made.append(
-            f"Too little to learn from yet: {seen}; it takes {evidence.needed_windows} windows over"
-            f" {evidence.needed_days:.0f} days with readings of your limits."
+            f"Too little to learn from yet: {seen}; it takes {plural(evidence.needed_windows, unit, units)} over"
+            f" {plural(round(evidence.needed_days), 'day')} with readings of your limits."
         )
-    if method == of.LEARNED and evidence.changed_at is not None and evidence.changed_by is not None:
-        made.append(changed_words(evidence.changed_at, evidence.changed_by, clock))
-    if method == of.LEARNED and evidence.larger_at is not None and evidence.larger_by is not None:
-        made.append(larger_words(evidence.larger_at, evidence.larger_by, clock))
+    elif method == of.LIST_PRICE:
+        made.append(f"Too little to learn from yet: {seen}, but hardly a reading after which both limits had risen.")
+    if method == of.LEARNED and (words := drift_words(evidence, clock)):
+        made.append(words)
     if evidence.unattributed:
         made.append(left_out_words(evidence.unattributed))
     if evidence.unpriced:
@@ -172,23 +178,74 @@ def left_out_words(messages: int) -> str:
     return f"{plural(messages, 'message')} of an unknown account {'is' if messages == 1 else 'are'} left out." if messages else ""  # fmt: skip
 
 
-def changed_words(since: int, factor: float, clock: Clock) -> str:
-    """A possible change of what work costs, with its other explanations."""
+def drift_words(evidence: Evidence, clock: Clock) -> str:
+    """A lasting change of what work costs, or of the size of a 5-hour window, as a possibility with its alternatives; ""
+    without one."""
+    since = min(one for one in (evidence.changed_at, evidence.larger_at, _NEVER) if one is not None)
+    limit = "week" if evidence.by_days else "5-hour limit"
+    if evidence.changed_by is None and evidence.larger_by is None:
+        return ""
+    if evidence.larger_by is None:
+        factor = evidence.changed_by or 1.0
+        other = "something else uses your account steadily" if factor > 1 else "steady use elsewhere may have ended"
+        return (
+            f"Since {clock(since)} the same work seems to cost {more_or_less(factor)} of your {limit}:"
+            f" a limit or a weight may have changed, or {other}."
+        )
+    size = f"Since {clock(since)} a full 5-hour window seems to be {times(evidence.larger_by)} what it was of your week"
+    if evidence.changed_by is None:
+        return f"{size}: the weekly limit may have changed, or the hours at which you work count differently."
+    of_week = evidence.changed_by * evidence.larger_by
+    cost = f", and the same work to cost {more_or_less(evidence.changed_by)} of it"
+    if abs(math.log(of_week)) < _SAME_COST:
+        return f"{size}{cost}: the 5-hour limit may have changed, or a weight together with the weekly limit."
+    return f"{size}{cost}: both limits may have changed, or a weight."
+
+
+def more_or_less(factor: float) -> str:
+    """`2.0 times as much`, `3.0 times less`, `about 24 % more`."""
     if factor >= 1.95 or factor <= 0.51:
-        times = f"{factor:.1f} times as much" if factor > 1 else f"{1 / factor:.1f} times less"
-    else:
-        times = f"about {round(abs(factor - 1) * 100)} % {'more' if factor > 1 else 'less'}"
-    others = "a limit or a weight may have changed"
-    others += (
-        ", or something else uses your account steadily" if factor > 1 else ", or steady use elsewhere may have ended"
-    )
-    return f"Since {clock(since)} the same work seems to cost {times} of your limits: {others}."
+        return f"{factor:.1f} times as much" if factor > 1 else f"{1 / factor:.1f} times less"
+    return f"about {round(abs(factor - 1) * 100)} % {'more' if factor > 1 else 'less'}"
 
 
-def larger_words(since: int, factor: float, clock: Clock) -> str:
-    """A possible change of what a 5-hour window is of the week."""
-    size = f"{factor:.1f} times" if factor >= 1.95 or factor <= 0.51 else f"{round(factor * 100)} % of"
-    return f"Since {clock(since)} a full 5-hour window seems to be {size} what it was of your week: one of the two limits may have changed."
+def times(factor: float) -> str:
+    """`2.0 times`, `83 % of`."""
+    return f"{factor:.1f} times" if factor >= 1.95 else f"{round(factor * 100)} % of"
+
+
+def contradicts_breakdown(found: Attribution) -> bool:
+    """True if the service counts more outside of Claude Code than the estimate leaves for it, rounding aside."""
+    outside = _outside(found)
+    return outside is not None and found.unexplained is not None and 100 * found.unexplained.high < outside - _ROUNDED
+
+
+def _outside(found: Attribution) -> float | None:
+    """Percent of the used week that no log of this machine can explain, by the service's breakdown; None if it does not say.
+    Cowork keeps transcripts like Claude Code's, so these logs may hold it."""
+    if not any(share.key == CLAUDE_CODE for share in found.breakdown):
+        return None
+    return sum(share.percent for share in found.breakdown if share.key not in (CLAUDE_CODE, "cowork"))
+
+
+def breakdown_words(found: Attribution) -> str:
+    """The service's own breakdown of the week held against the estimate: a sentence if they contradict each other, or if it
+    narrows down the part that no log explains; "" if they agree."""
+    left, outside = found.unexplained, _outside(found)
+    if left is None or outside is None:
+        return ""
+    if contradicts_breakdown(found):
+        return (
+            f"Anthropic's breakdown contradicts this estimate: it counts {outside:.0f} % outside of Claude Code and Cowork,"
+            f" where the estimate leaves at most {math.ceil(100 * left.high)} %. Believe the breakdown: the shares above are too large."
+        )
+    other = 100 - sum(share.percent for share in found.breakdown if share.key == CLAUDE_CODE)
+    if 100 * left.low > other + _ROUNDED and left.value >= CLEAR_SIGN:
+        return (
+            f"Anthropic's breakdown counts only {other:.0f} % outside of Claude Code: {math.floor(100 * left.low - other)} % or"
+            " more would be Claude Code itself, on another machine, in hidden tokens or in deleted logs."
+        )
+    return ""
 
 
 def window_words(points: Estimate | None) -> str:

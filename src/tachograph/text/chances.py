@@ -2,7 +2,8 @@
 
 from __future__ import annotations  # the types of answers are named here, and imported only by type checkers
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tachograph.queries.estimates import constants as of
@@ -134,3 +135,27 @@ def next_words(found: NextSession) -> str:
     if not found.more:
         return f"None of your last {found.sessions} sessions used more than the {left} left."
     return f"{found.more} of your last {found.sessions} sessions used more than the {left} left."
+
+
+def sizes_words(found: NextSession) -> str:
+    """Points of a 5-hour window that past sessions used: half, nine of ten, the largest; "" if too few are known."""
+    if not found.is_enough or found.median is None or found.p90 is None or found.most is None:
+        return ""
+    over = " (it went on into another window)" if found.most > 100 else ""
+    return (
+        f"In points of a 5-hour window, half of them used at most {math.ceil(found.median)}, nine of ten"
+        f" {math.ceil(found.p90)}, the largest {found.most:.0f}{over}."
+    )
+
+
+def source_words(made: Sequence[LimitForecast]) -> str:
+    """The base of some chances: typical use, and the account's own windows; "" without a chance."""
+    if not any(one.chance is not None for one in made):
+        return ""
+    own = max(one.windows for one in made)
+    source = (
+        f"Based on typical use, adjusted by {plural(own, 'window')} of this account."
+        if own
+        else "Based on typical use; this account's own past does not count yet."
+    )
+    return f"{source} `tachograph forecast --score` compares past forecasts with their outcome."

@@ -93,8 +93,11 @@ def best_words(found: WhatIfTable) -> str:
     ]
     if not lower:
         return ""
-    ends = [f"on {model_name(model)} at {end_words(end)}" for end, model in sorted(lower, key=lambda one: one[0].value)]
-    return f"If the rest of the week ran on one model, it would end {listed(ends[:3])}; as it goes now at {end_words(now)}."
+    ends = [f"at {end_words(end)} on {model_name(model)}" for end, model in sorted(lower, key=lambda one: one[0].value)]
+    return (
+        f"If the rest of the week ran on one model, the weekly limit would end {listed(ends[:3])};"
+        f" as it goes now at {end_words(now)}."
+    )
 
 
 def mix_name(row: MixRow) -> str:

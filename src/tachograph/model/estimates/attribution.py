@@ -13,6 +13,7 @@ from tachograph.model.estimates.window_filter import explain
 _UNSURE = 1.15  # intervals are wider than the filter expects: it takes its model for the truth
 _SILENT = 0.012  # a share that small may be none
 _FLOOR = 0.004  # of a share, standard deviation: nothing here is surer
+SESSION_POINTS, SESSION_SHARE = 0.04, 0.008  # points, and share of a session, that nothing is surer than
 _ROUNDED = 0.35  # points by which a rounded percentage is off, standard deviation
 
 
@@ -55,7 +56,7 @@ class Shares(NamedTuple):
 
 def session_points(points: float, sd: float) -> Estimate:
     """Points of a session in a 5-hour window with their interval: never surer than rounding and late counting allow."""
-    wide = Z80 * math.hypot(sd, 0.04 + 0.008 * points)
+    wide = Z80 * math.hypot(sd, SESSION_POINTS + SESSION_SHARE * points)
     return Estimate(points, max(0.0, points - wide), points + wide)
 
 

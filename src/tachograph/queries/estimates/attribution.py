@@ -23,7 +23,9 @@ from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.constants import LEARNED, LIST_PRICE, LITTLE, NOTHING
 from tachograph.queries.estimates.learning import (
     ENOUGH_DAYS,
+    ENOUGH_DAYS_FIVE,
     ENOUGH_WINDOWS,
+    ENOUGH_WINDOWS_FIVE,
     LearnedState,
     Work,
     load,
@@ -150,7 +152,7 @@ def attribution(
         (),
         (),
         None,
-        _evidence(state, 0, 0, ()),
+        _evidence(state, limit, 0, 0, ()),
         tuple(one for one in measured if is_running and (scoped is None or one.label == scoped.label))
         if limit != FIVE_HOUR
         else (),
@@ -166,7 +168,7 @@ def attribution(
         work = _of_model(work, scoped.scope or scoped.label)
     inside = [place for place, message in enumerate(work.messages) if message.at > asked.since]
     unattributed = kept.messages_in(db, 0, int(asked.since * 1000), until)
-    base = base._replace(evidence=_evidence(state, len(inside), unattributed, work.unpriced))
+    base = base._replace(evidence=_evidence(state, limit, len(inside), unattributed, work.unpriced))
     if not inside or account.id == 0:
         return base
     if scoped is None and state.explains_little:
@@ -308,7 +310,7 @@ def _in_points(share: Estimate, used: float) -> Estimate:
     return Estimate(share.value * used, share.low * used, share.high * used)
 
 
-def _evidence(state: LearnedState, messages: int, unattributed: int, unpriced: tuple[str, ...]) -> Evidence:
+def _evidence(state: LearnedState, limit: str, messages: int, unattributed: int, unpriced: tuple[str, ...]) -> Evidence:
     weights, scale = state.learned.weights, state.learned.scale
     at = state.at / 1000
     plan_at = max((one.since for one in weights.changes if one.is_plan), default=0.0) if weights is not None else 0.0
@@ -322,8 +324,8 @@ def _evidence(state: LearnedState, messages: int, unattributed: int, unpriced: t
     return Evidence(
         state.windows,
         state.days,
-        ENOUGH_WINDOWS,
-        ENOUGH_DAYS,
+        ENOUGH_WINDOWS_FIVE if limit == FIVE_HOUR else ENOUGH_WINDOWS,
+        ENOUGH_DAYS_FIVE if limit == FIVE_HOUR else ENOUGH_DAYS,
         messages,
         unattributed,
         unpriced,

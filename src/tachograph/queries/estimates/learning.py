@@ -27,7 +27,7 @@ _SETTLED_MS = 10 * 60_000  # a window that has only just reset may still get mes
 
 # Evidence that shares need before they count as learned: for the week, and (less) for a 5-hour window.
 ENOUGH_DAYS, ENOUGH_WINDOWS = 7.0, 10
-_ENOUGH_DAYS_FIVE, _ENOUGH_WINDOWS_FIVE = 2.0, 6
+ENOUGH_DAYS_FIVE, ENOUGH_WINDOWS_FIVE = 2.0, 6
 _ENOUGH_SCALE = 5.0  # points of the week that both limits were seen to rise by
 LEAST_FIT = 0.35  # share of what is read that the logs have to explain for a split to mean something
 
@@ -64,13 +64,13 @@ class LearnedState(NamedTuple):
     @property
     def explains_little(self) -> bool:
         """True if the logs explain so little of the limit that a split would mean nothing."""
-        return self.windows >= _ENOUGH_WINDOWS_FIVE and self.fit < LEAST_FIT
+        return self.windows >= ENOUGH_WINDOWS_FIVE and self.fit < LEAST_FIT
 
     def is_enough(self, limit: str = SEVEN_DAY) -> bool:
         """True if there is enough evidence for shares of a limit."""
         if limit == FIVE_HOUR:
             five = self.learned.five
-            return five is not None and self.days >= _ENOUGH_DAYS_FIVE and five.windows >= _ENOUGH_WINDOWS_FIVE
+            return five is not None and self.days >= ENOUGH_DAYS_FIVE and five.windows >= ENOUGH_WINDOWS_FIVE
         if self.days < ENOUGH_DAYS or self.windows < ENOUGH_WINDOWS:
             return False
         return self.is_by_days or (self.learned.scale is not None and self.learned.scale.seen >= _ENOUGH_SCALE)

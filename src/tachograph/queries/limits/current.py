@@ -6,7 +6,7 @@ follows from the evidence alone: see model/limits/series.py and model/limits/ref
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.ledger.estimates import forecasts
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
 
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
 CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
+_WEEK_MS = 7 * 86_400_000
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _PLACES = {SESSION: 0, WEEKLY: 1, MONEY: 2}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
@@ -235,7 +236,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         plan_title(plan or next((s.reading.plan for s in stored if s.reading.plan), ""), at),
         tuple(limits),
         extra,
-        next((s.reading.breakdown for s in stored if s.reading.breakdown), ()),
+        _breakdown(stored, current.get(SEVEN_DAY)),
         tuple((s.reading.source, s.reading.outcome) for s in stored if s.reading.outcome != OK),
         max((s.confirmed_at for s in stored), default=0),
         browsers=tuple(seen),
@@ -244,6 +245,12 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         unread=tuple((s.reading.source, s.reading.problems) for s in good if s.reading.problems),
         lifted=over,
     )
+
+
+def _breakdown(stored: Sequence[StoredReading], week: Window | None) -> tuple[Share, ...]:
+    """The service's split of the running week; what was read in an earlier week is about that one."""
+    since = 0 if week is None or week.resets_at is None else week.resets_at - _WEEK_MS
+    return next((s.reading.breakdown for s in stored if s.reading.breakdown and s.confirmed_at >= since), ())
 
 
 def _without_reading(current: dict[str, Window], lifted: "Mapping[str, Lifted]") -> tuple[NowLimit, ...]:

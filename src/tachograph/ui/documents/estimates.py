@@ -13,6 +13,8 @@ from tachograph.queries.estimates.constants import LEARNED, LITTLE, NOTHING
 from tachograph.queries.limits.current import NowAccount
 from tachograph.text.attribution import (
     CLEAR_SIGN,
+    breakdown_words,
+    contradicts_breakdown,
     evidence_words,
     interval,
     part_words,
@@ -64,6 +66,8 @@ def why_screen(
     if found.breakdown:
         shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in found.breakdown)
         made.append(f"Anthropic's breakdown of this week: {shares}.")
+        if words_of_breakdown := breakdown_words(found):
+            made += fold(safe(words_of_breakdown), room)
     if (window := window_words(found.window_points)) and found.method == LEARNED:
         made += fold(window, room)
     for line in evidence_words(found.evidence, found.method, words):
@@ -175,7 +179,12 @@ def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
             "by_days": evidence.by_days,
             "fit": round(evidence.fit, 4),
         },
-        "says": [says for says in (why_words(found), unexplained_words(found), weights_words(found)) if says],
+        "contradicts_breakdown": contradicts_breakdown(found) if found.breakdown and found.unexplained else None,
+        "says": [
+            says
+            for says in (why_words(found), unexplained_words(found), breakdown_words(found), weights_words(found))
+            if says
+        ],
     }
 
 

@@ -8,8 +8,8 @@ from tachograph.queries.estimates.forecast import LimitForecast
 from tachograph.queries.estimates.next_session import NextSession
 from tachograph.queries.estimates.scoring import Calibration
 from tachograph.queries.limits.current import NowAccount
-from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words
-from tachograph.text.format import fold, iso, plural, safe
+from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words, sizes_words, source_words
+from tachograph.text.format import fold, iso, safe
 from tachograph.text.limits import clocks as clock_of
 from tachograph.ui.documents.estimates import estimate
 from tachograph.ui.documents.reports import FORMAT
@@ -24,17 +24,8 @@ def forecast_screen(
         lines += fold(safe(forecast_words(one, words)), room)
     if following.is_enough and following.left is not None:
         lines += fold(next_words(following), room)
-    own = max((one.windows for one in made), default=0)
-    if any(one.chance is not None for one in made):
-        source = (
-            f"Based on typical use, adjusted by {plural(own, 'window')} of this account."
-            if own
-            else "Based on typical use; this account's own past does not count yet."
-        )
-        lines += [
-            "",
-            *fold(f"{source} `tachograph forecast --score` compares past forecasts with their outcome.", room),
-        ]
+    if source := source_words(made):
+        lines += ["", *fold(source, room)]
     return lines
 
 
@@ -82,12 +73,7 @@ def next_document(found: NextSession) -> dict[str, Any]:
 
 
 def next_screen(found: NextSession, room: int | None) -> list[str]:
-    made = fold(next_words(found), room)
-    if found.is_enough and found.median is not None and found.p90 is not None and found.most is not None:
-        over = " (it went on into another window)" if found.most > 100 else ""
-        sizes = f"at most {found.median:.0f}, nine of ten {found.p90:.0f}, the largest {found.most:.0f}{over}"
-        made += fold(f"In points of a 5-hour window, half of them used {sizes}.", room)
-    return made
+    return fold(next_words(found), room) + (fold(sizes, room) if (sizes := sizes_words(found)) else [])
 
 
 def score_screen(found: Calibration) -> list[str]:

@@ -4,7 +4,14 @@ from typing import NamedTuple
 
 from tachograph.queries.estimates.attribution import Attribution, Part
 from tachograph.queries.estimates.constants import NOTHING
-from tachograph.text.attribution import CLEAR_SIGN, evidence_words, interval, unexplained_words, why_words
+from tachograph.text.attribution import (
+    CLEAR_SIGN,
+    breakdown_words,
+    evidence_words,
+    interval,
+    unexplained_words,
+    why_words,
+)
 from tachograph.text.format import UNKNOWN, percent, safe
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
@@ -65,7 +72,7 @@ def why(view: View) -> WhyBlock | None:
         f"What used {found.used:.0f} % of the 7-day limit" if found.used is not None else "What used the 7-day limit",
         f"{account_words}{week_words(view, week)}, whatever range is chosen. Models weigh differently on the limit than on the"
         " cost, so these shares differ from those above. In parentheses: the 80 % interval.",
-        tuple(safe(words) for words in (why_words(found), unexplained_words(found)) if words),
+        tuple(safe(words) for words in (why_words(found), unexplained_words(found), breakdown_words(found)) if words),
         groups,
         _rest_bar(found),
         tuple(safe(words) for words in evidence_words(found.evidence, found.method, clock_of(view))),

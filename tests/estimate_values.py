@@ -59,14 +59,14 @@ class Values:
         learned = method == of.LEARNED
         limit = self.random.choice((SEVEN_DAY, SEVEN_DAY, FIVE_HOUR, "seven_day_opus"))
         shown = method in (of.LEARNED, of.LIST_PRICE)
-        parts = [
+        models, projects, sessions, pulls = (
             tuple(self.part(name, learned=learned) for name in names) if shown else ()
             for names in (("opus-5-5", "sonnet-5-5"), ("api-gateway",), ("review",), ("ada/shop#4",))
-        ]
+        )
         rows = self.breakdown() if self.maybe() and limit == SEVEN_DAY else ()
         return Attribution(
             int(self.maybe(0.95)), "ada", limit, method, None if self.maybe(0.1) else 100 * self.share(), NOW,
-            NOW - HOUR, NOW + self.random.choice((-1, 1)) * HOUR, NOW, *parts,
+            NOW - HOUR, NOW + self.random.choice((-1, 1)) * HOUR, NOW, models, projects, sessions, pulls,
             self.estimate() if learned and self.maybe(0.9) else None, self.evidence(),
             (Measured("Opus week", 40.0, NOW),) if self.maybe() else (), rows,
             self.estimate(20) if self.maybe() else None, self.random.choice((1, 1, 1, 4, 0)),
@@ -75,8 +75,11 @@ class Values:
     def breakdown(self) -> tuple[Share, ...]:
         code = self.random.randint(0, 100)
         chat = self.random.randint(0, 100 - code)
-        rows = (Share("claude_code", "Claude Code", code), Share("chat", "Chat", chat))
-        rows += (Share("cowork", "Cowork", 100 - code - chat),)
+        rows = (
+            Share("claude_code", "Claude Code", code),
+            Share("chat", "Chat", chat),
+            Share("cowork", "Cowork", 100 - code - chat),
+        )
         return rows if self.maybe(0.9) else rows[1:]
 
     def forecast(self) -> LimitForecast:

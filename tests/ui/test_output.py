@@ -25,6 +25,7 @@ SPEND = {
     "cost_usd",
     "unpriced_messages",
     "billed_usd",
+    "billed_after_limit_usd",
     "missing_output_at_least",
 }
 NOTHING_BY_BRANCH = {"messages": 0, "cost_usd": None}

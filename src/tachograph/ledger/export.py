@@ -4,7 +4,10 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from tachograph.ledger.limits.metered import condition
 from tachograph.ledger.usage import ways
+
+_CREDITS = -1  # instead of the id of a speed: at standard speed, after a limit
 
 
 def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
@@ -17,11 +20,13 @@ def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     uuids = dict(db.execute("SELECT id, uuid FROM session"))
     accounts = dict(db.execute("SELECT id, CASE given WHEN '' THEN label ELSE given END FROM account"))
     pulls = dict(db.execute("SELECT id, url FROM pull"))
+    names[_CREDITS] = "credits"
+    on_credits, values = condition(db)
     sql = (
-        "SELECT at, session, project, branch, model, agent, flags, speed, geo, stop, request, account, pull, input, output,"
+        f"SELECT at, session, project, branch, model, agent, flags, CASE WHEN {on_credits} THEN {_CREDITS} ELSE speed END, geo, stop, request, account, pull, input, output,"
         " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost, unfinished, missing_output, way FROM message WHERE billed"
     )
-    for r in db.execute(sql):
+    for r in db.execute(sql, values):
         texts = (names.get(r[2], ""), names.get(r[3], ""), names.get(r[4], ""), names.get(r[5], ""))
         more = (names.get(r[7], ""), names.get(r[8], ""), names.get(r[9], ""), r[10])
         yield (

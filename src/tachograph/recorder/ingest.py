@@ -162,7 +162,8 @@ def _write_refusals(
     """
     if not notices:
         return
-    from tachograph.ledger.limits import refusals
+    from tachograph.ledger.limits import metered, refusals
+    from tachograph.model.parsing import limit_name
     from tachograph.model.usage.periods import system_zone
     from tachograph.sources.transcripts.limit_notices import notice
     from tachograph.sources.transcripts.records import parse_record
@@ -171,6 +172,9 @@ def _write_refusals(
     for folder, line in notices:
         record = parse_record(line)
         found = notice(record, zone) if record is not None else None
+        if found is not None and found.on_credits:
+            scope = found.scope or limit_name(found.key).scope or ""
+            metered.note(db, names, folder, found.key, scope, found.at, found.resets_at)
         if found is not None and found.is_wall:
             session = str(record.get("sessionId") or "") if record is not None else ""
             refusals.note(db, names, folder, session, found.key, found.label, found.at, found.resets_at, found.scope)

@@ -42,7 +42,7 @@ def estimate_words(totals: Spend) -> list[str]:
         return [ESTIMATE]
     rest = totals._replace(cost=(totals.cost or 0) - totals.billed)
     covered = f"; a subscription covers {usd(rest.usd)} of it" if rest.cost else ""
-    return [
-        f"* API-equivalent estimate{covered}.",
-        f"{usd(totals.billed_usd)} in fast mode draws on usage credits and is billed.",
-    ]
+    parts = {"in fast mode": totals.billed - totals.after_limit, "after a limit": totals.after_limit}
+    amounts = [f"{usd(Spend(cost=cost).usd)} {words}" for words, cost in parts.items() if cost]
+    verbs = "draws on usage credits and is" if len(amounts) == 1 else "draw on usage credits and are"
+    return [f"* API-equivalent estimate{covered}.", f"{' and '.join(amounts)} {verbs} billed."]

@@ -24,6 +24,7 @@ What each table holds:
     level       the limits in a reading
     way         combinations of subagent type, skill, plugin, MCP server, effort and entry point, each once
     spawn, subagent  calls that start subagents, and the prompts of subagents: which call started which
+    metered     notices that work went on after a limit, drawing on usage credits
     window      each limit from one reset to the next: what holds now, and the most that it reached
     account     who was logged in; `login` says in which config folder, from when to when we saw it
     choice      what a person switched by a command: consent to a source, alarms, the style of a title
@@ -552,6 +553,17 @@ STEPS: tuple[tuple[str, str], ...] = (
                 coalesce(sum(logged_cost), 0), sum(unfinished), sum(missing_output)
             FROM message WHERE billed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
         -- transcripts that still exist are read again, and name their ways
+        UPDATE file SET size = -1, offset = 0, looks = 40, branch = '', cwd = '', stamp = '';
+        """,
+    ),
+    (
+        "use on credits after a limit",
+        """
+        CREATE TABLE metered (              -- notices that work went on after a limit, drawing on usage credits
+            folder INTEGER NOT NULL, key TEXT NOT NULL, scope TEXT NOT NULL, at INTEGER NOT NULL, resets_at INTEGER,
+            PRIMARY KEY (folder, key, at)
+        ) WITHOUT ROWID;
+        -- transcripts that still exist are read again for them, and for batches
         UPDATE file SET size = -1, offset = 0, looks = 40, branch = '', cwd = '', stamp = '';
         """,
     ),

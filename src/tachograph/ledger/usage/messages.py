@@ -58,8 +58,10 @@ MEASURES = (
 )
 
 # Dimensions that are no column: of `message`, and of `rollup`.
+_IS_FAST = "(speed IN (SELECT id FROM name WHERE text = 'fast'))"
+_IS_BATCH = "(speed IN (SELECT id FROM name WHERE text = 'batch'))"
 EXPRESSIONS = {
-    "speed": "(speed IN (SELECT id FROM name WHERE text = 'fast'))",
+    "speed": f"({_IS_FAST} | ({_IS_BATCH} << 4))",
     **ways.expressions("message", f"flags & {SIDECHAIN}"),
 }
 
@@ -86,7 +88,7 @@ def sums(
     """The same sums as `rollups.sums`, exact to the millisecond: from the messages, where quarter hours are too coarse."""
     exceeded = " + ".join(f"(input + cache_write_5m + cache_write_1h + cache_read > {tier})" for tier in TIERS)
     tariff_sql = (
-        "(speed IN (SELECT id FROM name WHERE text = 'fast'))"
+        f"{_IS_FAST} | ({_IS_BATCH} << 4)"
         f" | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1) | (({exceeded}) << 2)"
     )
     epoch = " + ".join(f"(at >= {change})" for change in changes) or "0"

@@ -10,7 +10,7 @@ from tachograph.model.usage.periods import Span
 # Dimensions that are no column of `rollup`.
 EXPRESSIONS = {
     "project": "coalesce((SELECT project FROM place WHERE cwd = rollup.place), rollup.place)",
-    "speed": "(tariff & 1)",
+    "speed": "(tariff & 17)",  # the bits of fast mode and of batches: model/usage/prices.py
     **ways.expressions("rollup", "side"),
 }
 HOUR_MS = 4 * QUARTER_MS

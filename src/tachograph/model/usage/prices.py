@@ -20,6 +20,8 @@ PICODOLLARS = 1_000_000_000_000  # in one USD
 
 _MILLION = 1_000_000  # picodollars per token in one USD per million tokens
 _FACTOR = 1_000  # factors are kept in thousandths: 1.1 is 1100
+_BATCH = 500  # thousandths: half the price of a token
+FAST, BATCH = 1, 16  # bits of a tariff
 _PRICES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 _OPTIONAL = ("fast", "us_geo", "above")
 _MOST_USD = 1_000_000  # per million tokens, and
@@ -81,11 +83,11 @@ class _Model(NamedTuple):
 def tariff(speed: str, geo: str, prompt_tokens: int) -> int:
     """The attributes of a request that decide its price beside model and date, as a small number to group by.
 
-    Bit 0: fast mode. Bit 1: US-only inference. Bits 2 up: how many of TIERS the prompt exceeds, where the prompt is
-    input, cache writes and cache reads together.
+    Bit 0: fast mode. Bit 1: US-only inference. Bits 2 and 3: how many of TIERS the prompt exceeds, where the prompt is
+    input, cache writes and cache reads together. Bit 4: a batch, at half the price.
     """
     exceeded = 0 if prompt_tokens <= TIERS[0] else sum(prompt_tokens > tier for tier in TIERS)
-    return (speed == "fast") | (geo == "us") << 1 | exceeded << 2
+    return (speed == "fast") | (geo == "us") << 1 | exceeded << 2 | (speed == "batch") << 4
 
 
 def cost(counts: Sequence[int], rates: Rates) -> int:
@@ -198,10 +200,11 @@ def _index(models: Sequence[_Model]) -> dict[str, _Model]:
 
 def _rates_under(tariff: int, period: _Period, us_geo: int) -> Rates:
     rates = period.base
-    exceeded = TIERS[: tariff >> 2]
+    exceeded = TIERS[: tariff >> 2 & 3]
     if period.above is not None and period.above_tokens in exceeded:
         rates = period.above
-    factor = (period.fast if tariff & 1 else _FACTOR) * (us_geo if tariff & 2 else _FACTOR)
+    speed = period.fast if tariff & FAST else _BATCH if tariff & BATCH else _FACTOR
+    factor = speed * (us_geo if tariff & 2 else _FACTOR)
     if factor == _FACTOR * _FACTOR:
         return rates
     # Whole by what is let into the book; the factors are on tokens, a search costs the same everywhere.

@@ -7,7 +7,9 @@ from typing import Any
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.ledger.usage.ways import MAIN
 from tachograph.model.short_paths import short_paths
+from tachograph.model.usage.prices import BATCH, FAST
 from tachograph.queries.usage.rows import (
+    CREDITS,
     MAIN_AGENT,
     PERIODS,
     WAY_COLUMNS,
@@ -52,6 +54,16 @@ class Cells:
     def add(self, main: tuple[Any, ...], sub: tuple[Any, ...], used: Spend) -> None:
         row = self.rows.setdefault(main, {})
         row[sub] = row[sub] + used if sub in row else used
+
+    def remove(self, main: tuple[Any, ...], sub: tuple[Any, ...], used: Spend) -> None:
+        """Take a part out of a cell; one that nothing is left of goes."""
+        left = self.rows[main][sub] - used
+        if left.tokens.messages:
+            self.rows[main][sub] = left
+            return
+        del self.rows[main][sub]
+        if not self.rows[main]:
+            del self.rows[main]
 
     def without_basis(self) -> "Cells":
         """The same for pull requests alone, whatever a message belongs to them by."""
@@ -139,7 +151,7 @@ class _Describer:
         if self.along == "machine":
             return MachineKey(self.machines.of(key[0]))
         if self.along == "speed":
-            return SpeedKey("fast" if key[0] else "standard")
+            return SpeedKey({FAST: "fast", BATCH: "batch", CREDITS: "credits"}.get(key[0], "standard"))
         if self.along in WAY_KEYS:
             return WAY_KEYS[self.along](MAIN_AGENT if key[0] == MAIN else self.names[key[0]] or None)
         if self.along == "model":

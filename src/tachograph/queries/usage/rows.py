@@ -7,12 +7,15 @@ from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PICODOLLARS
 
+CREDITS = 32  # as a value of the dimension `speed`: no bit of a tariff, since it depends on limits
+
 
 class Spend(NamedTuple):
     """Use of a group of messages. `cost` in picodollars, None if no message of the group has a price.
 
     `billed`: the part of the cost that a plan does not cover, since fast mode draws on usage credits. `unfinished`:
     messages of which the recorded output is a streaming placeholder; `missing_output`: the tokens that those lack at least.
+    `after_limit`: the part of `billed` at standard speed, after a limit.
     """
 
     tokens: Tokens = Tokens()
@@ -21,6 +24,7 @@ class Spend(NamedTuple):
     billed: int = 0
     unfinished: int = 0
     missing_output: int = 0
+    after_limit: int = 0
 
     def __add__(self, other: "Spend") -> "Spend":  # type: ignore[override]  # a sum, not a longer tuple
         known = [c for c in (self.cost, other.cost) if c is not None]
@@ -29,6 +33,18 @@ class Spend(NamedTuple):
             sum(known) if known else None,
             *(a + b for a, b in zip(self[2:], other[2:], strict=True)),
         )
+
+    def __sub__(self, part: "Spend") -> "Spend":
+        """What is left without a part of it."""
+        tokens = Tokens(*(a - b for a, b in zip(self.tokens, part.tokens, strict=True)))
+        rest = [a - b for a, b in zip(self[2:], part[2:], strict=True)]
+        cost = None if self.cost is None or rest[0] == tokens.messages else self.cost - (part.cost or 0)
+        return Spend(tokens, cost, *rest)
+
+    @property
+    def on_credits(self) -> "Spend":
+        """The same money as a part that is billed after a limit, without its tokens."""
+        return Spend(billed=self.cost or 0, after_limit=self.cost or 0)
 
     @property
     def billed_usd(self) -> float:
@@ -92,7 +108,8 @@ class SessionKey(NamedTuple):
 
 
 class SpeedKey(NamedTuple):
-    """Speed of an answer: "fast" draws on usage credits, "standard" is part of a plan."""
+    """Speed of an answer, and who pays: "standard" is part of a plan, "fast" draws on usage credits, so does what went on at
+    standard speed after a limit ("credits"); "batch" is the service tier at half the price."""
 
     speed: str
 

@@ -14,6 +14,7 @@ from tachograph.ledger.usage import messages
 from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.model.usage.periods import DAY, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.usage.credits import Key, bill_credits
 from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import price_sums
 from tachograph.queries.usage.report_rows import DIMENSIONS, Cells, build_report
@@ -39,11 +40,17 @@ def windows(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, questio
     filters = filter_ids(db, question)
     slices = list(_slices(db, calendar, question))
     dimensions = DIMENSIONS.get(question.by or "", ())
-    sums = messages.sums(db, dimensions, (span for _, _, span in slices), filters, book.changes())
+    spans = [span for _, _, span in slices]
+    sums = messages.sums(db, dimensions, spans, filters, book.changes())
     cells, missing = Cells(), set[str]()
-    for place, values, used in price_sums(db, book, sums, missing):
+
+    def cell(place: int, values: tuple[int, ...]) -> tuple[Key, Key]:
         window, day, _ = slices[place]
-        cells.add(window, (day,) if question.by == DAY else values, used)
+        return window, (day,) if question.by == DAY else values
+
+    for place, values, used in price_sums(db, book, sums, missing):
+        cells.add(*cell(place, values), used)
+    bill_credits(db, book, dimensions, spans, filters, cells, cell)
     return build_report(db, "window", question.by, cells, missing)
 
 

@@ -11,6 +11,7 @@ from tachograph.ledger.usage import messages, rollups
 from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.usage.credits import Key, bill_credits, spend_on_credits
 from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import price_sums
 from tachograph.queries.usage.report_rows import DIMENSIONS, Cells, build_report
@@ -36,11 +37,16 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
     cells, missing = Cells(), set[str]()
     by_folder = "folder" in dimensions or "folder" in filters  # the totals are not kept by config folder
     table = messages if by_folder else rollups
-    sums = table.sums(db, dimensions, spans(), filters, book.changes())
+    sliced = list(spans())
+    sums = table.sums(db, dimensions, sliced, filters, book.changes())
+
+    def cell(place: int, values: tuple[int, ...]) -> tuple[Key, Key]:
+        main: Key = (keys[place][question.along],) if question.along in asked else values[:width]
+        return main, (keys[place][question.by],) if question.by in asked else values[width:]
+
     for place, values, used in price_sums(db, book, sums, missing):
-        main = (keys[place][question.along],) if question.along in asked else values[:width]
-        sub = (keys[place][question.by],) if question.by in asked else values[width:]
-        cells.add(main, sub, used)
+        cells.add(*cell(place, values), used)
+    bill_credits(db, book, dimensions, sliced, filters, cells, cell)
     return build_report(db, question.along, question.by, cells, missing)
 
 
@@ -75,6 +81,8 @@ def spend_in_spans(
     filters = {} if account is None else {"account": {account}}
     for place, _, used in price_sums(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):
         found[place] = found[place] + used
+    for place, _, used in spend_on_credits(db, book, (), spans, filters):
+        found[place] = found[place] + used.on_credits
     return found
 
 

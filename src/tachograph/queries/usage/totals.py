@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook, Rates
+from tachograph.queries.usage.credits import spend_on_credits
 from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import COUNTS, MODEL, cost_of, price_sums
 from tachograph.queries.usage.rows import Spend, SpendQuery, total
@@ -84,7 +85,9 @@ def totals(db: sqlite3.Connection, book: PriceBook, question: SpendQuery, missin
     if question.span.start is None and question.span.end is None:
         spans.append(None)
     sums = rollups.sums(db, (), spans, filter_ids(db, question), book.changes())
-    return total(used for _, _, used in price_sums(db, book, sums, missing))
+    used = total(part for _, _, part in price_sums(db, book, sums, missing))
+    billed = spend_on_credits(db, book, (), [question.span], filter_ids(db, question))
+    return sum((part.on_credits for _, _, part in billed), used)
 
 
 def caching(db: sqlite3.Connection, book: PriceBook, question: SpendQuery) -> Caching:

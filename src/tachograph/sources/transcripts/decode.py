@@ -52,6 +52,7 @@ from tachograph.sources.transcripts.records import (
     nanodollars,
     parse_record,
     parse_time,
+    speed_of,
     text_of,
     title_of,
 )
@@ -197,9 +198,9 @@ class Transcript:
         A message stands in one line for each of its content blocks, so the last one is held until another comes, and
         lines that only repeat it or go on with it cost little.
         """
-        if record.type != "assistant":  # given twice: the last one counts, as in every JSON reader
-            return False
         answer = record.message
+        if record.type != "assistant" or answer.usage.service_tier == "batch":  # `type` twice: the last counts
+            return False
         usage, name, model = answer.usage, answer.id, answer.model
         if usage.iterations:
             for part in usage.iterations:
@@ -361,7 +362,7 @@ class Transcript:
             counts = counts_of(usage, problems)
             origin = (
                 text_of(model) or "unknown",
-                text_of(usage.get("speed")),
+                speed_of(usage),
                 text_of(usage.get("inference_geo")),
                 text_of(stop),
                 text_of(inner.get("gitBranch")) or text_of(record.get("gitBranch")),
@@ -379,7 +380,7 @@ class Transcript:
         blocks = b"" if text_of(stop) else blocks_of(content, record.get("version"))
         note(key, usage, message.get("model"), stop, nanodollars(inner.get("costUSD")), blocks)
         for position, model, part in added_parts(message):
-            shared = {"speed": usage.get("speed"), "inference_geo": usage.get("inference_geo")}
+            shared = {key: usage.get(key) for key in ("speed", "inference_geo", "service_tier")}
             note(f"{key}\0part {position}", {**shared, **part}, model, None, -1)
         for kind in dict.fromkeys(problems):
             self.problem(kind)

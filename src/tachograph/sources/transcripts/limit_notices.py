@@ -35,6 +35,7 @@ _BEGINNINGS = (
     ("your group's usage limit is set to", ALLOCATION),
 )
 _NEEDS_CREDITS = re.compile(r"(?P<model>\w+)(?: [\d.]+)? requires (?:usage credits|extra usage)", re.IGNORECASE)
+_ON_CREDITS = re.compile(r"now using (?:\w+ )?(?:usage credits|extra usage|credits)", re.IGNORECASE)
 _WARNINGS = ("you've used", "you're close to", "approaching")
 _NOT_A_PLAN = re.compile(r"\b(?:context|rate|fast(?: mode)?|output|token|budget|request)\b", re.IGNORECASE)
 
@@ -47,6 +48,7 @@ class Notice(NamedTuple):
 
     `at` and `resets_at` in epoch milliseconds, `resets_at` None where nobody said. `is_wall` is false where work went
     on all the same, on usage credits or with another model. `scope`: the one model that it concerns, "" for all.
+    `on_credits`: work went on, drawing on usage credits.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Notice(NamedTuple):
     resets_at: int | None
     is_wall: bool
     scope: str = ""
+    on_credits: bool = False
 
 
 def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice | None:
@@ -81,11 +84,12 @@ def notice(record: Mapping[str, object], zone: tzinfo | None = None) -> Notice |
         key = _TYPES.get(kind, kind)
     if key is None:
         return None
-    went_on = "now using" in said.lower() or (quota.get("isUsingOverage") is True and key != CREDITS)
+    on_credits = key != CREDITS and (quota.get("isUsingOverage") is True or bool(_ON_CREDITS.search(said)))
+    went_on = on_credits or "now using" in said.lower()
     needs = _NEEDS_CREDITS.match(said) if key == CREDITS else None
     scope = needs["model"].capitalize() if needs else ""
     label = f"{scope} usage credits" if scope else _LABELS.get(key) or limit_name(key).label
-    return Notice(key, label, at, resets_at, not went_on, scope)
+    return Notice(key, label, at, resets_at, not went_on, scope, on_credits)
 
 
 def _said(message: Mapping[str, object]) -> str:

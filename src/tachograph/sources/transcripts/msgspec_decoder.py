@@ -19,6 +19,7 @@ class Usage(msgspec.Struct, gc=False):
     server_tool_use: "ServerToolUse | None" = None
     speed: str | None = None
     inference_geo: str | None = None
+    service_tier: Any = None
     iterations: "list[Iteration] | None" = None
 
 

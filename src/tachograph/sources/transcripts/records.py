@@ -149,6 +149,12 @@ def is_declined(part: dict[str, Any], message: dict[str, Any]) -> bool:
     return part.get("type") == "message" and "model" in part and part["model"] != message.get("model")
 
 
+def speed_of(usage: dict[str, Any]) -> str:
+    """The speed of an answer: "fast" or "standard", or "batch" for the service tier with half the price."""
+    speed = text_of(usage.get("speed"))
+    return "batch" if usage.get("service_tier") == "batch" and speed != "fast" else speed
+
+
 def counts_of(usage: dict[str, Any], problems: list[str]) -> Counts:
     def whole(table: dict[str, Any], name: str) -> int:
         return _whole(table[name], problems) if name in table else 0

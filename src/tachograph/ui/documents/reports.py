@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
+from tachograph.model.usage.prices import PICODOLLARS
 from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import (
     BranchKey,
@@ -124,6 +125,7 @@ def spend_document(used: Spend) -> dict[str, Any]:
         "cost_usd": used.usd,
         "unpriced_messages": used.unpriced,
         "billed_usd": used.billed_usd,
+        "billed_after_limit_usd": used.after_limit / PICODOLLARS,
         "missing_output_at_least": used.missing_output,
     }
 

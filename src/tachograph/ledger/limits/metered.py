@@ -1,0 +1,61 @@
+"""Use that goes on after a limit on usage credits: from the client's own notices in transcripts."""
+
+import sqlite3
+from typing import NamedTuple
+
+from tachograph.ledger.limits.login_history import account_at
+from tachograph.ledger.usage.strings import Strings
+
+_SESSION_MS = 5 * 3_600_000  # how long it lasts where a notice names no reset
+
+
+class MeteredSpan(NamedTuple):
+    """A time in which an account's work draws on usage credits, epoch milliseconds. `account` 0: unknown, then only the
+    messages of that config folder count. `scope`: the one model that it concerns, "" for all."""
+
+    account: int
+    folder: int
+    scope: str
+    start: int
+    end: int
+
+
+def note(
+    db: sqlite3.Connection, names: Strings, folder: str, key: str, scope: str, at: int, resets_at: int | None
+) -> None:
+    """Note that work went on after a limit, inside a transaction of the caller's."""
+    db.execute("INSERT OR IGNORE INTO metered VALUES (?, ?, ?, ?, ?)", (names.id(folder), key, scope, at, resets_at))
+
+
+def spans(db: sqlite3.Connection) -> list[MeteredSpan]:
+    """Times on usage credits, those of one account and model without overlap."""
+    found: list[MeteredSpan] = []
+    for folder, key, scope, at, resets_at in db.execute("SELECT * FROM metered ORDER BY at"):
+        account = account_at(db, folder, at, None if resets_at is None else {key: resets_at})
+        end = at + _SESSION_MS if resets_at is None else max(at, resets_at)
+        found.append(MeteredSpan(account, 0 if account else folder, scope, at, end))
+    found.sort()
+    merged: list[MeteredSpan] = []
+    for one in found:
+        last = merged[-1] if merged else None
+        if last is not None and one[:3] == last[:3] and one.start <= last.end:
+            merged[-1] = last._replace(end=max(last.end, one.end))
+        else:
+            merged.append(one)
+    return merged
+
+
+def condition(db: sqlite3.Connection) -> tuple[str, list[str | int]]:
+    """SQL that is true for a row of `message` that draws on credits at standard speed, and its values."""
+    parts, values = ["0"], list[str | int]()
+    for account, folder, scope, start, end in spans(db):
+        part = "account = ? AND at >= ? AND at < ?"
+        values += [account, start, end]
+        if folder:
+            part += " AND folder = ?"
+            values.append(folder)
+        if scope:
+            part += " AND model IN (SELECT id FROM name WHERE instr(lower(text), ?))"
+            values.append(scope.lower())
+        parts.append(f"({part})")
+    return f"({' OR '.join(parts)}) AND speed NOT IN (SELECT id FROM name WHERE text = 'fast')", values

@@ -1,0 +1,100 @@
+"""The part of usage that draws on usage credits although it ran at standard speed: work that went on after a limit."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from tachograph.ledger.limits.metered import MeteredSpan, spans
+from tachograph.ledger.usage import messages, sessions
+from tachograph.model.usage.periods import Span
+from tachograph.model.usage.prices import FAST, PriceBook
+from tachograph.queries.usage.pricing import MODEL, price_sums
+from tachograph.queries.usage.report_rows import Cells
+from tachograph.queries.usage.rows import CREDITS, Spend
+
+Key = tuple[str | int | float | None, ...]
+
+
+def bill_credits(
+    db: sqlite3.Connection,
+    book: PriceBook,
+    dimensions: Sequence[str],
+    asked: Sequence[Span | None],
+    filters: Mapping[str, set[int]],
+    cells: Cells,
+    cell: Callable[[int, tuple[int, ...]], tuple[Key, Key]],
+) -> None:
+    """Mark what draws on credits in the cells of a report as billed; with `speed` as a dimension, move it to CREDITS.
+
+    `cell` gives the keys of a cell for a span and the values of the dimensions.
+    """
+    for place, values, used in spend_on_credits(db, book, dimensions, asked, filters):
+        if "speed" in dimensions:
+            cells.remove(*cell(place, values), used)
+            at = dimensions.index("speed")
+            cells.add(*cell(place, (*values[:at], CREDITS, *values[at + 1 :])), used + used.on_credits)
+        else:
+            cells.add(*cell(place, values), used.on_credits)
+
+
+def spend_on_credits(
+    db: sqlite3.Connection,
+    book: PriceBook,
+    dimensions: Sequence[str],
+    asked: Sequence[Span | None],
+    filters: Mapping[str, set[int]],
+) -> Iterator[tuple[int, tuple[int, ...], Spend]]:
+    """Usage on credits in each of the spans, as `price_sums` gives it. Fast mode is left out: its tariff says so already.
+
+    Limits of an account and of one model may be used up at the same time: messages count once.
+    """
+    by_scope = sorted(spans(db), key=lambda one: (one.account, one.folder, one.scope))
+    whole = [one for one in by_scope if not one.scope]
+    for one in by_scope:
+        narrowed = _narrowed(filters, one)
+        if narrowed is None:
+            continue
+        for place, span in enumerate(asked):
+            if span is None:
+                continue
+            parts = _within(one, span)
+            if one.scope:
+                covered = [other for other in whole if other[:2] == one[:2]]
+                parts = [rest for part in parts for rest in _without(part, covered)]
+            rows = [row for _, row in messages.sums(db, dimensions, parts, narrowed, book.changes())]
+            models = sessions.names(db, {row[MODEL] for row in rows}) if one.scope else {}
+            rows = [
+                row
+                for row in rows
+                if not row[MODEL + 1] & FAST and one.scope.lower() in models.get(row[MODEL], one.scope).lower()
+            ]
+            yield from price_sums(db, book, ((place, row) for row in rows))
+
+
+def _narrowed(filters: Mapping[str, set[int]], one: MeteredSpan) -> dict[str, set[int]] | None:
+    """Filters for the messages of a span; None where nothing passes both."""
+    made = dict(filters)
+    own = {"account": {one.account}, **({"folder": {one.folder}} if one.folder else {})}
+    for dimension, ids in own.items():
+        made[dimension] = made.get(dimension, ids) & ids
+        if not made[dimension]:
+            return None
+    return made
+
+
+def _within(one: MeteredSpan, span: Span) -> list[Span]:
+    start = one.start if span.start is None else max(one.start, span.start)
+    end = one.end if span.end is None else min(one.end, span.end)
+    return [Span(start, end)] if start < end else []
+
+
+def _without(part: Span, covered: Sequence[MeteredSpan]) -> list[Span]:
+    """What is left of a part beside spans in which all models draw on credits."""
+    left = [part]
+    for other in covered:
+        left = [
+            Span(start, end)
+            for one in left
+            for start, end in ((one.start, min(one.end, other.start)), (max(one.start, other.end), one.end))  # type: ignore[type-var]
+            if start < end  # type: ignore[operator]
+        ]
+    return left

@@ -1,0 +1,126 @@
+"""What the reports say is billed beside a plan: fast mode, use after a limit on credits; and batches at half the price."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from helpers import Home
+from tachograph.demo.records import AT, Record, assistant, limit
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+OPUS = "claude-opus-4-8"  # 5 and 25 US dollars per million tokens
+
+
+def answer(label: str, at: Any, **more: Any) -> Record:
+    """An answer of 1 US dollar at standard speed."""
+    return assistant(label, at=at, **{"model": OPUS, "input": 200_000, "output": 0, "stop": "end_turn", **more})
+
+
+def by_speed(home: Home, *more: str) -> dict[str, tuple[int, float, float]]:
+    """Messages, cost and billed cost by speed."""
+    made: dict[str, tuple[int, float, float]] = {}
+    for row in home.run("models", "--by", "speed", "--json", *more).json["rows"]:
+        for sub in row["by"]:
+            old = made.get(sub["speed"], (0, 0.0, 0.0))
+            new = (sub["messages"], sub["cost_usd"], sub["billed_usd"])
+            made[sub["speed"]] = tuple(round(a + b, 6) for a, b in zip(old, new, strict=True))  # type: ignore[assignment]
+    return made
+
+
+def test_work_that_went_on_after_a_limit_on_credits_is_billed_until_the_reset(home: Home) -> None:
+    home.write(
+        "p/s.jsonl",
+        [
+            answer("A", AT),
+            limit(at=AT + MINUTE, resets_at=AT + 2 * HOUR, credits_in_use=True),
+            answer("B", AT + 2 * MINUTE),
+            answer("C", AT + HOUR, speed="fast"),
+            limit(at=AT + HOUR, resets_at=AT + 2 * HOUR, credits_in_use=True, uuid="again"),
+            answer("D", AT + 3 * HOUR),
+        ],
+    )
+    assert by_speed(home) == {"standard": (2, 2.0, 0.0), "fast": (1, 2.0, 2.0), "credits": (1, 1.0, 1.0)}
+    for report in ("daily", "sessions", "projects", "hourly", "branches", "prs", "windows"):
+        document = home.run(report, "--json").json
+        assert (document["totals"]["billed_usd"], document["totals"]["billed_after_limit_usd"]) == (3.0, 1.0), report
+        assert sum(row["billed_usd"] for row in document["rows"]) == 3.0
+        assert document["totals"]["messages"] == 4
+        assert document["totals"]["cost_usd"] == 5.0
+    assert home.run("daily", "--since", "2026-11-03", "--json").json["totals"]["billed_usd"] == 0
+    said = " ".join(home.run("daily").stdout.split())
+    assert "$2.00 in fast mode and $1.00 after a limit draw on usage credits and are billed." in said
+    assert "a subscription covers $2.00 of it" in said
+    rows = list(csv.DictReader(io.StringIO(home.run("export", "messages", "--format", "csv").stdout)))
+    assert [row["speed"] for row in rows] == ["standard", "credits", "fast", "standard"]
+
+
+def test_a_limit_of_one_model_bills_that_model_alone(home: Home) -> None:
+    text = "You've hit your Opus limit · now using extra usage"
+    home.write(
+        "p/s.jsonl",
+        [
+            limit(at=AT, resets_at=AT + 9 * HOUR, kind="seven_day_opus", credits_in_use=True, text=text),
+            answer("A", AT + MINUTE),
+            answer("B", AT + MINUTE, model="claude-sonnet-5", uuid="b"),
+        ],
+    )
+    totals = home.run("models", "--json").json["totals"]
+    assert (totals["billed_usd"], totals["messages"]) == (1.0, 2)
+
+
+def test_another_folders_limit_bills_nothing_here(home: Home) -> None:
+    other = home.root / "other"
+    home.env["CLAUDE_CONFIG_DIR"] = f"{home.claude},{other}"
+    for folder, uuid in ((home.claude, "a-1"), (other, "a-2")):
+        folder.mkdir(exist_ok=True)
+        login = {"oauthAccount": {"accountUuid": uuid, "organizationUuid": "o", "emailAddress": f"{uuid}@example.org"}}
+        (folder / ".claude.json").write_text(json.dumps(login))
+    home.write("p/s.jsonl", [limit(at=AT, resets_at=AT + HOUR, credits_in_use=True), answer("A", AT + MINUTE)])
+    home.write(other / "projects/p/t.jsonl", [answer("B", AT + MINUTE, session="t")])
+    assert home.run("daily", "--json").json["totals"]["billed_usd"] == 1.0
+    rows = home.run("sessions", "--json").json["rows"]
+    assert {row["session"]: row["billed_usd"] for row in rows}["t"] == 0
+
+
+def test_a_refusal_that_stops_work_bills_nothing(home: Home) -> None:
+    home.write("p/s.jsonl", [limit(at=AT, resets_at=AT + HOUR), answer("A", AT + MINUTE)])
+    assert home.run("daily", "--json").json["totals"]["billed_usd"] == 0
+    assert "a subscription does not bill it" in home.run("daily").stdout
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_notice_and_answers_changes_nothing(home: Home, order: int) -> None:
+    lines = [limit(at=AT, resets_at=AT + HOUR, credits_in_use=True), answer("A", AT + MINUTE), answer("B", AT + HOUR)]
+    for number, line in enumerate(lines[::order]):
+        home.write(f"p/{number}.jsonl", [line])
+        home.run("daily")
+    assert home.run("daily", "--json").json["totals"]["billed_usd"] == 1.0
+
+
+def test_a_batch_costs_half_and_is_told_apart(home: Home) -> None:
+    counts: dict[str, Any] = {
+        "input": 1_000_000,
+        "output": 200_000,
+        "cache_write_1h": 1_000_000,
+        "cache_read": 2_000_000,
+    }
+    batch = {"service_tier": "batch"}
+    home.write(
+        "p/s.jsonl",
+        [
+            assistant("A", model=OPUS, **counts, usage=batch),
+            assistant("A", model=OPUS, **counts, usage=batch, at=AT + MINUTE / 60),
+            assistant("B", model=OPUS, **counts, at=AT + MINUTE),
+            assistant("C", model=OPUS, **counts, at=AT + MINUTE, usage=batch, geo="us"),
+            assistant("D", model=OPUS, **counts, at=AT + MINUTE, usage={"service_tier": "priority"}, web_searches=10),
+        ],
+    )
+    usd = 5 + 5 + 10 + 1
+    speeds = by_speed(home)
+    assert speeds["standard"][:2] == (2, 2 * usd + 0.1)
+    assert speeds["batch"] == (2, round(usd / 2 + usd / 2 * 1.1, 6), 0.0)
+    assert home.run("daily", "--json").json["totals"]["cost_usd"] == pytest.approx(2 * usd + 0.1 + usd / 2 * 2.1)

@@ -10,6 +10,7 @@ and each folder of TRANSCRIPTS as a config folder. --compare ignores the prose f
 compares them with tests/data/outputs.json.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -124,6 +125,8 @@ class home:
 
     def __enter__(self) -> tuple[str, dict[str, str]]:
         self.root = os.path.join(tempfile.gettempdir(), "tachograph-recording")
+        self.lock = open(self.root + ".lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         shutil.rmtree(self.root, ignore_errors=True)
         os.makedirs(self.root)
         fixed = {
@@ -142,6 +145,7 @@ class home:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
+        self.lock.close()
 
 
 def calls(sessions: list[str]) -> Iterator[tuple[str, ...]]:

@@ -27,7 +27,7 @@ def by_speed(home: Home, *more: str) -> dict[str, tuple[int, float, float]]:
         for sub in row["by"]:
             old = made.get(sub["speed"], (0, 0.0, 0.0))
             new = (sub["messages"], sub["cost_usd"], sub["billed_usd"])
-            made[sub["speed"]] = tuple(round(a + b, 6) for a, b in zip(old, new, strict=True))  # type: ignore[assignment]
+            made[sub["speed"]] = tuple(round(a + b, 6) for a, b in zip(old, new, strict=True))
     return made
 
 

@@ -19,6 +19,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 COMMAND_PAGES = (
     "agents.md",
     "reports.md",
+    "drivers.md",
     "meter.md",
     "watch.md",
     "why.md",

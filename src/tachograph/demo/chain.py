@@ -24,6 +24,7 @@ class Chain:
         self.parent: str | None = None
         self.cached, self.pending = SYSTEM_TOKENS if known else 0, known
         self.last = self.now
+        self.way: dict[str, Any] = {}  # fields of the next answers
 
     @property
     def context(self) -> int:
@@ -88,6 +89,7 @@ class Chain:
                     thinking=output // 3 if last and blocks[0]["type"] == "thinking" else 0,
                     **spent,
                     **said,
+                    **self.way,
                     **self.here(),
                 )
             )

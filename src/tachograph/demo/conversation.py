@@ -9,6 +9,7 @@ from tachograph.demo import records, stories
 from tachograph.demo.chain import Chain
 from tachograph.demo.records import Record
 from tachograph.demo.script import Act, Earlier, Pull, Script
+from tachograph.demo.ways import SessionWay
 from tachograph.demo.workdays import Limit
 
 LARGEST_OUTPUT = 4_000
@@ -56,6 +57,7 @@ class _Talk:
             branch=first.branch,
             version=script.version,
         )
+        self.way = SessionWay(script.session, script.version)
         self.helpers: list[Helper] = []
         self.links: list[Pull] = []
         self.dropped = 0
@@ -154,6 +156,7 @@ class _Talk:
         fast = "fast" in self.script.odd and self.answers % 4 == 2
         parts = "" if self.answers != 3 else next((x for x in _PARTS if x in self.script.odd), "")
         writing = call is None or call["name"] in ("Edit", "Write")
+        self.chain.way = self.way.fields()
         self.chain.answer(
             blocks,
             _size(rng, 1_500 if writing else 650, 0.7, LARGEST_OUTPUT),
@@ -166,7 +169,7 @@ class _Talk:
     def _tool(self) -> None:
         rng = self.rng
         name, file = rng.choice(TOOLS), rng.choice(self.script.project.files)
-        call = self._call(name, stories.tool_input(name, self.script.project, file))
+        call = self._call(self.way.tool(name), stories.tool_input(name, self.script.project, file))
         self._say(rng.choice(stories.REMARKS), stop="tool_use", call=call)
         self.chain.wait(0.5, 25 if name == "Bash" else 4)
         size = _size(rng, 15_000, 0.8, 50_000) if name in ("Read", "Bash", "Grep") else rng.randint(90, 700)
@@ -287,6 +290,7 @@ class _Talk:
             known=rng.randint(3_000, 6_000),
             **{**self.chain.place, "agent": agent, "sidechain": True},
         )
+        chain.way = self.way.of_helper(kind)
         chain.user(call["input"]["prompt"], 300)
         deep = "deep errand" in script.odd and not self.helpers
         for _ in range(50 if deep else rng.randint(4, 12)):

@@ -86,12 +86,7 @@ def sums(
     changes: Sequence[int],
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The same sums as `rollups.sums`, exact to the millisecond: from the messages, where quarter hours are too coarse."""
-    exceeded = " + ".join(f"(input + cache_write_5m + cache_write_1h + cache_read > {tier})" for tier in TIERS)
-    tariff_sql = (
-        f"{_IS_FAST} | ({_IS_BATCH} << 4)"
-        f" | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1) | (({exceeded}) << 2)"
-    )
-    epoch = " + ".join(f"(at >= {change})" for change in changes) or "0"
+    tariff_sql, epoch = price_keys(changes)
     groups = ", ".join((*(EXPRESSIONS.get(one, one) for one in dimensions), "model", tariff_sql, epoch))
     numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
     counts = ", ".join(f"sum({column})" for column in Row._fields[3:9])
@@ -107,6 +102,16 @@ def sums(
         sql = f"SELECT {groups}, {measures} FROM message WHERE billed AND {when}{narrowed} GROUP BY {numbers}"
         for row in db.execute(sql, (*bounds, *ids)):
             yield place, row
+
+
+def price_keys(changes: Sequence[int]) -> tuple[str, str]:
+    """SQL for what decides a message's price besides its model: tariff, and number of price changes before it."""
+    exceeded = " + ".join(f"(input + cache_write_5m + cache_write_1h + cache_read > {tier})" for tier in TIERS)
+    tariff_sql = (
+        f"{_IS_FAST} | ({_IS_BATCH} << 4)"
+        f" | ((geo IN (SELECT id FROM name WHERE text = 'us')) << 1) | (({exceeded}) << 2)"
+    )
+    return tariff_sql, " + ".join(f"(at >= {change})" for change in changes) or "0"
 
 
 def narrowing(

@@ -177,17 +177,17 @@ def attribution(
     if scoped is not None:
         learned = _scoped_weights(db, book, state, limit, scoped.scope or scoped.label, at)
         if learned is not None:
-            answer = _shares(db, learned, account.id, work, asked, limit, until)
+            answer = period_shares(db, learned, account.id, work, asked, limit, until)
         elif state.is_enough() and state.learned.weights is not None:
             works = [training_windows.work_of(work.messages[place]) for place in inside]
             own = shares.own_part(state.learned.weights, works)
             return _rows(db, base, work, inside, own, asked.used)._replace(unexplained=None)
     elif state.is_enough(limit):
-        answer = _shares(db, state.learned, account.id, work, asked, limit, until)
+        answer = period_shares(db, state.learned, account.id, work, asked, limit, until)
     return _rows(db, base, work, inside, answer, asked.used)
 
 
-def _shares(
+def period_shares(
     db: sqlite3.Connection, learned: Learned, account: int, work: Work, asked: Period, limit: str, until: int
 ) -> shares.Shares | None:
     """Shares of a period by learned weights; None if they cannot tell."""

@@ -7,6 +7,7 @@ from tachograph.errors import NotFound
 from tachograph.ledger.usage import rollups, sessions, ways
 from tachograph.model.short_paths import short_paths
 from tachograph.model.usage.entrypoints import GROUPS, NAMES
+from tachograph.model.usage.prices import BATCH, FAST
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.model_names import plain_model_name
 from tachograph.queries.usage.rows import MAIN_AGENT, WAY_COLUMNS, SpendQuery
@@ -38,7 +39,7 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
         filters["session"] = {ids.get(uuid, NOBODY) for uuid in question.sessions}
     for dimension, wanted in question.ways:
         if dimension == "speed":
-            filters["speed"] = {int(word == "fast") for word in wanted}
+            filters["speed"] = {{"fast": FAST, "batch": BATCH}.get(word, 0) for word in wanted}
         else:
             filters[WAY_COLUMNS[dimension]] = _matching_ways(
                 ways.present(db, WAY_COLUMNS[dimension]), dimension, wanted

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("branches", "Show usage per git branch", "reports", "Reports"),
     Command("prs", "Show usage per pull request", "reports", "Reports"),
     Command("windows", "Show usage per 5-hour window", "reports", "Reports"),
+    Command("drivers", "Show what drives usage: subagents, skills, long context …", "drivers", "Reports"),
     Command("prices", "Show the API prices that costs are computed with", "prices", "Reports"),
     Command("why", "Show what used up your week", "why", "Estimates"),
     Command("forecast", "Show the chance of reaching each limit before it resets", "forecast", "Estimates"),

@@ -74,20 +74,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--last", metavar="N", type=_positive, help=last)
     add_question_flags(parser)
     parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
-    parser.add_argument(
-        "--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)"
-    )
-    parser.add_argument(
-        "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
-    )
-    parser.add_argument(
-        "--machine",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="only this machine of yours (`machines` lists them)",
-    )
-    add_way_flags(parser)
+    add_name_filters(parser)
     parser.add_argument(
         "--by",
         choices=[by for by in BY if by != along and (along, by) != ("hour", "day")],
@@ -104,15 +91,28 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
 
 
-def add_way_flags(parser: argparse.ArgumentParser) -> None:
-    """Filters by the way that messages were asked for."""
+def add_name_filters(parser: argparse.ArgumentParser) -> None:
+    """Filters by project, model, machine and the way that messages were asked for."""
+    parser.add_argument(
+        "--project", metavar="NAME", action="append", default=[], help="only this project (may be repeated)"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", action="append", default=[], help="only this model, or all with this in their name"
+    )
+    parser.add_argument(
+        "--machine",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this machine of yours (`machines` lists them)",
+    )
     for name, meaning in _WAY_HELP.items():
         parser.add_argument(f"--{name}", metavar="NAME", action="append", default=[], help=f"only {meaning}")
-    parser.add_argument("--speed", choices=("fast", "standard"), help="only this speed")
+    parser.add_argument("--speed", choices=("fast", "standard", "batch"), help="only this speed")
 
 
 def asked_ways(arguments: argparse.Namespace) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The filters of `add_way_flags`, as a query takes them."""
+    """The filters of ways, as a query takes them."""
     asked = [(name, tuple(getattr(arguments, name))) for name in _WAY_HELP if getattr(arguments, name)]
     return (*asked, ("speed", (arguments.speed,))) if arguments.speed else tuple(asked)
 

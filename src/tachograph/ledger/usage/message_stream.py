@@ -50,7 +50,9 @@ def stream(
         f" {asked}, {on_credits} FROM message WHERE billed AND at >= ? AND at < ? ORDER BY at, id"
     )
     for row in db.execute(sql, (*ids, *values, since, until)):
-        yield StreamedMessage._make((*row[:5], bool(row[5]), *row[6:9], row[9:15], row[15:17], bool(row[17]), bool(row[18])))
+        yield StreamedMessage._make(
+            (*row[:5], bool(row[5]), *row[6:9], row[9:15], row[15:17], bool(row[17]), bool(row[18]))
+        )
 
 
 def ways(db: sqlite3.Connection) -> dict[int, tuple[int, ...]]:

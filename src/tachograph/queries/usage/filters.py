@@ -7,9 +7,9 @@ from tachograph.errors import NotFound
 from tachograph.ledger.usage import rollups, sessions, ways
 from tachograph.model.short_paths import short_paths
 from tachograph.model.usage.entrypoints import GROUPS, NAMES
-from tachograph.model.usage.prices import BATCH, FAST
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.model_names import plain_model_name
+from tachograph.model.usage.prices import BATCH, FAST
 from tachograph.queries.usage.rows import MAIN_AGENT, WAY_COLUMNS, SpendQuery
 
 NOBODY = -1  # an id that no row has: what was named and is not there lets nothing through

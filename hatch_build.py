@@ -1,4 +1,4 @@
-"""Build hooks: compile the C scanner of transcripts, and name the repository's addresses.
+"""Build hooks: compile the C scanner of transcripts, install the command, and name the repository's addresses.
 
 `TACHOGRAPH_PURE=1` leaves the scanner out, and removes one that an earlier build left in an editable tree.
 setuptools knows the compilers of all platforms; hatchling does everything else.
@@ -23,12 +23,28 @@ PAGES = {
 }
 
 
-class RepositoryUrls(MetadataHookInterface):
-    """Project URLs of the repository that is built: a fork's package names the fork."""
+COMMANDS = ("tachograph", "tacho")
+
+
+class ProjectMetadata(MetadataHookInterface):
+    """Project URLs of the repository that is built (a fork's package names the fork), and the commands for Windows."""
 
     def update(self, metadata: dict[str, Any]) -> None:
+        if not has_own_scripts():
+            metadata["scripts"] = dict.fromkeys(COMMANDS, "tachograph.__main__:main")
         repository = repository_url(self.root)
         metadata["urls"] = {"Source": repository, **{name: repository + page for name, page in PAGES.items()}} if repository else {}  # fmt: skip
+
+
+def has_own_scripts() -> bool:
+    """True if the commands are the files in bin/, false if the installer generates them from entry points.
+
+    What pip generates imports `re`, which adds a fifth of Python's start to every status line. Windows needs the
+    generated ones, which are programs (.exe), and so does a wheel without the scanner, which may go to any platform.
+    """
+    tag = os.environ.get("TACHOGRAPH_WHEEL_TAG", "")
+    is_windows = tag.rpartition("-")[2].startswith("win") if tag else os.name == "nt"
+    return not is_windows and not os.environ.get("TACHOGRAPH_PURE")
 
 
 def repository_url(root: str) -> str | None:
@@ -51,6 +67,8 @@ class CompiledScanner(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel":
             return
+        if has_own_scripts():
+            build_data["shared_scripts"].update({f"bin/{name}": name for name in COMMANDS})
         folder, is_pure = Path(self.root) / FOLDER, bool(os.environ.get("TACHOGRAPH_PURE"))
         tag, prebuilt = os.environ.get("TACHOGRAPH_WHEEL_TAG"), os.environ.get("TACHOGRAPH_SCANNER")
         if tag and prebuilt:  # cross-compiled by tools/dist.py
@@ -62,6 +80,8 @@ class CompiledScanner(BuildHookInterface):  # type: ignore[type-arg]
             _unlink(folder)
         built = None if is_pure else compiled(folder)
         if built is None:
+            if has_own_scripts():  # which are of this platform
+                build_data["tag"] = f"py3-none-{platform_tag()}"
             self.app.display_info("The scanner of transcripts is not compiled: Python reads them, more slowly.")
             return
         build_data["pure_python"] = False
@@ -72,9 +92,13 @@ class CompiledScanner(BuildHookInterface):  # type: ignore[type-arg]
 
 def abi3_tag() -> str:
     """One wheel per platform: the scanner uses the stable ABI of CPython 3.11."""
+    return f"cp311-abi3-{platform_tag()}"
+
+
+def platform_tag() -> str:
     from packaging.tags import sys_tags
 
-    return f"cp311-abi3-{next(sys_tags()).platform}"
+    return next(sys_tags()).platform
 
 
 def _unlink(folder: Path) -> None:

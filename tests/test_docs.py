@@ -9,7 +9,8 @@ import pytest
 
 from helpers import REPORTS, Home
 from tachograph.demo.records import Record, assistant, pr_link, title
-from tachograph.ui.cli.parser import COMMANDS, parser
+from tachograph.ui.cli.commands import COMMANDS
+from tachograph.ui.cli.parser import parser
 from tachograph.ui.documents.reports import FORMAT
 from test_layers import ALLOWED, SRC
 

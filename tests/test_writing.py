@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tachograph.ui.cli.parser import COMMANDS
+from tachograph.ui.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", ROOT / "docs", *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]

@@ -7,9 +7,9 @@ command 6 ms (a seventh of what a warm report may take).
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 
 from tachograph.errors import LedgerError
+from tachograph.lean_contextlib import suppress
 
 USAGE_QUESTION = "tachograph-usage-question"  # folder in which Claude Code is asked; its sessions are never counted
 

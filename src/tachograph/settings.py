@@ -1,15 +1,19 @@
 """Settings from one TOML file. Everything has a default; a bad value is a problem, never a stop."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone
 from tachograph.paths import data_update_beside, environment_folders, own_paths
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tachograph.model.usage.prices import PriceBook
 
 _NO_PRICES: Mapping[str, object] = {}
@@ -88,7 +92,7 @@ class SettingsFollower:
         self._book: tuple[PriceBook, tuple[str, ...]] | None = None
 
     @property
-    def book(self) -> "PriceBook":
+    def book(self) -> PriceBook:
         """The price book with the prices of the settings."""
         return self._priced()[0]
 
@@ -97,7 +101,7 @@ class SettingsFollower:
         """Prices in the settings that were not understood, one sentence each."""
         return self._priced()[1]
 
-    def _priced(self) -> "tuple[PriceBook, tuple[str, ...]]":
+    def _priced(self) -> tuple[PriceBook, tuple[str, ...]]:
         if self._book is None:
             from tachograph.model.usage.prices import load as load_book  # the status line needs no prices
 

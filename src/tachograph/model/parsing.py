@@ -3,10 +3,15 @@
 A value that cannot be true is None, never a guess. A status line imports this: nothing heavy at the top.
 """
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple, TypeGuard
+from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, MOST_PERCENT, SEVEN_DAY, SPEND_LIMIT, Money
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 # Epoch milliseconds of 2017 and 2100: within them seconds and milliseconds cannot be confused.
 _EARLIEST, _LATEST = 1_500_000_000_000, 4_102_444_800_000

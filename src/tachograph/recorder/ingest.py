@@ -4,12 +4,14 @@ Rows and the offsets that they come from are committed together, a batch of file
 loses at most the batch it was writing, and the next pass reads that again.
 """
 
+from __future__ import annotations
+
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from tachograph.clock import filesystem_now_ns
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.ledger.storage.preferences import get_preference

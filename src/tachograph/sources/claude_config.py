@@ -3,14 +3,18 @@
 The file holds no secret. Claude Code writes the file all the time: a half-written one is reported, never changed.
 """
 
-import json
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.paths import identity_files
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tachograph.model.limits.limits import Reading
 
 _LARGEST = 64 << 20  # the file also holds project histories; beyond this it is not what we know
@@ -37,7 +41,7 @@ def identity(folder: str, env: Mapping[str, str]) -> LoginIdentity | None:
     return trouble
 
 
-def cached_reading(folder: str, env: Mapping[str, str]) -> "Reading | None":
+def cached_reading(folder: str, env: Mapping[str, str]) -> Reading | None:
     """The answer of the usage endpoint that Claude Code keeps (`cachedUsageUtilization`), or None.
 
     It may be days old: `observed_at` is when Claude Code fetched it. Where it cannot be read, the outcome is SHAPE and
@@ -58,6 +62,7 @@ def cached_reading(folder: str, env: Mapping[str, str]) -> "Reading | None":
 def identity_signature(folder: str, env: Mapping[str, str]) -> tuple[int, ...]:
     """Modification times and sizes of the identity files: equal as long as the files are unchanged."""
     signature: list[int] = []
+
     for path in identity_files(folder, env):
         try:
             status = os.stat(path)
@@ -82,7 +87,7 @@ def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Document]:
             with open(path, "rb") as file:
                 written_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
                 data = file.read(_LARGEST)
-            yield _Document(json.loads(data), written_ms)
+            yield _Document(loads(data), written_ms)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -91,7 +96,7 @@ def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Document]:
             yield _Document(None, written_ms, f"{path}: half-written or no JSON")  # written while we read: next time
 
 
-def _parse_cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> "Reading":
+def _parse_cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> Reading:
     from tachograph.model.limits.limits import CLAUDE_JSON, SHAPE, AccountId, Reading
     from tachograph.model.parsing import epoch_ms, text
     from tachograph.sources.usage_payload import parse_usage, plan_name

@@ -4,12 +4,12 @@
 percentages from 0 to 100. It names the organization but no account, and no reset (read by several tools, 2026).
 """
 
-import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from tachograph.lean_json import loads
 from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY, AccountId, ExtraUsage, Limit, Reading
 from tachograph.model.parsing import describe, epoch_ms, limit_name, percentage, text
 from tachograph.paths import home_folder
@@ -46,7 +46,7 @@ def readings(data: bytes, since_ms: int) -> tuple[list[Reading], list[str]]:
 
 def _samples(data: bytes, problems: Counter[str]) -> Iterator[object]:
     try:
-        document = json.loads(data)
+        document = loads(data)
     except (ValueError, RecursionError):
         problems[f"{_FILE}: half-written or no JSON"] += 1
         return

@@ -5,10 +5,12 @@ names no account: the caller resolves it from `config_folder`. An idle session s
 percentages again and again: `observed_at` is when it was piped, not when they were true (docs of Claude Code, 2.1.80).
 """
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from tachograph.lean_json import loads
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import MONEY, STATUSLINE, Limit, Reading
 from tachograph.model.parsing import (
     as_object,
@@ -109,7 +111,7 @@ class StatusInput(NamedTuple):
 def parse_status_input(data: bytes, observed_at: int) -> StatusInput:
     """Parse the bytes of standard input. Never raises: an unreadable field is None and adds a problem."""
     try:
-        document = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
+        document = loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return StatusInput(problems=("what was piped in is no JSON" if data.strip() else "nothing was piped in",))
     if not isinstance(document, Mapping):

@@ -4,8 +4,8 @@ from __future__ import annotations  # the types of answers are named here, and i
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates import constants as of
 from tachograph.text.format import plural
 

@@ -3,9 +3,11 @@
 What tells rows apart is never cut or dropped. Without a terminal (`columns` None) everything stands in full.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.text.format import cut, cut_middle, width
 
 GAP = "  "

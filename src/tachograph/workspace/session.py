@@ -1,11 +1,12 @@
 """One question to an up-to-date ledger: open it, read new transcripts, ask, and recover it if it is damaged."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import NamedTuple, TypeVar
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.storage.connection import Ledger, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower, damage_detection
 from tachograph.model.usage.prices import PriceBook
@@ -13,7 +14,11 @@ from tachograph.paths import Paths, own_paths
 from tachograph.settings import SettingsFollower
 from tachograph.workspace.snapshot import Snapshot, TtlCache
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import TypeVar
+
+    T = TypeVar("T")
 _RECOVERIES = 3  # another command may recover the ledger too: whoever opens it in that moment may find it damaged again
 
 Progress = Callable[[int, int], None]  # bytes read, bytes to read

@@ -1,11 +1,13 @@
 """The state of a ledger at one moment, with all that queries need beside it."""
 
+from __future__ import annotations
+
 import sqlite3
 from _thread import allocate_lock  # `threading` costs the fast commands a millisecond
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
 
 from tachograph.clock import Clock
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.files import problem_counts
 from tachograph.model.usage.periods import Calendar
@@ -14,7 +16,10 @@ from tachograph.paths import Paths
 from tachograph.queries.usage.problems import Problems
 from tachograph.settings import Settings
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 
 class TtlCache:

@@ -1,8 +1,10 @@
 """Store forecasts and their outcomes."""
 
-import sqlite3
-from typing import NamedTuple
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import FIVE_HOUR, same_reset
 
 _MINUTE = 60_000

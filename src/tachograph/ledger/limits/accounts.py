@@ -1,8 +1,10 @@
 """Accounts and the dated history of logins: which account was signed in for which config folder, from when to when."""
 
-import sqlite3
-from typing import TYPE_CHECKING, NamedTuple
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.limits.login_history import note_plan
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import AccountId
@@ -184,7 +186,7 @@ def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
     return row is not None and Identity(*row) == identity
 
 
-def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list["Stretch"]]:
+def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[Stretch]]:
     """By config folder the times in which accounts were logged in, oldest first.
 
     The newest stretch of a folder reaches `slack_ms` further: messages written while a pass is running are its.

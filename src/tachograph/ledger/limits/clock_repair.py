@@ -3,10 +3,11 @@
 Whoever wrote them had a wrong clock, this computer or the program that the values come from.
 """
 
-import json
-import sqlite3
-from typing import NamedTuple
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import windows
 from tachograph.model.limits.limits import CLOCK, SOURCES
 from tachograph.model.limits.window_state import CLOCK_MS
@@ -28,6 +29,8 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
     touched: dict[int, list[int]] = {}
     for id, account, observed_at, confirmed_at in rows:
         if observed_at > limit:
+            import json  # seldom
+
             db.execute(
                 "UPDATE reading SET observed_at = ?1, confirmed_at = ?1, last_at = ?1, outcome = ?2, problems = ?3"
                 " WHERE id = ?4",

@@ -1,8 +1,10 @@
 """Use that goes on after a limit on usage credits: from the client's own notices in transcripts."""
 
-import sqlite3
-from typing import NamedTuple
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits.login_history import account_at
 from tachograph.ledger.usage.strings import Strings
 

@@ -4,8 +4,11 @@ No token and no code is kept: of a token its SHA-256, of a code a key that was s
 gone with the pairing. The SHA-256 also is the key with which the recorder shows the browser that it is the recorder.
 """
 
+from __future__ import annotations
+
 import sqlite3
-from typing import NamedTuple
+
+from tachograph.lean_typing import NamedTuple
 
 OFFER_MS = 10 * 60_000
 MOST_TRIES = 5

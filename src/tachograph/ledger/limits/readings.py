@@ -10,11 +10,13 @@ transcript. A status line names no account: it belongs to the login of its confi
 far as the login history says now (`login_history.account_at`); a login that is learned of later moves it (`refile`).
 """
 
-import json
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at, note_plan
 from tachograph.ledger.usage.strings import Strings, storable
@@ -32,6 +34,9 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.limits.money import money_limits
 from tachograph.model.limits.window_state import CLOCK_MS
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
@@ -296,10 +301,10 @@ def _newest(db: sqlite3.Connection, account: int, source: str) -> StoredReading 
         None,
         limits,
         _extra(extra),
-        tuple(Share(*share) for share in json.loads(breakdown)) if breakdown else (),
+        tuple(Share(*share) for share in loads(breakdown)) if breakdown else (),
         plan or None,
-        tuple(json.loads(problems)) if problems else (),
-        banked=tuple(BankedReset(*one) for one in json.loads(banked)) if banked else (),
+        tuple(loads(problems)) if problems else (),
+        banked=tuple(BankedReset(*one) for one in loads(banked)) if banked else (),
     )
     return StoredReading(id, reading, last_at, times, confirmed_at)
 
@@ -344,24 +349,26 @@ def accounts_with_readings(db: sqlite3.Connection) -> Iterable[tuple[int, str, s
 
 
 def _json(value: Any) -> str | None:
+    import json  # seldom: only where something new is stored
+
     return None if value is None else json.dumps(value, separators=(",", ":"))
 
 
 def _money(text: str | None) -> Money | None:
-    return None if text is None else Money(*json.loads(text))
+    return None if text is None else Money(*loads(text))
 
 
 def _detail(text: str | None) -> tuple[Any, ...]:
     if text is None:
         return (None, None, None, None)
-    left, *rest = json.loads(text)
+    left, *rest = loads(text)
     return (Money(*left) if left else None, *rest)
 
 
 def _extra(text: str | None) -> ExtraUsage | None:
     if text is None:
         return None
-    enabled, used, limit, percent, blocked, *more = json.loads(text)
+    enabled, used, limit, percent, blocked, *more = loads(text)
     return ExtraUsage(
         enabled,
         Money(*used) if used else None,

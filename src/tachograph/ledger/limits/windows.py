@@ -4,11 +4,13 @@ A row of table `window` is the state that `model/limits/series.py` has after the
 brought forward by the next observation, and worked out again from all of them where an older one comes in late.
 """
 
-import json
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.limits.limits import DESKTOP, OK, SOURCES, TRANSCRIPT, Limit, Money
 from tachograph.model.limits.window_state import (
     CLOCK_MS,
@@ -21,6 +23,9 @@ from tachograph.model.limits.window_state import (
     order,
     running_reset,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _LONGEST_MS = 40 * 86_400_000  # a limit of unknown length is looked back on for this long
 _BY_INDEX = f"r.source IN ({', '.join(repr(source) for source in SOURCES)})"  # the index of readings begins with both
@@ -297,7 +302,11 @@ def _write(db: sqlite3.Connection, id: int, state: State) -> None:
 def _describe(db: sqlite3.Connection, id: int, limit: Limit) -> None:
     """Write the words and amounts of the newest observation."""
     detail = LimitDetail(limit.used, limit.limit, limit.left, limit.locked, limit.allowance, limit.allowance_used)
-    text = json.dumps(detail, separators=(",", ":")) if any(value is not None for value in detail) else None
+    text = None
+    if any(value is not None for value in detail):
+        import json  # of money, mostly
+
+        text = json.dumps(detail, separators=(",", ":"))
     sql = "UPDATE window SET label = ?, part = ?, severity = ?, detail = ? WHERE id = ?"
     db.execute(sql, (limit.label, limit.group, limit.severity, text, id))
 
@@ -309,7 +318,7 @@ def _window(row: tuple[object, ...]) -> Window:
 def _detail(text: object) -> LimitDetail:
     if not isinstance(text, str):
         return LimitDetail()
-    used, limit, left, *rest = json.loads(text)
+    used, limit, left, *rest = loads(text)
     return LimitDetail(_money(used), _money(limit), _money(left), *rest)
 
 
@@ -344,7 +353,7 @@ def source_activity(db: sqlite3.Connection, since: int) -> dict[str, SourceActiv
     good = dict(db.execute("SELECT source, max(last_at) FROM reading WHERE outcome = 'ok' GROUP BY source"))
     last = db.execute("SELECT source, max(last_at), outcome, problems FROM reading GROUP BY source")
     for source, at, outcome, problems in last:
-        first = json.loads(problems)[0] if problems else None
+        first = loads(problems)[0] if problems else None
         found[source] = SourceActivity(good.get(source), at, outcome, first, int(counts.get(source, 0)))
     refused_at = db.execute("SELECT max(at) FROM refusal").fetchone()[0]
     if refused_at is not None:

@@ -4,9 +4,9 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
+from tachograph.lean_contextlib import contextmanager
 from tachograph.ledger.storage.migrations import STEPS
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tachograph.errors import LedgerDamaged
+from tachograph.lean_contextlib import contextmanager
 from tachograph.ledger.storage.connection import Ledger, data_version, set_busy_timeout, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths

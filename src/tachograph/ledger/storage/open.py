@@ -3,9 +3,9 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
+from tachograph.lean_contextlib import suppress
 from tachograph.ledger.storage.connection import (
     APPLICATION_ID,
     VERSION,

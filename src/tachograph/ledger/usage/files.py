@@ -1,12 +1,17 @@
 """State of each transcript: offset read so far, problems in it, and if it still exists."""
 
+from __future__ import annotations
+
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import FORKED, SIDECHAIN
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail", "branch", "stamp", "looks", "cwd")
 

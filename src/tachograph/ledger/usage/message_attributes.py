@@ -1,8 +1,10 @@
 """Attributes that messages share: combinations of model, branch, folder and others, each stored once."""
 
-import sqlite3
-from typing import NamedTuple
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.ways import Ways
 from tachograph.model.usage.messages import Origin

@@ -1,9 +1,11 @@
 """Rows of messages, and sums over them that are exact to the millisecond."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import ways
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.periods import Span

@@ -1,8 +1,14 @@
 """Reads data of sessions and pull requests beside their messages."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class SessionFacts(NamedTuple):

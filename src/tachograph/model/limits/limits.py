@@ -3,7 +3,9 @@
 Unknown is None everywhere, and never 0. Percentages are 0 to 100 (they may pass 100); moments are epoch milliseconds.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from tachograph.lean_typing import NamedTuple
 
 FIVE_HOUR, SEVEN_DAY = "five_hour", "seven_day"
 SPEND_LIMIT = "spend_limit"  # a gateway's or organization's budget, on the status line

@@ -4,7 +4,9 @@ Since 30 October 2026 the plan that was "Max 20x" is called Ultra and the one th
 `default_claude_max_20x` and `…_5x` stayed (release notes of several tools, November 2026).
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from tachograph.lean_typing import NamedTuple
 
 _RENAMED_AT = 1_793_318_400_000  # 2026-10-30 00:00 UTC
 

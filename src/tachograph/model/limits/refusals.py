@@ -10,9 +10,11 @@ which had ended with the refusal; or its conversation got another answer in betw
 passed, after which Claude Code gives a request up.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, SPEND_LIMIT
 from tachograph.model.limits.window_state import LENGTHS
 

@@ -4,9 +4,11 @@ which builds whole series from them; the ledger keeps the last state of each win
 Times are epoch milliseconds, percentages 0 to 100 (money may pass 100).
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import SESSION, WEEKLY, same_reset
 
 CLOCK_MS = 5 * 60_000  # two clocks may differ by this much without one of them being wrong

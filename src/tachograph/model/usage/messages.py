@@ -29,8 +29,9 @@ A message travels between processes and into SQLite by the hundred thousand, hen
         says. Each is the largest of all copies, which nearly always agree
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.usage.content import joined_blocks
 
 NO_TIME = 1 << 62  # sorts after every real time
@@ -155,7 +156,7 @@ class Tokens(NamedTuple):
     cache_read: int = 0
     web_searches: int = 0
 
-    def __add__(self, other: "Tokens") -> "Tokens":  # type: ignore[override]  # a sum, not a longer tuple
+    def __add__(self, other: Tokens) -> Tokens:  # type: ignore[override]  # a sum, not a longer tuple
         a, b = self, other
         return Tokens(a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5], a[6] + b[6])
 

@@ -1,13 +1,15 @@
 """Days, weeks, months and hours as a reader's calendar cuts them, and what a person may write for a date or a zone."""
 
+from __future__ import annotations
+
 import os
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import NamedTuple
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import NamedTuple
 
 DAY, WEEK, MONTH, HOUR = "day", "week", "month", "hour"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -7,11 +7,17 @@ The book is `prices.json` beside this file; it explains its own fields. This mod
 so it imports neither dataclasses nor datetime, and json only when it loads.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.usage.model_names import plain_model_name, spelled_model
+
+if TYPE_CHECKING:
+    from typing import Any
 
 TIERS = (100_000, 200_000)
 """The prompt sizes above which some model's price changes. Messages are grouped by them, so no price may use others."""
@@ -167,10 +173,8 @@ def load(
     A cache price that is missing is not guessed: the usual factors are wrong for several models.
     `updates`: newer prices in the same shape, from a signed data file; a user's own prices win over them.
     """
-    import json
-
-    with open(os.path.join(os.path.dirname(__file__), "prices.json"), "rb") as file:
-        book: dict[str, Any] = json.loads(file.read())
+    with open(os.path.join(os.path.dirname(__file__), "prices.json"), encoding="utf-8") as file:
+        book: dict[str, Any] = loads(file.read())
     web_search = round(book["web_search_usd_per_1000"] * PICODOLLARS) // 1000
     models: list[_Model] = []
     problems: list[str] = []

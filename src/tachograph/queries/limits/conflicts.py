@@ -5,9 +5,11 @@ disagree where the older of two has a clearly higher value, or where both were r
 different values.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import Window

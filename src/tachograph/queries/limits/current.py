@@ -5,10 +5,12 @@ the plan has room, a plan's limit at 100 % is in state `overage`, and the headli
 follows from the evidence alone: see model/limits/series.py and model/limits/refusals.py.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
 from tachograph.ledger.limits.login_history import signed_in
@@ -253,7 +255,7 @@ def _breakdown(stored: Sequence[StoredReading], week: Window | None) -> tuple[Sh
     return next((s.reading.breakdown for s in stored if s.reading.breakdown and s.confirmed_at >= since), ())
 
 
-def _without_reading(current: dict[str, Window], lifted: "Mapping[str, Lifted]") -> tuple[NowLimit, ...]:
+def _without_reading(current: dict[str, Window], lifted: Mapping[str, Lifted]) -> tuple[NowLimit, ...]:
     """Limits of which nothing is known but a refusal that is over; their windows are taken out of `current`."""
     from tachograph.queries.limits.refused import lifted_limit
 
@@ -285,7 +287,7 @@ def _billing(db: sqlite3.Connection, account: int) -> Billing | None:
 
 def _refusals(
     db: sqlite3.Connection, account: int, extra: ExtraUsage | None, at: int
-) -> tuple[dict[str, "Refusal"], dict[str, "Lifted"]]:
+) -> tuple[dict[str, Refusal], dict[str, Lifted]]:
     """By key of a limit, the newest refusal that holds, and the newest one that is over by evidence."""
     if not windows.has_refusals(db, account, at - _FORGOTTEN_MS, at):
         return {}, {}
@@ -294,7 +296,7 @@ def _refusals(
     return current_refusals(db, account, extra, at, at - _FORGOTTEN_MS)
 
 
-def _rank(window: Window, refused: dict[str, "Refusal"], at: int) -> tuple[bool, bool, int, int]:
+def _rank(window: Window, refused: dict[str, Refusal], at: int) -> tuple[bool, bool, int, int]:
     refusal = refused.get(window.key)
     newest = window.at
     if refusal is not None and same_reset(refusal.resets_at, window.resets_at):
@@ -304,8 +306,8 @@ def _rank(window: Window, refused: dict[str, "Refusal"], at: int) -> tuple[bool,
 
 def _limit(
     window: Window,
-    refusal: "Refusal | None",
-    lifted: "Lifted | None",
+    refusal: Refusal | None,
+    lifted: Lifted | None,
     extra: ExtraUsage | None,
     at: int,
     stored: list[StoredReading],
@@ -355,7 +357,7 @@ def _limit(
     )
 
 
-def _is_holding(refusal: "Refusal", resets_at: int | None, group: str, at: int) -> bool:
+def _is_holding(refusal: Refusal, resets_at: int | None, group: str, at: int) -> bool:
     from tachograph.model.limits.refusals import is_holding
 
     return is_holding(refusal, resets_at, group, at)

@@ -4,9 +4,11 @@ A value at the limit counts at any age: only newer evidence says that it is over
 unknown, for much may have been used since; one from the threshold on is near at any age.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Mapping
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, MONEY, SEVEN_DAY, SPEND_LIMIT
 from tachograph.model.limits.refusals import CREDITS
 from tachograph.queries.estimates.constants import EVEN

@@ -1,7 +1,8 @@
 """One limit now: its value, its source and its state."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits.windows import LimitDetail
 from tachograph.model.limits.limits import ExtraUsage, Money
 from tachograph.model.limits.money import CAPPED, NO_CAP, room

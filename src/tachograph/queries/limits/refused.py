@@ -1,8 +1,10 @@
 """Refusals that hold now, those that evidence has ended, and limits of which only a refusal is known."""
 
-import sqlite3
-from typing import NamedTuple
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import readings, refusals
 from tachograph.model.limits.limits import MONEY, SESSION, TRANSCRIPT, WEEKLY, ExtraUsage
 from tachograph.model.limits.refusals import (

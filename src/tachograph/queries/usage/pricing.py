@@ -1,14 +1,19 @@
 """Put prices on sums of the ledger."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import sessions
 from tachograph.ledger.usage.messages import MEASURES
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.prices import PriceBook, cost
 from tachograph.queries.usage.rows import Spend
+
+if TYPE_CHECKING:
+    from typing import Any
 
 COUNTS = -len(MEASURES)  # where the measures of a row of `rollups.sums` begin
 MODEL = COUNTS - 3  # followed by tariff and price epoch

@@ -1,7 +1,10 @@
 """Problems that make the numbers of a report incomplete."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from tachograph.lean_typing import NamedTuple
 
 
 class Problems(NamedTuple):

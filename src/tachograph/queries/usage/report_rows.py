@@ -1,9 +1,11 @@
 """Build named, sorted report rows from priced sums with ids as keys."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.ledger.usage.ways import MAIN
 from tachograph.model.short_paths import short_paths
@@ -32,6 +34,9 @@ from tachograph.queries.usage.rows import (
     total,
 )
 from tachograph.queries.usage.shares import share
+
+if TYPE_CHECKING:
+    from typing import Any
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "project": ("project",),
@@ -65,7 +70,7 @@ class Cells:
         if not self.rows[main]:
             del self.rows[main]
 
-    def without_basis(self) -> "Cells":
+    def without_basis(self) -> Cells:
         """The same for pull requests alone, whatever a message belongs to them by."""
         joined = Cells()
         for (pull, _), parts in self.rows.items():
@@ -131,7 +136,7 @@ class _Describer:
             grouped.setdefault(self.group(key), []).append(Row(key, used))
         return _sorted(self.along, tuple(self.row(rows, None) for rows in grouped.values()))
 
-    def row(self, parts: list[Row], subs: "_Describer | None") -> Row:
+    def row(self, parts: list[Row], subs: _Describer | None) -> Row:
         """One row from its parts, keyed by ids."""
         by = parts[0].by
         if len(parts) > 1 and subs is not None:

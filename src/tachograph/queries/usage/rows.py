@@ -1,11 +1,16 @@
 """Values of usage reports: sums with their cost, the keys of rows, a query and its report."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PICODOLLARS
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CREDITS = 32  # as a value of the dimension `speed`: no bit of a tariff, since it depends on limits
 
@@ -26,7 +31,7 @@ class Spend(NamedTuple):
     missing_output: int = 0
     after_limit: int = 0
 
-    def __add__(self, other: "Spend") -> "Spend":  # type: ignore[override]  # a sum, not a longer tuple
+    def __add__(self, other: Spend) -> Spend:  # type: ignore[override]  # a sum, not a longer tuple
         known = [c for c in (self.cost, other.cost) if c is not None]
         return Spend(
             self.tokens + other.tokens,
@@ -34,7 +39,7 @@ class Spend(NamedTuple):
             *(a + b for a, b in zip(self[2:], other[2:], strict=True)),
         )
 
-    def __sub__(self, part: "Spend") -> "Spend":
+    def __sub__(self, part: Spend) -> Spend:
         """What is left without a part of it."""
         tokens = Tokens(*(a - b for a, b in zip(self.tokens, part.tokens, strict=True)))
         rest = [a - b for a, b in zip(self[2:], part[2:], strict=True)]
@@ -42,7 +47,7 @@ class Spend(NamedTuple):
         return Spend(tokens, cost, *rest)
 
     @property
-    def on_credits(self) -> "Spend":
+    def on_credits(self) -> Spend:
         """The same money as a part that is billed after a limit, without its tokens."""
         return Spend(billed=self.cost or 0, after_limit=self.cost or 0)
 
@@ -211,7 +216,7 @@ class Row(NamedTuple):
 
     key: Any
     spend: Spend
-    by: tuple["Row", ...] = ()
+    by: tuple[Row, ...] = ()
     by_branch: Spend = Spend()
     share: float | None = None
 

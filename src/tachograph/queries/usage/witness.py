@@ -1,9 +1,11 @@
 """Claude Code's own sum of sessions beside ours: a witness for what the messages in transcripts do not show."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import messages, sessions
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook

@@ -8,11 +8,13 @@ looked at, which is three times as fast as listing it. (A time that lay within _
 something may have come in the same tick of the file system's clock.)
 """
 
+from __future__ import annotations
+
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.paths import USAGE_QUESTION, desktop_session_folders
 from tachograph.settings import config_folders, ignored_folders
 from tachograph.sources.transcripts.file_state import FileState

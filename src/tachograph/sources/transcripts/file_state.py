@@ -1,6 +1,8 @@
 """State of a transcript between two passes."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from tachograph.lean_typing import NamedTuple
 
 PROMPT_LOOKUPS = 40  # user records at the start of a transcript that may hold the first prompt
 

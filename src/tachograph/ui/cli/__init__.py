@@ -1,8 +1,10 @@
 """The command line: one file for each group of commands."""
 
-import importlib
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from tachograph.lean_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tachograph.ui.cli.context import Context
@@ -15,11 +17,15 @@ def run(argv: Sequence[str]) -> int:
     return carry_out(argv, system_context())
 
 
-def carry_out(argv: Sequence[str], context: "Context") -> int:
+def carry_out(argv: Sequence[str], context: Context) -> int:
     """Parse and carry out a command in given surroundings. Raises TachographError."""
-    from tachograph.ui.cli.parser import parsed
+    from tachograph.ui.cli.quick_parser import quickly_parsed
 
-    arguments = parsed(argv)
-    command = importlib.import_module(f"tachograph.ui.cli.{arguments.module}")
+    arguments = quickly_parsed(argv)
+    if arguments is None:
+        from tachograph.ui.cli.parser import parsed
+
+        arguments = parsed(argv)
+    command = __import__(f"tachograph.ui.cli.{arguments.module}", fromlist=["run"])
     code: int = command.run(arguments, context)
     return code

@@ -1,13 +1,17 @@
 """Account option of the commands that show estimates."""
 
-import argparse
+from __future__ import annotations
 
 from tachograph.errors import NotFound
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.attribution import primary_account
 from tachograph.queries.limits.current import Now, NowAccount
 from tachograph.queries.limits.guard import find_accounts
 from tachograph.text.format import safe
 from tachograph.ui.cli.question import add_question_flags
+
+if TYPE_CHECKING:
+    import argparse
 
 NO_READING = (
     "No reading of your limits yet.",

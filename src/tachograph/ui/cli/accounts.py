@@ -1,9 +1,11 @@
 """`tachograph accounts`: the accounts that were seen; name, forget or choose one."""
 
-import argparse
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import accounts as ledger_accounts
 from tachograph.ledger.limits.accounts import Account, Login
 from tachograph.ledger.storage.connection import translate_errors
@@ -18,6 +20,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 _WHAT = ("list", "label", "forget", "show", "lead")
 

@@ -1,16 +1,21 @@
 """`tachograph autostart on|off`: recorder and tray at every login."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Mapping
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.setup import autostart
 from tachograph.setup.autostart import State
 from tachograph.text.format import iso, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    import argparse
 
 _HOW = {
     "systemd": "a systemd user unit",

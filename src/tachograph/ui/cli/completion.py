@@ -1,9 +1,13 @@
 """`tachograph completion SHELL`: prints what a shell needs to complete our commands and flags."""
 
-import argparse
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.parser import parser as whole_parser
+
+if TYPE_CHECKING:
+    import argparse
 
 _HOW = {
     "bash": 'eval "$(tachograph completion bash)"   in ~/.bashrc',

@@ -1,14 +1,19 @@
 """Surroundings of a command: environment, clock, the stream for results and the one for messages."""
 
+from __future__ import annotations
+
 import codecs
 import os
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple, TextIO
 
 from tachograph.clock import Clock, system_clock
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.text.format import safe
 from tachograph.text.table import COLOUR, PLAIN, Style
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 class Context(NamedTuple):

@@ -1,12 +1,14 @@
 """`dashboard`: open the local page, starting the recorder that serves it if need be."""
 
-import argparse
+from __future__ import annotations
+
 from collections.abc import Mapping
 from contextlib import suppress
 
 from tachograph import background, processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import set_preference
@@ -17,6 +19,9 @@ from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.dashboard_service import DASHBOARD, status_text
 from tachograph.ui.dashboard.server import free_port
+
+if TYPE_CHECKING:
+    import argparse
 
 _PATIENCE_SECONDS = 30.0  # the recorder looks every few seconds; a first reading comes before that
 

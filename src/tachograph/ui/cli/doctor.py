@@ -1,21 +1,26 @@
 """`tachograph doctor`: check what is read and how to fix problems."""
 
-import argparse
+from __future__ import annotations
 
 from tachograph.errors import LedgerError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
 from tachograph.settings import load
 from tachograph.setup.doctor import examine, repair, versions
 from tachograph.setup.findings import WRONG
+from tachograph.ui.cli.commands import HIDDEN
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.reports import print_json
 from tachograph.ui.documents.doctor import document, said, screen
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     words = "check the ledger without reading new transcripts"
-    parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
+    parser.add_argument("--no-ingest", action="store_true", help=words, default=HIDDEN)
     parser.add_argument("--repair", action="store_true", help="repair a damaged ledger or wrong totals; a copy is kept")
     parser.add_argument("--json", action="store_true", help="for programs: docs/json.md")
 

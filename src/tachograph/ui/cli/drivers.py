@@ -1,7 +1,8 @@
 """`tachograph drivers`: subagents, skills, MCP servers, long context and others, ranked by what they cost."""
 
-import argparse
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import DAY
 from tachograph.queries.estimates.driver_points import drivers_with_points
 from tachograph.queries.limits.current import now as now_question
@@ -12,6 +13,9 @@ from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.cli.reports import add_name_filters, asked_range, asked_ways, print_json, print_rows
 from tachograph.ui.documents.drivers import DriversReport, drivers_document, drivers_screen, drivers_table
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 _DAYS = 7  # without a range
 

@@ -1,16 +1,21 @@
 """`export`: all that is kept, as CSV, JSON Lines or Parquet."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 
 from tachograph.errors import TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.export import EVERYTHING
 from tachograph.text.format import size
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import export
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,11 +1,13 @@
 """`export calibration`: readings and token sums without names, for people who improve the estimates."""
 
-import argparse
+from __future__ import annotations
+
 import gzip
 import json
 import os
 
 from tachograph.errors import TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.calibration_export import Contents, calibration
 from tachograph.queries.limits.current import now as now_question
 from tachograph.text.format import plural, size
@@ -13,6 +15,9 @@ from tachograph.ui.cli.account_option import NO_READING, meant
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:

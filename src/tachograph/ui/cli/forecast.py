@@ -1,8 +1,10 @@
 """`tachograph forecast`: the chance to reach a limit before it resets; `tachograph next`: will a next session fit."""
 
-import argparse
+from __future__ import annotations
+
 from typing import Any
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.forecast import LimitForecast, forecast
 from tachograph.queries.estimates.learning import load
 from tachograph.queries.estimates.next_session import NextSession, next_session
@@ -16,6 +18,9 @@ from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import forecasts as surface
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,9 +1,11 @@
 """`tachograph guard`: an exit code for scripts and agent loops that says whether to go on."""
 
-import argparse
+from __future__ import annotations
+
 import time
 
 from tachograph.errors import NotFound, TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.usage.periods import Calendar
@@ -29,6 +31,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 _LOOK_SECONDS = 5.0  # between two looks of a guard that waits: the recorder or a status line may bring news
 

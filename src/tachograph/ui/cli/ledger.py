@@ -1,6 +1,7 @@
 """`backup`, `restore` and `purge`: the ledger as a file."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError, TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import Paths, own_paths
@@ -16,6 +18,9 @@ from tachograph.setup.purge import Holding, Holdings, holdings, purge
 from tachograph.text.format import UNKNOWN, day_and_time, plural, safe, size
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

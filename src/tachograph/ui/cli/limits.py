@@ -1,8 +1,9 @@
 """`tachograph limits`: past windows of each limit, and when it was hit."""
 
-import argparse
+from __future__ import annotations
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import accounts
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import find_limit_keys
@@ -12,6 +13,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import limits as surface
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,8 +1,9 @@
 """`tachograph notifications`: list them; turn them on or off, dismiss or test them."""
 
-import argparse
+from __future__ import annotations
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import notifications
 from tachograph.ledger.limits.accounts import accounts
 from tachograph.ledger.limits.notifications import StoredNotification
@@ -15,6 +16,9 @@ from tachograph.settings import NotificationSettings, load
 from tachograph.text.format import iso, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    import argparse
 
 _SHOWN_MS = 30 * 86_400_000
 _WHAT = ("on", "off", "dismiss", "test")

@@ -1,8 +1,9 @@
 """`tachograph now`: the limits of every account, with source and age."""
 
-import argparse
+from __future__ import annotations
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import Now
@@ -14,6 +15,9 @@ from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import now as surface
 from tachograph.ui.documents import now_formats
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 FORMATS = ("long", "medium", "compact", "plain", "waybar", "tmux", "i3blocks", "xbar", "prometheus")
 _COLOURS = {"high": "#DB7620", "wall": "#D73A49", "overage": "#DB7620", "stale": "#888888"}

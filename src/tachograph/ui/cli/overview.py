@@ -1,7 +1,8 @@
 """A bare `tachograph`: one screen."""
 
-import argparse
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
@@ -13,6 +14,9 @@ from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents.now import screen as limits_screen
 from tachograph.ui.documents.overview import empty, screen
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 NO_LIMITS = "No reading of your limits yet: tachograph setup shows how to get one."
 

@@ -1,10 +1,12 @@
 """`tachograph pair`: let a browser's extension post readings; which browsers may; take it back."""
 
-import argparse
+from __future__ import annotations
+
 from typing import Any
 
 from tachograph import background
 from tachograph.errors import NotFound, TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.limits.pairings import Pairing
 from tachograph.ledger.storage.connection import Ledger, translate_errors
@@ -17,6 +19,9 @@ from tachograph.text.format import duration, iso, safe
 from tachograph.ui.cli.bridge_service import NAME, PAIRING
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    import argparse
 
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 120.0  # a recorder that was just started reads all transcripts first

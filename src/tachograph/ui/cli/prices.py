@@ -1,9 +1,11 @@
 """`tachograph prices`: the book that costs are worked out with, as a table or JSON."""
 
-import argparse
+from __future__ import annotations
+
 import os
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.model_names import plain_model_name
 from tachograph.model.usage.prices import Entry, Prices, load
 from tachograph.paths import Paths, own_paths
@@ -13,6 +15,9 @@ from tachograph.text.format import safe
 from tachograph.text.table import Column, lines
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.report_footer import wrapped
+
+if TYPE_CHECKING:
+    import argparse
 
 _CLASSES = ("Input", "Output", "Write 5m", "Write 1h", "Read")
 

@@ -1,8 +1,9 @@
 """`tachograph projects --merge`, `--rename`, `--split`: aliases of projects, applied to the whole history."""
 
-import argparse
+from __future__ import annotations
 
 from tachograph.errors import NotFound
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import Span
 from tachograph.paths import own_paths
 from tachograph.queries.usage.filters import matching_project
@@ -10,6 +11,9 @@ from tachograph.setup.settings_tables import stored_aliases, write_aliases
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
+
+if TYPE_CHECKING:
+    import argparse
 
 EVERYTHING = Span(None, None)
 

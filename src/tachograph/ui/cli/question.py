@@ -1,23 +1,29 @@
 """Questions of a command to the ledger: the flags they share, and progress on the terminal."""
 
-import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+from tachograph.lean_contextlib import contextmanager
+from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.ui.cli.commands import HIDDEN
 from tachograph.ui.cli.context import Context
 from tachograph.workspace.session import Needs, Progress, Surroundings, ask
 from tachograph.workspace.snapshot import Snapshot
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    import argparse
+    from typing import TypeVar
+
+    T = TypeVar("T")
 PROGRESS_AFTER = 0.5  # seconds: what is over sooner needs no progress
 
 
 def add_question_flags(parser: argparse.ArgumentParser) -> None:
     words = "cut days in this zone, such as Europe/Berlin (default: the system's)"
-    parser.add_argument("--timezone", metavar="ZONE", help=words, default=argparse.SUPPRESS)
+    parser.add_argument("--timezone", metavar="ZONE", help=words, default=HIDDEN)
     words = "show what the ledger holds without reading new transcripts"
-    parser.add_argument("--no-ingest", action="store_true", help=words, default=argparse.SUPPRESS)
+    parser.add_argument("--no-ingest", action="store_true", help=words, default=HIDDEN)
 
 
 def ask_ledger(

@@ -1,7 +1,8 @@
 """`tachograph reconcile`: the three numbers that are taken for each other, side by side, and why they differ."""
 
-import argparse
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.reconcile import Reconciled, reconcile
 from tachograph.queries.limits.current import now as now_question
 from tachograph.ui.cli.account_option import add_account_flags, meant
@@ -9,6 +10,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import reconcile as surface
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

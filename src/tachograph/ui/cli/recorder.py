@@ -1,9 +1,11 @@
 """`start`, `stop`, `status`: the recorder, which keeps the record up to date in the background."""
 
-import argparse
+from __future__ import annotations
+
 from typing import Any
 
 from tachograph import background
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import poll_state
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
@@ -15,8 +17,12 @@ from tachograph.recorder.log import logger
 from tachograph.recorder.services import OFF, Service
 from tachograph.settings import load
 from tachograph.text.format import duration, iso, safe
+from tachograph.ui.cli.commands import HIDDEN
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    import argparse
 
 _SILENT_MS = 120_000  # it shows a sign of life at every step, which take seconds
 
@@ -28,7 +34,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
             action="store_true",
             help="run in the foreground and log to the terminal (for services); Ctrl-C ends it",
         )
-        parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
+        parser.add_argument("--log", action="store_true", help=HIDDEN)  # say it to the log file instead
     if name == "status":
         parser.add_argument("--json", action="store_true", help="for programs")
 

@@ -1,11 +1,12 @@
 """`daily`, `weekly`, `monthly`, `hourly`, `sessions`, `projects`, `models`, `branches`, `prs`, `windows`."""
 
-import argparse
+from __future__ import annotations
+
 import io
 from datetime import date, timedelta
-from typing import Any, NamedTuple
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.usage.periods import DAY, HOUR, Calendar, Span, parsed_day
 from tachograph.queries.usage.rows import (
     PERIODS,
@@ -28,6 +29,10 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents.reports import Report, csv_cell, document, table_rows, text
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
 
 ALONG = {
     "daily": ("day", "day"),
@@ -262,5 +267,7 @@ def print_rows(headings: list[str], rows: list[list[object]], context: Context) 
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 100_000:
+        import argparse
+
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)

@@ -1,7 +1,8 @@
 """`tachograph session ID`: one session in full."""
 
-import argparse
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.usage.problems import NO_PROBLEMS
 from tachograph.queries.usage.rows import SessionKey, SpendReport
 from tachograph.queries.usage.session import PARTS, Session, session
@@ -13,6 +14,9 @@ from tachograph.ui.cli.reports import BY, print_csv, print_json
 from tachograph.ui.documents.report_footer import footer
 from tachograph.ui.documents.reports import Report, document, table, witness_document
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 _NOUNS = {"model": "model", "day": "day", "project": "project", "branch": "branch", "pr": "pull request"}
 

@@ -1,12 +1,14 @@
 """`tachograph setup`: detect what is here, and let a newcomer choose sources."""
 
-import argparse
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from tachograph import background
 from tachograph.errors import TachographError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import OAUTH
@@ -20,6 +22,9 @@ from tachograph.ui.cli.autostart import own_program
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.ui.documents.sources import statement
+
+if TYPE_CHECKING:
+    import argparse
 
 Ask = Callable[[str, bool], bool]  # a question and its default -> yes or no; EOFError where nobody answers any more
 

@@ -1,9 +1,11 @@
 """`tachograph sources`: where readings of limits come from; what each reads and sends; on and off."""
 
-import argparse
+from __future__ import annotations
+
 import sys
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import set_preference
@@ -17,6 +19,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import sources as surface
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 _QUESTIONS = {
     CLAUDE_CODE: "Start Claude Code from time to time to ask for your limits?",

@@ -3,11 +3,13 @@
 It must never disturb: it ends with 0 and one line, at once, also where the ledger is missing, held or damaged.
 """
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 
 from tachograph.errors import TachographError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import set_busy_timeout, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
@@ -15,8 +17,12 @@ from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
 from tachograph.sources.statusline import PromptCache
+from tachograph.ui.cli.commands import HIDDEN
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.statusline import limits, line
+
+if TYPE_CHECKING:
+    import argparse
 
 _INPUT_SECONDS = 2.0  # Claude Code writes its document at once
 _INPUT_BYTES = 1 << 20
@@ -33,7 +39,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--then", metavar="COMMAND", help="run this command too, with the same input, and show it first"
     )
-    parser.add_argument("--then64", help=argparse.SUPPRESS)  # the same where no quoting holds: install writes it
+    parser.add_argument("--then64", help=HIDDEN)  # the same where no quoting holds: install writes it
     parser.add_argument("--config-dir", metavar="FOLDER", help="with install: this Claude Code folder only")
     parser.epilog = (
         'In Claude Code\'s settings.json:  "statusLine": {"type": "command", "command": "tachograph statusline"}'

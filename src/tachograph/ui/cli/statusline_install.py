@@ -1,13 +1,18 @@
 """`tachograph statusline install|uninstall`: Claude Code's settings.json, changed by a few characters and back."""
 
-import argparse
+from __future__ import annotations
+
 import os
 
 from tachograph.errors import TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.settings import config_folders
 from tachograph.setup import statusline
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def install_or_uninstall(arguments: argparse.Namespace, context: Context) -> int:

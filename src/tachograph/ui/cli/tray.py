@@ -1,17 +1,23 @@
 """`tachograph tray`: the two numbers in the desktop's tray, and the recorder with it."""
 
-import argparse
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 
 from tachograph import background
 from tachograph.errors import TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder.log import last_problem, logger
 from tachograph.text.format import iso, safe
+from tachograph.ui.cli.commands import HIDDEN
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.ui.tray import platform
+
+if TYPE_CHECKING:
+    import argparse
 
 _WHAT = ("start", "stop", "status")
 _NOTE_SECONDS = 3.0  # for the tray to learn whether the desktop shows it
@@ -26,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--foreground", action="store_true", help="run in the foreground and log to the terminal (for services)"
     )
-    parser.add_argument("--log", action="store_true", help=argparse.SUPPRESS)  # say it to the log file instead
+    parser.add_argument("--log", action="store_true", help=HIDDEN)  # say it to the log file instead
     parser.add_argument("--json", action="store_true", help="with status: for programs")
 
 

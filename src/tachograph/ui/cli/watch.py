@@ -1,12 +1,14 @@
 """`tachograph watch`: a live screen in the terminal; one frame of it; or states for programs."""
 
-import argparse
+from __future__ import annotations
+
 import os
 from typing import Any
 
 from tachograph import background
 from tachograph.clock import FixedClock
 from tachograph.errors import TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import parsed_zone
 from tachograph.queries.live import LiveState, live_state
 from tachograph.queries.usage.problems import Problems
@@ -16,6 +18,9 @@ from tachograph.ui.terminal.layout import LINE, frame, layout_for
 from tachograph.ui.terminal.themes import THEMES, ansi, usual
 from tachograph.ui.terminal.view import LAYOUTS, SORTS, Around, View
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 STEP_SECONDS = 1.0
 _PIPED_COLUMNS = 100
@@ -50,6 +55,8 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.05 <= value <= 3600:
+        import argparse
+
         raise argparse.ArgumentTypeError("give seconds from 0.05 to 3600")
     return value
 

@@ -1,9 +1,9 @@
 """`tachograph what-if`: the end of this week and of the next one on other models."""
 
-import argparse
-from typing import Any
+from __future__ import annotations
 
 from tachograph.errors import UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.what_if import WhatIf, what_if
 from tachograph.queries.estimates.what_if_table import WhatIfTable, session_table, what_if_table
 from tachograph.queries.limits.current import now as now_question
@@ -15,6 +15,10 @@ from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import what_if as surface
 from tachograph.ui.documents.reports import FORMAT
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,9 +1,11 @@
 """`tachograph why`: attribute a limit to models, projects, sessions or pull requests."""
 
-import argparse
+from __future__ import annotations
+
 from datetime import date
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.queries.estimates.attribution import Attribution, Part, attribution
@@ -16,6 +18,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents import estimates as surface
 from tachograph.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

@@ -4,9 +4,11 @@ Colour means pressure and comes with a sign: orange and ▲ from 90, red and ■
 old. A number whose reset has passed is a dash.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+from collections.abc import Mapping
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
@@ -32,6 +34,9 @@ from tachograph.text.money import money, spend, spend_of
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    from typing import Any
 
 TITLES = ("long", "medium", "compact")
 

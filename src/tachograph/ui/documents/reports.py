@@ -1,9 +1,11 @@
 """An answer about spending as a table, JSON or CSV. Formats only; every number comes from `questions`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import PICODOLLARS
@@ -29,6 +31,9 @@ from tachograph.text.format import UNKNOWN, count, day_and_time, iso, plural, sa
 from tachograph.text.table import Column, Style, lines
 from tachograph.text.ways import way_words
 from tachograph.ui.documents.report_footer import footer, problem_lines
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FORMAT = 1
 

@@ -1,6 +1,7 @@
 """`tachograph demo`: sixty invented days in a temporary home, the reports over them, and then it goes away."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import shlex
 import shutil
@@ -9,9 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tachograph.clock import FixedClock
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.text.format import count, size
 from tachograph.ui import cli
 from tachograph.ui.cli.context import Context
+
+if TYPE_CHECKING:
+    import argparse
 
 _DEFAULT_TOUR = (
     (),
@@ -48,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--no-open", action="store_true", help="show the reports only; do not open a browser")
     parser.add_argument(
         "command_line",
-        nargs=argparse.REMAINDER,
+        nargs="...",
         metavar="COMMAND …",
         help="run this command instead: tachograph demo weekly --by model",
     )

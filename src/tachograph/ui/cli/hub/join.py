@@ -1,6 +1,7 @@
 """`tachograph join`: join a hub or a shared folder, after showing what would leave this machine."""
 
-import argparse
+from __future__ import annotations
+
 import json
 import secrets
 import sys
@@ -9,12 +10,16 @@ from typing import Any
 from tachograph.errors import TachographError, UsageError
 from tachograph.hub import membership as memberships
 from tachograph.hub.membership import FOLDER, Membership
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, own_paths
 from tachograph.text.format import count, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import exchange_now
 from tachograph.ui.cli.question import ask_ledger
+
+if TYPE_CHECKING:
+    import argparse
 
 _LEVELS = ("mine", "names", "counts")
 _WHAT_LEAVES = {

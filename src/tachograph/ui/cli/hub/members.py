@@ -1,12 +1,14 @@
 """`tachograph leave`, `sync` and `machines`: a person's machines after they joined."""
 
-import argparse
+from __future__ import annotations
+
 import sys
 from typing import Any
 
 from tachograph.errors import TachographError
 from tachograph.hub import membership as memberships
 from tachograph.hub.membership import FOLDER, Membership
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, own_paths
 from tachograph.text.format import count, duration, iso, plural, safe
@@ -14,6 +16,9 @@ from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import exchange_now, require_membership
 from tachograph.ui.cli.question import ask_ledger
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

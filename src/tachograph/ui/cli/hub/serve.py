@@ -1,14 +1,19 @@
 """`tachograph hub`: serve a hub, invite machines, list and revoke them."""
 
-import argparse
+from __future__ import annotations
+
 import os
 from typing import Any
 
 from tachograph.errors import NotFound, TachographError, UsageError
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import Paths, own_paths
 from tachograph.text.format import duration, iso, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    import argparse
 
 _HOUR_MS = 3_600_000
 

@@ -1,14 +1,19 @@
 """`tachograph mcp`: serve limits, forecast and usage to an agent over standard input and output."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.paths import own_paths
 from tachograph.ui.cli.context import Context
+
+if TYPE_CHECKING:
+    import argparse
 
 NAMES = "mcp:names"  # a preference: "on" once the person shares names of other projects and titles
 

@@ -20,6 +20,7 @@ _NO_PRICES: Mapping[str, object] = {}
 # unassigned in IANA's list of 2026; the dashboard's port is stored in dashboard.json once it is chosen
 BRIDGE_PORT, DASHBOARD_PORT, HUB_PORT = 63_762, 47_613, 47_620
 _NO_ALIASES: Mapping[str, str] = {}
+USED, REMAINING = "used", "remaining"
 
 
 class Secret(str):
@@ -61,7 +62,13 @@ class Settings(NamedTuple):
     ignore_dirs: tuple[str, ...] = ()  # config folders that are not read
     projects: Mapping[str, str] = _NO_ALIASES  # folder prefix or name of a project: the name to show
     budget: float | None = None  # US dollars a month, of API-equivalent spend
+    limits: str = USED  # how percentages of limits are shown: USED or REMAINING
     problems: tuple[str, ...] = ()
+
+    @property
+    def shows_left(self) -> bool:
+        """Do limits show what is left of them, instead of what is used?"""
+        return self.limits == REMAINING
 
 
 class SettingsFollower:
@@ -194,6 +201,8 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 problems.append(f"{path}: budget: {value!r} is not understood; US dollars a month such as 200")
             elif key == "claude" and isinstance(value, Mapping):
                 settings = _with_folders(settings, value, path, problems)
+            elif key == "display" and isinstance(value, Mapping):
+                settings = settings._replace(limits=_display(value, path, problems))
             elif key == "projects" and isinstance(value, Mapping):
                 settings = settings._replace(projects=_aliases(value, path, problems))
             elif key in ("notifications", "alarms") and isinstance(value, Mapping):  # alarms: the older name
@@ -213,6 +222,29 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
         except UsageError as error:
             problems.append(f"{path}: {key}: {error.message} {error.hint}")
     return settings._replace(problems=tuple(problems))
+
+
+def shows_left(path: str) -> bool:
+    """Do limits show what is left, by the settings in a file? It is read only where it holds that word: a status line
+    has no time for TOML."""
+    try:
+        with open(path, "rb") as file:
+            return REMAINING.encode() in file.read() and load(path).shows_left
+    except OSError:
+        return False
+
+
+def _display(table: Mapping[str, Any], path: str, problems: list[str]) -> str:
+    """The table `[display]`: how limits are shown."""
+    found = USED
+    for key, value in table.items():
+        if key == "limits" and value in (USED, REMAINING):
+            found = str(value)
+        elif key == "limits":
+            problems.append(f'{path}: display.limits: {value!r} is not understood; "{USED}" or "{REMAINING}"')
+        else:
+            problems.append(f"{path}: display.{key} is not a setting")
+    return found
 
 
 def _notifications(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers import Home
-from meter_world import ADA, BOB, DAY, HOUR, MINUTE, MeterWorld, window
+from meter_world import ADA, BOB, DAY, HOUR, MINUTE, MeterWorld, iso, window
 from tachograph.demo.service import Reply, Service
 from tachograph.recorder.poller import BASE
 
@@ -226,6 +226,29 @@ def test_an_answer_after_the_reset_says_the_same_and_a_redraw_does_not(world: Me
     found = world.limits()["five_hour"]
     assert (found["percent"], found["overdue"]) == (99, True)
     assert world.guard() == 10
+
+
+def test_a_limit_that_the_plan_lost_is_gone_after_its_reset(world: MeterWorld) -> None:
+    week = world.at + 3 * DAY
+    world.draw((78, world.at + HOUR), (40, week))
+    world.wait(HOUR + 2 * MINUTE)
+    assert world.headline() == "5h – · 7d ~40%"
+    world.wait(10 * MINUTE)
+    world.draw(None, (41, week))  # Claude Code sends no 5-hour limit any more
+    assert world.headline() == "7d 41%"
+    assert "five_hour" not in world.limits() and world.guard() == 0
+    world.wait(MINUTE)
+    world.draw((3, world.at + 4 * HOUR), (41, week))  # another plan
+    assert world.headline() == "5h 3% · 7d 41%"
+
+
+def test_a_status_line_leaves_the_weeks_of_single_models_to_other_sources(world: MeterWorld) -> None:
+    fable = {"kind": "weekly_scoped", "percent": 50, "resets_at": iso(world.at + HOUR), "scope": {"model": {"display_name": "Fable"}}}  # fmt: skip
+    world.cache({"five_hour": window(10, world.at + 2 * HOUR), "seven_day": window(40, world.at + DAY), "limits": [fable]})  # fmt: skip
+    world.run("now")
+    world.wait(HOUR + 10 * MINUTE)
+    world.draw((30, world.at + HOUR), (41, world.at + DAY))
+    assert world.limits()["weekly_scoped:fable"]["state"] == "reset"
 
 
 # -- age

@@ -124,9 +124,16 @@ class LiveState(NamedTuple):
 
 
 def live_state(
-    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int, names: Names | None = None
+    db: sqlite3.Connection,
+    book: PriceBook,
+    calendar: Calendar,
+    at: int,
+    names: Names | None = None,
+    *,
+    left: bool = False,
 ) -> LiveState:
-    """Live state at a moment. `names`: those of an earlier answer, to spare working them out again."""
+    """Live state at a moment. `names`: those of an earlier answer, to spare working them out again; `left`: limits show
+    what is left of them."""
     until = at + SKEW_MS
     names = _names(db, names)
     day = Span(calendar.period(DAY, at)[1].start, until)
@@ -138,7 +145,7 @@ def live_state(
     facts = sessions.facts(db, {session for session, _ in work} | {message.session for message in told})
     return LiveState(
         at,
-        tuple(AccountTrend(account, tuple(trends(db, account, at))) for account in now_question(db, at).accounts),
+        tuple(AccountTrend(one, tuple(trends(db, one, at))) for one in now_question(db, at, left=left).accounts),
         _burn(db, book, at, until),
         tuple(_at_work(db, book, work, facts, names, at, until)),
         today,

@@ -29,13 +29,15 @@ class TrayState(NamedTuple):
     standing: int
 
 
-def tray_state(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int) -> TrayState:
-    """State of the tray at a moment."""
+def tray_state(
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int, *, left: bool = False
+) -> TrayState:
+    """State of the tray at a moment. `left`: limits show what is left of them."""
     start = calendar.period(DAY, at)[1].start
     (today,) = spend_in_spans(db, book, [Span(start, at + SKEW_MS)])
     style = get_preference(db, TITLE, "medium")
     return TrayState(
-        now_question(db, at),
+        now_question(db, at, left=left),
         today,
         style if style in TITLES else "medium",
         get_preference(db, LEADS),

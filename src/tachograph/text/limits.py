@@ -6,11 +6,11 @@ Color means pressure and always comes with a sign: orange and ▲ from 90, red a
 from collections.abc import Callable
 from datetime import timedelta
 
-from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY
+from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY, Money
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe, weekday
-from tachograph.text.money import money
+from tachograph.text.money import money, spend_of
 
 ORANGE_FROM, RED_FROM = 90.0, 100.0
 SOURCE_WORDS = {
@@ -27,16 +27,36 @@ SOURCE_WORDS = {
 SHORT_SOURCE_WORDS = {**SOURCE_WORDS, "claude_json": "Claude's cache", "oauth": "endpoint", "desktop": "Desktop"}
 
 
+def shown_percent(limit: NowLimit | None) -> float | None:
+    """The percentage that a person sees: used, or left where the settings say so; never below 0."""
+    if limit is None or limit.percent is None:
+        return None
+    return max(0.0, 100.0 - round(limit.percent)) if limit.shows_left else limit.percent
+
+
 def percent(limit: NowLimit | None) -> str:
     """`78 %`, `~78 %` if it is old, a dash if it is unknown."""
-    if limit is None or limit.percent is None:
+    shown = shown_percent(limit)
+    if limit is None or shown is None:
         return UNKNOWN
-    return f"{'~' if limit.state == STALE else ''}{round(limit.percent)} %"
+    return f"{'~' if limit.state == STALE else ''}{round(shown)} %"
+
+
+def percent_words(limit: NowLimit | None) -> str:
+    """The same where no heading says what it counts: `78 %`, `22 % left`."""
+    is_left = limit is not None and limit.percent is not None and limit.shows_left
+    return f"{percent(limit)} left" if is_left else percent(limit)
 
 
 def short_percent(limit: NowLimit | None) -> str:
     """The same for a narrow place: `78%`."""
     return percent(limit).replace(" ", "")
+
+
+def limit_bar(limit: NowLimit, columns: int, blocks: bool, elapsed: float | None) -> str:
+    """The bar of a limit, with a mark where an even pace (`elapsed`: share of the window that is over) would be now."""
+    pace = 1 - elapsed if elapsed is not None and limit.shows_left else elapsed
+    return bar(shown_percent(limit), columns, blocks, pace)
 
 
 def sign(limit: NowLimit | None) -> str:
@@ -88,7 +108,22 @@ def amounts(limit: NowLimit) -> str:
         return f"{money(limit.detail.left)} left"
     if limit.used is None:
         return f"of {money(limit.cap)}" if limit.cap is not None else ""
-    return f"{money(limit.used)} of {money(limit.cap)}" if limit.cap is not None else money(limit.used)
+    if limit.cap is None:
+        return money(limit.used)
+    return f"{money(_shown_amount(limit) or limit.used)} of {money(limit.cap)}{' left' if limit.shows_left else ''}"
+
+
+def short_amount(limit: NowLimit) -> str:
+    """`$375 of $400` in whole units, used or left; "" where no amount is known."""
+    return spend_of(_shown_amount(limit), limit.cap)
+
+
+def _shown_amount(limit: NowLimit) -> Money | None:
+    """The amount that a person sees: used, or left of a cap in the same currency where the settings say so."""
+    used, cap = limit.used, limit.cap
+    if not limit.shows_left or used is None or cap is None or used[1:] != cap[1:]:
+        return used
+    return used._replace(minor=max(0, cap.minor - used.minor))
 
 
 def source_words(limit: NowLimit) -> str:

@@ -43,6 +43,11 @@ class WorkspaceFollower:
         return self._settings.calendar
 
     @property
+    def shows_left(self) -> bool:
+        """Do limits show what is left of them?"""
+        return self._settings.settings.shows_left
+
+    @property
     def book(self) -> PriceBook:
         return self._settings.book
 

@@ -13,9 +13,24 @@ from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import Window
-from tachograph.model.limits.limits import OK, same_reset
+from tachograph.model.limits.limits import (
+    BROWSER,
+    CLAUDE_CODE,
+    CLAUDE_JSON,
+    COOKIES,
+    FIVE_HOUR,
+    OAUTH,
+    OK,
+    SESSION,
+    SEVEN_DAY,
+    STATUSLINE,
+    WEEKLY,
+    same_reset,
+)
+from tachograph.model.limits.window_state import CLOCK_MS
 
 _RECENT_MS, _TOGETHER_MS = 10 * 60_000, 2 * 60_000
+_WHOLE_SOURCES = (OAUTH, CLAUDE_JSON, BROWSER, COOKIES, CLAUDE_CODE)  # an answer of theirs names every limit
 _CLEARLY = 3.0  # points; sources round, and a minute of work moves a 5-hour limit by one or two
 
 
@@ -49,6 +64,22 @@ def _contradicts(percent: float, at: int, window: Window) -> bool:
     if more <= -_CLEARLY:  # the newer value is higher: that is growth, unless both were read together
         return abs(window.at - at) <= _TOGETHER_MS
     return more >= _CLEARLY
+
+
+def is_discontinued(window: Window, stored: Iterable[StoredReading]) -> bool:
+    """Did the plan lose the limit of a window that is over: do newer readings that would name it leave it out?"""
+    if window.resets_at is None:
+        return False
+    for one in stored:
+        reading = one.reading
+        if reading.outcome != OK or one.confirmed_at <= window.resets_at + CLOCK_MS:
+            continue
+        would_name = reading.source in _WHOLE_SOURCES
+        if reading.source == STATUSLINE and window.key in (FIVE_HOUR, SEVEN_DAY):
+            would_name = any(limit.group in (SESSION, WEEKLY) for limit in reading.limits)
+        if would_name and all(limit.key != window.key for limit in reading.limits):
+            return True
+    return False
 
 
 def browser_of(window: Window, seen: list[Sighting]) -> str:

@@ -36,7 +36,7 @@ from tachograph.model.limits.limits import (
 )
 from tachograph.model.limits.plans import plan_title
 from tachograph.model.limits.window_state import CLOCK_MS, has_reset, rank
-from tachograph.queries.limits.conflicts import browser_of, conflicting_readings, gone_since
+from tachograph.queries.limits.conflicts import browser_of, conflicting_readings, gone_since, is_discontinued
 from tachograph.queries.limits.now_limit import (
     FRESH,
     OVERAGE,
@@ -162,10 +162,12 @@ def is_budget(limit: NowLimit) -> bool:
     return limit.key == SPEND_LIMIT and not limit.scope
 
 
-def now(db: sqlite3.Connection, at: int) -> Now:
-    """Current limits at a moment, from the ledger."""
+def now(db: sqlite3.Connection, at: int, *, left: bool = False) -> Now:
+    """Current limits at a moment, from the ledger. `left`: they show what is left of them."""
     found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
     accounts = [one for one in found if one.limits or one.problems or one.extra or one.lifted]
+    if left:
+        accounts = [one._replace(limits=tuple(x._replace(shows_left=True) for x in one.limits)) for one in accounts]
     current, signed_out = signed_in(db)
     if accounts and signed_out.issuperset(one.id for one in accounts):
         accounts += _without_readings(db, current)
@@ -222,6 +224,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         _limit(window, refused.pop(window.key, None), lifted.get(window.key), extra, at, stored, seen)
         for window in current.values()
     ]
+    limits = [x for x in limits if x.state != RESET or not is_discontinued(current[x.key], stored)]
     if refused:
         from tachograph.queries.limits.refused import refused_limit
 

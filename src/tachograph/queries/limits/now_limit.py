@@ -20,7 +20,7 @@ class NowLimit(NamedTuple):
     percentage for colors and "near", which does not flicker around a threshold. `is_overdue`: the reset has passed, and
     the service still holds the window. `refused_at`: when the service last refused because of it, None where it did not
     or that is over. `answered_at`: the newest answer that it let through, where that ended a refusal and nothing was read
-    since."""
+    since. `shows_left`: the person wants to see what is left, not what is used; `percent` is what is used all the same."""
 
     key: str
     label: str
@@ -40,6 +40,7 @@ class NowLimit(NamedTuple):
     refused_at: int | None = None
     answered_at: int | None = None
     detail: LimitDetail = LimitDetail()
+    shows_left: bool = False
 
     def age_ms(self, now: int) -> int:
         """The age of the value; negative where its time lies in the future."""

@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(now: Snapshot) -> tuple[Now, Snapshot]:
-        return now_question(now.db, now.now), now
+        return now_question(now.db, now.now, left=now.settings.shows_left), now
 
     refused = _refreshed(context) if arguments.refresh else []
     found, asked = ask_ledger(arguments, context, ask, limits=True)

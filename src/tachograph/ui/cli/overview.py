@@ -24,7 +24,8 @@ NO_LIMITS = "No reading of your limits yet: tachograph setup shows how to get on
 def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(found: Snapshot) -> tuple[Overview, Problems, Now, Calendar]:
         seen = overview(found.db, found.book, found.calendar, found.now)
-        return seen, found.problems, now_question(found.db, found.now), found.calendar
+        limits = now_question(found.db, found.now, left=found.settings.shows_left)
+        return seen, found.problems, limits, found.calendar
 
     seen, wrong, limits, calendar = ask_ledger(arguments, context, ask, limits=True)
     blocks = context.can_show("█")

@@ -130,6 +130,8 @@ def _input_by_thread(descriptor: int) -> bytes:
 
 def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:
     """Store the piped reading and load the current limits; None if the ledger can't be used."""
+    from tachograph.settings import shows_left
+
     folder = said.config_folder
     if not folder:
         from tachograph.settings import config_folders
@@ -139,6 +141,6 @@ def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None,
         with open_ledger(own_paths(context.env), now_ms) as ledger, translate_errors(ledger.path):
             set_busy_timeout(ledger.db, _BUSY_MS)
             account = None if ledger.readable_only else store(ledger, said, folder, context.env)
-            return now_question(ledger.db, now_ms), account
+            return now_question(ledger.db, now_ms, left=shows_left(own_paths(context.env).settings)), account
     except TachographError:
         return None, None

@@ -120,7 +120,7 @@ def _once(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.ui.terminal.controller import why
 
     def ask(found: Snapshot) -> tuple[LiveState, Snapshot, Problems, str]:
-        state = live_state(found.db, found.book, found.calendar, found.now)
+        state = live_state(found.db, found.book, found.calendar, found.now, left=found.settings.shows_left)
         is_unseen = arguments.json or arguments.layout in ("line", "pane")  # nobody would see the sentence there
         return state, found, found.problems, "" if is_unseen else why(found.db, found.book, state)
 

@@ -72,7 +72,9 @@ def answer(path: str, view: View, parameters: Mapping[str, str]) -> object:
 
 
 def _now(view: View, parameters: Mapping[str, str]) -> object:
-    made = now_documents.document(current_limits(view.snapshot.db, view.now), [])
+    made = now_documents.document(
+        current_limits(view.snapshot.db, view.now, left=view.snapshot.settings.shows_left), []
+    )
     return {key: made[key] for key in ("accounts", "headline")}
 
 

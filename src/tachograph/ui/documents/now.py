@@ -20,17 +20,18 @@ from tachograph.text.format import cut, duration, fold, iso, safe, width
 from tachograph.text.limits import (
     SOURCE_WORDS,
     amounts,
-    bar,
     clock,
     countdown,
     level_of,
-    percent,
+    limit_bar,
+    percent_words,
+    short_amount,
     short_name,
     short_percent,
     sign,
     source_words,
 )
-from tachograph.text.money import money, spend, spend_of
+from tachograph.text.money import money, spend
 from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT
@@ -65,20 +66,24 @@ def headline(account: NowAccount, kind: str = "medium") -> list[Part]:
             between = ("  ·  " if kind == "long" else " · ") if parts else ""
             parts.append(Part(f"{between}{name}{' ' if name else ''}"))
         parts.append(Part(short_number(limit), limit))
+    if kind != "compact" and shown and all(map(_counts_left, shown)):
+        parts.append(Part(" left"))
     if over is not None:
         parts += [Part("  ·  " if kind == "long" else " · "), Part(spend(account.extra) or "extra usage")]
     return parts or [Part(DASH)]
+
+
+def _counts_left(limit: NowLimit) -> bool:
+    """Does a headline show what is left of a limit? Not where it is unknown, and not of spend without a cap."""
+    is_known = limit.cap is not None if limit.group == MONEY and limit.used is not None else limit.percent is not None
+    return limit.shows_left and is_known
 
 
 def short_number(limit: NowLimit) -> str:
     """`78%`, or for money `$375 of $400`."""
     if limit.group != MONEY:
         return short_percent(limit)
-    return (
-        f"{'~' if limit.state == STALE else ''}{spend_of(limit.used, limit.cap)}"
-        if limit.used
-        else short_percent(limit)
-    )
+    return f"{'~' if limit.state == STALE else ''}{short_amount(limit)}" if limit.used else short_percent(limit)
 
 
 def title_parts(now: Now, kind: str) -> list[Part]:
@@ -267,7 +272,8 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
         names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
         names = min(names, 24)
         longest = max([0, *(width(limit_words(limit, now.at, calendar)) for limit in account.limits)])
-        columns = 30 if room is None else max(8, min(30, room - names - longest - 15))  # 15: gaps, percent and sign
+        fixed = 20 if any(limit.shows_left for limit in account.limits) else 15  # gaps, percent and sign
+        columns = 30 if room is None else max(8, min(30, room - names - longest - fixed))
         for limit in account.limits:
             lines += _rows(limit, now.at, calendar, names, room, blocks, columns)
         if account.extra is not None and account.extra.enabled and account.limit(EXTRA_USAGE) is None:
@@ -299,8 +305,9 @@ def _rows(
 
 def _row(limit: NowLimit, at: int, calendar: Calendar, names: int, blocks: bool, columns: int) -> str:
     label = cut(safe(limit.label), names)
-    drawn = bar(limit.percent, columns, blocks, elapsed(limit, at))
-    made = f"  {label}{' ' * (names - width(label))}  {drawn}  {percent(limit):>6} {sign(limit) or ' '}"
+    drawn = limit_bar(limit, columns, blocks, elapsed(limit, at))
+    number = f"{percent_words(limit):>{11 if limit.shows_left else 6}}"
+    made = f"  {label}{' ' * (names - width(label))}  {drawn}  {number} {sign(limit) or ' '}"
     return f"{made} {limit_words(limit, at, calendar)}".rstrip()
 
 

@@ -36,6 +36,7 @@ def _field(name: str) -> str:
 
 def _limit_fields(name: str, limit: NowLimit | None, at: int, calendar: Calendar) -> dict[str, str]:
     """The fields of one limit: percent used and left, reset in words and in epoch seconds, state, chance, amounts."""
+    limit = None if limit is None else limit._replace(shows_left=False)  # fields say by their name what they count
     percent = None if limit is None else limit.percent
     resets_at = None if limit is None else limit.resets_at
     chance = None if limit is None else limit.chance

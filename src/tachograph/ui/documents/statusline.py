@@ -4,7 +4,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SESSION, SEVEN_DAY,
 from tachograph.queries.limits.current import OVERAGE, STALE, Now, NowLimit
 from tachograph.text.chances import status_chance
 from tachograph.text.format import safe, usd
-from tachograph.text.limits import percent, short_left, short_name, sign, sign_of
+from tachograph.text.limits import percent_words, short_amount, short_left, short_name, sign, sign_of
 from tachograph.text.money import spend, spend_of
 
 
@@ -46,9 +46,10 @@ def _shown(limit: NowLimit, at: int) -> str:
     """`5h 78 % 1h52`, `7d 91 % ▲`, `$225 of $200 ■`."""
     chance = status_chance(limit.chance)
     left = short_left(limit, at) if limit.group == SESSION else ""
-    number = percent(limit)
+    number = percent_words(limit)
     if limit.group == MONEY and limit.used is not None:
-        number = f"{'~' if limit.state == STALE else ''}{spend_of(limit.used, limit.cap)}"
+        left = " left" if limit.shows_left and limit.cap is not None else ""
+        number = f"{'~' if limit.state == STALE else ''}{short_amount(limit)}{left}"
     return " ".join(part for part in (short_name(limit), number, sign(limit), left, chance) if part)
 
 

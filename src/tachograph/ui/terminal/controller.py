@@ -98,7 +98,8 @@ class Engine:
             if not (has_news or mono >= self._next or (reset is not None and now >= reset)):
                 return
             self._followed.refresh_settings()
-            self._state = live_state(ledger.db, self._followed.book, self.calendar, now, self._state.names)
+            book, left = self._followed.book, self._followed.shows_left
+            self._state = live_state(ledger.db, book, self.calendar, now, self._state.names, left=left)
             self._next = mono + _SLOW_SECONDS
             if mono >= self._next_why:
                 self._next_why = mono + _WHY_SECONDS

@@ -11,8 +11,19 @@ from tachograph.queries.live import AccountTrend, LiveState
 from tachograph.text.chances import SMALL, SURE, chance_before
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, width
-from tachograph.text.limits import ORANGE_FROM, SHORT_SOURCE_WORDS, bar, clocks, level_of, percent, sign, time_left
-from tachograph.text.money import spend, spend_of
+from tachograph.text.limits import (
+    ORANGE_FROM,
+    SHORT_SOURCE_WORDS,
+    bar,
+    clocks,
+    level_of,
+    limit_bar,
+    percent,
+    short_amount,
+    sign,
+    time_left,
+)
+from tachograph.text.money import spend
 from tachograph.ui.documents.now import extra_words, headline
 from tachograph.ui.terminal.cells import AT_WALL, DIM, FILLED, HIGH, OLD, PLAIN, STRONG, Cell, Row, fit, padded, tame
 
@@ -50,8 +61,9 @@ def widths(accounts: tuple[AccountTrend, ...], columns: int) -> Widths:
     return Widths(name, max(4, min(40, left)), curve, rate, likely, heard)
 
 
-def headings(parts: Widths) -> Row:
-    made = f" {'':{parts.name}} {'':{parts.bar}} {'used':>{_PERCENT}}    {'resets':{_RESETS}}"
+def headings(parts: Widths, counted: str = "used") -> Row:
+    """Headings of the rows; `counted`: what the percentages count."""
+    made = f" {'':{parts.name}} {'':{parts.bar}} {counted:>{_PERCENT}}    {'resets':{_RESETS}}"
     if parts.curve:
         made += f"  {fit('so far', parts.curve)}"
     if parts.rate:
@@ -109,7 +121,7 @@ def mark(limit: NowLimit) -> str:
 def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
     """`1 h 52 min` within a day, `Thu 09:00` later; of money `$73 of $200`."""
     if limit.group == MONEY and limit.used is not None:
-        return spend_of(limit.used, limit.cap)
+        return f"{short_amount(limit)}{' left' if limit.shows_left and limit.cap is not None else ''}"
     if limit.state == RESET:
         return "has reset"
     if limit.resets_at is None:
@@ -135,8 +147,8 @@ def ago(milliseconds: float) -> str:
 
 def _bar(trend: Trend, columns: int, style: str) -> list[Cell]:
     """A bar with the mark of an even pace."""
-    filled = len(bar(trend.limit.percent, columns, True).rstrip("░"))
-    drawn = bar(trend.limit.percent, columns, True, trend.elapsed)
+    filled = len(limit_bar(trend.limit, columns, True, None).rstrip("░"))
+    drawn = limit_bar(trend.limit, columns, True, trend.elapsed)
     return [Cell(drawn[:filled], style or FILLED), Cell(drawn[filled:], DIM)]
 
 

@@ -80,7 +80,8 @@ def _top(
         open_accounts = accounts if roomy else accounts[:1]
         parts = limits.widths(open_accounts, columns)
         if tall and any(watched.trends for watched in open_accounts):
-            made.append(limits.headings(parts))
+            is_left = any(trend.limit.shows_left for trend in lead.trends)
+            made.append(limits.headings(parts, "left" if is_left else "used"))
         for watched in open_accounts:
             if watched is not lead:
                 made.append((Cell(f" {limits.who(watched.account)}", STRONG),))

@@ -81,7 +81,8 @@ class TrayController:
                 return
             self._next, self._is_dirty = mono + _SLOW_SECONDS, False
             self._followed.refresh_settings()
-            found = tray_state(ledger.db, self._followed.book, self._followed.calendar, now)
+            book, left = self._followed.book, self._followed.shows_left
+            found = tray_state(ledger.db, book, self._followed.calendar, now, left=left)
         menu = view.view(found, self._environment._replace(said=self._message), self._followed.calendar)
         if menu != self._menu:
             self._menu = menu

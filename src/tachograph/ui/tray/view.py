@@ -13,7 +13,7 @@ from tachograph.queries.tray_state import TITLES, TrayState
 from tachograph.text.account_notes import banked_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN, cut, safe, usd
-from tachograph.text.limits import SOURCE_WORDS, clock, level_of, percent, sign
+from tachograph.text.limits import SOURCE_WORDS, clock, level_of, percent_words, shown_percent, sign
 from tachograph.ui.documents.now import (
     extra_words,
     headline,
@@ -94,7 +94,7 @@ def _icon(limit: NowLimit | None) -> Icon:
     level = level_of(limit)
     if limit is None or limit.percent is None:
         return Icon(UNKNOWN, level)
-    return Icon("$" if level == "overage" else str(min(999, round(limit.percent))), level)
+    return Icon("$" if level == "overage" else str(min(999, round(shown_percent(limit) or 0))), level)
 
 
 def _tooltip(meter: TrayState, calendar: Calendar) -> str:
@@ -250,12 +250,14 @@ def _limit_row(limit: NowLimit, at: int, calendar: Calendar) -> str:
 def _pace_words(limit: NowLimit, at: int) -> str:
     """`even pace 54 %`: the percentage at which the limit would just last to its reset."""
     share = elapsed(limit, at)
-    return "" if share is None or limit.state in (RESET, WALL, OVERAGE) else f"even pace {round(100 * share)} %"
+    if share is None or limit.state in (RESET, WALL, OVERAGE):
+        return ""
+    return f"even pace {round(100 * (1 - share if limit.shows_left else share))} %"
 
 
 def _number(limit: NowLimit) -> str:
     mark = sign(limit)
-    return f"{percent(limit)}{f' {mark}' if mark else ''}"
+    return f"{percent_words(limit)}{f' {mark}' if mark else ''}"
 
 
 def _style(meter: TrayState, kind: str) -> Row:

@@ -39,7 +39,7 @@ def limit_charts(view: View) -> FiguresBlock:
     """The 5-hour limit of each account, and its weekly limits."""
     snapshot = view.snapshot
     figures = []
-    accounts = current_limits(snapshot.db, snapshot.now).accounts
+    accounts = current_limits(snapshot.db, snapshot.now, left=snapshot.settings.shows_left).accounts
     since = snapshot.now - _WEEK_HOURS * _HOUR_MS
     for account in accounts:
         keys = [FIVE_HOUR, SEVEN_DAY, *(one.key for one in account.limits if one.key not in (FIVE_HOUR, SEVEN_DAY))]
@@ -67,7 +67,9 @@ def _figure(chart: _Chart, account: NowAccount, view: View) -> Figure:
     resets = {mark.at for mark in _marks(chart, view) if mark.kind == "reset"}
     hits = sum(mark.kind == "wall" for mark in _marks(chart, view))
     by_key = {limit.key: limit for limit in account.limits}
-    latest = [f"{safe(one.label)} {limit_text.percent(by_key[one.key])}" for one in chart.curves if one.key in by_key]
+    latest = [
+        f"{safe(one.label)} {limit_text.percent_words(by_key[one.key])}" for one in chart.curves if one.key in by_key
+    ]
     forecast = f" {words_of(view, chart.ahead)}" if chart.ahead is not None else ""
     legend = tuple(LegendEntry(name, place) for place, name in enumerate(names))
     return Figure(

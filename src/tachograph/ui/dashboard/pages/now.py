@@ -74,7 +74,7 @@ class LimitsBlock(NamedTuple):
 def current_limits(view: View) -> LimitsBlock:
     """Every account with its limits, as the meter has them."""
     snapshot = view.snapshot
-    found = tray_state(snapshot.db, snapshot.book, snapshot.calendar, snapshot.now)
+    found = tray_state(snapshot.db, snapshot.book, snapshot.calendar, snapshot.now, left=snapshot.settings.shows_left)
     return LimitsBlock(
         tuple(_account(account, view) for account in found.now.accounts),
         words.title(found.now, "medium"),
@@ -106,7 +106,7 @@ def _account(account: NowAccount, view: View) -> AccountSection:
 
 def limit_row(limit: NowLimit, view: View) -> LimitRow:
     """A limit as every page shows it: the number, sign and words of the meter."""
-    text = limit_text.percent(limit)
+    text = limit_text.percent_words(limit)
     observed = view.calendar.local(limit.observed_at)
     source, age = safe(limit_text.source_words(limit)), ago(limit.observed_at, view.now)
     return LimitRow(
@@ -117,7 +117,7 @@ def limit_row(limit: NowLimit, view: View) -> LimitRow:
         limit_text.sign(limit) or ("~" if limit.state == STALE else ""),
         limit_text.level_of(limit),
         _words(limit, view),
-        None if limit.percent is None else max(0.0, min(100.0, limit.percent)),
+        None if limit.percent is None else max(0.0, min(100.0, limit_text.shown_percent(limit) or 0.0)),
         _pace(limit, view.now),
         limit.source,
         iso(limit.observed_at) or "",
@@ -132,7 +132,9 @@ def _pace(limit: NowLimit, now: int) -> float | None:
     if length is None or limit.resets_at is None or limit.percent is None:
         return None
     passed = 100 * (1 - (limit.resets_at - now) / length)
-    return passed if 0 <= passed <= 100 else None
+    if not 0 <= passed <= 100:
+        return None
+    return 100 - passed if limit.shows_left else passed
 
 
 def _words(limit: NowLimit, view: View) -> str:

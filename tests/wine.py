@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -88,11 +89,37 @@ def run(command: list[str], env: Mapping[str, str], given: bytes = b"", seconds:
     return Result(code, out.text(), err.text())
 
 
+class Commands:
+    """One Python process that carries out many commands (windows/many_commands.py): Windows' Python or another."""
+
+    def __init__(self, interpreter: list[str], script: str, env: Mapping[str, str]) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([*interpreter, script], env=dict(env), stdin=pipe, stdout=pipe, stderr=pipe)
+        assert self._process.stderr
+        self._errors = Collected(self._process.stderr)
+
+    def run(self, arguments: tuple[str, ...], env: Mapping[str, str]) -> Result:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({"arguments": arguments, "env": dict(env)}).encode() + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"{arguments}: the process ended: {self._errors.text()}"
+        answer = json.loads(line)
+        texts = (answer[name].replace("\r\n", "\n") for name in ("stdout", "stderr"))
+        return Result(answer["code"], *texts)
+
+    def close(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+
+
 class WindowsHome:
     """A person's Windows profile in a temporary folder, and our installed command in it."""
 
-    def __init__(self, root: Path, display: str = "") -> None:
-        self.root = root
+    def __init__(self, root: Path, display: str = "", commands: Commands | None = None) -> None:
+        self.root, self._commands = root, commands
         self.claude = root / ".claude"
         self.data = root / "Tachograph"
         for folder in (self.claude / "projects", root / "AppData" / "Local", root / "AppData" / "Roaming"):
@@ -111,7 +138,15 @@ class WindowsHome:
 
     def run(self, *arguments: str, code: int | None = 0, given: bytes = b"", env: Mapping[str, str] | None = None) -> Result:  # fmt: skip
         """Run `tachograph.exe`; assert its exit code and that there is no traceback."""
-        done = run([str(COMMAND), *arguments], {**self.env, **(env or {})}, given)
+        return self._check(run([str(COMMAND), *arguments], {**self.env, **(env or {})}, given), arguments, code)
+
+    def quick(self, *arguments: str, code: int | None = 0, env: Mapping[str, str] | None = None) -> Result:
+        """Carry out a command in the Windows process that runs anyway, which takes a tenth of a second."""
+        assert self._commands
+        return self._check(self._commands.run(arguments, {**self.env, **(env or {})}), arguments, code)
+
+    @staticmethod
+    def _check(done: Result, arguments: tuple[str, ...], code: int | None) -> Result:
         assert "Traceback" not in done.stderr, done.stderr
         assert code is None or done.code == code, f"{arguments}: exit {done.code}\n{done.stdout}\n{done.stderr}"
         return done
@@ -124,7 +159,16 @@ class WindowsHome:
 @contextlib.contextmanager
 def desktop(folder: Path, size: str = "1000x700") -> Iterator[str]:
     """An X server with Wine's desktop in it, which has a notification area; its display. `folder` gets its pixels, see
-    xvfb_screen.py."""
+    xvfb_screen.py. Programs of an earlier run that was cut end first; a second run at the same time waits."""
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context((CACHE / "lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["wineserver", "-k"], env=wine_environment(), capture_output=True)
+        yield stack.enter_context(_desktop(folder, size))
+
+
+@contextlib.contextmanager
+def _desktop(folder: Path, size: str) -> Iterator[str]:
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-fbdir", str(folder)]
     server = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +12,11 @@ import pytest
 
 import wine
 from helpers import command
-from wine import NOW_MS, WindowsHome, windows_path
+from wine import NOW_MS, Commands, WindowsHome, windows_path
 from xvfb_screen import Screen
 
 DAYS = "20"
+MANY_COMMANDS = Path(__file__).with_name("many_commands.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,19 +44,36 @@ def display(screen: Screen) -> str:
     return screen.display
 
 
+@pytest.fixture(scope="session")
+def windows_commands(display: str) -> Iterator[Commands]:
+    """Windows' Python, which carries out many commands in one process."""
+    commands = Commands(["wine", str(wine.PYTHON)], windows_path(MANY_COMMANDS), wine.wine_environment(display))
+    yield commands
+    commands.close()
+
+
+@pytest.fixture(scope="session")
+def linux_commands() -> Iterator[Commands]:
+    commands = Commands([sys.executable], str(MANY_COMMANDS), {})
+    yield commands
+    commands.close()
+
+
 class Life(NamedTuple):
     """An invented life, read by Windows and by Linux."""
 
     windows: WindowsHome
     linux: dict[str, str]
+    linux_commands: Commands
 
     def linux_output(self, *arguments: str) -> str:
-        done = subprocess.run([command(), *arguments], env=self.linux, capture_output=True, text=True, check=False)
-        return done.stdout
+        return self.linux_commands.run(arguments, self.linux).stdout
 
 
 @pytest.fixture(scope="session")
-def life(display: str, tmp_path_factory: pytest.TempPathFactory) -> Life:
+def life(
+    display: str, windows_commands: Commands, linux_commands: Commands, tmp_path_factory: pytest.TempPathFactory
+) -> Life:
     root = tmp_path_factory.mktemp("life")
     linux = {
         "HOME": str(root / "linux"),
@@ -67,18 +86,18 @@ def life(display: str, tmp_path_factory: pytest.TempPathFactory) -> Life:
     }
     demo = [command(), "demo", "--days", DAYS, "--keep", str(root / "demo"), "--no-open", "daily"]
     subprocess.run(demo, env=linux, check=True, capture_output=True)
-    windows = WindowsHome(root / "windows", display)
+    windows = WindowsHome(root / "windows", display, windows_commands)
     windows.run("demo", "--days", DAYS, "--keep", windows_path(root / "same"), "--no-open", "daily")
     windows.claude, windows.data = root / "same" / ".claude", root / "same" / ".tachograph"
     windows.env["CLAUDE_CONFIG_DIR"] = windows_path(windows.claude)
     windows.env["TACHOGRAPH_HOME"] = windows_path(windows.data)
-    return Life(windows, linux)
+    return Life(windows, linux, linux_commands)
 
 
 @pytest.fixture
-def home(display: str, tmp_path: Path) -> Iterator[WindowsHome]:
+def home(display: str, windows_commands: Commands, tmp_path: Path) -> Iterator[WindowsHome]:
     """An empty profile; whatever runs in it ends with the test."""
-    made = WindowsHome(tmp_path / "Ada Müller", display)
+    made = WindowsHome(tmp_path / "Ada Müller", display, windows_commands)
     yield made
     for arguments in (["tray", "stop"], ["stop"]):
         if (made.data / ("tray.lock" if arguments[0] == "tray" else "recorder.lock")).exists():

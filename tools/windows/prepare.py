@@ -73,6 +73,8 @@ def unpack_python() -> None:
         shutil.rmtree(PYTHON, ignore_errors=True)
         (CACHE / "unpacked" / f"cp{VERSION.replace('.', '')}").rename(PYTHON)
         shutil.rmtree(CACHE / "unpacked")
+    # Wine 8 has no WMI: a query ends the process. Without this module `platform` takes its own other way.
+    (PYTHON / "_wmi.pyd").unlink(missing_ok=True)
     name = f"python{VERSION.replace('.', '')}"
     lines = [f"{name}.zip", ".", windows_path(APP), windows_path(SITE), "import site"]
     (PYTHON / f"{name}._pth").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")

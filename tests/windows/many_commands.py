@@ -3,6 +3,7 @@
 Run by Windows' Python and by ours (see wine.Commands). A request is JSON: arguments, env. An answer: code, stdout, stderr.
 """
 
+import gc
 import io
 import json
 import os
@@ -19,6 +20,7 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
     sys.stdin = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     sys.stdout, sys.stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
     code = outcome()
+    gc.collect()  # an open ledger could not be removed
     out, err = (_text(stream) for stream in (sys.stdout, sys.stderr))
     return {"code": code, "stdout": out, "stderr": err}
 

@@ -40,7 +40,7 @@ def write(home: WindowsHome, name: str, lines: Iterable[Record | bytes] | bytes)
 
 
 def messages(home: WindowsHome) -> int:
-    return int(home.run("daily", "--json").json["totals"]["messages"])
+    return int(home.quick("daily", "--json").json["totals"]["messages"])
 
 
 def test_the_scanner_is_compiled_and_says_what_python_says(home: WindowsHome, tmp_path: Path) -> None:
@@ -84,9 +84,22 @@ def test_a_line_that_is_appended_is_counted_and_no_other_twice(home: WindowsHome
     assert messages(home) == 2
 
 
+def test_an_unchanged_transcript_is_not_read_again(home: WindowsHome) -> None:
+    write(home, "p/a.jsonl", [assistant("one")])
+    assert messages(home) == 1
+    code = (
+        "import os, time\n"
+        "from tachograph.ledger.usage.files import signatures\nfrom tachograph.sources.transcripts import discover\n"
+        "import sqlite3\ndb = sqlite3.connect(os.path.join(os.environ['TACHOGRAPH_HOME'], 'ledger.sqlite3'))\n"
+        "folders = discover.folders(os.environ)\n"
+        "print(len(discover.transcripts(folders, signatures(db), {}, time.time_ns()).changed))"
+    )
+    assert home.python(code).stdout.strip() == "0"
+
+
 def test_projects_with_drive_letters_are_named_by_their_last_part(home: WindowsHome) -> None:
     write(home, "p/a.jsonl", [assistant("one", cwd=r"C:\Users\ada\code\shop"), assistant("two", cwd=r"D:\work\api")])
-    rows = home.run("projects", "--json").json["rows"]
+    rows = home.quick("projects", "--json").json["rows"]
     assert {row["project"] for row in rows} == {"shop", "api"}
     assert sum(row["messages"] for row in rows) == 2
 
@@ -128,14 +141,14 @@ def test_the_ledger_is_where_windows_keeps_data_of_programs(home: WindowsHome) -
 
 def test_logs_are_found_without_any_variable_of_ours(home: WindowsHome) -> None:
     write(home, "p/a.jsonl", [assistant("one")])
-    done = home.run("daily", "--json", env={"TACHOGRAPH_HOME": "", "CLAUDE_CONFIG_DIR": ""})
+    done = home.quick("daily", "--json", env={"TACHOGRAPH_HOME": "", "CLAUDE_CONFIG_DIR": ""})
     assert done.json["totals"]["messages"] == 1
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu"])
 def test_time_zones_come_from_the_package_tzdata(home: WindowsHome, zone: str) -> None:
     write(home, "p/a.jsonl", [assistant("one")])
-    assert home.run("daily", "--timezone", zone, "--json").json["timezone"] == zone
+    assert home.quick("daily", "--timezone", zone, "--json").json["timezone"] == zone
 
 
 # -- backups -------------------------------------------------------------------------------------------------------

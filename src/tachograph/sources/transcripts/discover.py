@@ -17,13 +17,12 @@ from collections.abc import Mapping, Sequence
 from tachograph.lean_typing import NamedTuple
 from tachograph.paths import USAGE_QUESTION, desktop_session_folders
 from tachograph.settings import config_folders, ignored_folders
-from tachograph.sources.transcripts.file_state import FileState
+from tachograph.sources.transcripts.file_state import FileState, Signature, signature
 
 _SEPARATOR = os.fsencode(os.sep)
 _OWN_SESSIONS = b"-" + USAGE_QUESTION.encode()  # end of the project folder of our own questions to Claude Code
 _RACY_NS = 2_000_000_000
 _UNTRUSTED = -1  # equal to no change time
-Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
 
 
 class Discovery(NamedTuple):
@@ -170,9 +169,9 @@ class _Look:
 
     def _note(self, path: bytes, folder: str, status: os.stat_result) -> None:
         self.paths.add(path)
-        signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if self.known.get(path) != signature:
-            self.changed.append(FileState(path, folder, *signature))
+        marks = signature(status)
+        if self.known.get(path) != marks:
+            self.changed.append(FileState(path, folder, *marks))
 
 
 def _changed_at(status: os.stat_result) -> int:
@@ -182,6 +181,5 @@ def _changed_at(status: os.stat_result) -> int:
 
 def _holds(folder: bytes, path: bytes) -> bool:
     """True if a path lies inside a folder: a link to it would lead round in a circle."""
-    return os.path.realpath(os.path.dirname(path)).startswith(folder.rstrip(b"/") + b"/") or (
-        os.path.realpath(os.path.dirname(path)) == folder
-    )
+    parent = os.path.realpath(os.path.dirname(path))
+    return parent == folder or parent.startswith(folder.rstrip(_SEPARATOR) + _SEPARATOR)

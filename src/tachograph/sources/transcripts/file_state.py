@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 from tachograph.lean_typing import NamedTuple
 
 PROMPT_LOOKUPS = 40  # user records at the start of a transcript that may hold the first prompt
+
+
+Signature = tuple[int, int, int, int, int]  # device, inode, size, mtime, ctime
+
+
+def signature(status: os.stat_result) -> Signature:
+    """Marks of a file that stay the same while it is unchanged. `status` comes from `os.stat` or `os.fstat`.
+
+    ctime is 0 on Windows: from CPython 3.12 on `os.stat` reports the time of creation there, `os.fstat` the time of change.
+    """
+    ctime = 0 if os.name == "nt" else status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, ctime
 
 
 class FileState(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.decoders import Decoders
-from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
+from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState, signature
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
@@ -74,12 +74,13 @@ class Reader:
         )
         new_offset = self._feed(descriptor, offset, transcript)
         head, tail = _ends(descriptor, new_offset)
+        device, inode, size, mtime, ctime = signature(seen)
         after = known._replace(
-            size=seen.st_size,
-            mtime=seen.st_mtime_ns,
-            ctime=seen.st_ctime_ns,
-            device=seen.st_dev,
-            inode=seen.st_ino,
+            device=device,
+            inode=inode,
+            size=size,
+            mtime=mtime,
+            ctime=ctime,
             offset=new_offset,
             head=head,
             tail=tail,

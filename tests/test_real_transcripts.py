@@ -96,6 +96,48 @@ def test_branches_and_pull_requests_equal_the_reference(real: RealSet) -> None:
     assert keyed(rows, "url") == counted.by_pull_request()
 
 
+def test_unfinished_answers_are_those_that_a_plain_scan_finds(real: RealSet) -> None:
+    messages, unfinished = _scan_placeholders(real.home.projects)
+    totals = _document(real, "daily")["totals"]
+    assert abs(totals["unfinished"] - unfinished) <= max(messages, 1) / 100
+    assert sum(row["unfinished"] for row in _document(real, "sessions")["rows"]) == totals["unfinished"]
+
+
+def _scan_placeholders(projects: Path) -> tuple[int, int]:
+    """Answers, and those with a streaming placeholder as output: no copy has a stop reason, and much more is visible than
+    was recorded."""
+    output: dict[str, int] = {}
+    stopped: dict[str, bool] = {}
+    visible: dict[str, dict[object, int]] = {}
+    for path in projects.rglob("*.jsonl"):
+        for line in path.read_bytes().splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if not isinstance(record, dict):
+                continue
+            if record.get("type") == "progress":
+                record = (record.get("data") or {}).get("message") or {}
+            message = record.get("message")
+            if record.get("type") != "assistant" or not isinstance(message, dict):
+                continue
+            if not isinstance(message.get("usage"), dict) or message.get("model") == "<synthetic>":
+                continue
+            key = str(message.get("id") or record.get("uuid"))
+            output[key] = max(output.get(key, 0), message["usage"].get("output_tokens") or 0)
+            stopped[key] = stopped.get(key, False) or bool(message.get("stop_reason"))
+            blocks = visible.setdefault(key, {})
+            for block in message["content"] if isinstance(message.get("content"), list) else []:
+                if block.get("type") == "text" and block.get("text"):
+                    blocks["text", block["text"][:80]] = len(block["text"])
+                elif block.get("type") == "tool_use":
+                    written = json.dumps(block.get("input"), ensure_ascii=False) + str(block.get("name"))
+                    blocks["tool_use", block.get("id") or written[:80]] = len(written)
+    too_small = [key for key, blocks in visible.items() if sum(blocks.values()) // 4 > 2 * output[key] + 20]
+    return len(output), sum(not stopped[key] for key in too_small)
+
+
 def test_bad_lines_equal_the_oracle(real: RealSet) -> None:
     assert _document(real, "daily")["problems"]["bad_lines"] == real.expected["bad_lines"]
 

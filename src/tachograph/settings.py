@@ -21,6 +21,7 @@ _NO_PRICES: Mapping[str, object] = {}
 BRIDGE_PORT, DASHBOARD_PORT, HUB_PORT = 63_762, 47_613, 47_620
 _NO_ALIASES: Mapping[str, str] = {}
 USED, REMAINING = "used", "remaining"
+_NO_BRANCHES: Mapping[str, tuple[str, ...]] = {}
 
 
 class Secret(str):
@@ -61,6 +62,7 @@ class Settings(NamedTuple):
     config_dirs: tuple[str, ...] = ()  # more config folders of Claude Code
     ignore_dirs: tuple[str, ...] = ()  # config folders that are not read
     projects: Mapping[str, str] = _NO_ALIASES  # folder prefix or name of a project: the name to show
+    default_branches: Mapping[str, tuple[str, ...]] = _NO_BRANCHES  # by project, folder or name
     budget: float | None = None  # US dollars a month, of API-equivalent spend
     limits: str = USED  # how percentages of limits are shown: USED or REMAINING
     problems: tuple[str, ...] = ()
@@ -205,6 +207,8 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
                 settings = settings._replace(limits=_display(value, path, problems))
             elif key == "projects" and isinstance(value, Mapping):
                 settings = settings._replace(projects=_aliases(value, path, problems))
+            elif key == "default_branches" and isinstance(value, Mapping):
+                settings = settings._replace(default_branches=_branches(value, path, problems))
             elif key in ("notifications", "alarms") and isinstance(value, Mapping):  # alarms: the older name
                 found = _notifications(key, value, settings.notifications, path, problems)
                 settings = settings._replace(notifications=found)
@@ -316,6 +320,20 @@ def _aliases(table: Mapping[str, Any], path: str, problems: list[str]) -> Mappin
             found[os.path.expanduser(folder.strip())] = os.path.expanduser(name.strip())
         else:
             problems.append(f'{path}: projects."{folder}": {name!r} is not understood; a name such as "shop"')
+    return found
+
+
+def _branches(table: Mapping[str, Any], path: str, problems: list[str]) -> Mapping[str, tuple[str, ...]]:
+    """The table `[default_branches]`: projects and the branches that belong to no pull request there."""
+    found: dict[str, tuple[str, ...]] = {}
+    for project, value in table.items():
+        names = [value] if isinstance(value, str) else value
+        if isinstance(names, list) and names and all(isinstance(one, str) and one.strip() for one in names):
+            found[os.path.expanduser(project.strip())] = tuple(one.strip() for one in names)
+        else:
+            problems.append(
+                f'{path}: default_branches."{project}": {value!r} is not understood; a list such as ["main"]'
+            )
     return found
 
 

@@ -14,10 +14,10 @@ from tachograph.clock import filesystem_now_ns
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
-from tachograph.ledger.storage.preferences import get_preference
+from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.ledger.usage import files, messages, rereading_states
-from tachograph.ledger.usage.alias_text import ALIASES, alias_text
 from tachograph.ledger.usage.message_attributes import MessageAttributes
+from tachograph.ledger.usage.project_settings import ALIASES, DEFAULT_BRANCHES, settings_text
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.paths import own_paths
 from tachograph.settings import load
@@ -63,8 +63,10 @@ def ingest(
     is_new_login = not _by_stored_name(signatures).items() <= accounts.glances(db).items()
     if changed or gone or left or listed - noted or is_new_login:
         _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
-    if alias_text(settings.projects) != get_preference(db, ALIASES):
-        _resolve_again(ledger, settings.projects, now_ms)
+    branches = settings_text(settings.default_branches)
+    other_branches = branches != get_preference(db, DEFAULT_BRANCHES)
+    if other_branches or settings_text(settings.projects) != get_preference(db, ALIASES):
+        _resolve_again(ledger, settings.projects, branches if other_branches else None, now_ms)
     return Pass(found.total, len(changed))
 
 
@@ -73,14 +75,16 @@ def _by_stored_name(signatures: Mapping[str, str]) -> dict[str, str]:
     return {storable(folder): signature for folder, signature in signatures.items()}
 
 
-def _resolve_again(ledger: Ledger, aliases: Mapping[str, str], now_ms: int) -> None:
-    """Apply other aliases of projects to everything that was ever counted."""
+def _resolve_again(ledger: Ledger, aliases: Mapping[str, str], branches: str | None, now_ms: int) -> None:
+    """Apply other aliases and default branches of projects to everything that was ever counted."""
     from tachograph.ledger.usage import batches, places
     from tachograph.ledger.usage.writer import MessageWriter
 
     with ledger.transaction() as db:
         names = Strings(db)
-        if places.resolve(db, names, aliases, now_ms):
+        if branches is not None:
+            set_preference(db, DEFAULT_BRANCHES, branches, now_ms)
+        if places.resolve(db, names, aliases, now_ms) or branches is not None:
             writer = MessageWriter(db, MessageAttributes(db, names), accounts.logins(db))
             batches.resettle(writer, set(), set(), True)
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from tachograph.ledger.storage.preferences import get_preference, set_preference
-from tachograph.ledger.usage.alias_text import ALIASES, alias_text, parse_alias_text
+from tachograph.ledger.usage.project_settings import ALIASES, parse_settings_text, settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import SIDECHAIN
 from tachograph.model.usage.projects import Projects
@@ -30,7 +30,7 @@ def note_beginnings(db: sqlite3.Connection, sessions: Iterable[int]) -> None:
 
 def aliases(db: sqlite3.Connection) -> dict[str, str]:
     """The aliases that projects were last resolved with."""
-    return parse_alias_text(get_preference(db, ALIASES))
+    return parse_settings_text(get_preference(db, ALIASES))
 
 
 def _projects(db: sqlite3.Connection, given: Mapping[str, str]) -> tuple[Projects, dict[int, str]]:
@@ -45,7 +45,7 @@ def resolve(db: sqlite3.Connection, names: Strings, given: Mapping[str, str] | N
     if given is None:
         given = aliases(db)
     else:
-        set_preference(db, ALIASES, alias_text(given), now_ms)
+        set_preference(db, ALIASES, settings_text(given), now_ms)
     projects, folders = _projects(db, given)
     known = dict(db.execute("SELECT cwd, project FROM place").fetchall())
     changed = [

@@ -4,11 +4,14 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.messages import Row
+from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
-from tachograph.model.usage.pull_requests import Assignment, Link, Work, assign, claims_of, is_claimable
+from tachograph.model.usage.projects import folder_key
+from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Work, assign, claims_of
 
 
 def write_links(
@@ -76,7 +79,22 @@ class PullRequestAssigner:
 
     @cached_property
     def claims(self) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
-        return claims_of(link for links in self.links.values() for link in links)
+        return claims_of((link for links in self.links.values() for link in links), self.own_defaults)
+
+    @cached_property
+    def own_defaults(self) -> OwnDefaults:
+        """Default branches set for projects, by project."""
+        given = parse_settings_text(get_preference(self.db, DEFAULT_BRANCHES))
+        if not given:
+            return {}
+        found: dict[int, frozenset[str]] = {}
+        for project in {*self.places.values(), *self.places}:
+            path = folder_key(self.writer.names.text(project)).lower()
+            for name, branches in given.items():
+                wanted = folder_key(name).lower()
+                if path == wanted or ("/" not in wanted and path.rpartition("/")[2] == wanted):
+                    found[project] = frozenset(branches)
+        return found
 
     def concerned(self, touched: Iterable[int]) -> set[int]:
         """Those of some sessions with messages that a link may claim."""
@@ -87,7 +105,7 @@ class PullRequestAssigner:
 
     def on_claimed_branches(self) -> set[int]:
         """Sessions with messages on a branch that was linked anywhere."""
-        claimed = sorted({branch for _, branch in self.claims if is_claimable(branch)})
+        claimed = sorted({branch for _, branch in self.claims})
         found: set[int] = set()
         for start in range(0, len(claimed), 500):
             part = claimed[start : start + 500]
@@ -108,7 +126,9 @@ class PullRequestAssigner:
             rows = self.writer.rows("session = ?", (session,))
             sql = "SELECT at FROM clearing WHERE session = ?"
             clears = [at for (at,) in self.db.execute(sql, (session,))]
-            found = assign([self._work(row) for row in rows], self.links.get(session, []), clears, self.claims)
+            found = assign(
+                [self._work(row) for row in rows], self.links.get(session, []), clears, self.claims, self.own_defaults
+            )
             new = ((row, found.get(row.id, Assignment())) for row in rows)
             self.writer.assign_pulls(
                 (row, one.pull, int(one.by_branch)) for row, one in new if (row.pull, row.by_branch) != one

@@ -12,6 +12,8 @@ CLAIM_MS = 30 * 86_400_000  # a branch is claimed so long before its first link 
 PAUSE_MS = 12 * 3_600_000
 
 Claims = Mapping[tuple[int, str], Sequence[tuple[int, str, int]]]
+OwnDefaults = Mapping[int, frozenset[str]]  # by project: its default branches, where they were set for it
+_NONE_SET: OwnDefaults = {}
 
 
 class Work(NamedTuple):
@@ -41,29 +43,37 @@ class Assignment(NamedTuple):
     by_branch: bool = False
 
 
-def claims_of(links: Iterable[Link]) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
+def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
     """By project and branch: when which pull requests were linked on it, in order; default branches are never claimed."""
     claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
     for link in links:
-        if is_claimable(link.branch):
+        if is_claimable(link.branch, own.get(link.project, DEFAULT_BRANCHES)):
             claims.setdefault((link.project, link.branch), []).append((link.at, link.url, link.pull))
     for on_branch in claims.values():
         on_branch.sort()
     return claims
 
 
-def is_claimable(branch: str) -> bool:
-    return branch not in UNKNOWN_BRANCHES and branch not in DEFAULT_BRANCHES
+def is_claimable(branch: str, defaults: frozenset[str] = DEFAULT_BRANCHES) -> bool:
+    return branch not in UNKNOWN_BRANCHES and branch not in defaults
 
 
-def assign(work: Sequence[Work], links: Sequence[Link], clears: Sequence[int], claims: Claims) -> dict[int, Assignment]:
+def assign(
+    work: Sequence[Work],
+    links: Sequence[Link],
+    clears: Sequence[int],
+    claims: Claims,
+    own: OwnDefaults = _NONE_SET,
+) -> dict[int, Assignment]:
     """The pull request of every message of one session, by message id.
 
-    `links` and `clears` (times of `/clear`) are those of the session, `claims` those of all sessions.
+    `links` and `clears` (times of `/clear`) are those of the session, `claims` those of all sessions, `own` the default
+    branches set for projects.
     """
     ordered = sorted(work, key=lambda one: (one.at, one.id))
     main = [one for one in ordered if one.is_main] or ordered
-    by_session = _by_session(ordered, main, sorted(links, key=lambda link: link[:3]), sorted(clears)) if links else {}
+    in_order = sorted(links, key=lambda link: link[:3])
+    by_session = _by_session(ordered, main, in_order, sorted(clears), own) if links else {}
     assigned = {one.id: _assignment(one, by_session.get(one.id, 0), claims) for one in main}
     if len(main) < len(ordered):  # subagents follow their main chain
         times = [one.at for one in main]
@@ -91,7 +101,7 @@ def _claim(one: Work, claims: Claims) -> int:
 
 
 def _by_session(
-    ordered: Sequence[Work], main: Sequence[Work], links: Sequence[Link], clears: Sequence[int]
+    ordered: Sequence[Work], main: Sequence[Work], links: Sequence[Link], clears: Sequence[int], own: OwnDefaults
 ) -> dict[int, int]:
     """Messages that led to a link of the session, or follow its last one (8b, 8c)."""
     times = [one.at for one in ordered if one.at != NO_TIME]
@@ -102,22 +112,26 @@ def _by_session(
         start = max([before, _pause_before(times, link.at), *(at for at in clears if at < link.at)])
         for one in main:
             is_before = start < one.at <= link.at and one.project == link.project
-            if is_before and one.id not in found and _leads_to(one, link, last_on):
+            if is_before and one.id not in found and _leads_to(one, link, last_on, own):
                 found[one.id] = link.pull
         before = max(before, link.at)
     last = links[-1]
+    defaults = own.get(last.project, DEFAULT_BRANCHES)
     end = _pause_after(times, last.at)
     for one in main:
         if (last.at < one.at < end and one.project == last.project and one.branch in UNKNOWN_BRANCHES) or (
-            one.at > last.at and one.project == last.project and one.branch == last.branch and is_claimable(one.branch)
+            one.at > last.at
+            and one.project == last.project
+            and one.branch == last.branch
+            and is_claimable(one.branch, defaults)
         ):
             found[one.id] = last.pull
     return found
 
 
-def _leads_to(one: Work, link: Link, last_on: Mapping[tuple[int, str], int]) -> bool:
+def _leads_to(one: Work, link: Link, last_on: Mapping[tuple[int, str], int], own: OwnDefaults) -> bool:
     """Test the branch of a message before a link: the link's, a default or unknown one, or one that does not come again."""
-    if one.branch == link.branch or not is_claimable(one.branch):
+    if one.branch == link.branch or not is_claimable(one.branch, own.get(one.project, DEFAULT_BRANCHES)):
         return True
     return last_on[one.project, one.branch] <= link.at
 

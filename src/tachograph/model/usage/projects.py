@@ -26,7 +26,8 @@ _ELSEWHERE = tuple(
     )
 )
 _SUFFIX = " (worktree)"
-_MAC_FOLDERS = ("/Users/", "/Volumes/", "/private/")
+_MAC_FOLDERS = ("/Users/", "/Volumes/", "/private/tmp", "/private/var/")
+_WSL_HOSTS = ("wsl.localhost", "wsl$")
 
 
 class Worktree(NamedTuple):
@@ -39,34 +40,42 @@ class Worktree(NamedTuple):
 def folder_key(path: str) -> str:
     """A folder as comparable text: two spellings of one folder have the same.
 
-    Separators are slashes, none at the end; drive letters and WSL's host names fold; paths of macOS are NFC, since its
-    disks take composed and decomposed letters for the same.
+    Separators are slashes, none at the end. Letter case folds where the disk takes it for the same: on Windows and macOS.
+    Paths of macOS are NFC, since its disks take composed and decomposed letters for the same, too, and `/private/tmp` is
+    `/tmp`. WSL's two host names are one.
 
-    >>> folder_key("C:\\\\code\\\\shop\\\\") == folder_key("c:/code/shop")
+    >>> folder_key("C:\\\\Code\\\\shop\\\\") == folder_key("c:/code/shop")
     True
     """
-    key = path.replace("\\", "/") if "\\" in path else path
-    if key.startswith(("//?/", "//./")):
-        key = key[4:]
-        key = "//" + key[4:] if key[:4].upper() == "UNC/" else key
-    is_unc = key.startswith("//")
-    while "//" in key[1:]:
-        key = key[:1] + key[1:].replace("//", "/")
-    key = key.replace("/./", "/").removesuffix("/.")
-    if len(key) > 1:
-        key = key.rstrip("/") or "/"
+    key = tidy_folder(path)
     if key[1:2] == ":" and key[0].isalpha():
-        key = key[0].lower() + key[1:]
-    elif is_unc:
+        key = key.lower()
+    elif key.startswith("//"):
         host, _, rest = key[2:].partition("/")
         share, slash, below = rest.partition("/")
-        host = "wsl.localhost" if host.lower() == "wsl$" else host.lower()
-        key = f"//{host}/{share.lower()}{slash}{below}"
-    elif key.startswith(_MAC_FOLDERS) and not key.isascii():
-        from unicodedata import normalize  # rarely needed, and not free
+        is_linux = host.lower() in _WSL_HOSTS
+        key = f"//{_WSL_HOSTS[0]}/{share.lower()}{slash}{below}" if is_linux else key.lower()
+    elif key.startswith(_MAC_FOLDERS):
+        if not key.isascii():
+            from unicodedata import normalize  # rarely needed, and not free
 
-        key = normalize("NFC", key)
+            key = normalize("NFC", key)
+        key = key.removeprefix("/private").lower()
     return key
+
+
+def tidy_folder(path: str) -> str:
+    """A folder's path with slashes, each once, and none at the end; `//?/` and `/./` go."""
+    tidy = path.replace("\\", "/") if "\\" in path else path
+    if tidy.startswith(("//?/", "//./")):
+        tidy = tidy[4:]
+        tidy = "//" + tidy[4:] if tidy[:4].upper() == "UNC/" else tidy
+    while "//" in tidy[1:]:
+        tidy = tidy[:1] + tidy[1:].replace("//", "/")
+    while "/./" in tidy:
+        tidy = tidy.replace("/./", "/")
+    tidy = tidy.removesuffix("/.")
+    return (tidy.rstrip("/") or "/") if len(tidy) > 1 else tidy
 
 
 def is_same_folder(a: str, b: str) -> bool:
@@ -123,7 +132,8 @@ class Projects:
 
     def _note(self, path: str) -> str:
         key = folder_key(path)
-        spelled = path.rstrip("/\\") or path
+        tidy = tidy_folder(path)
+        spelled = path.rstrip("/\\") if tidy == path.replace("\\", "/").rstrip("/") else tidy
         known = self._spellings.get(key)
         if known is None or spelled < known:
             self._spellings[key] = spelled

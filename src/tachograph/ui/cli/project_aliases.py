@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tachograph.errors import NotFound, UsageError
-from tachograph.ledger.usage.rollups import present
 from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.ledger.usage.rollups import present
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.projects import folder_key
 from tachograph.paths import own_paths

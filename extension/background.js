@@ -10,8 +10,10 @@ import { MINUTE, NOTHING, after, due, dueFor, noted } from "./lib/schedule.js";
 const api = globalThis.browser ?? globalThis.chrome;
 const TICK = "tick";
 
-// Stored: accounts (reduced answers), outcome and checkedAt (of asking), memory (lib/schedule.js), pairing, bridge.
-const load = () => api.storage.local.get(["accounts", "outcome", "checkedAt", "memory", "pairing", "bridge"]);
+// Stored: accounts (reduced answers), outcome and checkedAt (of asking), memory (lib/schedule.js), pairing, bridge, left
+// (show what is left of limits instead of what is used).
+const load = () =>
+  api.storage.local.get(["accounts", "outcome", "checkedAt", "memory", "pairing", "bridge", "left"]);
 const save = (values) => api.storage.local.set(values);
 
 /** @type {Promise<void> | null} */
@@ -207,6 +209,9 @@ async function start() {
 
 api.alarms.onAlarm.addListener((alarm) => {
   if (alarm.name === TICK) return named.then(() => tick());
+});
+api.storage.onChanged.addListener(async (changes) => {
+  if (changes.left) await show(await load());
 });
 api.runtime.onInstalled.addListener(start);
 api.runtime.onStartup.addListener(start);

@@ -1,7 +1,7 @@
 // Everything the toolbar's number leaves out. Text goes in as text: nothing that claude.ai or anybody says is markup.
 
 import { extra, limits, state } from "./lib/limits.js";
-import { BRIDGE, OUTCOMES, ago, duration, money, plan } from "./lib/words.js";
+import { BRIDGE, OUTCOMES, ago, duration, money, plan, shownPercent } from "./lib/words.js";
 
 const api = globalThis.browser ?? globalThis.chrome;
 /** An element of the popup. @param {string} id @returns {any} */
@@ -37,6 +37,7 @@ function draw() {
   at("pairing").hidden = !(isOpen ?? !pairing);
   at("pair").hidden = !pairing && isOpen === null;
   at("pair").textContent = at("pairing").hidden ? (pairing ? "Pair again…" : "Pair…") : "Not now";
+  at("count").textContent = saved.left ? "Show what is used" : "Show what is left";
   at("updated").textContent = checkedAt ? `Asked ${ago(checkedAt, now)}` : "";
 }
 
@@ -83,11 +84,12 @@ function row(limit, account, now) {
   const sign = level === "wall" ? "■ " : level === "high" ? "▲ " : how === "stale" ? "~" : "";
   const bar = make("div", "", `bar ${level}`);
   const fill = make("i");
-  fill.style.width = `${Math.min(100, percent ?? 0)}%`;
+  const { left = false } = saved;
+  fill.style.width = `${Math.min(100, percent === null ? 0 : shownPercent(percent, left))}%`;
   bar.append(fill);
   return [
     make("dt", limit.label),
-    make("dd", percent === null ? "–" : `${sign}${Math.round(percent)} %`),
+    make("dd", percent === null ? "–" : `${sign}${shownPercent(percent, left)} %${left ? " left" : ""}`),
     bar,
     make("div", note(limit, how, now), "note"),
   ];
@@ -99,7 +101,7 @@ function note(limit, how, now) {
     limit.resetsAt === null
       ? "not begun"
       : `resets in ${duration(limit.resetsAt - now)}, ${clock(limit.resetsAt, now)}`;
-  if (how === "wall") return `at the wall; ${resets}`;
+  if (how === "wall") return `at the limit; ${resets}`;
   if (how === "overage") return `reached; extra usage goes on; ${resets}`;
   return resets;
 }
@@ -138,7 +140,7 @@ function oldLines(account, now) {
 }
 
 async function read() {
-  saved = await api.storage.local.get(["accounts", "outcome", "bridge", "pairing", "checkedAt"]);
+  saved = await api.storage.local.get(["accounts", "outcome", "bridge", "pairing", "checkedAt", "left"]);
   draw();
 }
 
@@ -150,6 +152,7 @@ at("refresh").addEventListener("click", async () => {
   at("refresh").textContent = "Refresh";
   await read();
 });
+at("count").addEventListener("click", () => api.storage.local.set({ left: !saved.left }));
 at("pair").addEventListener("click", () => {
   isOpen = at("pairing").hidden;
   at("problem").textContent = "";

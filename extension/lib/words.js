@@ -23,6 +23,11 @@ export const BRIDGE = {
   refused: "Tachograph did not take the readings.",
 };
 
+// The percentage that a person sees: used, or left where the popup is set so.
+export function shownPercent(percent, left) {
+  return left ? Math.max(0, 100 - Math.round(percent)) : Math.round(percent);
+}
+
 export function duration(ms) {
   const minutes = Math.max(0, Math.round(ms / 60_000));
   if (minutes < 1) return "less than a minute";

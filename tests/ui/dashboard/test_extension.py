@@ -121,6 +121,13 @@ def test_from_signing_in_to_a_revoked_pairing(chromium: Browser, web: ClaudeWeb,
         assert chromium.badge()[0] == "93"
         assert popup.locator("section").count() == 2
 
+        # what is left, instead of what is used
+        popup.locator("#count").click()
+        until(lambda: "63 % left" in popup.locator("#accounts").inner_text())
+        until(lambda: chromium.badge()[0] == "7")
+        popup.locator("#count").click()
+        until(lambda: chromium.badge()[0] == "93")
+
         # a challenge is no sign-out, and the last numbers stay
         web.faults["*"] = "challenge"
         refreshed(chromium)

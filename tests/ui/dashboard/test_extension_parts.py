@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,22 @@ def test_what_a_stranger_could_put_into_an_answer_is_dropped(page: Page) -> None
 )
 def test_plans_have_the_recorder_s_words(page: Page, kind: str, tier: str) -> None:
     assert call(page, "words", "plan", {"type": kind, "tier": tier}) == plan_name(kind, tier)
+
+
+@pytest.mark.parametrize(
+    ("percent", "text", "color"), [(78, "22", "#344050"), (91, "9", "#DB7620"), (112, "0", "#D73A49")]
+)
+def test_the_badge_shows_what_is_left_where_the_popup_is_set_so(
+    page: Page, percent: float, text: str, color: str
+) -> None:
+    resets = datetime.fromtimestamp(NOW_MS / 1000 + 3600, UTC).isoformat()
+    usage = {"five_hour": {"utilization": percent, "resets_at": resets}}
+    account = {"label": "ada", "outcome": "ok", "observed_at": NOW_MS, "usage": usage}
+    saved = {"accounts": [account], "outcome": "ok"}
+    used, left = (call(page, "badge", "badge", {**saved, "left": left}, NOW_MS) for left in (False, True))
+    assert (used["text"], left["text"]) == (str(percent), text)
+    assert used["colour"] == left["colour"] == color
+    assert f"{text} % left" in left["title"] and "left" not in used["title"]
 
 
 # -- when

@@ -12,7 +12,7 @@ from tachograph import __version__
 from tachograph.background import running
 from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.limits import clock_repair, poll_state, readings
-from tachograph.ledger.limits.unread import unread_fields
+from tachograph.ledger.limits.unread import idle_limits, unread_fields
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
 from tachograph.ledger.storage.connection import VERSION, Ledger, connect_readonly, is_network_folder, translate_errors
@@ -257,6 +257,8 @@ def _unread_fields(ledger: Ledger) -> Iterator[Finding]:
     """Sources with an answer that this version does not read whole."""
     for source, problems in unread_fields(ledger.db):
         yield Finding(NOTE, "limits", "unread", {"source": source, "problems": list(problems)})
+    for source, names in idle_limits(ledger.db):
+        yield Finding(OK, "limits", "idle", {"source": source, "names": list(names)})
 
 
 def _clocks(ledger: Ledger, now_ms: int) -> Iterator[Finding]:

@@ -45,6 +45,7 @@ from tachograph.queries.limits.now_limit import (
     UNKNOWN,
     WALL,
     NowLimit,
+    is_idle_codename,
     is_metered,
     is_near,
 )
@@ -113,6 +114,11 @@ class NowAccount(NamedTuple):
         return next((limit for limit in self.limits if limit.key == key), None)
 
     @property
+    def shown(self) -> tuple[NowLimit, ...]:
+        """The limits that screens show: all but those under code names that have not begun."""
+        return tuple(limit for limit in self.limits if not is_idle_codename(limit))
+
+    @property
     def weekly(self) -> NowLimit | None:
         """The most pressing weekly limit; the all-model week where none presses more."""
         weeks = [limit for limit in self.limits if limit.group == WEEKLY]
@@ -136,7 +142,7 @@ class NowAccount(NamedTuple):
     def leading(self) -> tuple[NowLimit, ...]:
         """The limits of a headline: those of the session, the week and the budget that exist; else every other one."""
         found = tuple(limit for limit in (self.session, self.weekly, self.budget) if limit is not None)
-        return found or tuple(limit for limit in self.limits if not limit.detail.left)[:2]
+        return found or tuple(limit for limit in self.shown if not limit.detail.left)[:2]
 
     @property
     def pressing(self) -> NowLimit | None:

@@ -66,6 +66,11 @@ def is_near(limit: NowLimit, threshold: float) -> bool:
     return max(limit.percent, limit.steady or 0.0) >= threshold
 
 
+def is_idle_codename(limit: NowLimit) -> bool:
+    """Is it a limit under a code name of the service that has not begun? There is nothing to see in it."""
+    return limit.group == "" and not limit.percent and limit.resets_at is None and not any(limit.detail)
+
+
 def is_metered(extra: ExtraUsage | None) -> bool:
     """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
     return room(extra) in (NO_CAP, CAPPED)

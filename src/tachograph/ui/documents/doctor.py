@@ -200,6 +200,10 @@ _WORDS: dict[str, Callable[[Facts, Moments], tuple[str, str]]] = {
         f"{SOURCE_WORDS.get(f['source'], f['source'])}: not all of its newest answer was read: {f['problems'][0]}.",
         f"`tachograph sources {f['source']}` lists what is missing; a newer version may read it.",
     ),
+    "idle": lambda f, _: (
+        f"{SOURCE_WORDS.get(f['source'], f['source'])}: limits of unknown meaning at 0 % are not shown: {', '.join(f['names'])}.",
+        "",
+    ),
     "service": lambda f, _: (f"{f['name']}: {f['text']}.", ""),
     "logged_out": lambda f, _: (f"{f['path']}: {f['file']} names no account; messages are counted all the same.", ""),
     "clock": lambda f, m: _clock_words(f),

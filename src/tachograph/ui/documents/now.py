@@ -269,12 +269,12 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
             aside = f"{when}, {safe(source_words(newest))}"
         gap = max(3, (room or 88) - width(who) - width(aside)) if room else 3
         lines.append(f"{style.bold}{who}{style.end}{' ' * gap}{style.dim}{aside}{style.end}")
-        names = max([7, *(width(safe(limit.label)) for limit in account.limits)])
+        names = max([7, *(width(safe(limit.label)) for limit in account.shown)])
         names = min(names, 24)
-        longest = max([0, *(width(limit_words(limit, now.at, calendar)) for limit in account.limits)])
-        fixed = 20 if any(limit.shows_left for limit in account.limits) else 15  # gaps, percent and sign
+        longest = max([0, *(width(limit_words(limit, now.at, calendar)) for limit in account.shown)])
+        fixed = 20 if any(limit.shows_left for limit in account.shown) else 15  # gaps, percent and sign
         columns = 30 if room is None else max(8, min(30, room - names - longest - fixed))
-        for limit in account.limits:
+        for limit in account.shown:
             lines += _rows(limit, now.at, calendar, names, room, blocks, columns)
         if account.extra is not None and account.extra.enabled and account.limit(EXTRA_USAGE) is None:
             lines.append(f"  {'Extra'.ljust(names)}  {extra_words(account.extra)}")

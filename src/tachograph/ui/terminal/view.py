@@ -7,6 +7,7 @@ the row under the cursor on its line, whatever came or went above it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.queries.limits.now_limit import is_idle_codename
 from tachograph.queries.live import AccountTrend, ActiveSession, LiveState
 
 SORTS = ("last", "cost", "tokens", "context", "project")
@@ -48,9 +49,10 @@ class Around(NamedTuple):
 
 
 def turned(state: LiveState, view: View) -> tuple[AccountTrend, ...]:
-    """The accounts, from the one on that a person turned to."""
+    """The accounts, from the one on that a person turned to, with the limits that screens show."""
     first = view.account % max(1, len(state.accounts))  # there may be fewer by now
-    return state.accounts[first:] + state.accounts[:first]
+    found = state.accounts[first:] + state.accounts[:first]
+    return tuple(one._replace(trends=tuple(t for t in one.trends if not is_idle_codename(t.limit))) for one in found)
 
 
 def listed(state: LiveState, view: View) -> list[ActiveSession]:

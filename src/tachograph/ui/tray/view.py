@@ -106,7 +106,7 @@ def _tooltip(meter: TrayState, calendar: Calendar) -> str:
     for account in meter.now.accounts:
         if len(meter.now.accounts) > 1:
             lines.append(_account_name(account))
-        for limit in account.limits:
+        for limit in account.shown:
             resets = f", resets {clock(limit.resets_at, meter.now.at, calendar)}" if limit.resets_at else ""
             lines.append(f"{cut(safe(limit.label), 24)} {_number(limit)}{resets}")
     return "\n".join(lines)
@@ -194,8 +194,7 @@ def _account_text(account: NowAccount, stale: str) -> str:
 def _limit_rows(account: NowAccount, at: int, calendar: Calendar) -> tuple[Row, ...]:
     """Limits, banked resets and problems. A limit can be chosen, since desktops draw in pale grey what cannot."""
     key = f"account:{account.id}"
-    shown = [limit for limit in account.limits if not _is_idle_codename(limit)]
-    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in shown]
+    rows = [Row(f"{key}:{limit.key}", _limit_row(limit, at, calendar), OPEN_USAGE) for limit in account.shown]
     extra = account.extra
     if extra is not None and (extra.enabled or extra.blocked) and account.limit(EXTRA_USAGE) is None:
         rows.append(Row(f"{key}:extra", cut(f"Extra usage   {extra_words(extra)}", _LONGEST), OPEN_USAGE))
@@ -219,11 +218,6 @@ def _stale_words(account: NowAccount, at: int, calendar: Calendar) -> str:
         return ""
     newest = max((limit.observed_at for limit in account.limits), default=account.seen_at)
     return f"  (stale since {clock(newest, at, calendar)})"
-
-
-def _is_idle_codename(limit: NowLimit) -> bool:
-    """True for a limit under a code name that has not begun: nothing to see in it."""
-    return limit.group == "" and not limit.percent and limit.resets_at is None and not any(limit.detail)
 
 
 def is_stale(account: NowAccount, at: int) -> bool:

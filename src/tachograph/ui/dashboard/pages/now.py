@@ -94,7 +94,7 @@ def _account(account: NowAccount, view: View) -> AccountSection:
         account.id,
         display(account.label, "An account without a name"),
         safe(account.plan),
-        tuple(limit_row(limit, view) for limit in account.limits),
+        tuple(limit_row(limit, view) for limit in account.shown),
         "" if newest is None else f"{ago(newest.observed_at, view.now)}, {source_words(newest.source)}",
         words.extra_words(extra) if extra is not None and is_shown else "",
         bar,

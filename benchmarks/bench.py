@@ -25,6 +25,7 @@ import ccusage
 import corpora
 import dashboard
 import estimates
+import hub
 import machine
 import meter
 import reports
@@ -36,7 +37,7 @@ from reports import Bench, Case
 from table import Row
 
 CASES: list[Case] = [
-    *reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES, *dashboard.CASES,  # another file adds its list here
+    *reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES, *dashboard.CASES, *hub.CASES,  # another file adds its list here
 ]  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BUSY_LOAD_PER_CORE = 0.3  # from here on, somebody else has a good part of a core

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tachograph import __version__
 from tachograph.clock import Clock
 from tachograph.hub import wire
+from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.readable import TeamMessage, limits_of, message_of
 from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine
@@ -93,15 +94,16 @@ class HubApi:
     def push(self, machine: Machine, document: Any) -> Response:
         """Store facts. Those that can't be understood are refused by number; the rest counts."""
         now, store = self._clock.now_ms(), self._store
-        if not isinstance(document, dict) or not isinstance(document.get("facts"), list):
+        if not isinstance(document, dict) or not isinstance(document.get("facts"), (list, dict)):
             return Response(400, {"error": "A push has facts."})
-        if len(document["facts"]) > wire.MAX_FACTS:
+        facts = from_columns(document["facts"]) if isinstance(document["facts"], dict) else document["facts"]
+        if len(facts) > wire.MAX_FACTS:
             return Response(413, {"error": f"At most {wire.MAX_FACTS} facts at once."})
         ledger = _text(document, "ledger")[:64]
         if not ledger:
             return Response(400, {"error": "A push names its ledger."})
         good, refused = list[SharedFact](), list[list[Any]]()
-        for place, value in enumerate(document["facts"]):
+        for place, value in enumerate(facts):
             try:
                 good.append(_readable(wire.parse_fact(value)))
             except Malformed as error:
@@ -143,9 +145,20 @@ class HubApi:
         ]  # fmt: skip
         with store.transaction():
             store.note_contact(machine.id, self._clock.now_ms(), None, names[machine.id].version)
-        facts = [[seq, origin, list(fact)] for seq, origin, fact in rows]
+        facts = to_columns([fact for _, _, fact in rows])
+        origins = [origin for _, origin, _ in rows]
         until = rows[-1][0] if len(rows) >= most else max(member.seq, after)
-        return Response(200, {"hub": store.id, "seq": member.seq, "until": until, "facts": facts, "machines": machines})
+        return Response(
+            200,
+            {
+                "hub": store.id,
+                "seq": member.seq,
+                "until": until,
+                "facts": facts,
+                "origins": origins,
+                "machines": machines,
+            },
+        )
 
     def me(self, machine: Machine) -> Response:
         """Description of the data that the hub holds of a member."""

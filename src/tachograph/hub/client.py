@@ -5,6 +5,7 @@ moves only after the facts before it were written.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from tachograph import __version__
@@ -12,6 +13,7 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.hub import membership as memberships
 from tachograph.hub import wire
+from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.folder import FolderTransport, Newest
 from tachograph.hub.membership import FOLDER, Membership
 from tachograph.hub.sharing import PersonKey, incoming, outgoing
@@ -24,7 +26,7 @@ from tachograph.ledger.storage.connection import Ledger
 from tachograph.model.usage.messages import NO_TIME
 from tachograph.paths import Paths
 
-_PARCEL = 1_000  # facts in a push
+_PARCEL = wire.MAX_FACTS  # facts in a push
 _APPLY = 2_000  # facts in a transaction
 
 
@@ -98,26 +100,75 @@ class Exchange:
     # -- sending
 
     def _push(self, ledger: Ledger, progress: Callable[[int], None]) -> tuple[int, str]:
-        sent, most = 0, _PARCEL
-        while touched := tracking.oldest(ledger.db, most):
-            facts = [
-                fact for fact in FactReader(ledger.db, self.membership.machine).read(touched) if self._is_shared(fact)
-            ]
-            parcel = [list(outgoing(fact, self.membership.share, self._key)) for fact in facts]
-            problem = self._send(ledger, parcel)
-            if problem == _TOO_LARGE and most > 1:
-                most = max(1, most // 4)
-                continue
-            if problem == _AGAIN:
-                return self._push(ledger, progress)
-            if problem:
-                return sent, problem
+        """Send what changed; while one parcel is on its way the next is read. Returns the number of facts and a problem."""
+        sent, most, revision = 0, _PARCEL, 0
+        with ThreadPoolExecutor(1, "push") as sender:
+            on_its_way: tuple[_Parcel, Future[Answer]] | None = None
+            while True:
+                parcel = self._next_parcel(ledger, most, revision)
+                if on_its_way is not None:
+                    earlier, future = on_its_way
+                    on_its_way = None
+                    problem = self._confirm(ledger, earlier, future.result())
+                    if problem == _TOO_LARGE and earlier.size > 1:
+                        most, revision = max(1, most // 4), earlier.after
+                        continue
+                    if problem == _AGAIN:
+                        most, revision = _PARCEL, 0
+                        continue
+                    if problem:
+                        return sent, problem
+                    sent += earlier.size
+                    progress(sent)
+                if parcel is None:
+                    return sent, ""
+                if len(parcel.data) > wire.MAX_BYTES and parcel.size > 1:
+                    most = max(1, most // 4)
+                    continue
+                on_its_way = (parcel, sender.submit(self._send, parcel))
+                revision = parcel.revisions[-1]
+
+    def _next_parcel(self, ledger: Ledger, most: int, after: int) -> "_Parcel | None":
+        """The next facts that wait, ready to be sent; None if nothing waits."""
+        touched = tracking.oldest(ledger.db, most, after)
+        if not touched:
+            return None
+        facts = [fact for fact in FactReader(ledger.db, self.membership.machine).read(touched) if self._is_shared(fact)]
+        data = b""
+        if facts:
+            document = {
+                "sent_at": self._clock.now_ms(), "version": __version__, "machine": self.membership.machine,
+                "ledger": self.membership.ledger,
+                "facts": to_columns([outgoing(fact, self.membership.share, self._key) for fact in facts]),
+            }  # fmt: skip
+            data = wire.pack(document)
+        return _Parcel([one.revision for one in touched], len(facts), data, after)
+
+    def _send(self, parcel: "_Parcel") -> Answer:
+        """Send one parcel. An empty one changes nothing anywhere, so it stays here. Raises TachographError for a folder."""
+        if isinstance(self._transport, FolderTransport):
+            self._transport.introduce(self.membership.name, self.membership.share, __version__)
+            if parcel.data:
+                self._transport.push(parcel.data)
+            return Answer(200, {})
+        return self._transport.push(parcel.data) if parcel.data else Answer(200, {})
+
+    def _confirm(self, ledger: Ledger, parcel: "_Parcel", answer: Answer) -> str:
+        """Take the changes that have arrived from the ledger's list; a problem, "" for none."""
+        if answer.status == 413 and parcel.size > 1:
+            return _TOO_LARGE
+        if answer.status == 409:
             with ledger.transaction() as db:
-                tracking.forget(db, [one.revision for one in touched])
-            self._keep(self.membership._replace(revision=max(self.membership.revision, touched[-1].revision)))
-            sent += len(parcel)
-            progress(sent)
-        return sent, ""
+                id = tracking.new_ledger_id(db)
+            self._keep(self.membership._replace(ledger=id, revision=0))
+            return _AGAIN
+        if answer.status != 413 and (problem := self._judge(answer)):  # a single fact that is too large is left out
+            return problem
+        self._notice_hub(ledger, answer)
+        with ledger.transaction() as db:
+            tracking.forget(db, parcel.revisions)
+        self._keep(self.membership._replace(revision=max(self.membership.revision, parcel.revisions[-1])))
+        return ""
 
     def _is_shared(self, fact: Fact) -> bool:
         """False for a fact from before the moment from which the person shares."""
@@ -131,33 +182,6 @@ class Exchange:
         if fact.kind == tracking.READING:
             return bool(fact.body["last_at"] >= since)
         return True
-
-    def _send(self, ledger: Ledger, parcel: list[Any]) -> str:
-        """Send one parcel; the problem, "" for none."""
-        if isinstance(self._transport, FolderTransport):
-            self._transport.introduce(self.membership.name, self.membership.share, __version__)
-            if parcel:
-                self._transport.push(parcel, self.membership.ledger)
-            return ""
-        if not parcel:
-            return ""
-        document = {
-            "sent_at": self._clock.now_ms(), "version": __version__, "ledger": self.membership.ledger, "facts": parcel,
-        }  # fmt: skip
-        if len(parcel) > 1 and len(wire.pack(document)) > wire.MAX_BYTES:
-            return _TOO_LARGE
-        answer = self._transport.push(document)
-        if answer.status == 413:
-            return _TOO_LARGE if len(parcel) > 1 else ""
-        if answer.status == 409:
-            with ledger.transaction() as db:
-                id = tracking.new_ledger_id(db)
-            self._keep(self.membership._replace(ledger=id, revision=0))
-            return _AGAIN
-        problem = self._judge(answer)
-        if not problem:
-            self._notice_hub(ledger, answer)
-        return problem
 
     def _judge(self, answer: Answer) -> str:
         """The problem of an answer, "" for none. Raises _Halt where only the person can go on."""
@@ -173,12 +197,16 @@ class Exchange:
 
     def _notice_hub(self, ledger: Ledger, answer: Answer) -> None:
         """Notice another hub at the address, and one that was restored from an older backup."""
+        if not answer.body:
+            return  # a folder
         hub, seq = str(answer.body.get("hub", "")), answer.body.get("seq")
         if self.membership.hub and hub != self.membership.hub:
             raise _Halt("another hub answers at this address; run `tachograph leave`, then join it if you trust it")
         if not isinstance(seq, int):
             return
         known = tracking.get_state(ledger.db, "hub_seq", 0)
+        if seq == known:
+            return
         with ledger.transaction() as db:
             if seq < known:
                 tracking.touch_everything(db)
@@ -202,7 +230,8 @@ class Exchange:
                 return received, ""  # the hub was restored: send everything first
             machines = answer.body.get("machines")
             skews = {str(one["id"]): int(one["skew_ms"]) for one in machines or () if one.get("skew_ms")}
-            shared = [(str(sender), value) for _, sender, value in answer.body.get("facts", ())]
+            facts = from_columns(answer.body["facts"]) if answer.body.get("facts") else []
+            shared = list(zip(map(str, answer.body.get("origins", ())), facts, strict=True))
             received += self._write(ledger, shared, skews)
             until = int(answer.body.get("until", cursor))
             with ledger.transaction() as db:
@@ -258,6 +287,15 @@ class Exchange:
             with ledger.transaction() as db:
                 tracking.set_state(db, "not_understood", tracking.get_state(db, "not_understood", 0) + bad)
         return written
+
+
+class _Parcel(NamedTuple):
+    """Changes on their way: their numbers, the number of facts (`size`), and the packed request. `after`: number before them."""
+
+    revisions: list[int]
+    size: int
+    data: bytes
+    after: int
 
 
 class _Halt(Exception):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.hub import wire
+from tachograph.hub.columns import from_columns
 
 _MAX_FILE = 4 << 20
 _MAX_LINE = 8 << 20
@@ -87,10 +88,9 @@ class FolderTransport:
         except OSError as error:
             raise TachographError(f"Can't write to {own}: {error.strerror}.", "Check the folder.") from error
 
-    def push(self, facts: list[Any], ledger: str) -> None:
-        """Append facts of this machine."""
-        document = {"machine": self._machine, "ledger": ledger, "sent_at": self._clock.now_ms(), "facts": facts}
-        data = base64.b64encode(wire.pack(document))
+    def push(self, packed: bytes) -> None:
+        """Append a parcel of this machine."""
+        data = base64.b64encode(packed)
         line = _checksum(data) + b" " + data + b"\n"
         own = self._own()
         try:
@@ -185,7 +185,7 @@ def _parse(line: bytes) -> Parcel | None:
     try:
         document = wire.unpack(base64.b64decode(data, validate=True), True)
         sender, ledger, sent_at = str(document["machine"])[:64], str(document["ledger"])[:64], int(document["sent_at"])
-        return Parcel(sender, list(document["facts"]), ledger, sent_at)
+        return Parcel(sender, from_columns(document["facts"]), ledger, sent_at)
     except (ValueError, KeyError, TypeError):
         return None
 

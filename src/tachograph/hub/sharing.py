@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import zlib
 from typing import Any
 
 from tachograph.errors import TachographError
@@ -23,6 +24,16 @@ from tachograph.model.usage.messages import NO_TIME, is_billed
 
 MINE, NAMES, COUNTS = "mine", "names", "counts"
 LEVELS = (MINE, NAMES, COUNTS)
+_PACKED = b"\1"  # before a value that was compressed
+_MAX_PLAIN = 8 << 20
+# What facts usually consist of, for the compressor; a change makes earlier values unreadable.
+_USUAL = (
+    b'["message","req_011C","first_at","last_at","observed_at","confirmed_at","breakdown","problems","banked","detail",'
+    b'"columns","rows","levels","five_hour","seven_day","statusline","span","titles","prompt","leaf","clears",'
+    b'"claude-opus-4-8","claude-opus-5-5","claude-sonnet-4-6","claude-haiku-4-5-20251001","claude-sonnet-5-5",'
+    b'"standard","global","end_turn","stop_sequence","tool_use","main","master","HEAD","/home/","/Users/","/.claude","@",'
+    b'4611686018427387904,0,"",0,0],-1,[-1,17,"","",""],{"":0},[17,17,"req_011C","",[]]]]'
+)
 _WIDTH = {MINE: 2, NAMES: 1, COUNTS: 0}
 
 
@@ -67,6 +78,8 @@ class PersonKey:
         """Encrypt a value for the person's machines. Raises TachographError without the package `cryptography`."""
         nonce = secrets.token_bytes(12)
         plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        packer = zlib.compressobj(6, wbits=-15, zdict=_USUAL)
+        plain = _PACKED + packer.compress(plain) + packer.flush()
         return base64.b64encode(nonce + _cipher(self._seal_key).encrypt(nonce, plain, label.encode())).decode()
 
     def open(self, label: str, sealed: str) -> Any:
@@ -78,6 +91,9 @@ class PersonKey:
             plain = _cipher(self._seal_key).decrypt(data[:12], data[12:], label.encode())
         except InvalidTag as error:
             raise ValueError("sealed with another key") from error
+        if plain.startswith(_PACKED):
+            unpacker = zlib.decompressobj(-15, zdict=_USUAL)
+            plain = unpacker.decompress(plain[1:], _MAX_PLAIN)
         return json.loads(plain.decode("utf-8", "surrogatepass"))
 
     def _derive(self, purpose: bytes) -> bytes:

@@ -65,20 +65,21 @@ class HttpTransport:
         self._target, self._token, self._certificate, self._seconds = parse_target(url), token, certificate, seconds
         self._connection: http.client.HTTPConnection | None = None
 
-    def push(self, document: dict[str, Any]) -> Answer:
-        return self.request("POST", "push", document)
+    def push(self, packed: bytes) -> Answer:
+        """Send a parcel (`wire.pack`)."""
+        return self.request("POST", "push", packed)
 
     def mine(self, after: int) -> Answer:
         return self.request("GET", f"mine?after={after}")
 
-    def request(self, method: str, name: str, document: dict[str, Any] | None = None) -> Answer:
-        """One request. Never raises: what goes wrong on the way is an answer with status 0."""
+    def request(self, method: str, name: str, document: dict[str, Any] | bytes | None = None) -> Answer:
+        """One request with a document, or with one that is packed already. Never raises: what goes wrong on the way is an answer with status 0."""
         headers = {"Accept-Encoding": "gzip"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         body = None
         if document is not None:
-            body = wire.pack(document)
+            body = document if isinstance(document, bytes) else wire.pack(document)
             headers |= {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         try:
             try:

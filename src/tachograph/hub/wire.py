@@ -6,6 +6,7 @@ allows, `sealed` (base64) only for the person's own machines.
 
 import gzip
 import json
+import re
 import zlib
 from typing import Any, NamedTuple
 
@@ -85,25 +86,26 @@ def parse_fact(value: Any) -> SharedFact:
 
 def _check(value: Any, depth: int) -> None:
     """Refuse values that no ledger writes. Raises Malformed."""
-    if depth > 6:
-        raise Malformed("too deep")
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         if len(value) > _MAX_TEXT or _has_control(value):
             raise Malformed("bad text")
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, int):
-        if abs(value) > _MAX_NUMBER:
+    elif kind is int:
+        if not -_MAX_NUMBER <= value <= _MAX_NUMBER:
             raise Malformed("number out of range")
-    elif isinstance(value, float):
+    elif kind is float:
         if not abs(value) < 1e15:
             raise Malformed("number out of range")
-    elif isinstance(value, list):
+    elif kind is list:
+        if depth > 6:
+            raise Malformed("too deep")
         if len(value) > 2_000:
             raise Malformed("list too long")
         for item in value:
             _check(item, depth + 1)
-    elif isinstance(value, dict):
+    elif kind is dict:
+        if depth > 6:
+            raise Malformed("too deep")
         if len(value) > 200:
             raise Malformed("too many fields")
         for name, item in value.items():
@@ -124,5 +126,4 @@ def _check_counts(body: Any) -> None:
         raise Malformed("count out of range")
 
 
-def _has_control(text: str) -> bool:
-    return any(character < " " and character not in "\t\n\r" for character in text)
+_has_control = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]").search

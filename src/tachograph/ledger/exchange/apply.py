@@ -3,7 +3,6 @@
 The result does not depend on order or repetition. A fact that can't be understood is counted and skipped.
 """
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -135,7 +134,7 @@ class _Importer:
         )  # fmt: skip
 
     def _message(self, body: Any, key: str) -> Message:
-        message = shared_ids.from_json(json.dumps(body))
+        message = shared_ids.from_plain(body)
         identity, at, counts, logged, (output, chosen_at, origin), sessions, trace = message
         if (
             not all(isinstance(n, int) and 0 <= n <= 10**12 for n in counts)

@@ -5,7 +5,6 @@ it leaves, and loses it when it comes back. So a fact says on which machines it 
 machines stay apart.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from tachograph.model.limits.limits import STATUSLINE
 from tachograph.model.usage.messages import Message, merge
 
 MARK = "@"
+_CHUNK = 500
 
 
 class Fact(NamedTuple):
@@ -67,50 +67,67 @@ class FactReader:
         self._names = Strings(db)
         self._origins = MessageAttributes(db, self._names)
         self._writer = MessageWriter(db, self._origins, {})
+        self._projects: dict[str, str] = {}  # by working directory
+        self._sessions: dict[int, str] = {}  # uuids by id
+        self._has_fragments = db.execute("SELECT 1 FROM fragment LIMIT 1").fetchone() is not None
 
     def read(self, touched: Iterable[Touched]) -> list[Fact]:
         """The facts behind changes; those of other machines, and those that no longer exist, are left out."""
+        wanted = list(touched)
+        messages = self._messages([int(one.key) for one in wanted if one.kind == tracking.MESSAGE])
         facts = []
-        for one in touched:
-            found = getattr(self, f"_{one.kind}")(one.key)
-            if found is not None:
-                project = self._project(found[1]) if one.kind in (tracking.MESSAGE, tracking.FRAGMENT) else ""
-                owner = self._owner(one.key) if one.kind == tracking.MESSAGE else ("", "")
-                facts.append(Fact(one.kind, found[0], one.revision, found[1], project, *owner))
+        for one in wanted:
+            if one.kind == tracking.MESSAGE:
+                if (found := messages.get(int(one.key))) is not None:
+                    facts.append(found._replace(revision=one.revision))
+                continue
+            other = getattr(self, f"_{one.kind}")(one.key)
+            if other is not None:
+                project = self._project(other[1][4][2][5]) if one.kind == tracking.FRAGMENT else ""
+                facts.append(Fact(one.kind, other[0], one.revision, other[1], project))
         return facts
 
-    def _project(self, body: Any) -> str:
-        """The folder of a message's project."""
-        cwd = self._names.id(body[4][2][5])
-        row = self._db.execute("SELECT project FROM place WHERE cwd = ?", (cwd,)).fetchone()
-        return self._names.text(cwd if row is None else row[0])
+    def _project(self, folder: str) -> str:
+        """The folder of the project of a working directory."""
+        found = self._projects.get(folder)
+        if found is None:
+            cwd = self._names.id(folder)
+            row = self._db.execute("SELECT project FROM place WHERE cwd = ?", (cwd,)).fetchone()
+            found = self._projects[folder] = self._names.text(cwd if row is None else row[0])
+        return found
 
-    def _owner(self, id: str) -> tuple[str, str]:
-        """The pull request and the account that a message counts for, "" if there is none."""
-        row = self._db.execute(
-            "SELECT url, uuid, organization FROM answer LEFT JOIN pull ON pull.id = pull"
-            " LEFT JOIN account ON account.id = answer.account WHERE answer.id = ?",
-            (int(id),),
-        ).fetchone()
-        if row is None:
-            return "", ""
-        return row[0] or "", f"{row[1]}|{row[2]}" if row[1] else ""
-
-    def _message(self, id: str) -> tuple[str, Any] | None:
-        rows = self._writer.rows("id = ?", (int(id),))
-        if not rows:
-            return None
-        if self._db.execute("SELECT 1 FROM fragment WHERE answer = ? LIMIT 1", (rows[0].identity,)).fetchone():
-            return None  # grouped out of fragments, which travel themselves
-        merged: Message | None = None
-        for part in shared_ids.as_messages(self._writer, rows[0]):
-            merged = part if merged is None else merge(merged, part)
-        return None if merged is None else self._message_fact(merged)
+    def _messages(self, ids: list[int]) -> dict[int, Fact]:
+        """Facts of messages by row id, without those that were grouped out of fragments, which travel themselves."""
+        found: dict[int, Fact] = {}
+        for start in range(0, len(ids), _CHUNK):
+            part = ids[start : start + _CHUNK]
+            among = f"id IN ({', '.join('?' * len(part))})"
+            grouped = set()
+            if self._has_fragments:
+                sql = f"SELECT identity FROM answer WHERE {among} AND identity IN (SELECT answer FROM fragment)"
+                grouped = {identity for (identity,) in self._db.execute(sql, part)}
+            sql = (
+                "SELECT answer.id, coalesce(url, ''), coalesce(uuid, ''), coalesce(organization, '') FROM answer"
+                " LEFT JOIN pull ON pull.id = pull LEFT JOIN account ON account.id = answer.account"
+                f" WHERE answer.{among}"
+            )
+            owners = {id: (url, f"{uuid}|{organization}" if uuid else "") for id, url, uuid, organization in
+                      self._db.execute(sql, part)}  # fmt: skip
+            for row in self._writer.rows(among, part):
+                if row.identity in grouped:
+                    continue
+                merged: Message | None = None
+                for copy in shared_ids.as_messages(self._writer, row, self._sessions):
+                    merged = copy if merged is None else merge(merged, copy)
+                if merged is not None and (fact := self._message_fact(merged)) is not None:
+                    project = self._project(merged[4][2][5])
+                    found[row.id] = Fact(tracking.MESSAGE, fact[0], 0, fact[1], project, *owners[row.id])
+        return found
 
     def _message_fact(self, message: Message) -> tuple[str, Any] | None:
         if not any(map(is_own, (message[4][2][8], *message[6][5]))):
             return None
-        return str(message[0]), json.loads(shared_ids.to_json(self._renamed(message)))
+        return str(message[0]), shared_ids.to_plain(self._renamed(message))
 
     def _renamed(self, message: Message) -> Message:
         """A message with the names of its config folders that other machines know."""

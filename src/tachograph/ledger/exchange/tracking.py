@@ -120,9 +120,10 @@ def is_tracked(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'touched'").fetchone() is not None
 
 
-def oldest(db: sqlite3.Connection, most: int) -> list[Touched]:
-    """The facts that wait longest for being sent."""
-    rows = db.execute("SELECT revision, kind, key FROM touched ORDER BY revision LIMIT ?", (most,))
+def oldest(db: sqlite3.Connection, most: int, after: int = 0) -> list[Touched]:
+    """The facts that wait longest for being sent, with numbers after `after`."""
+    sql = "SELECT revision, kind, key FROM touched WHERE revision > ? ORDER BY revision LIMIT ?"
+    rows = db.execute(sql, (after, most))
     return [Touched._make(row) for row in rows]
 
 

@@ -141,8 +141,11 @@ def _groups(ordered: list[Message]) -> list[list[Message]]:
     return groups
 
 
-def as_messages(writer: MessageWriter, row: Row) -> list[Message]:
-    """A row of the ledger as messages, one for each session that holds a copy of it."""
+def as_messages(writer: MessageWriter, row: Row, known: dict[int, str] | None = None) -> list[Message]:
+    """A row of the ledger as messages, one for each session that holds a copy of it.
+
+    `known`: uuids of sessions by their ids, to which those that are looked up are added.
+    """
     origin = writer.origins.at(row.origin)
     copies = {row.session: row.flags}
     if row.shared:
@@ -160,11 +163,10 @@ def as_messages(writer: MessageWriter, row: Row) -> list[Message]:
         writer.ways.at(row.way),
     )
     at, logged = NO_TIME if row.at is None else row.at, -1 if row.logged_cost is None else row.logged_cost
-    uuids = dict(
-        writer.db.execute(
-            f"SELECT id, uuid FROM session WHERE id IN ({', '.join('?' * len(copies))})", list(copies)
-        ).fetchall()
-    )
+    uuids = {} if known is None else known
+    if missing := [session for session in copies if session not in uuids]:
+        sql = f"SELECT id, uuid FROM session WHERE id IN ({', '.join('?' * len(missing))})"
+        uuids.update(writer.db.execute(sql, missing).fetchall())
     return [
         (row.identity, at, row[3:9], logged, choice, {uuids[session]: flags}, trace)
         for session, flags in copies.items()
@@ -173,15 +175,24 @@ def as_messages(writer: MessageWriter, row: Row) -> list[Message]:
 
 def to_json(message: Message) -> str:
     """A message as JSON."""
-    trace = message[6]
-    return json.dumps(
-        [*message[:6], [*trace[:4], trace[4].hex(), list(trace[5]), list(trace[6])]], separators=(",", ":")
-    )
+    return json.dumps(to_plain(message), separators=(",", ":"))
+
+
+def to_plain(message: Message) -> list[Any]:
+    """A message as lists and plain values."""
+    identity, at, counts, logged, (output, chosen_at, origin), sessions, trace = message
+    rest = [*trace[:4], trace[4].hex(), list(trace[5]), list(trace[6])]
+    return [identity, at, list(counts), logged, [output, chosen_at, list(origin)], sessions, rest]
 
 
 def from_json(body: str) -> Message:
     """A message from its JSON. Raises ValueError, TypeError or KeyError for a text that is none."""
-    identity, at, counts, logged, choice, sessions, trace = json.loads(body)
+    return from_plain(json.loads(body))
+
+
+def from_plain(body: Any) -> Message:
+    """A message from its lists. Raises ValueError, TypeError or KeyError for a value that is none."""
+    identity, at, counts, logged, choice, sessions, trace = body
     output, chosen_at, origin = choice
     last_at, stop_at, mark, request, blocks, folders, *way = trace  # without a way in bodies of earlier versions
     made: Any = (

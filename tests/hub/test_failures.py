@@ -7,6 +7,7 @@ import socket
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -218,7 +219,7 @@ def test_a_stolen_token_adds_rows_of_that_member_only_and_reads_no_others(tmp_pa
         assert status == 200 and body_of["facts"]["count"] == 0
 
 
-def get(served: Hub, name: str, token: str) -> tuple[int, dict[str, object]]:
+def get(served: Hub, name: str, token: str) -> tuple[int, Any]:
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)

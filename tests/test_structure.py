@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from tachograph.ledger.storage.connection import VERSION
+from tachograph.ledger.storage.migrations import STEPS
 from test_layers import FILES, SRC
 
 LONGEST = 400
@@ -98,3 +100,8 @@ def test_no_source_file_is_longer_than_400_lines() -> None:
         if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST:
             long.add(name)
     assert long <= STILL_LONG | LONG_FILES.keys(), sorted(long - STILL_LONG - LONG_FILES.keys())
+
+
+def test_the_version_of_the_schema_is_the_number_of_its_steps() -> None:
+    """A constant, so that commands need not load the text of every step."""
+    assert len(STEPS) == VERSION

@@ -108,6 +108,8 @@ class SettingsFollower:
     @property
     def price_problems(self) -> tuple[str, ...]:
         """Prices in the settings that were not understood, one sentence each."""
+        if not self.settings.prices and (self._mark is None or self._mark[1] == _NO_FILE):
+            return ()  # without loading the book, which `now` does not need
         return self._priced()[1]
 
     def _priced(self) -> tuple[PriceBook, tuple[str, ...]]:
@@ -119,12 +121,15 @@ class SettingsFollower:
         return self._book
 
 
+_NO_FILE = (0, 0)  # mark of a file that is not there
+
+
 def _mark_of(path: str) -> tuple[int, int]:
     """Change time and size: two saves may fall into one tick of the file system's clock."""
     try:
         status = os.stat(path)
     except OSError:
-        return (0, 0)
+        return _NO_FILE
     return (status.st_mtime_ns, status.st_size)
 
 

@@ -264,7 +264,6 @@ BROKEN = ("half a step", "ALTER TABLE session ADD COLUMN note TEXT;\nINSERT INTO
 def add_step(monkeypatch: pytest.MonkeyPatch, step: tuple[str, str]) -> int:
     steps = (*migrations.STEPS, step)
     monkeypatch.setattr(migrations, "STEPS", steps)
-    monkeypatch.setattr(ledger_open, "STEPS", steps)
     for module in (ledger_db, ledger_open):
         monkeypatch.setattr(module, "VERSION", len(steps))
     return len(steps)

@@ -15,8 +15,7 @@ from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.ledger.storage.preferences import get_preference, set_preference
-from tachograph.ledger.usage import files, messages, rereading_states
-from tachograph.ledger.usage.message_attributes import MessageAttributes
+from tachograph.ledger.usage import files, rereading_states
 from tachograph.ledger.usage.project_settings import ALIASES, DEFAULT_BRANCHES, settings_text
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.paths import own_paths
@@ -78,6 +77,7 @@ def _by_stored_name(signatures: Mapping[str, str]) -> dict[str, str]:
 def _resolve_again(ledger: Ledger, aliases: Mapping[str, str], branches: str | None, now_ms: int) -> None:
     """Apply other aliases and default branches of projects to everything that was ever counted."""
     from tachograph.ledger.usage import batches, places
+    from tachograph.ledger.usage.message_attributes import MessageAttributes
     from tachograph.ledger.usage.writer import MessageWriter
 
     with ledger.transaction() as db:
@@ -99,7 +99,8 @@ def _read(
     now_ms: int,
     progress: Progress | None,
 ) -> None:
-    from tachograph.ledger.usage import batches, rereading  # only where there is something to read
+    from tachograph.ledger.usage import batches, messages, rereading  # only where there is something to read
+    from tachograph.ledger.usage.message_attributes import MessageAttributes
     from tachograph.recorder.workers import read_all
 
     identities = {folder: claude_config.identity(folder, env) for folder in signatures}

@@ -7,7 +7,7 @@ by itself (ui/documents/statusline.py), and notices in transcripts with the tran
 import os
 from collections.abc import Mapping
 
-from tachograph.ledger.limits import accounts, clock_repair, readings
+from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import CLAUDE_JSON, DESKTOP, OK, Reading
@@ -38,9 +38,11 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
     problems += wrong
     new = [folder for folder, who in identities.items() if not accounts.is_known(ledger.db, folder, who)]
     if fresh or new:
+        from tachograph.ledger.limits.clock_repair import repair_clock
+
         with ledger.transaction() as db:
             names = Strings(db)
-            clock_repair.repair_clock(db, now_ms)
+            repair_clock(db, now_ms)
             for folder, who in identities.items():
                 accounts.observe(db, names, folder, who, now_ms)
             for folder, reading in fresh:

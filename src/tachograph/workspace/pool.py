@@ -61,7 +61,7 @@ class LedgerPool:
         try:
             with damage_detection(ledger), snapshot(ledger) as db:
                 yield Snapshot(
-                    db, ledger, book, calendar, settings, self._paths, self._env, self._clock.now_ms(), self._cache,
+                    db, ledger, lambda: book, calendar, settings, self._paths, self._env, self._clock.now_ms(), self._cache,
                     problems, version=self.version,
                 )  # fmt: skip
         except LedgerError:

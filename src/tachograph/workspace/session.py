@@ -9,7 +9,6 @@ from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.storage.connection import Ledger, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower, damage_detection
-from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import Paths, own_paths
 from tachograph.settings import SettingsFollower
 from tachograph.workspace.snapshot import Snapshot, TtlCache
@@ -17,6 +16,8 @@ from tachograph.workspace.snapshot import Snapshot, TtlCache
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TypeVar
+
+    from tachograph.model.usage.prices import PriceBook
 
     T = TypeVar("T")
 _RECOVERIES = 3  # another command may recover the ledger too: whoever opens it in that moment may find it damaged again
@@ -73,7 +74,7 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
             with damage_detection(ledger):
                 return question(
                     Snapshot(
-                        ledger.db, ledger, follower.book, follower.calendar, follower.settings, paths, around.env, now,
+                        ledger.db, ledger, lambda: follower.book, follower.calendar, follower.settings, paths, around.env, now,
                         TtlCache(around.clock), follower.price_problems, is_stale, problems,
                     )
                 )  # fmt: skip

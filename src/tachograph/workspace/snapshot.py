@@ -11,13 +11,14 @@ from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.files import problem_counts
 from tachograph.model.usage.periods import Calendar
-from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import Paths
 from tachograph.queries.usage.problems import Problems
 from tachograph.settings import Settings
 
 if TYPE_CHECKING:
     from typing import TypeVar
+
+    from tachograph.model.usage.prices import PriceBook
 
     T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Snapshot(NamedTuple):
 
     db: sqlite3.Connection
     ledger: Ledger
-    book: PriceBook
+    prices: Callable[[], PriceBook]
     calendar: Calendar
     settings: Settings
     paths: Paths
@@ -66,6 +67,11 @@ class Snapshot(NamedTuple):
     is_stale: bool = False
     limit_problems: tuple[str, ...] = ()
     version: str = ""
+
+    @property
+    def book(self) -> PriceBook:
+        """The price book; loaded when it is first asked for."""
+        return self.prices()
 
     @property
     def problems(self) -> Problems:

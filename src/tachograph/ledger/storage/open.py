@@ -16,7 +16,6 @@ from tachograph.ledger.storage.connection import (
     set_journal_mode,
     translate_errors,
 )
-from tachograph.ledger.storage.migrations import STEPS
 from tachograph.paths import Paths, private_folder
 
 # in one statement: another process may be making the ledger this moment
@@ -162,6 +161,8 @@ def _is_still(path: str, status: os.stat_result) -> bool:
 
 def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
     """Bring the schema up to date in one transaction; another process may have done it while we waited."""
+    from tachograph.ledger.storage.migrations import STEPS  # long: seldom needed
+
     db.execute("BEGIN IMMEDIATE")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.usage.strings import Strings
-from tachograph.model.usage.messages import FORKED, SIDECHAIN
 
 if TYPE_CHECKING:
     from typing import Any
@@ -173,6 +172,8 @@ def problem_counts(db: sqlite3.Connection) -> dict[str, int]:
 
 def _identity_problems(db: sqlite3.Connection) -> dict[str, int]:
     """Ids that several answers share, and sessions that hold another one's messages without the mark of a fork."""
+    from tachograph.model.usage.messages import FORKED, SIDECHAIN  # `now` counts no problems
+
     shared = db.execute("SELECT count(*) FROM shared_id").fetchone()[0]
     forks = db.execute(
         "SELECT count(DISTINCT copy.session) FROM copy JOIN answer ON answer.id = copy.message"

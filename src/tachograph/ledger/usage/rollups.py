@@ -15,6 +15,7 @@ EXPRESSIONS = {
 }
 HOUR_MS = 4 * QUARTER_MS
 _LAST = 1 << 60
+_SPANS_AT_ONCE = 250  # SQLite takes no more than 500 rows of VALUES in one statement
 Filters = Mapping[str, Collection[int]]
 
 _SUMS = ", ".join(f"sum({measure})" for measure in MEASURES)
@@ -38,17 +39,36 @@ def sums(
     def select(table: str, unit: str, size: int) -> str:
         epoch = " + ".join(f"({unit} >= {change // size})" for change in changes) or "0"  # at midnight UTC, all of them
         groups = ", ".join((*(EXPRESSIONS.get(one, one) for one in dimensions), "model", "tariff", epoch))
-        numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 3))
-        return f"SELECT {groups}, {_SUMS} FROM {table} WHERE {unit} >= ? AND {unit} < ?{narrowed} GROUP BY {numbers}"
+        numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 4))
+        return (  # CROSS JOIN: for each span, its part of the index
+            f"SELECT span_no, {groups}, {_SUMS} FROM span CROSS JOIN {table} WHERE {unit} >= span_from AND {unit} < span_to{narrowed}"
+            f" GROUP BY {numbers}"
+        )
 
     by_quarter, by_hour = select("rollup", "bucket", QUARTER_MS), select("hour", "hour", HOUR_MS)
+    for hourly, part in _statements(spans, coarse):
+        size = HOUR_MS if hourly else QUARTER_MS
+        values = ", ".join(
+            f"({place}, {since}, {until})" for place, span in part for since, until in [_units(span, size)]
+        )
+        sql = f"WITH span (span_no, span_from, span_to) AS (VALUES {values}) {by_hour if hourly else by_quarter}"
+        for row in db.execute(sql, ids):
+            yield row[0], row[1:]
+
+
+def _statements(spans: Iterable[Span | None], coarse: bool) -> Iterator[tuple[bool, list[tuple[int, Span | None]]]]:
+    """Spans with their places in groups for one statement each, and True where whole hours are exact enough."""
+    part: list[tuple[int, Span | None]] = []
+    before = False
     for place, span in enumerate(spans):
-        if coarse and _is_hourly(span):
-            found = db.execute(by_hour, (*_units(span, HOUR_MS), *ids))
-        else:
-            found = db.execute(by_quarter, (*_units(span, QUARTER_MS), *ids))
-        for row in found:
-            yield place, row
+        hourly = coarse and _is_hourly(span)
+        if part and (hourly != before or len(part) == _SPANS_AT_ONCE):
+            yield before, part
+            part = []
+        part.append((place, span))
+        before = hourly
+    if part:
+        yield before, part
 
 
 def by_bucket(

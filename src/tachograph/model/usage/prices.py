@@ -157,8 +157,8 @@ class PriceBook:
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
     def _find(self, model: str) -> _Model | None:
-        for name in (model, plain_model_name(model), spelled_model(model)):
-            if (found := self._by_name.get(name)) is not None:
+        for spelling in (str, plain_model_name, spelled_model):  # the last one costs the most
+            if (found := self._by_name.get(spelling(model))) is not None:
                 return found
         return None
 

@@ -13,7 +13,6 @@ from tachograph.text.table import PLAIN
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
 from tachograph.ui.documents import now as surface
-from tachograph.ui.documents import now_formats
 from tachograph.workspace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -76,7 +75,9 @@ def _line(form: str, now: Now, asked: Snapshot) -> str:
     if form == "plain":
         return surface.title(now, "medium").replace(" · ", " ")
     if form == "prometheus":
-        return now_formats.prometheus(now)
+        from tachograph.ui.documents.now_formats import prometheus
+
+        return prometheus(now)
     text, colour = surface.title(now, "medium"), _COLOURS.get(surface.level(now), "")
     if form == "waybar":
         import json
@@ -92,7 +93,9 @@ def _line(form: str, now: Now, asked: Snapshot) -> str:
         return "\n".join([f"{text} | color={colour}" if colour else text, "---", *(row.strip() for row in rows if row)])
     if "{" not in form:
         raise UsageError(f"Unknown format {form!r}.", f"Known: {', '.join(FORMATS)}, or a template with {{five_hour}}.")
-    known = now_formats.fields(now, asked.calendar)
+    from tachograph.ui.documents.now_formats import fields
+
+    known = fields(now, asked.calendar)
     try:
         return form.format_map(known)
     except (KeyError, ValueError, IndexError, AttributeError):

@@ -13,8 +13,6 @@ from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, TRANSCRIPT, Billi
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
 from tachograph.queries.limits.now_limit import elapsed
-from tachograph.text.account_notes import banked_words, unread_words
-from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, duration, fold, iso, safe, width
 from tachograph.text.limits import (
@@ -32,9 +30,7 @@ from tachograph.text.limits import (
     source_words,
 )
 from tachograph.text.money import money, spend
-from tachograph.text.outcomes import outcome_words
 from tachograph.text.table import Style
-from tachograph.ui.documents.reports import FORMAT
 
 if TYPE_CHECKING:
     from typing import Any
@@ -120,6 +116,8 @@ def level(now: Now) -> str:
 
 def document(now: Now, problems: list[str]) -> dict[str, Any]:
     """The limits for programs; docs/json.md describes it."""
+    from tachograph.ui.documents.reports import FORMAT  # long: the screen does without
+
     return {
         "format": FORMAT,
         "generated_at": iso(now.at),
@@ -214,10 +212,15 @@ def _subscription_document(billing: Billing | None) -> Mapping[str, object] | No
 
 def problem_words(account: NowAccount) -> list[str]:
     """Problems of sources with their remedy; at a limit also the source that knows if metered use goes on."""
-    made = [
-        f"{SOURCE_WORDS.get(source, source)}: {outcome_words(outcome, source)}." for source, outcome in account.problems
-    ]
-    made += unread_words(account)
+    made: list[str] = []
+    if account.problems:
+        from tachograph.text.outcomes import outcome_words
+
+        made += [f"{SOURCE_WORDS.get(one, one)}: {outcome_words(outcome, one)}." for one, outcome in account.problems]
+    if account.unread:
+        from tachograph.text.account_notes import unread_words
+
+        made += unread_words(account)
     if not (account.limits or account.problems or account.extra or account.lifted):
         made.append("Nothing was read of this account yet; its first answer brings a reading.")
     made += [_differing_words(limit) for limit in account.limits if limit.conflicts]
@@ -284,10 +287,18 @@ def screen(now: Now, calendar: Calendar, room: int | None, style: Style, *, bloc
             shares = ", ".join(f"{safe(share.label)} {round(share.percent)} %" for share in account.breakdown)
             said = fold(f"  Anthropic's breakdown of this week: {shares}", room, "    ")
             lines += [f"{style.dim}{line}{style.end}" for line in said]
-        for words in (*banked_words(account, now.at, calendar), *problem_words(account)):
+        for words in (*_banked_words(account, now.at, calendar), *problem_words(account)):
             lines += fold(f"  {words}", room, "    ")
         lines.append("")
     return lines[:-1]
+
+
+def _banked_words(account: NowAccount, at: int, calendar: Calendar) -> list[str]:
+    if not account.banked:
+        return []
+    from tachograph.text.account_notes import banked_words
+
+    return banked_words(account, at, calendar)
 
 
 def _rows(
@@ -295,8 +306,12 @@ def _rows(
 ) -> list[str]:
     """A limit with the chance to reach it: beside it, or below it on a narrow terminal."""
     row = _row(limit, at, calendar, names, blocks, columns)
-    chance = chance_short(limit.chance) if limit.chance is not None else ""
-    if not chance or limit.chance is None or limit.resets_at is None:
+    if limit.chance is None or limit.resets_at is None:
+        return [row]
+    from tachograph.text.chances import chance_before, chance_short
+
+    chance = chance_short(limit.chance)
+    if not chance:
         return [row]
     if room is None or width(row) + 3 + width(chance) <= room:
         return [f"{row}   {chance}"]

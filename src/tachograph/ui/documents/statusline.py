@@ -2,7 +2,6 @@
 
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SESSION, SEVEN_DAY, Limit, Reading
 from tachograph.queries.limits.current import OVERAGE, STALE, Now, NowLimit
-from tachograph.text.chances import status_chance
 from tachograph.text.format import safe, usd
 from tachograph.text.limits import percent_words, short_amount, short_left, short_name, sign, sign_of
 from tachograph.text.money import spend, spend_of
@@ -44,7 +43,11 @@ def limits(now: Now | None, account: int | None, reading: Reading | None) -> lis
 
 def _shown(limit: NowLimit, at: int) -> str:
     """`5h 78 % 1h52`, `7d 91 % ▲`, `$225 of $200 ■`."""
-    chance = status_chance(limit.chance)
+    chance = ""
+    if limit.chance is not None:
+        from tachograph.text.chances import status_chance
+
+        chance = status_chance(limit.chance)
     left = short_left(limit, at) if limit.group == SESSION else ""
     number = percent_words(limit)
     if limit.group == MONEY and limit.used is not None:

@@ -30,6 +30,7 @@ COMMAND_PAGES = (
     "prices.md",
     "dashboard.md",
     "machines.md",
+    "team.md",
 )
 
 

@@ -71,6 +71,7 @@ def test_the_check_finds_what_is_revealed() -> None:
     assert revealed([frozenset({1, 2, 3})], owner, {1}, 2) == {frozenset({2, 3})}
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(
         st.tuples(st.integers(1, 3), st.integers(0, 2), st.integers(1, 2)),

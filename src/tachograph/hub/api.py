@@ -15,8 +15,9 @@ from tachograph.hub import wire
 from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.readable import TeamMessage, limits_of, message_of
 from tachograph.hub.sharing import LEVELS, MINE
-from tachograph.hub.store import HubStore, Invite, Machine
+from tachograph.hub.store import HubStore, Invite, Machine, Member
 from tachograph.hub.store.database import repeat
+from tachograph.hub.tombstones import Tombstones
 from tachograph.hub.wire import Malformed, SharedFact
 
 HOUR_MS = 3_600_000
@@ -34,8 +35,12 @@ class Response(NamedTuple):
 class HubApi:
     """The requests of machines, on one store; used by one thread at a time."""
 
-    def __init__(self, store: HubStore, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: HubStore, clock: Clock, tombstones: Tombstones | None = None) -> None:
+        self._store, self._clock, self._tombstones = store, clock, tombstones
+
+    @property
+    def is_writable(self) -> bool:
+        return self._store.is_writable
 
     def repeat(self, work: Callable[[], Response]) -> Response:
         """Answer a request; again where other work or a lost connection made it fail. Raises LedgerError."""
@@ -73,6 +78,8 @@ class HubApi:
             if invite.used_at is not None or now >= invite.expires_at:
                 return Response(403, {"error": "That code was used or has expired. Ask for another one."})
             member = next((one for one in store.members() if one.name == invite.name and one.erased_at is None), None)
+            if member is not None and member.left_at is not None:
+                store.update_member(member._replace(left_at=None, role=invite.role))
             if member is not None and member.key_check and check != member.key_check:
                 return Response(409, {"error": "key", "member": member.name})  # the code stays good
             id = member.id if member is not None else store.add_member(invite.name, invite.role, now)
@@ -81,15 +88,24 @@ class HubApi:
             token = secrets.token_urlsafe(32)
             machine = store.add_machine(id, name, digest(token), share, now)
             store.use_invite(invite.id, now)
+            policy = store.setting("policy", "self")
+            if member is None and policy != "self":  # told by the answer below
+                store.set_consent(id, "spend", policy, now)
             store.note(id, now, "join", machine)
             names = {one.id: one.name for one in store.machines(id)}
         body = {"token": token, "hub": store.id, "machine": machine, "name": names[machine], "member": invite.name}
-        return Response(200, {**body, "machines": len(names), "members": len(store.members())})
+        present = sum(one.erased_at is None for one in store.members())
+        return Response(200, {**body, "machines": len(names), "members": present, "policy": policy})
 
     # -- for machines that joined
 
     def machine_of(self, token: str) -> Machine | None:
         return self._store.machine_of_token(digest(token)) if token else None
+
+    def member_of_token(self, token: str) -> Member | None:
+        """The member of the machine with a token."""
+        machine = self.machine_of(token)
+        return None if machine is None else self._store.member(machine.member)
 
     def push(self, machine: Machine, document: Any) -> Response:
         """Store facts. Those that can't be understood are refused by number; the rest counts."""
@@ -143,8 +159,9 @@ class HubApi:
             }
             for one in names.values()
         ]  # fmt: skip
-        with store.transaction():
-            store.note_contact(machine.id, self._clock.now_ms(), None, names[machine.id].version)
+        if store.is_writable:
+            with store.transaction():
+                store.note_contact(machine.id, self._clock.now_ms(), None, names[machine.id].version)
         facts = to_columns([fact for _, _, fact in rows])
         origins = [origin for _, origin, _ in rows]
         until = rows[-1][0] if len(rows) >= most else max(member.seq, after)
@@ -195,9 +212,15 @@ class HubApi:
 
     def erase(self, machine: Machine) -> Response:
         """Delete everything of a member for good."""
-        with self._store.transaction():
-            self._store.erase_member(machine.member, self._clock.now_ms())
+        self.erase_member(self._store.member(machine.member), machine.member)
         return Response(200, {"erased": True})
+
+    def erase_member(self, member: Member, actor: int | None) -> None:
+        """Delete everything of a member, after noting it outside the database. Raises LedgerError."""
+        if self._tombstones is not None:
+            self._tombstones.add(self._store.id, member)
+        with self._store.transaction():
+            self._store.erase_member(member.id, self._clock.now_ms(), actor)
 
     def may_invite(self, name: str) -> str:
         """Reason against an invitation, "" for none: with a second person, nothing stays that the hub can read in full."""
@@ -211,7 +234,7 @@ class HubApi:
 
 
 def _readable(fact: SharedFact) -> SharedFact:
-    """A fact whose readable part can be understood. Raises Malformed."""
+    """Return a fact after checking its readable part. Raises Malformed."""
     if fact.kind == "message":
         message_of(fact)
     elif fact.kind == "reading":

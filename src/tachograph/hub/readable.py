@@ -14,7 +14,7 @@ TRANSCRIPT, TELEMETRY = 0, 1  # source of a message
 
 
 class TeamMessage(NamedTuple):
-    """A billed answer. Times in epoch milliseconds, None if unknown; texts "" if there is none.
+    """A billed answer. Times in epoch milliseconds, None if unknown; texts "" if unknown.
 
     `chosen_at`: time of the copy that the texts come from; with the output it decides which of several copies they
     come from. `request`: mark of the request's id, 0 if unknown. `counts`: the six counts. `logged`: nanodollars that an

@@ -20,6 +20,7 @@ from tachograph.errors import LedgerError, TachographError, UsageError
 from tachograph.hub import wire
 from tachograph.hub.api import HubApi, Response
 from tachograph.hub.store import Machine
+from tachograph.hub.team.api import ROUTES, TeamApi
 from tachograph.server.connection_limits import timeout_protocol
 from tachograph.server.request_guard import Rules, bearer_tokens, refusal, values
 
@@ -27,6 +28,8 @@ BODY_SECONDS, HEAD_SECONDS, STALL_SECONDS = 3.0, 3.0, 15.0
 MAX_WAITING = 64  # requests that wait for the store
 _POST, _GET = frozenset({"POST"}), frozenset({"GET"})
 _SMALL = 4_096
+READ_ONLY = "This hub's database can only be read: a newer Tachograph wrote it, or it is a replica. Update the hub"
+TEAM_PATH = "/api/team/"
 _RULES = {
     "join": Rules(_POST, longest=_SMALL),
     "push": Rules(_POST, longest=wire.MAX_BYTES),
@@ -36,6 +39,9 @@ _RULES = {
     "share": Rules(_POST, longest=_SMALL),
     "leave": Rules(_POST, longest=_SMALL),
 }
+TEAM = "team/"
+_METHODS = {name: frozenset(one.method for one in ROUTES if one.name == name) for name in {one.name for one in ROUTES}}
+_RULES |= {TEAM + name: Rules(methods, longest=_SMALL * ("POST" in methods)) for name, methods in _METHODS.items()}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Scope = MutableMapping[str, Any]
@@ -77,11 +83,18 @@ def parse_address(listen: str, public: str, certificate: str, key: str) -> Addre
     return Address(host, int(port), public.rstrip("/"), certificate, key)
 
 
+def _name(path: str) -> str:
+    """The name of a route; "" for any other path."""
+    if path.startswith(wire.PATH):
+        return path.removeprefix(wire.PATH)
+    return TEAM + path.removeprefix(TEAM_PATH) if path.startswith(TEAM_PATH) else ""
+
+
 class HubApp:
     """The ASGI application. The store is used by one thread; `log` gets a line per refused request, without its content."""
 
-    def __init__(self, api: HubApi, address: Address, log: Callable[[str], None]) -> None:
-        self._api, self._address, self._log = api, address, log
+    def __init__(self, api: HubApi, team: TeamApi, address: Address, log: Callable[[str], None]) -> None:
+        self._api, self._team, self._address, self._log = api, team, address, log
         self._worker = ThreadPoolExecutor(1, "hub")
         self._waiting = 0
         self.port = address.port
@@ -105,8 +118,8 @@ class HubApp:
         await _send(send, response)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        name = str(scope["path"]).removeprefix(wire.PATH)
-        rules = _RULES.get(name) if str(scope["path"]).startswith(wire.PATH) else None
+        name = _name(str(scope["path"]))
+        rules = _RULES.get(name)
         headers = [(key, value) for key, value in scope["headers"] if key.lower() != b"content-encoding"]
         if not self._is_known_host(headers):
             return Response(421, {"error": "This hub answers to its own name only."})
@@ -135,6 +148,10 @@ class HubApp:
 
     def _answer(self, name: str, scope: Scope, document: Any) -> Response:
         api = self._api
+        if not api.is_writable and scope["method"] != "GET":
+            return Response(503, {"error": READ_ONLY, "retry": True})
+        if name.startswith(TEAM):
+            return self._team_request(name.removeprefix(TEAM), scope, document)
         if name == "join":
             return api.join(document, self._address_of(scope))
         token = next(iter(bearer_tokens(scope["headers"])), "")
@@ -158,6 +175,14 @@ class HubApp:
         if name == "share":
             return api.share(machine, document)
         return api.leave(machine, document)
+
+    def _team_request(self, name: str, scope: Scope, document: Any) -> Response:
+        token = next(iter(bearer_tokens(scope["headers"])), "")
+        viewer = self._api.member_of_token(token)
+        if viewer is None:
+            return Response(401, {"error": "This machine is not known here, or was revoked."})
+        query = {key: found[-1] for key, found in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
+        return self._team.answer(scope["method"], name, viewer, query, document)
 
     def _is_known_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
         said = values(headers, "host")

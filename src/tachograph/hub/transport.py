@@ -73,7 +73,10 @@ class HttpTransport:
         return self.request("GET", f"mine?after={after}")
 
     def request(self, method: str, name: str, document: dict[str, Any] | bytes | None = None) -> Answer:
-        """One request with a document, or with one that is packed already. Never raises: what goes wrong on the way is an answer with status 0."""
+        """One request with a document, or with one that is packed already. `name`: of a route below /hub/1/, or a path.
+
+        Never raises: a failure on the way is an answer with status 0.
+        """
         headers = {"Accept-Encoding": "gzip"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -109,7 +112,9 @@ class HttpTransport:
     def _exchange(self, method: str, name: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if self._connection is None:
             self._connection = self._connect()
-        self._connection.request(method, f"{self._target.path}{wire.PATH}{name}", body, headers)
+        self._connection.request(
+            method, f"{self._target.path}{name if name.startswith('/') else wire.PATH + name}", body, headers
+        )
         response = self._connection.getresponse()
         data = response.read(MAX_ANSWER)
         if response.getheader("Content-Encoding") == "gzip":

@@ -73,7 +73,7 @@ def cut(cells: Cells, least: int, is_whole: bool = True) -> list[Atom]:
                 Cell(*(value if kept else OTHERS for value, kept in zip(cell, keep, strict=True))), []
             ).append(cell)
         for name, members in sorted(groups.items()):
-            parts = _joined(left[cell] for cell in members)
+            parts = _join(left[cell] for cell in members)
             if len(parts) >= least:
                 atoms.append(Atom(name, parts))
                 for cell in members:
@@ -84,13 +84,13 @@ def cut(cells: Cells, least: int, is_whole: bool = True) -> list[Atom]:
 
 
 def _absorb(atoms: list[Atom], left: Cells) -> list[Atom]:
-    """Put what is left, of too few people, together with the smallest atom."""
+    """Add the rest, of too few people, to the smallest atom."""
     smallest = min(atoms, key=lambda atom: (len(atom.parts), atom.sums.cost, atom.cell))
-    together = Atom(Cell(OTHERS, OTHERS, OTHERS), _joined([smallest.parts, *left.values()]))
+    together = Atom(Cell(OTHERS, OTHERS, OTHERS), _join([smallest.parts, *left.values()]))
     return [*(atom for atom in atoms if atom is not smallest), together]
 
 
-def _joined(parts: Iterable[Mapping[int, Sums]]) -> dict[int, Sums]:
+def _join(parts: Iterable[Mapping[int, Sums]]) -> dict[int, Sums]:
     joined: dict[int, Sums] = {}
     for part in parts:
         for person, sums in part.items():

@@ -1,4 +1,4 @@
-"""Who may see rows of which persons.
+"""The rule that decides who may see rows of which persons.
 
 Two levels decide, and the narrower wins: the policy of the hub and the person's own choice. A person's choice is widened
 by that person alone. `self`: the person only. `manager`: managers and owners as well. `team`: every member.
@@ -26,7 +26,7 @@ class Person(Protocol):
 
 
 def least_people(present: int) -> int:
-    """The number of people that a sum over others needs, in a team of so many."""
+    """The number of people that a sum over others needs. `present`: members of the team."""
     return 5 if present >= 30 else 3
 
 

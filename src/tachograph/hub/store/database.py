@@ -41,7 +41,13 @@ class Database(Protocol):
     def set_version(self, version: int) -> None: ...
 
     def table(self, sql: str) -> str:
-        """A CREATE TABLE statement with the engine's types and options."""
+        """A statement that changes the schema, with the engine's types and options."""
+
+    def size(self) -> int:
+        """Bytes of the database."""
+
+    def spread(self, tables: Sequence[str]) -> list[str]:
+        """Distribute tables by member where the engine can; returns those that were not yet. Raises LedgerError."""
 
     def back_up(self, path: str) -> None: ...
 

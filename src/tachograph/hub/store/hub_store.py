@@ -6,6 +6,7 @@ Other parts of the hub keep their statements in files of their own: facts, messa
 import secrets
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from tachograph.hub.readable import limits_of, message_of
 from tachograph.hub.store.database import Database, one
@@ -15,8 +16,16 @@ from tachograph.hub.store.messages import MessageStore
 from tachograph.hub.store.rows import Invite, Machine, Member
 from tachograph.hub.wire import SharedFact
 
+# distributed by member on Citus; the others are small
+SPREAD = ("fact", "message", "totals", "totals_day", "released", "dirty", "limit_now")
 _MACHINE = ", ".join(Machine._fields)
 _MEMBER = ", ".join(Member._fields)
+
+
+class Size(NamedTuple):
+    messages: int
+    facts: int
+    bytes: int
 
 
 class HubStore(FactStore):
@@ -178,6 +187,38 @@ class HubStore(FactStore):
                         self.messages.set_counted(row, int(row.member == winner))
         return len(contested)
 
+    def settle(self, member: int) -> int:
+        """Count every message that several members sent for this member; returns how many moved."""
+        moved = 0
+        for _, rows in self.messages.contested():
+            if not any(row.member == member for row in rows):
+                continue
+            with self.transaction():
+                for of in sorted({row.member for row in rows}):
+                    self.lock_member(of)
+                for row in rows:
+                    moved += row.member == member and not row.counted
+                    self.messages.set_counted(row, int(row.member == member))
+        return moved
+
+    def check_totals(self) -> int:
+        """Work the totals of every member out of the messages; returns the number of rows that were wrong."""
+        wrong = 0
+        for member in self.members():
+            with self.transaction():
+                self.lock_member(member.id)
+                wrong += self.messages.rebuild(member.id)
+        return wrong
+
+    def size(self) -> Size:
+        """Rows and bytes of the database."""
+        messages, facts = (int(self.db.all(f"SELECT count(*) FROM {one}")[0][0]) for one in ("message", "fact"))
+        return Size(messages, facts, self.db.size())
+
+    def spread(self) -> list[str]:
+        """Distribute the large tables by member on Citus; returns those that were not yet. Raises LedgerError."""
+        return self.db.spread(SPREAD)
+
     # -- erasing, and the record of who did what
 
     def erase_machine(self, machine: Machine, now_ms: int) -> None:
@@ -211,6 +252,16 @@ class HubStore(FactStore):
         sql = "INSERT INTO audit (member, at, action, details, actor) VALUES (?, ?, ?, ?, ?)"
         self.db.run(sql, (member, now_ms, action, details, actor))
 
+    def record_of(self, member: int, most: int = 200) -> list[tuple[int, int | None, str]]:
+        """Newest lines of the record that concern a member: time, actor, action."""
+        sql = "SELECT at, actor, action FROM audit WHERE member = ? ORDER BY at DESC LIMIT ?"
+        return [(int(at), actor, action) for at, actor, action in self.db.all(sql, (member, most))]
+
+    def viewed_since(self, actor: int, action: str, since_ms: int) -> set[int]:
+        """Members whom an actor has looked at since a time."""
+        sql = "SELECT DISTINCT member FROM audit WHERE actor = ? AND action = ? AND at >= ?"
+        return {row[0] for row in self.db.all(sql, (actor, action, since_ms))}
+
     # -- settings
 
     def setting(self, name: str, default: str = "") -> str:
@@ -239,3 +290,25 @@ class HubStore(FactStore):
             " ON CONFLICT (member, what) DO UPDATE SET level = excluded.level, at = excluded.at",
             (member, what, level, now_ms),
         )
+
+    # -- sessions of browsers, and the codes that open them
+
+    def add_session(self, digest: bytes, member: int, kind: str, expires_at: int) -> None:
+        sql = "INSERT INTO page_session (digest, member, kind, expires_at) VALUES (?, ?, ?, ?)"
+        self.db.run(sql, (digest, member, kind, expires_at))
+
+    def session(self, digest: bytes, kind: str, now_ms: int) -> int | None:
+        """The member of a session or code that has not expired."""
+        sql = "SELECT member FROM page_session WHERE digest = ? AND kind = ? AND expires_at > ?"
+        row = one(self.db, sql, (digest, kind, now_ms))
+        return None if row is None else int(row[0])
+
+    def end_session(self, digest: bytes) -> None:
+        self.db.run("DELETE FROM page_session WHERE digest = ?", (digest,))
+
+    def end_sessions_of(self, member: int) -> None:
+        self.db.run("DELETE FROM page_session WHERE member = ?", (member,))
+
+    def drop_sessions(self, now_ms: int) -> None:
+        """Remove those that have expired."""
+        self.db.run("DELETE FROM page_session WHERE expires_at <= ?", (now_ms,))

@@ -120,7 +120,7 @@ class MessageStore:
         self.replace(member, old, new)
 
     def replace(self, member: int, old: Mapping[int, MessageRow], new: Mapping[int, MessageRow]) -> None:
-        """Store rows of a member in the place of others, and move the totals by the difference."""
+        """Store new versions of rows, and move the totals by the difference."""
         insert_rows(self._db, "message", [(*row[:12], *row.measures) for row in new.values()], _UPSERT)
         changes: dict[tuple[str, int, tuple[int, ...]], list[int]] = {}
         for identity, row in new.items():
@@ -199,6 +199,11 @@ class MessageStore:
                 rows[row[1]].append(row_of(row))
         return sorted(rows.items())
 
+    def contested_of(self, member: int) -> int:
+        """Number of messages of a member that another one counts."""
+        sql = "SELECT count(*) FROM message WHERE member = ? AND counted = 0"
+        return int(self._db.all(sql, (member,))[0][0])
+
     def set_counted(self, row: MessageRow, counted: int) -> None:
         if row.counted != counted:
             self.replace(row.member, {row.identity: row}, {row.identity: row._replace(counted=counted)})
@@ -213,7 +218,7 @@ class MessageStore:
     # -- erasing and checking
 
     def forget(self, member: int) -> None:
-        """Delete messages, totals and limits; what was published of them stays known."""
+        """Delete messages, totals and limits. Published sums stay."""
         days = [
             (member, day) for (day,) in self._db.all("SELECT DISTINCT day FROM totals_day WHERE member = ?", (member,))
         ]

@@ -32,7 +32,7 @@ def _prepare(database: Database, now_ms: int) -> bool:
             version = database.version()
             for number in range(version + 1, schema.VERSION + 1):
                 for statement in schema.statements(number):
-                    database.run(database.table(statement) if statement.startswith("CREATE TABLE") else statement)
+                    database.run(database.table(statement))
                 if number == 1:
                     id, salt = secrets.token_hex(8), secrets.token_hex(16)
                     database.run("INSERT INTO hub (id, salt, made_at) VALUES (?, ?, ?)", (id, salt, now_ms))

@@ -113,6 +113,27 @@ class PostgresDatabase:
     def table(self, sql: str) -> str:
         return re.sub(r"\bBYTES\b", "BYTEA", re.sub(r"\bINTEGER\b", "BIGINT", sql))
 
+    def size(self) -> int:
+        name = "current_schema()"
+        sql = f"SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relnamespace = {name}::regnamespace AND relkind = 'r'"
+        return int(self.all(sql)[0][0])
+
+    def spread(self, tables: Sequence[str]) -> list[str]:
+        if not self.all("SELECT 1 FROM pg_extension WHERE extname = 'citus'"):
+            raise LedgerError(
+                f"{self.url} has no Citus extension, so nothing was distributed.",
+                "One PostgreSQL server is enough to about 50 million messages. Install Citus beyond that.",
+            )
+        sql = "SELECT relname FROM pg_dist_partition JOIN pg_class ON pg_class.oid = logicalrel WHERE relnamespace = current_schema()::regnamespace"
+        known = {row[0] for row in self.all(sql)}
+        done = [table for table in tables if table not in known]
+        for table in done:
+            self.all(
+                "SELECT create_distributed_table(?::regclass, 'member', colocate_with => ?)",
+                (table, "default" if table == tables[0] else tables[0]),
+            )
+        return done
+
     def back_up(self, path: str) -> None:
         raise TachographError(
             "A hub on PostgreSQL is backed up with PostgreSQL's own tools.",

@@ -1,7 +1,7 @@
-"""Publish sums over several people, and keep what was published (`policy/atoms.py`).
+"""Publish sums over several people, and keep them (`policy/atoms.py`).
 
 `released` holds what of a person is in published atoms, so that only what is new is cut into the next ones. `viewed` holds,
-for a viewer and a week, the persons whose rows the viewer has ever seen.
+for a viewer and a week, the persons of whom the viewer has ever seen rows.
 """
 
 import json
@@ -104,7 +104,7 @@ class ReleaseStore:
         return priced(self._book, model, tariff, day, values)
 
     def _new(self, day: int, members: Sequence[int]) -> dict[int, _Counts]:
-        """What is new on a day since it was last published, by person; persons without anything new are left out."""
+        """New usage on a day since the last publication, by person; persons without any are left out."""
         group, columns = ", ".join(_GROUP), ", ".join(f"sum({measure})" for measure in MEASURES)
         found: dict[int, _Counts] = {}
         for part in chunks(sorted(members)):
@@ -178,7 +178,7 @@ class ReleaseStore:
         }
 
     def known(self, viewer: int, first: int, last: int) -> dict[int, frozenset[int]]:
-        """By week, the persons whose rows a viewer has ever seen."""
+        """By week, the persons of whom a viewer has ever seen rows."""
         sql = "SELECT week, known FROM viewed WHERE viewer = ? AND week >= ? AND week <= ?"
         return {week: frozenset(json.loads(text)) for week, text in self._db.all(sql, (viewer, first, last))}
 

@@ -53,6 +53,7 @@ CREATE TABLE audit (member INTEGER, at INTEGER NOT NULL, action TEXT NOT NULL, d
 ALTER TABLE member ADD COLUMN left_at INTEGER;
 ALTER TABLE audit ADD COLUMN actor INTEGER;
 CREATE INDEX audit_member ON audit (member, at);
+CREATE INDEX audit_actor ON audit (actor, at);
 CREATE INDEX machine_token ON machine (token);
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE consent (member INTEGER NOT NULL, what TEXT NOT NULL, level TEXT NOT NULL, at INTEGER NOT NULL,

@@ -63,7 +63,18 @@ class SqliteDatabase:
         self.run(f"PRAGMA user_version = {version}")
 
     def table(self, sql: str) -> str:
-        return re.sub(r"\bBYTES\b", "BLOB", sql) + (" WITHOUT ROWID" if "PRIMARY KEY" in sql else "")
+        return re.sub(r"\bBYTES\b", "BLOB", sql) + (
+            " WITHOUT ROWID" if sql.startswith("CREATE TABLE") and "PRIMARY KEY" in sql else ""
+        )
+
+    def size(self) -> int:
+        return int(self.all("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])
+
+    def spread(self, tables: Sequence[str]) -> list[str]:
+        raise LedgerError(
+            f"{self.url} is one SQLite file, which can't be distributed.",
+            "Use PostgreSQL with Citus: --db postgresql://…",
+        )
 
     def back_up(self, path: str) -> None:
         """Copy the database into a new file, readable by this user alone."""

@@ -29,5 +29,7 @@ def view_of(store: HubStore, viewer: Member) -> View:
     choices = store.consents()
     rows = visible(viewer, people, policy, choices.get(SPEND, {}))
     limits = visible(viewer, people, policy, choices.get(LIMITS, {}))
+    if not store.is_writable:  # what a viewer has seen can't be noted, so nothing new is shown
+        rows = frozenset({viewer.id})
     present = sum(person.is_present for person in people)
     return View(viewer, people, rows, limits, least_people(present))

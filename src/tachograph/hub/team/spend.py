@@ -5,6 +5,7 @@ Persons whom the viewer may see count exactly and live. All others count with wh
 """
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from tachograph.hub.policy.atoms import OTHERS, Sums, total
@@ -50,11 +51,14 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
     """Spend in a range of days since the epoch, both included."""
     releases = ReleaseStore(store.db, book)
     live = list(_live(store, book, view, first, last))
-    with store.transaction():
-        if not view.sees_everyone:
+    weeks = {monday(item.day) for item in live}
+    with store.transaction() if store.is_writable else nullcontext():
+        if store.is_writable and not view.sees_everyone:
             releases.publish(view.least, now_ms)
         atoms = releases.between(monday(first), monday(last) + 6)
-        known = _update_known(releases, view, atoms, {monday(item.day) for item in live})
+        known, new = _known(releases, view, atoms, weeks)
+        if store.is_writable:
+            releases.note_known(view.viewer.id, new)
     names = store.messages.words.texts(name for atom in atoms for name in atom.cell if name != OTHERS)
     # a person whose row would give away another one stays among the others in that week
     items = [item for item in live if item.people <= known[monday(item.day)]]
@@ -113,10 +117,13 @@ def _others(atom: Published, counted: frozenset[int], names: dict[int, str]) -> 
     yield _Item({**keys, PERSON: _MANY, DAY: atom.day if atom.days == 1 else _MANY}, people, atom.day, sums)
 
 
-def _update_known(
+def _known(
     releases: ReleaseStore, view: View, atoms: list[Published], weeks: set[int]
-) -> dict[int, frozenset[int]]:
-    """By week, the persons of whom the viewer has ever seen rows, after this answer; stored before it is given."""
+) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
+    """By week, the persons of whom the viewer has ever seen rows, after this answer; and those weeks that change.
+
+    They are stored before the answer is given.
+    """
     by_week: dict[int, list[Published]] = {week: [] for week in weeks}
     for atom in atoms:
         by_week.setdefault(atom.week, []).append(atom)
@@ -127,8 +134,7 @@ def _update_known(
         new = old | view.rows
         was_shown = [atom for atom in of_week if week in before and may_show(atom.people, old, view.least)]
         known[week] = new if all(may_show(atom.people, new, view.least) for atom in was_shown) else old
-    releases.note_known(view.viewer.id, {week: people for week, people in known.items() if before.get(week) != people})
-    return known
+    return known, {week: people for week, people in known.items() if before.get(week) != people}
 
 
 def _rows(items: Iterable[_Item], by: str) -> tuple[TeamRow, ...]:

@@ -162,6 +162,10 @@ def _join_hub(arguments: argparse.Namespace, context: Context, level: str) -> Me
         arguments.url, str(found["machine"]), str(found["name"]), str(found["member"]), level, str(found["token"]),
         key.text, str(found["hub"]), certificate=arguments.ca,
     )  # fmt: skip
+    policy = str(found.get("policy", "self"))
+    if policy != "self":
+        seen_by = "managers and owners of this hub" if policy == "manager" else "all members of this hub"
+        context.say(f"Your spend is visible to {seen_by}. Change it: tachograph team allow spend self")
     if level != asked["share"]:
         HttpTransport(joined.url, joined.token, joined.certificate).request("POST", "share", {"share": level})
         context.say("Others use this hub, so it may read names only (--share names).")

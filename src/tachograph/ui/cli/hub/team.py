@@ -1,0 +1,217 @@
+"""`tachograph team`: spend and limits of a team, from its hub, as this member may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from tachograph.errors import NotFound, TachographError, UsageError
+from tachograph.hub.team.spend import BY
+from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.paths import own_paths
+from tachograph.text.format import UNKNOWN, count, duration, percent, plural, safe, tokens, usd
+from tachograph.text.table import Column, lines
+from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.hub.exchange import require_membership
+
+if TYPE_CHECKING:
+    import argparse
+
+WHATS = ("spend", "limits", "members", "me", "allow")
+_KEYS = {"person": "person", "project": "project", "model": "model", "pr": "pr", "day": "period"}
+_HEADINGS = {"person": "Person", "project": "Project", "model": "Model", "pr": "Pull request", "day": "Day (UTC)"}
+_MEASURES = ("people", "days", "messages", "tokens", "cost_usd", "unpriced_messages")
+_LIMIT_KEYS = (
+    "people",
+    "plan",
+    "limit",
+    "label",
+    "percent",
+    "resets_at",
+    "observed_at",
+    "age_seconds",
+    "source",
+    "account",
+)
+_ERRORS = {401: NotFound, 403: TachographError, 404: NotFound, 400: UsageError}
+
+
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.description = (
+        "Asks the hub that this machine has joined. You see your own numbers, rows of members who allow it, and sums of"
+        " at least three people (five in a team of thirty). Without more: spend by person in the last 30 days."
+    )
+    parser.add_argument("what", nargs="?", choices=WHATS, default="spend", help="spend, limits, members, me, or allow")
+    parser.add_argument(
+        "subject", nargs="?", choices=("spend", "limits"), help="with allow: what others may see of you"
+    )
+    parser.add_argument("level", nargs="?", choices=("self", "manager", "team"), help="with allow: who may see it")
+    parser.add_argument("--by", choices=BY, default="person", help="rows of spend (default: person)")
+    parser.add_argument("--last", metavar="N", help="the last N days (default: 30)")
+    parser.add_argument("--since", metavar="DAY", help="first day, like 2026-11-01")
+    parser.add_argument("--until", metavar="DAY", help="last day")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--csv", action="store_true", help="for spreadsheets")
+    form.add_argument("--open", action="store_true", help="open the team's pages in the browser")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.open:
+        return _open(arguments, context)
+    if arguments.what == "allow":
+        return _allow(arguments, context)
+    document = _request(context, "GET", arguments.what + _query(arguments))
+    if arguments.json:
+        from tachograph.ui.cli.reports import print_json
+
+        print_json(document, context)
+        return 0
+    if arguments.csv:
+        return _csv(arguments, document, context)
+    {"spend": _spend, "limits": _limits, "members": _members, "me": _me}[arguments.what](arguments, document, context)
+    return 0
+
+
+def _query(arguments: argparse.Namespace) -> str:
+    if arguments.what != "spend":
+        return ""
+    asked = {"by": arguments.by, "last": arguments.last, "since": arguments.since, "until": arguments.until}
+    return "?" + urlencode({name: value for name, value in asked.items() if value is not None})
+
+
+def _request(context: Context, method: str, name: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+    """An answer of the hub. Raises TachographError."""
+    from tachograph.hub.transport import HttpTransport
+
+    known = require_membership(own_paths(context.env))
+    if known.is_folder:
+        raise TachographError("A shared folder has no team.", "Join a hub: tachograph join URL CODE")
+    transport = HttpTransport(known.url, known.token, known.certificate)
+    try:
+        answer = transport.request(method, f"/api/team/{name}", document)
+    finally:
+        transport.close()
+    if not answer.is_ok:
+        kind = _ERRORS.get(answer.status, TachographError)
+        problem = answer.problem.rstrip(".") or f"the hub answered with status {answer.status}"
+        raise kind(f"{problem[0].upper()}{problem[1:]}.", "Check the hub: tachograph machines")
+    return answer.body
+
+
+def _allow(arguments: argparse.Namespace, context: Context) -> int:
+    if not arguments.subject or not arguments.level:
+        raise UsageError("team allow needs a subject and a level.", "For example: tachograph team allow spend manager")
+    _request(context, "POST", "allow", {"what": arguments.subject, "level": arguments.level})
+    seen_by = {"self": "you only", "manager": "managers and owners", "team": "every member"}[arguments.level]
+    context.out.write(f"Your {arguments.subject} may be seen by {seen_by}, if the hub's policy allows it too.\n")
+    return 0
+
+
+def _open(arguments: argparse.Namespace, context: Context) -> int:
+    import webbrowser
+
+    code = _request(context, "POST", "link", {})["code"]
+    known = require_membership(own_paths(context.env))
+    url = f"{known.url}/sign-in#{code}"
+    if not webbrowser.open(url):
+        context.out.write(f"{url}\n")
+        context.say("Open this address within a minute. It works once.")
+    return 0
+
+
+def _csv(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> int:
+    from tachograph.ui.cli.reports import print_rows
+
+    if arguments.what == "spend":
+        key = _KEYS[arguments.by]
+        headings = [key, "others", *_MEASURES]
+        rows = [[row[name] for name in headings] for row in document["rows"]]
+    elif arguments.what == "limits":
+        headings = list(_LIMIT_KEYS)
+        rows = [
+            [" ".join(row[name]) if name == "people" else row[name] for name in headings] for row in document["rows"]
+        ]
+    elif arguments.what == "members":
+        headings = ["person", "role", "joined_on", "left_on", "shows_spend_to", "shows_limits_to"]
+        rows = [[row[name] for name in headings] for row in document["rows"]]
+    else:
+        raise UsageError("team me has no table.", "Use --json.")
+    print_rows(headings, rows, context)
+    return 0
+
+
+def _print(columns: list[Column], context: Context, footer: bool) -> None:
+    for line in lines(columns, context.columns, context.style, footer=footer):
+        context.out.write(line + "\n")
+
+
+def _spend(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:
+    key, rows, totals = _KEYS[arguments.by], document["rows"], document["totals"]
+    names = [safe(str(row[key])) if row[key] is not None else "others" if row["others"] else UNKNOWN for row in rows]
+    every = [*rows, {**totals, "people": document["people"]["counted"]}]
+    columns = [
+        Column(_HEADINGS[arguments.by], [*names, "Total"], right=False, least=12),
+        Column("People", [count(row["people"]) for row in every], drop=1),
+        Column("Messages", [count(row["messages"]) for row in every], drop=3),
+        Column("Tokens", [tokens(row["tokens"]) for row in every], drop=2),
+        Column("Cost", [usd(row["cost_usd"]) for row in every]),
+    ]
+    _print(columns, context, footer=True)
+    before, people, coverage = document["before"], document["people"], document["coverage"]
+    context.out.write(
+        f"\n{document['range']['since']} to {document['range']['until']} (UTC days); {usd(before['cost_usd'])} in the time before."
+        f" {plural(people['present'], 'person', 'people')}, {coverage['heard']} of {plural(coverage['machines'], 'machine')}"
+        " heard in two days.\n"
+    )
+    if document["hidden"]:
+        hidden = plural(document["hidden"]["people"], "person", "people")
+        context.out.write(f"Some usage of {hidden} is left out: {document['hidden']['reason']}.\n")
+
+
+def _limits(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:
+    rows = document["rows"]
+    if not rows:
+        context.out.write("No limits to show. Members share theirs with: tachograph team allow limits team\n")
+        return
+    columns = [
+        Column("Used", [UNKNOWN if row["percent"] is None else percent(row["percent"] / 100) for row in rows]),
+        Column("Limit", [safe(row["label"] or row["limit"]) for row in rows], right=False),
+        Column("People", [safe(", ".join(row["people"])) for row in rows], right=False, least=10),
+        Column("Plan", [safe(row["plan"] or UNKNOWN) for row in rows], right=False, drop=2),
+        Column("Read", [f"{duration(row['age_seconds'])} ago" for row in rows], drop=1),
+        Column("Source", [safe(row["source"]) for row in rows], right=False, drop=3),
+    ]
+    _print(columns, context, footer=False)
+    if document["hidden"]:
+        context.out.write(f"\n{plural(document['hidden']['people'], 'member')} don't share theirs with you.\n")
+
+
+def _members(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:
+    rows = document["rows"]
+    columns = [
+        Column("Person", [safe(row["person"]) for row in rows], right=False, least=12),
+        Column("Role", [row["role"] for row in rows], right=False),
+        Column("Joined", [row["joined_on"] or UNKNOWN for row in rows], right=False, drop=2),
+        Column("Left", [row["left_on"] or "" for row in rows], right=False, drop=3),
+        Column("Spend seen by", [row["shows_spend_to"] for row in rows], right=False, drop=1),
+        Column("Limits seen by", [row["shows_limits_to"] for row in rows], right=False, drop=1),
+    ]
+    _print(columns, context, footer=False)
+    context.out.write(f"\nPolicy of the hub: {document['policy']}.\n")
+
+
+def _me(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:
+    facts = ", ".join(f"{count(number)} {kind}" for kind, number in sorted(document["facts"].items())) or "nothing"
+    out = context.out
+    out.write(f"{safe(document['person'])}, {document['role']}. The hub holds: {facts}.\n")
+    for what in ("spend", "limits"):
+        seen_by = ", ".join(map(safe, document["seen_by"][what])) or "you only"
+        out.write(f"Your {what}: seen by {seen_by}.\n")
+    for line in document["record"][:10]:
+        out.write(f"  {line['on']}  {safe(line['who'] or 'hub')}  {safe(line['action'])}\n")
+    if document["contested"]:
+        out.write(f"{plural(document['contested'], 'message')} count for another member who sent them too.\n")
+    out.write(
+        "Change who sees you: tachograph team allow spend|limits self|manager|team. Erase: tachograph team --open, Me\n"
+    )

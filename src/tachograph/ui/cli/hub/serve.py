@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import Paths, own_paths
 from tachograph.text.format import iso, safe

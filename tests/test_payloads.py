@@ -1,6 +1,7 @@
 """Payloads of every month since November 2025, with invented values: nothing in them goes unread without being reported."""
 
 import copy
+import html
 import json
 import subprocess
 from collections.abc import Iterator
@@ -11,13 +12,21 @@ from typing import Any
 import pytest
 
 from helpers import Home, command
+from served_dashboard import serving
 from tachograph.demo.claude_program import Program
 from tachograph.demo.service import Service
+from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import OAUTH, Reading
+from tachograph.model.usage.periods import Calendar, parsed_zone
+from tachograph.model.usage.prices import load as load_prices
+from tachograph.paths import own_paths
+from tachograph.queries.tray_state import tray_state
 from tachograph.recorder.poller import BASE
 from tachograph.sources.statusline import StatusInput, parse_status_input
 from tachograph.sources.usage_payload import parse_usage
+from tachograph.ui.tray.view import Environment, view
 
+FORMS = ("long", "medium", "compact", "plain", "waybar", "tmux", "i3blocks", "xbar", "prometheus")
 ROOT = Path(__file__).parent / "data" / "payloads"
 PAYLOADS = sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.rglob("*.json"))
 USAGE = [name for name in PAYLOADS if "/usage" in name]
@@ -79,14 +88,12 @@ def at(payload: Any, path: tuple[Any, ...]) -> Any:
 
 def test_there_are_payloads_of_a_year() -> None:
     assert len(PAYLOADS) >= 20
-    assert {name.split("/")[0] for name in PAYLOADS} >= {
-        "2025-11",
-        "2026-03",
-        "2026-06",
-        "2026-09",
-        "2026-10",
-        "2026-11",
-    }
+    months = [
+        f"{year}-{month:02}"
+        for year, first, last in ((2025, 11, 12), (2026, 1, 11))
+        for month in range(first, last + 1)
+    ]
+    assert sorted({name.split("/")[0] for name in PAYLOADS}) == months
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
@@ -114,6 +121,7 @@ def _is_inside_scope_or_amount(path: tuple[Any, ...]) -> bool:
     return bool({"scope", "used", "cap", "limit", "balance"} & set(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", USAGE)
 def test_every_limit_of_a_payload_is_on_every_surface(home: Home, name: str) -> None:
     payload = load(name)
@@ -130,18 +138,36 @@ def test_every_limit_of_a_payload_is_on_every_surface(home: Home, name: str) -> 
         guard = home.run("guard", "--json", code=None, env=env)
         doctor = home.run("doctor", "--no-ingest", code=None, env=env).stdout
         source = home.run("sources", "oauth", env=env).stdout
+        one_line = {form: home.run("now", "--format", form, env=env).stdout for form in FORMS}
+        exported = home.run("export", "readings", "--format", "jsonl", env=env).stdout
+    page, menu = _page_and_menu(home, moment(name))
     (account,) = document["accounts"]
     assert {limit.key for limit in known} <= {one["key"] for one in account["limits"]}
+    assert all(one_line.values())
     for limit in known:
-        assert limit.key in watched
+        assert limit.key in watched and limit.key in exported
         is_idle = not limit.group and not limit.percent and limit.resets_at is None and limit.limit is None
-        assert (limit.label in screen) != is_idle
+        for shown in (screen, page, menu):
+            assert (html.escape(limit.label) in shown or limit.label in shown) != is_idle, limit
+        if limit.percent is not None:
+            assert f'limit="{limit.key}"' in one_line["prometheus"].replace("\\", "")
         assert not is_idle or limit.key in doctor
     assert status.count("\n") <= 1
     assert json.loads(limits)
     assert guard.code in (0, 10, 11, 12, 20), guard.stderr
-    for shown in (screen, doctor, source):
+    for shown in (screen, doctor, source, page, menu):
         assert "not all of it was read" not in shown and "something new" not in shown, shown
+
+
+def _page_and_menu(home: Home, at: datetime) -> tuple[str, str]:
+    """The page *Now* of the real server, and the rows of the tray's menu."""
+    at_ms = int(at.timestamp() * 1000)
+    with serving(home, at_ms) as served:
+        page = served.get("/").text
+    with open_ledger(own_paths(home.env), at_ms) as ledger:
+        state = tray_state(ledger.db, load_prices({})[0], Calendar(*parsed_zone("UTC")), at_ms)
+        rows = view(state, Environment(), Calendar(*parsed_zone("UTC"))).rows
+    return page, "\n".join(row.text for outer in rows for row in (outer, *outer.children))
 
 
 def test_a_field_that_is_not_read_has_a_line_where_people_look(home: Home) -> None:

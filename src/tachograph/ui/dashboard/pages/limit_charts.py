@@ -42,7 +42,7 @@ def limit_charts(view: View) -> FiguresBlock:
     accounts = current_limits(snapshot.db, snapshot.now, left=snapshot.settings.shows_left).accounts
     since = snapshot.now - _WEEK_HOURS * _HOUR_MS
     for account in accounts:
-        keys = [FIVE_HOUR, SEVEN_DAY, *(one.key for one in account.limits if one.key not in (FIVE_HOUR, SEVEN_DAY))]
+        keys = [FIVE_HOUR, SEVEN_DAY, *(one.key for one in account.shown if one.key not in (FIVE_HOUR, SEVEN_DAY))]
         found = {one.key: one for one in curves(snapshot.db, account.id, since, snapshot.now, keys)}
         ahead = {one.key: _with_stored_chance(one, account) for one in forecasts(view, account)}
         for name, hours, own in (("five", _SESSION_HOURS, keys[:1]), ("week", _WEEK_HOURS, keys[1:])):

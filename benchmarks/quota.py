@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,9 +53,10 @@ class Trace(NamedTuple):
     plans: list[tuple[float, str]]
 
 
-def dollars(row: dict[str, Any]) -> Dollars:
-    """A message's cost at list prices by class of token."""
-    rates = _BOOK.rates(row["model"], int(row["at"] * 1000), prices.tariff("", "", 0))
+def dollars(row: dict[str, Any], *, is_sum: bool = False) -> Dollars:
+    """A message's cost at list prices by class of token; of several messages (`is_sum`) without what long prompts add."""
+    prompt = 0 if is_sum else row["input"] + row["cache_write_5m"] + row["cache_write_1h"] + row["cache_read"]
+    rates = _BOOK.rates(row["model"], int(row["at"] * 1000), prices.tariff("", "", prompt))
     if rates is None:
         return (0.0, 0.0, 0.0, 0.0)
     write = row["cache_write_5m"] * rates.cache_write_5m + row["cache_write_1h"] * rates.cache_write_1h
@@ -71,14 +73,16 @@ def load(path: Path) -> Trace:
     scoped: dict[str, list[Observation]] = {}
     plans: list[tuple[float, str]] = []
     answered: dict[str, float] = {}
+    is_export = False
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     rows = sorted(map(json.loads, text.splitlines()), key=lambda row: row["at"])
-    for row in rows:
+    for row in first_and_last(rows):
         at = row["at"]
         if row["type"] == "calibration":
+            is_export = True
             continue
         if row["type"] == "message":
-            messages.append(Message(at, row["session"], row["model"], dollars(row)))
+            messages.append(Message(at, row["session"], row["model"], dollars(row, is_sum=is_export)))
             answered[row["session"]] = at
             continue
         if row.get("plan") and (not plans or plans[-1][1] != row["plan"]):
@@ -101,6 +105,27 @@ def load(path: Path) -> Trace:
         {name: readings_of((), series.series(name, WEEKLY, found, end).points) for name, found in scoped.items()},
         plans,
     )
+
+
+def first_and_last(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows without readings that repeat the one before of their source, as a ledger keeps them: of equal ones in a row
+    the first and the last."""
+    newest: dict[str, Any] = {}
+    dropped: set[int] = set()
+    repeated: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        if row["type"] != "reading" or row.get("session"):
+            continue
+        source = row.get("source", "")
+        values = (row["five_hour"], row["seven_day"], row.get("scoped"))
+        if source in newest and newest[source] == values:
+            if source in repeated:
+                dropped.add(repeated[source])
+            repeated[source] = place
+        else:
+            newest[source] = values
+            repeated.pop(source, None)
+    return (row for place, row in enumerate(rows) if place not in dropped)
 
 
 def observation(at: float, limit: dict[str, Any], session: str) -> Observation:

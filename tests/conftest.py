@@ -104,6 +104,7 @@ SLOW_FILES = {
     "test_process_tree.py",
     "test_scripts.py",
     "test_quota_traces.py",
+    "test_quota_ledger.py",
     "test_pages_agree.py",
 }
 DESKTOP_HELPERS = {"chromium", "firefox_browser", "linux_desktop", "tmux_terminal"}

@@ -26,10 +26,7 @@ _DAYS = 365
 
 def answers(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     """Over an invented year with its readings, beside an empty Python; the corpus only names the case."""
-    year = bench.scratch / "year"
-    if not year.exists():
-        made = bench.ours(corpus, "demo", "--days", str(_DAYS), "--keep", str(year), "doctor")
-        subprocess.run(made.argv, env=made.env, cwd=made.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)  # fmt: skip
+    year = _year(bench, corpus, "year")
     moved = {
         "HOME": str(year),
         "CLAUDE_CONFIG_DIR": str(year / ".claude"),
@@ -39,7 +36,8 @@ def answers(bench: Bench, corpus: Corpus) -> Iterator[Row]:
         "why": ("why",),
         "forecast": ("forecast",),
         "next": ("next",),
-        "what-if": ("what-if", "--model", "sonnet"),
+        "what-if": ("what-if",),
+        "what-if --model": ("what-if", "--model", "sonnet"),
         "reconcile": ("reconcile",),
     }
     commands = []
@@ -52,6 +50,32 @@ def answers(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     for name in named:
         yield timed(f"{name}, a year of messages", measure.wall(runs[name]), None, at_most_seconds=ANSWER_SECONDS)
     yield timed("python -I -c pass beside them", measure.wall(runs["python"]), None)
+
+
+LEARNING = 0.1  # of a recorder's CPU without it
+_HOURS = 3
+
+
+def learning(bench: Bench, corpus: Corpus) -> Iterator[Row]:
+    """CPU of learning and forecasts beside all else that a recorder does in some hours of work, over a year."""
+    home = _year(bench, corpus, "learning")
+    script = Path(__file__).with_name("learning_cost.py")
+    done = subprocess.run([str(bench.python), str(script), str(home), str(_HOURS)], capture_output=True, text=True, check=False)  # fmt: skip
+    if done.returncode:
+        raise CommandFailed(f"benchmarks/learning_cost.py: {done.stderr[-300:]}")
+    made = json.loads(done.stdout)
+    bench.raw["learning"] = made
+    share = made["learning_cpu_seconds"] / (made["cpu_seconds"] - made["learning_cpu_seconds"])
+    yield Row(f"learning beside the rest of a recorder, {_HOURS} hours of work", f"{share:.1%} of its CPU", f"≤ {LEARNING:.0%}", share <= LEARNING)  # fmt: skip
+
+
+def _year(bench: Bench, corpus: Corpus, name: str) -> Path:
+    """A home with an invented year in it."""
+    year = bench.scratch / name
+    if not year.exists():
+        made = bench.ours(corpus, "demo", "--days", str(_DAYS), "--keep", str(year), "doctor")
+        subprocess.run(made.argv, env=made.env, cwd=made.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)  # fmt: skip
+    return year
 
 
 # Most error in points by kind: Opus settled, Opus soon after a change, unexplained settled, unexplained soon after.
@@ -122,7 +146,7 @@ def _row(what: str, value: float, most: float) -> Row:
     return Row(what, f"{value:.2f}", f"≤ {most:g}", value <= most)
 
 
-CASES = [Case("estimates", ("S",), answers), Case("accuracy", ("S",), accuracy)]
+CASES = [Case("estimates", ("S",), answers), Case("learning", ("S",), learning), Case("accuracy", ("S",), accuracy)]
 
 if __name__ == "__main__":  # benchmarks/estimates.py TRACES_DIR ESTIMATE_DIR: score, and write the table of docs/why.md
     if len(sys.argv) != 3:

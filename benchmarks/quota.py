@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tachograph.model.estimates import attribution, learner, weights
+from tachograph.ledger.estimates.forecasts import outcome
+from tachograph.model.estimates import attribution, learner, replay, weights
 from tachograph.model.estimates import forecast as chances
 from tachograph.model.estimates.learner import Learned, PlanChange, TrainingData
 from tachograph.model.estimates.training_windows import (
@@ -146,6 +147,7 @@ class Account:
         self.learned = Learned(plan=plans[0][1] if plans else "")
         self.scored = 0
         self.past: list[chances.Past] = []
+        self.past_weeks: list[replay.Replayed] | None = None
         self.begun: dict[str, float] = {}
         self.explained: dict[float, Explained] = {}
 
@@ -218,7 +220,10 @@ class Account:
         seen = chances.week_pace(readings, at, [before[place] for place in sorted(before)][-6:])
         if seen is None:
             return None
-        found = chances.chance(seen)
+        if self.past_weeks is None:
+            self.past_weeks = list(replay.replay_weeks(self.readings, self.readings[-1].at))
+        past = [chances.Past(w.forecast.prior, w.reset, w.peak >= FULL) for w in self.past_weeks if w.reset <= at]
+        found = chances.chance(seen, past)
         return found, chances.ends(seen, found.chance)
 
     def week(self, reset: float, until: float) -> attribution.Shares | None:
@@ -301,40 +306,35 @@ def _session(account: Account, question: dict[str, Any]) -> dict[str, float]:
     return attribution.session_points(*(part or (0.0, 10.0)))._asdict()
 
 
-def replay(path: Path) -> dict[str, Any]:
+def replay_export(path: Path) -> dict[str, Any]:
     """A trace without questions, as `tachograph export calibration` writes it: the learned scales, and how forecasts
-    of its own windows did, each limit apart and each window counted once."""
+    of its own windows did, each limit apart and each window counted once. A window without a reading near its end does not
+    count."""
     trace = load(path)
     account = Account(trace.messages, trace.readings, trace.plans)
     end = trace.readings[-1].at if trace.readings else 0.0
-    scores: dict[str, dict[float, list[tuple[float, bool]]]] = {"five_hour": {}, "seven_day": {}}
-    last = {"five_hour": 0.0, "seven_day": 0.0}
-    for reading in trace.readings:
-        for key, percent, reset, every in (
-            ("five_hour", reading.five, reading.five_reset, chances.EVERY),
-            ("seven_day", reading.week, reading.week_reset, 4 * 3600),
-        ):
-            if percent is None or reset is None or percent >= FULL or reset > end or reading.at - last[key] < every:
-                continue
-            last[key] = reading.at
-            found = (account.forecast if key == "five_hour" else account.week_forecast)(reading.at, reset)
-            if found is not None:
-                later = [r for r in account.during(reading.at, reset) if same(r.five_reset if key == "five_hour" else r.week_reset, reset)]  # fmt: skip
-                hit = any(((r.five if key == "five_hour" else r.week) or 0) >= FULL for r in later)
-                window = next((one for one in scores[key] if same(one, reset)), reset)
-                scores[key].setdefault(window, []).append((found[0].chance, hit))
     account.advance(end)
+    learned = account.learned
+    five, peak = learned.five, learned.hour_weight
+    work = [] if five is None else [chances.RecentWork(m.at, m.session, sum(weights.points(five, [work_of(m)], peak).values())) for m in trace.messages]  # fmt: skip
+    replayed = {
+        FIVE_HOUR: replay.replay_five_hours(trace.readings, work, end),
+        SEVEN_DAY: replay.replay_weeks(trace.readings, end),
+    }
     made: dict[str, Any] = {}
-    for key, by_window in scores.items():
+    for key, found in replayed.items():
+        by_window: dict[float, list[tuple[float, bool]]] = {}
+        for one in found:
+            hit = outcome(key, int(one.reset * 1000), [(one.peak, None, int(one.last_at * 1000))])
+            if hit is not None:
+                by_window.setdefault(one.reset, []).append((one.forecast.chance, hit))
         each = [(sum((p - hit) ** 2 for p, hit in rows) / len(rows), sum(hit for _, hit in rows) / len(rows)) for rows in by_window.values()]  # fmt: skip
         rate = sum(hit for _, hit in each) / len(each) if each else 0.0
-        base = sum(hit * (1 - rate) ** 2 + (1 - hit) * rate**2 for _, hit in each) / len(each) if each else 0.0
-        made[key] = {"windows": len(each), "hit_rate": round(rate, 4), "brier": round(sum(b for b, _ in each) / len(each), 4) if each else None, "brier_base_rate": round(base, 4)}  # fmt: skip
-    learned = account.learned.weights
-    if learned is not None:
-        made["fit"], made["misfit"], made["windows"] = round(learned.fit, 3), round(learned.misfit, 3), learned.windows
-    if account.learned.scale is not None:
-        made["window_of_week"] = round(account.learned.scale.plain, 4)
+        made[key] = {"windows": len(each), "forecasts": sum(map(len, by_window.values())), "hit_rate": round(rate, 4), "brier": round(sum(b for b, _ in each) / len(each), 4) if each else None, "brier_base_rate": round(rate * (1 - rate), 4)}  # fmt: skip
+    if learned.weights is not None:
+        made["fit"], made["misfit"], made["windows"] = round(learned.weights.fit, 3), round(learned.weights.misfit, 3), learned.weights.windows  # fmt: skip
+    if learned.scale is not None:
+        made["window_of_week"] = round(learned.scale.plain, 4)
     return made
 
 
@@ -346,7 +346,7 @@ def main(traces: Path, out: Path, kinds: tuple[str, ...]) -> None:
             continue
         asked = traces / f"{name}.questions.json"
         if not asked.exists():
-            print(f"{name}: {json.dumps(replay(path))}")
+            print(f"{name}: {json.dumps(replay_export(path))}")
             continue
         questions = json.loads(asked.read_text(encoding="utf-8"))
         began = time.perf_counter()

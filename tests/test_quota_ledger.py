@@ -133,6 +133,24 @@ def test_a_forecast_over_a_ledger_is_the_one_of_the_bench(month: list[Row], home
     assert limits["seven_day"]["chance"] == pytest.approx(expected["seven_day"][0].chance, abs=0.01)
 
 
+def test_past_windows_of_a_ledger_are_scored_as_the_bench_scores_them(month: list[Row], home: Home) -> None:
+    until = month[-1]["at"] + 1200
+    fill(home, month, until)
+    write(home.root / "traces", "trace", month, {})
+    expected = import_module("quota").replay_export(home.root / "traces" / "trace.jsonl.gz")
+    home.run("forecast")  # the first one makes forecasts of the windows that the ledger already holds
+    score = home.run("forecast", "--score", "--json").json
+    known = {key for key in ("five_hour", "seven_day") if expected[key]["windows"]}
+    assert {limit["limit"] for limit in score["limits"]} == known
+    for limit in score["limits"]:
+        one = expected[limit["limit"]]
+        assert limit["windows"] == one["windows"] and limit["forecasts"] == one["forecasts"], limit["limit"]
+        assert limit["hit_rate"] == pytest.approx(one["hit_rate"], abs=0.001)
+        assert limit["brier"] == pytest.approx(one["brier"], abs=0.002)
+        assert limit["base_brier"] == pytest.approx(one["brier_base_rate"], abs=0.001)
+        assert limit["is_enough"] == (limit["windows"] >= 20)
+
+
 @pytest.mark.soak
 def test_shared_traces_give_the_same_through_the_ledger(tmp_path: Path) -> None:
     traces = Path(os.environ.get("TACHOGRAPH_TRACES") or "-")

@@ -54,15 +54,19 @@ def test_an_own_past_moves_a_chance_towards_what_came_of_it_slowly() -> None:
     def past(windows: int, hit: bool) -> list[Past]:
         return [Past(0.4, float(window), hit) for window in range(windows) for _ in range(10)]
 
-    assert forecast.blend(0.4, past(3, True)) == pytest.approx(0.4, abs=0.04)
-    assert forecast.blend(0.4, past(100, True)) > 0.6
-    assert forecast.blend(0.4, past(100, False)) < 0.25
-    assert forecast.blend(0.4, []) == 0.4
+    def blended(rows: list[Past]) -> float:
+        return forecast.blend(0.4, forecast.fit_past(rows))
+
+    assert blended(past(3, True)) == pytest.approx(0.4, abs=0.04)
+    assert blended(past(100, True)) > 0.6
+    assert blended(past(100, False)) < 0.25
+    assert blended([]) == 0.4
 
 
 def test_forecasts_of_one_window_count_as_one_however_many() -> None:
     once = [Past(0.4, 1.0, True)]
-    assert forecast.blend(0.4, once * 500) == pytest.approx(forecast.blend(0.4, once), abs=0.01)
+    many, one = (forecast.blend(0.4, forecast.fit_past(rows)) for rows in (once * 500, once))
+    assert many == pytest.approx(one, abs=0.01)
 
 
 def test_a_pace_needs_a_running_window() -> None:

@@ -8,7 +8,7 @@ from tachograph.ledger.storage.connection import Ledger
 from tachograph.model.estimates.forecast import EVERY
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.estimates.forecast import forecast, stored_form
+from tachograph.queries.estimates.forecast import forecast, past_weeks, replayed, stored_form
 from tachograph.queries.estimates.learning import load
 from tachograph.queries.limits.current import FRESH, NowAccount, NowLimit
 
@@ -24,6 +24,7 @@ def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: i
     for account in accounts:
         if account.id == 0:
             continue  # readings of an unknown account
+        _replay(ledger, book, account, at)
         held = _holding(ledger, account, at)
         limits = [limit for key in (FIVE_HOUR, SEVEN_DAY) if (limit := account.limit(key)) is not None]
         if any(_is_due(limit) and limit.key not in held for limit in limits):
@@ -33,6 +34,22 @@ def learn(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: i
         with ledger.transaction() as db:
             kept.score(db, at)
     return chances
+
+
+def _replay(ledger: Ledger, book: PriceBook, account: NowAccount, at: int) -> None:
+    """At the first start: store forecasts of the windows that the ledger already holds, with their outcome."""
+    if kept.has_any(ledger.db, account.id):
+        return
+    if not any(past_weeks(ledger.db, account.id, at, 1, key) for key in (FIVE_HOUR, SEVEN_DAY)):
+        return
+    found = load(ledger.db, book, account.id, at)
+    made = replayed(ledger.db, book, account, at, found)
+    with ledger.transaction() as db:
+        if found.to_store is not None:
+            kept_quota.store_state(db, account.id, found.to_store)
+        for row in made:
+            kept.store(db, row)
+        kept.score(db, at)
 
 
 def _is_due(limit: NowLimit) -> bool:

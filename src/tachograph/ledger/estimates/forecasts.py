@@ -46,6 +46,12 @@ def store(db: sqlite3.Connection, made: StoredForecast) -> None:
     )
 
 
+def has_any(db: sqlite3.Connection, account: int) -> bool:
+    """True if a forecast of an account is stored, or was."""
+    sql = "SELECT 1 FROM forecast WHERE account = ?1 UNION ALL SELECT 1 FROM score WHERE account = ?1 LIMIT 1"
+    return db.execute(sql, (account,)).fetchone() is not None
+
+
 def newest(db: sqlite3.Connection, account: int, since: int) -> dict[str, StoredForecast]:
     """The newest forecast of each limit of an account since a moment (epoch ms)."""
     rows = db.execute(
@@ -136,7 +142,7 @@ def score(db: sqlite3.Connection, now: int) -> int:
             "SELECT resets_at, peak, wall_at, at FROM window WHERE account = ? AND key = ? AND resets_at BETWEEN ? AND ?",
             (account, key, cycle - 10 * _MINUTE, cycle + 10 * _MINUTE),
         ).fetchall()
-        hit = _outcome(key, cycle, [tuple(row[1:]) for row in windows if same_reset(row[0], cycle)])
+        hit = outcome(key, cycle, [tuple(row[1:]) for row in windows if same_reset(row[0], cycle)])
         done += db.execute(
             "UPDATE forecast SET hit = ?, scored_at = ? WHERE account = ? AND key = ? AND cycle = ?"
             " AND scored_at IS NULL",
@@ -145,7 +151,7 @@ def score(db: sqlite3.Connection, now: int) -> int:
     return done
 
 
-def _outcome(key: str, cycle: int, rows: list[tuple[float | None, int | None, int]]) -> bool | None:
+def outcome(key: str, cycle: int, rows: list[tuple[float | None, int | None, int]]) -> bool | None:
     """Was a limit reached before its reset? By rows of the window (its highest percentage, when it was refused, when it was
     read last); None if unknown."""
     if any((peak or 0) >= 99.5 or refused_at is not None for peak, refused_at, _ in rows):

@@ -234,7 +234,7 @@ def week_time_features(seen: WeekPace) -> list[float]:
     return [straight(seen.this_week), straight(seen.last_days), seen.left / 168]
 
 
-def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
+def chance(seen: Pace | WeekPace, past: "Sequence[Past] | FittedPast" = ()) -> Forecast:
     """The chance of reaching the limit before its reset, blended with outcomes of earlier forecasts of the account."""
     is_week = isinstance(seen, WeekPace)
     if seen.used >= FULL:
@@ -249,7 +249,8 @@ def chance(seen: Pace | WeekPace, past: Sequence[Past] = ()) -> Forecast:
     left = seen.left * (60 if is_week else 1)
     low, high = model["wall_spread"]
     when = TimeToLimit(*(left * _logistic(middle + offset) for offset in (low, model["wall_middle"], high)))
-    blended_chance = blend(prior, past, _PRIOR_WEEKS if is_week else _PRIOR_WINDOWS)
+    fitted = past if isinstance(past, FittedPast) else fit_past(past, is_week=is_week)
+    blended_chance = blend(prior, fitted)
     return Forecast(blended_chance, prior, when if blended_chance >= 0.05 else None)
 
 
@@ -269,17 +270,31 @@ def ends(seen: Pace | WeekPace, chance: float) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def blend(prior: float, past: Sequence[Past], prior_windows: float = _PRIOR_WINDOWS) -> float:
-    """A chance moved towards how often earlier ones like it came true, further with more windows of the account."""
+class FittedPast(NamedTuple):
+    """Outcomes of an account's earlier forecasts: how the shipped prior is to be moved, and how far that is trusted (0 to 1)."""
+
+    shift: float
+    slope: float
+    trust: float
+
+
+def fit_past(past: Sequence[Past], *, is_week: bool = False) -> FittedPast:
+    """Fit the outcomes of earlier forecasts of a 5-hour limit or a weekly one."""
     if not past:
-        return prior
+        return FittedPast(0.0, 1.0, 0.0)
     windows = len({one.reset for one in past})
     # the same weight for each forecast: windows that were used up early have fewer, and would count too much else
     weight = _ONE_WINDOW * windows / len(past)
     shift, slope = _recalibrate([(_logit(one.chance), float(one.hit), weight) for one in past])
-    trust = windows / (windows + prior_windows)
-    own = _logistic(shift + slope * _logit(prior))
-    return _bound(trust * own + (1 - trust) * prior)
+    return FittedPast(shift, slope, windows / (windows + (_PRIOR_WEEKS if is_week else _PRIOR_WINDOWS)))
+
+
+def blend(prior: float, past: FittedPast) -> float:
+    """A chance moved towards how often earlier ones like it came true, further with more windows of the account."""
+    if not past.trust:
+        return prior
+    own = _logistic(past.shift + past.slope * _logit(prior))
+    return _bound(past.trust * own + (1 - past.trust) * prior)
 
 
 def _recalibrate(rows: Iterable[tuple[float, float, float]]) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Probability of reaching each limit of an account before its reset, and the time of it.
 
 The chance starts from a shipped prior and moves with the outcomes of the account's own past windows (model/estimates/
-forecast.py): those that the recorder made forecasts of, and at the first start those that the ledger holds.
+forecast.py): those that the recorder made forecasts of. At the first start it makes them for windows that the ledger holds.
 """
 
 import sqlite3
@@ -11,11 +11,11 @@ from tachograph.ledger.estimates import forecasts as stored
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits.windows import all_windows
 from tachograph.model.estimates import forecast as chances
-from tachograph.model.estimates import training_windows, weights
+from tachograph.model.estimates import replay, training_windows, weights
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.estimates.forecast import Past
 from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, WEEK, Reading
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, WEEKLY
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.constants import AT_WALL, CAP_OF, NO_CAP, NO_READING, NO_RESET, OLD, WALL_OF
 from tachograph.queries.estimates.learning import LearnedState, load, readings, work_for
@@ -23,9 +23,7 @@ from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WA
 
 _PAST_MS = 120 * 86_400_000
 _WEEKS = 6  # earlier weeks that tell what is usual
-_FEW_WEEKS = 4  # weeks with stored forecasts; with fewer, earlier weeks of the ledger count, too
-_PAST_WEEKS_MS = 49 * 86_400_000
-_PAST_STEP = 24 * 3600.0  # seconds between forecasts that are made up for earlier weeks
+_REPLAYED_MS = 49 * 86_400_000  # of windows that the ledger holds at the first start
 
 
 class LimitForecast(NamedTuple):
@@ -121,8 +119,6 @@ def _one(
         Past(one.prior, float(one.cycle), bool(one.hit))
         for one in stored.outcomes(db, account.id, limit.key, at - _PAST_MS, chances.VERSION)
     ]
-    if limit.key != FIVE_HOUR and len({one.reset for one in past}) < _FEW_WEEKS:
-        past = _past_of_ledger(db, account.id, limit.key, at) or past
     made = chances.chance(seen, past)
     moments = (None, None, None)
     if made.when is not None:
@@ -138,30 +134,41 @@ def _one(
     )
 
 
-def _past_of_ledger(db: sqlite3.Connection, account: int, key: str, at: int) -> list[Past]:
-    """Forecasts that would have been made in the weeks that the ledger holds, with their outcome."""
-    by_reset: dict[float, list[Reading]] = {}
-    for reading in readings(db, account, at - _PAST_WEEKS_MS, at, key):
-        if reading.week is None or reading.week_reset is None:
-            continue
-        reset = next((one for one in by_reset if training_windows.same(one, reading.week_reset)), reading.week_reset)
-        by_reset.setdefault(reset, []).append(reading)
-    made: list[Past] = []
-    peaks: list[float] = []
-    for reset, seen in sorted(by_reset.items()):
-        if reset * 1000 > at:
-            continue
-        peak = max(reading.week or 0.0 for reading in seen)
-        last = 0.0
-        for place, reading in enumerate(seen):
-            if (reading.week or 0.0) >= FULL or reading.at - last < _PAST_STEP:
-                continue
-            last = reading.at
-            pace = chances.week_pace(seen[: place + 1], reading.at, peaks[-_WEEKS:])
-            if pace is not None:
-                made.append(Past(chances.chance(pace).prior, reset * 1000, peak >= FULL))
-        peaks.append(peak)
-    return made
+def replayed(
+    db: sqlite3.Connection, book: PriceBook, account: NowAccount, at: int, state: LearnedState
+) -> list[stored.StoredForecast]:
+    """Forecasts that would have been made in the windows of the last weeks that the ledger holds, for their outcome."""
+    since = at - _REPLAYED_MS
+    made: list[tuple[str, replay.Replayed]] = []
+    work: list[chances.RecentWork] = []
+    five = state.learned.five
+    if five is not None and not state.explains_little:
+        work = [
+            chances.RecentWork(m.at, m.session, sum(weights.points(five, [training_windows.work_of(m)], state.learned.hour_weight).values()))
+            for m in work_for(db, book, account.id, since, at).messages
+        ]  # fmt: skip
+    made += [(FIVE_HOUR, one) for one in replay.replay_five_hours(readings(db, account.id, since, at), work, at / 1000)]
+    for key in {SEVEN_DAY, *(limit.key for limit in account.limits if limit.group == WEEKLY)}:
+        made += [(key, one) for one in replay.replay_weeks(readings(db, account.id, since, at, key), at / 1000)]
+    return [_replayed_form(account.id, key, one) for key, one in made]
+
+
+def _replayed_form(account: int, key: str, made: replay.Replayed) -> stored.StoredForecast:
+    when = made.forecast.when
+    p10, p50, p90 = (None, None, None) if when is None else when
+    return stored.StoredForecast(
+        account,
+        key,
+        int(made.reset * 1000),
+        int(made.at * 1000),
+        made.percent,
+        made.forecast.chance,
+        made.forecast.prior,
+        p10,
+        p50,
+        p90,
+        chances.VERSION,
+    )
 
 
 def _ends(seen: chances.Pace | chances.WeekPace, chance: float) -> Estimate:

@@ -20,7 +20,7 @@ from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, tariff
 from tachograph.queries.limits.series import limit_series
 
 VERSION = 2
-_REMEMBERED_MS = 56 * 86_400_000  # what is older weighs next to nothing by now
+_REMEMBERED_MS = 84 * 86_400_000  # what is older weighs next to nothing by now
 _BACK_MS = 6 * 3_600_000  # windows reach back so far at most, with room for what is late
 _BACK_DAYS_MS = 8 * 86_400_000  # days of the week do, after days without a reading
 _SETTLED_MS = 10 * 60_000  # a window that has only just reset may still get messages

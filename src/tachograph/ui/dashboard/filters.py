@@ -1,11 +1,13 @@
 """The heading of a page: its question, its filters with all values they can have, and problems."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from tachograph.errors import TachographError
 from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.filter_options import filter_options, project_names
+from tachograph.queries.usage.rows import WAY_KEYS
 from tachograph.text.format import safe
 from tachograph.ui.dashboard import page_query
 from tachograph.ui.dashboard.page import Page, View
@@ -99,7 +101,7 @@ def _with_filters(made: Heading, view: View) -> Heading:
         weeks=_range_links(page_query.WEEKS, view),
         since=calendar.day(span.start).isoformat() if span.start is not None else "",
         until=calendar.day(span.end - 1).isoformat() if span.end is not None else "",
-        clear=view.address(project=(), model=(), branch=(), pr=(), session=()),
+        clear=view.address(**page_query.NO_FILTERS),
         filters=_filters(view) if is_full else (),
         chips=_chips(view) if is_full else (),
         problem=made.problem or _range_problem(view),
@@ -151,7 +153,7 @@ def _carried_fields(query: PageQuery) -> tuple[tuple[str, str], ...]:
     """Fields that a form carries along."""
     default = PageQuery()
     made = [("range", query.range)] if query.range and query.range != default.range else []
-    made += [("pr", value) for value in query.pr] + [("session", value) for value in query.session]
+    made += [(name, value) for name in ("pr", "session", *WAY_KEYS) for value in getattr(query, name)]
     names = ("stack", "measure", "sort")
     made += [(name, getattr(query, name)) for name in names if getattr(query, name) != getattr(default, name)]
     return tuple(made)
@@ -166,6 +168,7 @@ def _chips(view: View) -> tuple[Link, ...]:
         "branch": lambda value: f"branch {value}",
         "pr": page_query.pull_request_words,
         "session": lambda value: f"session {value[:8]}",
+        **{name: partial(page_query.way_filter_words, name) for name in WAY_KEYS},
     }
     return tuple(
         Link(safe(word(value)), query.toggle(name, value).address(view.path))

@@ -11,8 +11,9 @@ from urllib.parse import quote, urlencode
 from tachograph.errors import UsageError
 from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span, parsed_day
-from tachograph.queries.usage.rows import SpendQuery
+from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
 from tachograph.text.format import day_month, safe
+from tachograph.text.ways import way_words
 
 PRESETS = {"today": "Today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "Year", "all": "All"}
 WEEKS = {
@@ -21,11 +22,23 @@ WEEKS = {
     "limitweek": "This limit week",
     "lastlimitweek": "Last limit week",
 }
-STACKS = {"model": "model", "project": "project", "branch": "branch", "session": "session", "class": "token class"}
+STACKS = {
+    "model": "model",
+    "project": "project",
+    "branch": "branch",
+    "session": "session",
+    "agent": "agent",
+    "skill": "skill",
+    "mcp": "MCP server",
+    "effort": "effort",
+    "entrypoint": "program",
+    "class": "token class",
+}
 MEASURES = {"cost": "Cost", "tokens": "Tokens", "messages": "Messages"}
 SORTS = {"recent": "most recent", "cost": "cost", "tokens": "tokens", "messages": "messages", "name": "name"}
 _RANGE_ALIASES = {"1d": "today", "day": "today", "month": "30d", "year": "365d", "everything": "all"}
-_LISTS = ("project", "model", "branch", "pr", "session")
+_LISTS = ("project", "model", "branch", "pr", "session", *WAY_KEYS)
+NO_FILTERS: dict[str, object] = dict.fromkeys(_LISTS, ())
 _MAX_VALUES = 40  # of a filter
 _MAX_LENGTH = 400  # characters of a value
 MAX_WEEKS_BACK = 26  # of the card
@@ -45,6 +58,12 @@ class PageQuery(NamedTuple):
     branch: tuple[str, ...] = ()
     pr: tuple[str, ...] = ()
     session: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    skill: tuple[str, ...] = ()
+    plugin: tuple[str, ...] = ()
+    mcp: tuple[str, ...] = ()
+    effort: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
     compare: bool = True
     stack: str = "model"
     measure: str = "cost"
@@ -58,7 +77,15 @@ class PageQuery(NamedTuple):
         """The query of a report. Raises UsageError for a day that does not exist."""
         span = self.span(calendar, now)
         return SpendQuery(
-            along, span, by, self.project, self.model, branches=self.branch, pulls=self.pr, sessions=self.session
+            along,
+            span,
+            by,
+            self.project,
+            self.model,
+            branches=self.branch,
+            pulls=self.pr,
+            sessions=self.session,
+            ways=tuple((name, getattr(self, name)) for name in WAY_KEYS if getattr(self, name)),
         )
 
     def span(self, calendar: Calendar, now: int) -> Span:
@@ -187,10 +214,18 @@ def sentence(query: PageQuery, calendar: Calendar, now: int, *, compares: bool) 
         parts.append(_list_words([pull_request_words(pr) for pr in query.pr], ""))
     if query.session:
         parts.append(f"session {_list_words([session[:8] for session in query.session], '')}")
+    parts += [_list_words([way_filter_words(name, value) for value in getattr(query, name)], "") for name in WAY_KEYS]
     days = query.days(calendar, now)
     if compares and query.compare and days is not None:
         parts.append("compared with the day before" if days == 1 else f"compared with the {days} days before")
     return " · ".join(part for part in parts if part)
+
+
+def way_filter_words(dimension: str, value: str) -> str:
+    """A value of a filter by the way that work was asked for: `subagent Explore`, `skill review`, `high effort`."""
+    prefix = f"{dimension} " if dimension in ("skill", "plugin") else "MCP server " if dimension == "mcp" else ""
+    is_named = value not in ("unknown", "none")
+    return f"{prefix if is_named else ''}{way_words(WAY_KEYS[dimension](value if is_named else None))}"
 
 
 def pull_request_words(address: str) -> str:

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from tachograph.model.usage.model_names import display_name
-from tachograph.queries.usage.rows import Row
+from tachograph.queries.usage.rows import WAY_KEYS, Row
+from tachograph.text.ways import way_words
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.tables import display
@@ -26,6 +27,8 @@ class Group(NamedTuple):
             return display(self.project)
         if self.kind == "branch":
             return f"{display(self.name)} ({display(self.project)})"
+        if self.kind in WAY_KEYS:
+            return display(way_words(WAY_KEYS[self.kind](self.name)))
         return display(self.title, "without a title") if self.name else "unknown"
 
     def href(self, view: View) -> str:
@@ -37,6 +40,8 @@ class Group(NamedTuple):
             return {"project": (self.name or "unknown",)}
         if self.kind == "branch":
             return {"branch": (self.name or "unknown",), "project": (self.project,) if self.project else ()}
+        if self.kind in WAY_KEYS:
+            return {self.kind: (self.name or "unknown",)}
         return {self.kind: (self.name,)} if self.name else {}
 
 
@@ -49,6 +54,8 @@ def group_of(row: Row, kind: str) -> Group:
         return Group(kind, key.path, key.project)
     if kind == "branch":
         return Group(kind, key.branch, key.project)
+    if kind in WAY_KEYS:
+        return Group(kind, key[0])
     return Group(kind, key.session, title=key.title)
 
 

@@ -18,6 +18,7 @@ from tachograph.text.format import UNKNOWN, count, cut, duration, iso, plural, s
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.figures import Figure, FigureBlock, LegendEntry, Series, TableBlock, TimelineChart
 from tachograph.ui.dashboard.page import Block, Page, View
+from tachograph.ui.dashboard.pages.drivers import session_drivers
 from tachograph.ui.dashboard.pages.session_agents import agents
 from tachograph.ui.dashboard.pages.session_tools import tools
 from tachograph.ui.dashboard.pages.what_if import session_what_if
@@ -242,6 +243,7 @@ PAGE = Page(
         Block("timeline", "figure_block.html", messages_over_time),
         Block("agents", "session_agents.html", agents),
         Block("models", "table_block.html", models),
+        Block("drivers", "table_block.html", session_drivers),
         Block("what-if", "table_block.html", session_what_if),
         Block("tools", "table_block.html", tools),
         Block("windows", "table_block.html", windows),

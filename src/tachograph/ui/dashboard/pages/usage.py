@@ -10,9 +10,11 @@ from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.spend import spend
 from tachograph.text.format import UNKNOWN, count, day_month, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard.page import Block, Page, View
+from tachograph.ui.dashboard.page_query import NO_FILTERS
 from tachograph.ui.dashboard.pages.breakdown import breakdown
 from tachograph.ui.dashboard.pages.caching import caching
 from tachograph.ui.dashboard.pages.calendar import hours_of_week, year_of_days
+from tachograph.ui.dashboard.pages.drivers import usage_drivers
 from tachograph.ui.dashboard.pages.limit_week import card
 from tachograph.ui.dashboard.pages.over_time import over_time
 from tachograph.ui.dashboard.pages.top_sessions import top_sessions
@@ -76,7 +78,7 @@ def totals(view: View) -> TotalsBlock:
         (*_unpriced_note(used, missing), *(_with_command(line) for line in problem_lines(snapshot.problems, None))),
         not used.tokens.messages,
         usage.first_moment(snapshot.db) is None,
-        view.address(project=(), model=(), branch=(), pr=(), session=()) if view.query.is_narrowed else "",
+        view.address(**NO_FILTERS) if view.query.is_narrowed else "",
         view.address(range="all", since="", until=""),
     )
 
@@ -160,6 +162,7 @@ PAGE = Page(
         Block("totals", "usage_totals.html", totals),
         Block("spend", "usage_spend.html", _if_used(over_time)),
         Block("where", "pair_block.html", _if_used(breakdown)),
+        Block("drivers", "table_block.html", _if_used(usage_drivers)),
         Block("why", "usage_why.html", why),
         Block("what-if", "table_block.html", week_what_if),
         Block("calendar", "figure_block.html", _if_any(year_of_days)),

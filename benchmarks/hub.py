@@ -1,4 +1,4 @@
-"""What we promise about a hub: how fast a history and live messages arrive, how little goes over the wire, and that a
+"""Bounds of a hub: how fast a history and live messages arrive, how little goes over the wire, and that a
 machine with nothing to send pays nothing.
 
 The client is measured in this process over real sockets, the hub is a process of its own with a SQLite file.

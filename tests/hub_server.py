@@ -127,7 +127,8 @@ def join(machine: Home, words: list[str], name: str, *more: str) -> None:
 
 def invite_next(machine: Home) -> list[str]:
     """The words with which the next machine of the same person joins."""
-    return machine.call("machines", "--invite").stdout.split()[2:]
+    words = machine.call("machines", "--invite").stdout.split()[2:]
+    return [*words, "--key", machine.call("machines", "--key").stdout.strip()]
 
 
 def sync(*machines: Home) -> None:

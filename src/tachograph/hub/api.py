@@ -5,6 +5,7 @@ Member and machine come from the token alone. Every answer is a status and a JSO
 
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ class HubApi:
         name = _text(document, "name").strip()[:_NAME_LENGTH] or "machine"
         if share not in LEVELS:
             return Response(400, {"error": "Unknown level of sharing."})
-        now, store = self._clock.now_ms(), self._store
+        now, store, address = self._clock.now_ms(), self._store, _network(address)
         with store.transaction():
             wrong, every = store.attempts(code[:4], address, now // HOUR_MS)
             if wrong >= MAX_TRIES or every >= MAX_TRIES_OF_ADDRESS:
@@ -244,6 +245,14 @@ def _readable(fact: SharedFact) -> SharedFact:
 
 def _message(fact: SharedFact) -> TeamMessage | None:
     return message_of(fact) if fact.kind == "message" else None
+
+
+def _network(address: str) -> str:
+    """What tries are counted for: an IPv4 address, or the network that an IPv6 address is chosen from at will."""
+    try:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False)) if ":" in address else address
+    except ValueError:
+        return address
 
 
 def digest(secret: str) -> bytes:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from tachograph import __version__
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
+from tachograph.hub import copied, wire
 from tachograph.hub import membership as memberships
-from tachograph.hub import wire
 from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.folder import FolderTransport, Newest
 from tachograph.hub.membership import FOLDER, Membership
@@ -45,11 +45,22 @@ class Exchange:
         """Raises TachographError for an address that may not be used."""
         self._paths, self._clock, self.membership = paths, clock, membership
         self._key: PersonKey = membership.person_key
-        self._transport: HttpTransport | FolderTransport
+        self._transport = self._connected()
+
+    def _connected(self) -> HttpTransport | FolderTransport:
+        membership = self.membership
         if membership.is_folder:
-            self._transport = FolderTransport(membership.url.removeprefix(FOLDER), membership.machine, clock)
-        else:
-            self._transport = HttpTransport(membership.url, membership.token, membership.certificate)
+            return FolderTransport(membership.url.removeprefix(FOLDER), membership.machine, self._clock)
+        return HttpTransport(membership.url, membership.token, membership.certificate)
+
+    def _notice_copy(self) -> None:
+        """Go on as a machine of its own where the data folder is a copy of another machine's. Raises TachographError."""
+        if copied.is_copied(self.membership, self._paths):
+            self._keep(copied.as_another_machine(self.membership, self._paths))
+            self.close()
+            self._transport = self._connected()
+        elif self.membership.place != (now := copied.place(self._paths)):
+            self._keep(self.membership._replace(place=now))
 
     def close(self) -> None:
         if isinstance(self._transport, HttpTransport):
@@ -59,8 +70,9 @@ class Exchange:
         """Push, then pull. Raises LedgerError; every other problem is in the outcome."""
         if self.membership.halted:
             return Exchanged(0, 0, self.membership.halted)
-        self._prepare(ledger)
         try:
+            self._notice_copy()
+            self._prepare(ledger)
             if isinstance(self._transport, FolderTransport):
                 self._transport.check()
             sent, problem = self._push(ledger, progress)
@@ -147,7 +159,7 @@ class Exchange:
     def _send(self, parcel: "_Parcel") -> Answer:
         """Send one parcel. An empty one changes nothing anywhere, so it stays here. Raises TachographError for a folder."""
         if isinstance(self._transport, FolderTransport):
-            self._transport.introduce(self.membership.name, self.membership.share, __version__)
+            self._transport.introduce(self.membership.name, self.membership.share, __version__, self._key.check)
             if parcel.data:
                 self._transport.push(parcel.data)
             return Answer(200, {})

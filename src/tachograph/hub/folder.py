@@ -70,8 +70,8 @@ class FolderTransport:
         if not os.path.isdir(self._folder):
             raise TachographError(f"There is no folder {self._folder}.", "Create it, or mount it, then try again.")
 
-    def introduce(self, name: str, share: str, version: str) -> None:
-        """Write down the name of this machine."""
+    def introduce(self, name: str, share: str, version: str, key_check: str = "") -> None:
+        """Write down the name of this machine, and a mark of its key."""
         own = self._own()
         document = {
             "id": self._machine,
@@ -79,6 +79,7 @@ class FolderTransport:
             "share": share,
             "version": version,
             "seen_at": self._clock.now_ms(),
+            "key_check": key_check,
         }
         new = os.path.join(own, ".machine.new")
         try:
@@ -137,7 +138,7 @@ class FolderTransport:
                 found.append({
                     "id": name, "name": str(document["name"])[:60], "share": str(document["share"])[:10],
                     "seen_at": min(int(document["seen_at"]), now), "skew_ms": min(0, now - int(document["seen_at"])), "version": str(document["version"])[:40],
-                    "revoked": False,
+                    "revoked": False, "key_check": str(document.get("key_check", ""))[:40],
                 })  # fmt: skip
             except (OSError, ValueError, KeyError, TypeError):
                 continue

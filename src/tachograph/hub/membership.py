@@ -5,6 +5,7 @@ The file is outside the ledger and its backups, so that a copied ledger opens no
 
 import json
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.errors import TachographError
@@ -19,7 +20,7 @@ class Membership(NamedTuple):
 
     `since`: nothing before it is shared, epoch milliseconds; 0 for everything. `revision`: the largest change that was sent;
     a ledger that has not come that far was put back to an earlier state. `halted`: why nothing is exchanged until the
-    person decides, "" for no reason.
+    person decides, "" for no reason. `place`: marks of where the data folder was (hub/copied.py).
     """
 
     url: str
@@ -35,6 +36,7 @@ class Membership(NamedTuple):
     since: int = 0
     revision: int = 0
     halted: str = ""
+    place: Sequence[str] = ()
 
     def __repr__(self) -> str:
         return f"Membership(url={self.url!r}, machine={self.machine!r}, name={self.name!r}, share={self.share!r})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from typing import Any
 
 from tachograph.errors import TachographError, UsageError
 from tachograph.hub import membership as memberships
@@ -40,7 +39,9 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("code", nargs="?", metavar="CODE", help="code of the invitation")
     parser.add_argument("--as", dest="name", metavar="NAME", help="name of this machine (default: its host name)")
     parser.add_argument("--share", choices=_LEVELS, help="what the hub may read (default: mine; names in a team)")
-    parser.add_argument("--key", metavar="KEY", help="key of your machines, from: tachograph machines --key")
+    parser.add_argument(
+        "--key", metavar="KEY", help="- reads the key of your machines from standard input; without it, join asks"
+    )
     parser.add_argument("--ca", metavar="FILE", default="", help="certificate of a hub that no authority signed")
     parser.add_argument("--history", choices=("all", "none"), help="also share usage from before now, or not")
     parser.add_argument("--show", action="store_true", help="print ten rows exactly as they would leave; join nothing")
@@ -70,8 +71,12 @@ def _join(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     level = arguments.share or "mine"
     _consent(arguments, context, paths, level)
     since = _since(arguments, context, paths)
+    if level != "mine":
+        from tachograph.hub.sharing import PersonKey
+
+        PersonKey.new().seal("", "")  # says now what is missing, not after the code was used
     if arguments.url.startswith(FOLDER):
-        joined = _join_folder(arguments, level)
+        joined = _join_folder(arguments, context, level)
     else:
         joined = _join_hub(arguments, context, level)
     joined = joined._replace(since=since)
@@ -117,16 +122,23 @@ def _since(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
     return context.clock.now_ms() if sys.stdin.readline().strip().lower() in ("n", "no") else 0
 
 
-def _join_folder(arguments: argparse.Namespace, level: str) -> Membership:
+def _join_folder(arguments: argparse.Namespace, context: Context, level: str) -> Membership:
     import os
 
+    from tachograph.hub.folder import FolderTransport
     from tachograph.hub.sharing import PersonKey
     from tachograph.hub.transport import local_name
+    from tachograph.ui.cli.hub.keys import asked_key, given_key
 
     folder = os.path.abspath(os.path.expanduser(arguments.url.removeprefix(FOLDER)))
     if not os.path.isdir(folder):
         raise UsageError(f"There is no folder {folder}.", "Create it first; your other machines have to see it too.")
-    key = PersonKey(arguments.key) if arguments.key else PersonKey.new()
+    checks = {one["key_check"] for one in FolderTransport(folder, "", context.clock).machines()} - {""}
+    key = given_key(arguments.key, context) or (asked_key(context) if checks else PersonKey.new())
+    if checks and key.check not in checks:
+        raise TachographError(
+            "That is not the key of the machines in this folder.", "Show it on one of them: tachograph machines --key"
+        )
     name = arguments.name or local_name()
     return Membership(f"{FOLDER}{folder}", secrets.token_hex(6), name, "", level, "", key.text)
 
@@ -134,21 +146,21 @@ def _join_folder(arguments: argparse.Namespace, level: str) -> Membership:
 def _join_hub(arguments: argparse.Namespace, context: Context, level: str) -> Membership:
     from tachograph.hub.sharing import PersonKey
     from tachograph.hub.transport import HttpTransport, local_name
+    from tachograph.ui.cli.hub.keys import asked_key, given_key
 
     if not arguments.code:
         raise UsageError(
             "join needs the code of an invitation.", "Get one with `tachograph hub invite NAME` on the hub."
         )
     code, _, attached = arguments.code.partition(".")
-    text = arguments.key or attached
-    key = PersonKey(text) if text else PersonKey.new()
+    key = given_key(arguments.key or attached, context) or PersonKey.new()
     transport = HttpTransport(arguments.url, "", arguments.ca)
     while True:
         asked = {"code": code, "name": arguments.name or local_name(), "share": level, "key_check": key.check}
         answer = transport.request("POST", "join", asked)
         if answer.status != 409:
             break
-        key = _typed_key(context)
+        key = asked_key(context)
     transport.close()
     if not answer.is_ok:
         raise TachographError(
@@ -170,19 +182,6 @@ def _join_hub(arguments: argparse.Namespace, context: Context, level: str) -> Me
         HttpTransport(joined.url, joined.token, joined.certificate).request("POST", "share", {"share": level})
         context.say("Others use this hub, so it may read names only (--share names).")
     return joined
-
-
-def _typed_key(context: Context) -> Any:
-    from tachograph.hub.sharing import PersonKey
-
-    if not sys.stdin.isatty():
-        raise TachographError(
-            "Your machines in this hub have a key, and this one needs it.",
-            "Show it on one of them with `tachograph machines --key`, then give it with --key.",
-        )
-    context.stderr.write("Key of your machines (`tachograph machines --key` shows it): ")
-    context.stderr.flush()
-    return PersonKey(sys.stdin.readline().strip())
 
 
 def _change_level(arguments: argparse.Namespace, context: Context, paths: Paths, known: Membership) -> int:

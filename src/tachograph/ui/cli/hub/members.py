@@ -175,8 +175,9 @@ def _document(
 
 def _invite(context: Context, known: Membership) -> int:
     if known.is_folder:
-        context.out.write(f"tachograph join {known.url} --key {known.key}\n")
+        context.out.write(f"tachograph join {known.url}\n")
         context.say("Adapt the path if the folder has another one there.")
+        _say_key(context, known)
         return 0
     from tachograph.hub.transport import HttpTransport
 
@@ -185,8 +186,14 @@ def _invite(context: Context, known: Membership) -> int:
         raise TachographError(
             f"The hub made no invitation: {answer.problem or answer.status}.", "Try again: tachograph sync"
         )
-    context.out.write(f"tachograph join {known.url} {answer.body['code']}.{known.key}\n")
-    context.say(
-        "Run this on another machine of yours within 24 hours. The part after the dot is the key of your machines."
-    )
+    context.out.write(f"tachograph join {known.url} {answer.body['code']}\n")
+    context.say("Run this on another machine of yours within 24 hours.")
+    _say_key(context, known)
     return 0
+
+
+def _say_key(context: Context, known: Membership) -> None:
+    context.say(
+        f"It asks for the key of your machines: {known.key}\n"
+        "Without a terminal there: tachograph machines --key | ssh HOST tachograph join … --yes"
+    )

@@ -32,6 +32,19 @@ class FixedClock(Clock):
         return 0.0
 
 
+class ShiftedClock(Clock):
+    """A clock that goes as another does, some milliseconds before or after it: for the demo."""
+
+    def __init__(self, clock: Clock, shift_ms: int) -> None:
+        self._clock, self._shift_ms = clock, shift_ms
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self._shift_ms
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+
 def system_clock() -> Clock:
     """The clock of this process. `TACHOGRAPH_NOW` (epoch milliseconds) fixes it: tests of the whole command use that."""
     fixed = os.environ.get("TACHOGRAPH_NOW", "")

@@ -34,12 +34,14 @@ class PricedMessage(NamedTuple):
 
 class Story(NamedTuple):
     """Facts that the readings have to agree with. `refusals`: when a session limit was hit and when it reset; `week_reset`:
-    a reset of the week; `week_end`, `scoped_end`: percent of the week, and of the weeks of model families, at the end."""
+    a reset of the week; `week_end`, `scoped_end`: percent of the week, and of the weeks of model families, at the end;
+    `families`: model families with a weekly limit of their own, of half the week's size."""
 
     refusals: Sequence[tuple[float, float]] = ()
     week_reset: float | None = None
     week_end: float | None = None
     scoped_end: Mapping[str, float] = MappingProxyType({})
+    families: Sequence[str] = ()
 
 
 _NO_STORY = Story()
@@ -89,7 +91,7 @@ def readings(
     """Live through the messages (oldest first) until `end`. `factor_after`: a moment and a factor; from that moment on everything costs that many
     times as much, as when a limit is changed."""
     chance = random.Random(seed)
-    scale = _scale(work)
+    scale = _scale(work, story.week_reset or 0.0)
     stops = _stops(work, end)
     place, five_reset, five, week = 0, float("-inf"), 0.0, 0.0
     begin = work[0].at if work else end
@@ -172,12 +174,13 @@ def _fit_story(said: Sequence[InventedReading], story: Story) -> Iterator[Invent
         )
 
 
-def _scale(work: Sequence[PricedMessage]) -> float:
-    """Points per dollar, so that the busiest windows nearly fill."""
+def _scale(work: Sequence[PricedMessage], anchor: float) -> float:
+    """Points per dollar, so that the busiest windows (counted from `anchor`) nearly fill."""
     sums: dict[int, float] = {}
     for one in work:
         dollars = sum(value * part for value, part in zip(one.dollars, _CLASSES, strict=True)) * weight(one.model)
-        sums[int(one.at // FIVE_HOURS)] = sums.get(int(one.at // FIVE_HOURS), 0.0) + dollars
+        window = int((one.at - anchor) // FIVE_HOURS)
+        sums[window] = sums.get(window, 0.0) + dollars
     ordered = sorted(sums.values())
     return _BUSIEST / ordered[int(len(ordered) * 0.97)] if ordered and ordered[-1] else 1.0
 

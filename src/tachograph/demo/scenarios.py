@@ -1,53 +1,25 @@
-"""Three invented workdays, moment by moment: what Claude Code writes and pipes, and what the service would answer.
+"""Four invented workdays, moment by moment: what Claude Code writes and pipes, and what the service would answer.
 
-Tuesday: a Pro user's 5-hour window fills, and is refused at 11:00, while the newest percentage still says 88. Friday: on
+Tuesday: a Pro user's 5-hour window fills, and is refused at 11:00, while the newest percentage still says 88. The same
+day of a Max user: 5-hour 78, Opus week 91, then credits take over. Friday: on
 a Max plan the week stands at 60 and its Opus limit at 94. Sunday: a long loop that continues at 100 %, metered.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tachograph.demo import records, usage_shapes
 from tachograph.demo.limits import weight
+from tachograph.demo.moments import CWD, Moment, Scenario
 from tachograph.demo.records import Record
 
-NAMES = ("tuesday", "friday", "sunday")
+NAMES = ("tuesday", "tuesday-max", "friday", "sunday")
 # About what an answer of `_Work` weighs: dollars at list prices, by class as demo/limits.py weighs them.
 _WEIGHTED_DOLLARS = {"claude-opus-4-8": 0.110, "claude-sonnet-4-6": 0.067}
 _SESSION = "7b0e5a34-0000-4000-8000-0000000000{:02d}"
-_CWD = "/home/ada/code/shop"
-_ACCOUNT, _ORGANIZATION = "ada00000-0000-4000-8000-000000000001", "ada00000-0000-4000-8000-000000000002"
-
-
-class Moment(NamedTuple):
-    """Events of a moment: `lines` are written to the transcript, `piped` goes to the status line, `served` is
-    what the usage endpoint answers from then on, `cached` what Claude Code keeps of an answer of its own."""
-
-    at: datetime
-    says: str
-    lines: tuple[Record, ...] = ()
-    piped: Mapping[str, Any] | None = None
-    served: Mapping[str, Any] | None = None
-    cached: Mapping[str, Any] | None = None
-
-
-class Scenario(NamedTuple):
-    """A workday. `plan`: organization type and tier as the service names them; `asks`: the endpoint may be asked."""
-
-    name: str
-    title: str
-    plan: tuple[str, str]
-    asks: bool
-    moments: tuple[Moment, ...]
-    session: str
-    week_resets: datetime
-    week_before: float  # percent of the week on the evening before
-    scoped_before: Mapping[str, float] = MappingProxyType({})  # the same of the weeks of model families
 
 
 def scenario(name: str, now: datetime, scale: float | None = None, elsewhere: float = 0.0) -> Scenario:
@@ -56,52 +28,10 @@ def scenario(name: str, now: datetime, scale: float | None = None, elsewhere: fl
     `scale`: points of a 5-hour window per weighted dollar (demo/limits.py); with it the day's messages cost what its
     percentages say. `elsewhere`: share (0 to 1) of the week that was not used in Claude Code here.
     """
-    make, weekday = {"tuesday": (_tuesday, 1), "friday": (_friday, 4), "sunday": (_sunday, 6)}[name]
+    days = {"tuesday": (_tuesday, 1), "tuesday-max": (_afternoon, 1), "friday": (_friday, 4), "sunday": (_sunday, 6)}
+    make, weekday = days[name]
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return make(day - timedelta(days=(day.weekday() - weekday) % 7), _Size(scale, elsewhere))
-
-
-def sign_in(config: Path, played: Scenario) -> None:
-    """Write who is logged in, and an invented login that never runs out."""
-    config.mkdir(parents=True, exist_ok=True)
-    kind, tier = played.plan
-    account = {
-        "accountUuid": _ACCOUNT,
-        "emailAddress": "ada@example.org",
-        "organizationUuid": _ORGANIZATION,
-        "organizationName": "ada@example.org's Organization",
-        "organizationType": kind,
-        "organizationRateLimitTier": tier,
-    }
-    _write(config / ".claude.json", {"oauthAccount": account})
-    login = {"accessToken": "sk-ant-oat01-invented", "expiresAt": 4_102_444_800_000, "scopes": ["user:profile"]}
-    _write(config / ".credentials.json", {"claudeAiOauth": login, "organizationUuid": _ORGANIZATION})
-
-
-def write_moment(config: Path, played: Scenario, moment: Moment) -> None:
-    """Write Claude Code's records of a moment."""
-    for line in moment.lines:
-        path = transcript(config, played).with_name(f"{line.get('sessionId', played.session)}.jsonl")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab") as file:
-            file.write(records.dump([line]))
-    if moment.cached is not None:
-        known = json.loads((config / ".claude.json").read_bytes())
-        at = int(moment.at.timestamp() * 1000)
-        known["cachedUsageUtilization"] = {"fetchedAtMs": at, "accountUuid": _ACCOUNT, "utilization": moment.cached}
-        _write(config / ".claude.json", known)
-
-
-def transcript(config: Path, played: Scenario) -> Path:
-    return config / "projects" / records.folder_name(_CWD) / f"{played.session}.jsonl"
-
-
-def profile(played: Scenario) -> dict[str, Any]:
-    """Answer of the profile endpoint."""
-    answer = usage_shapes.profile(played.plan[1], played.plan[0])
-    answer["account"] |= {"uuid": _ACCOUNT, "email": "ada@example.org", "full_name": "Ada", "display_name": "Ada"}
-    answer["organization"] |= {"uuid": _ORGANIZATION, "name": "ada@example.org's Organization"}
-    return answer
 
 
 def _tuesday(day: datetime, size: "_Size") -> Scenario:
@@ -125,7 +55,7 @@ def _tuesday(day: datetime, size: "_Size") -> Scenario:
         text="You've hit your session limit · resets 12pm (UTC)",
         resets_at=resets,
         session=session,
-        cwd=_CWD,
+        cwd=CWD,
     )
     corrected = _usage_answer(
         _at(day, "10:40"),
@@ -161,6 +91,38 @@ def _in_a_new_window(moment: Moment, begins: datetime) -> Moment:
     piped = json.loads(json.dumps(moment.piped))
     piped["rate_limits"]["five_hour"]["resets_at"] = int((begins + timedelta(hours=5)).timestamp())
     return moment._replace(piped=piped)
+
+
+def _afternoon(day: datetime, size: "_Size") -> Scenario:
+    session = _SESSION.format(5)
+    resets, week = day + timedelta(hours=14, minutes=5), day + timedelta(days=2, hours=9)
+    work = _Work(size, ((session, "Split the checkout into steps", "feat/checkout-steps", 455),))
+
+    def at(clock: str, says: str, five: int, seven: int, opus: int, count: int, model: str) -> Moment:
+        moment = _at(day, clock)
+        served = _usage_answer(moment, session=five, week=seven, spent=250, session_resets=resets, week_resets=week)
+        served["limits"] += [_scoped_limit("Opus", opus, week)]
+        _allow_credits(served, 250, 5_000)
+        work.split(served)
+        return Moment(moment, says, work.answers(session, moment, model, count, five), served=served)
+
+    moments = (
+        at("10:00", "The morning begins with Opus.", 22, 52, 84, 8, "claude-opus-4-8"),
+        at("12:13", "Two hours of Opus later the 5-hour limit comes into sight.", 78, 58, 91, 16, "claude-opus-4-8"),
+        at("13:40", "The 5-hour limit is reached; usage credits take over, and $2.50 of $50 are spent.", 100, 61, 91, 9,
+           "claude-sonnet-4-6"),
+    )  # fmt: skip
+    return Scenario(
+        "tuesday-max",
+        "A Max user's afternoon: three limits, each with a number of its own",
+        ("claude_max", "default_claude_max_5x"),
+        True,
+        moments,
+        session,
+        week,
+        47.0,
+        MappingProxyType({"opus": 79.0}),
+    )
 
 
 def _friday(day: datetime, size: "_Size") -> Scenario:
@@ -213,11 +175,7 @@ def _sunday(day: datetime, size: "_Size") -> Scenario:
         served = _usage_answer(
             moment, session=five, week=seven, spent=spent, session_resets=resets, week_resets=week
         )  # fmt: skip
-        cap = {"amount_minor": 20_000, "currency": "USD", "exponent": 2}
-        open_yet = {"disabled_reason": None, "spend_limit_reached": False}
-        served["extra_usage"] |= {"monthly_limit": 20_000, "utilization": spent / 200, **open_yet}
-        money = {"money": cap, "credits": None}
-        served["spend"] |= {"limit": cap, "cap": money, "percent": spent // 200, "disabled_reason": None}
+        _allow_credits(served, spent, 20_000)
         work.split(served)
         lines = work.answers(session, moment, "claude-opus-4-8", count, five, metered=spent / 100)
         return Moment(moment, says, lines, served=served)
@@ -290,7 +248,7 @@ class _Work:
         made: list[Record] = []
         if session not in self._begun:
             self._begun.add(session)
-            made.append(records.user(title.lower(), at=first, session=session, cwd=_CWD, branch=branch))
+            made.append(records.user(title.lower(), at=first, session=session, cwd=CWD, branch=branch))
             made.append(records.title(title, session=session))
         for index in range(count):
             at = first + timedelta(minutes=54) * (index + 1) / count
@@ -300,7 +258,7 @@ class _Work:
                     at=at,
                     model=model,
                     session=session,
-                    cwd=_CWD,
+                    cwd=CWD,
                     branch=branch,
                     input=12 + index % 9,
                     output=900 + 130 * (index % 7),
@@ -322,7 +280,7 @@ def _status_line_input(
     }
     return {
         "session_id": session,
-        "cwd": _CWD,
+        "cwd": CWD,
         "model": {"id": model.lower().replace(" ", "-"), "display_name": model},
         "cost": {"total_cost_usd": cost},
         "context_window": {"used_percentage": context},
@@ -337,6 +295,15 @@ def _usage_answer(moment: datetime, **said: Any) -> dict[str, Any]:
     return {**made, "iguana_necktie": None}
 
 
+def _allow_credits(served: dict[str, Any], spent: int, cap: int) -> None:
+    """Let usage credits take over at a limit, up to a cap a month; both in cents."""
+    money = {"amount_minor": cap, "currency": "USD", "exponent": 2}
+    open_yet = {"disabled_reason": None, "spend_limit_reached": False}
+    served["extra_usage"] |= {"monthly_limit": cap, "utilization": 100 * spent / cap, **open_yet}
+    budget = {"money": money, "credits": None}
+    served["spend"] |= {"limit": money, "cap": budget, "percent": 100 * spent // cap, "disabled_reason": None}
+
+
 def _scoped_limit(name: str, percent: int, resets: datetime) -> Record:
     return {
         "kind": "weekly_scoped",
@@ -347,8 +314,3 @@ def _scoped_limit(name: str, percent: int, resets: datetime) -> Record:
         "scope": {"model": {"id": None, "display_name": name}, "surface": None},
         "is_active": False,
     }
-
-
-def _write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")
-    os.chmod(path, 0o600)

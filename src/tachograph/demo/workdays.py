@@ -24,6 +24,12 @@ class Sitting(NamedTuple):
     limit: Limit | None = None
 
 
+def last_friday(now: datetime) -> datetime:
+    """The demo's moment: 15:25 of the last Friday, in the zone of `now`. Its life is the same on every day it is shown."""
+    friday = now.replace(hour=15, minute=25, second=0, microsecond=0) - timedelta(days=(now.weekday() - 4) % 7)
+    return friday if friday <= now else friday - timedelta(days=7)
+
+
 def sittings(end: datetime, days: int, rng: Random) -> list[Sitting]:
     """Every sitting of the `days` days up to `end`, in order and one at a time; each is over before `end`."""
     today = end.date()

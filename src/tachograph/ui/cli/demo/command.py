@@ -6,10 +6,10 @@ import os
 import shlex
 import shutil
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tachograph.clock import FixedClock
+from tachograph.clock import FixedClock, ShiftedClock
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.text.format import count, size
 from tachograph.ui import cli
@@ -28,6 +28,8 @@ _DEFAULT_TOUR = (
     ("forecast",),
 )
 
+_WEEK_RESETS_IN = 17 * 3600 + 35 * 60  # seconds from the demo's moment: Saturday at nine
+
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = "Write invented transcripts into a temporary home and show the reports over them. Your own logs and ledger are not touched."
@@ -38,8 +40,8 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument(
         "--scenario",
-        choices=("tuesday", "friday", "sunday"),
-        help="play a workday at the limits instead: tuesday (a refusal at 11:00), friday (the Opus week), sunday (extra usage)",
+        choices=("tuesday", "tuesday-max", "friday", "sunday"),
+        help="play a workday at the limits instead: tuesday (a refusal at 11:00), tuesday-max (three limits in one afternoon), friday (the Opus week), sunday (extra usage)",
     )
     parser.add_argument(
         "--at", metavar="HH:MM", default="", help="with --scenario: stop the clock of that day at this time (UTC)"
@@ -61,6 +63,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.demo import transcripts
+    from tachograph.demo.workdays import last_friday
     from tachograph.errors import UsageError
     from tachograph.model.usage.periods import system_zone
 
@@ -79,16 +82,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return _scenario(arguments, home, context)
     try:
         zone, _ = system_zone(context.env)
-        end = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=context.clock.now_ms())
-        made = transcripts.write(
-            Path(home, ".claude"), end=end.astimezone(zone), days=arguments.days, seed=arguments.seed
-        )
+        now = context.clock.now_ms()
+        end = last_friday(datetime.fromtimestamp(now / 1000, UTC).astimezone(zone))
+        end_ms = int(end.timestamp() * 1000)
+        made = transcripts.write(Path(home, ".claude"), end=end, days=arguments.days, seed=arguments.seed)
         context.say(
-            f"Invented: {count(made.messages)} messages in {count(made.sessions)} sessions over {arguments.days} days"
-            f" ({count(made.files)} transcripts, {size(made.bytes)}), under {home}"
+            f"Invented: {count(made.messages)} messages in {count(made.sessions)} sessions over the {arguments.days} days"
+            f" up to {end:%A %d %B, %H:%M} ({count(made.files)} transcripts, {size(made.bytes)}), under {home}"
         )
         env = {**context.env, **_demo_environment(home)}
-        inner = context._replace(env=env, clock=FixedClock(context.clock.now_ms()))
+        inner = context._replace(env=env, clock=FixedClock(end_ms))
         invent_limits(inner, arguments.days, arguments.seed)
         if arguments.machines is not None:
             from tachograph.ui.cli.demo import machines
@@ -96,10 +99,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             return machines.play(home, inner, arguments.machines, arguments.seed)
         code = _show(arguments.command_line, inner)
         if not arguments.command_line and not arguments.no_open and context.is_terminal:
-            _open(home, inner._replace(clock=context.clock))
+            _open(home, inner._replace(clock=ShiftedClock(context.clock, end_ms - now)))
         if arguments.keep:
-            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in _demo_environment(home).items())
-            context.say(f"\nIt stays there. Try more: env {assigned} tachograph sessions")
+            known = {**_demo_environment(home), "TACHOGRAPH_NOW": str(end_ms)}
+            assigned = " ".join(f"{key}={shlex.quote(value)}" for key, value in known.items())
+            context.say(f"\nIt stays there, and so does its clock. Try more: env {assigned} tachograph sessions")
         else:
             context.say("\nThe invented home is gone again. Keep one to play with: tachograph demo --keep FOLDER")
         return code
@@ -110,7 +114,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def invent_limits(context: Context, days: int, seed: int) -> None:
     """An account, and readings of its limits that fit the messages: what the meter and estimates are about. Before the
-    messages are read, so that they are its account's."""
+    messages are read, so that they are its account's. The service's breakdown is that of the same hidden story."""
+    from tachograph.demo.limits import Story
     from tachograph.ledger.limits import readings
     from tachograph.ledger.storage.connection import translate_errors
     from tachograph.ledger.storage.open import open_ledger
@@ -122,27 +127,27 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
     from tachograph.ui.cli.demo import limits
 
     now = context.clock.now_ms()
+    reset = now / 1000 + _WEEK_RESETS_IN
     with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
-        limits.invent(ledger, load()[0], context.env, context.env["CLAUDE_CONFIG_DIR"], now, min(days, 70), seed=seed)
+        folder, story = context.env["CLAUDE_CONFIG_DIR"], Story(week_reset=reset, families=("fable",))
+        made = limits.invent(ledger, load()[0], context.env, folder, now, min(days, 70), seed=seed, story=story)
         found = now_question(ledger.db, now).accounts
         if not found:
             return
-        known = [Limit(one.key, one.label, one.group, one.percent, one.resets_at) for one in found[0].limits]
-        week = next((limit for limit in known if limit.group == "weekly"), None)
-        if week is not None:
-            fable = Limit("weekly_scoped:fable", "Fable week", "weekly", 61.0, week.resets_at, scope="Fable")
-            extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
-            shares = (
-                Share("claude_code", "Claude Code", 71.0),
-                Share("chat", "Chat", 22.0),
-                Share("cowork", "Cowork", 5.0),
-                Share("other", "Other", 2.0),
-            )
-            who = AccountId(limits.ADA.uuid, limits.ADA.organization)
-            at = max(now - 14_000, *(one.observed_at + 1 for one in found[0].limits))  # the newest of them all
-            said = Reading(CLAUDE_JSON, at, account=who, limits=(*known, fable), extra=extra, breakdown=shares)
-            with ledger.transaction() as db:
-                readings.append(db, Strings(db), said)
+        known = tuple(Limit(one.key, one.label, one.group, one.percent, one.resets_at) for one in found[0].limits)
+        elsewhere = round(100 * made.elsewhere(reset))
+        chat = round(elsewhere * 0.7)
+        shares = (
+            Share("claude_code", "Claude Code", 100.0 - elsewhere),
+            Share("chat", "Chat", float(chat)),
+            Share("cowork", "Cowork", float(elsewhere - chat)),
+        )
+        who = AccountId(limits.ADA.uuid, limits.ADA.organization)
+        at = max(now - 14_000, *(one.observed_at + 1 for one in found[0].limits))  # the newest of them all
+        extra = ExtraUsage(True, Money(1234, "USD"), Money(5000, "USD"), 24.7)
+        said = Reading(CLAUDE_JSON, at, account=who, limits=known, extra=extra, breakdown=shares)
+        with ledger.transaction() as db:
+            readings.append(db, Strings(db), said)
 
 
 def _open(home: str, context: Context) -> None:

@@ -57,7 +57,7 @@ def invent(
     with ledger.transaction() as db:
         names = Strings(db)
         who = AccountId(identity.uuid, identity.organization)
-        families = story.scoped_end if story is not None else ()
+        families = (*story.scoped_end, *story.families) if story is not None else ()
         for said in made.said:
             reset = None if said.five_reset is None else int(said.five_reset * 1000)
             five = Limit(FIVE_HOUR, "5-hour", "session", said.five, reset)

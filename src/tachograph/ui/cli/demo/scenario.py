@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tachograph.clock import FixedClock
-from tachograph.demo import scenarios
-from tachograph.demo.scenarios import Moment, Scenario
+from tachograph.demo import moments
+from tachograph.demo.moments import Moment, Scenario
 from tachograph.demo.service import Service
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
@@ -48,12 +48,12 @@ def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
     """Live through a workday in the home that `context.env` names, which has to be empty."""
     paths, config = own_paths(context.env), Path(context.env["CLAUDE_CONFIG_DIR"])
     calendar = Calendar(*parsed_zone("UTC"))
-    scenarios.sign_in(config, scenario)
-    with Service({}, profile=scenarios.profile(scenario)) as service:
+    moments.sign_in(config, scenario)
+    with Service({}, profile=moments.profile(scenario)) as service:
         env = {**context.env, poller.BASE: service.base}
         for moment in scenario.moments:
             at = int(moment.at.timestamp() * 1000)
-            scenarios.write_moment(config, scenario, moment)
+            moments.write_moment(config, scenario, moment)
             with open_ledger(paths, at) as ledger, translate_errors(ledger.path):
                 ingest(ledger, env, at)
                 collect(ledger, env, at)

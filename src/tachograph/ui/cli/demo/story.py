@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tachograph.clock import FixedClock
 from tachograph.demo import limits as invented_limits
-from tachograph.demo import scenarios, transcripts
-from tachograph.demo.scenarios import Scenario
+from tachograph.demo import moments, scenarios, transcripts
+from tachograph.demo.moments import Scenario
 from tachograph.errors import UsageError
 from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
@@ -47,7 +47,7 @@ def _with_history(name: str, began: datetime, context: Context, seed: int) -> Sc
     plain = scenarios.scenario(name, began)
     evening = plain.moments[0].at.replace(hour=0, minute=0) - timedelta(days=1) + _EVENING
     transcripts.write(config, end=evening, days=HISTORY_DAYS, seed=seed, models=_MODELS)
-    scenarios.sign_in(config, plain)
+    moments.sign_in(config, plain)
     ms = int(evening.timestamp() * 1000)
     identity = limits.ADA._replace(plan=plan_name(*plain.plan, ms) or "")
     story = invented_limits.Story(

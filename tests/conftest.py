@@ -76,6 +76,8 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
 SLOW_FILES = {
     "test_kill.py",
     "test_properties.py",
+    "test_folder_order.py",
+    "test_old_ledgers.py",
     "test_secrets.py",
     "test_process.py",
     "test_power_cut.py",

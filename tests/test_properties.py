@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 import oracle
 from helpers import NOW_MS, Home
+from ledger_rows import ledger_rows
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
-from tachograph.ledger.usage import ways
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Transcript
@@ -159,48 +159,6 @@ units = st.one_of(answers().map(lambda a: [a]), answers().map(lambda a: [a]), an
 transcripts = st.lists(units, min_size=1, max_size=14)
 
 
-# -- a ledger in words -----------------------------------------------------------------------------------------
-
-NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder", "project", "place")
-OTHER = {"session": "session.uuid", "account": "account.uuid", "pull": "pull.url"}
-
-
-def said(home: Home) -> dict[str, list[tuple[Any, ...]]]:
-    """All that a ledger says of messages, sessions and links, without the numbers that stand for texts."""
-    with home.db() as db:
-
-        def table(name: str, *left_out: str) -> list[tuple[Any, ...]]:
-            columns = [row[1] for row in db.execute(f"PRAGMA table_info({name})") if row[1] not in left_out]
-            words = [_word(name, column) for column in columns]
-            return sorted(db.execute(f"SELECT {', '.join(words)} FROM {name}").fetchall(), key=repr)
-
-        copies = "SELECT identity, uuid, copy.flags FROM copy JOIN message ON message.id = message JOIN session"
-        spans = "SELECT uuid, first_at, last_at FROM session WHERE first_at IS NOT NULL ORDER BY uuid"
-        pulls = "SELECT url, number, repository FROM pull ORDER BY url"
-        return {
-            "message": table("message", "id", "origin"),
-            "rollup": table("rollup"),
-            "hour": table("hour"),
-            "link": table("link"),
-            "copy": sorted(db.execute(f"{copies} ON session.id = copy.session").fetchall()),
-            "session": db.execute(spans).fetchall(),
-            "pull": db.execute(pulls).fetchall(),
-        }
-
-
-def _word(table: str, column: str) -> str:
-    """The column, with the text in the place of a number that stands for one."""
-    if column == "way":
-        texts = " || ',' || ".join(f"(SELECT text FROM name WHERE name.id = way.{one})" for one in ways.COLUMNS)
-        return f"(SELECT {texts} FROM way WHERE way.id = {table}.way)"
-    if column in NAMED:
-        return f"(SELECT text FROM name WHERE name.id = {table}.{column})"
-    if column in OTHER:
-        other, text = OTHER[column].split(".")
-        return f"(SELECT {text} FROM {other} WHERE {other}.id = {table}.{column})"
-    return f"{table}.{column}"
-
-
 def lines(some_units: list[Unit]) -> bytes:
     return records.dump(line for unit in some_units for line in unit)
 
@@ -209,7 +167,7 @@ def in_one_go(some_units: list[Unit]) -> dict[str, list[tuple[Any, ...]]]:
     with temporary_home() as home:
         home.write("a/s.jsonl", lines(some_units))
         home.ingest()
-        return without_folder(said(home), home)
+        return without_folder(ledger_rows(home), home)
 
 
 def without_folder(ledger: dict[str, list[tuple[Any, ...]]], home: Home) -> dict[str, list[tuple[Any, ...]]]:
@@ -250,7 +208,7 @@ def test_files_and_passes_change_nothing(some_units: list[Unit], data: st.DataOb
                 ends = [0, *at, len(file)]
                 home.append(f"{name}/s.jsonl", file[ends[n] : ends[n + 1]])
             home.ingest()
-        assert without_folder(said(home), home) == in_one_go(some_units)
+        assert without_folder(ledger_rows(home), home) == in_one_go(some_units)
 
 
 @some

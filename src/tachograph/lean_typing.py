@@ -32,10 +32,10 @@ else:
             return cls(*iterable)
 
         def _replace(self, /, **changes):
-            values = [changes.pop(name, value) for name, value in zip(self._fields, self, strict=True)]
+            made = _new(type(self), map(changes.pop, self._fields, self))
             if changes:
                 raise TypeError(f"{type(self).__name__} has no field {', '.join(changes)}")
-            return _new(type(self), values)
+            return made
 
         __replace__ = _replace
 

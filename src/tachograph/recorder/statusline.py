@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 
-from tachograph.ledger.limits import accounts, clock_repair, readings
+from tachograph.ledger.limits import clock_repair, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage import context_windows
 from tachograph.ledger.usage.strings import Strings
@@ -45,6 +45,7 @@ def _look_at_login(
     db: sqlite3.Connection, names: Strings, reading: Reading, folder: str, env: Mapping[str, str]
 ) -> None:
     """Note another login of a config folder at once: what follows is of another account."""
+    from tachograph.ledger.limits import accounts
     from tachograph.sources import claude_config
 
     signature = repr(claude_config.identity_signature(folder, env))

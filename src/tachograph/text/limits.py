@@ -3,14 +3,19 @@
 Color means pressure and always comes with a sign: orange and ▲ from 90, red and ■ from 100.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import timedelta
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY, Money
-from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe, weekday
 from tachograph.text.money import money, spend_of
+
+if TYPE_CHECKING:
+    from tachograph.model.usage.periods import Calendar
 
 ORANGE_FROM, RED_FROM = 90.0, 100.0
 SOURCE_WORDS = {

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
-from tachograph.ledger.limits.login_history import note_plan
 from tachograph.ledger.usage.strings import Strings, storable
-from tachograph.model.limits.limits import AccountId
-from tachograph.model.limits.window_state import CLOCK_MS
 
 if TYPE_CHECKING:
     from tachograph.ledger.usage.account_of import Stretch
+    from tachograph.model.limits.limits import AccountId
 
 
 class Identity(NamedTuple):
@@ -32,6 +30,8 @@ def observe(db: sqlite3.Connection, names: Strings, folder: str, identity: Ident
     Between the last sight of one account and the first of the next the account is unknown: those messages stay without
     one. None (no login, or an unreadable file) is no observation.
     """
+    from tachograph.ledger.limits.login_history import note_plan  # seldom: not where nothing changed
+
     if identity is None:
         return None
     repair_clock(db, now_ms)
@@ -71,6 +71,8 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> None:
 
     Logins of another machine (its folders begin with `@`) have the times of its clock, like its transcripts.
     """
+    from tachograph.model.limits.window_state import CLOCK_MS
+
     limit = now_ms + CLOCK_MS
     if db.execute("SELECT 1 FROM login WHERE last_seen > ? LIMIT 1", (limit,)).fetchone() is not None:
         sql = (
@@ -127,6 +129,8 @@ def logins_of(db: sqlite3.Connection, account: int) -> list[Login]:
 def named(db: sqlite3.Connection, account: int) -> AccountId | None:
     """Id of an account at the service; None for the unknown account."""
     row = db.execute("SELECT uuid, organization FROM account WHERE id = ? AND uuid <> ''", (account,)).fetchone()
+    from tachograph.model.limits.limits import AccountId
+
     return None if row is None else AccountId._make(row)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from tachograph.lean_typing import NamedTuple
-from tachograph.ledger.limits.login_history import account_at
-from tachograph.ledger.usage.strings import Strings
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tachograph.ledger.usage.strings import Strings
 
 _SESSION_MS = 5 * 3_600_000  # how long it lasts where a notice names no reset
 
@@ -29,10 +30,17 @@ def note(
     db.execute("INSERT OR IGNORE INTO metered VALUES (?, ?, ?, ?, ?)", (names.id(folder), key, scope, at, resets_at))
 
 
+def is_any(db: sqlite3.Connection) -> bool:
+    """True if work ever went on after a limit."""
+    return db.execute("SELECT 1 FROM metered LIMIT 1").fetchone() is not None
+
+
 def spans(db: sqlite3.Connection) -> list[MeteredSpan]:
     """Times on usage credits, those of one account and model without overlap."""
     found: list[MeteredSpan] = []
     for folder, key, scope, at, resets_at in db.execute("SELECT * FROM metered ORDER BY at"):
+        from tachograph.ledger.limits.login_history import account_at  # most people never draw on credits
+
         account = account_at(db, folder, at, None if resets_at is None else {key: resets_at})
         end = at + _SESSION_MS if resets_at is None else max(at, resets_at)
         found.append(MeteredSpan(account, 0 if account else folder, scope, at, end))

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 from tachograph.errors import NotFound
 from tachograph.ledger.usage import rollups, sessions, ways
-from tachograph.model.short_paths import short_paths
-from tachograph.model.usage.entrypoints import GROUPS, NAMES
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.model_names import plain_model_name
 from tachograph.model.usage.prices import BATCH, FAST
@@ -50,6 +48,8 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
 
 
 def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:
+    from tachograph.model.short_paths import short_paths
+
     shown = short_paths([path for _, path in present])
     found: set[int] = set()
     for word in wanted:
@@ -89,6 +89,8 @@ def _matching_ways(present: list[tuple[int, str]], dimension: str, wanted: Seque
         elif dimension == "agent" and name in (MAIN_AGENT, "subagents"):
             found |= {ways.MAIN} if name == MAIN_AGENT else {0, *(id for id, _ in present)}
         else:
+            from tachograph.model.usage.entrypoints import GROUPS, NAMES
+
             group = GROUPS.get(name, ()) if dimension == "entrypoint" else ()
             shown = {text: NAMES.get(text, text).lower() for _, text in present}
             matches = [

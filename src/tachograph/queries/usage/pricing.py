@@ -9,7 +9,7 @@ from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import sessions
 from tachograph.ledger.usage.messages import MEASURES
 from tachograph.model.usage.messages import Tokens
-from tachograph.model.usage.prices import PriceBook, cost
+from tachograph.model.usage.prices import PriceBook, Rates, cost
 from tachograph.queries.usage.rows import Spend
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ def price_sums(
     """
     found, changes = list(sums), book.changes()
     models = sessions.names(db, {row[MODEL] for _, row in found})
+    rates: dict[tuple[int, ...], Rates | None] = {}
     # the seven counts, cost, unpriced messages, billed cost, unfinished messages, missing output
     grouped: dict[tuple[int, tuple[int, ...]], list[Any]] = {}
     for place, row in found:
         model, tariff, epoch = models[row[MODEL]], row[MODEL + 1], row[MODEL + 2]
-        # any moment of the epoch will do; before the first change, one before everything
-        spent, unpriced = cost_of(book, model, changes[epoch - 1] if epoch else -1, tariff, row[COUNTS:])
+        priced_by = row[MODEL:COUNTS]
+        if priced_by not in rates:  # any moment of the epoch will do; before the first change, one before everything
+            rates[priced_by] = book.rates(model, changes[epoch - 1] if epoch else -1, tariff)
+        spent, unpriced = _cost(rates[priced_by], row[COUNTS:])
         if unpriced and missing is not None:
             missing.add(model)
         key = (place, row[:MODEL])
@@ -64,7 +67,10 @@ def cost_of(
 
     What has no price may still carry a cost that Claude Code logged.
     """
-    rates = book.rates(model, at, tariff)
+    return _cost(book.rates(model, at, tariff), measures)
+
+
+def _cost(rates: Rates | None, measures: Sequence[int]) -> tuple[int | None, int]:
     if rates is not None:
         return cost(measures[1:7], rates), 0
     messages, logged_messages, logged_cost = measures[0], measures[7], measures[8]

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.ledger.usage.ways import MAIN
-from tachograph.model.short_paths import short_paths
 from tachograph.model.usage.prices import BATCH, FAST
 from tachograph.queries.usage.rows import (
     CREDITS,
@@ -92,9 +91,8 @@ def build_report(db: sqlite3.Connection, along: str, by: str | None, cells: Cell
     for key, parts in cells.rows.items():
         rows = subs.rows(parts.items()) if subs else ()
         grouped.setdefault(mains.group(key), []).append(Row(key, total(parts.values()), rows))
-    found = tuple(
-        mains.row(parts, subs)._replace(by_branch=by_branch.get(key, Spend())) for key, parts in grouped.items()
-    )
+    rows_of = ((key, mains.row(parts, subs)) for key, parts in grouped.items())
+    found = tuple(row._replace(by_branch=by_branch[key]) if key in by_branch else row for key, row in rows_of)
     whole = total(row.spend for row in found)
     rows = tuple(row._replace(share=share(row.spend, whole)) for row in _sorted(along, found))
     return SpendReport(rows, whole, tuple(sorted(missing)))
@@ -110,6 +108,8 @@ class _Describer:
         self.sessions: dict[int, sessions.SessionFacts] = {}
         self.pulls: dict[int, sessions.PullFacts] = {}
         if along in ("project", "branch", "session"):
+            from tachograph.model.short_paths import short_paths
+
             self.short = short_paths([path for _, path in rollups.present(db, "project")])
         if along in ("project", "model", "branch") or along in WAY_KEYS:
             self.names = sessions.names(db, {value for key in ids for value in key})

@@ -4,18 +4,24 @@ Every report is the same query along other dimensions; rows always add up to the
 exactly one value on each dimension (0, the unknown, included).
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterator, Sequence
 
+from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.ledger.limits import metered
 from tachograph.ledger.usage import messages, rollups
 from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.usage.credits import Key, bill_credits, spend_on_credits
 from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import price_sums
 from tachograph.queries.usage.report_rows import DIMENSIONS, Cells, build_report
 from tachograph.queries.usage.rows import PERIODS, Spend, SpendQuery, SpendReport
+
+if TYPE_CHECKING:
+    from tachograph.queries.usage.credits import Key
 
 
 def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
@@ -46,7 +52,10 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
 
     for place, values, used in price_sums(db, book, sums, missing):
         cells.add(*cell(place, values), used)
-    bill_credits(db, book, dimensions, sliced, filters, cells, cell)
+    if metered.is_any(db):
+        from tachograph.queries.usage.credits import bill_credits  # most people never draw on credits
+
+        bill_credits(db, book, dimensions, sliced, filters, cells, cell)
     return build_report(db, question.along, question.by, cells, missing)
 
 
@@ -81,8 +90,11 @@ def spend_in_spans(
     filters = {} if account is None else {"account": {account}}
     for place, _, used in price_sums(db, book, rollups.sums(db, (), spans, filters, book.changes()), missing):
         found[place] = found[place] + used
-    for place, _, used in spend_on_credits(db, book, (), spans, filters):
-        found[place] = found[place] + used.on_credits
+    if metered.is_any(db):
+        from tachograph.queries.usage.credits import spend_on_credits
+
+        for place, _, used in spend_on_credits(db, book, (), spans, filters):
+            found[place] = found[place] + used.on_credits
     return found
 
 

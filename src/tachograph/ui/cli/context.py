@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from tachograph.clock import Clock, system_clock
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.text.format import safe
-from tachograph.text.table import COLOUR, PLAIN, Style
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from tachograph.text.table import Style
 
 
 class Context(NamedTuple):
@@ -43,6 +44,8 @@ class Context(NamedTuple):
     @property
     def style(self) -> Style:
         """Color on a terminal that has it, unless NO_COLOR is set (https://no-color.org)."""
+        from tachograph.text.table import COLOUR, PLAIN
+
         plain = not self.is_terminal or self.env.get("NO_COLOR") or self.env.get("TERM") == "dumb"
         return PLAIN if plain else COLOUR
 

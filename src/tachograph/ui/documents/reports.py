@@ -26,14 +26,14 @@ from tachograph.queries.usage.rows import (
     WindowKey,
 )
 from tachograph.queries.usage.rows import total as sum_of
-from tachograph.queries.usage.witness import Witness
 from tachograph.text.format import UNKNOWN, count, day_and_time, iso, plural, safe, tokens, usd, weekday, width
 from tachograph.text.table import Column, Style, lines
-from tachograph.text.ways import way_words
 from tachograph.ui.documents.report_footer import footer, problem_lines
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from tachograph.queries.usage.witness import Witness
 
 FORMAT = 1
 
@@ -287,6 +287,8 @@ def _cells(key: Any, calendar: Calendar, now: datetime, called: Names) -> list[s
     if isinstance(key, ProjectKey):
         return [_name(key.project)]
     if isinstance(key, WayKey):
+        from tachograph.text.ways import way_words
+
         return [safe(way_words(key))]
     if isinstance(key, MachineKey):
         return [_name(key.machine)]

@@ -17,19 +17,22 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent / "windows"))
+import package_managers
+import smoke
+from package_managers import EPOCH
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 TOOLS = Path(os.environ.get("TACHOGRAPH_BUILD_TOOLS") or Path.home() / ".cache" / "tachograph-build")
 SCANNER = ROOT / "src" / "tachograph" / "sources" / "transcripts" / "_scan.c"
-PACKAGES = ("build", "twine", "ziglang")
-EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in archives, so that equal sources give equal archives
-
-sys.path[:0] = [str(ROOT / "tools" / "windows"), str(ROOT / "tools")]
+PACKAGES = ("build", "twine", "ziglang", "uv")
+WINDOWS_PYTHONS = ("3.11", "3.12", "3.13")
+NO_REPOSITORY = "https://example.invalid/tachograph"
 
 
 class Target(NamedTuple):
@@ -56,35 +59,59 @@ WINDOWS_TAG = "cp311-abi3-win_amd64"
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Build everything for a release into dist/.")
-    parser.add_argument("--repository", help="address of the published repository, for package managers")
+    parser.add_argument("--repository", default=NO_REPOSITORY, help="address of the repository, for package managers")
     parser.add_argument("--no-install", action="store_true", help="do not install and run the artifacts")
     chosen = parser.parse_args(arguments)
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     python = build_environment()
+    uv = python.with_name("uv")
     run(str(python), "-m", "build", "--sdist", "--outdir", str(DIST), str(ROOT))
     wheel(python, {"TACHOGRAPH_PURE": "1"})
     with tempfile.TemporaryDirectory() as scratch:
         for target in TARGETS:
             built = compiled(python, target, Path(scratch) / target.tag)
             wheel(python, {"TACHOGRAPH_WHEEL_TAG": target.tag, "TACHOGRAPH_SCANNER": str(built)})
-    windows_wheel(python)
-    extension_archives()
+        has_windows = windows_wheel(python)
+        extension_archives()
+        if has_windows:
+            wheel_file = next(DIST.glob("*-win_amd64.whl"))
+            package_managers.windows_folder(DIST, version(), wheel_file, Path(scratch))
+        if shutil.which("dpkg-deb"):
+            wheel_file = next(DIST.glob("*manylinux2014_x86_64.whl"))
+            package_managers.debian_package(DIST, version(), wheel_file, uv, Path(scratch))
+        else:
+            print("No Debian package: dpkg-deb is missing.")
     run(str(python), "-m", "twine", "check", "--strict", *map(str, [*DIST.glob("*.whl"), *DIST.glob("*.tar.gz")]))
     if not chosen.no_install:
-        for artifact in runnable():
-            smoke_test(artifact)
-    write_sbom()
+        test_artifacts(uv)
+    write_sbom(uv)
+    package_managers.write_manifests(DIST, version(), chosen.repository.rstrip("/"))
+    if chosen.repository == NO_REPOSITORY:
+        print("The formula and the manifest name no real address: give --repository for a release.")
     write_checksums()
-    if chosen.repository:
-        import package_managers
-
-        package_managers.write(DIST, version(), chosen.repository.rstrip("/"))
-    else:
-        print("No --repository: the Homebrew formula needs the address of a release.")
     for path in sorted(DIST.iterdir()):
-        print(f"{path.stat().st_size:>9,}  {path.name}")
+        print(f"{path.stat().st_size:>10,}  {path.name}")
     return 0
+
+
+def test_artifacts(uv: Path) -> None:
+    """Install and run what this machine can run; print which Pythons each ran on."""
+    machine = os.uname().machine
+    for kind in ("*.tar.gz", "*py3-none-any.whl", f"*manylinux2014_{machine}.whl"):
+        artifact = next(DIST.glob(kind))
+        print(f"{artifact.name}: runs on Python {', '.join(smoke.test_installed(artifact, uv))}")
+    for package in DIST.glob("*.deb"):
+        if subprocess.run(["/usr/bin/python3", "--version"], capture_output=True, text=True).stdout[7:11] == package_managers.DEBIAN_PYTHON:  # fmt: skip
+            smoke.test_debian(package)
+            print(f"{package.name}: its files run on Debian's Python {package_managers.DEBIAN_PYTHON}")
+    if shutil.which("wine") is None:
+        return
+    for artifact in DIST.glob("*-win_amd64.whl"):
+        print(f"{artifact.name}: runs on Windows' Python {', '.join(smoke.test_windows_wheel(artifact, WINDOWS_PYTHONS))} under Wine")  # fmt: skip
+    for artifact in DIST.glob("*-windows-x86_64.zip"):
+        smoke.test_windows_folder(artifact)
+        print(f"{artifact.name}: runs under Wine")
 
 
 def version() -> str:
@@ -137,18 +164,20 @@ def fat_binary(parts: list[bytes]) -> bytes:
     return header.ljust(offset, b"\0") + body
 
 
-def windows_wheel(python: Path) -> None:
-    """The wheel for Windows x86-64, if mingw-w64 and Windows' Python are here (tools/windows/prepare.py)."""
+def windows_wheel(python: Path) -> bool:
+    """Build the wheel for Windows x86-64 with mingw-w64, against Windows' own Python; false if they can't be had."""
     import prepare
     import scanner
 
-    library = prepare.PYTHON / "python3.dll"
-    if not scanner.has_compiler() or not library.exists():
-        print("No wheel for Windows: run python tools/windows/prepare.py first.")
-        return
+    try:
+        prepare.main()
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        print(f"Nothing for Windows: {error}")
+        return False
     with tempfile.TemporaryDirectory() as scratch:
-        built = scanner.build(library, Path(scratch))
+        built = scanner.build(prepare.PYTHON / "python3.dll", Path(scratch))
         wheel(python, {"TACHOGRAPH_WHEEL_TAG": WINDOWS_TAG, "TACHOGRAPH_SCANNER": str(built)})
+    return True
 
 
 # -- the rest --------------------------------------------------------------------------------------------------
@@ -170,35 +199,19 @@ def extension_archives() -> None:
             )
 
 
-def runnable() -> list[Path]:
-    """Artifacts that this machine can run: the sdist, the pure wheel, the wheel of this architecture and C library."""
-    machine = os.uname().machine
-    wheels = [
-        path for path in DIST.glob("*.whl") if "py3-none-any" in path.name or f"manylinux2014_{machine}" in path.name
-    ]
-    return [*wheels, *DIST.glob("*.tar.gz")]
-
-
-def smoke_test(artifact: Path) -> None:
-    """Install an artifact into an empty environment, and run its version, demo and doctor in an empty home."""
+def write_sbom(uv: Path) -> None:
+    """A CycloneDX 1.5 list of what an installation on this machine holds, and of vendored code."""
+    pure = next(DIST.glob("*py3-none-any.whl"))
     with tempfile.TemporaryDirectory() as scratch:
-        python = Path(scratch) / "env" / "bin" / "python"
-        run(sys.executable, "-m", "venv", str(Path(scratch) / "env"))
-        run(str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", str(artifact))
-        (Path(scratch) / "claude").mkdir()
-        home = {"HOME": scratch, "TACHOGRAPH_HOME": f"{scratch}/data", "CLAUDE_CONFIG_DIR": f"{scratch}/claude"}
-        command = str(python.with_name("tachograph"))
-        for arguments in (["--version", "--verbose"], ["demo", "--no-open", "--days", "5", "daily"], ["doctor"]):
-            text = run(command, *arguments, env=home)
-            if arguments[0] == "--version":
-                scanner_line = next(line for line in text.splitlines() if "scanner" in line)
-                print(f"{artifact.name}: runs;{scanner_line}")
-
-
-def write_sbom() -> None:
-    """A CycloneDX 1.5 list of the direct dependencies, as declared, and of vendored code."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    parts = [{"type": "library", "name": one.split(">")[0].split("=")[0].split(";")[0].strip(), "description": one} for one in project["dependencies"]]  # fmt: skip
+        python = Path(scratch) / "bin" / "python"
+        run(str(uv), "venv", "-q", "--python", sys.executable, scratch)
+        run(str(uv), "pip", "install", "-q", "--python", str(python), str(pure))
+        frozen = json.loads(run(str(uv), "pip", "list", "--format", "json", "--python", str(python)))
+    parts = [
+        {"type": "library", "name": one["name"], "version": one["version"], "purl": f"pkg:pypi/{one['name']}@{one['version']}"}
+        for one in frozen
+        if one["name"] != "tachograph"
+    ]  # fmt: skip
     for path in sorted((ROOT / "src").rglob("vendor.json")):
         vendored = json.loads(path.read_text(encoding="utf-8"))
         found = vendored if isinstance(vendored, list) else [vendored]
@@ -214,7 +227,7 @@ def write_sbom() -> None:
 
 
 def write_checksums() -> None:
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(DIST.iterdir())]
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(DIST.iterdir()) if path.is_file()]  # fmt: skip
     (DIST / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 

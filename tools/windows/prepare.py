@@ -34,7 +34,7 @@ CACHE = Path(os.environ.get("TACHOGRAPH_WINDOWS") or Path.home() / ".cache" / "t
 PYTHON, SITE, APP, PREFIX = CACHE / "python", CACHE / "site", CACHE / "app", CACHE / "prefix"
 VERSION = "3.13"
 PLATFORM = "x86_64-pc-windows-msvc"
-PACKAGES = {"wine": "wine", "wine64": "wine64", "Xvfb": "xvfb", "xdotool": "xdotool", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"}  # fmt: skip
+PACKAGES = {"wine": "wine", "wine64": "wine64", "Xvfb": "xvfb", "xauth": "xauth", "xdotool": "xdotool", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"}  # fmt: skip
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """The menu bar on macOS 12 and later: an NSStatusItem with an attributed title. It draws a Menu, decides nothing.
 
-Written to Apple's documentation of NSStatusBar, NSStatusItem, NSMenu and NSAttributedString, over PyObjC; never run on
-a Mac, only against fakes of AppKit that check every call (tests/ui/tray/test_macos.py).
+Written to Apple's documentation of NSStatusBar, NSStatusItem, NSMenu and NSAttributedString, over PyObjC. It has not run on
+a Mac; tests hold every name and call to PyObjC's metadata (tests/ui/tray/test_macos_evidence.py).
 """
 
 from typing import Any

@@ -141,7 +141,7 @@ def test_the_ledger_is_where_windows_keeps_data_of_programs(home: WindowsHome) -
 
 def test_logs_are_found_without_any_variable_of_ours(home: WindowsHome) -> None:
     write(home, "p/a.jsonl", [assistant("one")])
-    done = home.quick("daily", "--json", env={"TACHOGRAPH_HOME": "", "CLAUDE_CONFIG_DIR": ""})
+    done = home.run("daily", "--json", env={"TACHOGRAPH_HOME": "", "CLAUDE_CONFIG_DIR": ""})
     assert done.json["totals"]["messages"] == 1
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from tachograph import processes
 
 DEADLINE_SECONDS = 8.0
+_WINDOWS_SECONDS = 20.0  # an icon of our own stays for five of them (windows_balloon.py)
 _SCRIPT = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
 
 
@@ -25,7 +26,7 @@ def notify(title: str, text: str, sound: bool, env: Mapping[str, str], platform:
     if platform == "darwin":
         command = ["/usr/bin/osascript", "-e", _SCRIPT, title, text]
     try:
-        done = processes.run(command, env, DEADLINE_SECONDS)
+        done = processes.run(command, env, _WINDOWS_SECONDS if platform == "win32" else DEADLINE_SECONDS)
     except OSError as error:
         return f"{os.path.basename(command[0])}: {error.strerror}"
     if done.code is None:

@@ -15,7 +15,7 @@ import pytest
 from tachograph.demo import records, usage_shapes
 from tachograph.demo.records import assistant
 from tachograph.recorder.extension_readings import compute_proof, key_of
-from wine import PYTHON, WindowsHome, run, until
+from wine import PYTHON, Commands, WindowsHome, run, until
 
 RUN_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 ORIGIN = "chrome-extension://" + "a" * 32
@@ -31,13 +31,13 @@ def live(home: WindowsHome) -> WindowsHome:
 
 
 def is_running(home: WindowsHome) -> bool:
-    return bool(home.run("status", "--json", code=None).json["running"])
+    return bool(home.quick("status", "--json", code=None).json["running"])
 
 
 def test_the_recorder_starts_beats_and_stops(live: WindowsHome) -> None:
     assert live.run("status", code=1).stdout
     assert live.run("start").stdout
-    state = live.run("status", "--json").json
+    state = live.quick("status", "--json").json
     assert state["running"] and state["process"]["pid"] > 0
     assert "already running" in live.run("start").stdout
     live.run("stop")
@@ -50,16 +50,16 @@ def test_the_recorder_counts_what_is_written_while_it_runs(live: WindowsHome) ->
     path = live.claude / "projects" / "p" / "a.jsonl"
     with path.open("ab") as file:
         file.write(records.dump([assistant("two")]))
-    until(lambda: live.run("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2, "second message", 60)
+    until(lambda: live.quick("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2, "second message", 60)
 
 
 def test_a_recorder_that_was_killed_is_noticed_and_started_again(live: WindowsHome) -> None:
     live.run("start")
-    pid = live.run("status", "--json").json["process"]["pid"]
+    pid = live.quick("status", "--json").json["process"]["pid"]
     live.python(f"import os, signal; os.kill({pid}, signal.SIGTERM)")
     until(lambda: not is_running(live), "end of the recorder")
     live.run("start")
-    assert live.run("status", "--json").json["process"]["pid"] != pid
+    assert live.quick("status", "--json").json["process"]["pid"] != pid
 
 
 def test_the_recorder_in_the_foreground_says_what_it_does_and_ends_when_it_is_stopped(live: WindowsHome) -> None:
@@ -85,14 +85,14 @@ def test_autostart_writes_programs_without_a_console_into_the_registry(home: Win
     try:
         lines = [line for line in registry(home).splitlines() if "Tachograph" in line]
         assert len(lines) == 2 and all("pythonw.exe" in line for line in lines)
-        assert home.run("autostart", "--json").json["is_on"]
+        assert home.quick("autostart", "--json").json["is_on"]
         # the command of the key starts the recorder
         command = next(line for line in lines if "recorder" in line).partition("REG_SZ")[2].strip()
         assert "start --foreground" in command
     finally:
         home.run("autostart", "off")
     assert "Tachograph" not in registry(home)
-    assert not home.run("autostart", "--json").json["is_on"]
+    assert not home.quick("autostart", "--json").json["is_on"]
 
 
 def test_the_command_of_the_registry_starts_the_recorder_without_any_stream(live: WindowsHome) -> None:
@@ -109,12 +109,12 @@ def test_the_command_of_the_registry_starts_the_recorder_without_any_stream(live
 
 
 def test_autostart_without_the_tray(home: WindowsHome) -> None:
-    home.run("autostart", "on", "--no-tray")
+    home.quick("autostart", "on", "--no-tray")
     try:
-        state = home.run("autostart", "--json").json
+        state = home.quick("autostart", "--json").json
         assert state["is_on"] and not state["tray"]["is_on"]
     finally:
-        home.run("autostart", "off")
+        home.quick("autostart", "off")
 
 
 def test_a_notification_is_sent(live: WindowsHome) -> None:
@@ -125,9 +125,11 @@ def test_a_notification_is_sent(live: WindowsHome) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(display: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WindowsHome, int, str]]:
+def served(
+    display: str, windows_commands: Commands, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WindowsHome, int, str]]:
     """A home whose recorder serves the dashboard; its port and token."""
-    home = WindowsHome(tmp_path_factory.mktemp("served"), display)
+    home = WindowsHome(tmp_path_factory.mktemp("served"), display, windows_commands)
     del home.env["TACHOGRAPH_NOW"]
     (home.claude / "projects" / "p").mkdir()
     (home.claude / "projects" / "p" / "a.jsonl").write_bytes(records.dump([assistant("one")]))
@@ -230,11 +232,11 @@ def test_a_browser_is_paired_posts_a_reading_and_is_revoked(live: WindowsHome) -
     bearer = {"Authorization": f"Bearer {body['token']}", "Origin": EXTENSION}
     assert post(port, "/v1/readings", reading, **bearer)[0] == 200
     assert post(port, "/v1/readings", reading, Authorization="Bearer other", Origin=EXTENSION)[0] == 401
-    limits = live.run("now", "--json").json["accounts"][0]["limits"]
+    limits = live.quick("now", "--json").json["accounts"][0]["limits"]
     assert next(one for one in limits if one["key"] == "five_hour")["percent"] == 37
-    assert len(live.run("pair", "--list", "--json").json["pairings"]) == 1
+    assert len(live.quick("pair", "--list", "--json").json["pairings"]) == 1
     live.run("pair", "--revoke", "all")
-    assert live.run("pair", "--list", "--json").json["pairings"] == []
+    assert live.quick("pair", "--list", "--json").json["pairings"] == []
 
 
 def test_the_extension_is_handed_out(live: WindowsHome) -> None:

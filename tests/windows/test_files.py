@@ -199,10 +199,10 @@ def test_statusline_install_then_uninstall_leaves_every_byte(home: WindowsHome, 
 def test_a_status_line_is_stored_and_shown_by_now(home: WindowsHome) -> None:
     line = home.run("statusline", given=json.dumps(STATUS).encode()).stdout
     assert "78" in line and "91" in line and "Opus 5.5" in line
-    limits = home.run("now", "--json").json["accounts"][0]["limits"]
+    limits = home.quick("now", "--json").json["accounts"][0]["limits"]
     assert {limit["key"]: limit["percent"] for limit in limits} == {"five_hour": 78, "seven_day": 91}
     assert home.run("guard", code=None).code == 10
-    assert home.run("guard", "--limit", "five_hour", "--threshold", "80").code == 0
+    assert home.quick("guard", "--limit", "five_hour", "--threshold", "80").code == 0
 
 
 @pytest.mark.parametrize("given", [b"", b"no json", b"{}", b'{"rate_limits": null}', b"\xff\xfe"])
@@ -215,6 +215,6 @@ def test_setup_takes_its_defaults(home: WindowsHome) -> None:
     home.run("setup", "--yes")
     try:
         assert "statusLine" in json.loads((home.claude / "settings.json").read_text())
-        assert home.run("sources", "--json").json["sources"]
+        assert home.quick("sources", "--json").json["sources"]
     finally:
-        home.run("autostart", "off")
+        home.quick("autostart", "off")

@@ -51,7 +51,7 @@ def test_commands(command: list[str], home: Path) -> None:
 
 def check(arguments: list[str], text: str) -> None:
     """End this script if an output is not that of the command."""
-    wanted = {"--version": "scanner", "demo": "Total", "doctor": "ledger"}[arguments[0]]
+    wanted = {"--version": "scanner", "demo": "Messages", "doctor": "ledger"}[arguments[0]]
     if wanted.lower() not in text.lower():
         sys.exit(f"{arguments}: no {wanted!r} in:\n{text}")
 

@@ -20,6 +20,8 @@ NIF_MESSAGE, NIF_ICON, NIF_TIP, NIF_INFO, NIF_SHOWTIP = 0x01, 0x02, 0x04, 0x10, 
 NIIF_WARNING, NIIF_NOSOUND = 0x02, 0x10
 NOTIFYICON_VERSION_4 = 4
 MF_STRING, MF_GRAYED, MF_CHECKED, MF_POPUP, MF_SEPARATOR, MFT_RADIOCHECK = 0x0, 0x1, 0x8, 0x10, 0x800, 0x200
+STD_OUTPUT_HANDLE = 2**32 - 11  # ((DWORD)-11)
+ENABLE_VIRTUAL_TERMINAL_PROCESSING = 0x4
 TPM_RETURNCMD, TPM_RIGHTBUTTON = 0x100, 0x2
 
 
@@ -115,20 +117,33 @@ FUNCTIONS: dict[str, dict[str, tuple[Any, tuple[Any, ...]]]] = {
         "GetExitCodeProcess": (_B, (_H, _P(wintypes.DWORD))),
         "GetProcessTimes": (_B, (_H, *(4 * (_P(ctypes.c_ulonglong),)))),
         "CloseHandle": (_B, (_H,)),
+        "GetStdHandle": (_H, (wintypes.DWORD,)),
+        "GetConsoleMode": (_B, (_H, _P(wintypes.DWORD))),
+        "SetConsoleMode": (_B, (_H, wintypes.DWORD)),
     },
 }
 
 
-def load() -> Any:
-    """The four libraries by name, with declared functions. Windows only."""
+def load(*names: str) -> Any:
+    """Libraries by name (default: all four), with declared functions. Windows only."""
     libraries = SimpleNamespace()
-    for name, functions in FUNCTIONS.items():
+    for name in names or FUNCTIONS:
+        functions = FUNCTIONS[name]
         library = ctypes.WinDLL(name, use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
         for function, (result, arguments) in functions.items():
             declared = getattr(library, function)
             declared.restype, declared.argtypes = result, arguments
         setattr(libraries, name, library)
     return libraries
+
+
+def enable_escape_codes() -> bool:
+    """Let the console of standard output carry out escape codes, as Windows 10 and later can; False if it can't."""
+    kernel = load("kernel32").kernel32
+    handle, mode = kernel.GetStdHandle(STD_OUTPUT_HANDLE), wintypes.DWORD()
+    if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+        return False
+    return bool(kernel.SetConsoleMode(handle, mode.value | ENABLE_VIRTUAL_TERMINAL_PROCESSING))
 
 
 def run_message_loop(user: Any) -> None:

@@ -42,12 +42,26 @@ class Context(NamedTuple):
             return 80
 
     @property
+    def has_escape_codes(self) -> bool:
+        """True on a terminal that carries out escape codes. The console of Windows does once it was asked to."""
+        if not self.is_terminal or self.env.get("TERM") == "dumb":
+            return False
+        if sys.platform == "win32":
+            from tachograph.win32 import enable_escape_codes
+
+            return enable_escape_codes()
+        return True
+
+    @property
+    def has_color(self) -> bool:
+        """True on a terminal with color, unless NO_COLOR is set (https://no-color.org)."""
+        return not self.env.get("NO_COLOR") and self.has_escape_codes
+
+    @property
     def style(self) -> Style:
-        """Color on a terminal that has it, unless NO_COLOR is set (https://no-color.org)."""
         from tachograph.text.table import COLOUR, PLAIN
 
-        plain = not self.is_terminal or self.env.get("NO_COLOR") or self.env.get("TERM") == "dumb"
-        return PLAIN if plain else COLOUR
+        return COLOUR if self.has_color else PLAIN
 
     def can_show(self, text: str) -> bool:
         try:

@@ -135,9 +135,9 @@ def _once(arguments: argparse.Namespace, context: Context) -> int:
     layout = layout_for(columns, rows, arguments.layout)
     rows = 1 if layout == LINE else rows if arguments.layout == "auto" and rows is not None and rows < 12 else None
     made = frame(state, around, _view(arguments, context)._replace(layout=layout), found.calendar, columns, rows)
-    colour = context.is_terminal and not context.env.get("NO_COLOR") and context.env.get("TERM") != "dumb"
+    has_codes, colour = context.has_escape_codes, context.has_color
     for row in made.rows:
-        line = ansi(row, colour=colour) if context.is_terminal else "".join(cell.text for cell in row).rstrip()
+        line = ansi(row, colour=colour) if has_codes else "".join(cell.text for cell in row).rstrip()
         print(line, file=context.out)
     return 0
 

@@ -12,13 +12,14 @@ from tachograph.queries.usage.spend import spend
 
 class PullRequest(NamedTuple):
     """A pull request (its key all None for what belongs to none): the sessions and models that worked on it, the days on
-    which they did."""
+    which they did, and what of it belongs to it by branch alone."""
 
     key: PullRequestKey
     spend: Spend
     sessions: tuple[Row, ...]
     models: tuple[Row, ...]
     days: tuple[str, ...]
+    by_branch: Spend = Spend()
 
 
 class Week(NamedTuple):
@@ -46,7 +47,7 @@ def pull_requests(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, q
     models = {row.key.url: row.by for row in by_model.rows}
     days = _days(db, book, calendar, question)
     made = [
-        PullRequest(row.key, row.spend, row.by, models.get(row.key.url, ()), days.get(row.key.url, ()))
+        PullRequest(row.key, row.spend, row.by, models.get(row.key.url, ()), days.get(row.key.url, ()), row.by_branch)
         for row in by_session.rows
     ]
     real = tuple(pull for pull in made if pull.key.url is not None)

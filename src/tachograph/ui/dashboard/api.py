@@ -169,6 +169,7 @@ def _pulls(view: View, parameters: Mapping[str, str]) -> object:
         {
             "pr": {"url": pull.key.url, "number": pull.key.number, "repository": pull.key.repository} if pull.key.url else None,
             "linked_at": iso(pull.key.linked_at),
+            "by_branch": {"messages": pull.by_branch.tokens.messages, "cost_usd": pull.by_branch.usd},
             **spend_document(pull.spend),
             "sessions": [row.key.session for row in pull.sessions],
             "models": [row.key.model for row in pull.models],

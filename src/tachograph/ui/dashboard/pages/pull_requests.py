@@ -3,6 +3,7 @@
 from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import WEEK, Span
 from tachograph.queries.usage.pull_requests import PullRequest, Week, branches, pull_requests
+from tachograph.queries.usage.rows import Spend, total
 from tachograph.queries.usage.shares import share
 from tachograph.queries.usage.totals import every_period
 from tachograph.text.format import month_name, percent, plural, safe, usd
@@ -30,6 +31,7 @@ _COLUMNS = (
     Column("Models", drop=4),
     Column("Days", "num", 5),
     Column("Linked", drop=2),
+    Column("By branch", "num", 3),
     *SPEND_COLUMNS,
 )
 
@@ -57,7 +59,8 @@ def pull_request_table(view: View) -> TableBlock:
         lines.append(_line(found.none, view))
     rest = None if found.none is None else share(found.none.spend, found.totals)
     aside = "" if rest is None else f" {percent(rest)} of the cost belongs to no pull request."
-    blanks = (Cell("", "", "num"), Cell("", ""), Cell("", "", "num"), Cell("", ""))
+    by_branch = total(one.by_branch for one in found.rows)
+    blanks = (Cell("", "", "num"), Cell("", ""), Cell("", "", "num"), Cell("", ""), money(by_branch.usd))
     title = "No pull request in this range"
     if found.rows:
         title = f"{plural(len(found.rows), 'pull request')}, the median one {usd(found.median_usd)}"
@@ -69,7 +72,15 @@ def pull_request_table(view: View) -> TableBlock:
         () if words else (Cell("All"), *blanks, *spend_cells(found.totals)),
         "Pull requests appear when Claude Code links one in a session, as it does after `gh pr create`.",
     )
-    return TableBlock(title, f"A message belongs to the next pull request that its session links on its branch.{aside}", table)  # fmt: skip
+    return TableBlock(title, f"{_basis_words(total(one.spend for one in found.rows), by_branch)}{aside}", table)
+
+
+def _basis_words(whole: Spend, by_branch: Spend) -> str:
+    """How much is attributed by the session that linked a pull request, and how much by branch alone."""
+    start = "Work that led to a link belongs to its pull request by session, other work on its branch by branch alone"
+    if not by_branch.tokens.messages or whole.usd is None:
+        return f"{start}."
+    return f"{start}: {usd(whole.usd - (by_branch.usd or 0))} by session, {usd(by_branch.usd)} by branch alone."
 
 
 def _line(one: PullRequest, view: View) -> Line:
@@ -104,6 +115,7 @@ def _line(one: PullRequest, view: View) -> Line:
             Cell(short_list(models, 1), title=", ".join(models)),
             Cell(str(len(one.days)), len(one.days), "num", title=short_list(list(one.days), 6)),
             moment(key.linked_at, view.calendar, view.now) if key.url else Cell("", ""),
+            money(one.by_branch.usd) if one.by_branch.tokens.messages else Cell("", 0, "num"),
             *spend_cells(one.spend),
         ),
         (

@@ -105,7 +105,7 @@ THIRD_PARTY = {
         f"ui/dashboard/{name}.py" for name in ("app", "routes", "bodies", "news", "static_files", "streaming")
     },
     "uvicorn": {"ui/dashboard/server.py", "server/connection_limits.py", "hub/server.py"},
-    "jinja2": {"ui/dashboard/render.py"},
+    "jinja2": {"ui/dashboard/render.py", "ui/dashboard/team/app.py"},
     "markupsafe": {"ui/dashboard/render.py"},
     "pyarrow": {"ui/documents/export.py"},
     "objc": {"ui/tray/macos.py"},

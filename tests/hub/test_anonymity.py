@@ -12,7 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tachograph.hub.policy.atoms import OTHERS, Cell, Sums, cut
-from tachograph.hub.policy.visibility import LEVELS, LIMITS, SPEND, least_people, may_show, narrower, visible
+from tachograph.hub.policy.visibility import (
+    LEVELS,
+    LIMITS,
+    SPEND,
+    least_people,
+    may_show,
+    narrower,
+    stays_safe,
+    visible,
+)
 from tachograph.hub.readable import TeamMessage
 from tachograph.hub.store import HubStore, Member, open_store
 from tachograph.hub.store.messages import DAY_MS
@@ -196,9 +205,11 @@ def test_levels_are_narrowed_and_widened_only_by_the_person() -> None:
 
 def test_a_sum_is_shown_only_if_subtracting_what_is_known_leaves_enough_people() -> None:
     team = frozenset({1, 2, 3, 4})
-    assert may_show(team, frozenset({1}), 3) and may_show(team, frozenset({1, 2}), 3)
-    assert not may_show(team, frozenset({1, 2, 3}), 3) and may_show(team, team, 3)
-    assert not may_show(frozenset({1, 2}), frozenset({1}), 3)
+    assert may_show(team, 1, frozenset({1}), 3) and may_show(frozenset({1, 2, 3}), 1, frozenset({1}), 3)
+    assert not may_show(frozenset({1, 2}), 1, frozenset({1}), 3) and may_show(team, 1, team, 3)
+    assert not may_show(team, 1, frozenset({1, 2}), 3) and may_show(team | {5}, 1, frozenset({1, 2}), 3)
+    assert not may_show(frozenset({2, 3, 4}), 1, frozenset({1, 2}), 3)
+    assert stays_safe(team, frozenset({1, 2}), 3) and not stays_safe(team, frozenset({1, 2, 3}), 3)
 
 
 def test_a_member_who_leaves_or_is_erased_changes_no_published_sum(tmp_path: Path) -> None:

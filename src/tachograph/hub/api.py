@@ -8,7 +8,7 @@ import hmac
 import ipaddress
 import secrets
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tachograph import __version__
 from tachograph.clock import Clock
@@ -21,6 +21,7 @@ from tachograph.hub.store.database import repeat
 from tachograph.hub.tombstones import Tombstones
 from tachograph.hub.wire import Malformed, SharedFact
 
+T = TypeVar("T")
 HOUR_MS = 3_600_000
 INVITE_MS = 24 * HOUR_MS
 MAX_TRIES, MAX_TRIES_OF_ADDRESS = 10, 60  # wrong codes in an hour: for one invitation, in all
@@ -43,7 +44,7 @@ class HubApi:
     def is_writable(self) -> bool:
         return self._store.is_writable
 
-    def repeat(self, work: Callable[[], Response]) -> Response:
+    def repeat(self, work: Callable[[], T]) -> T:
         """Answer a request; again where other work or a lost connection made it fail. Raises LedgerError."""
         return repeat(self._store.db, work)
 

@@ -19,10 +19,11 @@ from urllib.parse import parse_qs
 from tachograph.errors import LedgerError, TachographError, UsageError
 from tachograph.hub import wire
 from tachograph.hub.api import HubApi, Response
+from tachograph.hub.site import Raw, Site
 from tachograph.hub.store import Machine
 from tachograph.hub.team.api import ROUTES, TeamApi
 from tachograph.server.connection_limits import timeout_protocol
-from tachograph.server.request_guard import Rules, bearer_tokens, refusal, values
+from tachograph.server.request_guard import Headers, Rules, bearer_tokens, refusal, values
 
 BODY_SECONDS, HEAD_SECONDS, STALL_SECONDS = 3.0, 3.0, 15.0
 MAX_WAITING = 64  # requests that wait for the store
@@ -59,6 +60,11 @@ class Address(NamedTuple):
     key: str = ""
 
     @property
+    def is_secure(self) -> bool:
+        """True if browsers reach it over TLS."""
+        return bool(self.certificate or self.public)
+
+    @property
     def url(self) -> str:
         """The address to give to `tachograph join`."""
         scheme = "https" if self.certificate else "http"
@@ -90,11 +96,18 @@ def _name(path: str) -> str:
     return TEAM + path.removeprefix(TEAM_PATH) if path.startswith(TEAM_PATH) else ""
 
 
+def _query(scope: Scope) -> dict[str, str]:
+    found = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return {key: values_of[-1] for key, values_of in found.items()}
+
+
 class HubApp:
     """The ASGI application. The store is used by one thread; `log` gets a line per refused request, without its content."""
 
-    def __init__(self, api: HubApi, team: TeamApi, address: Address, log: Callable[[str], None]) -> None:
-        self._api, self._team, self._address, self._log = api, team, address, log
+    def __init__(
+        self, api: HubApi, team: TeamApi, address: Address, log: Callable[[str], None], site: Site | None = None
+    ) -> None:
+        self._api, self._team, self._address, self._log, self._site = api, team, address, log, site
         self._worker = ThreadPoolExecutor(1, "hub")
         self._waiting = 0
         self.port = address.port
@@ -117,15 +130,18 @@ class HubApp:
             self._log(f"{scope['method']} {scope['path'][:40]!r} from {_peer(scope)}: {response.status}")
         await _send(send, response)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        name = _name(str(scope["path"]))
+    async def _respond(self, scope: Scope, receive: Receive) -> Response | Raw:
+        path = str(scope["path"])
+        name = _name(path)
         rules = _RULES.get(name)
+        if rules is None and self._site is not None:
+            rules = self._site.rules(scope["method"], path)
         headers = [(key, value) for key, value in scope["headers"] if key.lower() != b"content-encoding"]
         if not self._is_known_host(headers):
             return Response(421, {"error": "This hub answers to its own name only."})
         plain = [(key, value) for key, value in headers if key.lower() != b"host"]
         plain.append((b"host", f"127.0.0.1:{self.port}".encode()))
-        refused = refusal(scope["method"], plain, rules, port=self.port, origins=())
+        refused = refusal(scope["method"], plain, rules, port=self.port, origins=self._origins(name, headers))
         if refused is not None:
             return Response(refused.status, {"error": refused.sentence})
         async with asyncio.timeout(BODY_SECONDS):
@@ -142,12 +158,21 @@ class HubApp:
         finally:
             self._waiting -= 1
 
-    def _work(self, name: str, scope: Scope, body: bytes, is_compressed: bool) -> Response:
+    def _origins(self, name: str, headers: Headers) -> tuple[str, ...]:
+        """The origin of our own pages, for requests that they make; none for requests of machines."""
+        if self._site is None or (name and not name.startswith(TEAM)):
+            return ()
+        host = values(headers, "host")[0].decode("latin-1")
+        return (f"{'https' if self._address.is_secure else 'http'}://{host}",)
+
+    def _work(self, name: str, scope: Scope, body: bytes, is_compressed: bool) -> Response | Raw:
         document = wire.unpack(body, is_compressed) if body else {}
         return self._api.repeat(lambda: self._answer(name, scope, document))
 
-    def _answer(self, name: str, scope: Scope, document: Any) -> Response:
+    def _answer(self, name: str, scope: Scope, document: Any) -> Response | Raw:
         api = self._api
+        if not name and self._site is not None:
+            return self._site.answer(scope["method"], scope["path"], _query(scope), scope["headers"], document)
         if not api.is_writable and scope["method"] != "GET":
             return Response(503, {"error": READ_ONLY, "retry": True})
         if name.startswith(TEAM):
@@ -179,10 +204,11 @@ class HubApp:
     def _team_request(self, name: str, scope: Scope, document: Any) -> Response:
         token = next(iter(bearer_tokens(scope["headers"])), "")
         viewer = self._api.member_of_token(token)
+        if viewer is None and not token and self._site is not None:
+            viewer = self._site.viewer(scope["headers"])
         if viewer is None:
             return Response(401, {"error": "This machine is not known here, or was revoked."})
-        query = {key: found[-1] for key, found in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
-        return self._team.answer(scope["method"], name, viewer, query, document)
+        return self._team.answer(scope["method"], name, viewer, _query(scope), document)
 
     def _is_known_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
         said = values(headers, "host")
@@ -257,7 +283,10 @@ async def _body(receive: Receive, most: int) -> bytes:
             return b"".join(parts)
 
 
-async def _send(send: Send, response: Response) -> None:
+async def _send(send: Send, response: Response | Raw) -> None:
+    if isinstance(response, Raw):
+        await _send_raw(send, response)
+        return
     body = json.dumps(response.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     headers = [
         (b"content-type", b"application/json"),
@@ -274,3 +303,10 @@ async def _send(send: Send, response: Response) -> None:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_raw(send: Send, response: Raw) -> None:
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers.items()]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -51,11 +51,20 @@ def visible(viewer: Person, people: Iterable[Person], policy: str, choices: Mapp
     return frozenset(found)
 
 
-def may_show(contributors: frozenset[int], known: frozenset[int], least: int) -> bool:
+def may_show(contributors: frozenset[int], viewer: int, known: frozenset[int], least: int) -> bool:
     """True if a sum over some persons may be shown to a viewer who knows the rows of others.
 
-    Subtracting what the viewer knows leaves the sum of the rest; that must be empty, or of at least `least` - 1 people
-    (the viewer is the one who is missing).
+    It has enough people, and so has the rest without those whom the viewer knows, unless the viewer knows all of them.
+    A viewer who knows none but their own rows is one of the people.
+    """
+    unknown, others = contributors - known, (contributors & known) - {viewer}
+    return len(contributors) >= least and (not unknown or not others or len(unknown) >= least)
+
+
+def stays_safe(contributors: frozenset[int], known: frozenset[int], least: int) -> bool:
+    """True if a viewer who has seen a sum, and knows the rows of others, can't get at fewer people than allowed.
+
+    Subtracting the known rows leaves nothing, or a sum of at least `least` - 1 people: the viewer is the one who is missing.
     """
     unknown = len(contributors - known)
-    return len(contributors) >= least and (unknown == 0 or unknown >= least - 1)
+    return unknown == 0 or unknown >= least - 1

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from tachograph.hub.policy.atoms import OTHERS, Sums, total
-from tachograph.hub.policy.visibility import may_show
+from tachograph.hub.policy.visibility import may_show, stays_safe
 from tachograph.hub.store import HubStore
 from tachograph.hub.store.messages import NO_DAY
 from tachograph.hub.store.releases import Published, ReleaseStore, monday, priced
@@ -68,7 +68,7 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
         if not (first <= atom.day and atom.day + atom.days - 1 <= last):
             is_cut = first < atom.day + atom.days and atom.day <= last
             hidden |= atom.people - counted if is_cut else frozenset()
-        elif may_show(atom.people, known[atom.week], view.least):
+        elif may_show(atom.people, view.viewer.id, known[atom.week], view.least):
             items += _others(atom, counted, names)
         else:
             hidden |= atom.people - counted
@@ -132,8 +132,8 @@ def _known(
     for week, of_week in by_week.items():
         old = before.get(week, frozenset({view.viewer.id}))
         new = old | view.rows
-        was_shown = [atom for atom in of_week if week in before and may_show(atom.people, old, view.least)]
-        known[week] = new if all(may_show(atom.people, new, view.least) for atom in was_shown) else old
+        was_shown = [atom for atom in of_week if week in before and len(atom.people) >= view.least]
+        known[week] = new if all(stays_safe(atom.people, new, view.least) for atom in was_shown) else old
     return known, {week: people for week, people in known.items() if before.get(week) != people}
 
 

@@ -21,7 +21,7 @@ from tachograph.ui.dashboard.site import PAGES
 
 _TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 _TWIN = re.compile(r"<!--twin:([\w-]+)-->.*?<!--/twin-->", re.DOTALL)  # protocol.TWIN_START and TWIN_END
-_SHEETS = ("palette.css", "page.css", "figures.css", "tables.css", "responsive.css")
+SHEETS = ("palette.css", "page.css", "figures.css", "tables.css", "responsive.css")
 
 
 class RenderedBlock(NamedTuple):
@@ -71,7 +71,7 @@ class Renderer:
         self._templates.filters |= {"slug": slug, "coded": with_code, "clip": lambda text, n: cut(text, max(2, n))}
         self._templates.globals |= {
             "static": static,
-            "sheets": _SHEETS,
+            "sheets": SHEETS,
             "stacks": page_query.STACKS,
             "measures": page_query.MEASURES,
             "estimate": ESTIMATE,

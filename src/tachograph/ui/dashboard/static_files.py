@@ -32,6 +32,10 @@ class StaticFiles:
         """The address of a file; browsers keep it until its content changes."""
         return f"/static/{name}?v={self._files[name].mark}"
 
+    def find(self, name: str) -> StaticFile | None:
+        """A file by its path under `static/`."""
+        return self._files.get(name)
+
     def answer(self, name: str, request: Request) -> Response:
         """A file, or 304 if the browser has it."""
         file = self._files[name]

@@ -52,6 +52,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="N",
         help="deal the days to N machines that exchange them through a shared folder",
     )
+    parser.add_argument("--team", type=int, metavar="N", help="invent N people (3 to 8) on one hub")
     parser.add_argument("--no-open", action="store_true", help="show the reports only; do not open a browser")
     parser.add_argument(
         "command_line",
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         raise UsageError(f"--days {arguments.days}: give a number from 1 to 3650.")
     if arguments.machines is not None and not 2 <= arguments.machines <= 6:
         raise UsageError(f"--machines {arguments.machines}: give a number from 2 to 6.")
+    if arguments.team is not None and not 3 <= arguments.team <= 8:
+        raise UsageError(f"--team {arguments.team}: give a number from 3 to 8.")
     if arguments.command_line:
         from tachograph.ui.cli.parser import parsed
 
@@ -81,6 +84,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.scenario:
         return _scenario(arguments, home, context)
     try:
+        if arguments.team is not None:
+            from tachograph.ui.cli.demo import team
+
+            fixed = context._replace(clock=FixedClock(context.clock.now_ms()))
+            is_kept_open = context.is_terminal and not arguments.no_open
+            return team.play(home, fixed, arguments.team, min(arguments.days, 35), arguments.seed, is_kept_open)
         zone, _ = system_zone(context.env)
         now = context.clock.now_ms()
         end = last_friday(datetime.fromtimestamp(now / 1000, UTC).astimezone(zone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tachograph.errors import UsageError
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import Paths, own_paths
 from tachograph.text.format import iso, safe
@@ -11,6 +12,8 @@ from tachograph.ui.cli.hub.opened import OpenHub
 
 if TYPE_CHECKING:
     import argparse
+
+    from tachograph.hub.site import ProxySignIn
 
 ACTIONS = ("serve", *administer.ACTIONS)
 
@@ -40,6 +43,9 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "--for", dest="lasting", metavar="TIME", default="24h", help="how long an invitation lasts (24h)"
     )
     parser.add_argument(
+        "--sign-in-header", metavar="NAME", default="", help="header in which a proxy names the member who is signed in"
+    )
+    parser.add_argument(
         "--role", choices=("owner", "manager", "member"), default="member", help="role of an invited person"
     )
     parser.add_argument("--erase", action="store_true", help="with remove: delete everything of the person")
@@ -61,6 +67,8 @@ def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
     import gc
 
     from tachograph.hub.server import HubApp, parse_address, serve
+    from tachograph.hub.site import Site
+    from tachograph.ui.dashboard.team.app import TeamPages
 
     address = parse_address(arguments.listen, arguments.public, arguments.cert, arguments.key)
     with OpenHub(arguments.db, context, paths) as hub:
@@ -78,5 +86,21 @@ def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
             )
             context.out.flush()
 
-        serve(HubApp(hub.machines, hub.team, address, log), address, ready)
+        site = Site(hub.team, TeamPages(), address.is_secure, _proxy(arguments, context))
+        serve(HubApp(hub.machines, hub.team, address, log, site), address, ready)
     return 0
+
+
+def _proxy(arguments: argparse.Namespace, context: Context) -> ProxySignIn | None:
+    """Sign-in by a proxy, if it was configured. Raises UsageError for a header without a secret."""
+    from tachograph.hub.site import ProxySignIn
+
+    if not arguments.sign_in_header:
+        return None
+    secret = context.env.get("TACHOGRAPH_HUB_PROXY_SECRET", "")
+    if len(secret) < 16:
+        raise UsageError(
+            "--sign-in-header needs a secret of at least 16 characters that your proxy sends as X-Tachograph-Proxy.",
+            "Set it in the environment: TACHOGRAPH_HUB_PROXY_SECRET=…",
+        )
+    return ProxySignIn(arguments.sign_in_header.lower(), secret)

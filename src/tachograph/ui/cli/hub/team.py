@@ -10,6 +10,7 @@ from tachograph.hub.team.spend import BY
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import own_paths
 from tachograph.text.format import UNKNOWN, count, duration, percent, plural, safe, tokens, usd
+from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.table import Column, lines
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import require_membership
@@ -180,11 +181,14 @@ def _limits(arguments: argparse.Namespace, document: dict[str, Any], context: Co
         Column("People", [safe(", ".join(row["people"])) for row in rows], right=False, least=10),
         Column("Plan", [safe(row["plan"] or UNKNOWN) for row in rows], right=False, drop=2),
         Column("Read", [f"{duration(row['age_seconds'])} ago" for row in rows], drop=1),
-        Column("Source", [safe(row["source"]) for row in rows], right=False, drop=3),
+        Column("Source", [safe(SOURCE_WORDS.get(row["source"], row["source"])) for row in rows], right=False, drop=3),
     ]
     _print(columns, context, footer=False)
     if document["hidden"]:
-        context.out.write(f"\n{plural(document['hidden']['people'], 'member')} don't share theirs with you.\n")
+        number = document["hidden"]["people"]
+        context.out.write(
+            f"\n{plural(number, 'member')} {'does' if number == 1 else 'do'} not share theirs with you.\n"
+        )
 
 
 def _members(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:

@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 
 from helpers import Home, Result
+from tachograph import background
+from tachograph.clock import FixedClock
+from tachograph.paths import own_paths
+from tachograph.ui.tray.controller import TrayController
+from tachograph.ui.tray.view import DASHBOARD
 
 pytestmark = pytest.mark.slow
 THURSDAY = datetime(2026, 11, 26, 12, 39, tzinfo=UTC)
@@ -59,3 +64,19 @@ def test_windows_refusals_and_breakdown_do_not_contradict_each_other(home: Home,
     elsewhere = 100 - next(one["percent"] for one in now["breakdown"] if one["key"] == "claude_code")
     unexplained = week["unexplained"]
     assert 100 * unexplained["low"] - 5 <= elsewhere <= 100 * unexplained["high"] + 5
+
+
+def test_the_bare_screen_and_the_tray_begin_with_the_week_in_a_sentence(home: Home, tmp_path: Path) -> None:
+    made = shown(home, THURSDAY, tmp_path / "life", "why")
+    sentence = next(line for line in made.stdout.splitlines() if "burned" in line)
+    line = next(line for line in made.stderr.splitlines() if "Try more: env" in line)
+    env = dict(word.split("=", 1) for word in line.split("Try more: env ")[1].split(" tachograph ")[0].split())
+    screen = home.run(env={**env, "COLUMNS": "100"}).stdout.splitlines()
+    assert screen[0] == sentence
+    assert screen[1].startswith("Largest session") and "the weekly limit would end at" in screen[2]
+    known, clock = {**home.env, **env}, FixedClock(int(env["TACHOGRAPH_NOW"]))
+    lock = background.acquire(own_paths(known), clock, background.TRAY)
+    assert lock is not None
+    row = next(row for row in TrayController(known, clock, lock).look().rows if row.key == "week")
+    lock.release()
+    assert (row.text, row.action) == (sentence, DASHBOARD)

@@ -4,14 +4,17 @@ Nothing here blocks: a slow action (a poll, a browser, the system's settings) ru
 the last line of its error output is shown if it fails.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
+from tachograph.model.limits.limits import SEVEN_DAY
+from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import own_paths
-from tachograph.queries.limits.current import LEADS
+from tachograph.queries.limits.current import LEADS, Now
 from tachograph.queries.tray_state import ALARMS, TITLE, tray_state
 from tachograph.setup import autostart
 from tachograph.text.format import cut
@@ -25,6 +28,7 @@ _SLOW_SECONDS = 15.0  # windows reset and numbers grow old without anybody writi
 _ENVIRONMENT_SECONDS = 10.0
 _MESSAGE_SECONDS = 60.0  # how long what came of an action is shown
 _RETRY_SECONDS = 10.0
+_WEEK_SECONDS = 600.0  # attribution moves slowly, and costs a tenth of a second
 
 
 class _Child(NamedTuple):
@@ -40,7 +44,7 @@ class TrayController:
     def __init__(self, env: Mapping[str, str], clock: Clock, lock: Lock) -> None:
         self._env, self._clock, self._lock, self._paths = env, clock, lock, own_paths(env)
         self._followed = WorkspaceFollower(self._paths)
-        self._next = self._next_environment = self._next_try = float("-inf")
+        self._next = self._next_environment = self._next_try = self._next_week = float("-inf")
         self._environment = view.Environment(at_login=self._is_autostart_on(), dashboard="local")
         self._message, self._message_until = "", float("-inf")
         self._children: list[_Child] = []
@@ -83,6 +87,9 @@ class TrayController:
             self._followed.refresh_settings()
             book, left = self._followed.book, self._followed.shows_left
             found = tray_state(ledger.db, book, self._followed.calendar, now, left=left)
+            if mono >= self._next_week:
+                self._next_week = mono + _WEEK_SECONDS
+                self._environment = self._environment._replace(week=_week_sentence(ledger.db, book, found.now))
         menu = view.view(found, self._environment._replace(said=self._message), self._followed.calendar)
         if menu != self._menu:
             self._menu = menu
@@ -165,6 +172,17 @@ class TrayController:
 
 def _progress_text(what: str) -> str:
     return f"{what} …"
+
+
+def _week_sentence(db: sqlite3.Connection, book: PriceBook, now: Now) -> str:
+    """The week in a sentence, "" while nothing is learned."""
+    from tachograph.queries.estimates.attribution import attribution
+    from tachograph.queries.estimates.card_week import card_week
+    from tachograph.text.card_week import card_words
+
+    week = card_week(now, lambda account, back: attribution(db, book, account, now.at, SEVEN_DAY, back))
+    words = card_words(week) if week is not None else []
+    return words[0] if words else ""
 
 
 def _with_message(rows: tuple[view.Row, ...], text: str) -> tuple[view.Row, ...]:

@@ -69,14 +69,15 @@ class Menu(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """State outside the ledger: autostart and recorder, a message about the last action, the dashboard to open, and a failure
-    inside the recorder ("" for none of these)."""
+    """State outside the ledger: autostart and recorder, a message about the last action, the dashboard to open, a failure
+    inside the recorder, and the week in a sentence ("" for none of these)."""
 
     at_login: bool = False
     recorder_runs: bool = True
     said: str = ""
     dashboard: str = ""
     failed: str = ""
+    week: str = ""
 
 
 def view(meter: TrayState, around: Environment, calendar: Calendar) -> Menu:
@@ -132,6 +133,8 @@ def _rows(meter: TrayState, around: Environment, calendar: Calendar) -> tuple[Ro
     made += [Row("line:spend"), Row("today", f"Today {spent} (API-equivalent)")]
     if (chance := _chance(meter, calendar)) != "":
         made.append(Row("forecast", chance))
+    if around.week:
+        made.append(Row("week", cut(safe(around.week), _LONGEST), DASHBOARD))
     made.append(Row("line:choices"))
     made.append(Row("style", "Style", children=tuple(_style(meter, kind) for kind in TITLES)))
     if len(now.accounts) > 1:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.queries.estimates.attribution import Attribution, Part, attribution, primary_account
-from tachograph.queries.estimates.constants import LEARNED, NOTHING
+from tachograph.queries.estimates.attribution import Attribution, Part, attribution
+from tachograph.queries.estimates.card_week import CardWeek, card_week
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as current_limits
 from tachograph.text.attribution import CLEAR_SIGN, interval, why_words
+from tachograph.text.card_week import advice_words, large_sessions
 from tachograph.text.format import day_month, percent, safe, weekday
-from tachograph.text.what_if import best_words
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.page_query import MAX_WEEKS_BACK
@@ -19,9 +19,7 @@ from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS
 from tachograph.ui.dashboard.pages.what_if import what_ifs
 
 _WEEK_MS = 7 * 86_400_000
-_YOUNG_MS = 86_400_000  # of a running week: until then the last full one answers more
-_MODELS, _SESSIONS = 5, 2
-_LARGE = 0.1  # share of the week from which a session is named
+_MODELS = 5
 
 
 class CardBar(NamedTuple):
@@ -62,29 +60,10 @@ class CardBlock(NamedTuple):
     copy: str
 
 
-class LimitWeek(NamedTuple):
-    """A week of the primary account's weekly limit; `back` 0 is the running one."""
-
-    account: NowAccount
-    found: Attribution
-    back: int
-
-
-def limit_week(view: View) -> LimitWeek | None:
-    """The week that the address asks for. Without one: the running week, on its first day the last full one. None without a
-    reading of the weekly limit."""
-    account = primary_account(current_limits(view.snapshot.db, view.now))
-    if account is None or account.limit(SEVEN_DAY) is None:
-        return None
-    if view.query.week is not None:
-        return LimitWeek(account, _attribution(view, account, view.query.week), view.query.week)
-    running = _attribution(view, account, 0)
-    is_young = running.since is not None and view.now - running.since < _YOUNG_MS
-    if is_young or running.method == NOTHING:
-        last = _attribution(view, account, 1)
-        if last.method == LEARNED:
-            return LimitWeek(account, last, 1)
-    return LimitWeek(account, running, 0)
+def limit_week(view: View) -> CardWeek | None:
+    """The week that the address asks for, else the one to summarize. None without a reading of the weekly limit."""
+    now = current_limits(view.snapshot.db, view.now)
+    return card_week(now, lambda account, back: _attribution(view, account, back), view.query.week)
 
 
 def _attribution(view: View, account: NowAccount, back: int) -> Attribution:
@@ -96,7 +75,7 @@ def _attribution(view: View, account: NowAccount, back: int) -> Attribution:
     )
 
 
-def week_words(view: View, week: LimitWeek) -> str:
+def week_words(view: View, week: CardWeek) -> str:
     """`This limit week (Thu 19 Nov – Thu 26 Nov)`."""
     found, calendar = week.found, view.calendar
     name = {0: "This limit week", 1: "Last limit week"}.get(week.back, f"{week.back} limit weeks ago")
@@ -123,9 +102,9 @@ def card(view: View) -> CardBlock | None:
     return CardBlock(
         title,
         sentence,
-        _advice(view, week),
+        advice_words(week, None if week.back else what_ifs(view, week.account)),
         bars,
-        _large_sessions(found),
+        _sessions(found),
         pace,
         view.address(week=week.back + 1) if week.back < MAX_WEEKS_BACK else "",
         view.address(week=week.back - 1) if week.back > 0 else "",
@@ -162,20 +141,12 @@ def _points(value: float) -> str:
     return f"{shown} point{'' if shown in ('1', '<1') else 's'}"
 
 
-def _large_sessions(found: Attribution) -> tuple[CardSession, ...]:
-    large = [part for part in found.by_session[:_SESSIONS] if part.share is not None and part.share.value >= _LARGE]
+def _sessions(found: Attribution) -> tuple[CardSession, ...]:
     return tuple(
         CardSession(safe(part.name), f"/sessions/{part.full}" if part.full else "", percent(part.share.value))
-        for part in large
+        for part in large_sessions(found)
         if part.share is not None
     )
-
-
-def _advice(view: View, week: LimitWeek) -> str:
-    """The end of the running week on each lighter model in use, or the reason why none can be given."""
-    if week.back or week.found.method != LEARNED:
-        return ""
-    return safe(best_words(what_ifs(view, week.account)))
 
 
 def _picture(title: str, sentence: str, bars: tuple[CardBar, ...], pace: float | None) -> str:

@@ -89,6 +89,16 @@ def test_other_projects_and_titles_need_consent_and_denying_takes_it_back(home: 
     assert all(result.is_error for result in results)
 
 
+@pytest.mark.parametrize("by", ["day", "agent", "skill", "mcp", "effort", "entrypoint"])
+def test_usage_is_split_by_every_way_of_asking(home: Home, tmp_path: Path, by: str) -> None:
+    assert home.run("mcp", "--allow", "names").code == 0
+    _, (result,) = conversation(home, tmp_path, ("usage", {"scope": "everything", "range": "all", "by": by}))
+    found = result.structured_content
+    assert found["totals"]["messages"] == sum(row["messages"] for row in found["rows"])
+    names = {row[f"{by}_as_logged"] for row in found["rows"]}
+    assert len(names) == len(found["rows"]), "each row has a name of its own"
+
+
 def test_a_budget_says_stop_when_its_points_are_used(home: Home, tmp_path: Path) -> None:
     _, (first,) = conversation(home, tmp_path, ("budget_check", {"max_points": 20}))
     start = first.structured_content

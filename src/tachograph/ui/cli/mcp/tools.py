@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tachograph.errors import TachographError
 from tachograph.model.usage.projects import Projects
+from tachograph.queries.usage.rows import WAY_KEYS
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.mcp.protocol import Tool, ToolError
@@ -25,7 +26,8 @@ MOST_ROWS = 20
 MOST_LETTERS = 80
 _SAME_RESET_SECONDS = 300
 _RANGES = ("today", "7d", "30d", "all")
-_BY = ("model", "day", "project", "session")
+_BY = ("model", "day", "project", "session", *WAY_KEYS)
+_EVER = ["--since", "2000-01-01"]
 
 
 class Access(NamedTuple):
@@ -118,7 +120,8 @@ def usage(access: Access, given: Mapping[str, Any]) -> dict[str, Any]:
             f"Rows by {by} need the user's consent: `tachograph mcp --allow names`. Ask by model or by day instead."
         )
     report = {"model": "models", "project": "projects", "session": "sessions"}.get(str(by), "daily")
-    words = [report, *_since(given.get("range", "today"))]
+    since = _since(given.get("range", "today"))
+    words = ["drivers", *(since or _EVER)] if by in WAY_KEYS else [report, *since]
     if scope == "project":
         paths = [row["path"] for row in _json(access, "projects")["rows"] if row["path"]]
         project = Projects(paths, paths, {}).project(access.folder)
@@ -129,7 +132,7 @@ def usage(access: Access, given: Mapping[str, Any]) -> dict[str, Any]:
         document = _json(access, *words)
     except ToolError:
         return {"scope": scope, "is_known": False, "totals": None, "rows": []}
-    rows = [_row(row, by) for row in document["rows"]] if by else []
+    rows = [_row(row, by) for row in document["rows"] if row.get("driver", by) == by] if by else []
     rows.sort(key=lambda row: -(row["cost_usd"] or 0.0))
     left = len(rows) - MOST_ROWS
     return {
@@ -211,7 +214,14 @@ def _since(name: str) -> list[str]:
 
 
 def _row(row: Mapping[str, Any], by: str) -> dict[str, Any]:
-    name = {"model": "model", "day": "day", "project": "project", "session": "title"}[by]
+    names = {
+        "model": "model",
+        "day": "period",
+        "project": "project",
+        "session": "title",
+        **dict.fromkeys(WAY_KEYS, "name"),
+    }
+    name = names[by]
     return {f"{by}_as_logged": quoted(row.get(name)), **_measures(row)}
 
 

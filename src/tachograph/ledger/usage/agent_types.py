@@ -61,11 +61,18 @@ class WayCompleter:
 
     def __init__(self, types: Mapping[tuple[int, str], str], sessions: Mapping[str, int]) -> None:
         self._types, self._sessions = types, sessions
-        self._folders: dict[str, bool] = {}
         self._known: dict[Way, Way] = {}
 
-    def complete(self, message: Message) -> Message:
-        """The message with its way completed; mostly the message itself."""
+    def completed(self, messages: list[Message]) -> list[Message]:
+        """The messages with their ways completed; mostly the messages themselves."""
+        folders = {message[4][2][8] for message in messages}
+        cowork = {folder for folder in folders if is_cowork(folder)}
+        return [
+            self._completed(one, one[4][2][8] in cowork) if one[4][2][6] or one[4][2][8] in cowork else one
+            for one in messages
+        ]
+
+    def _completed(self, message: Message, is_program: bool) -> Message:
         origin, way = message[4][2], message[6][6]
         kind = ""
         if origin[6]:
@@ -73,9 +80,6 @@ class WayCompleter:
             if self._types:
                 kinds = [self._types.get((self._sessions[uuid], origin[6]), "") for uuid in message[5]]
                 kind = max(kind, *kinds)
-        is_program = self._folders.get(origin[8])
-        if is_program is None:
-            is_program = self._folders[origin[8]] = is_cowork(origin[8])
         if not is_program and kind <= way[0]:
             return message
         new: Way = (max(way[0], kind), *way[1:5], COWORK if is_program else way[5])

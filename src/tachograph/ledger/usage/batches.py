@@ -74,11 +74,10 @@ def write(
     touched.linked.update(linked)
     touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
     types = agent_types.types_of(db, set(sessions.values())) if agent_types.are_known(db) else {}
-    complete = agent_types.WayCompleter(types, sessions).complete
-    completed = list(map(complete, content.messages))
-    fragments = {identity: list(map(complete, parts)) for identity, parts in content.fragments.items()}
+    completer = agent_types.WayCompleter(types, sessions)
+    fragments = {identity: completer.completed(parts) for identity, parts in content.fragments.items()}
     writer = MessageWriter(db, origins, logins)
-    messages, shared = shared_ids.separate(writer, completed, fragments, among)
+    messages, shared = shared_ids.separate(writer, completer.completed(content.messages), fragments, among)
     writer.add(messages, sessions, among)
     if shared:
         writer.finish()

@@ -11,7 +11,7 @@ from tachograph.queries.usage.rows import SpendQuery, SpendReport
 from tachograph.queries.usage.spend import spend
 from tachograph.queries.usage.witness import Witness, witness
 
-PARTS = ("model", "day", "project", "branch", "pr")
+PARTS = ("model", "day", "project", "branch", "pr", "agent", "skill", "mcp")
 
 
 class Session(NamedTuple):

@@ -18,7 +18,16 @@ from tachograph.workspace.snapshot import Snapshot
 if TYPE_CHECKING:
     import argparse
 
-_NOUNS = {"model": "model", "day": "day", "project": "project", "branch": "branch", "pr": "pull request"}
+_NOUNS = {
+    "model": "model",
+    "day": "day",
+    "project": "project",
+    "branch": "branch",
+    "pr": "pull request",
+    "agent": "agent",
+    "skill": "skill",
+    "mcp": "MCP server",
+}
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

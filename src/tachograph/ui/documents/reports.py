@@ -235,7 +235,7 @@ def _key_columns(report: Report, called: Names) -> list[Column]:
     """The columns that say what a row is: headings by the kind of key, cells for rows, sub-rows and totals."""
     now = report.calendar.local(report.now)
     rows = report.answer.rows
-    real = sum(not (isinstance(row.key, PullRequestKey) and row.key.url is None) for row in rows)
+    real = sum(not (isinstance(row.key, PullRequestKey | WayKey) and row.key[0] is None) for row in rows)
     total = plural(real, report.noun, "branches" if report.noun == "branch" else "")
     if real < len(rows):
         total = f"{total} and the rest"

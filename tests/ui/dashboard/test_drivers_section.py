@@ -11,6 +11,7 @@ from chromium import plain, until
 from helpers import NOW, Home
 from served_dashboard import Served, serving
 from tachograph.demo.records import assistant
+from tachograph.ui.dashboard.pages import drivers
 
 AXE = Path(__file__).parents[3] / "benchmarks" / "out" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -102,3 +103,10 @@ def test_the_section_fits_the_screen_and_axe_finds_nothing(
         found = page.evaluate("axe.run(document, {rules: {'target-size': {enabled: true}}})")
         assert [one["id"] for one in found["violations"]] == []
         context.close()
+
+
+def test_a_range_of_very_many_messages_is_left_to_the_command(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drivers, "_MOST_MESSAGES", 10)
+    text = served.get("/usage?range=7d").text
+    assert "more than a page reads one by one" in text
+    assert "t-drivers" not in text

@@ -8,11 +8,12 @@ from tachograph.model.usage.periods import Span
 from tachograph.queries.estimates.attribution import primary_account
 from tachograph.queries.estimates.driver_points import DriversWithPoints, drivers_with_points
 from tachograph.queries.limits.current import now as current_limits
+from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.drivers import Driver, Drivers, drivers
 from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
 from tachograph.queries.usage.session_details import session_details
 from tachograph.text.drivers import OVERLAP, advice_words, driver_name, not_named_words, points_heading
-from tachograph.text.format import UNKNOWN, percent, plural, safe
+from tachograph.text.format import UNKNOWN, count, percent, plural, safe
 from tachograph.ui.dashboard.figures import TableBlock
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS
@@ -21,6 +22,7 @@ from tachograph.ui.documents.drivers import points_words, shown_rows
 
 _TITLE = "What drives it"
 _LEAST_SHARE = 0.005
+_MOST_MESSAGES = 60_000  # half a second of work
 
 
 def found_drivers(view: View) -> DriversWithPoints:
@@ -36,6 +38,11 @@ def found_drivers(view: View) -> DriversWithPoints:
 
 def usage_drivers(view: View) -> TableBlock:
     """The section of *Usage*."""
+    query = view.query.spend_query(view.calendar, view.now)
+    messages = usage.totals(view.snapshot.db, view.snapshot.book, SpendQuery("day", query.span)).tokens.messages
+    if messages > _MOST_MESSAGES:
+        words = f"This range holds {count(messages)} messages, more than a page reads one by one."
+        return TableBlock(_TITLE, f"{words} Choose a shorter one, or run `tachograph drivers`.", None)
     found = found_drivers(view)
     rows = shown_rows(found)
     if not rows:

@@ -52,6 +52,12 @@ def test_progress_records_name_their_subagents_prompt(home: Home) -> None:
     assert agents(home) == {"main": 1, "Explore": 1}
 
 
+def test_a_file_beside_the_transcript_names_the_type(home: Home) -> None:
+    path = home.write("p/s/subagents/agent-a1.jsonl", records.dump([FIRST, FOUND]))
+    path.with_suffix(".meta.json").write_text('{"agentType": "code-reviewer", "toolUseId": "t"}')
+    assert agents(home) == {"code-reviewer": 1}
+
+
 def test_without_a_call_the_type_is_unknown_and_not_guessed(home: Home) -> None:
     compact = assistant("C", sidechain=True, agent="acompact-efec99", request="r3")
     home.write("p/s.jsonl", records.dump([FIRST, FOUND, compact]))

@@ -90,6 +90,7 @@ class Transcript:
         "now",
         "problems",
         "stamp",
+        "subagent",
     )
 
     def __init__(
@@ -103,6 +104,7 @@ class Transcript:
         self.stamp = stamp
         self.looks = looks
         self.problems: dict[str, int] = {}
+        self.subagent: tuple[str, str] | None = None  # session and id, where the transcript begins with its prompt
         self._latest = now_ms + FUTURE_MS
         self._origins: dict[tuple[str | None, ...], Origin] = {}
         self._ways: dict[Way, Way] = {}
@@ -392,6 +394,6 @@ class Transcript:
         record = parse_record(line)
         if record is not None and record.get("isSidechain"):
             self.looks = 0  # the transcript of a subagent
-            side_records.note_first_record(self.batch, record)
+            self.subagent = side_records.note_first_record(self.batch, record)
         elif record is not None and side_records.note_prompt(self.batch, record):
             self.looks = 0

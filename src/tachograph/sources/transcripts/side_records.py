@@ -5,6 +5,7 @@ from typing import Any
 from tachograph.model.usage.messages import NO_TIME
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import cost_state_of, parse_time, prompt_of, text_of, title_of
+from tachograph.sources.transcripts.tool_calls import subagent_origin
 from tachograph.sources.transcripts.ways import first_text, prompt_key, spawns_of
 
 CUSTOM, AI = 0, 1  # kinds of title
@@ -69,12 +70,22 @@ def note_subagent(batch: Batch, session: str, agent: str, prompt: object) -> Non
         batch.subagents[session, agent] = min(batch.subagents.get((session, agent), key), key)
 
 
-def note_first_record(batch: Batch, record: dict[str, Any]) -> None:
-    """Note the prompt of a subagent, with which its transcript begins."""
+def note_first_record(batch: Batch, record: dict[str, Any]) -> tuple[str, str]:
+    """Note the prompt of a subagent, with which its transcript begins; returns its session and id."""
     message = record.get("message")
+    session, agent = text_of(record.get("sessionId")), text_of(record.get("agentId"))
     if isinstance(message, dict):
-        session, agent = text_of(record.get("sessionId")), text_of(record.get("agentId"))
         note_subagent(batch, session, agent, first_text(message.get("content")))
+    return session, agent
+
+
+def note_type_beside(batch: Batch, subagent: tuple[str, str], path: bytes) -> None:
+    """Note the type of a subagent that a file beside its transcript names, as if a call had named it."""
+    prompt = batch.subagents.get(subagent)
+    origin = subagent_origin(path) if prompt is not None else None
+    if prompt is not None and origin is not None and origin.kind:
+        key = (subagent[0], prompt)
+        batch.spawns[key] = max(batch.spawns.get(key, ""), origin.kind)
 
 
 def note_prompt(batch: Batch, record: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState, signature
+from tachograph.sources.transcripts.side_records import note_type_beside
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
@@ -73,6 +74,8 @@ class Reader:
             self.batch, known.folder, self._now, branch=branch, cwd=cwd, stamp=stamp, looks=looks, fast=self._fast
         )
         new_offset = self._feed(descriptor, offset, transcript)
+        if transcript.subagent is not None:
+            note_type_beside(self.batch, transcript.subagent, known.path)
         head, tail = _ends(descriptor, new_offset)
         device, inode, size, mtime, ctime = signature(seen)
         after = known._replace(

@@ -420,3 +420,75 @@ def test_one_person_in_two_organizations_can_be_told_apart(world: MeterWorld) ->
     assert world.guard("--account", "Team") == 0
     assert world.guard("--account", "Ultra") == 10
     assert world.guard("--account", ADA[1][:8]) == 10
+
+
+# -- what a refusal names, and what it does not
+
+
+def test_a_refusal_after_its_own_reset_says_that_the_window_is_still_held(world: MeterWorld) -> None:
+    resets = world.at - 70 * MINUTE
+    kind = {"status": "rejected", "resetsAt": resets // 1000, "rateLimitType": "five_hour"}
+    world.draw((40, resets), (20, world.at + DAY), api_ms=1)
+    world.wait(MINUTE)
+    world.refuse("You've hit your session limit", kind)
+    assert world.guard() == 11
+    assert "its reset has passed" in world.run("guard", code=None).stdout
+    world.wait(MINUTE)
+    world.answer()
+    assert world.guard() == 0
+    world.refuse("You've hit your session limit", kind)
+    assert world.guard() == 11
+    world.wait(40 * MINUTE)
+    assert world.guard() == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "used", "cap", "code"),
+    [
+        ("You've hit your org's monthly spend limit · ask your admin to raise it", 40_010, 60_000, 0),
+        ("You're out of usage credits", 40_010, 60_000, 0),
+        ("You've hit your org's monthly spend limit · ask your admin to raise it", 39_990, 40_000, 11),
+    ],
+)
+def test_a_reading_of_a_raised_budget_ends_its_refusal(
+    world: MeterWorld, text: str, used: int, cap: int, code: int
+) -> None:
+    world.login(ADA, "claude_enterprise", "")
+    extra = {
+        "is_enabled": True,
+        "monthly_limit": 40_000,
+        "used_credits": 40_000,
+        "currency": "USD",
+        "decimal_places": 2,
+    }
+    world.cache({"five_hour": None, "seven_day": None, "limits": [], "extra_usage": extra})
+    world.refuse(text)
+    assert world.guard() == 11
+    world.wait(2 * HOUR)
+    extra |= {"used_credits": used, "monthly_limit": cap}
+    world.cache({"five_hour": None, "seven_day": None, "limits": [], "extra_usage": extra})
+    assert world.guard() == code
+
+
+def test_a_locked_window_is_at_its_limit(world: MeterWorld) -> None:
+    locked = {**window(40, world.at + HOUR), "locked_reason": "payment_failed"}
+    world.cache({"five_hour": locked, "seven_day": window(20, world.at + DAY)})
+    assert world.guard() == 11
+    assert "locked: payment failed" in world.run("now").stdout
+
+
+def test_a_budget_after_its_reset_is_a_dash_and_one_just_below_its_cap_is_not_full(world: MeterWorld) -> None:
+    budget = {"used_percentage": 99.6, "used_usd": 199.2, "limit_usd": 200, "period": "monthly"}
+    line = world.draw(more={"spend_limit": {**budget, "resets_at": (world.at + DAY) // 1000}})
+    assert "$199 of $200 ▲" in line
+    screen = world.run("now").stdout + world.run("guard", code=None).stdout
+    assert "99 %" in screen and "100 %" not in screen
+    world.wait(2 * DAY)
+    assert world.headline() == "–"
+    assert world.guard() == 20
+
+
+def test_the_cached_numbers_of_another_account_are_not_those_of_the_one_that_is_signed_in(world: MeterWorld) -> None:
+    world.cache({"five_hour": window(100, world.at + HOUR), "seven_day": window(20, world.at + DAY)}, account=BOB[0])
+    assert world.labels()[0] == ADA[2]
+    assert world.guard() == 20

@@ -36,7 +36,12 @@ def shown_percent(limit: NowLimit | None) -> float | None:
     """The percentage that a person sees: used, or left where the settings say so; never below 0."""
     if limit is None or limit.percent is None:
         return None
-    return max(0.0, 100.0 - round(limit.percent)) if limit.shows_left else limit.percent
+    return max(0.0, 100.0 - whole(limit.percent)) if limit.shows_left else limit.percent
+
+
+def whole(value: float) -> int:
+    """A percentage in whole points; one that is not full yet is never rounded to 100."""
+    return min(99, round(value)) if value < 100 else round(value)
 
 
 def percent(limit: NowLimit | None) -> str:
@@ -44,7 +49,7 @@ def percent(limit: NowLimit | None) -> str:
     shown = shown_percent(limit)
     if limit is None or shown is None:
         return UNKNOWN
-    return f"{'~' if limit.state == STALE else ''}{round(shown)} %"
+    return f"{'~' if limit.state == STALE else ''}{round(shown) if limit.shows_left else whole(shown)} %"
 
 
 def percent_words(limit: NowLimit | None) -> str:
@@ -111,7 +116,7 @@ def amounts(limit: NowLimit) -> str:
     """`$375.19 of $400.00`, or a balance; "" where no amount is known."""
     if limit.detail.left is not None:
         return f"{money(limit.detail.left)} left"
-    if limit.used is None:
+    if limit.used is None or limit.state == RESET:
         return f"of {money(limit.cap)}" if limit.cap is not None else ""
     if limit.cap is None:
         return money(limit.used)
@@ -119,7 +124,9 @@ def amounts(limit: NowLimit) -> str:
 
 
 def short_amount(limit: NowLimit) -> str:
-    """`$375 of $400` in whole units, used or left; "" where no amount is known."""
+    """`$375 of $400` in whole units, used or left; a dash after the reset, "" where no amount is known."""
+    if limit.state == RESET and limit.used is not None:
+        return UNKNOWN
     return spend_of(_shown_amount(limit), limit.cap)
 
 

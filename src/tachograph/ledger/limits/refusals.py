@@ -1,13 +1,14 @@
 """Refusals: when the service said no because of a limit, from the client's own notices in transcripts."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import OK, SOURCES, STATUSLINE, Limit
 from tachograph.model.limits.refusals import FORGOTTEN_MS, Answer, News, Refusal
+from tachograph.model.limits.window_state import HELD_MS
 from tachograph.model.parsing import limit_name
 from tachograph.model.usage.messages import SIDECHAIN
 
@@ -59,26 +60,28 @@ def _limit(key: str, label: str, scope: str, resets_at: int | None) -> Limit:
 
 
 def refusals(db: sqlite3.Connection, account: int, at: int, since: int) -> list[Refusal]:
-    """Refusals of an account up to a moment with a reset after it, or (without a reset) since another moment; oldest
-    first."""
+    """Refusals of an account up to a moment with a reset after it, or (without a reset) since another moment, or that came
+    a short while ago and after their own reset; oldest first."""
     sql = (
         "SELECT key, label, refusal.scope, at, resets_at, name.text FROM refusal JOIN name ON name.id = session"
-        " WHERE account = ?1 AND at <= ?2 AND (resets_at > ?2 OR (resets_at IS NULL AND at >= ?3)) ORDER BY at"
+        " WHERE account = ?1 AND at <= ?2 AND (resets_at > ?2 OR (resets_at IS NULL AND at >= ?3)"
+        " OR (resets_at <= at AND at > ?4)) ORDER BY at"
     )
-    return [Refusal._make(row) for row in db.execute(sql, (account, at, since))]
+    return [Refusal._make(row) for row in db.execute(sql, (account, at, since, at - HELD_MS))]
 
 
-def news_after(db: sqlite3.Connection, account: int, key: str, since: int, until: int) -> list[News]:
-    """Values of a limit with news after a moment, oldest first. Of a status line, `before` is the previous news of its
+def news_after(db: sqlite3.Connection, account: int, keys: Sequence[str], since: int, until: int) -> list[News]:
+    """Values of limits with news after a moment, oldest first; money that is locked has none. Of a status line, `before` is the previous news of its
     session, 0 where it had none."""
     sql = (
         f"SELECT r.confirmed_at, l.percent, r.source, r.session FROM reading r JOIN level l ON l.reading = r.id"
         f" WHERE r.account = ? AND {_BY_INDEX} AND r.last_at >= ? AND r.confirmed_at > ? AND r.confirmed_at <= ?"
-        " AND r.outcome = ? AND l.key = ? AND l.percent IS NOT NULL ORDER BY r.confirmed_at, r.id LIMIT 400"
+        f" AND r.outcome = ? AND l.key IN ({', '.join('?' * len(keys))}) AND l.percent IS NOT NULL"
+        " AND coalesce(json_extract(l.detail, '$[1]'), '') = '' ORDER BY r.confirmed_at, r.id LIMIT 400"
     )
     found: list[News] = []
     before: dict[int, int] = {}
-    for at, percent, source, session in db.execute(sql, (account, since, since, until, OK, key)):
+    for at, percent, source, session in db.execute(sql, (account, since, since, until, OK, *keys)):
         is_report = source == STATUSLINE
         if is_report and session not in before:
             earlier = "SELECT max(confirmed_at) FROM reading WHERE source = ? AND session = ? AND confirmed_at < ? AND outcome = ?"
@@ -117,8 +120,11 @@ def answers_after(db: sqlite3.Connection, account: int, session: str, since: int
 
 def open_since(db: sqlite3.Connection, at: int) -> int | None:
     """Time of the earliest refusal that may still hold at a moment; None without one."""
-    sql = "SELECT min(at) FROM refusal WHERE at <= ?1 AND (resets_at > ?1 OR (resets_at IS NULL AND at > ?2))"
-    found = db.execute(sql, (at, at - FORGOTTEN_MS)).fetchone()[0]
+    sql = (
+        "SELECT min(at) FROM refusal WHERE at <= ?1 AND (resets_at > ?1 OR (resets_at IS NULL AND at > ?2)"
+        " OR (resets_at <= at AND at > ?3))"
+    )
+    found = db.execute(sql, (at, at - FORGOTTEN_MS, at - HELD_MS)).fetchone()[0]
     return None if found is None else int(found)
 
 

@@ -14,6 +14,7 @@ from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.limits.limits import DESKTOP, OK, SOURCES, TRANSCRIPT, Limit, Money
 from tachograph.model.limits.window_state import (
     CLOCK_MS,
+    HELD_MS,
     LENGTHS,
     Observation,
     State,
@@ -328,8 +329,11 @@ def _money(value: list[Any] | None) -> Money | None:
 
 def has_refusals(db: sqlite3.Connection, account: int, since: int, at: int) -> bool:
     """Is there any refusal of an account that may hold at a moment?"""
-    sql = "SELECT 1 FROM refusal WHERE account = ?1 AND (resets_at > ?3 OR (resets_at IS NULL AND at >= ?2)) LIMIT 1"
-    return db.execute(sql, (account, since, at)).fetchone() is not None
+    sql = (
+        "SELECT 1 FROM refusal WHERE account = ?1 AND (resets_at > ?3 OR (resets_at IS NULL AND at >= ?2)"
+        " OR (resets_at <= at AND at > ?4)) LIMIT 1"
+    )
+    return db.execute(sql, (account, since, at, at - HELD_MS)).fetchone() is not None
 
 
 # -- sources ---------------------------------------------------------------------------------------------------

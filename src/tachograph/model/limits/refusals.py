@@ -16,13 +16,13 @@ from collections.abc import Iterable
 
 from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, SPEND_LIMIT
-from tachograph.model.limits.window_state import LENGTHS
+from tachograph.model.limits.window_state import HELD_MS, LENGTHS
 
 REQUEST_MS = 10 * 60_000  # Claude Code's own timeout of a request (API_TIMEOUT_MS, 600 s)
 FORGOTTEN_MS = 24 * 3_600_000
 NEARLY_FULL = 99.0  # percent: a value rounded down, of an answer that came just before the limit
 CLEARLY_BELOW = 90.0  # percent: too low for a request that was running when the limit was reached
-CREDITS, ALLOCATION = "usage_credits", "allocation"
+CREDITS, ALLOCATION, MONTHLY_SPEND = "usage_credits", "allocation", "monthly_spend"
 
 FAMILIES = ("opus", "sonnet", "haiku", "fable", "mythos")
 _SURFACES = ("cowork", "design", "oauth", "chat")
@@ -61,8 +61,18 @@ class Answer(NamedTuple):
 
 
 def lifted_by_news(refusal: Refusal, news: Iterable[News]) -> bool:
-    """Does a later value of the same limit prove that the refusal is over?"""
-    return any(one.at > refusal.at and one.percent < 100 and _is_proof(refusal, one) for one in news)
+    """Does a later value of the same limit prove that the refusal is over? Of money one that leaves clearly some."""
+    full = NEARLY_FULL if is_money(refusal.key) else 100.0
+    return any(one.at > refusal.at and one.percent < full and _is_proof(refusal, one) for one in news)
+
+
+def keys_of_news(key: str) -> tuple[str, ...]:
+    """The keys of the limits of which a value may end a refusal of a limit: refusals and readings name money in other
+    words."""
+    kind = key.partition(":")[0]
+    if kind == SPEND_LIMIT:
+        return SPEND_LIMIT, MONTHLY_SPEND, EXTRA_USAGE
+    return (key, EXTRA_USAGE) if kind == CREDITS else (key,)
 
 
 def _is_proof(refusal: Refusal, news: News) -> bool:
@@ -91,6 +101,11 @@ def _began_after(refusal: Refusal, answer: Answer) -> bool:
     return answer.is_own or answer.before > refusal.at or answer.at > refusal.at + REQUEST_MS
 
 
+def holds_until(at: int, resets_at: int) -> int:
+    """The end of a refusal at a moment that named a reset."""
+    return resets_at if at < resets_at else at + HELD_MS
+
+
 def is_money(key: str) -> bool:
     """Is it a limit of money, so that its use is always metered?"""
     return key.partition(":")[0] in (CREDITS, SPEND_LIMIT, EXTRA_USAGE, ALLOCATION)
@@ -114,9 +129,10 @@ def stops(scope: str | None, model: str) -> bool:
 
 
 def is_holding(refusal: Refusal, resets_at: int | None, group: str, at: int) -> bool:
-    """Does a refusal that no evidence has ended still hold of a window? One without a reset ends with the window."""
+    """Does a refusal that no evidence has ended still hold of a window? One without a reset ends with the window; one
+    that came after its own reset says that the service still holds the window, as a value read then does."""
     if refusal.resets_at is not None:
-        return at < refusal.resets_at
+        return at < holds_until(refusal.at, refusal.resets_at)
     if resets_at is not None and resets_at > refusal.at:
         return at < resets_at
     return at - refusal.at < min(FORGOTTEN_MS, LENGTHS.get(group, FORGOTTEN_MS))

@@ -116,13 +116,18 @@ def _one(
         is_recent = at - limit.answered_at <= (FRESH_MS if fresh_ms is None else fresh_ms)
         return verdict(CLEAR if is_recent else UNKNOWN, "it let an answer through after it had refused")
     if limit.percent is None:
-        return verdict(UNKNOWN, "it is not known how much of it is used")
+        return verdict(UNKNOWN, "it has no known value")
     if is_near(limit, threshold):
-        return verdict(NEAR, f"it is at {limit.percent:.0f} %")
+        return verdict(NEAR, f"it is at {_whole(limit.percent)} %")
     is_old = limit.state == STALE if fresh_ms is None else limit.age_ms(at) > fresh_ms
     if is_old:
-        return verdict(UNKNOWN, f"it was at {limit.percent:.0f} %, but that number is old")
-    return verdict(CLEAR, f"it is at {limit.percent:.0f} %")
+        return verdict(UNKNOWN, f"it was at {_whole(limit.percent)} %, but that number is old")
+    return verdict(CLEAR, f"it is at {_whole(limit.percent)} %")
+
+
+def _whole(percent: float) -> int:
+    """Whole points; below the limit never 100."""
+    return min(99, round(percent)) if percent < 100 else round(percent)
 
 
 def _forecast(verdict: Verdict, chances: Mapping[str, float], odds: float) -> Verdict:

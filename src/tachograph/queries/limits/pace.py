@@ -55,6 +55,8 @@ def trend(limit: NowLimit, series: Series | None, at: int) -> Trend:
     if length is None:
         return Trend(limit, at)
     points, resets = _course(series, limit, at)
+    if points and limit.percent is None and limit.answered_at is not None:  # it was full, and is not any more
+        points.append(TrendPoint(max(limit.answered_at, points[-1].at), None))
     since = at - length
     sustainable = None
     if limit.percent is not None and limit.percent < 100 and limit.resets_at is not None and limit.resets_at > at:

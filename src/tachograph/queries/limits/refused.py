@@ -11,7 +11,9 @@ from tachograph.model.limits.refusals import (
     FORGOTTEN_MS,
     Refusal,
     answered_at,
+    holds_until,
     is_money,
+    keys_of_news,
     lifted_by_news,
     scope_of,
     stops,
@@ -54,7 +56,7 @@ def current_refusals(
             continue
         answers = refusals.answers_after(db, account, refusal.session, refusal.at, at + CLOCK_MS)
         answered = answered_at(refusal, answers, is_metered=is_metered(extra))
-        news = refusals.news_after(db, account, refusal.key, refusal.at, at)
+        news = refusals.news_after(db, account, keys_of_news(refusal.key), refusal.at, at)
         if answered is not None or lifted_by_news(refusal, news):
             lifted[key] = Lifted(refusal._replace(key=key), answered)
         else:
@@ -72,7 +74,8 @@ def refused_limit(refusal: Refusal, extra: ExtraUsage | None, at: int) -> NowLim
     name = limit_name(refusal.key.partition(":")[0] if is_money(refusal.key) else refusal.key)
     group = MONEY if is_money(refusal.key) else name.group
     longest = min(FORGOTTEN_MS, LENGTHS.get(group, FORGOTTEN_MS))
-    holds = at < refusal.resets_at if refusal.resets_at is not None else at - refusal.at < longest
+    end = refusal.at + longest if refusal.resets_at is None else holds_until(refusal.at, refusal.resets_at)
+    holds = at < end
     state = UNKNOWN
     if holds:
         state = OVERAGE if group in (SESSION, WEEKLY) and is_metered(extra) else WALL

@@ -28,6 +28,7 @@ from tachograph.text.limits import (
     short_percent,
     sign,
     source_words,
+    whole,
 )
 from tachograph.text.money import money, spend
 from tachograph.text.table import Style
@@ -233,8 +234,8 @@ def problem_words(account: NowAccount) -> list[str]:
 
 def _differing_words(limit: NowLimit) -> str:
     """Both values of two sources that disagree; neither is known to be right."""
-    others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {round(one.percent)} %" for one in limit.conflicts)
-    shown = f"{source_words(limit)} {round(limit.percent or 0)} %"
+    others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {whole(one.percent)} %" for one in limit.conflicts)
+    shown = f"{source_words(limit)} {whole(limit.percent or 0)} %"
     return f"The sources disagree on {limit.label}: {shown} (newer, shown), {others}."
 
 

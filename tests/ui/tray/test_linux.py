@@ -154,17 +154,17 @@ def test_every_row_does_what_it_says(env: Env, home: Home) -> None:
         await panel.choose("Long")
         await until(lambda: chosen("title") == "long")
 
-        await panel.choose("first@example.org")  # in "Leads": the row of the account itself has only children
+        await panel.choose("first@example.org")  # in "Account shown first": the row of the account itself has only children
         await until(lambda: chosen("leads") == "1")
         assert (await title(panel)).startswith("Claude  F:")
         await panel.choose("The account in use")
         await until(lambda: chosen("leads") == "")
 
-        await panel.choose("Silence what was said")
-        await until(lambda: _cannot(panel, "Silence what was said"))
-        await panel.choose("Say something near a limit")
+        await panel.choose("Dismiss notifications")
+        await until(lambda: _cannot(panel, "Dismiss notifications"))
+        await panel.choose("Notify near a limit")
         await until(lambda: chosen("alarms") == "off")
-        assert (await panel.row("Alarms (off)"))["id"]
+        assert (await panel.row("Notifications (off)"))["id"]
 
         await panel.choose("Open claude.ai/settings/usage")
         await until(lambda: (home.root / "opened").exists())

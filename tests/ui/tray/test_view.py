@@ -142,7 +142,7 @@ def test_the_rows_in_their_order() -> None:
         "Today $41.20 (API-equivalent)",
         "",
         "Style",
-        "Alarms (on)",
+        "Notifications (on)",
         "",
         "Updated 11:59:46 by status line",
         "Refresh now",

@@ -127,7 +127,7 @@ def _rows(meter: TrayState, around: Environment, calendar: Calendar) -> tuple[Ro
     if not made:
         made = [
             Row("none", "No reading of your limits yet"),
-            Row("none:how", "tachograph setup says what it takes, in a minute"),
+            Row("none:how", "Get one: tachograph setup"),
         ]
     spent = usd(meter.today.usd if meter.today.tokens.messages else 0.0)
     made += [Row("line:spend"), Row("today", f"Today {spent} (API-equivalent)")]
@@ -138,14 +138,14 @@ def _rows(meter: TrayState, around: Environment, calendar: Calendar) -> tuple[Ro
     made.append(Row("line:choices"))
     made.append(Row("style", "Style", children=tuple(_style(meter, kind) for kind in TITLES)))
     if len(now.accounts) > 1:
-        made.append(Row("leads", "Leads", children=tuple(_leads(meter))))
+        made.append(Row("leads", "Account shown first", children=tuple(_leads(meter))))
     made += [
         Row(
             "alarms",
-            f"Alarms ({'on' if meter.alarms_on else 'off'})",
+            f"Notifications ({'on' if meter.alarms_on else 'off'})",
             children=(
-                Row("alarms:on", "Say something near a limit", f"{ALARMS}{'off' if meter.alarms_on else 'on'}", meter.alarms_on),
-                Row("dismiss", "Silence what was said until its windows reset", DISMISS if meter.standing else ""),
+                Row("alarms:on", "Notify near a limit", f"{ALARMS}{'off' if meter.alarms_on else 'on'}", meter.alarms_on),
+                Row("dismiss", "Dismiss notifications until the limits reset", DISMISS if meter.standing else ""),
             ),
         ),
         Row("line:state"),

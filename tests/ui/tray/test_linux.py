@@ -154,7 +154,9 @@ def test_every_row_does_what_it_says(env: Env, home: Home) -> None:
         await panel.choose("Long")
         await until(lambda: chosen("title") == "long")
 
-        await panel.choose("first@example.org")  # in "Account shown first": the row of the account itself has only children
+        await panel.choose(
+            "first@example.org"
+        )  # in "Account shown first": the row of the account itself has only children
         await until(lambda: chosen("leads") == "1")
         assert (await title(panel)).startswith("Claude  F:")
         await panel.choose("The account in use")

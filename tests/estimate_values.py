@@ -21,7 +21,7 @@ class Values:
     """Random values of every kind of answer; the same ones for the same seed."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - test data
+        self.random = Random(seed)
 
     def maybe(self, chance: float = 0.5) -> bool:
         return self.random.random() < chance

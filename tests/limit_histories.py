@@ -92,7 +92,7 @@ class History:
     """One random history, written to a ledger step by step. `late`: readings that came in after newer ones."""
 
     def __init__(self, ledger: Ledger, seed: int, people: int = 1) -> None:
-        self.rnd = random.Random(seed)  # noqa: S311
+        self.rnd = random.Random(seed)
         self.ledger = ledger
         self.now = T0
         self.accounts = [Account(self.rnd, number) for number in range(people)]

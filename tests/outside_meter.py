@@ -134,7 +134,7 @@ class OutsideHistory:
     """One history. `step` lets time pass and one thing happen; `log` says what."""
 
     def __init__(self, home: Home, seed: int) -> None:
-        self.rnd = random.Random(seed)  # noqa: S311 - the same histories each time
+        self.rnd = random.Random(seed)
         self.world = MeterWorld(home)
         self.log: list[str] = []
         second = home.root / ".claude-two"

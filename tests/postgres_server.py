@@ -57,6 +57,9 @@ class PostgresServer:
         self._user, self._settings = _user(), settings
         if self._user is not None:
             shutil.chown(self.folder, self._user)
+            for above in self.folder.parents:  # pytest's folders are closed to others
+                if above.stat().st_mode & 0o005 != 0o005:
+                    above.chmod(above.stat().st_mode | 0o011)
         self.folder.chmod(0o755)
         self._run(
             _tool("initdb"),

@@ -167,7 +167,7 @@ class Chaos:
         )  # fmt: skip
 
         def repeat(action: Callable[[random.Random], None], seed: int) -> None:
-            chance = random.Random(seed)  # noqa: S311 - the same choices each time
+            chance = random.Random(seed)
             while time.monotonic() < self.end:
                 try:
                     action(chance)

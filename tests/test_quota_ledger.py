@@ -28,7 +28,7 @@ def month() -> list[Row]:
 
 def gaps(trace: list[Row]) -> list[Row]:
     """A third of the readings lost, one day without any, and a week's end unseen."""
-    chance = random.Random(3)  # noqa: S311 - test data
+    chance = random.Random(3)
     first = trace[0]["at"]
     unseen = [(first + 9 * DAY, first + 10 * DAY), (first + 20.5 * DAY, first + 21.2 * DAY)]
     return [row for row in trace if row["type"] == "message" or (chance.random() > 0.33 and not any(a <= row["at"] <= b for a, b in unseen))]  # fmt: skip

@@ -22,7 +22,7 @@ T0, DAY = 2900 * limits.WEEK, 86_400.0
 
 def rows(days: int) -> list[dict[str, Any]]:
     """An invented month, as a trace holds it."""
-    chance = random.Random(5)  # noqa: S311 - an invented life
+    chance = random.Random(5)
     messages: list[dict[str, Any]] = []
     for day in range(days):
         for number in range(2):

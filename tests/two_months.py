@@ -43,7 +43,7 @@ class _Window:
 
 def draws(seed: int = 1, days: int = DAYS) -> Iterator[Draw]:
     """All redraws of a series, oldest first."""
-    rnd = random.Random(seed)  # noqa: S311
+    rnd = random.Random(seed)
     five, week = _Window(5 * HOUR, BEGIN), _Window(7 * DAY, BEGIN + 3 * DAY + 5 * HOUR)
     sessions: dict[str, tuple[int, tuple[float, int], tuple[float, int]]] = {}
     truth: dict[str, tuple[float, int]] = {}

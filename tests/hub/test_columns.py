@@ -38,12 +38,12 @@ def facts(rng: random.Random, count: int) -> list[list[Any]]:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 300])
 def test_facts_come_back_in_their_order(count: int) -> None:
-    given = facts(random.Random(count), count)  # noqa: S311 - no secret
+    given = facts(random.Random(count), count)
     assert from_columns(json.loads(json.dumps(to_columns(given)))) == given
 
 
 def test_a_message_needs_less_than_half_of_its_bytes() -> None:
-    given = [fact for fact in facts(random.Random(5), 2_000) if isinstance(fact[3], list)]  # noqa: S311 - no secret
+    given = [fact for fact in facts(random.Random(5), 2_000) if isinstance(fact[3], list)]
     assert len(wire.pack(to_columns(given))) < 0.6 * len(wire.pack(given))
 
 

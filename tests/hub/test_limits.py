@@ -41,7 +41,7 @@ def limits(machine: Home) -> Any:
 
 
 def test_status_lines_of_three_machines_make_the_windows_of_one_ledger(tmp_path: Path) -> None:
-    rng = random.Random(5)  # noqa: S311 - no secret
+    rng = random.Random(5)
     machines = [Home(tmp_path / f"machine{number}") for number in range(3)]
     union = Home(tmp_path / "union")
     folders = [str(machine.claude) for machine in machines]

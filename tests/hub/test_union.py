@@ -44,7 +44,7 @@ def join_folder(machines: list[Home], root: Path) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_machines_on_a_shared_folder_answer_like_one_ledger(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)  # noqa: S311 - no secret
+    rng = random.Random(seed)
     machines, union = deal(tmp_path, rng)
     join_folder(machines, tmp_path)
     exchange_at_random(machines, rng, lambda: None)
@@ -53,7 +53,7 @@ def test_machines_on_a_shared_folder_answer_like_one_ledger(tmp_path: Path, seed
 
 @pytest.mark.parametrize("level", ["mine", "names", "counts"])
 def test_machines_in_a_hub_answer_like_one_ledger_at_every_level(tmp_path: Path, level: str) -> None:
-    rng = random.Random(level)  # noqa: S311 - no secret
+    rng = random.Random(level)
     machines, union = deal(tmp_path, rng)
     with hub(tmp_path / "hub") as served:
         join(machines[0], served.invite(), "machine0", "--share", level)
@@ -106,7 +106,7 @@ def account_totals(machine: Home) -> list[tuple[str, int, int]]:
 
 
 def test_reports_split_and_filter_by_machine(tmp_path: Path) -> None:
-    rng = random.Random(3)  # noqa: S311 - no secret
+    rng = random.Random(3)
     machines, _ = deal(tmp_path, rng)
     join_folder(machines, tmp_path)
     sync(*machines, *machines)

@@ -83,14 +83,14 @@ def through_folder(root: Path, rng: random.Random, projects: list[Path], level: 
 @pytest.mark.slow
 @pytest.mark.parametrize("skew", [0, 120])
 def test_through_a_shared_folder_every_machine_equals_a_ledger_over_the_union(tmp_path: Path, skew: int) -> None:
-    rng = random.Random(f"folder {skew}")  # noqa: S311 - no secret
+    rng = random.Random(f"folder {skew}")
     through_folder(tmp_path, rng, small_sets(), "names", 18, skew)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("level", "skew"), [("counts", 0), ("mine", -120)])
 def test_through_a_hub_every_machine_equals_a_ledger_over_the_union(tmp_path: Path, level: str, skew: int) -> None:
-    rng = random.Random(f"hub {level}")  # noqa: S311 - no secret
+    rng = random.Random(f"hub {level}")
     through_hub(tmp_path, rng, small_sets(), level, 18, skew)
 
 
@@ -107,6 +107,6 @@ def small_sets() -> list[Path]:
 @pytest.mark.parametrize("level", ["mine", "names", "counts"])
 @pytest.mark.parametrize("transport", ["folder", "hub"])
 def test_all_sets_give_the_union_on_every_machine(tmp_path: Path, transport: str, level: str, seed: int) -> None:
-    rng = random.Random(f"{transport} {level} {seed}")  # noqa: S311 - no secret
+    rng = random.Random(f"{transport} {level} {seed}")
     run = through_folder if transport == "folder" else through_hub
     run(tmp_path, rng, real_transcripts(), level, 60, (0, 0, 120, -120)[seed % 4])

@@ -147,7 +147,7 @@ def test_s07_a_power_cut_costs_at_most_the_newest_commits(
     home, log = life
     expected = home.oracle().total
     assert expected["messages"] == PASSES * 20
-    chance = random.Random(3)  # noqa: S311 - the same cuts every time
+    chance = random.Random(3)
     cuts = set(chance.sample(range(len(log)), min(CUTS, len(log))))
     has_wal = any(name.endswith("-wal") for _, name, _, _ in log)
     disk, certain, marks = Disk(), 0, [0]

@@ -45,7 +45,7 @@ def fill(db: sqlite3.Connection, start: int, end: int, chance: random.Random) ->
 def year(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A ledger with a year and a month, thinned every week as the recorder does every day."""
     home = Home(tmp_path_factory.mktemp("year") / "home")
-    chance = random.Random(7)  # noqa: S311 - the same year each time
+    chance = random.Random(7)
     with home.ledger() as ledger:
         for week in range(57, 0, -1):
             with ledger.transaction() as db:
@@ -87,7 +87,7 @@ def test_rows_are_complete_then_hourly_then_daily(
 
 
 def test_scores_are_the_same_as_of_all_forecasts(home: Home) -> None:
-    chance = random.Random(8)  # noqa: S311 - the same forecasts each time
+    chance = random.Random(8)
     with home.ledger() as ledger:
         with ledger.transaction() as db:
             fill(db, NOW_MS - 500 * DAY_MS, NOW_MS - 460 * DAY_MS, chance)

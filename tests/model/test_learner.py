@@ -30,7 +30,7 @@ class Account:
         cut: float = 0.0,
         seed: int = 1,
     ) -> None:
-        chance = random.Random(seed)  # noqa: S311 - an invented life
+        chance = random.Random(seed)
         self.messages: list[Message] = []
         self.readings: list[Reading] = []
         self.used: dict[float, dict[str, float]] = {}

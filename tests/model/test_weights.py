@@ -18,7 +18,7 @@ OPUS, SONNET = "claude-opus-4-8", "claude-sonnet-4-6"
 
 def worked(days: int, seed: int = 1) -> list[limits.PricedMessage]:
     """Sessions of an hour or two with one model each, three on a weekday, a message about every two minutes."""
-    chance = random.Random(seed)  # noqa: S311 - an invented life
+    chance = random.Random(seed)
     made = []
     for day in range(days):
         for number, hour in enumerate((9, 13, 16)):
@@ -144,7 +144,7 @@ def test_a_full_five_hour_window_is_found_to_be_its_part_of_the_week() -> None:
 def test_gaps_corrections_and_readings_at_the_wall_do_not_spoil_what_is_learned() -> None:
     work = worked(34)
     invented = limits.readings(work, T0 + 34 * DAY)
-    chance = random.Random(3)  # noqa: S311 - so are its gaps
+    chance = random.Random(3)
     torn = []
     for said in invented.said:
         if chance.random() < 0.3 or 20 * DAY < said.at - T0 < 22 * DAY:
@@ -178,7 +178,7 @@ def test_nothing_is_learned_from_nothing() -> None:
 def test_readings_without_rhyme_or_reason_break_nothing() -> None:
     """Percentages that jump about, work of any size, resets that jitter: what is learned stays finite, shares stay shares."""
     for seed in range(60):
-        chance = random.Random(seed)  # noqa: S311 - nonsense, but the same each time
+        chance = random.Random(seed)
         scale, at = 10 ** chance.uniform(-6, 4), T0
         messages: list[Message] = []
         readings: list[Reading] = []

@@ -76,7 +76,7 @@ def agrees(home: Home, counted: oracle.Counted, where: str) -> None:
 
 
 def kill_first_passes(source: Source, root: Path, count: int) -> None:
-    chance = random.Random(SEED)  # noqa: S311 - the same kills each time, no secret
+    chance = random.Random(SEED)
     hits = 0
     for n in range(count):
         after = chance.uniform(0.02, source.seconds * 1.05)
@@ -106,7 +106,7 @@ def test_a_first_pass_killed_again_and_again_comes_to_its_end(source: Source, tm
 
 def test_a_pass_over_what_is_new_killed_at_any_point_is_ended_by_the_next(source: Source, tmp_path: Path) -> None:
     """Half of each transcript was read before, cut within a line; the kill falls into reading the other half."""
-    chance = random.Random(SEED)  # noqa: S311 - the same kills each time, no secret
+    chance = random.Random(SEED)
     halves = Home(tmp_path / "halves")
     for path in sorted((source.folder / ".claude" / "projects").rglob("*.jsonl")):
         data = path.read_bytes()
@@ -131,7 +131,7 @@ def test_a_pass_over_what_is_new_killed_at_any_point_is_ended_by_the_next(source
 
 def test_lines_that_arrive_between_kills_are_all_counted(tmp_path: Path) -> None:
     """As a machine that is switched off again and again while Claude Code works."""
-    chance = random.Random(SEED)  # noqa: S311 - the same kills each time, no secret
+    chance = random.Random(SEED)
     whole = Home(tmp_path / "whole")
     transcripts.write(tmp_path / "whole" / "demo", end=NOW, days=6)
     files = [(p.name, p.read_bytes()) for p in sorted((tmp_path / "whole" / "demo").rglob("*.jsonl"))]

@@ -165,7 +165,7 @@ def killed_at(kind: str, number: int, after: float, home: Home, full: Path) -> N
 
 
 def kill_at_random(home_of: Callable[[int], Home], full: Path, expected: int, moments: int) -> None:
-    chance = random.Random(20261126)  # noqa: S311 - the same moments each time
+    chance = random.Random(20261126)
     for n in range(moments):
         kind, number = KINDS[n % len(KINDS)], (signal.SIGTERM, signal.SIGKILL)[n // len(KINDS) % 2]
         after = chance.uniform(0.02, 0.8)

@@ -128,7 +128,7 @@ def compare_three_ways(home: Home, rounds: int, size: int) -> None:
     """Hold the compiled, the typed and the plain decoder against each other; a difference is narrowed to its line."""
     write_life(home.projects.parent, end=NOW, days=2)
     lines = [line for path in sorted(home.projects.rglob("*.jsonl")) for line in path.read_bytes().splitlines()]
-    chance = random.Random(20261126)  # noqa: S311 - the same lines each time
+    chance = random.Random(20261126)
     ways = (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
     for number in range(rounds):
         block = [mutated(lines, chance) for _ in range(size)]

@@ -141,7 +141,7 @@ class HubApi:
             store.note_contact(machine.id, now, skew, _text(document, "version"))
             done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
         identities = [message.identity for fact in good if (message := _message(fact)) is not None]
-        store.resolve_claims(machine.member, identities)
+        store.resolve_claims(identities)
         body = {"hub": store.id, "seq": done.seq, "taken": len(good), "changed": len(done.changed), "refused": refused}
         return Response(200, {**body, "skew_ms": skew, "version": __version__})
 

@@ -67,7 +67,7 @@ def test_an_account_that_came_and_went_while_open_rebuilds_nothing() -> None:
 
 def test_whatever_happens_the_desktop_ends_up_with_the_newest() -> None:
     """A desktop that applies every change shows, when the menu is closed or opens, what the newest menu says."""
-    dice = random.Random(7)  # noqa: S311
+    dice = random.Random(7)
     for _ in range(200):
         newest = menu(usual())
         board = MenuSync(newest)

@@ -170,32 +170,43 @@ class HubStore(FactStore):
                 self.limits.put(member, machine.id, limits_of(fact), machine.skew_ms, now_ms)
         self.messages.put(member, messages)
 
-    def resolve_claims(self, member: int, identities: Iterable[int]) -> int:
+    def resolve_claims(self, identities: Iterable[int]) -> int:
         """Let each message count once for the team if several members sent it; returns the number of such messages.
 
         Runs in a transaction of its own after a push, so that of two pushes at the same time the later one sees both.
         """
-        contested = self.messages.claims(member, identities)
-        if contested:
+        contested = self.messages.claims(identities)
+        members = {row.member for rows in contested.values() for row in rows}
+        while contested:
             with self.transaction():
-                for one_member in sorted({row.member for rows in contested.values() for row in rows}):
-                    self.lock_member(one_member)
-                for rows in self.messages.claims(member, contested).values():
-                    counted = [row.member for row in rows if row.counted]
-                    winner = counted[0] if len(counted) == 1 else min(row.member for row in rows)
-                    for row in rows:
-                        self.messages.set_counted(row, int(row.member == winner))
-        return len(contested)
+                self._lock_members(members)
+                contested = self.messages.claims(contested)
+                present = {row.member for rows in contested.values() for row in rows}
+                if present <= members:  # only rows of locked members can't change meanwhile
+                    for rows in contested.values():
+                        counted = [row.member for row in rows if row.counted]
+                        winner = counted[0] if len(counted) == 1 else min(row.member for row in rows)
+                        for row in rows:
+                            self.messages.set_counted(row, int(row.member == winner))
+                    return len(contested)
+                members |= present
+        return 0
+
+    def _lock_members(self, members: Iterable[int]) -> None:
+        """Let pushes of several members wait, always locked in one order."""
+        for member in sorted(members):
+            self.lock_member(member)
 
     def settle(self, member: int) -> int:
         """Count every message that several members sent for this member; returns how many moved."""
         moved = 0
-        for _, rows in self.messages.contested():
-            if not any(row.member == member for row in rows):
+        for identity, found in self.messages.contested():
+            if not any(row.member == member for row in found):
                 continue
+            members = {row.member for row in found}
             with self.transaction():
-                for of in sorted({row.member for row in rows}):
-                    self.lock_member(of)
+                self._lock_members(members)
+                rows = [row for row in self.messages.claims([identity]).get(identity, []) if row.member in members]
                 for row in rows:
                     moved += row.member == member and not row.counted
                     self.messages.set_counted(row, int(row.member == member))
@@ -233,10 +244,12 @@ class HubStore(FactStore):
 
     def erase_member(self, member: int, now_ms: int, actor: int | None = None) -> None:
         """Delete all facts, messages, totals, limits and tokens of a member, and refuse its machines from now on."""
-        self.lock_member(member)
-        contested = [
-            identity for identity, rows in self.messages.contested() if any(row.member == member for row in rows)
-        ]
+        contested = {
+            identity: {row.member for row in rows}
+            for identity, rows in self.messages.contested()
+            if any(row.member == member for row in rows)
+        }
+        self._lock_members({member}.union(*contested.values()))
         self.erase_facts(member)
         self.messages.erase(member)
         for table in ("consent", "viewed"):

@@ -179,7 +179,7 @@ class MessageStore:
 
     # -- messages that two members claim
 
-    def claims(self, member: int, identities: Iterable[int]) -> dict[int, list[MessageRow]]:
+    def claims(self, identities: Iterable[int]) -> dict[int, list[MessageRow]]:
         """Rows of all members for those of some identities that another member has, too."""
         found: dict[int, list[MessageRow]] = {}
         for part in chunks(sorted(set(identities))):

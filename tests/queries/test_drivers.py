@@ -193,6 +193,9 @@ def test_advice_names_the_few_sessions_that_have_most() -> None:
         == "Compact or start a new session earlier in 2 sessions with 70 % of it."
     )
     assert advice(row("long_context", top=(0.3, 0.2, 0.1))) == "Compact or start a new session earlier."
+    assert advice(row("long_context", top=(0.8, 0.1))) == (
+        "Compact or start a new session earlier in session s0, with 80 % of it."
+    )
     assert advice(row("long_context", top=(1.0,), sessions=1)) == "Compact or start a new session earlier."
 
 

@@ -15,7 +15,7 @@ from tachograph.queries.usage.drivers import (
 )
 from tachograph.queries.usage.rebuilds import MODEL, PAUSE
 from tachograph.queries.usage.rows import WAY_KEYS
-from tachograph.text.format import percent, plural, tokens, usd
+from tachograph.text.format import cut, percent, plural, tokens, usd
 from tachograph.text.ways import way_words
 
 LEAST_USD = 1.0  # a driver that cost less deserves no advice
@@ -29,6 +29,7 @@ DEARER = 1.5  # times as much a message as at lower effort
 LEAST_MESSAGES = 20  # of an effort, to compare it
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _AUTOMATIC = ("sdk-cli", "sdk-ts", "sdk-py")
+_TITLE = 40  # characters of a session's title
 _NOT_NAMED = 0.05  # share of the cost that no record names, from which that is said
 
 OVERLAP = "Rows overlap: one message can count in several."
@@ -141,6 +142,9 @@ def _where(row: Driver) -> str:
         if sums >= CONCENTRATED:
             if count == row.sessions:
                 break
+            if count == 1:
+                name = f"“{cut(part.title, _TITLE)}”" if part.title else f"session {part.session[:8]}"
+                return f" in {name}, with {percent(sums)} of it"
             return f" in {plural(count, 'session')} with {percent(sums)} of it"
     return ""
 

@@ -10,7 +10,7 @@ from tachograph.queries.usage.rows import SpendQuery
 from tachograph.ui.cli.account_option import add_account_flags, meant
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import ask_ledger
-from tachograph.ui.cli.reports import add_name_filters, asked_range, asked_ways, print_json, print_rows
+from tachograph.ui.cli.reports import add_name_filters, asked_range, asked_ways, positive_number, print_json, print_rows
 from tachograph.ui.documents.drivers import DriversReport, drivers_document, drivers_screen, drivers_table
 from tachograph.workspace.snapshot import Snapshot
 
@@ -27,7 +27,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-11-21, today, yesterday, 7d")
     parser.add_argument("--until", metavar="DAY", help="up to and including this day")
-    parser.add_argument("--last", metavar="N", type=int, help="the last N days, including today")
+    parser.add_argument("--last", metavar="N", type=positive_number, help="the last N days, including today")
     add_name_filters(parser)
     parser.add_argument("--csv", action="store_true", help="for spreadsheets")
     add_account_flags(parser)

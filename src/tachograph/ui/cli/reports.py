@@ -76,7 +76,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         last = f"the last N {noun}s, including this one"
     else:
         last = "the last N windows" if along == "window" else "the last N days, including today"
-    parser.add_argument("--last", metavar="N", type=_positive, help=last)
+    parser.add_argument("--last", metavar="N", type=positive_number, help=last)
     add_question_flags(parser)
     parser.add_argument("--week-start", metavar="DAY", help="weeks begin on this day (default: monday)")
     add_name_filters(parser)
@@ -265,7 +265,7 @@ def print_rows(headings: list[str], rows: list[list[object]], context: Context) 
         writer.writerow([shown(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
-def _positive(text: str) -> int:
+def positive_number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 100_000:
         import argparse
 

@@ -177,6 +177,8 @@ def test_fast_mode_is_told_apart_and_said_to_be_billed(home: Home) -> None:
         "openrouter/anthropic/claude-opus-4.8",
         "publishers/anthropic/models/claude-opus-4-8",
         "relay/claude-opus-4-8",
+        "openrouter/anthropic/claude-opus-4.8:beta",
+        "sap/anthropic--claude-4.8-opus",
     ],
 )
 def test_a_name_that_spells_a_known_model_is_priced_as_it(home: Home, name: str) -> None:
@@ -217,11 +219,24 @@ def test_the_range_of_the_last_hours_is_their_hours(home: Home) -> None:
         ("<command-message>go</command-message>\n<command-name>/go</command-name>", "/go"),
         ('<teammate-message teammate_id="lead">do the thing</teammate-message>', "do the thing"),
         ("<local-command-stdout>ok</local-command-stdout>", None),
+        ("<ide_opened_file>The user opened a.py</ide_opened_file>fix this bug", "fix this bug"),
+        ("<system-reminder>be brief</system-reminder>\nreal work", "real work"),
+        ("<ide_selection>x</ide_selection>", None),
     ],
 )
 def test_a_session_is_named_by_a_command_or_a_teammate(home: Home, prompt: str, name: str | None) -> None:
     home.write("p/s.jsonl", [user(prompt, session="s"), *answers("s", 1)])
     assert [row["title"] for row in home.run("sessions", "--json").json["rows"]] == [name]
+
+
+def test_a_session_is_named_by_the_first_text_of_a_person_behind_notes_of_the_editor(home: Home) -> None:
+    blocks: list[Record] = [
+        {"type": "text", "text": "<ide_opened_file>The user opened a.py</ide_opened_file>"},
+        {"type": "image", "source": {}},
+        {"type": "text", "text": "what is wrong here?"},
+    ]
+    home.write("p/s.jsonl", [user(blocks, session="s"), *answers("s", 1)])
+    assert [row["title"] for row in home.run("sessions", "--json").json["rows"]] == ["what is wrong here?"]
 
 
 def test_a_session_that_begins_with_the_summary_of_another_has_a_name(home: Home) -> None:

@@ -27,16 +27,16 @@ def spelled_model(model: str) -> str:
     """The Claude model that a name spells, out of what gateways, clouds and inference profiles put around it; others as they are.
 
     An ARN of a system inference profile or foundation model; any path (`bedrock/…`, `openrouter/anthropic/…`,
-    `publishers/anthropic/models/…`); `databricks-`; `4.8` for `4-8`; `-thinking`; `:200k`; and the
+    `publishers/anthropic/models/…`); `databricks-`, `anthropic--`; `4.8` for `4-8`; `-thinking`; `:200k`, `:beta`; and the
     order `claude-4-5-sonnet`. An application profile's ARN spells no model.
     """
     import re  # only for names that are no plain ones
 
     if "claude" not in model or "application-inference-profile" in model:
         return plain_model_name(model)
-    name = model.rpartition("/")[2].removeprefix("databricks-")
+    name = model.rpartition("/")[2].removeprefix("databricks-").removeprefix("anthropic--")
     name = re.sub(r"(?<=\d)\.(?=\d)", "-", name)
-    name = re.sub(r":\d+[km]$", "", name).removesuffix("-thinking")
+    name = re.sub(r":(?:\d+[km]|thinking|beta|nitro|floor)$", "", name).removesuffix("-thinking")
     swapped = re.fullmatch(r"(.*)claude-([4-9](?:-\d{1,2})?)-(opus|sonnet|haiku|fable|mythos)(-\d{8})?(.*)", name)
     if swapped:
         name = f"{swapped[1]}claude-{swapped[3]}-{swapped[2]}{swapped[4] or ''}{swapped[5]}"

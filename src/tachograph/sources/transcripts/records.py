@@ -209,10 +209,15 @@ def prompt_of(record: dict[str, Any]) -> str:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        content = next((text for text in texts if isinstance(text, str)), None)
-    if not isinstance(content, str):
-        return ""
-    text = content.lstrip()
+    else:
+        texts = [content]
+    words = (_prompt_in(text) for text in texts if isinstance(text, str))
+    return next(filter(None, words), "")
+
+
+def _prompt_in(text: str) -> str:
+    """The prompt in one text, after what an editor or the client put before it; "" for none."""
+    text = _NOTES.sub("", text, count=1).lstrip()
     if command := _COMMAND.search(text):
         name = "/" + command[1].strip().lstrip("/")
         if name in _CLIENT_COMMANDS:
@@ -226,6 +231,7 @@ def prompt_of(record: dict[str, Any]) -> str:
     return title_of(text)
 
 
+_NOTES = re.compile(r"\A\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)
 _COMMAND = re.compile(
     r"\A(?:<command-(?:message|args)>[^<]*</command-(?:message|args)>\s*)*<command-name>([^<]+)</command-name>"
 )

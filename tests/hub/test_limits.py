@@ -8,6 +8,10 @@ from typing import Any
 
 from helpers import NOW_MS, Home, command
 from hub_server import hub, identity, invite_next, join, rows, sync
+from tachograph.demo import records
+from tachograph.queries.machines import machine_states
+from tachograph.text.limits import source_words
+from tachograph.text.machines import machine_words
 
 MINUTE = 60_000
 
@@ -98,3 +102,49 @@ def test_another_machine_that_asked_spares_the_question(tmp_path: Path) -> None:
     with second.ledger() as ledger:
         (account,) = [one.id for one in accounts.accounts(ledger.db) if one.uuid == who.uuid]
         assert poll_state.last_remote(ledger.db, account, OAUTH) == NOW_MS - MINUTE
+
+
+def test_every_surface_says_which_machine_a_limit_was_read_on(tmp_path: Path) -> None:
+    first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
+    for machine in (first, second):
+        (machine.claude / ".claude.json").write_text(identity(0))
+        machine.run("now")
+    pipe(second, "5e55101a-0000-4000-8000-000000000001", NOW_MS - 12_000, 41, 1000, str(second.claude))
+    with hub(tmp_path / "hub") as served:
+        join(first, served.invite(), "desk")
+        join(second, invite_next(first), "laptop")
+        sync(first)
+        for machine in (first, second):
+            shown = machine.run("now", "--no-ingest").stdout
+            assert "12 s ago, status line on laptop" in shown
+            limit = machine.run("now", "--json", "--no-ingest").json["accounts"][0]["limits"][0]
+            assert limit["source"] == "statusline" and limit["machine"] == "laptop"
+        wide = first.run("watch", "--once", "--no-recorder", env={"COLUMNS": "150", "LINES": "45"}).stdout
+        assert "status line on laptop 12 s" in wide
+        with first.ledger() as ledger:
+            from tachograph.queries.limits.current import now as now_question
+
+            (account,) = now_question(ledger.db, NOW_MS).accounts
+            assert source_words(account.limits[0]) == "status line on laptop"  # the tray and the page use these words
+
+
+def test_machines_are_on_the_settings_page_and_why_speaks_of_all_of_them(tmp_path: Path) -> None:
+    first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
+    for machine in (first, second):
+        (machine.claude / ".claude.json").write_text(identity(0))
+        machine.write(f"-p/{machine.root.name}.jsonl", [records.assistant(machine.root.name, output=900)])
+        machine.run("now")
+    pipe(second, "5e55101a-0000-4000-8000-000000000001", NOW_MS - 12_000, 41, 1000, str(second.claude))
+    with hub(tmp_path / "hub") as served:
+        join(first, served.invite(), "desk")
+        second.env["TACHOGRAPH_NOW"] = str(NOW_MS + 2 * 60 * MINUTE)
+        second.run("join", *invite_next(first), "--as", "laptop", "--yes")
+        second.run("sync")
+        sync(first)
+    with first.ledger() as ledger:
+        states = machine_states(ledger.db)
+        assert states is not None and states.waiting == 0
+        told = {one.name: machine_words(one, NOW_MS) for one in states.machines}
+        assert told["laptop"].endswith("clock 2 h 0 min fast") and "last contact" in told["desk"]
+    assert "your 2 machines' " in first.run("why", "--no-ingest").stdout
+    assert "2 h 0 min fast" in first.run("machines").stdout

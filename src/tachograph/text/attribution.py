@@ -60,6 +60,11 @@ def period_words(found: Attribution) -> str:
     return "that week" if is_over else "your week so far"
 
 
+def logs_owner(machines: int) -> str:
+    """The owners of the logs: this machine, or all that exchange what they know."""
+    return "this machine's" if machines < 2 else f"your {machines} machines'"
+
+
 def why_words(found: Attribution) -> str:
     """The answer in a sentence: the model that used most, or the reason why there is no answer."""
     period = period_words(found)
@@ -68,19 +73,21 @@ def why_words(found: Attribution) -> str:
     if found.used is None:
         return f"There is no reading of {period.removesuffix(' so far')}, so there is nothing to break down."
     if found.method == of.NOTHING:
-        return f"{_used(found.used)} of {period} is used, and this machine's logs hold no message from it."
+        return (
+            f"{_used(found.used)} of {period} is used, and {logs_owner(found.machines)} logs hold no message from it."
+        )
     if found.method == of.LITTLE:
         return little_words(found.evidence.fit, period)
     if found.limit not in (FIVE_HOUR, SEVEN_DAY):
         return _measured_words(found)
     if found.method == of.LIST_PRICE:
         top = found.by_model[0]
-        return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of this machine's work in {period}."
+        return f"By list price, not by quota: {top.name} is {percent(top.list_price or 0.0)} of {logs_owner(found.machines)} work in {period}."
     if found.used < 0.5:
         return f"Next to nothing of {period} is used."
     top = found.by_model[0]
     if top.share is None or top.share.value < CLEAR_SIGN:
-        return f"No model of this machine used a clear part of {period}."
+        return f"No model of {'this machine' if found.machines < 2 else 'your machines'} used a clear part of {period}."
     return f"{top.name} burned {with_interval(top.share)} of {period}."
 
 
@@ -98,9 +105,9 @@ def _measured_words(found: Attribution) -> str:
     top = found.by_project[0]
     counted = f"{label} is at {_used(found.used or 0.0)}, as the service itself counts it"
     if top.share is None:
-        return f"{counted}; by list price {top.name} is {percent(top.list_price or 0.0)} of this machine's part."
+        return f"{counted}; by list price {top.name} is {percent(top.list_price or 0.0)} of {logs_owner(found.machines)} part."
     if found.unexplained is None:
-        return f"{counted}; {top.name} is {with_interval(top.share)} of this machine's part."
+        return f"{counted}; {top.name} is {with_interval(top.share)} of {logs_owner(found.machines)} part."
     return f"{counted}; {top.name} burned {with_interval(top.share)} of that."
 
 
@@ -112,11 +119,11 @@ def unexplained_words(found: Attribution) -> str:
     if left.value < CLEAR_SIGN and left.high - left.low < WIDE:
         # the upper end of an 80 % interval is a bound that holds in nine of ten cases
         most = max(1, math.ceil(left.high * 100))
-        return f"Not explained by this machine's logs: no clear sign of other use (in nine of ten such cases at most {most} %)."
-    return f"Not explained by this machine's logs: {with_interval(left)}.{CAUSES}"
+        return f"Not explained by {logs_owner(found.machines)} logs: no clear sign of other use (in nine of ten such cases at most {most} %)."
+    return f"Not explained by {logs_owner(found.machines)} logs: {with_interval(left)}.{CAUSES}"
 
 
-def weight_words(part: Part, explained: float) -> str:
+def weight_words(part: Part, explained: float, machines: int = 1) -> str:
     """Quota share beside dollar share of a part of this machine's work; "" if they are about the same, or unknown."""
     if part.share is None or part.list_price is None or explained <= 0:
         return ""
@@ -124,7 +131,7 @@ def weight_words(part: Part, explained: float) -> str:
     if abs(weight - part.list_price) < DIFFERENT:
         return ""
     return (
-        f"{part.name} is {percent(part.list_price)} of this machine's work by price and {percent(min(1.0, weight))} by what it"
+        f"{part.name} is {percent(part.list_price)} of {logs_owner(machines)} work by price and {percent(min(1.0, weight))} by what it"
         " weighs against the limit."
     )
 
@@ -134,15 +141,19 @@ def weights_words(found: Attribution) -> str:
     if found.method != of.LEARNED or not found.by_model:
         return ""
     explained = 1 - (found.unexplained.value if found.unexplained is not None else 0.0)
-    return weight_words(found.by_model[0], explained)
+    return weight_words(found.by_model[0], explained, found.machines)
 
 
 def part_words(found: Attribution, part: Part, kind: str) -> str:
     """One session, project or pull request in a sentence."""
     period = period_words(found)
     if part.share is None:
-        return f"By list price, not by quota: {kind} {part.name} is {percent(part.list_price or 0.0)} of this machine's work in {period}."
-    price = "" if part.list_price is None else f" It is {percent(part.list_price)} of this machine's work by price."
+        return f"By list price, not by quota: {kind} {part.name} is {percent(part.list_price or 0.0)} of {logs_owner(found.machines)} work in {period}."
+    price = (
+        ""
+        if part.list_price is None
+        else f" It is {percent(part.list_price)} of {logs_owner(found.machines)} work by price."
+    )
     return f"{kind.capitalize()} {part.name} burned {with_interval(part.share)} of {period}.{price}"
 
 

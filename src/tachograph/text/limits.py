@@ -139,8 +139,18 @@ def _shown_amount(limit: NowLimit) -> Money | None:
 
 
 def source_words(limit: NowLimit) -> str:
-    """Name of the source, or of the browser, of a limit's reading."""
-    return limit.browser or SOURCE_WORDS.get(limit.source, limit.source)
+    """Name of the source, or of the browser, of a limit's reading: `status line`, with several machines `status line on
+    laptop`."""
+    return _on_machine(limit.browser or SOURCE_WORDS.get(limit.source, limit.source), limit)
+
+
+def short_source_words(limit: NowLimit) -> str:
+    """`source_words` for a narrow column."""
+    return _on_machine(SHORT_SOURCE_WORDS.get(limit.source, limit.source), limit)
+
+
+def _on_machine(source: str, limit: NowLimit) -> str:
+    return f"{source} on {limit.machine}" if limit.machine else source
 
 
 def countdown(resets_at: int | None, at: int, calendar: Calendar) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tachograph.ledger.estimates import training_data as kept
+from tachograph.ledger.limits.reading_machines import machine_names
 from tachograph.ledger.usage import sessions
 from tachograph.model.estimates import attribution as shares
 from tachograph.model.estimates import changes, learner, training_windows
@@ -87,7 +88,8 @@ class Attribution(NamedTuple):
     too little for a split: `by_*` are empty); NOTHING (no reading, or no message in the period). `used` percent of the limit
     at `used_at` (epoch ms); `since` and `resets_at` bound it. `unexplained`: share of the used limit that this machine's logs
     do not explain; None unless LEARNED. `window_points`: percent of the week that one full 5-hour window costs, None if
-    unknown. Parts are ordered by size. `weeks`: how many windows the answer covers."""
+    unknown. Parts are ordered by size. `weeks`: how many windows the answer covers. `machines`: the
+    number of machines that the logs are of."""
 
     account: int
     label: str
@@ -108,6 +110,7 @@ class Attribution(NamedTuple):
     breakdown: tuple[Share, ...] = ()
     window_points: Estimate | None = None
     weeks: int = 1
+    machines: int = 1
 
 
 def attribution(
@@ -158,6 +161,7 @@ def attribution(
         else (),
         account.breakdown if is_running and limit == SEVEN_DAY else (),
         _window_points(state),
+        machines=len(set(machine_names(db)) - {""}) or 1,
     )
     if asked is None:
         return base

@@ -15,6 +15,7 @@ from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
 from tachograph.ledger.limits.login_history import signed_in
 from tachograph.ledger.limits.pairings import Sighting
+from tachograph.ledger.limits.reading_machines import machine_names
 from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import Window
 from tachograph.model.limits.limits import (
@@ -48,6 +49,7 @@ from tachograph.queries.limits.now_limit import (
     is_idle_codename,
     is_metered,
     is_near,
+    with_machines,
 )
 
 # The parts of an answer come from now_limit.py; whoever asks finds them here.
@@ -174,6 +176,8 @@ def now(db: sqlite3.Connection, at: int, *, left: bool = False) -> Now:
     accounts = [one for one in found if one.limits or one.problems or one.extra or one.lifted]
     if left:
         accounts = [one._replace(limits=tuple(x._replace(shows_left=True) for x in one.limits)) for one in accounts]
+    if names := machine_names(db):
+        accounts = [one._replace(limits=with_machines(db, names, one.id, one.limits)) for one in accounts]
     current = signed_in(db)
     if accounts and current.isdisjoint(one.id for one in accounts):
         accounts += _without_readings(db, current, accounts)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from tachograph.lean_typing import NamedTuple
+from tachograph.ledger.limits.reading_machines import machine_of_value
 from tachograph.ledger.limits.windows import LimitDetail
 from tachograph.model.limits.limits import ExtraUsage, Money
 from tachograph.model.limits.money import CAPPED, NO_CAP, room
@@ -20,7 +23,8 @@ class NowLimit(NamedTuple):
     percentage for colors and "near", which does not flicker around a threshold. `is_overdue`: the reset has passed, and
     the service still holds the window. `refused_at`: when the service last refused because of it, None where it did not
     or that is over. `answered_at`: the newest answer that it let through, where that ended a refusal and nothing was read
-    since. `shows_left`: the person wants to see what is left, not what is used; `percent` is what is used all the same."""
+    since. `shows_left`: the person wants to see what is left, not what is used; `percent` is what is used all the same.
+    `machine`: name of the person's machine that it was read on; "" while there is only one."""
 
     key: str
     label: str
@@ -41,6 +45,7 @@ class NowLimit(NamedTuple):
     answered_at: int | None = None
     detail: LimitDetail = LimitDetail()
     shows_left: bool = False
+    machine: str = ""
 
     def age_ms(self, now: int) -> int:
         """The age of the value; negative where its time lies in the future."""
@@ -74,6 +79,15 @@ def is_idle_codename(limit: NowLimit) -> bool:
 def is_metered(extra: ExtraUsage | None) -> bool:
     """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
     return room(extra) in (NO_CAP, CAPPED)
+
+
+def with_machines(
+    db: sqlite3.Connection, names: dict[str, str], account: int, limits: tuple[NowLimit, ...]
+) -> tuple[NowLimit, ...]:
+    """Limits of an account with the machine that each was read on. `names`: of the machines, by id."""
+    return tuple(
+        one._replace(machine=machine_of_value(db, names, account, one.source, one.observed_at)) for one in limits
+    )
 
 
 def elapsed(limit: NowLimit, at: int) -> float | None:

@@ -192,7 +192,7 @@ def part_screen(found: Attribution, part: Part, kind: str, room: int | None) -> 
     """One session or pull request."""
     made = fold(safe(part_words(found, part, kind)), room)
     explained = 1 - (found.unexplained.value if found.unexplained is not None else 0.0)
-    if words := weight_words(part, explained):
+    if words := weight_words(part, explained, found.machines):
         made += fold(safe(words), room)
     return made
 

@@ -143,6 +143,7 @@ def _account_document(account: NowAccount, at: int) -> dict[str, Any]:
                 "chance": limit.chance,
                 "source": limit.source,
                 "browser": limit.browser or None,
+                "machine": limit.machine or None,
                 "observed_at": iso(limit.observed_at),
                 "age_seconds": limit.age_ms(at) // 1000,
                 "state": limit.state,

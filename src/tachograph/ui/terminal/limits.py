@@ -13,13 +13,13 @@ from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, width
 from tachograph.text.limits import (
     ORANGE_FROM,
-    SHORT_SOURCE_WORDS,
     bar,
     clocks,
     level_of,
     limit_bar,
     percent,
     short_amount,
+    short_source_words,
     sign,
     time_left,
 )
@@ -131,7 +131,9 @@ def resets(limit: NowLimit, at: int, calendar: Calendar) -> str:
 
 def heard(limit: NowLimit, at: int, most: int) -> str:
     """Source and age of a reading, and the state of the limit."""
-    said = f"{SHORT_SOURCE_WORDS.get(limit.source, limit.source)} {ago(limit.age_ms(at))}"
+    said = f"{short_source_words(limit)} {ago(limit.age_ms(at))}"
+    if len(said) > most:
+        said = f"{short_source_words(limit._replace(machine=''))} {ago(limit.age_ms(at))}"
     words = {WALL: "at the limit", OVERAGE: "extra usage", STALE: "old", UNKNOWN: "not said"}.get(limit.state)
     return f"{words}: {said}" if words and len(words) + len(said) + 2 <= most else said
 

@@ -13,7 +13,7 @@ from tachograph.queries.tray_state import TITLES, TrayState
 from tachograph.text.account_notes import banked_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN, cut, safe, usd
-from tachograph.text.limits import SOURCE_WORDS, clock, level_of, percent_words, shown_percent, sign, whole
+from tachograph.text.limits import clock, level_of, percent_words, shown_percent, sign, source_words, whole
 from tachograph.ui.documents.now import (
     extra_words,
     headline,
@@ -279,4 +279,4 @@ def _updated_row(meter: TrayState, calendar: Calendar) -> str:
         return "Nothing was read yet"
     moment, today = calendar.local(newest.observed_at), calendar.day(meter.now.at)
     shown = f"{moment:%H:%M:%S}" if moment.date() == today else clock(newest.observed_at, meter.now.at, calendar)
-    return f"Updated {shown} by {SOURCE_WORDS.get(newest.source, newest.source)}"
+    return f"Updated {shown} by {source_words(newest)}"

@@ -11,7 +11,7 @@ from tachograph.hub.membership import FOLDER, Membership
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, own_paths
-from tachograph.text.format import count, duration, iso, plural, safe
+from tachograph.text.format import count, iso, plural, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import exchange_now, require_membership
 from tachograph.ui.cli.question import ask_ledger
@@ -109,44 +109,29 @@ def _machines(arguments: argparse.Namespace, context: Context, paths: Paths) -> 
         return 0
     if arguments.invite:
         return _invite(context, known)
-    from tachograph.ledger.exchange import tracking
+    from tachograph.queries.machines import MachineStates, machine_states
+    from tachograph.text.machines import exchange_words, machine_words
 
     with open_ledger(paths, context.clock.now_ms()) as ledger:
-        is_tracked = tracking.is_tracked(ledger.db)
-        others = tracking.get_state(ledger.db, "machines", []) if is_tracked else []
-        waiting = tracking.waiting(ledger.db)
-        exchanged_at = tracking.get_state(ledger.db, "exchanged_at") if is_tracked else None
-        bad = tracking.get_state(ledger.db, "not_understood", 0) if is_tracked else 0
+        found = machine_states(ledger.db) or MachineStates((), 0, None, 0)
     now = context.clock.now_ms()
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
 
-        print_json(_document(known, others, waiting, exchanged_at, bad, now), context)
+        print_json(_document(known, found, now), context)
         return 0
     context.out.write(f"{safe(known.url)}, as {safe(known.name)}, shares {known.share}\n")
-    for one in others:
-        if one["id"] == known.machine:
-            continue
-        seen = (
-            f"last contact {duration(max(0, now - one['seen_at']) / 1000)} ago" if one["seen_at"] else "no contact yet"
-        )
-        skew = f", clock {abs(one['skew_ms']) // 60_000} min off" if abs(one["skew_ms"]) >= 60_000 else ""
-        gone = ", revoked" if one["revoked"] else ""
-        context.out.write(f"  {safe(one['name'])}  {seen}{skew}{gone}\n")
-    ago = "never" if exchanged_at is None else f"{duration(max(0, now - exchanged_at) / 1000)} ago"
-    context.out.write(f"Last exchange {ago}; {plural(waiting, 'fact')} to send.\n")
-    if bad:
-        context.out.write(
-            f"{plural(bad, 'fact')} of other machines could not be understood: update Tachograph everywhere.\n"
-        )
+    for one in found.machines:
+        if not one.is_this:
+            gone = ", revoked" if one.is_revoked else ""
+            context.out.write(f"  {safe(one.name)}  {machine_words(one, now)}{gone}\n")
+    context.out.write(f"{exchange_words(found, now)}\n")
     if known.halted:
         context.out.write(f"Stopped: {safe(known.halted)}.\n")
     return 0
 
 
-def _document(
-    known: Membership, others: list[Any], waiting: int, exchanged_at: int | None, bad: int, now: int
-) -> dict[str, Any]:
+def _document(known: Membership, found: Any, now: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "generated_at": iso(now),
@@ -154,21 +139,21 @@ def _document(
         "machine": known.machine,
         "name": known.name,
         "share": known.share,
-        "waiting": waiting,
-        "exchanged_at": iso(exchanged_at),
-        "not_understood": bad,
+        "waiting": found.waiting,
+        "exchanged_at": iso(found.exchanged_at),
+        "not_understood": found.not_understood,
         "halted": known.halted or None,
         "machines": [
             {
-                "id": one["id"],
-                "name": one["name"],
-                "is_this": one["id"] == known.machine,
-                "seen_at": iso(one["seen_at"] or None),
-                "skew_seconds": round(one["skew_ms"] / 1000),
-                "version": one["version"] or None,
-                "revoked": one["revoked"],
+                "id": one.id,
+                "name": one.name,
+                "is_this": one.is_this,
+                "seen_at": iso(one.seen_at),
+                "skew_seconds": round(one.skew_ms / 1000),
+                "version": one.version or None,
+                "revoked": one.is_revoked,
             }
-            for one in others
+            for one in found.machines
         ],
     }
 

@@ -9,7 +9,7 @@ from tachograph.queries.estimates.attribution import Attribution, Part, attribut
 from tachograph.queries.estimates.card_week import CardWeek, card_week
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as current_limits
-from tachograph.text.attribution import CLEAR_SIGN, interval, why_words
+from tachograph.text.attribution import CLEAR_SIGN, interval, logs_owner, why_words
 from tachograph.text.card_week import advice_words, large_sessions
 from tachograph.text.format import day_month, percent, safe, weekday
 from tachograph.ui.dashboard import charts
@@ -94,7 +94,7 @@ def card(view: View) -> CardBlock | None:
     bars = tuple(_bar(part, view) for part in found.by_model[:_MODELS] if part.points is not None)
     rest = found.unexplained
     if rest is not None and rest.value >= CLEAR_SIGN and found.used is not None:
-        bars = (*bars, _rest(rest, found.used))
+        bars = (*bars, _rest(rest, found.used, found.machines))
     sentence, title = safe(why_words(found)), week_words(view, week)
     pace = None
     if week.back == 0 and found.resets_at is not None:
@@ -129,10 +129,18 @@ def _bar(part: Part, view: View) -> CardBar:
     )
 
 
-def _rest(rest: Estimate, used: float) -> CardBar:
+def _rest(rest: Estimate, used: float, machines: int) -> CardBar:
     width = min(100.0, rest.value * used)
     return CardBar(
-        "not in this machine's logs", "", width, None, None, None, percent(rest.value), "", _points(rest.value * used)
+        f"not in {logs_owner(machines)} logs",
+        "",
+        width,
+        None,
+        None,
+        None,
+        percent(rest.value),
+        "",
+        _points(rest.value * used),
     )
 
 

@@ -11,7 +11,7 @@ from tachograph.text.format import UNKNOWN, day_and_time, iso, plural, safe, usd
 from tachograph.text.money import money as amount
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.active_sessions import active_table
-from tachograph.ui.dashboard.pages.limit_charts import limit_charts, source_words
+from tachograph.ui.dashboard.pages.limit_charts import limit_charts
 from tachograph.ui.dashboard.tables import ago, display
 from tachograph.ui.documents import now as words
 
@@ -95,7 +95,7 @@ def _account(account: NowAccount, view: View) -> AccountSection:
         display(account.label, "An account without a name"),
         safe(account.plan),
         tuple(limit_row(limit, view) for limit in account.shown),
-        "" if newest is None else f"{ago(newest.observed_at, view.now)}, {source_words(newest.source)}",
+        "" if newest is None else f"{ago(newest.observed_at, view.now)}, {safe(limit_text.source_words(newest))}",
         words.extra_words(extra) if extra is not None and is_shown else "",
         bar,
         f"{bar:.0f} %" if bar is not None else amount(extra.used) if extra is not None and extra.used else UNKNOWN,

@@ -16,10 +16,12 @@ from tachograph.queries.configuration import (
     paired_browsers,
 )
 from tachograph.queries.limits.source_health import Health, health
+from tachograph.queries.machines import machine_states
 from tachograph.queries.usage.rows import SpendQuery
 from tachograph.queries.usage.spend import spend
 from tachograph.setup import source_catalog
 from tachograph.text.format import count, month_name, plural, safe, size
+from tachograph.text.machines import exchange_words, machine_words
 from tachograph.text.outcomes import outcome_words
 from tachograph.ui.dashboard.figures import Figure, Series, StackChart, TableBlock
 from tachograph.ui.dashboard.page import Block, Page, View
@@ -106,6 +108,33 @@ def browser_sessions(view: View) -> SessionsBlock:
             for one in view.sessions
         )
     )
+
+
+class MachineRow(NamedTuple):
+    """A machine of the person."""
+
+    name: str
+    is_this: bool
+    is_revoked: bool
+    words: str
+
+
+class MachinesBlock(NamedTuple):
+    """Values of settings_machines.html."""
+
+    machines: tuple[MachineRow, ...]
+    state: str
+
+
+def machines(view: View) -> MachinesBlock | None:
+    """The machines that exchange what they know; None for a machine alone."""
+    found = machine_states(view.snapshot.db)
+    if found is None:
+        return None
+    rows = (
+        MachineRow(safe(one.name), one.is_this, one.is_revoked, machine_words(one, view.now)) for one in found.machines
+    )
+    return MachinesBlock(tuple(rows), exchange_words(found, view.now))
 
 
 class PairedBrowserRow(NamedTuple):
@@ -276,6 +305,7 @@ PAGE = Page(
     (
         Block("sources", "settings_sources.html", sources),
         Block("browser-sessions", "settings_sessions.html", browser_sessions),
+        Block("machines", "settings_machines.html", machines),
         Block("accounts", "settings_accounts.html", accounts),
         Block("alarms", "settings_notifications.html", notifications),
         Block("data", "settings_data.html", data),

@@ -9,6 +9,7 @@ from tachograph.text.attribution import (
     breakdown_words,
     evidence_words,
     interval,
+    logs_owner,
     unexplained_words,
     why_words,
 )
@@ -117,7 +118,7 @@ def _rest_bar(found: Attribution) -> IntervalBar | None:
         return None
     is_clear = rest.value >= CLEAR_SIGN
     width, words = (100 * rest.value, percent(rest.value)) if is_clear else (0.0, "under 5 %")
-    return IntervalBar("not in this machine's logs", "", width, None, None, words, 0, "")
+    return IntervalBar(f"not in {logs_owner(found.machines)} logs", "", width, None, None, words, 0, "")
 
 
 def _table(dimensions: tuple[Dimension, ...]) -> Table:

@@ -21,9 +21,10 @@ import measure
 from corpora import Corpus
 from measure import CommandFailed
 from reports import WARM_ROUNDS, Bench, Case
-from table import Row, format_bytes, timed
+from table import Row, format_bytes, of_python, timed
 
-STATUSLINE_SECONDS, NOW_SECONDS = 0.035, 0.060
+STATUSLINE_SECONDS, NOW_SECONDS = 0.035, 0.045
+STATUSLINE_OF_PYTHON, NOW_OF_PYTHON = 2.8, 3.4  # CPU time, of an empty Python's
 MESSAGES = 1_000_000
 IDLE_BYTES, IDLE_SHARE = 45e6, 0.001  # resident, and of one core
 TRAY_BYTES, BOTH_BYTES, BOTH_SHARE = 60e6, 100e6, 0.002
@@ -47,6 +48,9 @@ def meter(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     yield timed("status line, 1 M messages", measure.wall(runs["statusline"]), None, at_most_seconds=STATUSLINE_SECONDS)
     yield timed(f"now, warm {corpus.name}", measure.wall(runs["now"]), None, at_most_seconds=NOW_SECONDS)
     yield timed("python -I -c pass beside them", measure.wall(runs["python"]), None)
+    python = runs["python"]
+    yield of_python("status line, CPU of an empty Python's", runs["statusline"], python, STATUSLINE_OF_PYTHON)
+    yield of_python("now, CPU of an empty Python's", runs["now"], python, NOW_OF_PYTHON)
     bench.forget()
 
 
@@ -200,7 +204,7 @@ def bridge(bench: Bench, corpus: Corpus) -> Iterator[Row]:
 # What pairing leaves in the ledger, without the browser.
 _PAIRED = """
 import hashlib, os
-from tachograph.ledger import pairings
+from tachograph.ledger.limits import pairings
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 with open_ledger(own_paths(os.environ), 1) as ledger, ledger.transaction() as db:

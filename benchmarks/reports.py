@@ -16,12 +16,14 @@ from typing import Any
 import measure
 from corpora import Corpus, NewUsage, Totals, growing
 from measure import Command, CommandFailed, Run
-from table import Row, format_bytes, timed
+from table import Row, format_bytes, of_python, timed
 
 COLD_WALL, COLD_CPU = 0.80, 0.75  # of ccusage's, which keeps nothing and so always reads everything
 COLD_BOUNDED = ("M", "L")  # on S, starting Python is most of it
 WARM_SECONDS = {"M": 0.045, "L": 0.070}
 GROWN_SECONDS = {"M": 0.060}
+WARM_OF_PYTHON = {"M": 4.3, "L": 7.8}  # CPU time, of an empty Python's
+GROWN_OF_PYTHON = {"M": 7.0}
 MEMORY_BYTES = {"L": 250e6}
 
 WARM_ROUNDS = 21  # the runs are short and their spread is wide
@@ -122,6 +124,8 @@ def warm(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     theirs = measure.wall(runs["ccusage"]) if "ccusage" in runs else None
     yield timed(f"warm {corpus.name}, wall", measure.wall(runs["tachograph"]), theirs, at_most_seconds=bound)
     yield timed(f"warm {corpus.name}, python -I -c pass beside it", measure.wall(runs["python"]), None)
+    ratio = WARM_OF_PYTHON.get(corpus.name)
+    yield of_python(f"warm {corpus.name}, CPU of an empty Python's", runs["tachograph"], runs["python"], ratio)
 
 
 def growing_log(bench: Bench, corpus: Corpus) -> Iterator[Row]:
@@ -140,11 +144,14 @@ def growing_log(bench: Bench, corpus: Corpus) -> Iterator[Row]:
             append(lines)
             expected += adds
 
-        runs = measure.interleaved([ours, *theirs], GROWING_ROUNDS, warm_up=False, before_round=grow)
+        commands = [ours, bench.empty_python(corpus), *theirs]
+        runs = measure.interleaved(commands, GROWING_ROUNDS, warm_up=False, before_round=grow)
         bench.keep(what, runs)
         bound = GROWN_SECONDS.get(corpus.name)
         ccusage = measure.wall(runs["ccusage"]) if theirs else None
         yield timed(f"{what}, wall", measure.wall(runs["tachograph"]), ccusage, at_most_seconds=bound)
+        ratio = GROWN_OF_PYTHON.get(corpus.name)
+        yield of_python(f"{what}, CPU of an empty Python's", runs["tachograph"], runs["python"], ratio)
         yield _totals_row(f"{what}, totals after {GROWING_ROUNDS} times", bench, corpus, expected)
     bench.forget()
     yield _totals_row(f"{corpus.name} as it was before, totals", bench, corpus, corpus.truth)

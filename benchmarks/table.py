@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from measure import Spread
+from measure import Run, Spread, cpu
 
 HEADINGS = ("what", "figure", "bound", "holds", "ccusage's figure", "ours / ccusage's")
 
@@ -54,6 +54,16 @@ def timed(
         ccusage=format_spread(theirs) if theirs else "",
         ratio=ratio,
     )
+
+
+def of_python(what: str, ours: Sequence[Run], python: Sequence[Run], at_most: float | None) -> Row:
+    """A row of CPU time as a multiple of an empty Python's, both in their medians and in turns on one machine.
+
+    A ratio of CPU times says the same on a fast and on a slow machine, and nearly the same on a busy one.
+    """
+    ratio = cpu(ours).median / cpu(python).median
+    bound = "" if at_most is None else f"≤ {at_most:.1f} ×"
+    return Row(what, f"{ratio:.2f} ×", bound, None if at_most is None else ratio <= at_most)
 
 
 def format_seconds(seconds: float) -> str:

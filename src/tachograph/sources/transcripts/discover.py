@@ -109,14 +109,20 @@ class _Look:
         except OSError:
             return False
         self.directories[directory] = changed
+        known, seen, paths, look = self.known, self.seen, self.paths, os.stat
         for path in inside:
             try:
-                status = os.stat(path)
+                status = look(path)
             except OSError:
                 continue
             key = (status.st_dev, status.st_ino)
-            if key not in self.seen and stat.S_ISREG(status.st_mode):
-                self.seen.add(key)
+            if key in seen:
+                continue
+            if known[path] == signature(status):  # nearly always; what did not change is a regular file still
+                seen.add(key)
+                paths.add(path)
+            elif stat.S_ISREG(status.st_mode):
+                seen.add(key)
                 self._note(path, folder, status)
         return True
 

@@ -1,4 +1,4 @@
-"""What a report costs as a history grows: for each transcript that is known, and for each new byte.
+"""The cost of a command as a history grows: for each transcript that is known, and for each new byte.
 
 A hundred thousand transcripts of one message each, most of them older than a month, in folders of a hundred. Every
 command must see an appended line in any of them, so it asks the file system about each. `now` is measured, which looks at
@@ -25,13 +25,13 @@ ROUNDS = 7
 NEW_BYTES = 1_000_000
 _IN_A_FOLDER = 100
 FILE_SECONDS = 12e-6  # for each known transcript
-BYTE_SECONDS = 60e-9  # for each new byte, all of it usage lines
+BYTE_SECONDS = 90e-9  # for each new byte, all of it usage lines
 _DAY = 86_400
 
 
 def growth(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     """CPU time per known transcript and per new byte."""
-    few, many = _made(bench.scratch, 100), _made(bench.scratch, FILES)
+    few, many = _make_transcripts(bench.scratch, 100), _make_transcripts(bench.scratch, FILES)
     bench.forget()
     small = _warm(bench, few)
     bench.forget()
@@ -76,7 +76,7 @@ def _warm(bench: Bench, corpus: Corpus) -> float:
     return measure.cpu(runs).median
 
 
-def _made(scratch: Path, files: int) -> Corpus:
+def _make_transcripts(scratch: Path, files: int) -> Corpus:
     """Transcripts of one message each: half a percent of this month, the others up to three years old."""
     path = scratch / f"growth-{files}"
     now, size = int(time.time()) - _DAY, 0
@@ -97,7 +97,7 @@ def _transcript(path: Path, number: int) -> Path:
 
 
 def _lines(file: Path, first: int, at_least: int, at: float | None = None) -> Iterator[bytes]:
-    """Usage lines that no other transcript has, until there are so many bytes of them."""
+    """Usage lines that no other transcript has, until they have that many bytes."""
     session, size = file.stem, 0
     when = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() if at is None else at))
     while size < at_least:

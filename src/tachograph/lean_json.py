@@ -27,7 +27,7 @@ def loads(text: str | bytes) -> Any:
     try:
         from _json import make_scanner
 
-        start = text.lstrip(_SPACE) if isinstance(text, str) else _decoded(text)
+        start = text.lstrip(_SPACE) if isinstance(text, str) else _decode(text)
         value, end = make_scanner(_Options)(start, 0)  # type: ignore[arg-type]  # any object with these attributes
         if not start[end:].strip(_SPACE):
             return value
@@ -38,7 +38,7 @@ def loads(text: str | bytes) -> Any:
     return json.loads(text)
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     """Text of an object or a list in UTF-8. Raises ValueError where `json` has to find out the encoding."""
     if data[:1] not in (b"{", b"[") or data[1:2] == b"\0":
         raise ValueError

@@ -79,7 +79,7 @@ else:
             calls += 1
             if calls == _CALLS_BEFORE_COMPILING:
                 owner = next(base for base in cls.__mro__ if base.__dict__.get("_fields") is fields)
-                owner.__new__ = _compiled(fields, defaults)
+                owner.__new__ = _compile(fields, defaults)
             if not named and len(values) == count:
                 return _new(cls, values)
             if len(values) > count:
@@ -98,7 +98,7 @@ else:
 
         return __new__
 
-    def _compiled(fields, defaults):
+    def _compile(fields, defaults):
         """The constructor that collections.namedtuple would have made."""
         names = ", ".join(fields)
         source = f"lambda _cls, {names}: _new(_cls, ({names}{',' if fields else ''}))"

@@ -1,9 +1,14 @@
 """Sentences about the certainty of counts: unfinished answers, and Claude Code's own sum of sessions."""
 
+from __future__ import annotations
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.rows import Spend
-from tachograph.queries.usage.witness import Witness
 from tachograph.text.format import count, plural, safe, tokens, usd
+
+if TYPE_CHECKING:
+    from tachograph.queries.usage.witness import Witness
 
 ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
 _LEAST = 0.0005  # US dollars: less is rounding

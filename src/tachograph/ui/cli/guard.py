@@ -24,12 +24,10 @@ from tachograph.queries.limits.guard import (
     judge,
 )
 from tachograph.queries.limits.refused import last_model
-from tachograph.text.chances import guard_chance
 from tachograph.text.format import duration, iso, safe
 from tachograph.text.limits import SOURCE_WORDS, countdown, full_name
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
-from tachograph.ui.documents.reports import FORMAT
 from tachograph.workspace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -119,7 +117,11 @@ def _ask_sources(context: Context) -> bool:
 
 
 def _why(verdict: Verdict) -> str:
-    return verdict.why if verdict.chance is None else guard_chance(verdict.why, verdict.chance)
+    if verdict.chance is None:
+        return verdict.why
+    from tachograph.text.chances import guard_chance
+
+    return guard_chance(verdict.why, verdict.chance)
 
 
 def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
@@ -216,6 +218,8 @@ def _waited(
 
 
 def _document(verdict: Verdict, at: int) -> dict[str, object]:
+    from tachograph.ui.documents.reports import FORMAT  # long: seldom needed
+
     limit, account = verdict.limit, verdict.account
     return {
         "format": FORMAT,

@@ -111,7 +111,7 @@ class _Flags:
                 value = next(rest, "-")
                 if value.startswith("-"):
                     raise _NotPlain
-            result = _converted(value, flag)
+            result = _convert(value, flag)
             values[flag.name] = [*values[flag.name], result] if flag.action == "append" else result
         return values
 
@@ -126,7 +126,7 @@ class _Group:
         self._flags.add_argument(*names, group=self, **declared)
 
 
-def _converted(value: str, flag: _Flag) -> Any:
+def _convert(value: str, flag: _Flag) -> Any:
     try:
         result = flag.type(value) if flag.type else value
     except Exception:  # noqa: BLE001 - the whole parser says what is wrong with it

@@ -17,9 +17,11 @@ def note_plan(db: sqlite3.Connection, account: int, plan: str | None, at: int) -
         db.execute("INSERT OR REPLACE INTO plan_change (account, at, plan) VALUES (?, ?, ?)", (account, at, plan))
 
 
-def signed_in(db: sqlite3.Connection) -> set[int]:
-    """Ids of the accounts that are signed in for some config folder."""
-    return set(dict(db.execute("SELECT folder, account FROM login ORDER BY last_seen, id")).values())
+def signed_in(db: sqlite3.Connection) -> tuple[set[int], set[int]]:
+    """Ids of the accounts that are signed in for some config folder, and of those that were and no longer are."""
+    rows = db.execute("SELECT folder, account FROM login ORDER BY last_seen, id").fetchall()
+    current = set(dict(rows).values())
+    return current, {account for _, account in rows} - current
 
 
 def account_at(db: sqlite3.Connection, folder: int, at: int, resets: Mapping[str, int] | None = None) -> int:

@@ -178,9 +178,9 @@ def now(db: sqlite3.Connection, at: int, *, left: bool = False) -> Now:
         accounts = [one._replace(limits=tuple(x._replace(shows_left=True) for x in one.limits)) for one in accounts]
     if names := machine_names(db):
         accounts = [one._replace(limits=with_machines(db, names, one.id, one.limits)) for one in accounts]
-    current = signed_in(db)
-    if accounts and current.isdisjoint(one.id for one in accounts):
-        accounts += _without_readings(db, current, accounts)
+    current, signed_out = signed_in(db)
+    if accounts and signed_out.issuperset(one.id for one in accounts):
+        accounts += _without_readings(db, current)
     if len(accounts) > 1:  # with one there is nothing to choose: a status line has no time for it
         from tachograph.ledger.storage.preferences import get_preference
 
@@ -188,20 +188,16 @@ def now(db: sqlite3.Connection, at: int, *, left: bool = False) -> Now:
         since = at - _USED_MS
         accounts = [account._replace(used_at=readings.last_use(db, account.id, since)) for account in accounts]
         # what belongs to no known account (id 0) comes last
-        accounts.sort(key=lambda a: (str(a.id) != leads, a.id == 0, a.id not in current, -a.used_at, -a.seen_at, a.id))
+        accounts.sort(key=lambda a: (str(a.id) != leads, a.id == 0, a.id in signed_out, -a.used_at, -a.seen_at, a.id))
         accounts = _told_apart(accounts)
     return Now(at, tuple(accounts))
 
 
-def _without_readings(db: sqlite3.Connection, ids: set[int], read: list[NowAccount]) -> list[NowAccount]:
-    """Accounts (ids) of which nothing was read, as when somebody has just signed in with them; none where a reading names
-    no account, or the same person."""
+def _without_readings(db: sqlite3.Connection, ids: set[int]) -> list[NowAccount]:
+    """Accounts (ids) of which nothing was read yet: somebody has just signed in with them."""
     from tachograph.ledger.limits.accounts import accounts
 
-    if any(one.id == 0 for one in read):
-        return []
-    people = {one.uuid for one in read}
-    known = [one for one in accounts(db) if one.id in ids and one.hidden_at is None and one.uuid not in people]
+    known = [one for one in accounts(db) if one.id in ids and one.hidden_at is None]
     return [NowAccount(one.id, one.uuid, one.organization, one.name, one.plan, (), None, (), (), 0) for one in known]
 
 
@@ -343,9 +339,7 @@ def _limit(
     elif lifted is not None and observed <= lifted.refusal.at and (percent is None or percent >= 100):
         state, percent = UNKNOWN, None  # answers came since: full it is not, and nothing newer was read
         answered = lifted.answered_at
-    elif window.detail.locked and window.group in (SESSION, WEEKLY, MONEY):
-        state = WALL
-    elif percent is not None and percent >= 100 and (is_plan or window.group == MONEY):
+    elif (is_plan or window.group == MONEY) and (window.detail.locked or (percent or 0) >= 100):
         state = OVERAGE if is_plan and is_metered(extra) else WALL
     elif percent is None and not (window.group == MONEY and (window.detail.used or window.detail.left)):
         state = UNKNOWN

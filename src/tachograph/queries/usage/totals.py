@@ -1,5 +1,6 @@
 """Totals for a page: compared with the time before, effect of caching, hours of the week, and cost by class of token. Everything that is a plain report comes from `spend`."""
 
+import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from operator import add
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
-from tachograph.model.usage.prices import PriceBook, Rates
+from tachograph.model.usage.prices import PICODOLLARS, PriceBook, Rates
 from tachograph.queries.usage.credits import spend_on_credits
 from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import COUNTS, MODEL, cost_of, price_sums
@@ -126,6 +127,38 @@ def course(
     return tuple(
         Period(row.key.period, row.spend, tuple(classes)) for row, classes in zip(reports.rows, made, strict=True)
     )
+
+
+class ClassSeries(NamedTuple):
+    """A class of token over some periods: `place` in CLASSES, values in dollars or tokens, and their sum."""
+
+    place: int
+    values: tuple[float, ...]
+    total: float
+
+
+class ClassTotals(NamedTuple):
+    """Classes of token that are not zero everywhere, with the sum of each period and of all."""
+
+    series: tuple[ClassSeries, ...]
+    periods: tuple[float, ...]
+    total: float
+
+
+def class_totals(found: Sequence[Period], keys: Sequence[str | None], *, is_cost: bool) -> ClassTotals:
+    """What each class of token cost (or its tokens) in each of the periods `keys`; a period without usage is 0."""
+    by_key = {one.period: one for one in found}
+    series = []
+    for place, name in enumerate(CLASSES if is_cost else CLASSES[:5]):
+        known = [by_key.get(key) for key in keys]
+        if is_cost:
+            values = [one.classes[place] / PICODOLLARS if one else 0.0 for one in known]
+        else:
+            values = [float(getattr(one.spend.tokens, name)) if one else 0.0 for one in known]
+        if any(values):
+            series.append(ClassSeries(place, tuple(values), math.fsum(values)))
+    periods = tuple(math.fsum(one.values[n] for one in series) for n in range(len(keys)))
+    return ClassTotals(tuple(series), periods, math.fsum(one.total for one in series))
 
 
 def _rated(

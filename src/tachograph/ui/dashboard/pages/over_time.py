@@ -1,12 +1,10 @@
 """Spend over time, stacked by model, project, branch, session or class of token."""
 
-import math
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK
-from tachograph.model.usage.prices import PICODOLLARS
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.rows import Spend, SpendQuery, SpendReport
 from tachograph.queries.usage.shares import measure, share
@@ -181,42 +179,33 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
     snapshot, is_cost = view.snapshot, view.query.measure == "cost"
     found = usage.course(snapshot.db, snapshot.book, snapshot.calendar, query, kind)
     periods = Periods(kind, tuple(keys + [one.period for one in found if one.period not in keys]))
-    by_key = {one.period: one for one in found}
-    series: list[Series] = []
-    sums: list[float] = []
-    for place, name in enumerate(usage.CLASSES if is_cost else usage.CLASSES[:5]):
-        if is_cost:
-            exact = [by_key[key].classes[place] if key in by_key else 0 for key in periods.keys]
-            values = [value / PICODOLLARS for value in exact]
-        else:
-            values = [getattr(by_key[key].spend.tokens, name) if key in by_key else 0 for key in periods.keys]
-        if any(values):
-            series.append(Series(_CLASS_NAMES[name], place, tuple(values)))
-            sums.append(math.fsum(values))
-    whole = [math.fsum(float(one.values[n] or 0) for one in series) for n in range(len(periods.keys))]
+    sums = usage.class_totals(found, periods.keys, is_cost=is_cost)
+    series = tuple(Series(_CLASS_NAMES[usage.CLASSES[one.place]], one.place, one.values) for one in sums.series)
 
-    def cell(value: object) -> Cell:
-        number = float(value or 0)  # type: ignore[arg-type]  # a number
+    def cell(number: float) -> Cell:
         return money(number) if is_cost else Cell(tokens(int(number)), int(number), "num")
 
     lines = tuple(
-        Line(str(key), (Cell(label, key or "unknown"), *(cell(one.values[n]) for one in series), cell(whole[n])))
+        Line(
+            str(key),
+            (Cell(label, key or "unknown"), *(cell(one.values[n]) for one in sums.series), cell(sums.periods[n])),
+        )
         for n, (key, label) in enumerate(zip(periods.keys, periods.labels, strict=True))
     )
     word = _PERIOD_WORDS[kind]
     columns = (Column(word.capitalize()), *(Column(one.label, "num") for one in series), Column("All", "num"))
-    most = max(range(len(series)), key=lambda n: sums[n], default=None)
     title = "No usage in this range"
-    if most is not None and math.fsum(sums):
+    if sums.total:
+        most = max(sums.series, key=lambda one: one.total)
         of = "what you spent" if is_cost else "the tokens"
-        title = f"{series[most].label} took {percent(sums[most] / math.fsum(sums))} of {of}"
+        title = f"{_CLASS_NAMES[usage.CLASSES[most.place]]} took {percent(most.total / sums.total)} of {of}"
     return Figure(
         "spend",
         title,
         f"{plural(len(periods.keys), word)}, stacked by class of token. Click one to narrow the page to it.",
         StackChart(
             periods.labels,
-            tuple(series),
+            series,
             "$" if is_cost else "tokens",
             whole=periods.headings,
             links=periods.links(view),
@@ -226,7 +215,7 @@ def _by_class(view: View, query: SpendQuery, kind: str, keys: list[str | None]) 
             "Usage over time",
             columns,
             lines,
-            (Cell("All"), *(cell(one) for one in sums), cell(math.fsum(sums))),
+            (Cell("All"), *(cell(one.total) for one in sums.series), cell(sums.total)),
         ),
         tuple(LegendEntry(one.label, one.color) for one in series),
     )

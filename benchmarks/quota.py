@@ -54,10 +54,9 @@ class Trace(NamedTuple):
     plans: list[tuple[float, str]]
 
 
-def dollars(row: dict[str, Any], *, is_sum: bool = False) -> Dollars:
-    """A message's cost at list prices by class of token; of several messages (`is_sum`) without what long prompts add."""
-    prompt = 0 if is_sum else row["input"] + row["cache_write_5m"] + row["cache_write_1h"] + row["cache_read"]
-    rates = _BOOK.rates(row["model"], int(row["at"] * 1000), prices.tariff("", "", prompt))
+def dollars(row: dict[str, Any]) -> Dollars:
+    """A message's cost at list prices by class of token, without what long prompts add: limits are not known to count it."""
+    rates = _BOOK.rates(row["model"], int(row["at"] * 1000), prices.tariff("", "", 0))
     if rates is None:
         return (0.0, 0.0, 0.0, 0.0)
     write = row["cache_write_5m"] * rates.cache_write_5m + row["cache_write_1h"] * rates.cache_write_1h
@@ -74,16 +73,14 @@ def load(path: Path) -> Trace:
     scoped: dict[str, list[Observation]] = {}
     plans: list[tuple[float, str]] = []
     answered: dict[str, float] = {}
-    is_export = False
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     rows = sorted(map(json.loads, text.splitlines()), key=lambda row: row["at"])
     for row in first_and_last(rows):
         at = row["at"]
         if row["type"] == "calibration":
-            is_export = True
             continue
         if row["type"] == "message":
-            messages.append(Message(at, row["session"], row["model"], dollars(row, is_sum=is_export)))
+            messages.append(Message(at, row["session"], row["model"], dollars(row)))
             answered[row["session"]] = at
             continue
         if row.get("plan") and (not plans or plans[-1][1] != row["plan"]):

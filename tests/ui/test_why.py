@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from tachograph.demo import transcripts
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.usage.strings import Strings
-from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading
+from tachograph.model.limits.limits import FIVE_HOUR, OAUTH, SEVEN_DAY, AccountId, Limit, Reading, Share
 from tachograph.model.usage.prices import load
 from tachograph.ui.cli.demo import limits as demo_limits
 
@@ -40,6 +42,37 @@ def test_why_says_who_burned_the_week_and_what_is_not_explained(lived: Home) -> 
         assert f"\n{heading}\n" in shown
     assert re.search(r"^Learned from \d+ 5-hour windows over \d+ days\.$", shown, re.M)
     assert "One full 5-hour window costs about 11 points of your week" in shown
+
+
+def test_why_says_that_the_breakdown_of_the_service_contradicts_it(lived: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "told")
+    shutil.copytree(lived.data, home.data, dirs_exist_ok=True)
+    shutil.copytree(lived.claude, home.claude, dirs_exist_ok=True)
+    before = home.run("why", "--json", "--no-ingest").json
+    assert before["contradicts_breakdown"] is None
+    high = 100 * before["unexplained"]["high"]
+    for chat, contradicts in ((high + 12, True), (max(0.0, high - 4), False)):
+        shares = (Share("claude_code", "Claude Code", 100 - chat), Share("chat", "Chat", chat))
+        with home.ledger() as ledger, ledger.transaction() as db:
+            limit = Limit(SEVEN_DAY, "7-day", "weekly", before["used_percent"], None)
+            reading = Reading(OAUTH, NOW_MS - int(1000 * chat), account=AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization), limits=(limit,), breakdown=shares)  # fmt: skip
+            readings.append(db, Strings(db), reading)
+        made = home.run("why", "--json", "--no-ingest").json
+        words = "Anthropic's breakdown contradicts this estimate"
+        assert made["contradicts_breakdown"] is contradicts
+        assert any(words in line for line in made["says"]) is contradicts
+        assert (words in home.run("why", "--no-ingest").stdout) is contradicts
+        high = 100 * made["unexplained"]["high"]
+
+
+@pytest.mark.parametrize("scenario", ["", "tuesday", "friday", "sunday"])
+def test_no_demo_contradicts_its_own_breakdown(scenario: str, home: Home) -> None:
+    words = ("--scenario", scenario) if scenario else ()
+    shown = home.run("demo", "--days", "45", *words, "why", "--json").stdout
+    made = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
+    assert made["method"] == "learned"
+    assert made["contradicts_breakdown"] is not True
+    assert not any("breakdown counts only" in line for line in made["says"])
 
 
 def test_why_in_json_adds_up(lived: Home) -> None:

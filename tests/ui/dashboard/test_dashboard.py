@@ -447,8 +447,11 @@ def test_how_chances_did_is_added_up_in_the_ledger_and_once_for_several_looks(
             forecasts.store(db, made)
         db.execute("UPDATE forecast SET hit = at % 2, scored_at = 1")
     for _ in range(3):
-        assert "How 8 forecasts turned out" in small.get("/limits").text
+        shown = small.get("/limits").text
+        assert "How 8 forecasts turned out" in shown
     assert len(asked) == 1
+    assert re.search(r"5-hour: 1 window, \d+ % of them reached the limit; too few to judge", shown)  # each limit apart
+    assert "Windows that reached it" in shown
 
 
 def test_what_is_nobodys_is_in_no_window_and_is_said_to_be(small: Served) -> None:

@@ -6,7 +6,7 @@ US dollars at list prices by class of token: a unit for work, its weight is lear
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tachograph.model.limits.series import Point
@@ -21,6 +21,7 @@ _SAME = 300  # seconds by which sources differ about the same reset
 _LAG = 60  # seconds between the time in a message and the time at which the service counted it
 _BLURRED = 75  # work this shortly before a reading may be missing from it
 _RISE = 8.0  # points of the week from which a day is a stretch of its own: fewer are mostly rounding
+_BETWEEN_MS, _MOST_BETWEEN = 300_000, 60  # apart, and how many of them, readings between two equal ones
 _DAWN = 4 * 3600  # days of a week are cut at this hour (UTC): some hour has to be
 NOTHING = (0.0, 0.0, 0.0, 0.0)
 
@@ -98,10 +99,15 @@ def same(a: float | None, b: float | None) -> bool:
 
 def readings_of(five: Iterable[Point], week: Iterable[Point]) -> list[Reading]:
     """The clean series of the 5-hour limit and of the week as readings of both. Where only one of them has a value, the
-    other keeps its last one until its window is over."""
-    rows = sorted(
-        [(point.at, 0, point) for point in five] + [(point.at, 1, point) for point in week], key=lambda row: row[:2]
-    )
+    other keeps its last one until its window is over.
+
+    A ledger keeps the first and the last of equal readings in a row. A limit does not fall within a window, so in between
+    it had that value, too: readings are put there, which work is compared with.
+    """
+    five = list(five)
+    rows = [(point.at, 0, point) for point in (_filled(five) if five else ())]
+    rows += [(point.at, 1, point) for point in (week if five else _filled(list(week)))]
+    rows.sort(key=lambda row: row[:2])
     made: list[Reading] = []
     last: list[Point | None] = [None, None]
     for at, which, point in rows:
@@ -122,6 +128,17 @@ def readings_of(five: Iterable[Point], week: Iterable[Point]) -> list[Reading]:
         else:
             made.append(reading)
     return made
+
+
+def _filled(points: Sequence[Point]) -> Iterator[Point]:
+    """Points with more of them between two that are equal."""
+    for place, point in enumerate(points):
+        if place:
+            last = points[place - 1]
+            step = max(_BETWEEN_MS, (point.at - last.at) // _MOST_BETWEEN)
+            if point.percent == last.percent and point.resets_at == last.resets_at and point.percent < FULL:
+                yield from (last._replace(at=at) for at in range(last.at + step, point.at - step // 2, step))
+        yield point
 
 
 def is_peak(at: float) -> bool:

@@ -16,10 +16,10 @@ from tachograph.model.estimates import learner, stored_state, training_windows
 from tachograph.model.estimates.learner import Learned, PlanChange
 from tachograph.model.estimates.training_windows import Dollars, Message, Reading, Window
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, tariff
+from tachograph.model.usage.prices import PICODOLLARS, PriceBook, tariff
 from tachograph.queries.limits.series import limit_series
 
-VERSION = 2
+VERSION = 3
 _REMEMBERED_MS = 84 * 86_400_000  # what is older weighs next to nothing by now
 _BACK_MS = 6 * 3_600_000  # windows reach back so far at most, with room for what is late
 _BACK_DAYS_MS = 8 * 86_400_000  # days of the week do, after days without a reading
@@ -165,12 +165,9 @@ def work_for(db: sqlite3.Connection, book: PriceBook, account: int, since: int, 
 
 
 def dollars(book: PriceBook, row: MessageRow, model: str | None = None) -> Dollars | None:
-    """Cost of a message at list prices by class of token (as if by another `model`); None without a price."""
-    prompt = row.input + row.cache_write_5m + row.cache_write_1h + row.cache_read
-    exceeded = (
-        tariff(row.speed, row.geo, prompt) if model is None else tariff("", "", prompt if prompt > TIERS[0] else 0)
-    )
-    rates = book.rates(model or row.model, row.at, exceeded)
+    """Cost of a message at list prices by class of token (as if by another `model`), without what long prompts add: limits are
+    not known to count it. None without a price."""
+    rates = book.rates(model or row.model, row.at, tariff("", "", 0) if model else tariff(row.speed, row.geo, 0))
     if rates is None:
         return None
     write = row.cache_write_5m * rates.cache_write_5m + row.cache_write_1h * rates.cache_write_1h

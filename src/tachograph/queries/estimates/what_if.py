@@ -31,10 +31,9 @@ _YOUNG = 5.0  # percent of the week below which the week before tells better wha
 
 
 class TokenSum(NamedTuple):
-    """Tokens of one model's answers with prompts of about the same size: `tariff` as in the price book."""
+    """Tokens of one model's answers."""
 
     model: str
-    tariff: int
     input: int
     output: int
     cache_write_5m: int
@@ -184,18 +183,17 @@ def ends(found: Basis, moved: Sequence[tuple[float, Ratio]]) -> tuple[Estimate |
 
 def sum_tokens(rows: Iterable[MessageRow]) -> tuple[TokenSum, ...]:
     """Messages summed by model, the one used last at the end: what another model would cost needs no more of them."""
-    sums: dict[tuple[str, int], list[int]] = {}
+    sums: dict[str, list[int]] = {}
     for row in rows:
         counts = row[5:10]
-        key = (row.model, tariff("", "", sum(counts) - row.output))
-        known = sums.pop(key, [0] * len(counts))
-        sums[key] = [a + b for a, b in zip(known, counts, strict=True)]
-    return tuple(TokenSum(*key, *counts) for key, counts in sums.items())
+        known = sums.pop(row.model, [0] * len(counts))
+        sums[row.model] = [a + b for a, b in zip(known, counts, strict=True)]
+    return tuple(TokenSum(model, *counts) for model, counts in sums.items())
 
 
 def _cost(book: PriceBook, tokens: TokenSum, model: str, at: int) -> Dollars | None:
     """Cost of tokens at a model's list prices by class; None without a price."""
-    rates = book.rates(model, at, tokens.tariff)
+    rates = book.rates(model, at, tariff("", "", 0))
     if rates is None:
         return None
     write = tokens.cache_write_5m * rates.cache_write_5m + tokens.cache_write_1h * rates.cache_write_1h

@@ -45,22 +45,33 @@ def fan_of(made: LimitForecast | None) -> Fan | None:
 
 
 def calibration_table(view: View) -> TableBlock:
-    """Past chances by size, with the share that came true."""
+    """Past chances of each limit by size, with the share of windows that reached it."""
     snapshot = view.snapshot
     found = snapshot.cache.answer(("calibration",), CACHE_SECONDS, lambda: calibration(snapshot.db))
     lines = tuple(
         Line(
-            f"{one.low}",
+            f"{limit.key}-{one.low}",
             (
+                Cell(safe(limit.label), limit.key),
                 Cell(f"{round(100 * one.low)} to {round(100 * one.high)} %"),
+                Cell(str(one.windows), one.windows, "num"),
                 Cell(str(one.forecasts), one.forecasts, "num"),
                 Cell(percent(one.mean), one.mean, "num"),
-                share_cell(one.came_true / one.forecasts),
+                share_cell(one.windows_true / one.windows),
             ),
         )
-        for one in found.bins
+        for limit in found.limits
+        for one in limit.bins
+        if one.windows
     )
-    columns = (Column("Chance"), Column("Forecasts", "num"), Column("Mean", "num"), Column("Came true", "num"))
+    columns = (
+        Column("Limit"),
+        Column("Chance"),
+        Column("Windows", "num"),
+        Column("Forecasts", "num", 2),
+        Column("Mean", "num", 1),
+        Column("Windows that reached it", "num"),
+    )
     title = f"How {plural(found.forecasts, 'forecast')} turned out" if found.forecasts else "No forecast scored yet"
     summary = " ".join(safe(words) for words in calibration_words(found))
     empty = "The recorder makes forecasts while it runs; each is scored after its window."

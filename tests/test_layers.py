@@ -105,6 +105,8 @@ THIRD_PARTY = {
     "markupsafe": {"ui/dashboard/render.py"},
     "pyarrow": {"ui/documents/export.py"},
     "objc": {"ui/tray/macos.py"},
+    "opentelemetry": {"hub/telemetry.py"},
+    "google": {"hub/telemetry.py"},
     "psycopg": {"hub/store/postgres.py"},
     "cryptography": {"setup/data_update.py", "hub/sharing.py"},
 }

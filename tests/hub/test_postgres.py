@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -319,3 +320,50 @@ def test_without_citus_nothing_is_spread_and_the_command_says_so(tmp_path: Path,
     assert "no Citus extension" in done.stderr
     done = Home(tmp_path).run("hub", "spread", code=3)
     assert "SQLite" in done.stderr
+
+
+def test_every_question_of_the_grafana_dashboard_fits_the_schema() -> None:
+    dashboard = json.loads((Path(__file__).parents[2] / "deploy/grafana.json").read_text())
+    with fresh_schema() as url:
+        store = open_store(url, NOW_MS)
+        schema = store.db.all("SELECT current_schema()")[0][0]
+        queries = [target["rawSql"] for panel in dashboard["panels"] for target in panel["targets"]]
+        assert len(queries) >= 6
+        for query in queries:
+            sql = re.sub(r"\$__timeFilter\((.*?\))\)", r"\1 > now() - interval '30 days'", query)
+            assert "$" not in sql and "member." not in sql
+            store.db.all(sql.replace("tachograph.", f"{schema}."))
+        store.close()
+
+
+@pytest.mark.slow
+def test_a_first_history_holds_up_no_live_push(tmp_path: Path, database: str) -> None:
+    home = Home(tmp_path / "hub")
+    home.env["TACHOGRAPH_HUB_DB"] = database
+    store = open_store(database, NOW_MS)
+    team = Team(store, 2, 1)
+    store.close()
+    served = Hub(home)
+    try:
+        facts = [fact for parcel in parcels(7, 0, 1, 1_500)[0] for fact in parcel]
+        order: list[str] = []
+
+        def send(name: str, token: str, of: list[list[object]]) -> None:
+            body = json.dumps({"ledger": "l", "sent_at": NOW_MS, "facts": of}).encode()
+            assert post(served.port, "push", body, token)[0] == 200
+            order.append(name)
+
+        large = [
+            threading.Thread(
+                target=send, args=("large", team.tokens[0, 0], [[*f[:2], f[2] + n, *f[3:]] for f in facts])
+            )
+            for n in range(6)
+        ]
+        for thread in large:
+            thread.start()
+        send("live", team.tokens[1, 0], parcels(7, 1, 1, 20)[0][0])
+        for thread in large:
+            thread.join(60)
+        assert len(order) == 7 and order.index("live") < 3
+    finally:
+        served.kill()

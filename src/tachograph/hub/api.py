@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from tachograph import __version__
 from tachograph.clock import Clock
-from tachograph.hub import wire
+from tachograph.errors import TachographError
+from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.readable import TeamMessage, limits_of, message_of
-from tachograph.hub.sharing import LEVELS, MINE
+from tachograph.hub.sharing import COUNTS, LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine, Member
 from tachograph.hub.store.database import repeat
 from tachograph.hub.tombstones import Tombstones
@@ -144,6 +145,38 @@ class HubApi:
         store.resolve_claims(identities)
         body = {"hub": store.id, "seq": done.seq, "taken": len(good), "changed": len(done.changed), "refused": refused}
         return Response(200, {**body, "skew_ms": skew, "version": __version__})
+
+    def take_logs(self, machine: Machine, body: bytes, kind: str) -> Response:
+        """Take the requests in an export of OpenTelemetry logs; everything else in it is dropped."""
+        try:
+            messages, bad = telemetry.messages_of(body, kind)
+        except Malformed as error:
+            return Response(400, {"error": f"Not understood: {error}."})
+        except TachographError as error:
+            return Response(415, {"error": f"{error.message} {error.hint}"})
+        now, store = self._clock.now_ms(), self._store
+        with store.transaction():
+            store.lock_member(machine.member)
+            if store.member(machine.member).erased_at is not None:
+                return Response(410, {"error": "Everything of this member was erased."})
+            store.note_contact(machine.id, now, None, "OpenTelemetry")
+            store.messages.put_telemetry(machine.member, messages)
+        store.resolve_claims([message.identity for message in messages])
+        return Response(200, {"partialSuccess": {"rejectedLogRecords": bad}} if bad else {})
+
+    def add_seat(self, name: str) -> str:
+        """A token for a seat without Tachograph, which sends OpenTelemetry logs; the person is added if need be."""
+        now, store, token = self._clock.now_ms(), self._store, secrets.token_urlsafe(32)
+        with store.transaction():
+            member = next((one for one in store.members() if one.name == name and one.is_present), None)
+            id = member.id if member is not None else store.add_member(name, "member", now)
+            store.add_machine(id, "telemetry", digest(token), COUNTS, now)
+            store.note(id, now, "add telemetry", "")
+        return token
+
+    def metrics(self) -> str:
+        """Totals of the hub for Prometheus."""
+        return metrics.exposition(self._store, self._clock.now_ms())
 
     def mine(self, machine: Machine, after: int, most: int = wire.MAX_FACTS) -> Response:
         """Facts of the member's other machines after a number, and those machines."""

@@ -11,22 +11,24 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from tachograph.errors import LedgerError, TachographError, UsageError
-from tachograph.hub import wire
+from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.api import HubApi, Response
 from tachograph.hub.site import Raw, Site
 from tachograph.hub.store import Machine
 from tachograph.hub.team.api import ROUTES, TeamApi
 from tachograph.server.connection_limits import timeout_protocol
-from tachograph.server.request_guard import Headers, Rules, bearer_tokens, refusal, values
+from tachograph.server.request_guard import Headers, Rules, bearer_tokens, matching, refusal, values
+from tachograph.server.request_guard import digest as token_digest
 
 BODY_SECONDS, HEAD_SECONDS, STALL_SECONDS = 3.0, 3.0, 15.0
 MAX_WAITING = 64  # requests that wait for the store
+LARGE = 16_384  # bytes of a request that takes long, as sent
 _POST, _GET = frozenset({"POST"}), frozenset({"GET"})
 _SMALL = 4_096
 READ_ONLY = "This hub's database can only be read: a newer Tachograph wrote it, or it is a replica. Update the hub"
@@ -43,6 +45,9 @@ _RULES = {
 TEAM = "team/"
 _METHODS = {name: frozenset(one.method for one in ROUTES if one.name == name) for name in {one.name for one in ROUTES}}
 _RULES |= {TEAM + name: Rules(methods, longest=_SMALL * ("POST" in methods)) for name, methods in _METHODS.items()}
+LOGS, COUNTERS, METRICS = "v1/logs", "v1/metrics", "metrics"
+_PROTOBUF = telemetry.PROTOBUF.encode()
+_RULES |= {LOGS: Rules(_POST, longest=wire.MAX_BYTES), METRICS: Rules(_GET)}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Scope = MutableMapping[str, Any]
@@ -93,6 +98,8 @@ def _name(path: str) -> str:
     """The name of a route; "" for any other path."""
     if path.startswith(wire.PATH):
         return path.removeprefix(wire.PATH)
+    if path in (f"/{LOGS}", f"/{METRICS}"):
+        return path[1:]
     return TEAM + path.removeprefix(TEAM_PATH) if path.startswith(TEAM_PATH) else ""
 
 
@@ -101,15 +108,28 @@ def _query(scope: Scope) -> dict[str, str]:
     return {key: values_of[-1] for key, values_of in found.items()}
 
 
+class Lane:
+    """One thread with a store of its own. On SQLite there is one lane, since the file lets one writer in anyway."""
+
+    def __init__(self, api: HubApi, team: TeamApi, site: Site | None = None) -> None:
+        self.api, self.team, self.site = api, team, site
+        self.worker = ThreadPoolExecutor(1, "hub")
+        self.waiting = 0
+
+
 class HubApp:
-    """The ASGI application. The store is used by one thread; `log` gets a line per refused request, without its content."""
+    """The ASGI application. `log` gets a line per refused request, without its content.
+
+    Large pushes go one after another through the last lane, so that the first history of a machine holds up no one else.
+    """
 
     def __init__(
-        self, api: HubApi, team: TeamApi, address: Address, log: Callable[[str], None], site: Site | None = None
+        self, lanes: Sequence[Lane], address: Address, log: Callable[[str], None], metrics_token: str = ""
     ) -> None:
-        self._api, self._team, self._address, self._log, self._site = api, team, address, log, site
-        self._worker = ThreadPoolExecutor(1, "hub")
-        self._waiting = 0
+        self._metrics_token = metrics_token
+        self._lanes, self._address, self._log = lanes, address, log
+        self._site = lanes[0].site
+        self._large = asyncio.Lock()
         self.port = address.port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,8 +152,10 @@ class HubApp:
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response | Raw:
         path = str(scope["path"])
+        if path == f"/{COUNTERS}":
+            return Response(400, {"error": telemetry.REFUSED_COUNTERS})
         name = _name(path)
-        rules = _RULES.get(name)
+        rules = None if name == METRICS and not self._metrics_token else _RULES.get(name)
         if rules is None and self._site is not None:
             rules = self._site.rules(scope["method"], path)
         headers = [(key, value) for key, value in scope["headers"] if key.lower() != b"content-encoding"]
@@ -141,22 +163,30 @@ class HubApp:
             return Response(421, {"error": "This hub answers to its own name only."})
         plain = [(key, value) for key, value in headers if key.lower() != b"host"]
         plain.append((b"host", f"127.0.0.1:{self.port}".encode()))
+        if name == LOGS:  # the body of this request need not be JSON
+            plain = [(key, b"application/json" if value == _PROTOBUF else value) for key, value in plain]
         refused = refusal(scope["method"], plain, rules, port=self.port, origins=self._origins(name, headers))
         if refused is not None:
             return Response(refused.status, {"error": refused.sentence})
         async with asyncio.timeout(BODY_SECONDS):
             body = await _body(receive, rules.longest if rules is not None else 0)
-        if self._waiting >= MAX_WAITING:
+        if sum(lane.waiting for lane in self._lanes) >= MAX_WAITING:
             return Response(503, {"error": "Too many requests at once.", "retry": True})
-        is_compressed = values(scope["headers"], "content-encoding") == [b"gzip"]
-        self._waiting += 1
-        try:
-            work = asyncio.get_running_loop().run_in_executor(
-                self._worker, self._work, name, scope, body, is_compressed
+        if len(body) <= LARGE:
+            return await self._queue(
+                min(self._lanes[: max(1, len(self._lanes) - 1)], key=lambda one: one.waiting), name, scope, body
             )
-            return await work
+        async with self._large:
+            return await self._queue(self._lanes[-1], name, scope, body)
+
+    async def _queue(self, lane: Lane, name: str, scope: Scope, body: bytes) -> Response | Raw:
+        is_compressed = values(scope["headers"], "content-encoding") == [b"gzip"]
+        lane.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(lane.worker, self._work, lane, name, scope, body, is_compressed)
         finally:
-            self._waiting -= 1
+            lane.waiting -= 1
 
     def _origins(self, name: str, headers: Headers) -> tuple[str, ...]:
         """The origin of our own pages, for requests that they make; none for requests of machines."""
@@ -165,28 +195,32 @@ class HubApp:
         host = values(headers, "host")[0].decode("latin-1")
         return (f"{'https' if self._address.is_secure else 'http'}://{host}",)
 
-    def _work(self, name: str, scope: Scope, body: bytes, is_compressed: bool) -> Response | Raw:
+    def _work(self, lane: Lane, name: str, scope: Scope, body: bytes, is_compressed: bool) -> Response | Raw:
+        if name == LOGS:
+            plain = wire.inflate(body) if is_compressed else body
+            return lane.api.repeat(lambda: self._take_logs(lane.api, scope, plain))
         document = wire.unpack(body, is_compressed) if body else {}
-        return self._api.repeat(lambda: self._answer(name, scope, document))
+        return lane.api.repeat(lambda: self._answer(lane, name, scope, document))
 
-    def _answer(self, name: str, scope: Scope, document: Any) -> Response | Raw:
-        api = self._api
-        if not name and self._site is not None:
-            return self._site.answer(scope["method"], scope["path"], _query(scope), scope["headers"], document)
+    def _answer(self, lane: Lane, name: str, scope: Scope, document: Any) -> Response | Raw:
+        api = lane.api
+        if not name and lane.site is not None:
+            return lane.site.answer(scope["method"], scope["path"], _query(scope), scope["headers"], document)
         if not api.is_writable and scope["method"] != "GET":
             return Response(503, {"error": READ_ONLY, "retry": True})
+        if name == METRICS:
+            return self._metrics(lane.api, scope)
         if name.startswith(TEAM):
-            return self._team_request(name.removeprefix(TEAM), scope, document)
+            return self._team_request(lane, name.removeprefix(TEAM), scope, document)
         if name == "join":
             return api.join(document, self._address_of(scope))
         token = next(iter(bearer_tokens(scope["headers"])), "")
         machine = api.machine_of(token)
         if machine is None:
             return Response(401, {"error": "This machine is not known here, or was revoked."})
-        return self._machine_request(name, scope, machine, document)
+        return self._machine_request(api, name, scope, machine, document)
 
-    def _machine_request(self, name: str, scope: Scope, machine: Machine, document: Any) -> Response:
-        api = self._api
+    def _machine_request(self, api: HubApi, name: str, scope: Scope, machine: Machine, document: Any) -> Response:
         if name == "push":
             return api.push(machine, document)
         if name == "mine":
@@ -201,14 +235,33 @@ class HubApp:
             return api.share(machine, document)
         return api.leave(machine, document)
 
-    def _team_request(self, name: str, scope: Scope, document: Any) -> Response:
+    def _metrics(self, api: HubApi, scope: Scope) -> Response | Raw:
+        """Totals for Prometheus, which has a token of its own."""
+        if matching(bearer_tokens(scope["headers"]), (token_digest(self._metrics_token),)) is None:
+            return Response(401, {"error": "Metrics need the token of TACHOGRAPH_HUB_METRICS_TOKEN."})
+        headers = {"content-type": metrics.TYPE, "cache-control": "no-store"}
+        return Raw(200, headers, api.metrics().encode())
+
+    def _take_logs(self, api: HubApi, scope: Scope, body: bytes) -> Response | Raw:
+        """Telemetry of a seat without Tachograph."""
+        machine = api.machine_of(next(iter(bearer_tokens(scope["headers"])), ""))
+        if machine is None:
+            return Response(401, {"error": "This token is not known here, or was revoked."})
+        if not api.is_writable:
+            return Response(503, {"error": READ_ONLY})
+        kind = (values(scope["headers"], "content-type") or [b""])[0].decode("latin-1")
+        answer = api.take_logs(machine, body, kind)
+        is_binary = kind == telemetry.PROTOBUF and answer.status == 200
+        return Raw(200, {"content-type": kind, "cache-control": "no-store"}, b"") if is_binary else answer
+
+    def _team_request(self, lane: Lane, name: str, scope: Scope, document: Any) -> Response:
         token = next(iter(bearer_tokens(scope["headers"])), "")
-        viewer = self._api.member_of_token(token)
-        if viewer is None and not token and self._site is not None:
-            viewer = self._site.viewer(scope["headers"])
+        viewer = lane.api.member_of_token(token)
+        if viewer is None and not token and lane.site is not None:
+            viewer = lane.site.viewer(scope["headers"])
         if viewer is None:
             return Response(401, {"error": "This machine is not known here, or was revoked."})
-        return self._team.answer(scope["method"], name, viewer, _query(scope), document)
+        return lane.team.answer(scope["method"], name, viewer, _query(scope), document)
 
     def _is_known_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
         said = values(headers, "host")

@@ -45,16 +45,22 @@ def pack(document: Any) -> bytes:
     return gzip.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 6)
 
 
+def inflate(data: bytes) -> bytes:
+    """Unpack a body. Raises Malformed, TooLarge."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        data = unpacker.decompress(data, MAX_PLAIN_BYTES)
+    except zlib.error as error:
+        raise Malformed("the body is not gzip") from error
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise TooLarge("the unpacked body is too large or cut off")
+    return data
+
+
 def unpack(data: bytes, is_compressed: bool) -> Any:
     """A document from a request. Raises Malformed, TooLarge."""
     if is_compressed:
-        unpacker = zlib.decompressobj(31)
-        try:
-            data = unpacker.decompress(data, MAX_PLAIN_BYTES)
-        except zlib.error as error:
-            raise Malformed("the body is not gzip") from error
-        if unpacker.unconsumed_tail or not unpacker.eof:
-            raise TooLarge("the unpacked body is too large or cut off")
+        data = inflate(data)
     try:
         return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tachograph.hub.readable import TeamMessage, merge
+from tachograph.hub.readable import TELEMETRY, TRANSCRIPT, TeamMessage, merge
 from tachograph.hub.store.database import Database, chunks, insert_rows, marks
 from tachograph.hub.store.schema import GROUP, MEASURES
 
@@ -98,6 +98,7 @@ class MessageStore:
         for message in messages:
             known = merged.get(message.identity)
             merged[message.identity] = message if known is None else merge(known, message)
+        self._drop_telemetry(member, merged.values())
         self.words.store(
             word
             for one in merged.values()
@@ -118,6 +119,29 @@ class MessageStore:
             if row != before:
                 new[identity] = row
         self.replace(member, old, new)
+
+    def put_telemetry(self, member: int, messages: Iterable[TeamMessage]) -> None:
+        """Add requests that telemetry reported, but for those that a transcript of the member has already."""
+        found = {message.request: message for message in messages}
+        known = self._with_request(member, found)
+        self.put(member, [message for request, message in found.items() if request not in known])
+
+    def _with_request(self, member: int, requests: Iterable[int], source: int = TRANSCRIPT) -> dict[int, MessageRow]:
+        rows: dict[int, MessageRow] = {}
+        for part in chunks(sorted(set(requests) - {0})):
+            sql = f"{_SELECT} WHERE member = ? AND request IN ({marks(len(part))}) AND source = ?"
+            rows.update((row[4], row_of(row)) for row in self._db.all(sql, (member, *part, source)))
+        return rows
+
+    def _drop_telemetry(self, member: int, messages: Iterable[TeamMessage]) -> None:
+        """Remove what telemetry reported of requests that a transcript has now."""
+        requests = [message.request for message in messages if message.source == TRANSCRIPT]
+        rows = {row.identity: row for row in self._with_request(member, requests, TELEMETRY).values()}
+        if rows:
+            self.replace(member, rows, {identity: row._replace(measures=(0,) * 9) for identity, row in rows.items()})
+            for part in chunks(sorted(rows)):
+                sql = f"DELETE FROM message WHERE member = ? AND identity IN ({marks(len(part))})"
+                self._db.run(sql, (member, *part))
 
     def replace(self, member: int, old: Mapping[int, MessageRow], new: Mapping[int, MessageRow]) -> None:
         """Store new versions of rows, and move the totals by the difference."""
@@ -223,8 +247,9 @@ class MessageStore:
             (member, day) for (day,) in self._db.all("SELECT DISTINCT day FROM totals_day WHERE member = ?", (member,))
         ]
         mark_days(self._db, sorted(days))
-        for table in ("message", "totals", "totals_day", "limit_now"):
-            self._db.run(f"DELETE FROM {table} WHERE member = ?", (member,))
+        for table in ("message", "totals", "totals_day"):  # telemetry comes without facts, and stays
+            self._db.run(f"DELETE FROM {table} WHERE member = ? AND source = {TRANSCRIPT}", (member,))
+        self._db.run("DELETE FROM limit_now WHERE member = ?", (member,))
 
     def erase(self, member: int) -> None:
         """Delete everything of a member."""

@@ -187,6 +187,12 @@ class ReleaseStore:
         insert_rows(self._db, "viewed", rows, "ON CONFLICT (viewer, week) DO UPDATE SET known = excluded.known")
 
 
+def published_sums(database: Database) -> Sums:
+    """Everything that was ever published, in one sum."""
+    columns = ", ".join(f"coalesce(sum({name}), 0)" for name in Sums._fields)
+    return Sums(*map(int, one(database, f"SELECT {columns} FROM atom")))
+
+
 def priced(book: PriceBook, model: str, tariff: int, day: int, values: tuple[int, ...]) -> Sums:
     """Sums of some measures (`schema.MEASURES`) of one model on one day."""
     rates = book.rates(model, day * DAY_MS if day != NO_DAY else -1, tariff)

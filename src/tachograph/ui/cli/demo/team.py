@@ -60,7 +60,7 @@ class _Served:
 
 def _serve(home: str, context: Context) -> _Served:
     """A hub in this process, on a free port of this computer."""
-    from tachograph.hub.server import Address, HubApp, serve
+    from tachograph.hub.server import Address, HubApp, Lane, serve
     from tachograph.hub.site import Site
     from tachograph.paths import own_paths
     from tachograph.ui.cli.hub.opened import OpenHub
@@ -75,7 +75,7 @@ def _serve(home: str, context: Context) -> _Served:
         is_ready.set()
 
     site = Site(hubs[0].team, TeamPages(), False)
-    app = HubApp(hubs[0].machines, hubs[0].team, address, lambda _: None, site)
+    app = HubApp([Lane(hubs[0].machines, hubs[0].team, site)], address, lambda _: None)
     threading.Thread(target=serve, args=(app, address, ready), name="hub", daemon=True).start()
     is_ready.wait(20)
     return _Served(hubs[1], f"http://127.0.0.1:{ports[0]}")

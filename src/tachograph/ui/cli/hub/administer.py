@@ -56,6 +56,23 @@ def _lasting(text: str) -> int:
     return int(text[:-1]) * unit
 
 
+def _telemetry(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
+    """Print the settings with which Claude Code on a seat without Tachograph reports to this hub."""
+    name = _required(arguments, "hub telemetry needs the name of a person.", "tachograph hub telemetry ada")
+    url = str(arguments.public).rstrip("/") or hub.store.setting("address") or _listening(arguments)
+    token = hub.machines.add_seat(name)
+    for key, value in (
+        ("CLAUDE_CODE_ENABLE_TELEMETRY", "1"), ("OTEL_LOGS_EXPORTER", "otlp"), ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), ("OTEL_EXPORTER_OTLP_ENDPOINT", url),
+        ("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization=Bearer {token}"),
+    ):  # fmt: skip
+        context.out.write(f"export {key}='{value}'\n")
+    context.say(
+        f"Set these where {safe(name)} runs Claude Code. The token is shown once; end it: tachograph hub revoke"
+    )
+    return 0
+
+
 def _revoke(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
     done = hub.admin.revoke(arguments.name or "", None)
     if done.status != 200:
@@ -251,6 +268,7 @@ def _members(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> i
 _ACTIONS = {
     "invite": _invite,
     "members": _members,
+    "telemetry": _telemetry,
     "revoke": _revoke,
     "status": _status,
     "backup": _backup,

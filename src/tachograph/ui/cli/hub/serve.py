@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tachograph.hub.site import ProxySignIn
 
+LANES = 4  # connections to PostgreSQL: one for large pushes
 ACTIONS = ("serve", *administer.ACTIONS)
 
 
@@ -65,9 +66,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     import gc
+    from contextlib import ExitStack
 
-    from tachograph.hub.server import HubApp, parse_address, serve
+    from tachograph.hub.server import HubApp, Lane, parse_address, serve
     from tachograph.hub.site import Site
+    from tachograph.hub.store.postgres import is_address
     from tachograph.ui.dashboard.team.app import TeamPages
 
     address = parse_address(arguments.listen, arguments.public, arguments.cert, arguments.key)
@@ -86,8 +89,15 @@ def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
             )
             context.out.flush()
 
-        site = Site(hub.team, TeamPages(), address.is_secure, _proxy(arguments, context))
-        serve(HubApp(hub.machines, hub.team, address, log, site), address, ready)
+        proxy, lanes = _proxy(arguments, context), [hub]
+        with ExitStack() as stack:
+            if is_address(hub.where):
+                lanes += [stack.enter_context(OpenHub(arguments.db, context, paths)) for _ in range(LANES - 1)]
+            found = [
+                Lane(one.machines, one.team, Site(one.team, TeamPages(), address.is_secure, proxy)) for one in lanes
+            ]
+            token = context.env.get("TACHOGRAPH_HUB_METRICS_TOKEN", "")
+            serve(HubApp(found, address, log, token), address, ready)
     return 0
 
 

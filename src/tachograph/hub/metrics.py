@@ -12,10 +12,7 @@ def exposition(store: HubStore, now_ms: int) -> str:
     members = [member for member in store.members() if member.is_present]
     machines = [machine for machine in store.machines() if machine.revoked_at is None]
     heard = sum(machine.seen_at > now_ms - DAY_MS for machine in machines)
-    sums = one(
-        store.db, "SELECT coalesce(sum(messages), 0), coalesce(sum(tokens), 0), coalesce(sum(cost), 0) FROM atom"
-    )
-    messages, tokens, cost = map(int, sums)
+    messages, tokens, cost, _ = published_sums(store.db)
     rows = (
         ("tachograph_hub_members", "gauge", "Present members.", len(members)),
         ("tachograph_hub_machines", "gauge", "Machines with access.", len(machines)),

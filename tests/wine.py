@@ -74,7 +74,7 @@ def start(command: list[str], env: Mapping[str, str]) -> "subprocess.Popen[bytes
     return subprocess.Popen(["wine", *command], env=dict(env), stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-def run(command: list[str], env: Mapping[str, str], given: bytes = b"", seconds: float = 120) -> Result:
+def run(command: list[str], env: Mapping[str, str], given: bytes = b"", seconds: float = 240) -> Result:
     process = start(command, env)
     assert process.stdin and process.stdout and process.stderr
     out, err = Collected(process.stdout), Collected(process.stderr)
@@ -157,7 +157,7 @@ class WindowsHome:
 
 
 @contextlib.contextmanager
-def desktop(folder: Path, size: str = "1000x700") -> Iterator[str]:
+def desktop(folder: Path, size: str = "800x600") -> Iterator[str]:
     """An X server with Wine's desktop in it, which has a notification area; its display. `folder` gets its pixels, see
     xvfb_screen.py. Programs of an earlier run that was cut end first; a second run at the same time waits."""
     with contextlib.ExitStack() as stack:
@@ -198,10 +198,10 @@ def x_windows(display: str) -> bytes:
     return b"\n".join(names)
 
 
-def until(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def until(check: Callable[[], Any], what: str, seconds: float = 90) -> Any:
     """The first true value of a check."""
     end = time.monotonic() + seconds
     while not (value := check()):
         assert time.monotonic() < end, f"no {what} within {seconds:g} seconds"
-        time.sleep(0.1)
+        time.sleep(0.2)
     return value

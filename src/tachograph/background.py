@@ -18,7 +18,8 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.paths import Paths, private_folder
 
-START_SECONDS = 10.0  # for a process to take its lock
+START_SECONDS = 30.0  # for a process that lives to take its lock: a machine is busy right after login
+_NEWS_SECONDS = 2.0  # until people are told what it waits for
 STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _LOCK_TRIES, _LOCK_PAUSE_SECONDS = 5, 0.02  # somebody may be looking whether it is free
@@ -178,7 +179,7 @@ def start(
             return found
         if found is None and (child.exit_code() is not None or waited > START_SECONDS):
             break
-        if found is not None and found.pid and waited > START_SECONDS / 5 and not is_patient:
+        if found is not None and found.pid and waited > _NEWS_SECONDS and not is_patient:
             is_patient = True
             say(f"{kind.title} runs (process {found.pid}) and reads your transcripts for the first time.")
         pause(_POLL_SECONDS)

@@ -50,7 +50,7 @@ def test_the_recorder_counts_what_is_written_while_it_runs(live: WindowsHome) ->
     path = live.claude / "projects" / "p" / "a.jsonl"
     with path.open("ab") as file:
         file.write(records.dump([assistant("two")]))
-    until(lambda: live.quick("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2, "second message", 60)
+    until(lambda: live.quick("daily", "--no-ingest", "--json").json["totals"]["messages"] == 2, "second message")
 
 
 def test_a_recorder_that_was_killed_is_noticed_and_started_again(live: WindowsHome) -> None:

@@ -36,7 +36,7 @@ def shown(screen: Screen, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     del home.env["TACHOGRAPH_NOW"]
     home.run("statusline", given=status(91, 12))
     home.run("tray")
-    until(lambda: badge(screen, ORANGE), "orange icon", 60)
+    until(lambda: badge(screen, ORANGE), "orange icon")
     assert home.run("tray", "status", "--json").json["note"] == "It is shown."
     yield home
     home.run("tray", "stop")
@@ -92,16 +92,23 @@ def test_a_second_tray_says_that_one_is_enough(shown: WindowsHome) -> None:
 def test_a_notification_is_a_balloon_of_the_tray(shown: WindowsHome, screen: Screen) -> None:
     before = screen.rows()[2]
     assert "sent" in shown.run("alarms", "test").stdout
-    until(lambda: changed(before, screen.rows()[2]) > 3000, "balloon", 15)
+    until(lambda: changed(before, screen.rows()[2]) > 3000, "balloon")
+
+
+def test_an_action_of_the_menu_is_carried_out(shown: WindowsHome, screen: Screen) -> None:
+    choose(screen, ORANGE, "Up", "Up")  # the last row but one: Start at login
+    try:
+        until(lambda: shown.run("autostart", "--json").json["is_on"], "autostart")
+    finally:
+        shown.run("autostart", "off")
+    choose(screen, ORANGE, "Up", "Up", "Up")  # Open dashboard
+    until((shown.data / "dashboard.json").exists, "dashboard")
 
 
 def test_a_changed_number_changes_the_icon_and_quit_removes_it(shown: WindowsHome, screen: Screen) -> None:
     shown.run("statusline", given=status(100, 12))
-    box = until(lambda: badge(screen, RED), "red icon")
-    before = screen.rows()[2]
-    pointer(screen, (box[0] + box[2]) // 2, (box[1] + box[3]) // 2, "3")
-    until(lambda: changed(before, screen.rows()[2]) > 5000, "menu")
-    pointer(screen, 0, 0, None, "Up", "Return")  # the last row: Quit
+    until(lambda: badge(screen, RED), "red icon")
+    choose(screen, RED, "Up")  # the last row: Quit
     until(lambda: shown.run("tray", "status", code=None).code == 1, "end of the tray")
     until(lambda: badge(screen, RED) is None, "area without the icon")
     assert "Traceback" not in (shown.data / "tray.log").read_text()
@@ -110,7 +117,7 @@ def test_a_changed_number_changes_the_icon_and_quit_removes_it(shown: WindowsHom
 def test_tray_stop_removes_the_icon(shown: WindowsHome, screen: Screen) -> None:
     shown.run("statusline", given=status(92, 12))
     shown.run("tray")
-    until(lambda: badge(screen, RED) or badge(screen, ORANGE), "icon", 60)
+    until(lambda: badge(screen, RED) or badge(screen, ORANGE), "icon")
     shown.run("tray", "stop")
     until(lambda: not (badge(screen, RED) or badge(screen, ORANGE)), "area without the icon")
     shown.run("tray", "status", code=1)
@@ -120,6 +127,15 @@ def test_tray_stop_removes_the_icon(shown: WindowsHome, screen: Screen) -> None:
 def changed(before: list[list[Colour]], after: list[list[Colour]]) -> int:
     """Number of pixels that differ."""
     return sum(a != b for one, other in zip(before, after, strict=True) for a, b in zip(one, other, strict=True))
+
+
+def choose(screen: Screen, color: Colour, *keys: str) -> None:
+    """Open the menu of the icon, and choose a row by keys."""
+    box = until(lambda: badge(screen, color), "icon")
+    before = screen.rows()[2]
+    pointer(screen, (box[0] + box[2]) // 2, (box[1] + box[3]) // 2, "3")
+    until(lambda: changed(before, screen.rows()[2]) > 5000, "menu")
+    pointer(screen, 0, 0, None, *keys, "Return")
 
 
 def pointer(screen: Screen, x: int, y: int, button: str | None, *keys: str) -> None:

@@ -54,6 +54,7 @@ def prepare() -> None:
     install_dependencies()
     install_own()
     start_prefix()
+    compile_all()
     print(f"Windows' Python {VERSION} is ready in {CACHE}.")
 
 
@@ -171,6 +172,19 @@ def start_prefix() -> None:
     env = {**os.environ, "WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
     subprocess.run(["xvfb-run", "-a", "wineboot", "--init"], env=env, check=True, capture_output=True, timeout=300)
     subprocess.run(["wineserver", "-w"], env=env, check=False, capture_output=True, timeout=120)
+
+
+def compile_all() -> None:
+    """Compile all modules, as pip does when it installs them."""
+    mark = APP / ".compiled"
+    if mark.exists():
+        return
+    env = {**os.environ, "WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
+    command = ["wine", str(PYTHON / "python.exe"), "-m", "compileall", "-q", windows_path(APP), windows_path(SITE)]
+    done = subprocess.run(command, env=env, input=b"", capture_output=True, timeout=900)
+    if done.returncode:
+        sys.exit(f"Windows' Python does not run under Wine: {done.stderr.decode(errors='replace')[-2000:]}")
+    mark.touch()
 
 
 def windows_path(path: Path) -> str:

@@ -50,6 +50,18 @@ SITUATIONS: dict[str, tuple[list[Step], dict[str, int]]] = {
         [(S, "/h/shop", "main"), (S, "/h/api", "main"), (S, "/h/shop/src", "main"), (T, "/h/api", "main"), (T, "/h/api/x", "main")],
         {"shop": 2, "api": 3},
     ),
+    "a session moved to a repository that no session began in": (
+        [(S, "/h/shop", "main"), (S, "/h/api", "main"), (S, "/h/api/src/x", "main"), (S, "/h/shop/src", "main")],
+        {"shop": 2, "api": 2},
+    ),
+    "a session begun at home moved into a repository and below": (
+        [(S, "/home/ada", None), (S, "/home/ada/code/shop", "main"), (S, "/home/ada/code/shop/src", "main"), (T, "/home/ada/x", "main")],
+        {"ada": 1, "shop": 2, "x": 1},
+    ),
+    "a session that came through the home folder, a repository itself": (
+        [(S, "/h/api", "main"), (S, "/home/ada", "main"), (S, "/home/ada/shop", "main"), (T, "/home/ada/notes", "main")],
+        {"api": 1, "ada": 1, "shop": 1, "notes": 1},
+    ),
     "two projects of the same last name": (
         [(S, "/h/one/shop", "main"), (T, "/h/two/shop", "main"), (T, "/h/two/shop/src", "main")],
         {"one/shop": 1, "two/shop": 2},

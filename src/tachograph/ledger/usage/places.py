@@ -7,7 +7,7 @@ from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.ledger.usage.project_settings import ALIASES, parse_settings_text, settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import SIDECHAIN
-from tachograph.model.usage.projects import Projects
+from tachograph.model.usage.projects import Projects, folder_key
 from tachograph.model.usage.pull_requests import UNKNOWN_BRANCHES
 
 _FIRST = (
@@ -37,7 +37,17 @@ def _projects(db: sqlite3.Connection, given: Mapping[str, str]) -> tuple[Project
     texts = "SELECT name.id, text FROM name WHERE name.id IN"
     folders = dict(db.execute(f"{texts} (SELECT cwd FROM origin UNION SELECT cwd FROM link)").fetchall())
     begun = [text for _, text in db.execute(f"{texts} (SELECT begun_in FROM session WHERE begun_in <> 0)")]
-    return Projects(begun, folders.values(), given), folders
+    projects = Projects(begun, folders.values(), given)
+    if above := projects.unclaimed_above():  # rarely any
+        ids = [id for id, text in folders.items() if folder_key(text) in above]
+        unknown = ", ".join("?" * len(UNKNOWN_BRANCHES))
+        sql = (
+            f"SELECT DISTINCT place FROM rollup WHERE place IN ({', '.join('?' * len(ids))})"
+            f" AND branch NOT IN (SELECT id FROM name WHERE text IN ({unknown}))"
+        )
+        entered = [folders[id] for (id,) in db.execute(sql, (*ids, *sorted(UNKNOWN_BRANCHES)))]
+        projects = Projects(begun, folders.values(), given, entered)
+    return projects, folders
 
 
 def resolve(db: sqlite3.Connection, names: Strings, given: Mapping[str, str] | None = None, now_ms: int = 0) -> bool:

@@ -5,7 +5,7 @@ the ledger knows, so the order in which transcripts are read changes nothing, an
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 # Worktrees inside the repository, or beside it: what comes before the mark is the repository's folder.
@@ -26,6 +26,7 @@ _ELSEWHERE = tuple(
     )
 )
 _SUFFIX = " (worktree)"
+_HOME = re.compile(r"(/|/root|/(home|users)(/[^/]+)?|[a-z]:(/users(/[^/]+)?)?)\Z")  # nothing below a home belongs to it
 _MAC_FOLDERS = ("/Users/", "/Volumes/", "/private/tmp", "/private/var/")
 _WSL_HOSTS = ("wsl.localhost", "wsl$")
 
@@ -106,10 +107,13 @@ class Projects:
     """Resolves folders to projects, given the folders where sessions began inside a repository, and aliases.
 
     `begun` are folders where some session began with a branch; `folders` all that are known; `aliases` maps a folder
-    prefix (or the name of a project without a folder) to the name of a project.
+    prefix (or the name of a project without a folder) to the name of a project. `entered` are folders with a
+    branch in which none began: they hold what lies below them only where no repository is known.
     """
 
-    def __init__(self, begun: Iterable[str], folders: Iterable[str], aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self, begun: Iterable[str], folders: Iterable[str], aliases: Mapping[str, str], entered: Iterable[str] = ()
+    ) -> None:
         self._spellings: dict[str, str] = {}  # key: its smallest spelling
         self._repositories: set[str] = set()
         plain: set[str] = set()
@@ -124,8 +128,11 @@ class Projects:
                 self._repositories.add(key)
             elif tree.folder:
                 self._repositories.add(tree.folder)
+        moved_to = {self._note(path) for path in entered}
+        self._entered = {key for key in moved_to if worktree(key) is None and not _HOME.match(key)}
         self._aliases = {folder_key(prefix): name for prefix, name in aliases.items()}
-        others = {self._repository_of(key) or key for key in plain}
+        self._unclaimed = {key for key in plain if self._repository_of(key) is None and not _HOME.match(key)}
+        others = {self._root_of(key) for key in plain}
         self._by_name = (_by_last_name(self._repositories), _by_last_name(others))
         unnamed = [{key for key in keys if self._alias(key) is None} for keys in (self._repositories, others)]
         self._unnamed_by_name = (_by_last_name(unnamed[0]), _by_last_name(unnamed[1]))
@@ -156,10 +163,24 @@ class Projects:
         """The key of a folder's project, aliases aside."""
         tree = worktree(key)
         if tree is None:
-            return self._repository_of(key) or key
+            return self._root_of(key)
         if tree.folder:
             return self._repository_of(tree.folder) or tree.folder
         return _only(self._by_name, tree.name) or tree.name + _SUFFIX
+
+    def _root_of(self, key: str) -> str:
+        """The known repository that a folder lies in, else the uppermost folder with a branch, else itself."""
+        known = self._repository_of(key)
+        if known is None and self._entered:
+            known = min(filter(self._entered.__contains__, _with_parents(key)), key=len, default=None)
+        return known or key
+
+    def unclaimed_above(self) -> set[str]:
+        """Folders in no known repository that others lie below: repositories, if there is a branch in them."""
+        found: set[str] = set()
+        for key in self._unclaimed:
+            found.update(above for above in _with_parents(key.rpartition("/")[0]) if above in self._unclaimed)
+        return found
 
     def _repository_of(self, key: str) -> str | None:
         """The deepest known repository that a folder lies in."""
@@ -197,6 +218,12 @@ class Projects:
             text[: len(own)] for key, text in self._spellings.items() if len(text) == len(key) and is_inside(key, own)
         )
         return min(spelled, default=own)
+
+
+def _with_parents(key: str) -> Iterator[str]:
+    while key:
+        yield key
+        key = key.rpartition("/")[0]
 
 
 def _only(named: tuple[dict[str, set[str]], ...], name: str) -> str | None:

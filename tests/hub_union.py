@@ -37,6 +37,16 @@ JOIN name cwd ON cwd.id = cwd JOIN name branch ON branch.id = origin.branch JOIN
 LEFT JOIN account ON account.id = account LEFT JOIN pull ON pull.id = pull ORDER BY answer.identity
 """
 
+OTHERS = (
+    "SELECT uuid, spawn.prompt, agent_type FROM spawn JOIN session ON session.id = session ORDER BY 1, 2",
+    "SELECT uuid, agent, subagent.prompt FROM subagent JOIN session ON session.id = session ORDER BY 1, 2",
+    "SELECT key, scope, at, resets_at FROM metered ORDER BY 1, 3",
+    "SELECT uuid, organization, max(plan_change.plan) FROM plan_change JOIN account ON account.id = account GROUP BY 1, 2",
+    "SELECT a.text, s.text, p.text, v.text, e.text, o.text, sum(messages), sum(output) FROM rollup JOIN way ON way.id = way"
+    " JOIN name a ON a.id = agent_type JOIN name s ON s.id = skill JOIN name p ON p.id = plugin JOIN name v ON v.id = server"
+    " JOIN name e ON e.id = effort JOIN name o ON o.id = entrypoint GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6",
+)
+
 
 def real_transcripts() -> list[Path]:
     """The projects folders of the sets in TACHOGRAPH_TRANSCRIPTS; [] without."""
@@ -251,6 +261,8 @@ class Deal:
             assert len(found) == len(owners)
             different = [(a, b) for a, b in zip(owners, found, strict=True) if a != b]
             assert not different, (number, len(different), different[:3])
+            for sql in OTHERS:
+                assert rows(machine, sql) == rows(self.union, sql), (number, sql)
             said = answers(machine, NOW_MS)
             for report, document in expected.items():
                 if self.skews[number] and report in ("now", "why", "why session"):
@@ -267,8 +279,11 @@ def answers(home: Home, moment: int) -> dict[str, Any]:
         document.pop("problems", None)  # of the files of a machine
         found[report] = document
     found["now"] = limits(at(home, moment, "now", "--json", "--no-ingest").json)
-    found["why"] = at(home, moment, "why", "--json", "--no-ingest").json
-    found["why session"] = at(home, moment, "why", "--limit", "five_hour", "--json", "--no-ingest").json
+    for name, *more in (("why",), ("why session", "--limit", "five_hour")):
+        said = at(home, moment, "why", *more, "--json", "--no-ingest").stdout
+        for ours, alone in ((f"your {MACHINES} machines'", "this machine's"), ("of your machines", "of this machine")):
+            said = said.replace(ours, alone)  # the same answer, of all of them
+        found[name] = json.loads(said)
     return found
 
 

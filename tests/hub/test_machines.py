@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -156,3 +157,16 @@ def stored(served: Hub) -> int:
         return int(db.execute("SELECT count(*) FROM fact WHERE kind = 'message'").fetchone()[0])
     finally:
         db.close()
+
+
+@pytest.mark.parametrize("words", [("statusline",), ("now",), ("daily",)])
+def test_fast_commands_import_nothing_of_the_hub_even_after_joining(tmp_path: Path, words: tuple[str, ...]) -> None:
+    first, _ = pair(tmp_path, None)
+    sync(first)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "tachograph", *words],
+        input=b"{}", env=first.env, capture_output=True,
+    )  # fmt: skip
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines() if line.startswith("import")}
+    assert any(name.startswith("tachograph.ledger") for name in names)
+    assert not [name for name in names if name.startswith("tachograph.hub") or "cryptography" in name]

@@ -14,7 +14,19 @@ PATH = "/hub/1/"
 MAX_BYTES = 1 << 20  # of a request, as sent
 MAX_PLAIN_BYTES = 24 << 20  # of a request, unpacked
 MAX_FACTS = 2_000
-KINDS = ("message", "session", "link", "summary", "logins", "reading", "fragment", "refusal")
+KINDS = (
+    "message",
+    "session",
+    "link",
+    "summary",
+    "logins",
+    "reading",
+    "fragment",
+    "refusal",
+    "metered",
+    "request",
+    "plan",
+)
 REPLACED = ("logins",)  # kinds that are replaced as a whole; all others merge
 _MAX_TEXT = 4_096
 _MAX_KEY = 512

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.facts import MARK, Fact, arriving, is_own
-from tachograph.ledger.limits import accounts, readings, refusals, windows
+from tachograph.ledger.limits import accounts, metered, readings, refusals, windows
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage import batches, shared_ids
 from tachograph.ledger.usage.message_attributes import MessageAttributes
@@ -64,6 +64,9 @@ class _Importer:
             windows.rebuild_touched(self._db, account, ids)
         for fact in by_kind.get(tracking.REFUSAL, ()):
             self._try(self._refusal, fact)
+        for kind in (tracking.METERED, tracking.REQUEST, tracking.PLAN):
+            for fact in by_kind.get(kind, ()):
+                self._try(getattr(self, f"_{kind}"), fact)
         for folder in folders:
             readings.refile(self._db, folder, 0)
             refusals.refile(self._db, folder, 0)
@@ -100,6 +103,8 @@ class _Importer:
         clears: dict[str, list[int]] = {}
         costs: dict[str, tuple[str, int, str]] = {}
         titles: dict[tuple[str, int], tuple[str, int, str]] = {}
+        spawns: dict[tuple[str, int], str] = {}
+        subagents: dict[tuple[str, str], int] = {}
         for fact in by_kind.get(tracking.SESSION, ()):
             body, uuid = fact.body, storable(fact.key)
             try:
@@ -121,6 +126,11 @@ class _Importer:
                 if "cost" in body:
                     stamp, cost, models = body["cost"]
                     costs[uuid] = max(costs.get(uuid, ("", 0, "")), (str(stamp), int(cost), str(models)))
+                for prompt, agent_type in body.get("spawns", ()):
+                    spawns[uuid, int(prompt)] = max(spawns.get((uuid, int(prompt)), ""), storable(str(agent_type)))
+                for agent, prompt in body.get("subagents", ()):
+                    name = (uuid, storable(str(agent)))
+                    subagents[name] = min(subagents.get(name, int(prompt)), int(prompt))
             except (KeyError, TypeError, ValueError):
                 self._problems[fact.kind] += 1
         links: dict[tuple[str, str], tuple[int, str, str, int, str]] = {}
@@ -130,7 +140,8 @@ class _Importer:
         named = {*spans, *leaves}
         self._names.sessions(self._db, named)
         return (
-            list(messages.values()), fragments, spans, prompts, titles, summaries, leaves, links, [], clears, costs, {}, {},
+            list(messages.values()), fragments, spans, prompts, titles, summaries, leaves, links, [], clears, costs,
+            spawns, subagents,
         )  # fmt: skip
 
     def _message(self, body: Any, key: str) -> Message:
@@ -246,6 +257,23 @@ class _Importer:
             self._db, self._account(body["account"]), limit, str(body["label"]), at,
             None if resets_at is None else int(resets_at), folder, session, str(body["scope"]),
         )  # fmt: skip
+
+    def _metered(self, body: Any, key: str) -> None:
+        folder, limit, scope, at, resets_at = body
+        name = arriving(self._machine, str(folder))
+        if not is_own(name):
+            metered.note(
+                self._db, self._names, storable(name), storable(str(limit)), storable(str(scope)), int(at),
+                None if resets_at is None else int(resets_at),
+            )  # fmt: skip
+
+    def _request(self, body: Any, key: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO request_time VALUES (?, ?)", (int(key), int(body)))
+
+    def _plan(self, body: Any, key: str) -> None:
+        uuid, organization, at, plan = body
+        values = (self._account((uuid, organization)), int(at), storable(str(plan)))
+        self._db.execute("INSERT OR IGNORE INTO plan_change (account, at, plan) VALUES (?, ?, ?)", values)
 
     def _columns(self, table: str) -> set[str]:
         return {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}

@@ -174,7 +174,32 @@ class FactReader:
         cost = self._db.execute("SELECT stamp, cost, models FROM cost_state WHERE session = ?", (int(id),)).fetchone()
         if cost is not None:
             body["cost"] = list(cost)
+        for table, columns in (("spawn", "prompt, agent_type"), ("subagent", "agent, prompt")):
+            if rows := self._db.execute(
+                f"SELECT {columns} FROM {table} WHERE session = ? ORDER BY 1", (int(id),)
+            ).fetchall():
+                body[f"{table}s"] = list(map(list, rows))
         return uuid, body
+
+    def _metered(self, key: str) -> tuple[str, Any] | None:
+        folder, at, limit = key.split(":", 2)
+        name = self._names.text(int(folder))
+        sql = "SELECT key, scope, at, resets_at FROM metered WHERE folder = ? AND at = ? AND key = ?"
+        row = self._db.execute(sql, (int(folder), int(at), limit)).fetchone()
+        if row is None or not is_own(name):
+            return None
+        name = leaving(self._machine, name)
+        return f"{name} {at} {limit}", [name, *row]
+
+    def _request(self, identity: str) -> tuple[str, Any] | None:
+        row = self._db.execute("SELECT at FROM request_time WHERE identity = ?", (int(identity),)).fetchone()
+        return None if row is None else (identity, row[0])
+
+    def _plan(self, key: str) -> tuple[str, Any] | None:
+        account, at = map(int, key.split(":"))
+        sql = "SELECT uuid, organization, at, plan_change.plan FROM plan_change JOIN account ON account.id = account"
+        row = self._db.execute(f"{sql} WHERE account = ? AND at = ?", (account, at)).fetchone()
+        return None if row is None else (f"{row[0]}|{row[1]} {at}", list(row))
 
     def _link(self, key: str) -> tuple[str, Any] | None:
         session, _, pull = key.partition(":")

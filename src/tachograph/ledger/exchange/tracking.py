@@ -18,16 +18,9 @@ CREATE TABLE IF NOT EXISTS touched (
 );
 CREATE TABLE IF NOT EXISTS arrived (key TEXT PRIMARY KEY, reading INTEGER NOT NULL) WITHOUT ROWID;
 """
-MESSAGE, SESSION, LINK, SUMMARY, LOGINS, READING, FRAGMENT, REFUSAL = (
-    "message",
-    "session",
-    "link",
-    "summary",
-    "logins",
-    "reading",
-    "fragment",
-    "refusal",
-)
+MESSAGE, SESSION, LINK, SUMMARY, LOGINS = "message", "session", "link", "summary", "logins"
+READING, FRAGMENT, REFUSAL = "reading", "fragment", "refusal"
+METERED, REQUEST, PLAN = "metered", "request", "plan"
 # Columns of `answer` that hold facts; the others are worked out from them.
 _FACTS = (
     *("at", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "logged_cost"),
@@ -53,6 +46,11 @@ _TRACKED: tuple[tuple[str, str, str], ...] = (
     (SESSION, "session", "{row}.id"),
     (SESSION, "clearing", "{row}.session"),
     (SESSION, "cost_state", "{row}.session"),
+    (SESSION, "spawn", "{row}.session"),
+    (SESSION, "subagent", "{row}.session"),
+    (METERED, "metered", "{row}.folder || ':' || {row}.at || ':' || {row}.key"),
+    (REQUEST, "request_time", "{row}.identity"),
+    (PLAN, "plan_change", "{row}.account || ':' || {row}.at"),
     (LINK, "link", "{row}.session || ':' || {row}.pull"),
     (SUMMARY, "summary", "{row}.leaf"),
     (LOGINS, "login", "{row}.folder"),
@@ -100,7 +98,7 @@ def touch_everything(db: sqlite3.Connection) -> None:
     """Note every fact as changed, so that all of them are sent (again), inside a transaction of the caller's."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for kind, table, key in _TRACKED:
-        if table in tables and table not in ("copy", "answer_folder", "clearing", "cost_state"):
+        if table in tables and table not in ("copy", "answer_folder", "clearing", "cost_state", "spawn", "subagent"):
             expression = key.format(row=table)
             db.execute(f"INSERT OR REPLACE INTO touched (kind, key) SELECT '{kind}', {expression} FROM {table}")
 

@@ -23,12 +23,13 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
     fresh: list[tuple[str, Reading]] = []
     identities = {}
     for folder in followed(ledger.db, env):
-        seen = claude_config.identity(folder, env)
+        read = tuple(claude_config.documents(folder, env))
+        seen = claude_config.identity(folder, env, read)
         if seen is not None and seen.problem:
             problems.append(seen.problem)
         elif seen is not None:
             identities[folder] = accounts.Identity(*seen[:4])
-        reading = claude_config.cached_reading(folder, env)
+        reading = claude_config.cached_reading(folder, env, read)
         if reading is not None and reading.outcome != OK:
             problems += reading.problems
         elif reading is not None and reading.observed_at > readings.last_at(ledger.db, CLAUDE_JSON, folder, now_ms):

@@ -6,7 +6,7 @@ The file holds no secret. Claude Code writes the file all the time: a half-writt
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tachograph.lean_json import loads
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
@@ -30,18 +30,21 @@ class LoginIdentity(NamedTuple):
     problem: str = ""
 
 
-def identity(folder: str, env: Mapping[str, str]) -> LoginIdentity | None:
-    """The identity logged in for a config folder, None where no file names one. Never changes the file."""
+def identity(folder: str, env: Mapping[str, str], read: Iterable[Document] | None = None) -> LoginIdentity | None:
+    """The identity logged in for a config folder, None where no file names one. Never changes the file.
+
+    `read`: what `documents` gave for the folder, for who asks for the cached limits too: the file may have megabytes.
+    """
     trouble = None
-    for read in _documents(folder, env):
-        if read.problem:
-            trouble = LoginIdentity("", "", "", "", read.problem)
-        elif (found := _parse_identity(read.document, read.written_ms)) is not None:
+    for one in documents(folder, env) if read is None else read:
+        if one.problem:
+            trouble = LoginIdentity("", "", "", "", one.problem)
+        elif (found := _parse_identity(one.document, one.written_ms)) is not None:
             return found
     return trouble
 
 
-def cached_reading(folder: str, env: Mapping[str, str]) -> Reading | None:
+def cached_reading(folder: str, env: Mapping[str, str], read: Iterable[Document] | None = None) -> Reading | None:
     """The answer of the usage endpoint that Claude Code keeps (`cachedUsageUtilization`), or None.
 
     It may be days old: `observed_at` is when Claude Code fetched it. Where it cannot be read, the outcome is SHAPE and
@@ -50,12 +53,12 @@ def cached_reading(folder: str, env: Mapping[str, str]) -> Reading | None:
     from tachograph.model.limits.limits import CLAUDE_JSON, SHAPE, Reading  # not for a report's warm path
 
     trouble = None
-    for read in _documents(folder, env):
-        cached = _object(read.document).get("cachedUsageUtilization")
-        if read.problem:
-            trouble = Reading(CLAUDE_JSON, read.written_ms, SHAPE, problems=(read.problem,))
+    for one in documents(folder, env) if read is None else read:
+        cached = _object(one.document).get("cachedUsageUtilization")
+        if one.problem:
+            trouble = Reading(CLAUDE_JSON, one.written_ms, SHAPE, problems=(one.problem,))
         elif isinstance(cached, Mapping) and cached.get("utilization") is not None:
-            return _parse_cached(cached, _object(_object(read.document).get("oauthAccount")), read.written_ms)
+            return _parse_cached(cached, _object(_object(one.document).get("oauthAccount")), one.written_ms)
     return trouble
 
 
@@ -73,13 +76,15 @@ def identity_signature(folder: str, env: Mapping[str, str]) -> tuple[int, ...]:
     return tuple(signature)
 
 
-class _Document(NamedTuple):
+class Document(NamedTuple):
+    """An identity file: its content, when it was written (epoch ms), and why it cannot be read."""
+
     document: Any
     written_ms: int
     problem: str = ""
 
 
-def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Document]:
+def documents(folder: str, env: Mapping[str, str]) -> Iterator[Document]:
     """The identity files that are there, decoded; or why one is not."""
     for path in identity_files(folder, env):
         written_ms = 0
@@ -87,13 +92,13 @@ def _documents(folder: str, env: Mapping[str, str]) -> Iterator[_Document]:
             with open(path, "rb") as file:
                 written_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
                 data = file.read(_LARGEST)
-            yield _Document(loads(data), written_ms)
+            yield Document(loads(data), written_ms)
         except FileNotFoundError:
             continue
         except OSError as error:
-            yield _Document(None, written_ms, f"{path}: {error.strerror}")
+            yield Document(None, written_ms, f"{path}: {error.strerror}")
         except (ValueError, RecursionError):
-            yield _Document(None, written_ms, f"{path}: half-written or no JSON")  # written while we read: next time
+            yield Document(None, written_ms, f"{path}: half-written or no JSON")  # written while we read: next time
 
 
 def _parse_cached(cached: Mapping[str, object], login: Mapping[str, object], written_ms: int) -> Reading:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW, NOW_MS, Home, command
-from hub_server import Hub, answers, hub, invite_next, join, rows, sync, token_of
+from hub_server import Hub, answers, hub, identity, invite_next, join, rows, sync, token_of
 from tachograph.clock import FixedClock
 from tachograph.demo import records
 from tachograph.hub.api import MAX_TRIES_OF_ADDRESS, HubApi
@@ -39,6 +39,20 @@ def test_a_fork_that_two_ledgers_own_differently_belongs_to_one_session_everywhe
         sync(first, second, first)
         assert rows(first, OWNERS) == rows(second, OWNERS) == rows(union, OWNERS)
         assert answers(first)["sessions"] == answers(second)["sessions"] == answers(union)["sessions"]
+
+
+def test_nothing_waits_after_an_exchange_that_moved_messages(tmp_path: Path) -> None:
+    first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
+    for home, label in ((first, "A"), (second, "B")):
+        (home.claude / ".claude.json").write_text(identity(0))
+        home.write(f"-p/{label}.jsonl", [records.assistant(label, output=5)])
+    second.append("-p/B.jsonl", [records.pr_link(7, at=NOW)])
+    with hub(tmp_path / "hub") as served:
+        join(first, served.invite(), "first")
+        join(second, invite_next(first), "second")
+        sync(first)
+        assert first.call("machines", "--json").json["waiting"] == 0
+        assert rows(first, "SELECT count(*) FROM touched") == [(0,)]
 
 
 def pair(tmp_path: Path, served: Hub | None) -> tuple[Home, Path]:
@@ -170,3 +184,18 @@ def test_fast_commands_import_nothing_of_the_hub_even_after_joining(tmp_path: Pa
     names = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines() if line.startswith("import")}
     assert any(name.startswith("tachograph.ledger") for name in names)
     assert not [name for name in names if name.startswith("tachograph.hub") or "cryptography" in name]
+
+
+def test_a_machine_that_leaves_with_erase_takes_what_it_sent_along(tmp_path: Path) -> None:
+    with hub(tmp_path / "hub") as served:
+        first, shared = pair(tmp_path, served)
+        second = Home(tmp_path / "second")
+        join(second, invite_next(first), "second")
+        assert first.call("leave", "--erase", "--yes").code == 0
+        assert stored(served) == 0 and not (first.data / "hub.json").exists()
+        for home in (first, second):  # each keeps what it has
+            assert home.call("daily", "--json").json["totals"]["messages"] == 1
+        join(first, [f"folder:{shared}"], "first")
+        assert list(shared.rglob("*.facts"))
+        first.call("leave", "--erase", "--yes")
+        assert not list(shared.rglob("*.facts"))

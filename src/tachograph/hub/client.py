@@ -79,6 +79,9 @@ class Exchange:
             if problem:
                 return Exchanged(sent, 0, problem)
             received, problem = self._pull(ledger)
+            if not problem:  # a link or login that came may have moved messages of this machine
+                again, problem = self._push(ledger, progress)
+                sent += again
         except _Halt as halt:
             self._keep(self.membership._replace(halted=str(halt)))
             return Exchanged(0, 0, str(halt))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tachograph.queries.usage.witness import Witness
 
 ESTIMATE = "* API-equivalent estimate; a subscription does not bill it."
+PAGE_ESTIMATE = "* API-equivalent estimate; a subscription bills only what draws on usage credits."
 _LEAST = 0.0005  # US dollars: less is rounding
 
 
@@ -47,7 +48,14 @@ def estimate_words(totals: Spend) -> list[str]:
         return [ESTIMATE]
     rest = totals._replace(cost=(totals.cost or 0) - totals.billed)
     covered = f"; a subscription covers {usd(rest.usd)} of it" if rest.cost else ""
+    return [f"* API-equivalent estimate{covered}.", billed_words(totals)]
+
+
+def billed_words(totals: Spend) -> str:
+    """The sums that are billed beside a subscription, in a sentence; "" without any."""
+    if not totals.billed:
+        return ""
     parts = {"in fast mode": totals.billed - totals.after_limit, "after a limit": totals.after_limit}
     amounts = [f"{usd(Spend(cost=cost).usd)} {words}" for words, cost in parts.items() if cost]
     verbs = "draws on usage credits and is" if len(amounts) == 1 else "draw on usage credits and are"
-    return [f"* API-equivalent estimate{covered}.", f"{' and '.join(amounts)} {verbs} billed."]
+    return f"{' and '.join(amounts)} {verbs} billed."

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tachograph.errors import TachographError
-from tachograph.text.certainty import ESTIMATE
+from tachograph.text.certainty import PAGE_ESTIMATE
 from tachograph.text.format import cut, safe
 from tachograph.ui.dashboard import page_query
 from tachograph.ui.dashboard.filters import heading
@@ -74,7 +74,7 @@ class Renderer:
             "sheets": SHEETS,
             "stacks": page_query.STACKS,
             "measures": page_query.MEASURES,
-            "estimate": ESTIMATE,
+            "estimate": PAGE_ESTIMATE,
         }
         for name in self._templates.list_templates(extensions=["html"]):
             self._templates.get_template(name)  # all of one version, even if another is installed meanwhile

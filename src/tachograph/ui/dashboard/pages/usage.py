@@ -8,6 +8,7 @@ from tachograph.model.usage.periods import DAY, Span
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.spend import spend
+from tachograph.text.certainty import billed_words
 from tachograph.text.format import UNKNOWN, count, day_month, percent, plural, safe, tokens, usd
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.page_query import NO_FILTERS
@@ -75,7 +76,7 @@ def totals(view: View) -> TotalsBlock:
     )  # fmt: skip
     return TotalsBlock(
         cards,
-        (*_unpriced_note(used, missing), *(_with_command(line) for line in problem_lines(snapshot.problems, None))),
+        (*_money_notes(used, missing), *(_with_command(line) for line in problem_lines(snapshot.problems, None))),
         not used.tokens.messages,
         usage.first_moment(snapshot.db) is None,
         view.address(**NO_FILTERS) if view.query.is_narrowed else "",
@@ -122,11 +123,14 @@ def _start_of(view: View, day: str) -> int:
     return view.calendar.start_of(date.fromisoformat(day))
 
 
-def _unpriced_note(used: Spend, missing: set[str]) -> tuple[str, ...]:
+def _money_notes(used: Spend, missing: set[str]) -> tuple[str, ...]:
+    """What is billed, and what has no price."""
+    notes = (billed_words(used),) if used.billed else ()
     if not used.unpriced:
-        return ()
+        return notes
     models = ", ".join(safe(display_name(model)) for model in sorted(missing)[:3])
-    return (f"{plural(used.unpriced, 'message')} of {models} {'has' if used.unpriced == 1 else 'have'} no price.",)
+    verb = "has" if used.unpriced == 1 else "have"
+    return (*notes, f"{plural(used.unpriced, 'message')} of {models} {verb} no price.")
 
 
 def _with_command(line: str) -> str:

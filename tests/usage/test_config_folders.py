@@ -99,6 +99,13 @@ def test_a_bad_list_of_folders_is_reported_and_left_out(home: Home, text: str) -
     assert "settings.toml" in told.stderr
 
 
+def test_a_purge_names_folders_that_only_the_ledger_knows(home: Home, work: Path) -> None:
+    messages(home, CLAUDE_CONFIG_DIR=f"{home.claude},{work}")
+    assert f"Only the ledger knows of {work}" in home.run("purge", code=2).stderr
+    settings(home, '[claude]\nconfig_dirs = ["~/.claude-work"]\n')
+    assert "Only the ledger" not in home.run("purge", code=2).stderr
+
+
 # -- Cowork ----------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from tachograph.ledger.limits import clock_repair, poll_state, readings
 from tachograph.ledger.limits.unread import idle_limits, unread_fields
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
-from tachograph.ledger.storage.connection import VERSION, Ledger, connect_readonly, is_network_folder, translate_errors
+from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage import files
@@ -24,7 +24,7 @@ from tachograph.model.limits.limits import CLAUDE_CODE, OAUTH
 from tachograph.model.limits.limits import OK as ANSWERED
 from tachograph.model.usage import prices
 from tachograph.paths import Paths, environment_folders, identity_files, own_paths
-from tachograph.recorder.config_folders import followed, not_read
+from tachograph.recorder.config_folders import counted_folders, followed, not_read
 from tachograph.recorder.ingest import ingest
 from tachograph.recorder.services import FAILED, OFF
 from tachograph.settings import config_folders, updated_prices
@@ -113,7 +113,7 @@ def _repair_contents(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]
 def _logs(env: Mapping[str, str]) -> Iterator[Finding]:
     in_settings = load_settings(own_paths(env).settings).config_dirs
     in_environment = environment_folders(env) if env.get("CLAUDE_CONFIG_DIR", "").strip() else []
-    counted = _counted_folders(own_paths(env))
+    counted = counted_folders(own_paths(env).ledger)
     here = discover.folders(env, counted)
     looked_at = list(dict.fromkeys((*config_folders(env), *here)))
     for folder in looked_at:
@@ -121,20 +121,6 @@ def _logs(env: Mapping[str, str]) -> Iterator[Finding]:
         yield _folder(folder, where)
     if not here:
         yield Finding(NOTE, "logs", "no_logs", {})
-
-
-def _counted_folders(paths: Paths) -> list[str]:
-    """Config folders that the ledger has counted before."""
-    try:
-        db = connect_readonly(paths.ledger)
-    except (sqlite3.Error, OSError):
-        return []
-    try:
-        return files.folders(db)
-    except sqlite3.Error:
-        return []
-    finally:
-        db.close()
 
 
 def _folder(folder: str, named_in: str) -> Finding:
@@ -167,7 +153,7 @@ def _folder(folder: str, named_in: str) -> Finding:
 
 
 def _accounts(env: Mapping[str, str], logins: Mapping[str, integrity.Login]) -> Iterator[Finding]:
-    counted = [one for one in _counted_folders(own_paths(env)) if not discover.is_desktop_session(one, env)]
+    counted = [one for one in counted_folders(own_paths(env).ledger) if not discover.is_desktop_session(one, env)]
     for folder in dict.fromkeys((*config_folders(env), *counted)):
         if not os.path.isdir(folder):
             continue

@@ -80,7 +80,7 @@ def _purge(arguments: argparse.Namespace, context: Context) -> Outcome | None:
     if not held.files:
         return Outcome(("There is nothing to delete.",), "Transcripts are Claude Code's; they are not touched.")
     if not arguments.yes:
-        _show(_listed(held), context)
+        _show(_listed(held) + _unnamed(paths, context), context)
         if not _agreed("purge", "Type purge to delete: ", context):
             return None
     with _without_recorder(paths, context, again=False):
@@ -181,6 +181,18 @@ def _listed(held: Holdings) -> list[str]:
     made.append(f"Usage from transcripts that Claude Code has deleted can't be counted again.{lost}")
     made.append("`tachograph backup FILE` saves the ledger first.")
     return made
+
+
+def _unnamed(paths: Paths, context: Context) -> list[str]:
+    """Folders that nothing but the ledger names: without it, they would not be read any more."""
+    from tachograph.recorder.config_folders import known_to_ledger_alone
+
+    folders = known_to_ledger_alone(paths.ledger, context.env)
+    if not folders:
+        return []
+    return [
+        f"Only the ledger knows of {', '.join(folders)}: to go on counting there, add it to config_dirs in [claude] of {paths.settings}."
+    ]
 
 
 def _what(file: Holding, held: Holdings) -> str:

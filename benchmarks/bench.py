@@ -31,6 +31,7 @@ import machine
 import meter
 import reports
 import table
+import team
 import watch
 from corpora import Corpus
 from measure import CommandFailed
@@ -38,7 +39,7 @@ from reports import Bench, Case
 from table import Row
 
 CASES: list[Case] = [
-    *reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES, *dashboard.CASES, *hub.CASES, *growth.CASES,  # another file adds its list here
+    *reports.CASES, *meter.CASES, *watch.CASES, *estimates.CASES, *dashboard.CASES, *hub.CASES, *team.CASES, *growth.CASES,  # another file adds its list here
 ]  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BUSY_LOAD_PER_CORE = 0.3  # from here on, somebody else has a good part of a core

@@ -11,14 +11,15 @@ from typing import NamedTuple
 from tachograph.hub.policy.atoms import OTHERS, Sums, total
 from tachograph.hub.policy.visibility import may_show, stays_safe
 from tachograph.hub.store import HubStore
-from tachograph.hub.store.messages import NO_DAY
+from tachograph.hub.store.messages import DAY_MS, NO_DAY
 from tachograph.hub.store.releases import Published, ReleaseStore, monday, priced
-from tachograph.hub.store.totals import DayRow, day_rows
+from tachograph.hub.store.totals import DayRow, day_rows, grouped
 from tachograph.hub.team.people import View
 from tachograph.model.usage.prices import PriceBook
 
 PERSON, PROJECT, MODEL, PULL, DAY = "person", "project", "model", "pr", "day"
 BY = (PERSON, PROJECT, MODEL, PULL, DAY)
+_COLUMNS = {PERSON: "member", PROJECT: "project", MODEL: "model", PULL: "pull_request", DAY: "day"}
 _PLACES = {PROJECT: 0, PULL: 1, MODEL: 2}
 
 
@@ -50,8 +51,7 @@ class TeamSpend(NamedTuple):
 def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int, last: int, now_ms: int) -> TeamSpend:
     """Spend in a range of days since the epoch, both included."""
     releases = ReleaseStore(store.db, book)
-    live = list(_live(store, book, view, first, last))
-    weeks = {monday(item.day) for item in live}
+    weeks = set(range(monday(first), last + 1, 7))
     with store.transaction() if store.is_writable else nullcontext():
         if store.is_writable and not view.sees_everyone:
             releases.publish(view.least, now_ms)
@@ -61,7 +61,10 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
             releases.note_known(view.viewer.id, new)
     names = store.messages.words.texts(name for atom in atoms for name in atom.cell if name != OTHERS)
     # a person whose row would give away another one stays among the others in that week
-    items = [item for item in live if item.people <= known[monday(item.day)]]
+    held_back = {person for people in known.values() for person in view.rows - people}
+    items = list(_live_sums(store, book, view, by, first, last, view.rows - held_back))
+    detailed = list(_live(store, book, view, first, last, held_back))
+    items += [item for item in detailed if item.people <= known[monday(item.day)]]
     hidden = releases.waiting(first, last)
     for atom in atoms:
         counted = view.rows & known[atom.week]
@@ -72,7 +75,7 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
             items += _others(atom, counted, names)
         else:
             hidden |= atom.people - counted
-    missing = len((hidden - view.rows) | {person for item in live if item not in items for person in item.people})
+    missing = len((hidden - view.rows) | {person for item in detailed if item not in items for person in item.people})
     return TeamSpend(_rows(items, by), _total(items), missing, view.sees_everyone and not missing)
 
 
@@ -83,13 +86,35 @@ class _Item(NamedTuple):
     people: frozenset[int]
     day: int
     sums: Sums
+    days: frozenset[int] = frozenset()
 
 
 _MANY = "\0others"
 
 
-def _live(store: HubStore, book: PriceBook, view: View, first: int, last: int) -> Iterable[_Item]:
-    rows = day_rows(store.db, sorted(view.rows), first, last, counted_only=view.sees_everyone)
+def _live_sums(
+    store: HubStore, book: PriceBook, view: View, by: str, first: int, last: int, members: frozenset[int]
+) -> Iterable[_Item]:
+    """Exact use of persons, added up in the database: one item for each key of the dimension."""
+    changes = [change // DAY_MS for change in book.changes()]
+    found = grouped(store.db, _COLUMNS[by], sorted(members), first, last, changes, counted_only=view.sees_everyone)
+    names = store.messages.words.texts({row[1] for row in found.sums} | (set(found.days) if by in _PLACES else set()))
+    people = {person.id: person.name for person in view.people}
+    sums: dict[int, Sums] = {}
+    for key, model, tariff, epoch, values in found.sums:
+        day = changes[epoch - 1] if epoch else 0
+        sums[key] = sums.get(key, Sums()) + priced(book, names.get(model, ""), tariff, day, values)
+    for key, total_of in sums.items():
+        shown: str | int | None = names.get(key) or None
+        if by == PERSON:
+            shown = people.get(key)
+        elif by == DAY:
+            shown = None if key == NO_DAY else key
+        yield _Item({by: shown}, found.members[key], first, total_of, found.days[key])
+
+
+def _live(store: HubStore, book: PriceBook, view: View, first: int, last: int, members: set[int]) -> Iterable[_Item]:
+    rows = day_rows(store.db, sorted(members), first, last, counted_only=view.sees_everyone)
     names = store.messages.words.texts(name for row in rows for name in (row.model, row.project, row.pull_request))
     people = {person.id: person.name for person in view.people}
     for row in rows:
@@ -151,7 +176,7 @@ def _row(key: str | int | None, items: list[_Item], is_others: bool = False) -> 
     sums, people, days = Sums(), frozenset[int](), set[int]()
     for item in items:
         sums, people = sums + item.sums, people | item.people
-        days.add(item.day)
+        days |= item.days or {item.day}
     return TeamRow(key, sums, len(people), len(days), is_others)
 
 

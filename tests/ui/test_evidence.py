@@ -350,6 +350,26 @@ def test_a_cached_answer_from_the_future_gives_way_to_the_next_one(world: MeterW
     assert world.guard() == 10
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_cached_answer_from_the_future_is_nothing_beside_a_status_line(world: MeterWorld, is_first: bool) -> None:
+    resets, week = world.at + 4 * HOUR, world.at + 5 * DAY
+    if is_first:
+        world.draw((30, resets), (10, week))
+        world.wait(MINUTE)
+    world.cache({"five_hour": window(100, resets), "seven_day": window(10, week)}, at=world.at + 3 * HOUR)
+    if not is_first:
+        world.run("now")
+        world.wait(MINUTE)
+        world.draw((30, resets), (10, week))
+    for _ in range(3):
+        assert world.limits()["five_hour"]["percent"] == 30
+        assert world.guard() == 0
+        world.wait(5 * MINUTE)
+    assert "in the future" in world.run("doctor", code=None).stdout
+    world.wait(3 * HOUR)
+    assert world.limits()["five_hour"]["percent"] == 30  # its moment has come, and still proves nothing
+
+
 # -- whose numbers
 
 

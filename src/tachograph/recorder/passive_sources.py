@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings
-from tachograph.model.limits.limits import CLAUDE_JSON, DESKTOP, OK, Reading
+from tachograph.model.limits.limits import CLAUDE_JSON, CLOCK, DESKTOP, OK, Reading
 from tachograph.recorder.config_folders import followed
 from tachograph.sources import claude_config, claude_desktop
 
@@ -39,14 +39,20 @@ def collect(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> list[str]:
     problems += wrong
     new = [folder for folder, who in identities.items() if not accounts.is_known(ledger.db, folder, who)]
     if fresh or new:
-        from tachograph.ledger.limits.clock_repair import repair_clock
+        from tachograph.ledger.limits import clock_repair
 
         with ledger.transaction() as db:
             names = Strings(db)
-            repair_clock(db, now_ms)
+            clock_repair.repair_clock(db, now_ms)
             for folder, who in identities.items():
                 accounts.observe(db, names, folder, who, now_ms)
             for folder, reading in fresh:
+                account = readings.account_id(db, reading.account, names.id(folder), now_ms)
+                if clock_repair.was_ahead(db, reading.source, reading.observed_at):
+                    continue
+                if clock_repair.is_ahead(db, account, reading.observed_at, now_ms):
+                    minutes = f"{(reading.observed_at - now_ms) // 60_000}"
+                    reading = reading._replace(outcome=CLOCK, observed_at=now_ms - 1, problems=(minutes,))
                 readings.append(db, names, reading, folder)
     return list(dict.fromkeys(problems))
 

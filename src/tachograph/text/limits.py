@@ -11,6 +11,7 @@ from datetime import timedelta
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY, Money
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
+from tachograph.queries.limits.now_limit import whole_percent
 from tachograph.text.format import UNKNOWN, day_and_time, duration, safe, weekday
 from tachograph.text.money import money, spend_of
 
@@ -36,12 +37,7 @@ def shown_percent(limit: NowLimit | None) -> float | None:
     """The percentage that a person sees: used, or left where the settings say so; never below 0."""
     if limit is None or limit.percent is None:
         return None
-    return max(0.0, 100.0 - whole(limit.percent)) if limit.shows_left else limit.percent
-
-
-def whole(value: float) -> int:
-    """A percentage in whole points; one that is not full yet is never rounded to 100."""
-    return min(99, round(value)) if value < 100 else round(value)
+    return max(0.0, 100.0 - whole_percent(limit.percent)) if limit.shows_left else limit.percent
 
 
 def percent(limit: NowLimit | None) -> str:
@@ -49,7 +45,7 @@ def percent(limit: NowLimit | None) -> str:
     shown = shown_percent(limit)
     if limit is None or shown is None:
         return UNKNOWN
-    return f"{'~' if limit.state == STALE else ''}{round(shown) if limit.shows_left else whole(shown)} %"
+    return f"{'~' if limit.state == STALE else ''}{round(shown) if limit.shows_left else whole_percent(shown)} %"
 
 
 def percent_words(limit: NowLimit | None) -> str:

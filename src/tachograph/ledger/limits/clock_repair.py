@@ -9,9 +9,10 @@ import sqlite3
 
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import windows
-from tachograph.model.limits.limits import CLOCK, SOURCES
+from tachograph.model.limits.limits import CLOCK, OK, SOURCES
 from tachograph.model.limits.window_state import CLOCK_MS
 
+_RECENT_MS = 8 * 86_400_000
 _BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
 
@@ -44,6 +45,24 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
     for account, ids in touched.items():
         windows.rebuild_touched(db, account, ids)
     return len(rows)
+
+
+def is_ahead(db: sqlite3.Connection, account: int, at: int, now_ms: int) -> bool:
+    """Does a value of a moment in the future come beside others of an account, so that it proves nothing?"""
+    if at <= now_ms + CLOCK_MS:
+        return False
+    sql = f"SELECT 1 FROM reading WHERE account = ? AND {_BY_INDEX} AND last_at BETWEEN ? AND ? AND outcome = ? LIMIT 1"
+    values = (account, now_ms - _RECENT_MS, now_ms + CLOCK_MS, OK)
+    return db.execute(sql, values).fetchone() is not None
+
+
+def was_ahead(db: sqlite3.Connection, source: str, at: int) -> bool:
+    """Did a source name this moment when it still lay in the future? Its coming makes the values no truer."""
+    sql = (
+        "SELECT 1 FROM reading WHERE account IN (SELECT id FROM account) AND source = ? AND outcome = ?"
+        " AND abs(last_at + 60000 * CAST(json_extract(problems, '$[0]') AS INTEGER) - ?) < 120000"
+    )
+    return db.execute(sql, (source, CLOCK, at)).fetchone() is not None
 
 
 class ClockTrouble(NamedTuple):

@@ -25,6 +25,7 @@ from tachograph.queries.limits.current import (
     is_budget,
     is_near,
 )
+from tachograph.queries.limits.now_limit import whole_percent
 from tachograph.queries.limits.refused import would_stop
 
 CLEAR, NEAR, AT_WALL, ON_OVERAGE = "clear", "near", "wall", "overage"
@@ -118,16 +119,11 @@ def _one(
     if limit.percent is None:
         return verdict(UNKNOWN, "it has no known value")
     if is_near(limit, threshold):
-        return verdict(NEAR, f"it is at {_whole(limit.percent)} %")
+        return verdict(NEAR, f"it is at {whole_percent(limit.percent)} %")
     is_old = limit.state == STALE if fresh_ms is None else limit.age_ms(at) > fresh_ms
     if is_old:
-        return verdict(UNKNOWN, f"it was at {_whole(limit.percent)} %, but that number is old")
-    return verdict(CLEAR, f"it is at {_whole(limit.percent)} %")
-
-
-def _whole(percent: float) -> int:
-    """Whole points; below the limit never 100."""
-    return min(99, round(percent)) if percent < 100 else round(percent)
+        return verdict(UNKNOWN, f"it was at {whole_percent(limit.percent)} %, but that number is old")
+    return verdict(CLEAR, f"it is at {whole_percent(limit.percent)} %")
 
 
 def _forecast(verdict: Verdict, chances: Mapping[str, float], odds: float) -> Verdict:

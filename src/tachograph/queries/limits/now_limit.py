@@ -64,6 +64,12 @@ class NowLimit(NamedTuple):
         return is_near(self, NEAR_FROM)
 
 
+def whole_percent(value: float) -> int:
+    """A percentage in whole points; one below 90 or 100 is never rounded up to it, for there its meaning changes."""
+    shown = round(value)
+    return shown - 1 if value < shown and shown in (round(NEAR_FROM), 100) else shown
+
+
 def is_near(limit: NowLimit, threshold: float) -> bool:
     """Is a limit near its end: from the threshold on, until it has fallen five points below?"""
     if limit.percent is None:

@@ -135,9 +135,10 @@ def said(verdict: Verdict, calendar: Calendar, at: int) -> str:
     resets = f"; resets {countdown(limit.resets_at, at, calendar)}" if limit.resets_at and limit.resets_at > at else ""
     source = SOURCE_WORDS.get(limit.source, limit.source)
     age = limit.age_ms(at) if limit.answered_at is None else at - limit.answered_at
+    when = f"{duration(age / 1000)} ago" if age >= 0 else f"{duration(-age / 1000)} in the future"
     why = _why(verdict)
     why = why.removeprefix("it") if why.startswith("it ") else f": {why}"
-    return f"{verdict.state}: {full_name(limit)}{of}{why}{resets} ({source}, {duration(max(0, age) / 1000)} ago)"
+    return f"{verdict.state}: {full_name(limit)}{of}{why}{resets} ({source}, {when})"
 
 
 def _asked(arguments: argparse.Namespace, context: Context) -> tuple[Verdict, Calendar, int]:

@@ -12,7 +12,7 @@ from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit
-from tachograph.queries.limits.now_limit import elapsed
+from tachograph.queries.limits.now_limit import elapsed, whole_percent
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import cut, duration, fold, iso, safe, width
 from tachograph.text.limits import (
@@ -28,7 +28,6 @@ from tachograph.text.limits import (
     short_percent,
     sign,
     source_words,
-    whole,
 )
 from tachograph.text.money import money, spend
 from tachograph.text.table import Style
@@ -235,8 +234,10 @@ def problem_words(account: NowAccount) -> list[str]:
 
 def _differing_words(limit: NowLimit) -> str:
     """Both values of two sources that disagree; neither is known to be right."""
-    others = ", ".join(f"{SOURCE_WORDS.get(one.source, one.source)} {whole(one.percent)} %" for one in limit.conflicts)
-    shown = f"{source_words(limit)} {whole(limit.percent or 0)} %"
+    others = ", ".join(
+        f"{SOURCE_WORDS.get(one.source, one.source)} {whole_percent(one.percent)} %" for one in limit.conflicts
+    )
+    shown = f"{source_words(limit)} {whole_percent(limit.percent or 0)} %"
     return f"The sources disagree on {limit.label}: {shown} (newer, shown), {others}."
 
 

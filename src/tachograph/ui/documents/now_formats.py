@@ -3,9 +3,10 @@
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import UNKNOWN, Now, NowLimit
+from tachograph.queries.limits.now_limit import whole_percent
 from tachograph.text.format import UNKNOWN as DASH
 from tachograph.text.format import safe
-from tachograph.text.limits import amounts, countdown, whole
+from tachograph.text.limits import amounts, countdown
 from tachograph.text.money import spend
 from tachograph.ui.documents.now import level, title
 
@@ -41,8 +42,8 @@ def _limit_fields(name: str, limit: NowLimit | None, at: int, calendar: Calendar
     resets_at = None if limit is None else limit.resets_at
     chance = None if limit is None else limit.chance
     return {
-        name: DASH if percent is None else f"{whole(percent)}",
-        f"{name}_left": DASH if percent is None else f"{max(0, 100 - whole(percent))}",
+        name: DASH if percent is None else f"{whole_percent(percent)}",
+        f"{name}_left": DASH if percent is None else f"{max(0, 100 - whole_percent(percent))}",
         f"{name}_reset": countdown(resets_at, at, calendar) if resets_at else DASH,
         f"{name}_reset_epoch": DASH if resets_at is None else f"{resets_at // 1000}",
         f"{name}_state": limit.state if limit else UNKNOWN,

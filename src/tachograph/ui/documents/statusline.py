@@ -2,8 +2,9 @@
 
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SESSION, SEVEN_DAY, Limit, Reading
 from tachograph.queries.limits.current import OVERAGE, STALE, Now, NowLimit
+from tachograph.queries.limits.now_limit import whole_percent
 from tachograph.text.format import safe, usd
-from tachograph.text.limits import percent_words, short_amount, short_left, short_name, sign, sign_of, whole
+from tachograph.text.limits import percent_words, short_amount, short_left, short_name, sign, sign_of
 from tachograph.text.money import spend, spend_of
 
 
@@ -61,7 +62,7 @@ def _piped(limit: Limit) -> str:
     if limit.used is not None:
         name = spend_of(limit.used, limit.limit)
         return f"{name}{_sign(limit.percent)}"
-    return f"{name} {whole(limit.percent or 0)} %{_sign(limit.percent)}"
+    return f"{name} {whole_percent(limit.percent or 0)} %{_sign(limit.percent)}"
 
 
 def _sign(percent: float | None) -> str:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, WALL, NowAccount, NowLimit
-from tachograph.queries.limits.now_limit import elapsed
+from tachograph.queries.limits.now_limit import elapsed, whole_percent
 from tachograph.queries.tray_state import TITLES, TrayState
 from tachograph.text.account_notes import banked_words
 from tachograph.text.chances import chance_before, chance_short
 from tachograph.text.format import UNKNOWN, cut, safe, usd
-from tachograph.text.limits import clock, level_of, percent_words, shown_percent, sign, source_words, whole
+from tachograph.text.limits import clock, level_of, percent_words, shown_percent, sign, source_words
 from tachograph.ui.documents.now import (
     extra_words,
     headline,
@@ -95,7 +95,7 @@ def _icon(limit: NowLimit | None) -> Icon:
     level = level_of(limit)
     if limit is None or limit.percent is None:
         return Icon(UNKNOWN, level)
-    return Icon("$" if level == "overage" else str(min(999, whole(shown_percent(limit) or 0))), level)
+    return Icon("$" if level == "overage" else str(min(999, whole_percent(shown_percent(limit) or 0))), level)
 
 
 def _tooltip(meter: TrayState, calendar: Calendar) -> str:

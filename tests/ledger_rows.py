@@ -37,9 +37,9 @@ def ledger_rows(home: Home) -> Rows:
 
 def _word(table: str, column: str) -> str:
     """The column, with the text in the place of a number that stands for one."""
-    if column == "way":
+    if column in ("way", "own_way"):
         texts = " || ',' || ".join(f"(SELECT text FROM name WHERE name.id = way.{one})" for one in ways.COLUMNS)
-        return f"(SELECT {texts} FROM way WHERE way.id = {table}.way)"
+        return f"(SELECT {texts} FROM way WHERE way.id = {table}.{column})"
     if column in NAMED:
         return f"(SELECT text FROM name WHERE name.id = {table}.{column})"
     if column in OTHER:

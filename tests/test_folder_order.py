@@ -74,19 +74,7 @@ def read_in_steps(files: dict[Place, list[Unit]], accounts: dict[str, str], data
         return without_home(ledger_rows(home), home)
 
 
-def with_one_agent(unit: Unit) -> Unit:
-    """The same lines; copies of a message name the same subagent, as those of Claude Code do."""
-    made = []
-    for record in unit:
-        inside = record.get("data", {}).get("message", record) if record["type"] == "progress" else record
-        name = str(inside.get("message", {}).get("id") or "")
-        kept = {key: value for key, value in record.items() if key != "agentId"}
-        made.append({**kept, "agentId": "a1"} if name[7:8] in ("B", "D", "R") else kept)
-    return made
-
-
-def assert_any_order_is_the_same(given_units: list[Unit], data: st.DataObject) -> None:
-    units = list(map(with_one_agent, given_units))
+def assert_any_order_is_the_same(units: list[Unit], data: st.DataObject) -> None:
     where = data.draw(st.lists(places, min_size=len(units), max_size=len(units)))
     accounts = {folder: name for folder, name in zip(FOLDERS, data.draw(logins), strict=True) if name}
     files = files_of(units, where)

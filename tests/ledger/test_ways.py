@@ -119,7 +119,7 @@ def test_a_ledger_of_before_learns_the_ways_of_transcripts_that_still_exist(home
     before = home.report("monthly")["totals"]
     _, sql = next(step for step in migrations.STEPS if step[0] == "ways that messages were asked for")
     with home.ledger() as ledger, ledger.transaction() as db:  # as an earlier version left it
-        db.execute("UPDATE answer SET way = 0")
+        db.execute("UPDATE answer SET way = 0, own_way = 0")
         db.execute("UPDATE file SET looks = 0")
         for table in ("spawn", "subagent", "way WHERE id <> 0"):
             db.execute(f"DELETE FROM {table}")

@@ -10,7 +10,7 @@ from tachograph.lean_contextlib import contextmanager
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours
 BUSY_SECONDS = 10.0  # a batch of a first reading takes one or two of them on a slow disk
-VERSION = 15  # of the schema: the number of steps in migrations.py, which takes long to load
+VERSION = 16  # of the schema: the number of steps in migrations.py, which takes long to load
 
 
 class Ledger:

@@ -237,6 +237,7 @@ _REFERENCES = (
     ("answer", "pull", "pull"),
     ("answer", "origin", "origin"),
     ("answer", "way", "way"),
+    ("answer", "own_way", "way"),
     *(("origin", column, "name") for column in _NAMED),
 )
 

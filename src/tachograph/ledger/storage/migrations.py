@@ -567,4 +567,11 @@ STEPS: tuple[tuple[str, str], ...] = (
         UPDATE file SET size = -1, offset = 0, looks = 40, branch = '', cwd = '', stamp = '';
         """,
     ),
+    (
+        "ways as copies name them, beside ways in full",
+        """
+        ALTER TABLE answer ADD COLUMN own_way INTEGER NOT NULL DEFAULT 0; -- `way` follows from it, the origin and the session
+        UPDATE answer SET own_way = way;
+        """,
+    ),
 )

@@ -6,11 +6,7 @@ so both are stored. Compaction and prompt suggestions run as subagents without a
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
-
-from tachograph.ledger.usage.writer import MessageWriter
-from tachograph.model.usage.entrypoints import COWORK, is_cowork
-from tachograph.model.usage.messages import NO_WAY, Message, Way
+from collections.abc import Mapping
 
 _NAMED_ID = re.compile(r"a([a-z][a-z_]+)-[0-9a-f]{4,}\Z")
 
@@ -42,60 +38,10 @@ def write(
     return {session for session in concerned if db.execute(sql, (session,)).fetchone()}
 
 
-def are_known(db: sqlite3.Connection) -> bool:
-    """Test whether any call that starts a subagent is stored."""
-    return db.execute("SELECT 1 FROM spawn LIMIT 1").fetchone() is not None
-
-
-def types_of(db: sqlite3.Connection, sessions: Iterable[int]) -> dict[tuple[int, str], str]:
-    """Types by session and id of the subagent, as far as calls are known."""
+def types_of(db: sqlite3.Connection, session: int) -> dict[str, str]:
+    """Types of a session's subagents by their ids, as far as calls are known."""
     sql = (
-        "SELECT subagent.session, agent, agent_type FROM subagent JOIN spawn ON spawn.session = subagent.session"
+        "SELECT agent, agent_type FROM subagent JOIN spawn ON spawn.session = subagent.session"
         " AND spawn.prompt = subagent.prompt WHERE subagent.session = ?"
     )
-    return {(session, agent): kind for one in sessions for session, agent, kind in db.execute(sql, (one,))}
-
-
-class WayCompleter:
-    """Completes the ways of messages with what their own records do not name."""
-
-    def __init__(self, types: Mapping[tuple[int, str], str], sessions: Mapping[str, int]) -> None:
-        self._types, self._sessions = types, sessions
-        self._known: dict[Way, Way] = {}
-
-    def completed(self, messages: list[Message]) -> list[Message]:
-        """The messages with their ways completed; mostly the messages themselves."""
-        folders = {message[4][2][8] for message in messages}
-        cowork = {folder for folder in folders if is_cowork(folder)}
-        return [
-            self._completed(one, one[4][2][8] in cowork) if one[4][2][6] or one[4][2][8] in cowork else one
-            for one in messages
-        ]
-
-    def _completed(self, message: Message, is_program: bool) -> Message:
-        origin, way = message[4][2], message[6][6]
-        kind = ""
-        if origin[6]:
-            kind = type_in_id(origin[6])
-            if self._types:
-                kinds = [self._types.get((self._sessions[uuid], origin[6]), "") for uuid in message[5]]
-                kind = max(kind, *kinds)
-        if not is_program and kind <= way[0]:
-            return message
-        new: Way = (max(way[0], kind), *way[1:5], COWORK if is_program else way[5])
-        new = self._known.setdefault(new, new)
-        return (*message[:6], (*message[6][:6], new))
-
-
-def reassign(writer: MessageWriter, sessions: Iterable[int]) -> None:
-    """Join the types of subagents into the rows of sessions that learned one after their messages were written."""
-    for (session, agent), kind in types_of(writer.db, sorted(sessions)).items():
-        condition = (
-            "origin IN (SELECT origin.id FROM origin JOIN name ON name.id = origin.agent WHERE name.text = ?2) AND"
-            " id IN (SELECT id FROM answer WHERE session = ?1 UNION SELECT message FROM copy WHERE session = ?1)"
-        )
-        for row in writer.rows(condition, (session, agent)):
-            way = writer.ways.joined(row.way, (kind, *NO_WAY[1:]))
-            if way != row.way:
-                writer.change(row, row._replace(way=way))
-        writer.finish()
+    return dict(db.execute(sql, (session,)).fetchall())

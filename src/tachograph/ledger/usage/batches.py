@@ -73,11 +73,8 @@ def write(
     linked = write_links(db, content.links, sessions, names) | _write_clears(db, content.clears, sessions)
     touched.linked.update(linked)
     touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
-    types = agent_types.types_of(db, set(sessions.values())) if agent_types.are_known(db) else {}
-    completer = agent_types.WayCompleter(types, sessions)
-    fragments = {identity: completer.completed(parts) for identity, parts in content.fragments.items()}
     writer = MessageWriter(db, origins, logins)
-    messages, shared = shared_ids.separate(writer, completer.completed(content.messages), fragments, among)
+    messages, shared = shared_ids.separate(writer, content.messages, content.fragments, among)
     writer.add(messages, sessions, among)
     if shared:
         writer.finish()
@@ -114,7 +111,7 @@ def settle(
     sessions = set(touched.sessions)
     if everything:
         sessions = {session for (session,) in db.execute("SELECT id FROM session")}
-    agent_types.reassign(writer, sessions if everything else touched.spawning)
+    _settle_types(writer, sessions if everything else touched.spawning)
     owners.reassign(writer, sessions)
     sessions |= writer.touched
     places.note_beginnings(db, sessions)
@@ -122,6 +119,18 @@ def settle(
     has_moved = places.resolve(db, writer.names) if sessions or linked else False
     resettle(writer, sessions, linked, has_moved or everything)
     db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.UNSETTLED,))
+
+
+def _settle_types(writer: MessageWriter, sessions: set[int]) -> None:
+    """Work out the ways of subagents' messages again, in sessions that learned a type after they were written."""
+    condition = (
+        "id IN (SELECT answer.id FROM answer JOIN origin ON origin.id = origin WHERE session = ? AND agent <> 0)"
+    )
+    for session in sorted(sessions):
+        for row in writer.rows(condition, (session,)):
+            if (new := writer.with_way(row)) != row:
+                writer.change(row, new)
+    writer.finish()
 
 
 def resettle(writer: MessageWriter, touched: set[int], linked: set[int], has_moved: bool) -> None:

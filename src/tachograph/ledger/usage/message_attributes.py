@@ -7,6 +7,7 @@ import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.ways import Ways
+from tachograph.model.usage.entrypoints import is_cowork
 from tachograph.model.usage.messages import Origin
 from tachograph.model.usage.prices import tariff
 
@@ -25,6 +26,7 @@ class AttributeRow(NamedTuple):
     folder: int
     cwd: int
     tariff: int
+    completes_way: bool  # the way of a message follows from it in part: it names a subagent, or a folder of Cowork's
 
 
 class MessageAttributes:
@@ -58,6 +60,7 @@ class MessageAttributes:
         return found
 
     def _remember(self, id: int, texts: Origin, ids: tuple[int, ...]) -> AttributeRow:
-        row = AttributeRow(id, texts, ids[0], ids[4], ids[8], ids[5], tariff(texts[1], texts[2], 0))
+        completes = bool(texts[6]) or is_cowork(texts[8])
+        row = AttributeRow(id, texts, ids[0], ids[4], ids[8], ids[5], tariff(texts[1], texts[2], 0), completes)
         self._by_texts[texts] = self._by_id[id] = row
         return row

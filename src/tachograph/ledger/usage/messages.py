@@ -46,7 +46,8 @@ class Row(NamedTuple):
     by_branch: int
     unfinished: int
     missing_output: int
-    way: int
+    way: int  # in full: with what follows from its origin and session
+    own_way: int  # as its copies name it
 
 
 SELECT = f"SELECT {', '.join(Row._fields)} FROM answer"

@@ -53,5 +53,6 @@ def reassign(writer: MessageWriter, touched: Iterable[int]) -> None:
             candidates = dict(db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,)).fetchall())
             owner = owners.owner(candidates)
             if (owner, candidates[owner]) != (row.session, row.flags):
-                writer.change(row, row._replace(session=owner, flags=candidates[owner], pull=0, by_branch=0))
+                new = row._replace(session=owner, flags=candidates[owner], pull=0, by_branch=0)
+                writer.change(row, writer.with_way(new))
     writer.finish()

@@ -160,7 +160,7 @@ def as_messages(writer: MessageWriter, row: Row, known: dict[int, str] | None = 
         row.request,
         row.blocks or b"",
         folders,
-        writer.ways.at(row.way),
+        writer.ways.at(row.own_way),
     )
     at, logged = NO_TIME if row.at is None else row.at, -1 if row.logged_cost is None else row.logged_cost
     uuids = {} if known is None else known

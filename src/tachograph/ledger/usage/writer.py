@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tachograph.ledger.usage.account_of import Logins, account_of
+from tachograph.ledger.usage.agent_types import type_in_id, types_of
 from tachograph.ledger.usage.message_attributes import AttributeRow, MessageAttributes
 from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, SELECT, UNKNOWN_BUCKET, Row
 from tachograph.model.usage.content import is_unfinished, joined_blocks, missing_output
+from tachograph.model.usage.entrypoints import COWORK, is_cowork
 from tachograph.model.usage.messages import (
+    AGENT,
     FORKED,
     NO_TIME,
     SIDECHAIN,
@@ -41,6 +44,7 @@ class MessageWriter:
         self.db = db
         self.names = origins.names
         self.ways = origins.ways
+        self._types: dict[int, dict[str, str]] = {}  # of the subagents of sessions, as far as looked up
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they are in the table
         self.new: dict[int, Row] = {}  # as they shall be
@@ -114,7 +118,9 @@ class MessageWriter:
         billed = counts[1] > 0 or is_billed(origin.texts[3], 0)
         cost = None if logged < 0 else logged
         last_at, stop_at, mark, request, blocks, _, way_texts = trace
-        way = self.ways.of(way_texts)
+        own_way = way = self.ways.of(way_texts)
+        if origin.completes_way:
+            way = self._whole_way(own_way, origin, session)
         unfinished = 1 if blocks and is_unfinished(blocks, counts[1]) else 0
         missing = missing_output(blocks, counts[1]) if unfinished else 0
         self.plain.append(
@@ -143,6 +149,7 @@ class MessageWriter:
                 unfinished,
                 missing,
                 way,
+                own_way,
             )
         )
         self.touched.add(session)
@@ -217,6 +224,7 @@ class MessageWriter:
             0,
             0,
             0,
+            0,
             self.ways.of(trace[6]),
         )
         return self._derived(row, origin, folders)
@@ -249,7 +257,7 @@ class MessageWriter:
             mark=earlier_mark(_time(old.at), old.mark, at, trace[2]),
             blocks=blocks,
             several_folders=int(len(folders) > 1),
-            way=self.ways.joined(old.way, trace[6]),
+            own_way=self.ways.joined(old.own_way, trace[6]),
             **most,
         )
         return self._derived(new, origin, folders)
@@ -269,9 +277,27 @@ class MessageWriter:
             account=account,
             presumed=presumed,
             billed=int(is_billed(origin.texts[3], row.output)),
+            way=self._whole_way(row.own_way, origin, row.session),
             unfinished=int(unfinished),
             missing_output=missing_output(row.blocks or b"", row.output) if unfinished else 0,
         )
+
+    def _whole_way(self, own: int, origin: AttributeRow, session: int) -> int:
+        """The way that copies name, with the type of the subagent and Cowork as the program where they do not."""
+        if not origin.completes_way:
+            return own
+        way, agent = self.ways.at(own), origin.texts[6]
+        if agent and not way[AGENT]:
+            if session not in self._types:
+                self._types[session] = types_of(self.db, session)
+            way = (max(type_in_id(agent), self._types[session].get(agent, "")), *way[1:])
+        if is_cowork(origin.texts[8]):
+            way = (*way[:5], COWORK)
+        return self.ways.of(way)
+
+    def with_way(self, row: Row) -> Row:
+        """A row with its way worked out again."""
+        return row._replace(way=self._whole_way(row.own_way, self.origins.at(row.origin), row.session))
 
     def with_account(self, row: Row) -> Row:
         """A row with its account worked out again."""

@@ -127,6 +127,8 @@ def _settle_types(writer: MessageWriter, sessions: set[int]) -> None:
         "id IN (SELECT answer.id FROM answer JOIN origin ON origin.id = origin WHERE session = ? AND agent <> 0)"
     )
     for session in sorted(sessions):
+        if not agent_types.types_of(writer.db, session):
+            continue
         for row in writer.rows(condition, (session,)):
             if (new := writer.with_way(row)) != row:
                 writer.change(row, new)

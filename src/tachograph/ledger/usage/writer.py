@@ -44,6 +44,7 @@ class MessageWriter:
         self.db = db
         self.names = origins.names
         self.ways = origins.ways
+        self._ways: dict[tuple[int, int, int], int] = {}
         self._types: dict[int, dict[str, str]] = {}  # of the subagents of sessions, as far as looked up
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they are in the table
@@ -286,6 +287,9 @@ class MessageWriter:
         """The way that copies name, with the type of the subagent and Cowork as the program where they do not."""
         if not origin.completes_way:
             return own
+        known = self._ways.get((own, origin.id, session))
+        if known is not None:
+            return known
         way, agent = self.ways.at(own), origin.texts[6]
         if agent and not way[AGENT]:
             if session not in self._types:
@@ -293,7 +297,8 @@ class MessageWriter:
             way = (max(type_in_id(agent), self._types[session].get(agent, "")), *way[1:])
         if is_cowork(origin.texts[8]):
             way = (*way[:5], COWORK)
-        return self.ways.of(way)
+        found = self._ways[own, origin.id, session] = self.ways.of(way)
+        return found
 
     def with_way(self, row: Row) -> Row:
         """A row with its way worked out again."""

@@ -60,7 +60,7 @@ pictures: $(VENV)/.dev needs   ## make the pictures and text blocks of the docum
 	@$(BIN)/python tools/pictures.py
 
 dist: $(VENV)/.dev   ## build sdist, wheels and extension archives into dist/, with checksums and SBOM
-	@$(BIN)/python tools/dist.py
+	@$(BIN)/python tools/dist.py $(DIST_FLAGS)
 
 bench: $(VENV)/.dev   ## measure speed against our bounds, beside ccusage
 	@rm -rf benchmarks/out/venv && $(PYTHON) -m venv benchmarks/out/venv && benchmarks/out/venv/bin/python -m pip --disable-pip-version-check -q install .

@@ -1,4 +1,9 @@
-"""The notification area's shell against fakes of Win32, written from Microsoft's documentation: every call, its order."""
+"""The notification area's shell against fakes of Win32, for what Wine cannot show.
+
+The real thing runs in tests/windows/test_tray.py. Fakes are left for these: handles are given back and unchanged numbers
+cause no call (neither is visible from outside); the texts of the menu (under Wine another process cannot read them); an
+Explorer that restarts, and a Windows that refuses the icon (Wine does neither).
+"""
 
 import ctypes
 from collections.abc import Callable

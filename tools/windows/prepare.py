@@ -54,7 +54,7 @@ def prepare() -> None:
     install_dependencies()
     install_own()
     start_prefix()
-    compile_all()
+    compile_own()
     print(f"Windows' Python {VERSION} is ready in {CACHE}.")
 
 
@@ -174,13 +174,13 @@ def start_prefix() -> None:
     subprocess.run(["wineserver", "-w"], env=env, check=False, capture_output=True, timeout=120)
 
 
-def compile_all() -> None:
-    """Compile all modules, as pip does when it installs them."""
+def compile_own() -> None:
+    """Compile our modules, as pip does when it installs them."""
     mark = APP / ".compiled"
     if mark.exists():
         return
     env = {**os.environ, "WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
-    command = ["wine", str(PYTHON / "python.exe"), "-m", "compileall", "-q", windows_path(APP), windows_path(SITE)]
+    command = ["wine", str(PYTHON / "python.exe"), "-m", "compileall", "-q", windows_path(APP)]
     done = subprocess.run(command, env=env, input=b"", capture_output=True, timeout=900)
     if done.returncode:
         sys.exit(f"Windows' Python does not run under Wine: {done.stderr.decode(errors='replace')[-2000:]}")

@@ -46,10 +46,11 @@ class FactStore:
         before = seq = self.lock_member(machine.member)
         wanted = list(facts)
         known: dict[tuple[str, str], tuple[str, int, str | None, str]] = {}
-        for keys in chunks(sorted({fact.key for fact in wanted})):
-            sql = f"SELECT kind, key, ledger, revision, body, sealed FROM fact WHERE member = ? AND machine = ? AND key IN ({marks(len(keys))})"
-            for kind, key, *rest in self.db.all(sql, (machine.member, machine.id, *keys)):
-                known[kind, key] = (rest[0], int(rest[1]), rest[2], rest[3])
+        for kind in sorted({fact.kind for fact in wanted}):  # the primary key leads with the kind
+            for keys in chunks(sorted({fact.key for fact in wanted if fact.kind == kind})):
+                sql = f"SELECT key, ledger, revision, body, sealed FROM fact WHERE member = ? AND machine = ? AND kind = ? AND key IN ({marks(len(keys))})"
+                for key, *rest in self.db.all(sql, (machine.member, machine.id, kind, *keys)):
+                    known[kind, key] = (rest[0], int(rest[1]), rest[2], rest[3])
         rows: dict[tuple[str, str], tuple[Any, ...]] = {}
         changed: dict[tuple[str, str], SharedFact] = {}
         for fact in wanted:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: scripts run test test-lowest lock test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
+.PHONY: accuracy scripts run test test-lowest lock test-fast test-windows coverage check format lint types layers spelling workflows record pictures dist bench soak prices-check needs clean help
 
 help:            ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
@@ -65,6 +65,9 @@ dist: $(VENV)/.dev   ## build sdist, wheels and extension archives into dist/, w
 bench: $(VENV)/.dev   ## measure speed against our bounds, beside ccusage
 	@rm -rf benchmarks/out/venv && $(PYTHON) -m venv benchmarks/out/venv && benchmarks/out/venv/bin/python -m pip --disable-pip-version-check -q install .
 	@$(BIN)/python benchmarks/bench.py --tachograph benchmarks/out/venv/bin/tachograph $(BENCH_FLAGS)
+
+accuracy: $(VENV)/.dev   ## run the estimates over QUOTA_TRACES, write their figures into docs/why.md
+	@rm -rf benchmarks/out/accuracy && $(BIN)/python benchmarks/estimates.py "$(QUOTA_TRACES)" benchmarks/out/accuracy
 
 soak: $(VENV)/.dev needs  ## run the long tests
 	@$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)

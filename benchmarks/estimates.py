@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import measure
+import quota
 import quota_score
 from corpora import Corpus
 from measure import CommandFailed
@@ -85,7 +86,7 @@ TARGETS |= {"base": (1.5, 1.5, 2.5, 2.5), "quiet": (2.0, 2.0, 2.5, 2.5), "remote
 TARGETS |= {"shift": (2.0, 2.0, 3.0, 3.0), "misspec": (5.0, 5.0, 5.0, 5.0)}
 COVERED = (0.70, 0.95)
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "why.md"
-_BEGIN, _END = "<!-- accuracy: begin (make bench writes this) -->", "<!-- accuracy: end -->"
+_BEGIN, _END = "<!-- accuracy: begin (make accuracy writes this) -->", "<!-- accuracy: end -->"
 
 
 def accuracy(bench: Bench, corpus: Corpus) -> Iterator[Row]:
@@ -134,11 +135,21 @@ def of_kind(kind: str, one: dict[str, Any]) -> Iterator[Row]:
 
 
 def write_table(figures: dict[str, Any], document: Path = DOCUMENT) -> None:
-    """Put the table of all kinds into docs/why.md."""
+    """Put the table of all kinds into docs/why.md: a row for each kind of trace, and the targets that it misses."""
     text = document.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    table = quota_score.markdown(figures)
+    if not after:
+        raise SystemExit(f"{document} has no {_BEGIN} and {_END} to write between")
+    head, line, *rows = quota_score.markdown(figures).splitlines()
+    missed = {
+        kind: "; ".join(
+            f"{row.what.partition(': ')[2]} {row.figure}" for row in of_kind(kind, one) if row.holds is False
+        )
+        for kind, one in figures["by_kind"].items()
+    }
+    rows = [f"{row} {missed[row.split('|')[1].strip()] or '–'} |" for row in rows]
+    table = "\n".join([f"{head} beyond its target |", f"{line} --- |", *rows])
     document.write_text(f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}", encoding="utf-8")
 
 
@@ -148,12 +159,14 @@ def _row(what: str, value: float, most: float) -> Row:
 
 CASES = [Case("estimates", ("S",), answers), Case("learning", ("S",), learning), Case("accuracy", ("S",), accuracy)]
 
-if __name__ == "__main__":  # benchmarks/estimates.py TRACES_DIR ESTIMATE_DIR: score, and write the table of docs/why.md
+if __name__ == "__main__":  # run the estimators over traces, print their figures, and write the table of docs/why.md
     if len(sys.argv) != 3:
-        sys.exit("benchmarks/estimates.py TRACES_DIR ESTIMATE_DIR")
-    scored = quota_score.score(Path(sys.argv[1]), Path(sys.argv[2]))
+        sys.exit("benchmarks/estimates.py TRACES_DIR ESTIMATE_DIR (ESTIMATE_DIR is filled if it does not exist)")
+    folders = (Path(sys.argv[1]), Path(sys.argv[2]))
+    if not folders[1].exists():
+        quota.main(*folders, ())
+    scored = quota_score.score(*folders)
     write_table(scored)
     for kind_of_trace, figures_of_kind in scored["by_kind"].items():
         for row in of_kind(kind_of_trace, figures_of_kind):
             print("ok " if row.holds else "NO ", row.what, row.figure, row.bound)
-    print(json.dumps(sorted(scored["by_kind"])))

@@ -4,6 +4,7 @@ Called by tools/pictures.py with the demo's environment. Uses the helpers of the
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ WIDTH, HEIGHT = 1180, 820
 def take(env: dict[str, str], folder: Path) -> None:
     take_pages(env, folder)
     take_menu(env, folder / "tray.png")
+    take_team(folder)
 
 
 def take_pages(env: dict[str, str], folder: Path) -> None:
@@ -41,6 +43,52 @@ def take_pages(env: dict[str, str], folder: Path) -> None:
                 print(f"{folder / name}")
     finally:
         served.stop()
+
+
+def take_team(folder: Path) -> None:
+    """The pages *Team* and *Limits* of eight invented people, as their owner sees them."""
+    import json
+    import re
+    import shutil
+    import subprocess
+    import sys
+    import tempfile
+    from http.client import HTTPConnection
+
+    from playwright.sync_api import sync_playwright
+
+    command, home = str(Path(sys.executable).with_name("tachograph")), Path(tempfile.gettempdir()) / "tachograph-team"
+    shutil.rmtree(home, ignore_errors=True)
+    fixed = {**os.environ, "TZ": "UTC", "TACHOGRAPH_NOW": "1795108920000"}
+    subprocess.run(
+        [command, "demo", "--team", "8", "--keep", str(home), "--no-open"], env=fixed, check=True, capture_output=True
+    )
+    env = {**fixed, "HOME": str(home / "hub"), "TACHOGRAPH_HOME": str(home / "hub" / "data")}
+    hub = subprocess.Popen(
+        [command, "hub", "serve", "--listen", "127.0.0.1:0"], env=env, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        found = re.search(r":(\d+)\.", hub.stdout.readline() if hub.stdout else "")
+        if found is None:
+            raise SystemExit("the hub of the demo did not start")
+        port, token = int(found[1]), json.loads((home / "ada" / "data" / "hub.json").read_text())["token"]
+        connection = HTTPConnection("127.0.0.1", port)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        connection.request("POST", "/api/team/link", b"{}", headers)
+        code = json.loads(connection.getresponse().read())["code"]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1100, "height": 820}, color_scheme="light")
+            page.goto(f"http://127.0.0.1:{port}/sign-in#{code}")
+            page.wait_for_url(f"http://127.0.0.1:{port}/")
+            for path, name in (("/", "team.png"), ("/limits", "team-limits.png")):
+                page.goto(f"http://127.0.0.1:{port}{path}")
+                page.wait_for_selector("html[data-ready]")
+                page.screenshot(path=str(folder / name))
+            browser.close()
+    finally:
+        hub.kill()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def take_menu(env: dict[str, str], path: Path) -> None:

@@ -224,6 +224,8 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
     refused, lifted = _refusals(db, id, extra, at)
     current: dict[str, Window] = {}
     for window in windows.windows(db, id, since=at - _FORGOTTEN_MS):
+        if window.key in lifted and _is_only_refused(window):
+            continue
         known = current.get(window.key)
         if known is None or _rank(window, refused, at) > _rank(known, refused, at):
             current[window.key] = window
@@ -268,17 +270,16 @@ def _breakdown(stored: Sequence[StoredReading], week: Window | None) -> tuple[Sh
     return next((s.reading.breakdown for s in stored if s.reading.breakdown and s.confirmed_at >= since), ())
 
 
+def _is_only_refused(window: Window) -> bool:
+    """Is nothing known of a window but a refusal?"""
+    return window.percent is None and window.group != MONEY and window.source == TRANSCRIPT
+
+
 def _without_reading(current: dict[str, Window], lifted: Mapping[str, Lifted]) -> tuple[NowLimit, ...]:
-    """Limits of which nothing is known but a refusal that is over; their windows are taken out of `current`."""
+    """Limits of which nothing is known but a refusal that is over."""
     from tachograph.queries.limits.refused import lifted_limit
 
-    found = []
-    for key, one in lifted.items():
-        window = current.get(key)
-        if window is None or (window.percent is None and window.group != MONEY and window.source == TRANSCRIPT):
-            current.pop(key, None)
-            found.append(lifted_limit(one))
-    return tuple(found)
+    return tuple(lifted_limit(one) for key, one in lifted.items() if key not in current)
 
 
 def _within_caps(extra: ExtraUsage | None, windows: Iterable[Window], at: int) -> ExtraUsage | None:

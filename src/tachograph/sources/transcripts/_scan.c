@@ -676,10 +676,30 @@ static uint32_t mix(uint32_t key, unsigned char byte)
     return (key ^ byte) * 0x01000193u;
 }
 
+/* Whether bytes are UTF-8; others are replaced by the patient way, and count differently. */
+static int is_utf8(Bytes p, Bytes end)
+{
+    PyObject *tried;
+    Bytes start = p;
+    while (p < end && *p < 0x80)
+        p++;
+    if (p == end)
+        return 1;
+    tried = PyUnicode_DecodeUTF8((const char *)start, end - start, NULL);
+    if (tried == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_DECREF(tried);
+    return 1;
+}
+
 /* Go on with a key by a text, or by its first characters (most), and count all of its characters. Takes no \u. */
 static int mix_text(const Text *said, uint32_t *key, uint32_t most, uint32_t *characters)
 {
     uint32_t n = 0, k = *key;
+    if (!is_utf8(said->p, said->p + said->n))
+        return 0;
     for (Py_ssize_t i = 0; i < said->n; i++) {
         unsigned char byte = said->p[i];
         if ((byte & 0xC0) != 0x80)
@@ -707,6 +727,8 @@ static int dumped(Bytes p, Bytes end, uint32_t *characters)
 {
     uint32_t n = 0;
     int is_text = 0;
+    if (!is_utf8(p, end))
+        return 0;
     for (; p < end; p++) {
         if (is_text) {
             if (*p == '\\') {

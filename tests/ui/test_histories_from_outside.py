@@ -60,7 +60,7 @@ def verdict(limit: dict[str, Any], at: int) -> int:
         return 20
     if limit["near"]:
         return 10
-    return 0 if limit["age_seconds"] <= FRESH_SECONDS else 20
+    return 20 if limit["state"] == "stale" else 0
 
 
 def check(history: OutsideHistory, served: Served) -> None:

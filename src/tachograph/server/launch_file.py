@@ -18,16 +18,16 @@ _BEFORE, _AFTER = "open-", ".html"
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">
 <title>Tachograph</title><meta http-equiv="refresh" content="0;url={link}"></head>
-<body><p><a href="{link}">Open the dashboard</a></p></body></html>
+<body><p><a href="{link}">Open the page</a></p></body></html>
 """
 
 
-def write(paths: Paths, address: str, ticket: str) -> str:
-    """Write the file. Returns its address, for a browser. Raises OSError."""
+def write(paths: Paths, link: str, ticket: str) -> str:
+    """Write the file that leads to a link with a ticket in it. Returns its address, for a browser. Raises OSError."""
     path = _path(paths, ticket)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-        file.write(_PAGE.format(link=html.escape(f"{address}#t={ticket}")))
+        file.write(_PAGE.format(link=html.escape(link)))
     return Path(path).as_uri()
 
 

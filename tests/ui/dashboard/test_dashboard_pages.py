@@ -494,7 +494,8 @@ def test_the_file_that_leads_to_the_link_opens_the_page(served: Served, chromium
     context = chromium.new_context()
     page = context.new_page()
     page.goto(
-        launch_file.write(own_paths(served.home.env), f"{served.origin}/", served.keys.ticket(served.clock.now_ms()))
+        ticket = served.keys.ticket(served.clock.now_ms())
+        launch_file.write(own_paths(served.home.env), f"{served.origin}/#t={ticket}", ticket)
     )
     page.wait_for_url(f"{served.origin}/")
     page.wait_for_selector("html[data-ready]")

@@ -114,8 +114,13 @@ def wait_until_served(paths: Paths, known: access_keys.Keys) -> None:
 
 def open_browser(paths: Paths, known: access_keys.Keys, ticket: str, env: Mapping[str, str]) -> bool:
     """Open a browser. Returns False without one. Its command line, which others can read, does not hold the ticket."""
+    return open_link(paths, f"{address(known)}#t={ticket}", ticket, env)
+
+
+def open_link(paths: Paths, link: str, ticket: str, env: Mapping[str, str]) -> bool:
+    """Open a browser at a link with a ticket in it; False without one. Its command line does not hold the ticket."""
     with suppress(OSError):
-        if processes.open_address(launch_file.write(paths, address(known), ticket), env):
+        if processes.open_address(launch_file.write(paths, link, ticket), env):
             return True
     launch_file.remove(paths, ticket)
     return False

@@ -110,12 +110,11 @@ def _allow(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _open(arguments: argparse.Namespace, context: Context) -> int:
-    import webbrowser
+    from tachograph.ui.cli.dashboard import open_link
 
-    code = _request(context, "POST", "link", {})["code"]
-    known = require_membership(own_paths(context.env))
-    url = f"{known.url}/sign-in#{code}"
-    if not webbrowser.open(url):
+    code, paths = _request(context, "POST", "link", {})["code"], own_paths(context.env)
+    url = f"{require_membership(paths).url}/sign-in#{code}"
+    if not open_link(paths, url, code, context.env):
         context.out.write(f"{url}\n")
         context.say("Open this address within a minute. It works once.")
     return 0

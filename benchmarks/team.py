@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -56,11 +57,7 @@ def team(bench: Bench, corpus: Corpus) -> Iterator[Row]:
         last = now // hub_facts.DAY_MS
         for what, days, bound in (("30 days", 30, MONTH), ("a year", DAYS, YEAR)):
             for by in ("person", "project", "day"):
-                seconds = _median(
-                    lambda by=by, days=days: TeamQueries(store, book, viewer, now).spend(
-                        by, Range(last - days + 1, last)
-                    )
-                )
+                seconds = _median(partial(spend, by, Range(last - days + 1, last)))
                 yield Row(
                     f"team of {PEOPLE}, {number:,} messages: spend by {by}, {what}",
                     f"{seconds * 1000:.0f} ms",

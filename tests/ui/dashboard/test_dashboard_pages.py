@@ -493,10 +493,8 @@ def test_the_file_that_leads_to_the_link_opens_the_page(served: Served, chromium
     """A navigation from a file comes from another site to a browser: the frame without data opens, and lets itself in."""
     context = chromium.new_context()
     page = context.new_page()
-    page.goto(
-        ticket = served.keys.ticket(served.clock.now_ms())
-        launch_file.write(own_paths(served.home.env), f"{served.origin}/#t={ticket}", ticket)
-    )
+    ticket = served.keys.ticket(served.clock.now_ms())
+    page.goto(launch_file.write(own_paths(served.home.env), f"{served.origin}/#t={ticket}", ticket))
     page.wait_for_url(f"{served.origin}/")
     page.wait_for_selector("html[data-ready]")
     assert not list(served.home.data.glob("open-*"))

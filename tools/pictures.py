@@ -5,7 +5,8 @@
     python tools/pictures.py --check    compare the texts; exit code 1 if one differs
 
 A block that begins with `$ tachograph …` receives the output of that command. `<!-- first N lines -->` above a block keeps
-N lines of it, `<!-- as it is -->` leaves the block unchanged. The demo lives on a Thursday evening, with a fixed clock.
+N lines of it, `<!-- as it is -->` leaves the block unchanged. The demo lives on a Friday afternoon, with a fixed clock.
+Commands that need a hub are left unchanged.
 """
 
 import os
@@ -19,10 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = Path(sys.executable).with_name("tachograph")
-NOW_MS = 1_795_108_920_000  # Thursday, 2026-11-19 17:22 UTC
+NOW_MS = 1_795_188_300_000  # Friday, 2026-11-20 15:25 UTC, where the demo's clock stands
 HOME = Path(tempfile.gettempdir()) / "tachograph-pictures"  # fixed: ids depend on paths
 BLOCK = re.compile(r"(?P<note><!-- [^>]+ -->\n)?```\n\$ tachograph(?P<call>[^\n]*)\n(?P<old>.*?)```", re.DOTALL)
 MOST_LINES = 60
+OF_A_HUB = {"hub", "join", "leave", "machines", "sync", "team"}
 
 
 def demo() -> dict[str, str]:
@@ -43,6 +45,7 @@ def output(call: str, env: dict[str, str]) -> str:
         f"{HOME}/.tachograph/settings.toml", "~/.config/tachograph/settings.toml"
     )
     text = text.replace(f"{HOME}/.tachograph", "~/.local/share/tachograph").replace(str(HOME), "/home/ada")
+    text = re.sub(r"Platform  Linux \S+,", "Platform  Linux 6.8.0,", text)  # not the machine that made the page
     return "\n".join(line.rstrip() for line in text.rstrip("\n").splitlines()) + "\n"
 
 
@@ -51,7 +54,7 @@ def page_with_outputs(text: str, env: dict[str, str]) -> str:
 
     def block(match: re.Match[str]) -> str:
         note, call = match["note"] or "", match["call"]
-        if "as it is" in note or " --json" in call:
+        if "as it is" in note or " --json" in call or (call.split() or [""])[0] in OF_A_HUB:
             return match[0]
         lines = output(call, env).splitlines()
         kept = int(found[1]) if (found := re.search(r"first (\d+) lines", note)) else MOST_LINES

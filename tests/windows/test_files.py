@@ -130,19 +130,24 @@ def test_a_ledger_that_another_program_writes_is_waited_for_then_shown_as_it_was
     assert messages(home) == 2
 
 
-def test_the_ledger_is_where_windows_keeps_data_of_programs(home: WindowsHome) -> None:
-    """Wine sets LOCALAPPDATA of each new process itself, so it is changed inside."""
+def in_own_profile(home: WindowsHome, *arguments: str) -> str:
+    """Output of a command without any variable of ours. Wine sets the variables of the profile in each new process, so
+    they are changed inside."""
+    profile = {
+        "USERPROFILE": windows_path(home.root),
+        "LOCALAPPDATA": windows_path(home.root / "AppData" / "Local"),
+    }
+    code = (
+        f"import os, sys; os.environ.update({profile!r}); sys.argv = {['tachograph', *arguments]!r}\n"
+        "from tachograph.__main__ import main; main()"
+    )
+    return home.python(code, env={"TACHOGRAPH_HOME": "", "CLAUDE_CONFIG_DIR": ""}).stdout
+
+
+def test_logs_and_ledger_are_found_where_windows_keeps_them(home: WindowsHome) -> None:
     write(home, "p/a.jsonl", [assistant("one")])
-    folder = windows_path(home.root / "AppData" / "Local")
-    code = f"import os, sys; os.environ['LOCALAPPDATA'] = {folder!r}; sys.argv = ['tachograph', 'daily']\n"
-    home.python(f"{code}from tachograph.__main__ import main; main()", env={"TACHOGRAPH_HOME": ""})
+    assert json.loads(in_own_profile(home, "daily", "--json"))["totals"]["messages"] == 1
     assert (home.root / "AppData" / "Local" / "Tachograph" / "ledger.sqlite3").exists()
-
-
-def test_logs_are_found_without_any_variable_of_ours(home: WindowsHome) -> None:
-    write(home, "p/a.jsonl", [assistant("one")])
-    done = home.run("daily", "--json", env={"TACHOGRAPH_HOME": "", "CLAUDE_CONFIG_DIR": ""})
-    assert done.json["totals"]["messages"] == 1
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu"])

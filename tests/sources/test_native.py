@@ -31,11 +31,10 @@ def read(paths: list[Path], fast: Decoders) -> list[tuple[Any, ...]]:
         status = path.stat()
         done = reader.read(FileState(os.fsencode(path), "/c", status.st_dev, status.st_ino, status.st_size, 0, 0))
         assert not done.error
-        messages = sorted(reader.batch.messages.values())
+        messages = sorted(reader.batch.messages.values(), key=repr)
         _, fragments, *rest = reader.take()
-        lines = {
-            identity: sorted(parts) for identity, parts in fragments.items()
-        }  # in any order: they are grouped by time
+        # in any order: they are grouped by time
+        lines = {identity: sorted(parts, key=repr) for identity, parts in fragments.items()}
         said.append((messages, lines, *rest, done.problems, done.known[7:]))
     return said
 

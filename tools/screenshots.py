@@ -98,7 +98,7 @@ def take_menu(env: dict[str, str], path: Path) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         home: Any = SimpleNamespace(env=env, root=Path(scratch))
-        with desktop(home, 0.97) as (surroundings, screen):
+        with desktop(home, 0.97, "520x520") as (surroundings, screen):
             fixed = {**surroundings, "TACHOGRAPH_NOW": env["TACHOGRAPH_NOW"]}
             asyncio.run(_save_menu(fixed, screen, tray, until, path))
             print(path)

@@ -48,7 +48,7 @@ PANEL = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 @contextmanager
-def desktop(home: Home, shade: float) -> Iterator[tuple[dict[str, str], Screen]]:
+def desktop(home: Home, shade: float, size: str = "400x400") -> Iterator[tuple[dict[str, str], Screen]]:
     """A screen, a session bus and a panel of one shade."""
     config, frames, runtime = home.root / "config", home.root / "frames", home.root / "runtime"
     panel = config / "xfce4" / "xfconf" / "xfce-perchannel-xml"
@@ -63,7 +63,7 @@ def desktop(home: Home, shade: float) -> Iterator[tuple[dict[str, str], Screen]]
         os.environ.update(surroundings)  # the bus starts the panel's settings with them
         stack.callback(_put_back, before)
         address, _ = stack.enter_context(session_bus(home.root))
-        server = _started(stack, ["Xvfb", "-displayfd", str(write), "-screen", "0", "400x400x24", "-fbdir", str(frames)], {**os.environ}, write)  # fmt: skip
+        server = _started(stack, ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-fbdir", str(frames)], {**os.environ}, write)  # fmt: skip
         os.close(write)
         number = b""
         while not number.endswith(b"\n"):

@@ -99,7 +99,7 @@ def relative(loss: Loss, shipped: Loss) -> float:
 
 
 def left_out(table: dict[float | None, list[float]]) -> tuple[dict[float | None, int], float]:
-    """How often each value serves all users but one best, and the mean loss of those users with it."""
+    """For each value, the number of left-out users for which it fits all others best, and the mean loss of these others."""
     users = len(table[None])
     chosen: dict[float | None, int] = {}
     kept = []

@@ -70,7 +70,7 @@ def main() -> int:
         env["PYTHONPATH"] = str(arguments.source)
     command = [sys.executable, "-c", _PROFILED, *arguments.command]
     piped = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
-    for _ in range(2):  # the first run compiles, and reads what is new
+    for _ in range(2):  # the first run compiles modules and reads new transcripts
         subprocess.run(command, env=env, stdout=subprocess.DEVNULL, input=piped, check=True)
     stacks = {
         tuple(_without_repetition(stack.split(";"))): seconds for stack, seconds in json.loads(out.read_text()).items()

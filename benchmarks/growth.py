@@ -111,7 +111,12 @@ def _lines(file: Path, first: int, at_least: int, at: float | None = None) -> It
         }
         message |= {"stop_reason": "end_turn", "content": [{"type": "text", "text": "Done."}], "usage": usage}
         record = {"type": "assistant", "uuid": f"00000000-0000-4000-9000-{first:012}", "requestId": f"req_{id}"}
-        record |= {"sessionId": session, "timestamp": when, "cwd": f"/work/{file.parent.name}", "version": "2.1.90"}
+        record |= {
+            "sessionId": session,
+            "timestamp": when,
+            "cwd": f"/home/ada/code/{file.parent.name}",
+            "version": "2.1.90",
+        }
         line = json.dumps({**record, "message": message}, separators=(",", ":")).encode() + b"\n"
         yield line
         size, first = size + len(line), first + 1

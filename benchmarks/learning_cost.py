@@ -64,7 +64,7 @@ def measure(home: Path, hours: float) -> dict[str, float]:
         account = next(one for one in now_question(ledger.db, clock.now_ms()).accounts if one.id)
         who = AccountId(account.uuid, account.organization)
         recorder = daemon.Recorder(paths, env, clock, lambda line: None)
-        recorder.step(ledger)  # the first one takes in what is there
+        recorder.step(ledger)  # the first pass reads all transcripts
         spent["learning"] = total = 0.0
         begun, five, week = clock.at, 0.0, 10.0
         reset, week_reset = begun + 5 * 3600, begun + 5 * 86_400

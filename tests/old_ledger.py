@@ -41,8 +41,8 @@ def transcripts() -> dict[str, list[Record]]:
     subagent = [_answer(f"A{n}", 6 + n, "work", sidechain=True, agent="a1", branch="checkout") for n in range(2)]
     state = {"type": "cost-state", "sessionId": "work", "totalCostUSD": 9.5, "modelUsage": {}}
     return {
-        "-h-shop/work.jsonl": [*work, state],
-        "-h-shop/work/subagents/agent-a1.jsonl": subagent,
+        "-h-shop/checkout.jsonl": [*work, state],
+        "-h-shop/checkout/subagents/agent-a1.jsonl": subagent,
         "-h-shop/old.jsonl": [progress(_answer("O", 240, "old", sidechain=True, agent="b2"))],
         "-h-shop/original.jsonl": [*shared, _answer("F9", 66, "original")],
         "-h-shop/a-fork.jsonl": [*fork, _answer("G9", 90, "a-fork")],

@@ -14,23 +14,13 @@ from tachograph.errors import TachographError
 from tachograph.server.access_keys import Keys, Tickets
 from tachograph.server.request_guard import cookie_tokens, own_origins, refusal, values
 from tachograph.server.sessions import Session, Sessions
+from tachograph.ui.dashboard import security_headers
 from tachograph.ui.dashboard.protocol import PAGE_KEY
 from tachograph.ui.dashboard.routes import GuardedRoute, Routes, Services
 from tachograph.ui.dashboard.streaming import GZIP_LEVEL, Stalled, takes_gzip
 from tachograph.workspace.pool import LedgerPool
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
-    " frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-HEADERS = {
-    "content-security-policy": CSP,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
+HEADERS = {**security_headers.HEADERS, "cache-control": "no-store"}
 _WORTH_GZIP = 1_000  # bytes of an answer
 
 

@@ -8,21 +8,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tachograph.text.certainty import ESTIMATE
 from tachograph.ui.dashboard.render import SHEETS, slug, with_code
+from tachograph.ui.dashboard.security_headers import HEADERS
 from tachograph.ui.dashboard.static_files import StaticFiles
 from tachograph.ui.dashboard.team.pages import PAGES, RANGES, Ask, content
 
 _TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "templates")
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
-    " frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-HEADERS = {
-    "content-security-policy": CSP,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
 
 
 class PageAnswer(NamedTuple):

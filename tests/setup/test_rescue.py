@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -284,3 +285,30 @@ def test_a_rescue_that_is_killed_is_finished_by_the_next_command(life: Home) -> 
 def test_a_data_folder_that_was_moved_away_is_said_in_a_sentence(home: Home) -> None:
     with pytest.raises(LedgerError, match="is gone or cannot be opened"):
         recover(own_paths(home.env), NOW_MS, "it is damaged")
+
+
+# -- every table and index, one at a time --------------------------------------------------------------------------
+
+
+def roots(path: Path) -> dict[str, int]:
+    """The first page of every table and index, by name."""
+    with closing(sqlite3.connect(path)) as db:
+        return dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage > 1"))
+
+
+def test_damage_of_any_table_or_index_ends_in_an_answer(home: Home) -> None:
+    """Which table a command happens to read first must not matter: none shows a traceback, and the count is right."""
+    home.write("p/first.jsonl", answers("first", 2, "s1"))
+    home.ingest()
+    ledger = home.data / "ledger.sqlite3"
+    with home.db() as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sound = ledger.read_bytes()
+    commands = (("now", "--json"), ("why",), ("sessions",))
+    for number, (name, root) in enumerate(roots(ledger).items()):
+        for beside in ("-wal", "-shm"):
+            Path(f"{ledger}{beside}").unlink(missing_ok=True)
+        ledger.write_bytes(sound[: (root - 1) * 4096] + b"\xa5" * 4096 + sound[root * 4096 :])
+        done = home.run(*commands[number % 3], code=None)
+        assert (name, done.code, "mistake in Tachograph" in done.stderr) == (name, 0, False), done.stderr[-2000:]
+        assert home.totals()["messages"] == 2, name

@@ -263,7 +263,7 @@ def first_reading(paths: Paths, env: Mapping[str, str], clock: Clock, sleep: Cal
         return
 
     def work() -> None:
-        with open_ledger(paths, clock.now_ms()) as ledger, translate_errors(ledger.path):
+        with open_ledger(paths, clock.now_ms()) as ledger:
             if not ledger.readable_only:
                 ingest(ledger, env, clock.now_ms())
 

@@ -15,7 +15,7 @@ from tachograph.ledger.limits import clock_repair, poll_state, readings
 from tachograph.ledger.limits.unread import idle_limits, unread_fields
 from tachograph.ledger.storage import integrity
 from tachograph.ledger.storage.backups import automatic_backup_path, back_up, backups
-from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder, translate_errors
+from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
 from tachograph.ledger.usage import files
@@ -81,7 +81,7 @@ def repair(paths: Paths, now_ms: int) -> tuple[str, ...]:
     if not os.path.exists(paths.ledger) and not backups(paths):
         return ()
     try:
-        with open_ledger(paths, now_ms) as ledger, translate_errors(ledger.path):
+        with open_ledger(paths, now_ms) as ledger:
             problems = [] if ledger.readable_only else integrity.faults(ledger.db)
             if problems:
                 raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problems[0]}.")
@@ -200,7 +200,7 @@ def _ledger(
         return
     before, unread = _modes(paths), []
     try:
-        with open_ledger(paths, now_ms) as ledger, translate_errors(ledger.path):
+        with open_ledger(paths, now_ms) as ledger:
             if read and not ledger.readable_only:
                 yield from _pass(ledger, env, now_ms)
             logins |= integrity.logins(ledger.db)

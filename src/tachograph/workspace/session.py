@@ -66,12 +66,12 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
     def once() -> T:
         with LedgerFollower(paths) as followed:
             ledger, _ = followed.current(now)
-            is_stale = needs.ingests and not _ingest(ledger, paths, around, now)
-            may_read = needs.ingests and not is_stale
-            problems = _collect(ledger, around, now) if needs.limits and may_read else ()
-            if needs.learns and may_read:
-                _learn(ledger, follower.book, around, now)
             with damage_detection(ledger):
+                is_stale = needs.ingests and not _ingest(ledger, paths, around, now)
+                may_read = needs.ingests and not is_stale
+                problems = _collect(ledger, around, now) if needs.limits and may_read else ()
+                if needs.learns and may_read:
+                    _learn(ledger, follower.book, around, now)
                 return question(
                     Snapshot(
                         ledger.db, ledger, lambda: follower.book, follower.calendar, follower.settings, paths, around.env, now,

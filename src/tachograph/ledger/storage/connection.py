@@ -28,8 +28,11 @@ class Ledger:
     def __enter__(self) -> "Ledger":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Close it, and turn an error of SQLite's into one of ours."""
         self.close()
+        if isinstance(error, _OF_SQLITE):
+            raise translate_error(error, f"The ledger {self.path}") from error
 
     def accept_schema(self) -> None:
         """Go on with the schema as it is now: this connection has changed it itself."""
@@ -125,17 +128,21 @@ def translate_errors(path: str, what: str = "ledger") -> Iterator[None]:
     """Turn SQLite's errors into ours."""
     try:
         yield
-    except UnicodeEncodeError as error:
-        raise LedgerError(
-            f"The {what} {path} can't store a name that is not valid Unicode: {error.object!a:.100}.",
-            "Rename the file or folder, then run the command again.",
-        ) from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # text, or the name in a message, that is no text
+    except _OF_SQLITE as error:
         raise translate_error(error, f"The {what} {path}") from error
 
 
-def translate_error(error: sqlite3.Error | UnicodeDecodeError, subject: str) -> LedgerError:
+# text, or the name in a message, that is no text, can be met in writing and in reading
+_OF_SQLITE = (sqlite3.Error, UnicodeEncodeError, UnicodeDecodeError)
+
+
+def translate_error(error: sqlite3.Error | UnicodeEncodeError | UnicodeDecodeError, subject: str) -> LedgerError:
     """Our error for one of SQLite's. Damage is only suspected here: the recovery checks before it moves anything."""
+    if isinstance(error, UnicodeEncodeError):
+        return LedgerError(
+            f"{subject} can't store a name that is not valid Unicode: {error.object!a:.100}.",
+            "Rename the file or folder, then run the command again.",
+        )
     word = str(error)
     code = primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):

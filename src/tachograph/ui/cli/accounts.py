@@ -8,7 +8,6 @@ from tachograph.errors import NotFound, UsageError
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import accounts as ledger_accounts
 from tachograph.ledger.limits.accounts import Account, Login
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.paths import own_paths
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             f"accounts {arguments.what} needs {'a name and a text' if arguments.what == 'label' else 'a name'}."
         )
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger:
         known = ledger_accounts.accounts(ledger.db)
         is_auto = arguments.what == "lead" and arguments.name == "auto"
         account = None if is_auto else meant(known, arguments.name)

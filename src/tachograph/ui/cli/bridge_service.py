@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError, TachographError
 from tachograph.ledger.limits.pairings import current_offer, pairings
-from tachograph.ledger.storage.connection import Ledger, translate_errors
+from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
 from tachograph.recorder.services import FAILED, OFF, RUNNING, Status
@@ -100,7 +100,7 @@ class BridgeService:
 
     def _notice_pairing(self) -> None:
         """Let a new pairing work at once, not only after the next tick."""
-        with suppress(TachographError), self._open_ledger() as ledger, translate_errors(ledger.path), self._lock:
+        with suppress(TachographError), self._open_ledger() as ledger, self._lock:
             if self._open is not None:  # else it has stopped
                 self.tick(ledger)
 

@@ -9,7 +9,6 @@ from tachograph import background, processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError, UsageError
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import set_preference
 from tachograph.paths import Paths, own_paths
@@ -86,7 +85,7 @@ def _keys(paths: Paths, arguments: argparse.Namespace) -> access_keys.Keys:
 
 def _choose(paths: Paths, context: Context, value: str) -> None:
     now = context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path), ledger.transaction() as db:
+    with open_ledger(paths, now) as ledger, ledger.transaction() as db:
         set_preference(db, DASHBOARD, value, now)
 
 

@@ -6,7 +6,6 @@ import time
 
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.usage.periods import Calendar
 from tachograph.paths import own_paths
@@ -110,7 +109,7 @@ def _ask_sources(context: Context) -> bool:
     """Ask the sources that may be asked for a new reading; False if there is none."""
     from tachograph.recorder import poller
 
-    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger:
         if ledger.readable_only or not poller.methods(ledger):
             return False
         return bool(poller.refresh(ledger, context.env, context.clock))

@@ -108,14 +108,13 @@ def _without_recorder(paths: Paths, context: Context, *, again: bool = True) -> 
 def _allowed(paths: Paths, context: Context) -> frozenset[str]:
     """Permissions in the ledger: sources by name, paired browsers by id; empty if the ledger cannot be read."""
     from tachograph.ledger.limits import pairings
-    from tachograph.ledger.storage.connection import translate_errors
     from tachograph.ledger.storage.open import open_ledger
     from tachograph.ledger.storage.preferences import has_consent
 
     if not os.path.exists(paths.ledger):
         return frozenset()
     try:
-        with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+        with open_ledger(paths, context.clock.now_ms()) as ledger:
             sources = {name for name in (CLAUDE_CODE, OAUTH, COOKIES) if has_consent(ledger.db, name)}
             return frozenset(sources | {one.name for one in pairings.pairings(ledger.db)})
     except LedgerError:
@@ -125,7 +124,6 @@ def _allowed(paths: Paths, context: Context) -> frozenset[str]:
 def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[str]:
     """An old backup brings nothing back that was withdrawn, or allowed to another ledger."""
     from tachograph.ledger.limits import pairings
-    from tachograph.ledger.storage.connection import translate_errors
     from tachograph.ledger.storage.open import open_ledger
     from tachograph.setup import source_catalog
 
@@ -133,7 +131,7 @@ def _withdrawn(paths: Paths, context: Context, before: frozenset[str]) -> list[s
     if not revived:
         return []
     now, said = context.clock.now_ms(), []
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, now) as ledger:
         titles = ("Asking Claude Code", "The usage endpoint", "Asking with a browser's cookies")
         for name, title in zip((CLAUDE_CODE, OAUTH, COOKIES), titles, strict=True):
             source = source_catalog.source(name)

@@ -7,7 +7,6 @@ from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import notifications
 from tachograph.ledger.limits.accounts import accounts
 from tachograph.ledger.limits.notifications import StoredNotification
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.model.usage.periods import Calendar, parsed_zone
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     settings = load(paths.settings)
     if arguments.what == "test":
         return _test(settings.notifications, context)
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, now) as ledger:
         if arguments.what in ("on", "off"):
             with ledger.transaction() as db:
                 set_preference(db, "alarms", arguments.what, now)

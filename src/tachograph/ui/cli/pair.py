@@ -9,7 +9,7 @@ from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.limits.pairings import Pairing
-from tachograph.ledger.storage.connection import Ledger, translate_errors
+from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths, own_paths
 from tachograph.recorder.extension_readings import offer_code
@@ -62,7 +62,7 @@ def _pair(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
         background.start(paths, context.env)
         print("Recorder started: the browser sends readings to it.", file=context.out)
     settings = load(paths.settings)
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger:
         before = {one.id for one in pairings.pairings(ledger.db)}
         code = offer_code(ledger, context.clock.now_ms())
         _await_bridge(paths, ledger)
@@ -124,7 +124,7 @@ def _await_browser(ledger: Ledger, before: set[int], context: Context) -> int:
 
 def _list(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
     now = context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, now) as ledger:
         paired = pairings.pairings(ledger.db)
         seen = pairings.sightings(ledger.db)
     counts = {one.id: sum(1 for s in seen if s.pairing == one.id and s.gone_at is None) for one in paired}
@@ -163,7 +163,7 @@ def _document(paired: list[Pairing], counts: dict[int, int], now: int) -> dict[s
 
 def _revoke(name: str, context: Context, paths: Paths) -> int:
     now = context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, now) as ledger:
         paired = pairings.pairings(ledger.db)
         wanted = name.strip().lower()
         found = [

@@ -7,7 +7,6 @@ from typing import Any
 from tachograph import background
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.limits import poll_state
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, has_consent
 from tachograph.model.limits.limits import EXPIRED, FORBIDDEN, OAUTH, OK
@@ -129,7 +128,7 @@ def _status(arguments: argparse.Namespace, context: Context, paths: Paths) -> in
     found = background.running(paths)
     if background.is_elsewhere(paths, found):
         found = None  # it notices within seconds, and ends
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, now) as ledger:
         asked, consent = poll_state.states(ledger.db), has_consent(ledger.db, OAUTH)
         alarms = get_preference(ledger.db, "alarms", "on")
     if arguments.json:

@@ -1,6 +1,5 @@
 """`now --refresh`: ask the usage endpoint, or explain why that is not possible."""
 
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import OK
 from tachograph.model.usage.periods import Calendar
@@ -23,7 +22,7 @@ def refresh(paths: Paths, calendar: Calendar, context: Context) -> list[str]:
     """Ask for every config folder; in words what did not come of it. Raises LedgerError."""
     from tachograph.recorder import poller
 
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger:
         if ledger.readable_only:
             return [f"Nothing was asked: the ledger is read-only ({ledger.readable_only})."]
         if not poller.methods(ledger):

@@ -9,7 +9,6 @@ from typing import Any
 from tachograph import background
 from tachograph.errors import TachographError
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.limits import OAUTH
 from tachograph.paths import own_paths
@@ -36,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     paths, now = own_paths(context.env), context.clock.now_ms()
-    with open_ledger(paths, now) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, now) as ledger:
         found = detect(ledger, context.env, paths)
     if arguments.json:
         from tachograph.ui.cli.reports import print_json
@@ -91,7 +90,7 @@ def _knows_limits(context: Context) -> bool:
     from tachograph.recorder.passive_sources import collect
 
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger:
         if not ledger.readable_only:
             collect(ledger, context.env, now)
         return bool(now_question(ledger.db, now).accounts)
@@ -143,7 +142,7 @@ def _endpoint(found: Detected, context: Context, ask: Ask, say: Callable[[str], 
         say(line)
     if not ask("  Ask the service with your own sign-in?", False):
         return
-    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger:
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
     say("  It is on.  Turn it off: tachograph sources disable oauth")
 

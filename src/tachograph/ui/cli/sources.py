@@ -6,7 +6,6 @@ import sys
 
 from tachograph.errors import NotFound, UsageError
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import set_preference
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH
@@ -106,7 +105,7 @@ def _enable(source: Source, paths: Paths, arguments: argparse.Namespace, context
     if not arguments.yes and not agrees(f"{question} [y/N] ", context):
         print("Nothing was turned on.", file=context.out)
         return 1
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger:
         source_catalog.switch(ledger, source, True, context.clock.now_ms())
         if which:
             with ledger.transaction() as db:
@@ -151,7 +150,7 @@ def _disable(source: Source, paths: Paths, context: Context) -> int:
             f"{source.name} is turned off by revoking its pairings.",
             "tachograph pair --revoke all; pair --list shows them.",
         )
-    with open_ledger(paths, context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(paths, context.clock.now_ms()) as ledger:
         source_catalog.switch(ledger, source, False, context.clock.now_ms())
     print(f"{source.name} is off: no more requests. Its readings stay in the ledger.", file=context.out)
     print(f"  Turn it on: tachograph sources enable {source.name}", file=context.out)

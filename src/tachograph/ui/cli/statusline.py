@@ -10,7 +10,7 @@ import sys
 
 from tachograph.errors import TachographError
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.ledger.storage.connection import set_busy_timeout, translate_errors
+from tachograph.ledger.storage.connection import set_busy_timeout
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.queries.limits.current import Now
@@ -138,7 +138,7 @@ def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None,
 
         folder = next(iter(config_folders(context.env)), "")
     try:
-        with open_ledger(own_paths(context.env), now_ms) as ledger, translate_errors(ledger.path):
+        with open_ledger(own_paths(context.env), now_ms) as ledger:
             set_busy_timeout(ledger.db, _BUSY_MS)
             account = None if ledger.readable_only else store(ledger, said, folder, context.env)
             return now_question(ledger.db, now_ms, left=shows_left(own_paths(context.env).settings)), account

@@ -126,7 +126,6 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
     messages are read, so that they are its account's. The service's breakdown is that of the same hidden story."""
     from tachograph.demo.limits import Story
     from tachograph.ledger.limits import readings
-    from tachograph.ledger.storage.connection import translate_errors
     from tachograph.ledger.storage.open import open_ledger
     from tachograph.ledger.usage.strings import Strings
     from tachograph.model.limits.limits import CLAUDE_JSON, AccountId, ExtraUsage, Limit, Money, Reading, Share
@@ -137,7 +136,7 @@ def invent_limits(context: Context, days: int, seed: int) -> None:
 
     now = context.clock.now_ms()
     reset = now / 1000 + _WEEK_RESETS_IN
-    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger:
         folder, story = context.env["CLAUDE_CONFIG_DIR"], Story(week_reset=reset, families=("fable",))
         made = limits.invent(ledger, load()[0], context.env, folder, now, min(days, 70), seed=seed, story=story)
         found = now_question(ledger.db, now).accounts

@@ -10,7 +10,6 @@ from typing import Any
 
 from tachograph.background import pause
 from tachograph.demo import records
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.recorder.ingest import ingest
@@ -54,7 +53,7 @@ def _answer(home: Path, context: Context, place: int, grown: int) -> None:
     )
     with open(newest, "ab") as file:
         file.write(records.dump([line]))
-    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger:
         ingest(ledger, context.env, now)
 
 

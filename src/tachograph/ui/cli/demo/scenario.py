@@ -13,7 +13,6 @@ from tachograph.clock import FixedClock
 from tachograph.demo import moments
 from tachograph.demo.moments import Moment, Scenario
 from tachograph.demo.service import Service
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import CONSENT, set_preference
 from tachograph.model.limits.limits import OAUTH
@@ -54,7 +53,7 @@ def play(scenario: Scenario, context: Context) -> Iterator[MomentState]:
         for moment in scenario.moments:
             at = int(moment.at.timestamp() * 1000)
             moments.write_moment(config, scenario, moment)
-            with open_ledger(paths, at) as ledger, translate_errors(ledger.path):
+            with open_ledger(paths, at) as ledger:
                 ingest(ledger, env, at)
                 collect(ledger, env, at)
                 account, piped = None, StatusInput()
@@ -88,7 +87,7 @@ def show(scenario: Scenario, states: Sequence[MomentState], context: Context) ->
         for alarm in state.alarms:
             print(f"       notice       {alarm.text}", file=out)
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), now) as ledger:
         last = now_question(ledger.db, now)
     print(f"\n{style.dim}$ tachograph now{style.end}", file=out)
     for row in now_surface.screen(last, calendar, context.columns, style, blocks=context.can_show("█")):

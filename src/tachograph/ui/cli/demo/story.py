@@ -14,7 +14,6 @@ from tachograph.demo import limits as invented_limits
 from tachograph.demo import moments, scenarios, transcripts
 from tachograph.demo.moments import Scenario
 from tachograph.errors import UsageError
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.limits.plans import plan_name
 from tachograph.model.usage.prices import load
@@ -53,7 +52,7 @@ def _with_history(name: str, began: datetime, context: Context, seed: int) -> Sc
     story = invented_limits.Story(
         week_reset=plain.week_resets.timestamp(), week_end=plain.week_before, scoped_end=plain.scoped_before
     )
-    with open_ledger(own_paths(context.env), ms) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), ms) as ledger:
         folder, book = context.env["CLAUDE_CONFIG_DIR"], load()[0]
         made = limits.invent(
             ledger,

@@ -6,7 +6,6 @@ import os
 import sys
 
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.ledger.storage.connection import translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.paths import own_paths
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 def _choose(is_allowed: bool, context: Context) -> int:
     now = context.clock.now_ms()
-    with open_ledger(own_paths(context.env), now) as ledger, translate_errors(ledger.path), ledger.transaction() as db:
+    with open_ledger(own_paths(context.env), now) as ledger, ledger.transaction() as db:
         set_preference(db, NAMES, "on" if is_allowed else "off", now)
     if is_allowed:
         print(
@@ -54,5 +53,5 @@ def _choose(is_allowed: bool, context: Context) -> int:
 
 
 def _allows_names(context: Context) -> bool:
-    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger, translate_errors(ledger.path):
+    with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger:
         return get_preference(ledger.db, NAMES) == "on"

@@ -15,7 +15,7 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.columns import from_columns, to_columns
-from tachograph.hub.readable import TeamMessage, limits_of, message_of
+from tachograph.hub.readable import identity_of
 from tachograph.hub.sharing import COUNTS, LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine, Member
 from tachograph.hub.store.database import repeat
@@ -121,12 +121,12 @@ class HubApi:
         ledger = _text(document, "ledger")[:64]
         if not ledger:
             return Response(400, {"error": "A push names its ledger."})
-        good, refused = list[SharedFact](), list[list[Any]]()
+        good, refused = list[tuple[int, SharedFact]](), list[tuple[int, str]]()
         for place, value in enumerate(facts):
             try:
-                good.append(_readable(wire.parse_fact(value)))
+                good.append((place, wire.parse_envelope(value)))
             except Malformed as error:
-                refused.append([place, str(error)])
+                refused.append((place, str(error)))
         with store.transaction():
             if store.member(machine.member).erased_at is not None:
                 return Response(410, {"error": "Everything of this member was erased."})
@@ -141,9 +141,10 @@ class HubApi:
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
             store.note_contact(machine.id, now, skew, _text(document, "version"))
             done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
-        identities = [message.identity for fact in good if (message := _message(fact)) is not None]
-        store.resolve_claims(identities)
-        body = {"hub": store.id, "seq": done.seq, "taken": len(good), "changed": len(done.changed), "refused": refused}
+        store.resolve_claims(identity for _, fact in good if (identity := identity_of(fact)) is not None)
+        refused = sorted(refused + done.refused)
+        taken = len(facts) - len(refused)
+        body = {"hub": store.id, "seq": done.seq, "taken": taken, "changed": done.changed, "refused": refused}
         return Response(200, {**body, "skew_ms": skew, "version": __version__})
 
     def take_logs(self, machine: Machine, body: bytes, kind: str) -> Response:
@@ -266,19 +267,6 @@ class HubApi:
             ):
                 return one.name
         return ""
-
-
-def _readable(fact: SharedFact) -> SharedFact:
-    """Return a fact after checking its readable part. Raises Malformed."""
-    if fact.kind == "message":
-        message_of(fact)
-    elif fact.kind == "reading":
-        limits_of(fact)
-    return fact
-
-
-def _message(fact: SharedFact) -> TeamMessage | None:
-    return message_of(fact) if fact.kind == "message" else None
 
 
 def _network(address: str) -> str:

@@ -11,6 +11,7 @@ from tachograph.model.usage.messages import NO_TIME, is_billed
 from tachograph.model.usage.prices import tariff
 
 TRANSCRIPT, TELEMETRY = 0, 1  # source of a message
+_IDENTITY = (1 << 62) - 1
 
 
 class TeamMessage(NamedTuple):
@@ -97,12 +98,21 @@ def message_of(fact: SharedFact) -> TeamMessage | None:
         counts = tuple(map(int, counts))
         prompt = counts[0] + counts[2] + counts[3] + counts[4]
         return TeamMessage(
-            int(identity) & (1 << 62) - 1, _time(at), _time(chosen_at), int(request) & (1 << 62) - 1, str(model),
+            int(identity) & _IDENTITY, _time(at), _time(chosen_at), int(request) & (1 << 62) - 1, str(model),
             tariff(str(speed), str(geo), prompt), str(project), str(pull), str(account), counts,
             -1 if logged is None else int(logged), billed,
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise Malformed("not a message") from error
+
+
+def identity_of(fact: SharedFact) -> int | None:
+    """The identity of a message; None for another fact, or one that the hub may not read."""
+    if fact.kind != "message":
+        return None
+    body = fact.body
+    found = body[0] if isinstance(body, list) and body else body.get("id") if isinstance(body, dict) else None
+    return found & _IDENTITY if isinstance(found, int) else None
 
 
 def _time(value: Any) -> int | None:

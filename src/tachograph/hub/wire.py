@@ -4,7 +4,7 @@ A parcel is JSON. Each fact in it is `[kind, key, revision, body, sealed]`: `bod
 allows, `sealed` (base64) only for the person's own machines.
 """
 
-import gzip
+import itertools
 import json
 import re
 import zlib
@@ -28,6 +28,8 @@ KINDS = (
     "plan",
 )
 REPLACED = ("logins",)  # kinds that are replaced as a whole; all others merge
+_LONG = 4_000  # characters of a column that is worth a code of its own
+_COLUMN = re.compile(r'\["(?:list|step|from|random|equal|word)",')
 _MAX_TEXT = 4_096
 _MAX_KEY = 512
 _MAX_SEALED = 64 * 1024
@@ -53,8 +55,17 @@ class TooLarge(Malformed):
 
 
 def pack(document: Any) -> bytes:
-    """JSON, compressed."""
-    return gzip.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 6)
+    """JSON, compressed. Long columns (`columns.py`) get a code of their own, which saves one byte in thirty."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    packer, packed, was_long = zlib.compressobj(6, zlib.DEFLATED, 31, 9), list[bytes](), False
+    begins = [0, *(found.start() for found in _COLUMN.finditer(text)), len(text)]
+    for begin, end in itertools.pairwise(begins):
+        is_long = end - begin >= _LONG
+        if is_long or was_long:
+            packed.append(packer.flush(zlib.Z_SYNC_FLUSH))
+        packed.append(packer.compress(text[begin:end].encode("utf-8", "replace")))
+        was_long = is_long
+    return b"".join((*packed, packer.flush()))
 
 
 def inflate(data: bytes) -> bytes:
@@ -84,7 +95,14 @@ def _no_constant(word: str) -> None:
 
 
 def parse_fact(value: Any) -> SharedFact:
-    """A fact from a parcel. Raises Malformed with the reason."""
+    """A fact from a parcel, checked in full. Raises Malformed with the reason."""
+    fact = parse_envelope(value)
+    check_body(fact)
+    return fact
+
+
+def parse_envelope(value: Any) -> SharedFact:
+    """A fact from a parcel with its body as it came (see `check_body`). Raises Malformed with the reason."""
     if not isinstance(value, list) or len(value) != 5:
         raise Malformed("a fact has five parts")
     kind, key, revision, body, sealed = value
@@ -96,10 +114,14 @@ def parse_fact(value: Any) -> SharedFact:
         raise Malformed("bad revision")
     if not isinstance(sealed, str) or len(sealed) > _MAX_SEALED:
         raise Malformed("bad sealed part")
-    _check(body, 0)
-    if kind == "message" and body is not None:
-        _check_counts(body)
     return SharedFact(kind, key, revision, body, sealed)
+
+
+def check_body(fact: SharedFact) -> None:
+    """Refuse a body that no ledger writes. Raises Malformed with the reason."""
+    _check(fact.body, 0)
+    if fact.kind == "message" and fact.body is not None:
+        _check_counts(fact.body)
 
 
 def _check(value: Any, depth: int) -> None:

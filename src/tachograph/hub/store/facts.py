@@ -14,11 +14,12 @@ _UPSERT = (
 )
 
 
-class Stored(NamedTuple):
-    """Outcome of storing facts: those that changed something, and the member's newest `seq`."""
+class Change(NamedTuple):
+    """A fact that differs from the stored one, with its place in the parcel and its body as it is stored."""
 
-    changed: list[SharedFact]
-    seq: int
+    place: int
+    fact: SharedFact
+    body: str | None
 
 
 class FactStore:
@@ -41,34 +42,39 @@ class FactStore:
         """Let pushes of one member happen one after another; returns the member's `seq`."""
         return int(one(self.db, f"SELECT seq FROM member WHERE id = ?{self.db.lock}", (member,))[0])
 
-    def put(self, machine: Machine, ledger: str, facts: Iterable[SharedFact]) -> Stored:
-        """Store facts of a machine. A replay writes nothing."""
-        before = seq = self.lock_member(machine.member)
-        wanted = list(facts)
-        known: dict[tuple[str, str], tuple[str, int, str | None, str]] = {}
-        for kind in sorted({fact.kind for fact in wanted}):  # the primary key leads with the kind
-            for keys in chunks(sorted({fact.key for fact in wanted if fact.kind == kind})):
+    def changes(self, machine: Machine, ledger: str, facts: Iterable[tuple[int, SharedFact]]) -> list[Change]:
+        """The facts of a parcel, each with its place in it, that are not stored yet; none for a replay."""
+        by_kind: dict[str, list[tuple[int, SharedFact]]] = {}
+        for place, fact in facts:
+            by_kind.setdefault(fact.kind, []).append((place, fact))
+        found = []
+        for kind, of_kind in sorted(by_kind.items()):  # the primary key leads with the kind
+            known: dict[str, tuple[Any, ...]] = {}
+            for keys in chunks(sorted({fact.key for _, fact in of_kind})):
                 sql = f"SELECT key, ledger, revision, body, sealed FROM fact WHERE member = ? AND machine = ? AND kind = ? AND key IN ({marks(len(keys))})"
-                for key, *rest in self.db.all(sql, (machine.member, machine.id, kind, *keys)):
-                    known[kind, key] = (rest[0], int(rest[1]), rest[2], rest[3])
-        rows: dict[tuple[str, str], tuple[Any, ...]] = {}
-        changed: dict[tuple[str, str], SharedFact] = {}
-        for fact in wanted:
-            name = (fact.kind, fact.key)
-            body = None if fact.body is None else _encode(fact.body)
-            old = known.get(name)
-            if old is not None:
-                is_newer = old[0] != ledger or old[1] < fact.revision
-                if not is_newer or (old[2] == body and old[3] == fact.sealed):
+                known.update((row[0], row) for row in self.db.all(sql, (machine.member, machine.id, kind, *keys)))
+            for place, fact in of_kind:
+                _, key, revision, content, sealed = fact
+                old = known.get(key)
+                if old is not None and old[1] == ledger and revision <= old[2]:
                     continue
-            known[name] = (ledger, fact.revision, body, fact.sealed)
-            seq += 1
-            rows[name] = (machine.member, machine.id, *name, ledger, fact.revision, body, fact.sealed, seq)
-            changed[name] = fact
-        insert_rows(self.db, "fact", list(rows.values()), _UPSERT)
-        if seq != before:
-            self.db.run("UPDATE member SET seq = ? WHERE id = ?", (seq, machine.member))
-        return Stored(list(changed.values()), seq)
+                body = None if content is None else _encode(content)
+                if old is None or old[3] != body or old[4] != sealed:
+                    known[key] = (key, ledger, revision, body, sealed)
+                    found.append(Change(place, fact, body))
+        return sorted(found)
+
+    def write(self, machine: Machine, ledger: str, changes: Iterable[Change], seq: int) -> int:
+        """Store changed facts under numbers after `seq`; returns the last number."""
+        newest = {(change.fact.kind, change.fact.key): change for change in changes}
+        rows = [
+            (machine.member, machine.id, *name, ledger, fact.revision, body, fact.sealed, number)
+            for number, (name, (_, fact, body)) in enumerate(newest.items(), seq + 1)
+        ]
+        insert_rows(self.db, "fact", rows, _UPSERT)
+        if rows:
+            self.db.run("UPDATE member SET seq = ? WHERE id = ?", (seq + len(rows), machine.member))
+        return seq + len(rows)
 
     def after(self, machine: Machine, seq: int, most: int) -> list[tuple[int, str, SharedFact]]:
         """Facts of the member's other machines after a number: (seq, machine, fact)."""
@@ -116,8 +122,11 @@ class FactStore:
             self.db.run("DELETE FROM fact WHERE member = ? AND machine = ?", (member, machine))
 
 
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _encode(body: Any) -> str:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = _encode_json(body)
     try:
         text.encode()
     except UnicodeEncodeError:  # half a character, from a folder name that is no UTF-8

@@ -3,18 +3,20 @@
 Other parts of the hub keep their statements in files of their own: facts, messages and totals, limits, published sums.
 """
 
+import operator
 import secrets
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from itertools import groupby
 from typing import NamedTuple
 
-from tachograph.hub.readable import limits_of, message_of
+from tachograph.hub.readable import LimitReading, TeamMessage, limits_of, message_of
 from tachograph.hub.store.database import Database, one
-from tachograph.hub.store.facts import FactStore, Stored
+from tachograph.hub.store.facts import Change, FactStore
 from tachograph.hub.store.limits import LimitStore
 from tachograph.hub.store.messages import MessageStore
 from tachograph.hub.store.rows import Invite, Machine, Member
-from tachograph.hub.wire import SharedFact
+from tachograph.hub.wire import Malformed, SharedFact, check_body
 
 # distributed by member on Citus; the others are small
 SPREAD = ("fact", "message", "totals", "totals_day", "released", "dirty", "limit_now")
@@ -22,10 +24,32 @@ _MACHINE = ", ".join(Machine._fields)
 _MEMBER = ", ".join(Member._fields)
 
 
+class Taken(NamedTuple):
+    """Outcome of a push: changed facts, refused ones as (place, reason), and the member's newest `seq`."""
+
+    changed: int
+    refused: list[tuple[int, str]]
+    seq: int
+
+
 class Size(NamedTuple):
     messages: int
     facts: int
     bytes: int
+
+
+class _Derived(NamedTuple):
+    """What follows from facts that the hub may read."""
+
+    messages: list[TeamMessage]
+    limits: list[LimitReading]
+
+    def add(self, fact: SharedFact) -> None:
+        """Raises Malformed."""
+        if fact.kind == "message" and (message := message_of(fact)) is not None:
+            self.messages.append(message)
+        elif fact.kind == "reading":
+            self.limits.extend(limits_of(fact))
 
 
 class HubStore(FactStore):
@@ -155,20 +179,28 @@ class HubStore(FactStore):
 
     # -- what machines send
 
-    def take(self, machine: Machine, ledger: str, facts: Iterable[SharedFact], now_ms: int) -> Stored:
-        """Store facts of a machine, with the messages, totals and limits that follow from them."""
-        done = self.put(machine, ledger, facts)
-        self._derive(machine.member, ((machine, fact) for fact in done.changed), now_ms)
-        return done
+    def take(self, machine: Machine, ledger: str, facts: Iterable[tuple[int, SharedFact]], now_ms: int) -> Taken:
+        """Store facts of a machine, with the messages, totals and limits that follow from them.
 
-    def _derive(self, member: int, facts: Iterable[tuple[Machine, SharedFact]], now_ms: int) -> None:
-        messages = []
-        for machine, fact in facts:
-            if fact.kind == "message" and (message := message_of(fact)) is not None:
-                messages.append(message)
-            elif fact.kind == "reading":
-                self.limits.put(member, machine.id, limits_of(fact), machine.skew_ms, now_ms)
-        self.messages.put(member, messages)
+        Facts are checked here, once they are known to be new: what is stored was checked already.
+        """
+        seq = self.lock_member(machine.member)
+        good, refused = list[Change](), list[tuple[int, str]]()
+        derived = _Derived([], [])
+        for change in self.changes(machine, ledger, facts):
+            try:
+                check_body(change.fact)
+                derived.add(change.fact)
+                good.append(change)
+            except Malformed as error:
+                refused.append((change.place, str(error)))
+        seq = self.write(machine, ledger, good, seq)
+        self._put(machine, derived, now_ms)
+        return Taken(len(good), refused, seq)
+
+    def _put(self, machine: Machine, derived: "_Derived", now_ms: int) -> None:
+        self.limits.put(machine.member, machine.id, derived.limits, machine.skew_ms, now_ms)
+        self.messages.put(machine.member, derived.messages)
 
     def resolve_claims(self, identities: Iterable[int]) -> int:
         """Let each message count once for the team if several members sent it; returns the number of such messages.
@@ -238,8 +270,11 @@ class HubStore(FactStore):
         self.erase_facts(machine.member, machine.id)
         self.messages.forget(machine.member)
         machines = {one.id: one for one in self.machines(machine.member)}
-        facts = self.bodies(machine.member, ("message", "reading"))
-        self._derive(machine.member, ((machines[id], fact) for id, fact in facts), now_ms)
+        for id, facts in groupby(self.bodies(machine.member, ("message", "reading")), operator.itemgetter(0)):
+            derived = _Derived([], [])
+            for _, fact in facts:
+                derived.add(fact)
+            self._put(machines[id], derived, now_ms)
         self.note(machine.member, now_ms, "erase machine", machine.id, machine.member)
 
     def erase_member(self, member: int, now_ms: int, actor: int | None = None) -> None:

@@ -7,6 +7,7 @@ member claims as well: it belongs to the person's own numbers, and is left out o
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tachograph.hub.readable import TELEMETRY, TRANSCRIPT, TeamMessage, merge
@@ -61,6 +62,7 @@ class Words:
         self._db = database
 
     @staticmethod
+    @lru_cache(4_096)
     def number(kind: str, text: str) -> int:
         if not text:
             return 0
@@ -207,8 +209,12 @@ class MessageStore:
         """Rows of all members for those of some identities that another member has, too."""
         found: dict[int, list[MessageRow]] = {}
         for part in chunks(sorted(set(identities))):
-            for row in self._db.all(f"{_SELECT} WHERE identity IN ({marks(len(part))})", part):
-                found.setdefault(row[1], []).append(row_of(row))
+            among = f"identity IN ({marks(len(part))})"
+            shared = f"SELECT identity FROM message WHERE {among} GROUP BY identity HAVING count(*) > 1"
+            several = [identity for (identity,) in self._db.all(shared, part)]
+            if several:
+                for row in self._db.all(f"{_SELECT} WHERE identity IN ({marks(len(several))})", several):
+                    found.setdefault(row[1], []).append(row_of(row))
         return {identity: rows for identity, rows in found.items() if len(rows) > 1}
 
     def contested(self) -> list[tuple[int, list[MessageRow]]]:

@@ -147,6 +147,7 @@ class Deal:
 
     def work(self, number: int) -> None:
         """Write a new message on a machine, sometimes in a session of another one."""
+        self.observe(number)  # where no one looked, the union saw the login of this machine longer than it did itself
         session = f"5e55101a-0000-4000-8000-{self.rng.randrange(6):012d}"
         moment = NOW.fromtimestamp(self.clock(number) / 1000, NOW.tzinfo)
         lines = [
@@ -159,6 +160,7 @@ class Deal:
 
     def read_limits(self, number: int) -> None:
         """A redraw of a status line; an idle session repeats its last values."""
+        self.observe(number)
         if self.rng.random() < 0.75:
             self._percent += self.rng.randrange(1, 4)
             self._stale[number], self._api[number] = self._percent, self._api[number] + 500

@@ -56,14 +56,17 @@ class _Importer:
         batches.settle(self._db, origins, logins, touched)
         for folder in folders:
             batches.assign_accounts(self._db, origins, logins, folder, -NO_TIME)
-        moved: dict[int, list[int]] = {}
+        moved, times = dict[int, list[int]](), [message[1] for message in batch[0]]
         for fact in by_kind.get(tracking.READING, ()):
             if (found := self._try(self._reading, fact)) is not None:
                 moved.setdefault(found[0], []).append(found[1])
+                times.append(int(fact.body["observed_at"]))
         for account, ids in moved.items():
             windows.rebuild_touched(self._db, account, ids)
         for fact in by_kind.get(tracking.REFUSAL, ()):
             self._try(self._refusal, fact)
+        if folders or times:  # what was learned of a time about which something is new is learned again
+            self._db.execute("DELETE FROM learned WHERE until > ?", (0 if folders else min(times),))
         for kind in (tracking.METERED, tracking.REQUEST, tracking.PLAN):
             for fact in by_kind.get(kind, ()):
                 self._try(getattr(self, f"_{kind}"), fact)

@@ -119,8 +119,6 @@ class FactReader:
                 merged: Message | None = None
                 for copy in shared_ids.as_messages(self._writer, row, self._sessions):
                     merged = copy if merged is None else merge(merged, copy)
-                if merged is not None:  # what another machine cannot work out itself travels along
-                    merged = (*merged[:6], (*merged[6][:6], self._origins.ways.at(row.way)))
                 if merged is not None and (fact := self._message_fact(merged)) is not None:
                     project = self._project(merged[4][2][5])
                     found[row.id] = Fact(tracking.MESSAGE, fact[0], 0, fact[1], project, *owners[row.id])

@@ -35,7 +35,7 @@ _FACTS = (
         "mark",
         "blocks",
         "several_folders",
-        "way",
+        "own_way",
     ),
 )
 # kind, table, key of the fact that a row belongs to

@@ -287,8 +287,15 @@ def answers(home: Home, moment: int) -> dict[str, Any]:
         said = at(home, moment, "why", *more, "--json", "--no-ingest").stdout
         for ours, alone in ((f"your {MACHINES} machines'", "this machine's"), ("of your machines", "of this machine")):
             said = said.replace(ours, alone)  # the same answer, of all of them
-        found[name] = json.loads(said)
+        found[name] = without_machines(json.loads(said))
     return found
+
+
+def without_machines(value: Any) -> Any:
+    """A document without the names of machines, which a ledger that has read everything itself does not know."""
+    if isinstance(value, dict):
+        return {key: without_machines(one) for key, one in value.items() if key not in ("machine", "machines")}
+    return [without_machines(one) for one in value] if isinstance(value, list) else value
 
 
 def limits(document: Any) -> Any:

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from helpers import NOW_MS, Home, command
 from hub_server import hub, identity, invite_next, join, rows, sync
 from tachograph.demo import records
@@ -147,4 +149,8 @@ def test_machines_are_on_the_settings_page_and_why_speaks_of_all_of_them(tmp_pat
         told = {one.name: machine_words(one, NOW_MS) for one in states.machines}
         assert told["laptop"].endswith("clock 2 h 0 min fast") and "last contact" in told["desk"]
     assert "your 2 machines' " in first.run("why", "--no-ingest").stdout
+    why = first.run("why", "--limit", "five_hour", "--json", "--no-ingest").json
+    assert {one["machine"]: one["name"] for one in why["machines"]} == {"desk": "desk", "laptop": "laptop"}
+    assert sum(one["list_price_share"] for one in why["machines"]) == pytest.approx(1)
+    assert {one["machine"] for one in why["sessions"]} <= {"desk", "laptop", "desk, laptop"}
     assert "2 h 0 min fast" in first.run("machines").stdout

@@ -1,9 +1,11 @@
 """Machines that exchange what they know answer like one ledger that has read everything."""
 
+import json
 import random
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,3 +124,26 @@ def test_reports_split_and_filter_by_machine(tmp_path: Path) -> None:
         assert only["totals"]["messages"] == messages
     wrong = machines[0].run("daily", "--machine", "nowhere", "--no-ingest", code=1)
     assert "machine0" in wrong.stderr
+
+
+def test_exports_name_the_machine_of_a_row_and_narrow_to_one(tmp_path: Path) -> None:
+    machines, _ = deal(tmp_path, random.Random(3))
+    machines[0].call("daily")
+    assert {row["machine"] for row in exported(machines[0], "messages")} == {None}
+    join_folder(machines, tmp_path)
+    sync(*machines, *machines)
+    every = exported(machines[0], "messages")
+    assert {row["machine"] for row in every} == {"machine0", "machine1", "machine2"}
+    for name in ("machine0", "machine1", "machine2"):
+        only = exported(machines[0], "messages", "--machine", name)
+        assert only == [row for row in every if row["machine"] == name]
+        sessions = exported(machines[0], "sessions", "--machine", name)
+        assert {row["machine"] for row in sessions} == {name}
+        assert sum(row["messages"] for row in sessions) == len(only)
+    wrong = machines[0].run("export", "windows", "--machine", "machine1", "--no-ingest", code=2)
+    assert "of an account" in wrong.stderr
+
+
+def exported(machine: Home, what: str, *more: str) -> list[dict[str, Any]]:
+    out = machine.run("export", what, "--format", "jsonl", "--no-ingest", *more).stdout
+    return [json.loads(line) for line in out.splitlines()]

@@ -1,7 +1,7 @@
 """Reads whole tables row by row, for an export: texts instead of ids, times as the ledger keeps them."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tachograph.ledger.limits.metered import condition
@@ -10,10 +10,10 @@ from tachograph.ledger.usage import ways
 _CREDITS = -1  # instead of the id of a speed: at standard speed, after a limit
 
 
-def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+def messages(db: sqlite3.Connection, folders: Iterable[int] | None = None) -> Iterator[tuple[Any, ...]]:
     """Every billed message, in the order in which they were first seen: at, session, project, branch, model, agent, flags,
-    speed, geo, stop, request, account, pull request, the six counts, logged cost, whether unfinished, missing output, and
-    the texts of its way."""
+    speed, geo, stop, request, account, pull request, the six counts, logged cost, whether unfinished, missing output, the
+    texts of its way, and the id of its config folder. `folders`: only of these config folders."""
     names = dict(db.execute("SELECT id, text FROM name"))
     columns = ", ".join(ways.COLUMNS)
     known = {id: [names.get(n, "") for n in way] for id, *way in db.execute(f"SELECT id, {columns} FROM way")}
@@ -24,7 +24,8 @@ def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     on_credits, values = condition(db)
     sql = (
         f"SELECT at, session, project, branch, model, agent, flags, CASE WHEN {on_credits} THEN {_CREDITS} ELSE speed END, geo, stop, request, account, pull, input, output,"
-        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost, unfinished, missing_output, way FROM message WHERE billed"
+        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost, unfinished, missing_output, folder, way FROM message"
+        f" WHERE billed{_among('folder', folders)}"
     )
     for r in db.execute(sql, values):
         texts = (names.get(r[2], ""), names.get(r[3], ""), names.get(r[4], ""), names.get(r[5], ""))
@@ -37,18 +38,33 @@ def messages(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
             *more,
             accounts.get(r[11], ""),
             pulls.get(r[12], ""),
-            *r[13:-1],
+            *r[13:-2],
             *known.get(r[-1], known[0]),
+            r[-2],
         )
 
 
-def readings(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+def session_folders(db: sqlite3.Connection) -> dict[str, set[int]]:
+    """The config folders with messages of each session, by its uuid."""
+    sql = "SELECT DISTINCT uuid, folder FROM answer JOIN origin ON origin.id = origin JOIN session ON session.id = session"
+    found: dict[str, set[int]] = {}
+    for uuid, folder in db.execute(sql):
+        found.setdefault(uuid, set()).add(folder)
+    return found
+
+
+def _among(column: str, ids: Iterable[int] | None) -> str:
+    return "" if ids is None else f" AND {column} IN ({', '.join(map(str, sorted(ids)))})"
+
+
+def readings(db: sqlite3.Connection, folders: Iterable[int] | None = None) -> Iterator[tuple[Any, ...]]:
     """Every limit of every reading, and readings without one once: account, source, first and last time, how often, outcome,
-    plan, key, label, percent, resets_at, severity, extra usage as JSON."""
+    plan, key, label, percent, resets_at, severity, extra usage as JSON, id of the config folder."""
     sql = (
         "SELECT CASE a.given WHEN '' THEN a.label ELSE a.given END, r.source, r.observed_at, r.last_at, r.times, r.outcome,"
-        " r.plan, l.key, l.label, l.percent, l.resets_at, l.severity, r.extra FROM reading r"
-        " LEFT JOIN level l ON l.reading = r.id LEFT JOIN account a ON a.id = r.account ORDER BY r.id, l.place"
+        " r.plan, l.key, l.label, l.percent, l.resets_at, l.severity, r.extra, r.folder FROM reading r"
+        " LEFT JOIN level l ON l.reading = r.id LEFT JOIN account a ON a.id = r.account"
+        f" WHERE 1{_among('r.folder', folders)} ORDER BY r.id, l.place"
     )
     yield from db.execute(sql)
 

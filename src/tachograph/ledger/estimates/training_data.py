@@ -9,7 +9,7 @@ from tachograph.model.limits.limits import SOURCES
 
 
 class MessageRow(NamedTuple):
-    """A billed message: ids of names, tokens by class, epoch milliseconds."""
+    """A billed message: ids of names (`folder`: config folder), tokens by class, epoch milliseconds."""
 
     at: int
     session: int
@@ -23,6 +23,7 @@ class MessageRow(NamedTuple):
     cache_read: int
     project: int
     pull: int
+    folder: int
 
 
 class StoredState(NamedTuple):
@@ -39,7 +40,7 @@ def messages(db: sqlite3.Connection, account: int, since: int, until: int) -> It
     """An account's billed messages in a period (epoch ms), oldest first."""
     sql = (
         "SELECT at, session, m.text, s.text, g.text, input, output, cache_write_5m, cache_write_1h, cache_read, project,"
-        " pull FROM message JOIN name m ON m.id = model JOIN name s ON s.id = speed JOIN name g ON g.id = geo"
+        " pull, folder FROM message JOIN name m ON m.id = model JOIN name s ON s.id = speed JOIN name g ON g.id = geo"
         " WHERE billed AND account = ? AND at >= ? AND at <= ? ORDER BY at"
     )
     return map(MessageRow._make, db.execute(sql, (account, since, until)))

@@ -14,5 +14,6 @@ def machine_state(db: sqlite3.Connection) -> tuple[list[Any], str]:
 
 
 def folders(db: sqlite3.Connection) -> list[tuple[int, str]]:
-    """The config folders with messages: string id and text."""
-    return db.execute("SELECT id, text FROM name WHERE id IN (SELECT DISTINCT folder FROM origin)").fetchall()
+    """The config folders with messages or readings: string id and text."""
+    among = "SELECT folder FROM origin UNION SELECT folder FROM reading"
+    return db.execute(f"SELECT id, text FROM name WHERE id IN ({among})").fetchall()

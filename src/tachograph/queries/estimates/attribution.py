@@ -36,6 +36,7 @@ from tachograph.queries.estimates.learning import (
 )
 from tachograph.queries.estimates.periods import Period, period, period_of, scoped_period
 from tachograph.queries.limits.current import Now, NowAccount
+from tachograph.queries.usage.machines import Machines
 
 _SCOPED_MS = 35 * 86_400_000  # of a limit of one model that its scale is learned from
 _SCOPED_DAYS = 6  # days with work, before that limit's scale counts as learned
@@ -44,13 +45,14 @@ _SCOPED_DAYS = 6  # days with work, before that limit's scale counts as learned
 class Part(NamedTuple):
     """A row: its short and its full name (model as logged, path, session id, address), its share of the used limit (fractions
     of one), and its points of the limit. Both None if only the split by list price is known: then `list_price` is a
-    fraction of the dollars."""
+    fraction of the dollars. `machine`: names of the machines that its messages are from, "" while there is only one."""
 
     name: str
     full: str
     share: Estimate | None
     points: Estimate | None
     list_price: float | None
+    machine: str = ""
 
 
 class Measured(NamedTuple):
@@ -89,7 +91,7 @@ class Attribution(NamedTuple):
     at `used_at` (epoch ms); `since` and `resets_at` bound it. `unexplained`: share of the used limit that this machine's logs
     do not explain; None unless LEARNED. `window_points`: percent of the week that one full 5-hour window costs, None if
     unknown. Parts are ordered by size. `weeks`: how many windows the answer covers. `machines`: the
-    number of machines that the logs are of."""
+    number of machines that the logs are of; `by_machine` is empty while it is 1."""
 
     account: int
     label: str
@@ -111,6 +113,7 @@ class Attribution(NamedTuple):
     window_points: Estimate | None = None
     weeks: int = 1
     machines: int = 1
+    by_machine: tuple[Part, ...] = ()
 
 
 def attribution(
@@ -243,8 +246,11 @@ def _rows(
     answer: shares.Shares | None,
     used: float,
 ) -> Attribution:
-    """The answer in rows: by model, project, session and pull request."""
+    """The answer in rows: by model, project, session, pull request and machine."""
     rows = [(work.messages[place], work.rows[place]) for place in inside]
+    machine_of = Machines(db).of if base.machines > 1 else lambda folder: ""
+    machines: dict[tuple[str, int | str], set[str]] = {}  # of the messages of a part
+    of_machine: dict[str, dict[tuple[str, str], float]] = {}
     whole: dict[tuple[str, str], float] = {}
     parts: dict[str, dict[int, dict[tuple[str, str], float]]] = {"project": {}, "session": {}, "pull": {}}
     by_model: dict[str, float] = {}
@@ -252,31 +258,38 @@ def _rows(
         cost, key = sum(message.dollars), (message.session, message.model)
         whole[key] = whole.get(key, 0.0) + cost
         by_model[message.model] = by_model.get(message.model, 0.0) + cost
+        machine = machine_of(row.folder)
+        cell = of_machine.setdefault(machine, {})
+        cell[key] = cell.get(key, 0.0) + cost
+        machines.setdefault(("model", message.model), set()).add(machine)
         for name, id in (("project", row.project), ("session", row.session), ("pull", row.pull)):
             cell = parts[name].setdefault(id, {})
             cell[key] = cell.get(key, 0.0) + cost
+            machines.setdefault((name, id), set()).add(machine)
     total = sum(whole.values())
 
-    def part(name: str, full: str, cells: dict[tuple[str, str], float]) -> Part:
-        price = sum(cells.values()) / total if total else 0.0
+    def part(name: str, full: str, cells: dict[tuple[str, str], float], on: Iterable[str]) -> Part:
+        price, machine = sum(cells.values()) / total if total else 0.0, ", ".join(sorted(on))
         if answer is None:
-            return Part(name, full, None, None, price)
+            return Part(name, full, None, None, price, machine)
 
         def belongs(session: str, model: str) -> float:
             of = whole.get((session, model), 0.0)
             return cells.get((session, model), 0.0) / of if of else 0.0
 
         share = answer.share(belongs)
-        return Part(name, full, share, _in_points(share, used), price)
+        return Part(name, full, share, _in_points(share, used), price, machine)
 
     def of_model(model: str) -> dict[tuple[str, str], float]:
         return {key: cost for key, cost in whole.items() if key[1] == model}
 
-    models = _by_size(part(shown_model(model), model, of_model(model)) for model in by_model)
+    models = _by_size(part(shown_model(model), model, of_model(model), machines["model", model]) for model in by_model)
     names = _names(db, parts)
     listed = {
-        kind: _by_size(part(*names[kind][id], cells) for id, cells in found.items()) for kind, found in parts.items()
+        kind: _by_size(part(*names[kind][id], cells, machines[kind, id]) for id, cells in found.items())
+        for kind, found in parts.items()
     }
+    several = of_machine if base.machines > 1 else {}
     pulls = listed["pull"] if any(part.full for part in listed["pull"]) else ()
     made = base._replace(
         method=LIST_PRICE if answer is None else LEARNED,
@@ -284,6 +297,7 @@ def _rows(
         by_project=listed["project"],
         by_session=listed["session"],
         by_pull=pulls,
+        by_machine=_by_size(part(machine, machine, cells, (machine,)) for machine, cells in several.items()),
     )
     return made if answer is None else made._replace(unexplained=answer.unexplained)
 

@@ -23,6 +23,11 @@ class Machines:
         found = {str(one["id"]): str(one["name"]) for one in stored}
         return {**found, "": found.get(own, THIS)}
 
+    @property
+    def are_several(self) -> bool:
+        """True in a ledger that knows machines by name."""
+        return len(self.names) > 1
+
     @cached_property
     def _folders(self) -> dict[int, str]:
         return dict(folders(self._db))

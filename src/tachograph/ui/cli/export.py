@@ -27,11 +27,18 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--format", choices=export.FORMATS, default="csv", help="default: csv")
     parser.add_argument("--to", metavar="PATH", help="a file; for all: a folder. Default: standard output")
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    parser.add_argument(
+        "--machine", metavar="NAME", action="append", default=[], help="only this machine of yours (may be repeated)"
+    )
     parser.add_argument("--account", metavar="NAME", help="for calibration: this account (default: the first)")
     add_question_flags(parser)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.machine and (arguments.what == "calibration" or not _has_machine(arguments.what)):
+        raise UsageError(
+            f"export {arguments.what} is of an account, not of a machine.", "Leave out --machine, or export readings."
+        )
     if arguments.what == "calibration":
         from tachograph.ui.cli.export_calibration import run as run_calibration
 
@@ -44,10 +51,17 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
+def _has_machine(what: str) -> bool:
+    return what not in EVERYTHING or EVERYTHING[what].has_machine
+
+
 def _write(arguments: argparse.Namespace, context: Context, now: Snapshot) -> None:
     for what in EVERYTHING if arguments.what == "all" else (arguments.what,):
+        if arguments.machine and not _has_machine(what):
+            context.say(f"Left out {what}, which are of an account, not of a machine.")
+            continue
         one = EVERYTHING[what]
-        rows = one.rows(now.db, now.book, now.calendar)
+        rows = one.rows(now.db, now.book, now.calendar, arguments.machine)
         if not arguments.to:
             context.out.flush()
             export.write(arguments.format, one.fields, rows, getattr(context.out, "buffer", sys.stdout.buffer))

@@ -26,4 +26,4 @@ def chunks(pool: LedgerPool, what: str, form: str) -> Generator[bytes, None, Non
     """The file in pieces, as of one moment. Raises UsageError if a package for the format is missing."""
     with pool.snapshot() as snapshot:
         one = EVERYTHING[what]
-        yield from export.chunks(form, one.fields, one.rows(snapshot.db, snapshot.book, snapshot.calendar))
+        yield from export.chunks(form, one.fields, one.rows(snapshot.db, snapshot.book, snapshot.calendar, ()))

@@ -48,7 +48,7 @@ def why_screen(
         if words_of_weights := weights_words(found):
             made += fold(safe(words_of_weights), room)
         made.append("")
-        parts = (("Models", found.by_model), ("Projects", found.by_project), ("Sessions", found.by_session), ("Pull requests", found.by_pull))  # fmt: skip
+        parts = (("Models", found.by_model), ("Projects", found.by_project), ("Sessions", found.by_session), ("Pull requests", found.by_pull), ("Machines", found.by_machine))  # fmt: skip
         names = min(44, max([13, *(width(safe(part.name)) for _, rows in parts for part in rows[:_MOST])]))
         if room is not None:
             names = min(names, max(14, room - 46))
@@ -160,6 +160,7 @@ def why_document(found: Attribution, account: NowAccount) -> dict[str, Any]:
         "projects": [_part(part, "path") for part in found.by_project],
         "sessions": [_part(part, "session") for part in found.by_session],
         "prs": [_part(part, "url") for part in found.by_pull],
+        "machines": [_part(part, "machine") for part in found.by_machine],
         "unexplained": estimate(found.unexplained),
         "window_points": estimate(found.window_points),
         "measured": [
@@ -209,6 +210,7 @@ def _part(part: Part, key: str) -> dict[str, Any]:
         "share": estimate(part.share),
         "points": estimate(part.points),
         "list_price_share": part.list_price,
+        "machine": part.machine or None,
     }
 
 

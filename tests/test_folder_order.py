@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from helpers import Home
 from ledger_rows import Rows, ledger_rows, without_home
+from tachograph.demo.records import AT, assistant, progress
 from test_properties import SCALE, Unit, lines, temporary_home, transcripts
 
 FOLDERS = (".claude", "copy", "work")
@@ -22,6 +24,32 @@ quick = settings(
     derandomize=SCALE == 1,  # the same examples in every run; the long form searches for new ones
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+@st.composite
+def lines_of_shared_ids(draw: st.DrawFn) -> Unit:
+    """A line of one of two ids, which may be one answer or several: near and far in time, ended early, of two requests."""
+    label, second = draw(st.sampled_from("ST")), draw(st.sampled_from([0, 1, 2, 5, 9, 15, 300, 590, 700, 1100, 5000]))
+    record = assistant(
+        label,
+        at=AT + timedelta(seconds=second),
+        input=draw(st.integers(0, 1)),
+        output=draw(st.integers(0, 3)),
+        cache_read=draw(st.integers(0, 1)),
+        stop=draw(st.sampled_from([None, None, "end_turn"])),
+        request=draw(st.sampled_from([None, None, "r1", "r2"])),
+        session=draw(st.sampled_from(["s1", "s2", "s3"])),
+        cwd="/x/shop",
+        branch=draw(st.sampled_from(["one", "main"])),
+        sidechain=draw(st.booleans()),
+        uuid=f"u-{label}-{second}" + draw(st.sampled_from(["", "-again"])),
+        version="2.1.29",
+        forked_from=draw(st.sampled_from([None, None, "s1"])),
+    )
+    return [record if draw(st.integers(0, 5)) else progress(record)]
+
+
+shared_ids = st.lists(lines_of_shared_ids(), min_size=2, max_size=9)
 
 
 def sign_in(home: Home, folder: str, account: str) -> None:
@@ -92,8 +120,14 @@ def test_any_order_of_folders_logins_files_and_lines_gives_the_same_ledger(units
     assert_any_order_is_the_same(units, data)
 
 
+@settings(quick, max_examples=20 * SCALE)
+@given(shared_ids, st.data())
+def test_any_order_of_lines_of_shared_ids_gives_the_same_ledger(units: list[Unit], data: Any) -> None:
+    assert_any_order_is_the_same(units, data)
+
+
 @pytest.mark.soak
 @settings(quick, derandomize=False, max_examples=int(os.environ.get("TACHOGRAPH_SOAK_EXAMPLES", "1500")))
-@given(transcripts, st.data())
+@given(st.one_of(transcripts, shared_ids), st.data())
 def test_any_order_gives_the_same_ledger_over_many_examples(units: list[Unit], data: Any) -> None:
     assert_any_order_is_the_same(units, data)

@@ -232,10 +232,10 @@ def test_the_files_of_a_process_that_dies_are_read_by_the_others(
         home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
     parent, read_here = os.getpid(), workers.read_here
 
-    def dying(jobs: list[FileState], now_ms: int):  # type: ignore[no-untyped-def]
+    def dying(jobs: list[FileState], now_ms: int, shared: frozenset[int]):  # type: ignore[no-untyped-def]
         if os.getpid() != parent and any(job.path.endswith(b"s3.jsonl") for job in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
-        return read_here(jobs, now_ms)
+        return read_here(jobs, now_ms, shared)
 
     monkeypatch.setattr(workers, "read_here", dying)
     same_as_oracle(home)

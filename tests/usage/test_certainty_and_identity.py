@@ -257,3 +257,31 @@ def test_a_name_of_decomposed_letters_that_fits_is_not_cut(home: Home) -> None:
 def test_a_pull_request_link_is_written_once(home: Home, tmp_path: Path) -> None:
     home.write("p/s.jsonl", [*answers("s", 2, branch="x"), pr_link(3, at=AT + HOUR, session="s")])
     assert rows(home, "prs", "linked_at") == {"2026-11-02T10:00:00.000Z": 2}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_lines_merged_before_an_id_is_known_as_shared_are_told_apart_afterwards(
+    home: Home, order: tuple[int, ...]
+) -> None:
+    """Two sessions have a line of the id a second apart: copies of one answer, until a line of another hour shows more."""
+    lines = [
+        assistant("S", at=AT, session="s1", uuid="u1", request=None, output=7),
+        assistant("S", at=AT + 3 * HOUR, session="s1", uuid="u2", request=None, output=5, stop=None),
+        assistant("S", at=AT + 3 * HOUR + timedelta(seconds=1), session="s3", uuid="u3", request=None, output=6),
+    ]
+    for number in order:
+        home.append(f"p/{lines[number]['sessionId']}.jsonl", [lines[number]])
+        home.run("daily")
+    assert rows(home, "sessions", "session") == {"s1": 2, "s3": 1}
+    assert home.run("daily", "--json").json["totals"]["tokens"]["output"] == 18
+    assert "3 answers" in home.run("doctor").stdout
+
+
+def test_lines_merged_into_one_answer_stay_so_where_their_transcript_is_gone(home: Home) -> None:
+    first = home.append("p/s1.jsonl", [assistant("S", at=AT, session="s1", uuid="u1", request=None, stop=None)])
+    home.append("q/s2.jsonl", [assistant("S", at=AT + MINUTE, session="s2", uuid="u2", request=None, output=900)])
+    home.run("daily")
+    first.unlink()
+    home.append("p/s3.jsonl", [assistant("S", at=AT + 3 * HOUR, session="s3", uuid="u3", request=None, output=5)])
+    totals = home.run("daily", "--json").json["totals"]
+    assert (totals["tokens"]["output"], totals["messages"]) == (905, 2)

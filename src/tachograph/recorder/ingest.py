@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from tachograph.clock import filesystem_now_ns
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.ledger.storage.preferences import get_preference, set_preference
@@ -24,6 +24,11 @@ from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Discovery
 from tachograph.sources.transcripts.file_state import FileState
+
+if TYPE_CHECKING:
+    from tachograph.ledger.usage import batches
+    from tachograph.ledger.usage.account_of import Logins
+    from tachograph.ledger.usage.message_attributes import MessageAttributes
 
 _MOST_LATE_FILES = 200  # transcripts with answers after a refusal, in one pass
 Progress = Callable[[int, int], None]  # bytes read, bytes to read
@@ -99,7 +104,12 @@ def _read(
     now_ms: int,
     progress: Progress | None,
 ) -> None:
-    from tachograph.ledger.usage import batches, messages, rereading  # only where there is something to read
+    from tachograph.ledger.usage import (  # only where there is something to read
+        batches,
+        messages,
+        rereading,
+        shared_ids,
+    )
     from tachograph.ledger.usage.message_attributes import MessageAttributes
     from tachograph.recorder.workers import read_all
 
@@ -125,12 +135,13 @@ def _read(
         logins = accounts.logins(db)
         for where, since in longer.items():
             batches.assign_accounts(db, origins, logins, where, since)
+        shared = shared_ids.known(db)
         empty = messages.is_empty(db)
         version = data_version(db)
     among: set[int] | None = set() if empty else None
-    touched = batches.Touched(set(), set(), set())
+    touched = batches.Touched(set(), set(), set(), set())
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
-    for said, reads in read_all([job.known for job in jobs.values()], now_ms):
+    for said, reads in read_all([job.known for job in jobs.values()], now_ms, shared):
         with ledger.transaction() as db:
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
@@ -148,16 +159,47 @@ def _read(
                 )
         if among is not None:
             among.update(message[0] for message in said[0])
-            among.update(said[1])
+            among.update(said[1], said[13])
         done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
             progress(min(done, total), total)
+    if touched.merged or rereading_states.LINES in left:
+        _read_lines(
+            ledger, touched, origins, logins, None if rereading_states.LINES in left else touched.merged, now_ms
+        )
     _note_request_times(ledger, [job.known for job in jobs.values()], now_ms)
     with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
         if left & {rereading_states.DUE, rereading_states.BEGUN}:
             rereading.finish(db, origins, logins, touched)
         batches.settle(db, origins, logins, touched, everything=rereading_states.UNSETTLED in left)
         files.write_directories(db, found.directories)
+
+
+def _read_lines(
+    ledger: Ledger,
+    touched: batches.Touched,
+    origins: MessageAttributes,
+    logins: Logins,
+    sessions: set[str] | None,
+    now_ms: int,
+) -> None:
+    """Read transcripts again, line by line, after an id turned out to be shared: those of some sessions, or all (None).
+
+    Their offsets and problems stay; repetition changes nothing else.
+    """
+    from tachograph.ledger.usage import batches, shared_ids
+    from tachograph.ledger.usage.writer import MessageWriter
+    from tachograph.recorder.workers import read_all
+
+    states = files.of_sessions(ledger.db, {""} if sessions is None else sessions)
+    known = [FileState(*state[1:8]) for state in states]  # from the start
+    for content, _ in read_all(known, now_ms, shared_ids.known(ledger.db)):
+        with ledger.transaction() as db:
+            batches.write(db, content, origins, logins, None, touched)
+    with ledger.transaction() as db:
+        writer = MessageWriter(db, origins, logins)
+        shared_ids.drop_merged(writer)
+        touched.sessions.update(writer.touched)
 
 
 def _write_refusals(

@@ -27,25 +27,29 @@ Delivery = tuple[tuple[Any, ...], list[FileRead]]  # content of a batch, and the
 Reading = Callable[[list[FileState], int], Iterator[Delivery]]
 
 
-def read_all(jobs: list[FileState], now_ms: int) -> Iterator[Delivery]:
-    """Read transcripts, in the order given or in parallel; every file is delivered exactly once."""
+def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
+    """Read transcripts, in the order given or in parallel; every file is delivered exactly once.
+
+    `shared`: identities of ids that several answers share, of which every line is delivered by itself.
+    """
     size = sum(max(0, job.size - job.offset) for job in jobs)
     count = min(os.cpu_count() or 1, 4)
     if size < _fork_bytes() or count < 2 or not _may_fork():
-        yield from read_here(jobs, now_ms)
+        yield from read_here(jobs, now_ms, shared)
         return
     left = {job.path: job for job in jobs}
-    for delivery in _read_forked(jobs, now_ms, count):
+    for delivery in _read_forked(jobs, now_ms, count, shared):
         for read in delivery[1]:
             left.pop(read.known.path, None)
         yield delivery
     if left:  # a child died: its files are read here
-        yield from read_here(list(left.values()), now_ms)
+        yield from read_here(list(left.values()), now_ms, shared)
 
 
-def read_here(jobs: list[FileState], now_ms: int) -> Iterator[Delivery]:
+def read_here(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
     """Read transcripts in this process, a batch at a time."""
-    reader = Reader(now_ms, _fast(sum(max(0, job.size - job.offset) for job in jobs)))
+    fast = Decoders() if shared else _fast(sum(max(0, job.size - job.offset) for job in jobs))
+    reader = Reader(now_ms, fast, shared)  # the accelerators merge lines
     reads: list[FileRead] = []
     size = 0
     for job in jobs:
@@ -84,7 +88,7 @@ def _may_fork() -> bool:
     return sys.platform not in ("win32", "darwin") and threading.active_count() == 1
 
 
-def _read_forked(jobs: list[FileState], now_ms: int, count: int) -> Iterator[Delivery]:
+def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozenset[int]) -> Iterator[Delivery]:
     import marshal
     import selectors
 
@@ -95,7 +99,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int) -> Iterator[Del
         for share in _shares(jobs, count):
             receive, send = os.pipe()
             try:
-                children[receive] = processes.fork_worker(partial(_work, share, now_ms, send), keep=(send,))
+                children[receive] = processes.fork_worker(partial(_work, share, now_ms, send, shared), keep=(send,))
             finally:
                 os.close(send)
             chooser.register(receive, selectors.EVENT_READ)
@@ -130,12 +134,12 @@ def _shares(jobs: list[FileState], count: int) -> list[list[FileState]]:
     return [share for share in shares if share]
 
 
-def _work(jobs: list[FileState], now_ms: int, send: int) -> None:
+def _work(jobs: list[FileState], now_ms: int, send: int, shared: frozenset[int]) -> None:
     """The work of a child: read, send."""
     import marshal
 
     gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
-    for said, reads in read_here(jobs, now_ms):
+    for said, reads in read_here(jobs, now_ms, shared):
         plain = [(tuple(read.known), *read[1:]) for read in reads]
         data = marshal.dumps((said, plain))
         _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))

@@ -17,7 +17,7 @@ from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.limits.limits import STATUSLINE
-from tachograph.model.usage.messages import NO_TIME, Message, is_same_answer, merge
+from tachograph.model.usage.messages import NO_TIME, Message, may_be_several, merge
 
 _FAR_MS = 60_000  # clocks that differ by less need no correction
 
@@ -51,7 +51,7 @@ class _Importer:
         folders = {folder for fact in by_kind.get(tracking.LOGINS, ()) if (folder := self._try(self._logins, fact))}
         batch = self._batch(by_kind)
         origins, logins = MessageAttributes(self._db, self._names), accounts.logins(self._db)
-        touched = batches.Touched(set(), set(), set())
+        touched = batches.Touched(set(), set(), set(), set())
         batches.write(self._db, batch, origins, logins, None, touched)
         batches.settle(self._db, origins, logins, touched)
         for folder in folders:
@@ -88,18 +88,20 @@ class _Importer:
         """The facts as a batch of transcripts (ledger/usage/batches.py)."""
         messages: dict[int, Message] = {}
         fragments: dict[int, list[Message]] = {}
+        lines: dict[int, list[Message]] = {}
         for fact in by_kind.get(tracking.MESSAGE, ()):
             if (message := self._try(self._message, fact)) is not None:
                 old = messages.get(message[0])
-                if old is not None and is_same_answer(old, message):
-                    message = merge(old, message)
-                elif old is not None:
+                if old is not None and may_be_several(old, message):
                     fragments.setdefault(message[0], []).append(message)
                     continue
+                if old is not None:
+                    message = merge(old, message)
                 messages[message[0]] = message
         for fact in by_kind.get(tracking.FRAGMENT, ()):
             if (message := self._try(self._message, fact)) is not None:
-                fragments.setdefault(message[0], []).append(message)
+                into = lines if shared_ids.is_line(fact.key, message) else fragments
+                into.setdefault(message[0], []).append(message)
         spans: dict[str, tuple[int, int]] = {}
         prompts: dict[str, tuple[int, str]] = {}
         leaves: dict[str, tuple[int, str]] = {}
@@ -144,7 +146,7 @@ class _Importer:
         self._names.sessions(self._db, named)
         return (
             list(messages.values()), fragments, spans, prompts, titles, summaries, leaves, links, [], clears, costs,
-            spawns, subagents,
+            spawns, subagents, lines,
         )  # fmt: skip
 
     def _message(self, body: Any, key: str) -> Message:
@@ -316,5 +318,5 @@ def drop_others(ledger: Ledger) -> int:
         for account in sorted({account for account, _ in found}):
             for window in windows.windows(db, account):
                 windows.rebuild(db, account, window.key, window)
-        batches.settle(db, origins, logins, batches.Touched(set(writer.touched), set(), set()))
+        batches.settle(db, origins, logins, batches.Touched(set(writer.touched), set(), set(), set()))
         return len(rows)

@@ -32,15 +32,17 @@ class BatchContent(NamedTuple):
     cost_states: Mapping[str, tuple[str, int, str]]
     spawns: Mapping[tuple[str, int], str]
     subagents: Mapping[tuple[str, str], int]
+    lines: Mapping[int, list[Message]]
 
 
 class Touched(NamedTuple):
-    """Sessions of which something changed in a pass: messages, links to pull requests and `/clear`, or calls that
-    start subagents."""
+    """Sessions of which something changed in a pass: messages, links to pull requests and `/clear`, calls that start
+    subagents, or (by their uuid) merged lines of an id that may be shared."""
 
     sessions: set[int]
     linked: set[int]
     spawning: set[int]
+    merged: set[str]
 
 
 def write(
@@ -60,7 +62,7 @@ def write(
     sessions = names.sessions(
         db,
         {s for m in content.messages for s in m[5]}
-        | {s for parts in content.fragments.values() for m in parts for s in m[5]}
+        | {s for kind in (content.fragments, content.lines) for parts in kind.values() for m in parts for s in m[5]}
         | content.prompts.keys()
         | content.clears.keys()
         | content.cost_states.keys()
@@ -76,9 +78,9 @@ def write(
     writer = MessageWriter(db, origins, logins)
     messages, shared = shared_ids.separate(writer, content.messages, content.fragments, among)
     writer.add(messages, sessions, among)
-    if shared:
+    if shared or content.lines:
         writer.finish()
-        shared_ids.add(writer, shared)
+        touched.merged.update(shared_ids.add(writer, shared, content.lines))
     writer.finish()
     touched.sessions.update(writer.touched)
     db.execute("INSERT OR IGNORE INTO rereading VALUES (?)", (rereading_states.UNSETTLED,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.usage.strings import Strings
@@ -75,6 +75,18 @@ def signatures(db: sqlite3.Connection) -> dict[bytes, tuple[int, int, int, int, 
 def directories(db: sqlite3.Connection) -> dict[bytes, int]:
     """The folders of transcripts with the change times, nanoseconds, at which we listed them."""
     return dict(db.execute("SELECT path, changed FROM directory"))
+
+
+def of_sessions(db: sqlite3.Connection, sessions: Collection[str]) -> list[FileState]:
+    """States of the transcripts there are whose path names one of the sessions; of all where one is named by none."""
+    rows = [FileState._make(row) for row in db.execute(f"{_STATES} WHERE error = '' AND NOT gone ORDER BY path")]
+    named, found = set[str](), []
+    for row in rows:
+        mine = {part.removesuffix(".jsonl") for part in os.fsdecode(row.path).replace("\\", "/").split("/")}
+        if mine := mine.intersection(sessions):
+            named |= mine
+            found.append(row)
+    return found if named.issuperset(sessions) else rows
 
 
 def write_directories(db: sqlite3.Connection, now: Mapping[bytes, int]) -> None:
@@ -174,7 +186,9 @@ def _identity_problems(db: sqlite3.Connection) -> dict[str, int]:
     """Ids that several answers share, and sessions that hold another one's messages without the mark of a fork."""
     from tachograph.model.usage.messages import FORKED, SIDECHAIN  # `now` counts no problems
 
-    shared = db.execute("SELECT count(*) FROM shared_id").fetchone()[0]
+    shared = db.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM fragment GROUP BY identity HAVING count(DISTINCT answer) > 1)"
+    ).fetchone()[0]
     forks = db.execute(
         "SELECT count(DISTINCT copy.session) FROM copy JOIN answer ON answer.id = copy.message"
         f" WHERE copy.session <> answer.session AND NOT copy.flags & {FORKED | SIDECHAIN}"
@@ -208,7 +222,7 @@ def shared_ids(db: sqlite3.Connection) -> list[SharedId]:
     sql = (
         "SELECT answers, (SELECT path FROM file WHERE instr(path, CAST(session AS BLOB)) > 0 LIMIT 1) FROM"
         " (SELECT count(DISTINCT answer) AS answers, min(session) AS session FROM fragment GROUP BY identity)"
-        " ORDER BY 1 DESC LIMIT 20"
+        " WHERE answers > 1 ORDER BY 1 DESC LIMIT 20"
     )
     return [SharedId(int(answers), bytes(path or b"")) for answers, path in db.execute(sql)]
 

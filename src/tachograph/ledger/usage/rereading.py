@@ -78,6 +78,6 @@ def _bring_back(
     writer.add(plain, sessions, None)
     if fragments:
         writer.finish()
-        shared_ids.add(writer, fragments)
+        shared_ids.add(writer, fragments, {})
     writer.finish()
     touched.sessions.update(writer.touched)

@@ -1,140 +1,236 @@
 """Ids that several answers share, as some gateways give them: their lines, grouped into answers (accounting rule 2).
 
-Lines of a shared id are kept as fragments, one for each group of lines that arrived together. Answers are grouped out of
-all fragments of a session again whenever one is added, so their order of arrival changes nothing.
+Every line of such an id is stored as a fragment. Answers are grouped out of all fragments of a session again whenever
+one is added, so their order of arrival changes nothing. Lines that were merged before the id was known to be shared are
+fragments too, with a negative `mark`, until their transcripts are read again line by line (recorder/ingest.py).
 """
 
+import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from tachograph.ledger.usage import rereading_states
 from tachograph.ledger.usage.messages import Row
 from tachograph.ledger.usage.writer import MessageWriter
-from tachograph.model.usage.messages import NO_TIME, NO_WAY, Message, fingerprint, is_same_answer, merge
+from tachograph.model.usage.messages import (
+    NO_TIME,
+    NO_WAY,
+    Message,
+    fingerprint,
+    is_same_answer,
+    larger_counts,
+    may_be_several,
+    merge,
+)
 
 Fragments = Mapping[int, list[Message]]
+
+
+def known(db: sqlite3.Connection) -> frozenset[int]:
+    """Identities of ids of which every line is stored."""
+    return frozenset(identity for (identity,) in db.execute("SELECT identity FROM shared_id"))
 
 
 def separate(
     writer: MessageWriter, messages: list[Message], fragments: Fragments, among: set[int] | None
 ) -> tuple[list[Message], dict[int, list[Message]]]:
-    """Split a batch into ordinary messages and fragments of shared ids, old and new."""
-    db = writer.db
+    """Split a batch into ordinary messages and merged lines of ids that may be shared, old and new."""
     shared: dict[int, list[Message]] = {identity: list(parts) for identity, parts in fragments.items()}
-    known_shared = {identity for (identity,) in db.execute("SELECT identity FROM shared_id")}
+    known_shared = known(writer.db)
     plain: list[Message] = []
-    candidates: list[Message] = []
+    candidates: dict[int, Message] = {}
     for message in messages:
         if message[0] in known_shared or message[0] in shared:
             shared.setdefault(message[0], []).append(message)
         else:
             plain.append(message)
             if among is None or message[0] in among:
-                candidates.append(message)
-    for row in writer.rows_of([message[0] for message in candidates]).values():
-        message = next(m for m in candidates if m[0] == row.identity)
-        if any(not is_same_answer(old, message) for old in as_messages(writer, row)[:1]):
+                candidates[message[0]] = message
+    for row in writer.rows_of(list(candidates)).values():
+        message = candidates[row.identity]
+        if any(may_be_several(old, message) for old in as_messages(writer, row)[:1]):
             shared[row.identity] = [message]
     if shared.keys() - known_shared:
         plain = [message for message in plain if message[0] not in shared]
     return plain, shared
 
 
-def add(writer: MessageWriter, shared: Mapping[int, list[Message]]) -> None:
-    """Store fragments, and replace earlier answers by those that they are grouped into now."""
-    db = writer.db
+def add(writer: MessageWriter, merged: Fragments, lines: Fragments) -> set[str]:
+    """Store merged and single lines, and replace earlier answers by those that they are grouped into now.
+
+    Returns the sessions of merged lines, of which the transcripts should be read again.
+    """
+    db, unclear = writer.db, set[str]()
     answers: list[Message] = []
-    for identity, parts in shared.items():
-        is_new = db.execute("SELECT 1 FROM shared_id WHERE identity = ?", (identity,)).fetchone() is None
-        if is_new:
+    for identity in sorted({*merged, *lines}):
+        parts, whole = list(merged.get(identity, ())), list(writer.rows_of([identity]).values())
+        if db.execute("SELECT 1 FROM shared_id WHERE identity = ?", (identity,)).fetchone() is None:
             db.execute("INSERT INTO shared_id VALUES (?)", (identity,))
-            for row in writer.rows_of([identity]).values():  # one answer so far, which is one of several now
-                parts = [*parts, *as_messages(writer, row)]
+            db.execute("INSERT OR IGNORE INTO rereading VALUES (?)", (rereading_states.LINES,))
+            for row in whole:  # one answer so far, which may be one of several now
+                parts += as_messages(writer, row)
                 writer.remove(row)
-        split = [one for part in parts for one in _by_session(part)]
-        for one in split:
-            _store(db, identity, one)
-        answers += _grouped_again(writer, identity, split)
+            changed = None
+        else:
+            every = (*parts, *lines.get(identity, ()))
+            changed = None if whole else {session for one in every for session in one[5]}
+        for part in parts:
+            _store(db, identity, part, is_line=False)
+            unclear.update(part[5])
+        for line in lines.get(identity, ()):
+            _store(db, identity, line, is_line=True)
+        answers += _grouped_again(writer, identity, changed)
     sessions = writer.names.sessions(db, {uuid for one in answers for uuid in one[5]})
     writer.add(answers, sessions, None)
+    return unclear
 
 
-def _by_session(message: Message) -> list[Message]:
-    """A message of several sessions as one for each of them."""
-    return [(*message[:5], {session: flags}, message[6]) for session, flags in message[5].items()]
+def drop_merged(writer: MessageWriter) -> None:
+    """Remove merged lines of which the single ones are there too, and group the answers of their ids again.
 
-
-def _store(db: sqlite3.Connection, identity: int, one: Message) -> None:
-    ((session, _),) = one[5].items()
-    key = (identity, session, one[1], one[6][2])
-    row = db.execute(
-        "SELECT body FROM fragment WHERE identity = ? AND session = ? AND at = ? AND mark = ?", key
-    ).fetchone()
-    if row is not None:
-        one = merge(from_json(row[0]), one)
-    db.execute(
-        "INSERT INTO fragment (identity, session, at, mark, body) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET body = excluded.body",
-        (*key, to_json(one)),
-    )
-
-
-def _grouped_again(writer: MessageWriter, identity: int, changed: Iterable[Message]) -> list[Message]:
-    """Group all fragments of the sessions concerned; answers of an earlier grouping are removed."""
+    The transcripts were read again: what is left of merged lines stays as it is.
+    """
     db = writer.db
-    concerned = {session for one in changed for session in one[5]}
-    times: set[int] = set()
-    done: set[str] = set()
-    while concerned - done:  # copies in other sessions have the same times
-        for session in concerned - done:
-            found = db.execute("SELECT at FROM fragment WHERE identity = ? AND session = ?", (identity, session))
-            times |= {at for (at,) in found}
-            done.add(session)
-        for at in times:
-            found = db.execute("SELECT session FROM fragment WHERE identity = ? AND at = ?", (identity, at))
-            concerned |= {session for (session,) in found}
-    groups: dict[int, list[list[Message]]] = {}  # time of the first line: groups of all sessions
+    rows = db.execute("SELECT identity, session, at, mark, body FROM fragment WHERE mark < 0").fetchall()
+    answers: list[Message] = []
+    for identity, of_identity in itertools.groupby(rows, key=lambda row: row[0]):
+        gone = [row[1:4] for row in of_identity if _is_covered(db, identity, row[1], from_json(row[4]))]
+        if gone:
+            where = "identity = ? AND session = ? AND at = ? AND mark = ?"
+            before = {
+                answer
+                for key in gone
+                for (answer,) in db.execute(f"SELECT answer FROM fragment WHERE {where}", (identity, *key))
+            }
+            db.executemany(f"DELETE FROM fragment WHERE {where}", [(identity, *key) for key in gone])
+            for row in writer.rows_of(sorted(before - {None})).values():
+                writer.remove(row)
+            answers += _grouped_again(writer, identity, None)
+    sessions = writer.names.sessions(db, {uuid for one in answers for uuid in one[5]})
+    writer.add(answers, sessions, None)
+    writer.finish()
+    db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.LINES,))
+
+
+def _is_covered(db: sqlite3.Connection, identity: int, session: str, merged: Message) -> bool:
+    """True if the single lines that were merged are there as well: the first, the last, and one in this session."""
+    first, last = merged[1], merged[6][0]
+    sql = "SELECT session, body FROM fragment WHERE identity = ? AND at BETWEEN ? AND ? AND mark >= 0"
+    found = [(one, from_json(body)) for one, body in db.execute(sql, (identity, first, last))]
+    times = {line[1] for _, line in found}
+    if not {first, last} <= times or all(one != session for one, _ in found):
+        return False
+    most = merged[2]
+    counts = (0, 0, 0, 0, 0, 0)
+    for _, line in found:
+        counts = larger_counts(counts, line[2])
+    return larger_counts(counts, most) == counts
+
+
+def is_line(key: str, message: Message) -> bool:
+    """Test a fragment of another machine, with the key of its fact: a single line, or several merged ones."""
+    return int(key.rpartition(":")[2]) >= 0 and message[6][0] == message[1]
+
+
+def _store(db: sqlite3.Connection, identity: int, message: Message, *, is_line: bool) -> None:
+    """Store a fragment for each session of a message, merged with one that is there: of the same time, uuid and request."""
+    mark, request = message[6][2:4]
+    if request:
+        mark = fingerprint(f"{mark}\0{request}")
+    mark = mark if is_line else -1 - mark
+    for session, flags in message[5].items():
+        one = (*message[:5], {session: flags}, message[6])
+        key = (identity, session, one[1], mark)
+        row = db.execute(
+            "SELECT body FROM fragment WHERE identity = ? AND session = ? AND at = ? AND mark = ?", key
+        ).fetchone()
+        if row is not None:
+            one = merge(from_json(row[0]), one)
+        db.execute(
+            "INSERT INTO fragment (identity, session, at, mark, body) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET body = excluded.body",
+            (*key, to_json(one)),
+        )
+
+
+def _grouped_again(writer: MessageWriter, identity: int, changed: set[str] | None) -> list[Message]:
+    """Group all fragments of the sessions concerned (None: all); answers of an earlier grouping are removed."""
+    db = writer.db
+    concerned = _concerned(db, identity, changed)
+    stored: dict[str, list[tuple[int, Message]]] = {}  # by session: marks and fragments
     before: set[int] = set()
-    for session in sorted(done):
-        sql = "SELECT body, answer FROM fragment WHERE identity = ? AND session = ? ORDER BY at, mark"
-        stored = db.execute(sql, (identity, session)).fetchall()
-        before |= {answer for _, answer in stored if answer is not None}
-        for group in _groups([from_json(body) for body, _ in stored]):
-            groups.setdefault(group[0][1], []).append(group)
+    sql = "SELECT mark, body, answer FROM fragment WHERE identity = ? AND session = ? ORDER BY at, mark"
+    for session in sorted(concerned):
+        for mark, body, answer in db.execute(sql, (identity, session)).fetchall():
+            stored.setdefault(session, []).append((mark, from_json(body)))
+            if answer is not None:
+                before.add(answer)
     for row in writer.rows_of(sorted(before)).values():
         writer.remove(row)
+    groups: dict[int, list[list[tuple[int, Message]]]] = {}  # time of the first line: groups of all sessions
+    all_lines = [one for parts in stored.values() for _, one in parts]
+    if changed is None and all(is_same_answer(a, b) for a, b in itertools.combinations(all_lines, 2)):
+        groups[0] = list(stored.values())
+        names = {0: identity}
+    else:
+        for parts in stored.values():
+            for group in _groups(parts):
+                groups.setdefault(group[0][1][1], []).append(group)
+        names = {at: _answer_name(identity, at, copies) for at, copies in groups.items()}
     answers = []
     for at, copies in sorted(groups.items()):
-        mark = min(group[0][6][2] for group in copies)
-        own = fingerprint(f"shared\0{identity}\0{mark or at}")
         merged: Message | None = None
-        for one in (one for group in copies for one in group):
+        for mark, one in (part for group in copies for part in group):
             merged = one if merged is None else merge(merged, one)
             ((session, _),) = one[5].items()
             db.execute(
                 "UPDATE fragment SET answer = ? WHERE identity = ? AND session = ? AND at = ? AND mark = ?",
-                (own, identity, session, one[1], one[6][2]),
+                (names[at], identity, session, one[1], mark),
             )
         if merged is not None:
-            answers.append((own, *merged[1:]))
+            answers.append((names[at], *merged[1:]))
     return answers
 
 
-def _groups(ordered: list[Message]) -> list[list[Message]]:
-    """Lines of one session, in order of time, as answers: by request id if present, else grouped while they can be one answer."""
-    groups: list[list[Message]] = []
+def _answer_name(identity: int, at: int, copies: list[list[tuple[int, Message]]]) -> int:
+    """Identity of an answer of a shared id: by the uuid of its first line, else by its time."""
+    return fingerprint(f"shared\0{identity}\0{min(group[0][1][6][2] for group in copies) or at}")
+
+
+def _concerned(db: sqlite3.Connection, identity: int, changed: set[str] | None) -> set[str]:
+    """Sessions of which answers have to be grouped again: those changed, and those with copies of their lines."""
+    if changed is None:
+        found = db.execute("SELECT DISTINCT session FROM fragment WHERE identity = ?", (identity,))
+        return {session for (session,) in found}
+    concerned, done, times = set(changed), set[str](), set[int]()
+    while concerned - done:  # copies in other sessions have the same times
+        for session in concerned - done:
+            at_times = db.execute("SELECT at FROM fragment WHERE identity = ? AND session = ?", (identity, session))
+            times |= {at for (at,) in at_times}
+            done.add(session)
+        for at in times:
+            found = db.execute("SELECT session FROM fragment WHERE identity = ? AND at = ?", (identity, at))
+            concerned |= {session for (session,) in found}
+    return concerned
+
+
+def _groups(ordered: list[tuple[int, Message]]) -> list[list[tuple[int, Message]]]:
+    """Lines of one session, with their marks and in order of time, as answers: by request id if present, else grouped
+    while they can be one answer."""
+    groups: list[list[tuple[int, Message]]] = []
     states: list[Message] = []
     by_request: dict[str, int] = {}
-    for one in ordered:
+    for mark, one in ordered:
         request = one[6][3]
         place = by_request.get(request) if request else (len(groups) - 1 if groups else None)
         if place is None or not is_same_answer(states[place], one):
-            groups.append([one])
+            groups.append([(mark, one)])
             states.append(one)
             place = len(groups) - 1
         else:
-            groups[place].append(one)
+            groups[place].append((mark, one))
             states[place] = merge(states[place], one)
         if request:
             by_request[request] = place

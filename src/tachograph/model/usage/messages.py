@@ -108,8 +108,38 @@ def _later(a: int, b: int) -> int:
     return max(a, b) if a != NO_TIME and b != NO_TIME else min(a, b)
 
 
+def may_be_several(a: Message, b: Message) -> bool:
+    """Test two merged groups of lines that share an id: False if no two of their lines contradict each other.
+
+    A merge forgets single lines, so this errs on the side of True, and never says False for lines that
+    `is_same_answer` tells apart, in any order of merging. For that, every line from a stop reason on has to have the
+    largest counts of its group.
+    """
+    x, y = a[6], b[6]
+    if x[3] != y[3] and x[3] and y[3]:
+        return True
+    last, stop_at = _later(x[0], y[0]), min(x[1], y[1])
+    if last != NO_TIME and last - min(a[1], b[1]) > LONGEST_ANSWER_MS:
+        return True
+    if stop_at == NO_TIME or last == NO_TIME:
+        return False
+    if last > stop_at + LONGEST_AFTER_STOP_MS:
+        return True
+    most = larger_counts(a[2], b[2])
+    for _, first, counts, _, _, _, (own_last, own_stop, *_) in (a, b):
+        is_after = own_last != NO_TIME and own_last > stop_at
+        if (own_stop == stop_at or is_after) and counts != most:
+            return True
+        if is_after and own_stop != stop_at and first != own_last:
+            return True
+    return False
+
+
 def is_same_answer(a: Message, b: Message) -> bool:
-    """Test two groups of lines that share an id: False where they cannot be one answer (rule 2, "shared ids")."""
+    """Test two lines that share an id: False if they cannot be of one answer (rule 2, "shared ids").
+
+    For groups of lines it is an approximation, which depends on the lines that were merged before.
+    """
     (x_last, x_stop, x_mark, x_request, *_), (y_last, y_stop, y_mark, y_request, *_) = a[6], b[6]
     if a[1] == b[1] or (x_mark > 0 and x_mark == y_mark):
         return True  # a copy

@@ -1064,6 +1064,13 @@ static int goes_on(const Held *held, const Record *r, const uint64_t *counts)
         return 0;
     if (r->at - held->first > LONGEST_ANSWER_MS)
         return 0;
+    if (r->stop.n > 0) {
+        if (r->at < held->last)
+            return 0;
+        for (int i = 0; i < 6; i++)
+            if (counts[i] < held->counts[i])
+                return 0;
+    }
     return held->stop_at == NO_TIME ||
            (r->at <= held->stop_at + LONGEST_AFTER_STOP_MS && memcmp(counts, held->counts, 6 * sizeof *counts) == 0);
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tachograph.model.usage.messages import NO_TIME, Message, is_same_answer, merge
+from tachograph.model.usage.messages import NO_TIME, Message, may_be_several, merge
 
 
 class Batch:
@@ -13,10 +13,12 @@ class Batch:
         "cost_states",
         "fragments",
         "leaves",
+        "lines",
         "links",
         "messages",
         "notices",
         "prompts",
+        "shared",
         "spans",
         "spawns",
         "subagents",
@@ -24,9 +26,11 @@ class Batch:
         "titles",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, shared: frozenset[int] = frozenset()) -> None:
+        self.shared = shared  # identities known to be several answers': their lines are kept apart
         self.messages: dict[int, Message] = {}
-        self.fragments: dict[int, list[Message]] = {}  # groups of lines of an id that several answers share
+        self.fragments: dict[int, list[Message]] = {}  # merged lines of an id that several answers may share
+        self.lines: dict[int, list[Message]] = {}  # lines of the identities in `shared`
         self.spans: dict[str, tuple[int, int]] = {}  # session: first and last message, epoch ms
         self.prompts: dict[str, tuple[int, str]] = {}  # session: its first prompt and when
         self.titles: dict[tuple[str, int], tuple[str, int, str]] = {}  # session, kind: (stamp, offset, text)
@@ -55,24 +59,28 @@ class Batch:
             self.cost_states,
             self.spawns,
             self.subagents,
+            self.lines,
         )
 
     def __len__(self) -> int:
         return len(self.messages)
 
     def put(self, message: Message) -> None:
-        """Merge a message in; lines of one id that cannot be one answer are kept apart."""
+        """Merge a message in; lines of one id that may be several answers are kept apart."""
         identity = message[0]
+        if self.shared and identity in self.shared:
+            self.lines.setdefault(identity, []).append(message)
+            return
         old = self.messages.get(identity)
         if old is None:
             if self.fragments and identity in self.fragments:
                 self.fragments[identity].append(message)
             else:
                 self.messages[identity] = message
-        elif is_same_answer(old, message):
-            self.messages[identity] = merge(old, message)
-        else:
+        elif may_be_several(old, message):
             self.fragments[identity] = [self.messages.pop(identity), message]
+        else:
+            self.messages[identity] = merge(old, message)
 
     def add(self, message: Message) -> None:
         """Merge a message in, and extend the span of its sessions."""

@@ -54,10 +54,12 @@ class PendingMessage:
         self.way = NO_WAY
 
     def is_continued_by(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
-        """Test a later line with the same id: `is_same_answer` of model/usage/messages.py, for single lines."""
+        """Test a later line with the same id: `may_be_several` of model/usage/messages.py, for a single line."""
         if self.request and record.requestId and self.request != record.requestId:
             return False
         if at - self.first > LONGEST_ANSWER_MS:
+            return False
+        if record.message.stop_reason and (at < self.last or counts != larger_counts(counts, self.counts)):
             return False
         return self.stop_at == NO_TIME or (at <= self.stop_at + LONGEST_AFTER_STOP_MS and counts == self.counts)
 

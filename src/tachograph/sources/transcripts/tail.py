@@ -32,21 +32,22 @@ class FileRead(NamedTuple):
 class Reader:
     """Reads transcripts one after the other into a batch, through one buffer.
 
-    `fast`: what reads the usual layout faster, where there is such a thing and it pays.
+    `fast`: what reads the usual layout faster, where there is such a thing and it pays. `shared`: identities of which
+    every line is handed over by itself; needs the decoder without an accelerator.
     """
 
-    __slots__ = ("_block", "_fast", "_now", "batch")
+    __slots__ = ("_block", "_fast", "_now", "_shared", "batch")
 
-    def __init__(self, now_ms: int, fast: Decoders) -> None:
-        self._fast = fast
+    def __init__(self, now_ms: int, fast: Decoders, shared: frozenset[int] = frozenset()) -> None:
+        self._fast, self._shared = fast, shared
         self._block = bytearray(BLOCK)
         self._now = now_ms
-        self.batch = Batch()
+        self.batch = Batch(shared)
 
     def take(self) -> tuple[Any, ...]:
         """Values collected since the last call, as plain values; starts the next batch."""
         plain = self.batch.plain()
-        self.batch = Batch()
+        self.batch = Batch(self._shared)
         return plain
 
     def read(self, known: FileState) -> FileRead:

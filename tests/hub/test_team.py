@@ -1,54 +1,29 @@
 """A team on a hub, through the installed command and over HTTP: who gets which answer."""
 
 import http.client
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers import NOW, Home
-from hub_server import Hub, hub, join, sync, token_of
+from helpers import NOW
+from hub_server import hub, post, sync, token_of
+from hub_team import get, team, work
 from tachograph.demo import records
 from tachograph.hub.team.api import ROUTES
 
 PEOPLE = {"ada": "owner", "max": "manager", "bob": "member", "cleo": "member"}
 
 
-def work(machine: Home, name: str, days: int = 2, project: str = "shop") -> None:
-    """Messages of a person on some days, in a project that all share."""
-    for day in range(days):
-        at = NOW - timedelta(days=day, hours=1)
-        session = f"5e55{len(name):04d}-0000-4000-8000-{ord(name[0]):06d}{day:06d}"
-        line = records.assistant(
-            f"{name}{day}", at=at, output=100 * (day + 1), session=session, cwd=f"/home/{name}/{project}"
-        )
-        machine.write(f"-home-{name}-{project}/{session}.jsonl", [line])
-
-
-def team(folder: Path, served: Hub, people: dict[str, str]) -> dict[str, Home]:
-    """Machines of several persons, joined and pushed."""
-    machines = {}
-    for name, role in people.items():
-        machines[name] = Home(folder / name)
-        work(machines[name], name)
-        join(machines[name], served.invite(name, "--role", role), f"{name}-laptop", "--share", "names")
-    return machines
-
-
-def get(served: Hub, path: str, token: str = "", method: str = "GET", body: Any = None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    data = None
-    if body is not None:
-        data = json.dumps(body).encode()
-        headers["Content-Type"] = "application/json"
-    connection.request(method, f"/api/team/{path}", data, headers)
+def ask(port: int, method: str, name: str, token: str) -> int:
+    """The status of a machine's request without a body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, f"/hub/1/{name}", headers={"Authorization": f"Bearer {token}"})
     response = connection.getresponse()
-    answer = json.loads(response.read())
+    response.read()
     connection.close()
-    return response.status, answer
+    return response.status
 
 
 def persons(document: Any) -> set[str]:
@@ -94,6 +69,8 @@ def test_every_route_answers_each_role_under_each_policy_with_what_it_may_see(tm
             status, document = get(served, "me", token)
             assert status == 200 and document["person"] == name
             assert set(document["seen_by"]["spend"]) == {other for other in PEOPLE if name in sees[other]} - {name}
+            status, document = get(served, "books", token)
+            assert status == (200 if role == "owner" else 403)
             for route in ROUTES:
                 if route.name in ("policy", "invite", "role", "remove", "revoke"):
                     status, _ = get(
@@ -106,6 +83,18 @@ def test_every_route_answers_each_role_under_each_policy_with_what_it_may_see(tm
                     served, route.name, stranger, route.method, {} if route.method == "POST" else None
                 )
                 assert status == 401 and set(document) == {"error"}, route
+        printed = served.home.run("hub", "telemetry", "bob").stdout
+        seat = printed.rpartition("Bearer ")[2].split("'")[0]
+        for route in ROUTES:  # a token for telemetry asks nothing and changes nothing
+            status, document = get(served, route.name, seat, route.method, {} if route.method == "POST" else None)
+            assert status == 403 and "telemetry" in document["error"], route
+        for name in ("push", "invite", "share", "leave"):
+            assert post(served.port, name, b'{"ledger": "l", "facts": []}', seat)[0] == 403, name
+        for path in ("mine", "me"):
+            assert ask(served.port, "GET", path, seat) == 403
+        assert ask(served.port, "DELETE", "me", seat) == 403
+        shares = {one["share"] for one in get(served, "me", token_of(machines["bob"]))[1]["machines"]}
+        assert shares == {"names", "telemetry"}
         served.home.run("hub", "remove", "cleo")
         assert get(served, "spend", token_of(machines["cleo"]))[0] == 401
 

@@ -16,9 +16,10 @@ from tachograph.errors import TachographError
 from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.readable import identity_of
-from tachograph.hub.sharing import COUNTS, LEVELS, MINE
+from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine, Member
 from tachograph.hub.store.database import repeat
+from tachograph.hub.store.rows import SEAT
 from tachograph.hub.tombstones import Tombstones
 from tachograph.hub.wire import Malformed, SharedFact
 
@@ -106,9 +107,9 @@ class HubApi:
         return self._store.machine_of_token(digest(token)) if token else None
 
     def member_of_token(self, token: str) -> Member | None:
-        """The member of the machine with a token."""
+        """The member of the machine with a token; None for a token that may only send telemetry."""
         machine = self.machine_of(token)
-        return None if machine is None else self._store.member(machine.member)
+        return None if machine is None or machine.is_seat else self._store.member(machine.member)
 
     def push(self, machine: Machine, document: Any) -> Response:
         """Store facts. Those that can't be understood are refused by number; the rest counts."""
@@ -171,7 +172,7 @@ class HubApi:
         with store.transaction():
             member = next((one for one in store.members() if one.name == name and one.is_present), None)
             id = member.id if member is not None else store.add_member(name, "member", now)
-            store.add_machine(id, "telemetry", digest(token), COUNTS, now)
+            store.add_machine(id, "telemetry", digest(token), SEAT, now)
             store.note(id, now, "add telemetry", "")
         return token
 

@@ -32,6 +32,7 @@ LARGE = 16_384  # bytes of a request that takes long, as sent
 _POST, _GET = frozenset({"POST"}), frozenset({"GET"})
 _SMALL = 4_096
 READ_ONLY = "This hub's database can only be read: a newer Tachograph wrote it, or it is a replica. Update the hub"
+ONLY_LOGS = "This token is for telemetry: it sends logs to /v1/logs and may do nothing else."
 TEAM_PATH = "/api/team/"
 _RULES = {
     "join": Rules(_POST, longest=_SMALL),
@@ -218,6 +219,8 @@ class HubApp:
         machine = api.machine_of(token)
         if machine is None:
             return Response(401, {"error": "This machine is not known here, or was revoked."})
+        if machine.is_seat:
+            return Response(403, {"error": ONLY_LOGS})
         return self._machine_request(api, name, scope, machine, document)
 
     def _machine_request(self, api: HubApi, name: str, scope: Scope, machine: Machine, document: Any) -> Response:
@@ -257,6 +260,8 @@ class HubApp:
     def _team_request(self, lane: Lane, name: str, scope: Scope, document: Any) -> Response:
         token = next(iter(bearer_tokens(scope["headers"])), "")
         viewer = lane.api.member_of_token(token)
+        if viewer is None and token and lane.api.machine_of(token) is not None:
+            return Response(403, {"error": ONLY_LOGS})
         if viewer is None and not token and lane.site is not None:
             viewer = lane.site.viewer(scope["headers"])
         if viewer is None:

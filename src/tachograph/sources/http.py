@@ -120,7 +120,7 @@ def _parse_target(service: str, base: str, path: str) -> _Target:
     is_plain = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
     if not (is_service or is_here) or not is_plain:
         raise UsageError(f"The usage of a plan is asked of {own} only.", "A login is never sent to any other address.")
-    if not re.fullmatch(r"/[A-Za-z0-9_\-./?=&]*", path):
+    if not re.fullmatch(r"/[A-Za-z0-9_\-./?=&%]*", path):
         raise UsageError("That is not a path of the service.")
     return _Target(host, port or (443 if scheme == "https" else 80), scheme == "https", parts.netloc, path)
 

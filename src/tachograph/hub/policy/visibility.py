@@ -11,7 +11,8 @@ OWNER, MANAGER, MEMBER = "owner", "manager", "member"
 ROLES = (OWNER, MANAGER, MEMBER)
 SELF, MANAGERS, TEAM = "self", "manager", "team"
 LEVELS = (SELF, MANAGERS, TEAM)
-SPEND, LIMITS = "spend", "limits"  # what a person agrees to
+SPEND, LIMITS, BOOKS = "spend", "limits", "books"  # what a person agrees to; books: Anthropic's own reports
+SUBJECTS = (SPEND, LIMITS, BOOKS)
 
 
 class Person(Protocol):

@@ -232,7 +232,7 @@ class HubStore(FactStore):
     def settle(self, member: int) -> int:
         """Count every message that several members sent for this member; returns how many moved."""
         moved = 0
-        for identity, found in self.messages.contested():
+        for identity, found in self.messages.contested_messages():
             if not any(row.member == member for row in found):
                 continue
             members = {row.member for row in found}
@@ -281,7 +281,7 @@ class HubStore(FactStore):
         """Delete all facts, messages, totals, limits and tokens of a member, and refuse its machines from now on."""
         contested = {
             identity: {row.member for row in rows}
-            for identity, rows in self.messages.contested()
+            for identity, rows in self.messages.contested_messages()
             if any(row.member == member for row in rows)
         }
         self._lock_members({member}.union(*contested.values()))
@@ -289,7 +289,8 @@ class HubStore(FactStore):
         self.messages.erase(member)
         for table in ("consent", "viewed"):
             self.db.run(f"DELETE FROM {table} WHERE {'viewer' if table == 'viewed' else 'member'} = ?", (member,))
-        self.db.run("DELETE FROM page_session WHERE member = ?", (member,))
+        for table in ("page_session", "book_email", "book_sum"):
+            self.db.run(f"DELETE FROM {table} WHERE member = ?", (member,))
         self.db.run("UPDATE member SET erased_at = ?, key_check = '' WHERE id = ?", (now_ms, member))
         for identity in contested:
             self.messages.count_one(identity)

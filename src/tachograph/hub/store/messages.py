@@ -217,7 +217,7 @@ class MessageStore:
                     found.setdefault(row[1], []).append(row_of(row))
         return {identity: rows for identity, rows in found.items() if len(rows) > 1}
 
-    def contested(self) -> list[tuple[int, list[MessageRow]]]:
+    def contested_messages(self) -> list[tuple[int, list[MessageRow]]]:
         """All messages that several members have."""
         rows: dict[int, list[MessageRow]] = {}
         for row in self._db.all(f"{_SELECT} WHERE counted = 0"):

@@ -42,7 +42,7 @@ def _driver() -> Any:
 
 
 @lru_cache(512)
-def _translated(sql: str) -> str:
+def _postgres_sql(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
 
 
@@ -70,12 +70,12 @@ class PostgresDatabase:
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._errors():
-            rows: list[Any] = self._db.execute(_translated(sql), values).fetchall()
+            rows: list[Any] = self._db.execute(_postgres_sql(sql), values).fetchall()
             return rows
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         with self._errors():
-            return int(self._db.execute(_translated(sql), values).rowcount)
+            return int(self._db.execute(_postgres_sql(sql), values).rowcount)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -101,7 +101,7 @@ class ReleaseStore:
         return Words(self._db).texts({group[0] for one_of in counts for group in one_of})
 
     def _sums(self, model: str, tariff: int, day: int, values: tuple[int, ...]) -> Sums:
-        return priced(self._book, model, tariff, day, values)
+        return price_sums(self._book, model, tariff, day, values)
 
     def _new(self, day: int, members: Sequence[int]) -> dict[int, _Counts]:
         """New usage on a day since the last publication, by person; persons without any are left out."""
@@ -177,7 +177,7 @@ class ReleaseStore:
             for row in self._db.all("SELECT DISTINCT member FROM dirty WHERE day >= ? AND day <= ?", (first, last))
         }
 
-    def known(self, viewer: int, first: int, last: int) -> dict[int, frozenset[int]]:
+    def known_people(self, viewer: int, first: int, last: int) -> dict[int, frozenset[int]]:
         """By week, the persons of whom a viewer has ever seen rows."""
         sql = "SELECT week, known FROM viewed WHERE viewer = ? AND week >= ? AND week <= ?"
         return {week: frozenset(json.loads(text)) for week, text in self._db.all(sql, (viewer, first, last))}
@@ -193,7 +193,7 @@ def published_sums(database: Database) -> Sums:
     return Sums(*map(int, one(database, f"SELECT {columns} FROM atom")))
 
 
-def priced(book: PriceBook, model: str, tariff: int, day: int, values: tuple[int, ...]) -> Sums:
+def price_sums(book: PriceBook, model: str, tariff: int, day: int, values: tuple[int, ...]) -> Sums:
     """Sums of some measures (`schema.MEASURES`) of one model on one day."""
     rates = book.rates(model, day * DAY_MS if day != NO_DAY else -1, tariff)
     messages, tokens = values[0], sum(values[1:6])

@@ -2,9 +2,14 @@
 
 from typing import NamedTuple
 
+SEAT = "telemetry"  # in the place of a level of sharing
+
 
 class Machine(NamedTuple):
-    """A machine of a member. `skew_ms`: how far its clock is behind the hub's; `ledger`: the one that it sends now."""
+    """A machine of a member. `skew_ms`: how far its clock is behind the hub's; `ledger`: the one that it sends now.
+
+    `share`: a level of sharing, or SEAT for a token that may only send OpenTelemetry logs.
+    """
 
     id: str
     member: int
@@ -16,6 +21,10 @@ class Machine(NamedTuple):
     seen_at: int
     skew_ms: int
     revoked_at: int | None
+
+    @property
+    def is_seat(self) -> bool:
+        return self.share == SEAT
 
 
 class Member(NamedTuple):

@@ -99,6 +99,20 @@ CREATE TABLE page_session (digest BYTES PRIMARY KEY, member INTEGER NOT NULL, ki
 CREATE TABLE book (day INTEGER NOT NULL, actor TEXT NOT NULL, model TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (day, actor, model));
 """,
+    # 3: Anthropic's own reports; tokens that may only send telemetry
+    """
+DROP TABLE book;
+CREATE TABLE book_email (member INTEGER PRIMARY KEY, mark TEXT NOT NULL);
+CREATE TABLE book_day (
+    day INTEGER PRIMARY KEY, read_at INTEGER NOT NULL, people INTEGER NOT NULL, left_out INTEGER NOT NULL,
+    refused INTEGER NOT NULL, billed INTEGER
+);
+CREATE TABLE book_sum (
+    day INTEGER NOT NULL, member INTEGER NOT NULL, model INTEGER NOT NULL, people INTEGER NOT NULL, tokens INTEGER NOT NULL,
+    cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (day, member, model)
+);
+UPDATE machine SET share = 'telemetry' WHERE share = 'counts' AND ledger = '' AND name LIKE 'telemetry%';
+""",
 )
 VERSION = len(_STEPS)
 

@@ -46,7 +46,7 @@ class Grouped(NamedTuple):
     days: dict[int, frozenset[int]]
 
 
-def grouped(
+def group_totals(
     database: Database,
     along: str,
     members: Sequence[int],

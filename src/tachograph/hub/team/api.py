@@ -1,6 +1,7 @@
 """Routes of a team under /api/team/: who may call which, and their answers. No HTTP in here.
 
 GET    spend?by=&last=|since=&until=   limits   members   me
+GET    books?by=day|person|model&last=…   Anthropic's own reports, for owners
 POST   allow {what, level}             policy {level}     invite {name, role}     role {name, role}     remove {name, erase}
 POST   link                            a one-time code to sign a browser in
 DELETE me
@@ -12,13 +13,14 @@ from typing import Any, NamedTuple
 
 from tachograph.clock import Clock
 from tachograph.hub.api import HubApi, Response, digest
-from tachograph.hub.policy.visibility import LEVELS, OWNER, ROLES
+from tachograph.hub.policy.visibility import LEVELS, OWNER, ROLES, SUBJECTS
 from tachograph.hub.store import HubStore, Member
 from tachograph.hub.store.messages import DAY_MS
 from tachograph.hub.team.administration import Administration
+from tachograph.hub.team.books import BOOKS_BY
 from tachograph.hub.team.documents import Range
 from tachograph.hub.team.queries import TeamQueries, allow
-from tachograph.hub.team.spend import BY
+from tachograph.hub.team.spend import BY, DAY
 from tachograph.model.usage.prices import PriceBook
 
 LINK_MS, SESSION_MS = 60_000, 12 * 3_600_000
@@ -37,6 +39,7 @@ ROUTES = (
     Route("GET", "limits", _EVERYONE),
     Route("GET", "members", _EVERYONE),
     Route("GET", "me", _EVERYONE),
+    Route("GET", "books", _OWNERS),
     Route("DELETE", "me", _EVERYONE),
     Route("POST", "allow", _EVERYONE),
     Route("POST", "link", _EVERYONE),
@@ -84,6 +87,11 @@ class TeamApi:
                 if by not in BY:
                     raise BadQuestion(f"by: one of {', '.join(BY)}.")
                 return Response(200, queries.spend(by, days_of(query, now)))
+            if name == "books":
+                by = query.get("by", DAY)
+                if by not in BOOKS_BY:
+                    raise BadQuestion(f"by: one of {', '.join(BOOKS_BY)}.")
+                return Response(200, queries.books(by, days_of(query, now)))
             return Response(200, {"limits": queries.limits, "members": queries.members, "me": queries.me}[name]())
         fields = document if isinstance(document, dict) else {}
         if method == "DELETE":
@@ -91,7 +99,7 @@ class TeamApi:
         if name == "allow":
             what, level = str(fields.get("what", "")), str(fields.get("level", ""))
             if not allow(self._store, viewer, what, level, now):
-                raise BadQuestion(f"what: spend or limits; level: one of {', '.join(LEVELS)}.")
+                raise BadQuestion(f"what: one of {', '.join(SUBJECTS)}; level: one of {', '.join(LEVELS)}.")
             return Response(200, {"what": what, "level": level})
         if name == "link":
             return Response(200, {"code": self.new_code(viewer)})

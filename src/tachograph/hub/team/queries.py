@@ -5,9 +5,11 @@ Whoever sees rows of another person is noted, once a day, for that person to rea
 
 from typing import Any
 
-from tachograph.hub.policy.visibility import LEVELS, LIMITS, OWNER, SELF, SPEND, audience
+from tachograph.hub.policy.visibility import LEVELS, LIMITS, OWNER, SELF, SPEND, SUBJECTS, audience
 from tachograph.hub.store import HubStore, Machine, Member
+from tachograph.hub.store.books import BookStore
 from tachograph.hub.store.messages import DAY_MS
+from tachograph.hub.team.books import books_document, empty_document
 from tachograph.hub.team.documents import Range, day_of, envelope, spend_document
 from tachograph.hub.team.people import POLICY, View, view_of
 from tachograph.hub.team.spend import team_spend
@@ -60,6 +62,15 @@ class TeamQueries:
             "hidden": {"people": hidden, "reason": "they do not share limits"} if hidden else None,
         }
 
+    def books(self, by: str, days: Range) -> dict[str, Any]:
+        """Anthropic's own reports beside the logs, for owners."""
+        is_empty = (
+            not self._store.is_writable or BookStore(self._store).is_empty()
+        )  # an older schema has no such tables
+        if is_empty:
+            return empty_document(self._store, by, days, self._now)
+        return books_document(self._store, self.view, by, days, self.spend(by, days), self._now)
+
     def members(self) -> dict[str, Any]:
         """The members. Machines and the day of their last contact: of oneself, and for owners of all."""
         viewer, policy, choices = self.view.viewer, self._policy(), self._store.consents()
@@ -100,7 +111,7 @@ class TeamQueries:
         del document["rows"]
         return {
             **document, "person": viewer.name, "role": viewer.role, "policy": policy,
-            "allows": {what: choices.get(what, {}).get(viewer.id, SELF) for what in (SPEND, LIMITS)},
+            "allows": {what: choices.get(what, {}).get(viewer.id, SELF) for what in SUBJECTS},
             "seen_by": seen_by, "facts": store.counts(viewer.id), "contested": store.messages.contested_of(viewer.id),
             "machines": [
                 {"name": one.name, "share": one.share, "seen_at": iso(one.seen_at or None), "revoked": one.revoked_at is not None}
@@ -137,7 +148,7 @@ class TeamQueries:
 
 def allow(store: HubStore, member: Member, what: str, level: str, now_ms: int) -> bool:
     """Change who may see a member's spend or limits; False for an unknown subject or level."""
-    if what not in (SPEND, LIMITS) or level not in LEVELS:
+    if what not in SUBJECTS or level not in LEVELS:
         return False
     with store.transaction():
         store.set_consent(member.id, what, level, now_ms)

@@ -12,8 +12,8 @@ from tachograph.hub.policy.atoms import OTHERS, Sums, total
 from tachograph.hub.policy.visibility import may_show, stays_safe
 from tachograph.hub.store import HubStore
 from tachograph.hub.store.messages import DAY_MS, NO_DAY
-from tachograph.hub.store.releases import Published, ReleaseStore, monday, priced
-from tachograph.hub.store.totals import DayRow, day_rows, grouped
+from tachograph.hub.store.releases import Published, ReleaseStore, monday, price_sums
+from tachograph.hub.store.totals import DayRow, day_rows, group_totals
 from tachograph.hub.team.people import View
 from tachograph.model.usage.prices import PriceBook
 
@@ -56,7 +56,7 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
         if store.is_writable and not view.sees_everyone:
             releases.publish(view.least, now_ms)
         atoms = releases.between(monday(first), monday(last) + 6)
-        known, new = _known(releases, view, atoms, weeks)
+        known, new = _known_people(releases, view, atoms, weeks)
         if store.is_writable:
             releases.note_known(view.viewer.id, new)
     names = store.messages.words.texts(name for atom in atoms for name in atom.cell if name != OTHERS)
@@ -97,13 +97,13 @@ def _live_sums(
 ) -> Iterable[_Item]:
     """Exact use of persons, added up in the database: one item for each key of the dimension."""
     changes = [change // DAY_MS for change in book.changes()]
-    found = grouped(store.db, _COLUMNS[by], sorted(members), first, last, changes, counted_only=view.sees_everyone)
+    found = group_totals(store.db, _COLUMNS[by], sorted(members), first, last, changes, counted_only=view.sees_everyone)
     names = store.messages.words.texts({row[1] for row in found.sums} | (set(found.days) if by in _PLACES else set()))
     people = {person.id: person.name for person in view.people}
     sums: dict[int, Sums] = {}
     for key, model, tariff, epoch, values in found.sums:
         day = changes[epoch - 1] if epoch else 0
-        sums[key] = sums.get(key, Sums()) + priced(book, names.get(model, ""), tariff, day, values)
+        sums[key] = sums.get(key, Sums()) + price_sums(book, names.get(model, ""), tariff, day, values)
     for key, total_of in sums.items():
         shown: str | int | None = names.get(key) or None
         if by == PERSON:
@@ -126,7 +126,7 @@ def _live(store: HubStore, book: PriceBook, view: View, first: int, last: int, m
 
 
 def _price(book: PriceBook, row: DayRow, names: dict[int, str]) -> Sums:
-    return priced(book, names.get(row.model, ""), row.tariff, row.day, row.measures)
+    return price_sums(book, names.get(row.model, ""), row.tariff, row.day, row.measures)
 
 
 def _others(atom: Published, counted: frozenset[int], names: dict[int, str]) -> Iterable[_Item]:
@@ -142,7 +142,7 @@ def _others(atom: Published, counted: frozenset[int], names: dict[int, str]) -> 
     yield _Item({**keys, PERSON: _MANY, DAY: atom.day if atom.days == 1 else _MANY}, people, atom.day, sums)
 
 
-def _known(
+def _known_people(
     releases: ReleaseStore, view: View, atoms: list[Published], weeks: set[int]
 ) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
     """By week, the persons of whom the viewer has ever seen rows, after this answer; and those weeks that change.
@@ -152,7 +152,7 @@ def _known(
     by_week: dict[int, list[Published]] = {week: [] for week in weeks}
     for atom in atoms:
         by_week.setdefault(atom.week, []).append(atom)
-    before = releases.known(view.viewer.id, min(by_week, default=0), max(by_week, default=0))
+    before = releases.known_people(view.viewer.id, min(by_week, default=0), max(by_week, default=0))
     known: dict[int, frozenset[int]] = {}
     for week, of_week in by_week.items():
         old = before.get(week, frozenset({view.viewer.id}))

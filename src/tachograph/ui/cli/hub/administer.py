@@ -9,6 +9,7 @@ from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.text.format import count, duration, iso, plural, safe, size
 from tachograph.ui.cli.context import Context
+from tachograph.ui.cli.hub import books
 from tachograph.ui.cli.hub.opened import OpenHub
 from tachograph.ui.documents.reports import FORMAT
 
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
 
 
 def _invite(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
-    name = _required(arguments, "hub invite needs the name of a person.", "tachograph hub invite ada")
+    name = _name_of(arguments, "hub invite needs the name of a person.", "tachograph hub invite ada")
     holder = hub.machines.may_invite(name)
     if holder and not arguments.owner_agrees:
         raise TachographError(
@@ -43,7 +44,7 @@ def _listening(arguments: argparse.Namespace) -> str:
     return str(parse_address(arguments.listen, arguments.public, arguments.cert, arguments.key).url)
 
 
-def _required(arguments: argparse.Namespace, message: str, example: str) -> str:
+def _name_of(arguments: argparse.Namespace, message: str, example: str) -> str:
     if not arguments.name:
         raise UsageError(message, f"For example: {example}")
     return str(arguments.name)
@@ -58,7 +59,7 @@ def _lasting(text: str) -> int:
 
 def _telemetry(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
     """Print the settings with which Claude Code on a seat without Tachograph reports to this hub."""
-    name = _required(arguments, "hub telemetry needs the name of a person.", "tachograph hub telemetry ada")
+    name = _name_of(arguments, "hub telemetry needs the name of a person.", "tachograph hub telemetry ada")
     url = str(arguments.public).rstrip("/") or hub.store.setting("address") or _listening(arguments)
     token = hub.machines.add_seat(name)
     for key, value in (
@@ -85,7 +86,7 @@ def _revoke(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> in
 
 
 def _backup(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
-    name = _required(arguments, "hub backup needs a file.", "tachograph hub backup hub.backup")
+    name = _name_of(arguments, "hub backup needs a file.", "tachograph hub backup hub.backup")
     if os.path.exists(name):
         raise TachographError(f"{name} already exists.", "Name another file.")
     hub.store.back_up(name)
@@ -94,7 +95,7 @@ def _backup(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> in
 
 
 def _member(arguments: argparse.Namespace, hub: OpenHub) -> Any:
-    name = _required(
+    name = _name_of(
         arguments, f"hub {arguments.what} needs the name of a person.", f"tachograph hub {arguments.what} ada"
     )
     found = hub.admin.find(name)
@@ -150,7 +151,7 @@ def _policy(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> in
 def _settle(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
     """List messages that several members sent, or count those of one member for that member."""
     names = {one.id: one.name for one in hub.store.members()}
-    contested = hub.store.messages.contested()
+    contested = hub.store.messages.contested_messages()
     if arguments.name:
         member = _member(arguments, hub)
         moved = hub.store.settle(member.id)
@@ -279,5 +280,7 @@ _ACTIONS = {
     "settle": _settle,
     "doctor": _doctor,
     "spread": _spread,
+    "books": books.run,
+    "email": books.note_email,
 }
 ACTIONS = tuple(_ACTIONS)

@@ -8,6 +8,7 @@ from tachograph.paths import Paths, own_paths
 from tachograph.text.format import iso, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub import administer
+from tachograph.ui.cli.hub.books import DailyReader, collector
 from tachograph.ui.cli.hub.opened import OpenHub
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument("what", choices=ACTIONS, help="the action")
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="a person (invite, role, remove, rename, settle), a machine (revoke), a file"
+        "name", nargs="?", metavar="NAME", help="a person (invite, role, remove, rename, settle, email), a machine (revoke), a file"
         " (backup), or a setting (policy)",
     )  # fmt: skip
-    parser.add_argument("value", nargs="?", metavar="VALUE", help="the new role, name, or level of the policy")
+    parser.add_argument(
+        "value", nargs="?", metavar="VALUE", help="the new role, name, e-mail address, or level of the policy"
+    )
     parser.add_argument(
         "--db", metavar="FILE|URL", help="the hub's database: a file or postgresql://… (default: hub.sqlite3 in the data"
         " folder, or TACHOGRAPH_HUB_DB)",
@@ -49,7 +52,13 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--role", choices=("owner", "manager", "member"), default="member", help="role of an invited person"
     )
-    parser.add_argument("--erase", action="store_true", help="with remove: delete everything of the person")
+    parser.add_argument(
+        "--admin-key", metavar="FILE", default="", help="with serve and books: read Anthropic's own reports with the Admin API"
+        " key in this file, which only you can read (or TACHOGRAPH_HUB_ADMIN_KEY)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--erase", action="store_true", help="with remove: delete everything of the person; with email: the address"
+    )
     parser.add_argument(
         "--owner-agrees", action="store_true", help="invite a second person though the hub stores paths and titles"
     )
@@ -97,6 +106,10 @@ def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int
                 Lane(one.machines, one.team, Site(one.team, TeamPages(), address.is_secure, proxy)) for one in lanes
             ]
             token = context.env.get("TACHOGRAPH_HUB_METRICS_TOKEN", "")
+            if collector(arguments, context, hub) is not None:
+                reader = DailyReader(arguments, context, paths, log)
+                reader.start()
+                stack.callback(reader.stop)
             serve(HubApp(found, address, log, token), address, ready)
     return 0
 

@@ -14,11 +14,12 @@ from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.table import Column, lines
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import require_membership
+from tachograph.ui.cli.hub.team_books import books_table, print_books
 
 if TYPE_CHECKING:
     import argparse
 
-WHATS = ("spend", "limits", "members", "me", "allow")
+WHATS = ("spend", "limits", "members", "me", "books", "allow")
 _KEYS = {"person": "person", "project": "project", "model": "model", "pr": "pr", "day": "period"}
 _HEADINGS = {"person": "Person", "project": "Project", "model": "Model", "pr": "Pull request", "day": "Day (UTC)"}
 _MEASURES = ("people", "days", "messages", "tokens", "cost_usd", "unpriced_messages")
@@ -42,12 +43,18 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "Asks the hub that this machine has joined. You see your own numbers, rows of members who allow it, and sums of"
         " at least three people (five in a team of thirty). Without more: spend by person in the last 30 days."
     )
-    parser.add_argument("what", nargs="?", choices=WHATS, default="spend", help="spend, limits, members, me, or allow")
     parser.add_argument(
-        "subject", nargs="?", choices=("spend", "limits"), help="with allow: what others may see of you"
+        "what",
+        nargs="?",
+        choices=WHATS,
+        default="spend",
+        help="spend, limits, members, me, books (Anthropic's own reports, for owners), or allow",
+    )
+    parser.add_argument(
+        "subject", nargs="?", choices=("spend", "limits", "books"), help="with allow: what others may see of you"
     )
     parser.add_argument("level", nargs="?", choices=("self", "manager", "team"), help="with allow: who may see it")
-    parser.add_argument("--by", choices=BY, default="person", help="rows of spend (default: person)")
+    parser.add_argument("--by", choices=BY, help="rows of spend (default: person) or of books (day, person or model)")
     parser.add_argument("--last", metavar="N", help="the last N days (default: 30)")
     parser.add_argument("--since", metavar="DAY", help="first day, like 2026-11-01")
     parser.add_argument("--until", metavar="DAY", help="last day")
@@ -58,6 +65,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
+    arguments.by = arguments.by or ("day" if arguments.what == "books" else "person")
     if arguments.open:
         return _open(arguments, context)
     if arguments.what == "allow":
@@ -70,12 +78,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return 0
     if arguments.csv:
         return _csv(arguments, document, context)
-    {"spend": _spend, "limits": _limits, "members": _members, "me": _me}[arguments.what](arguments, document, context)
+    printer = {"spend": _spend, "limits": _limits, "members": _members, "me": _me, "books": print_books}[arguments.what]
+    printer(arguments, document, context)
     return 0
 
 
 def _query(arguments: argparse.Namespace) -> str:
-    if arguments.what != "spend":
+    if arguments.what not in ("spend", "books"):
         return ""
     asked = {"by": arguments.by, "last": arguments.last, "since": arguments.since, "until": arguments.until}
     return "?" + urlencode({name: value for name, value in asked.items() if value is not None})
@@ -135,6 +144,8 @@ def _csv(arguments: argparse.Namespace, document: dict[str, Any], context: Conte
     elif arguments.what == "members":
         headings = ["person", "role", "joined_on", "left_on", "shows_spend_to", "shows_limits_to"]
         rows = [[row[name] for name in headings] for row in document["rows"]]
+    elif arguments.what == "books":
+        headings, rows = books_table(document, _KEYS[arguments.by])
     else:
         raise UsageError("team me has no table.", "Use --json.")
     print_rows(headings, rows, context)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from tachograph.text.format import safe
 from tachograph.ui.dashboard.figures import FigureBlock, TableBlock
 from tachograph.ui.dashboard.team import blocks
+from tachograph.ui.dashboard.team.book_blocks import books_days, books_summary
 
 RANGES = ((7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "Year"))
 Ask = Callable[[str, Mapping[str, str]], dict[str, Any]]
@@ -52,6 +53,11 @@ def _team(days: int, ask: Ask) -> Content:
         blocks.spend_bars(ask("spend", {**last, "by": "model"}), "model", "Spend by model"),
     ]
     shown: list[FigureBlock | TableBlock] = [block for block in found if block is not None]
+    books = ask("books", {**last, "by": "day"})
+    if "rows" in books and (
+        books["read"]["at"] or books["read"]["problem"] or books["read"]["days"]
+    ):  # only for owners
+        shown += [books_summary(books), books_days(books)]
     lead = blocks.summary(by_person) if shown else "No usage in this range."
     return Content(lead, blocks.remarks(by_person), shown)
 

@@ -1,0 +1,1 @@
+"""Anthropic's own reports of an organization, beside what the logs of the team show."""

@@ -19,6 +19,7 @@ from tachograph.hub.books.collect import EVERY_MS, FIRST_WAIT_MS, Collector
 from tachograph.hub.books.reports import Unavailable, billed_by_day, use_of_day
 from tachograph.hub.store import HubStore, open_store
 from tachograph.sources import admin_reports
+from tachograph.sources.http import HttpAnswer
 
 DAY = (NOW - timedelta(days=1)).date().isoformat()
 OTHER_DAY = (NOW - timedelta(days=2)).date().isoformat()
@@ -56,7 +57,7 @@ def test_the_shared_sample_is_read_as_it_is() -> None:
 
     def ask(path: str) -> Any:
         last = {**document, "has_more": False, "next_page": None} if "page=" in path else document
-        return admin_reports.HttpAnswer("ok", last)
+        return HttpAnswer("ok", last)
 
     uses, refused = use_of_day(ask, 20_308)  # 2025-08-08
     assert refused == 0 and len(uses) == 2  # the same page twice: its row, its model
@@ -273,7 +274,7 @@ def test_the_key_goes_to_its_issuer_only(tmp_path: Path) -> None:
 
 def test_pages_without_an_end_are_left() -> None:
     def ask(path: str) -> Any:
-        return admin_reports.HttpAnswer("ok", {"data": [], "has_more": True, "next_page": "page_same"})
+        return HttpAnswer("ok", {"data": [], "has_more": True, "next_page": "page_same"})
 
     with pytest.raises(Unavailable):
         use_of_day(ask, 20_000)

@@ -3,12 +3,13 @@
 import json
 import random
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers import NOW_MS, Home, command
+from helpers import NOW, NOW_MS, Home, command
 from hub_server import hub, identity, invite_next, join, rows, sync
 from tachograph.demo import records
 from tachograph.queries.machines import machine_states
@@ -134,7 +135,10 @@ def test_machines_are_on_the_settings_page_and_why_speaks_of_all_of_them(tmp_pat
     first, second = Home(tmp_path / "first"), Home(tmp_path / "second")
     for machine in (first, second):
         (machine.claude / ".claude.json").write_text(identity(0))
-        machine.write(f"-p/{machine.root.name}.jsonl", [records.assistant(machine.root.name, output=900)])
+        machine.write(
+            f"-p/{machine.root.name}.jsonl",
+            [records.assistant(machine.root.name, at=NOW - timedelta(hours=1), output=900)],
+        )
         machine.run("now")
     pipe(second, "5e55101a-0000-4000-8000-000000000001", NOW_MS - 12_000, 41, 1000, str(second.claude))
     with hub(tmp_path / "hub") as served:

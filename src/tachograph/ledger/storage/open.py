@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_contextlib import suppress
@@ -161,15 +161,13 @@ def _is_still(path: str, status: os.stat_result) -> bool:
 
 def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
     """Bring the schema up to date in one transaction; another process may have done it while we waited."""
-    from tachograph.ledger.storage.migrations import STEPS  # long: seldom needed
-
     db.execute("BEGIN IMMEDIATE")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        for number, (title, sql) in enumerate(STEPS[version:], version + 1):
-            for statement in statements(sql):
+        for sql, row in _steps_from(version, now_ms):
+            for statement in sql:
                 db.execute(statement)
-            db.execute("INSERT INTO migration VALUES (?, ?, ?)", (number, title, now_ms))
+            db.execute("INSERT INTO migration VALUES (?, ?, ?)", row)
         if version < VERSION:  # never down: it may have been a newer one that did it
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
@@ -178,6 +176,21 @@ def _migrate(db: sqlite3.Connection, now_ms: int) -> None:
         if db.in_transaction:  # on a full disk SQLite has rolled back already
             db.execute("ROLLBACK")
         raise
+
+
+def _steps_from(version: int, now_ms: int) -> Iterator[tuple[Iterable[str], tuple[int, str, int]]]:
+    """Statements from a version of the schema to ours, with a row of `migration` for each step."""
+    if version == 0:  # a new ledger: the end of all steps at once
+        from tachograph.ledger.storage.schema import SCHEMA, TITLES
+
+        for number, title in enumerate(TITLES, 1):
+            yield SCHEMA if number == 1 else (), (number, title, now_ms)
+        version = len(TITLES)
+    if version < VERSION:
+        from tachograph.ledger.storage.migrations import STEPS  # long: seldom needed
+
+        for number, (title, sql) in enumerate(STEPS[version:], version + 1):
+            yield statements(sql), (number, title, now_ms)
 
 
 def statements(sql: str) -> Iterator[str]:

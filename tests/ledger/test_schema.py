@@ -19,7 +19,7 @@ def contents(db: sqlite3.Connection) -> tuple[Rows, dict[str, Rows]]:
     """Everything that the schema names, and all rows."""
     named = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
     tables = [name for kind, name, _, _ in named if kind == "table"]
-    schema = [(kind, name, table, without_comments(sql)) for kind, name, table, sql in named]
+    schema: Rows = [(kind, name, table, without_comments(sql)) for kind, name, table, sql in named]
     return schema, {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in tables if table != "migration"}
 
 

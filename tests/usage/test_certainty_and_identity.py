@@ -179,6 +179,15 @@ def test_fast_mode_is_told_apart_and_said_to_be_billed(home: Home) -> None:
         "relay/claude-opus-4-8",
         "openrouter/anthropic/claude-opus-4.8:beta",
         "sap/anthropic--claude-4.8-opus",
+        "bedrock:us.anthropic.claude-opus-4-8-v1:0",
+        "bedrock-claude-opus-4-8",
+        "arn:aws-us-gov:bedrock:us-gov-west-1:1:inference-profile/us-gov.anthropic.claude-opus-4-8-v1:0",
+        "bedrock/arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-8-v1:0",
+        "global.anthropic.claude-opus-4-8-v1:0[1m]",
+        "vertex_ai/claude-opus-4-8@latest",
+        "anthropic/claude-opus-4.8:thinking",
+        "claude-opus-4-8-thinking-16k",
+        "claude-opus-4-8-latest[1m]",
     ],
 )
 def test_a_name_that_spells_a_known_model_is_priced_as_it(home: Home, name: str) -> None:
@@ -187,8 +196,23 @@ def test_a_name_that_spells_a_known_model_is_priced_as_it(home: Home, name: str)
     assert costs[name] == costs["claude-opus-4-8"]
 
 
-def test_the_profile_of_an_application_spells_no_model(home: Home) -> None:
-    name = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/claude-abc"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/claude-abc",
+        "opus",
+        "opusplan",
+        "claude-opus",
+        "CLAUDE-OPUS-4-8",  # no service spells it so
+        "claude-opus-4-8-fast",  # its price is not that of the model
+        "claude-opus-4-81",
+        "claude-opus-4-8x",
+        "my-claude-opus-4-8",
+        "anthropic/claude-opus-4.8:free",
+        "gpt-5",
+    ],
+)
+def test_a_name_that_spells_no_known_model_has_no_price(home: Home, name: str) -> None:
     home.write("p/s.jsonl", [assistant("A", model=name)])
     assert home.run("models", "--json").json["totals"]["cost_usd"] is None
 

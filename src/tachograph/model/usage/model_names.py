@@ -1,5 +1,6 @@
 """Names of models: what clouds, gateways and snapshots add to them, and what people read."""
 
+_CLOUDS = "anthropic|aws|azure|azure_ai|bedrock|databricks|gcp|google|openrouter|snowflake|vertex|vertex_ai|vertexai"
 _normalised: dict[str, str] = {}
 
 
@@ -27,16 +28,18 @@ def spelled_model(model: str) -> str:
     """The Claude model that a name spells, out of what gateways, clouds and inference profiles put around it; others as they are.
 
     An ARN of a system inference profile or foundation model; any path (`bedrock/…`, `openrouter/anthropic/…`,
-    `publishers/anthropic/models/…`); `databricks-`, `anthropic--`; `4.8` for `4-8`; `-thinking`; `:200k`, `:beta`; and the
-    order `claude-4-5-sonnet`. An application profile's ARN spells no model.
+    `publishers/anthropic/models/…`) or cloud (`bedrock:…`, `databricks-`, `anthropic--`) before it; `4.8` for `4-8`;
+    `-thinking`; `:200k`, `:beta`; `@latest`; and the order `claude-4-5-sonnet`. An application profile's ARN spells no
+    model, nor does an alias (`opus`) or another letter case, and `-fast` has a price of its own that no name spells.
     """
     import re  # only for names that are no plain ones
 
     if "claude" not in model or "application-inference-profile" in model:
         return plain_model_name(model)
-    name = model.rpartition("/")[2].removeprefix("databricks-").removeprefix("anthropic--")
+    name = re.sub(rf"^(?:(?:{_CLOUDS})[:_-]+)+(?=claude|(?:[a-z-]+\.)?anthropic[._-])", "", model.rpartition("/")[2])
     name = re.sub(r"(?<=\d)\.(?=\d)", "-", name)
-    name = re.sub(r":(?:\d+[km]|thinking|beta|nitro|floor)$", "", name).removesuffix("-thinking")
+    name = re.sub(r":(?:\d+[km]|thinking|beta|nitro|floor)(?=$|\[)", "", name)
+    name = re.sub(r"-thinking(?:-\d+k?)?(?=$|\[|@|-latest)", "", name).removesuffix("@latest")
     swapped = re.fullmatch(r"(.*)claude-([4-9](?:-\d{1,2})?)-(opus|sonnet|haiku|fable|mythos)(-\d{8})?(.*)", name)
     if swapped:
         name = f"{swapped[1]}claude-{swapped[3]}-{swapped[2]}{swapped[4] or ''}{swapped[5]}"

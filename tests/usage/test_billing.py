@@ -124,3 +124,38 @@ def test_a_batch_costs_half_and_is_told_apart(home: Home) -> None:
     assert speeds["standard"][:2] == (2, 2 * usd + 0.1)
     assert speeds["batch"] == (2, round(usd / 2 + usd / 2 * 1.1, 6), 0.0)
     assert home.run("daily", "--json").json["totals"]["cost_usd"] == pytest.approx(2 * usd + 0.1 + usd / 2 * 2.1)
+
+
+def test_a_filter_by_speed_gives_the_rows_of_that_speed_in_every_report(home: Home) -> None:
+    home.write(
+        "p/s.jsonl",
+        [
+            answer("A", AT),
+            limit(at=AT + MINUTE, resets_at=AT + 2 * HOUR, credits_in_use=True),
+            answer("B", AT + 2 * MINUTE),
+            assistant("E", at=AT + 3 * MINUTE, model=OPUS, input=200_000, output=0, usage={"service_tier": "batch"}),
+            answer("C", AT + HOUR, speed="fast"),
+            answer("D", AT + 3 * HOUR),
+        ],
+    )
+    expected = {
+        "standard": (2, 2.0, 0.0),
+        "fast": (1, 2.0, 2.0),
+        "credits": (2, 1.5, 1.5),
+        "batch": (0, 0.0, 0.0),
+    }
+    for speed, sums in expected.items():
+        for report in ("daily", "sessions", "projects", "models", "hourly", "branches", "prs", "windows"):
+            totals = home.run(report, "--speed", speed, "--json").json["totals"]
+            found = (totals["messages"], totals["cost_usd"] or 0.0, totals["billed_usd"])
+            assert found == sums, (report, speed)
+            assert home.run(report, "--speed", speed).code == 0
+        drivers = home.run("drivers", "--since", "2026-11-01", "--speed", speed, "--json").json
+        assert drivers["totals"]["messages"] == sums[0]
+        subs = [
+            sub
+            for row in home.run("daily", "--speed", speed, "--by", "speed", "--json").json["rows"]
+            for sub in row["by"]
+        ]
+        assert {sub["speed"] for sub in subs} <= {speed}
+        assert sum(sub["messages"] for sub in subs) == sums[0]

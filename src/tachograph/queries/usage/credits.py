@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tachograph.ledger.limits.metered import MeteredSpan, spans
 from tachograph.ledger.usage import messages, sessions
 from tachograph.model.usage.periods import Span
-from tachograph.model.usage.prices import FAST, PriceBook
+from tachograph.model.usage.prices import BATCH, FAST, PriceBook
 from tachograph.queries.usage.pricing import MODEL, price_sums
 from tachograph.queries.usage.report_rows import Cells
 from tachograph.queries.usage.rows import CREDITS, Spend
@@ -25,15 +25,40 @@ def bill_credits(
 ) -> None:
     """Mark what draws on credits in the cells of a report as billed; with `speed` as a dimension, move it to CREDITS.
 
-    `cell` gives the keys of a cell for a span and the values of the dimensions.
+    A filter by speed, which counted messages by their tariff, lets them through as CREDITS. `cell` gives the keys of a cell
+    for a span and the values of the dimensions.
     """
-    for place, values, used in spend_on_credits(db, book, dimensions, asked, filters):
-        if "speed" in dimensions:
+    wanted = filters.get("speed")
+    if wanted is None:
+        _bill(cells, cell, dimensions, spend_on_credits(db, book, dimensions, asked, filters))
+        return
+    for tariff in (0, BATCH):
+        is_counted, is_wanted = tariff in wanted, CREDITS in wanted
+        if is_counted or is_wanted:
+            parts = spend_on_credits(db, book, dimensions, asked, {**filters, "speed": {tariff}})
+            _bill(cells, cell, dimensions, parts, is_counted=is_counted, is_wanted=is_wanted)
+
+
+def _bill(
+    cells: Cells,
+    cell: Callable[[int, tuple[int, ...]], tuple[Key, Key]],
+    dimensions: Sequence[str],
+    parts: Iterator[tuple[int, tuple[int, ...], Spend]],
+    *,
+    is_counted: bool = True,
+    is_wanted: bool = True,
+) -> None:
+    """Bill parts that are counted in the cells already, or not; those that are not wanted leave them."""
+    for place, values, used in parts:
+        if is_counted and ("speed" in dimensions or not is_wanted):
             cells.remove(*cell(place, values), used)
+        if not is_wanted:
+            continue
+        if "speed" in dimensions:
             at = dimensions.index("speed")
             cells.add(*cell(place, (*values[:at], CREDITS, *values[at + 1 :])), used + used.on_credits)
         else:
-            cells.add(*cell(place, values), used.on_credits)
+            cells.add(*cell(place, values), used.on_credits if is_counted else used + used.on_credits)
 
 
 def spend_on_credits(

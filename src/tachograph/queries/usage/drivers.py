@@ -15,12 +15,12 @@ from tachograph.ledger.usage.message_stream import StreamedMessage
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.usage.messages import AGENT, NO_TIME, Tokens
 from tachograph.model.usage.periods import Span
-from tachograph.model.usage.prices import FAST, PriceBook
+from tachograph.model.usage.prices import BATCH, FAST, PriceBook
 from tachograph.queries.usage.active_sessions import ACTIVE_MS
 from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import cost_of
 from tachograph.queries.usage.rebuilds import RebuildFinder
-from tachograph.queries.usage.rows import WAY_KEYS, Spend, SpendQuery
+from tachograph.queries.usage.rows import CREDITS, WAY_KEYS, Spend, SpendQuery
 
 LONG_CONTEXT = 150_000  # tokens of a prompt from which context counts as long
 PARALLEL = 4  # active sessions from which work counts as parallel
@@ -98,7 +98,11 @@ def drivers(
     start = -NO_TIME if question.span.start is None else question.span.start
     end = NO_TIME if question.span.end is None else question.span.end
     since = start if question.span.start is None else start - _BEFORE_MS
-    stream = message_stream.stream(db, since, end, filter_ids(db, question), book.changes())
+    filters = filter_ids(db, question)
+    speeds = filters.pop("speed", None)
+    stream = message_stream.stream(db, since, end, filters, book.changes())
+    if speeds is not None:
+        stream = (message._replace(is_asked=message.is_asked and _speed(message) in speeds) for message in stream)
     rebuilds = RebuildFinder()
     for message, active in _with_active_sessions(stream):
         rebuild = rebuilds.find(message)
@@ -108,6 +112,11 @@ def drivers(
         if rebuild is not None:
             found.add_rebuild(message, rebuild.cause, rebuild.tokens, rebuild.for_an_hour)
     return found.drivers()
+
+
+def _speed(message: StreamedMessage) -> int:
+    """Value of the dimension `speed`."""
+    return CREDITS if message.is_on_credits else message.tariff & (FAST | BATCH)
 
 
 def _with_active_sessions(stream: Iterator[StreamedMessage]) -> Iterator[tuple[StreamedMessage, int]]:

@@ -8,8 +8,9 @@ from tachograph.ledger.usage import rollups, sessions, ways
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.model_names import plain_model_name
 from tachograph.model.usage.prices import BATCH, FAST
-from tachograph.queries.usage.rows import MAIN_AGENT, WAY_COLUMNS, SpendQuery
+from tachograph.queries.usage.rows import CREDITS, MAIN_AGENT, WAY_COLUMNS, SpendQuery
 
+SPEEDS = {"fast": FAST, "standard": 0, "batch": BATCH, "credits": CREDITS}  # values of the dimension
 NOBODY = -1  # an id that no row has: what was named and is not there lets nothing through
 
 
@@ -37,7 +38,7 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
         filters["session"] = {ids.get(uuid, NOBODY) for uuid in question.sessions}
     for dimension, wanted in question.ways:
         if dimension == "speed":
-            filters["speed"] = {{"fast": FAST, "batch": BATCH}.get(word, 0) for word in wanted}
+            filters["speed"] = {SPEEDS[word] for word in wanted}
         else:
             filters[WAY_COLUMNS[dimension]] = _matching_ways(
                 ways.present(db, WAY_COLUMNS[dimension]), dimension, wanted

@@ -113,7 +113,11 @@ def add_name_filters(parser: argparse.ArgumentParser) -> None:
     )
     for name, meaning in _WAY_HELP.items():
         parser.add_argument(f"--{name}", metavar="NAME", action="append", default=[], help=f"only {meaning}")
-    parser.add_argument("--speed", choices=("fast", "standard", "batch"), help="only this speed")
+    parser.add_argument(
+        "--speed",
+        choices=("fast", "standard", "batch", "credits"),
+        help="only this speed; `credits` is work that went on after a limit",
+    )
 
 
 def asked_ways(arguments: argparse.Namespace) -> tuple[tuple[str, tuple[str, ...]], ...]:

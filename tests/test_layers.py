@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).parent.parent / "src" / "tachograph"
+from source_tree import FILES, SRC, imports_of, syntax_of
 
 # package: the packages it may import; everyone may import itself, errors, clock, paths, the version and the standard
 # library. A longer name wins: ui/cli has its own row beside ui.
@@ -118,49 +118,29 @@ def package_of(parts: Sequence[str]) -> str:
     return two if two in ALLOWED else parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> set[str]:
-    """The modules a file imports, wherever in it."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            assert node.module
-            named = {f"{node.module}.{alias.name}" for alias in node.names}
-            # `from tachograph.ui import cli` takes a package of the folder, and nothing of the folder itself
-            found |= named if all(_is_module(name) for name in named) else named | {node.module}
-    return found
-
-
-def _is_module(name: str) -> bool:
-    path = SRC.parent.joinpath(*name.split("."))
-    return path.is_dir() or path.with_suffix(".py").is_file()
-
-
-FILES = sorted(SRC.rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
-def test_a_file_imports_only_from_the_packages_it_may(path: Path) -> None:
-    package = package_of(path.relative_to(SRC).parts)
-    if package in ("__init__", "ui"):
-        return
-    for name in imports_of(path):
-        parts = name.split(".")
-        if parts[0] != "tachograph" or len(parts) < 2:
+def test_a_file_imports_only_from_the_packages_it_may() -> None:
+    wrong = []
+    for path in FILES:
+        package = package_of(path.relative_to(SRC).parts)
+        if package in ("__init__", "ui"):
             continue
-        assert package_of(parts[1:]) in ALLOWED[package] | EVERYONE | {package}, f"{package} imports {name}"
+        allowed = ALLOWED[package] | EVERYONE | {package}
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[0] == "tachograph" and len(parts) > 1 and package_of(parts[1:]) not in allowed:
+                wrong.append(f"{path.relative_to(SRC)} imports {name}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
-def test_third_party_packages_are_imported_where_they_belong(path: Path) -> None:
-    here = str(path.relative_to(SRC)).replace(os.sep, "/")
-    for name in imports_of(path):
-        top = name.split(".")[0]
-        if top == "tachograph" or top in sys.stdlib_module_names:
-            continue
-        assert here in THIRD_PARTY.get(top, set()), f"{here} imports {name}"
+def test_third_party_packages_are_imported_where_they_belong() -> None:
+    wrong = []
+    for path in FILES:
+        here = path.relative_to(SRC).as_posix()
+        for name in imports_of(path):
+            top = name.split(".")[0]
+            if top != "tachograph" and top not in sys.stdlib_module_names and here not in THIRD_PARTY.get(top, set()):
+                wrong.append(f"{here} imports {name}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_only_the_ledger_speaks_sql() -> None:
@@ -171,7 +151,7 @@ def test_only_the_ledger_speaks_sql() -> None:
             or path.parent == SRC / "hub" / "store"  # the hub's own database
         ):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(syntax_of(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words = node.value.split()
                 assert not (

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from helpers import REPORTS, Home
+from source_tree import SRC
 from tachograph.demo.records import Record, assistant, pr_link, title
 from tachograph.ui.cli.commands import COMMANDS
 from tachograph.ui.cli.parser import parser
 from tachograph.ui.documents.reports import FORMAT
-from test_layers import ALLOWED, SRC
+from test_layers import ALLOWED
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -171,7 +172,7 @@ def test_other_documents_are_as_described(busy: Home, command: str, heading: str
 def test_exit_codes_are_as_described() -> None:
     described = {int(row[0]) for row in table(section(page("json.md"), "## Exit codes"))}
     source = "".join((SRC / name).read_text() for name in ("errors.py", "__main__.py"))
-    used = {int(code) for code in re.findall(r"(?:exit_code = |\n        return )(\d+)", source)}
+    used = {int(code) for code in re.findall(r"(?:exit_code = |\n(?:    ){1,2}return )(\d+)", source)}
     assert used == described
 
 

@@ -48,12 +48,56 @@ def outcome() -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
-    except Exception:  # noqa: BLE001 - a mistake of ours: the one place that may show a traceback
-        import traceback
+    except OSError as error:
+        sentence = _sentence_about(error)
+        if not sentence:
+            return _mistake()
+        print(sentence, file=sys.stderr)
+        return 1
+    except Exception:  # noqa: BLE001 - a mistake of ours
+        return _mistake()
 
-        traceback.print_exc()
-        print("tachograph: That is a mistake in Tachograph. Nothing that was counted is lost.", file=sys.stderr)
-        return 70
+
+def _mistake() -> int:
+    """Say that an error is ours; the one place that may show a traceback. Returns the exit code."""
+    import traceback
+
+    traceback.print_exc()
+    print("tachograph: That is a mistake in Tachograph. Nothing that was counted is lost.", file=sys.stderr)
+    return 70
+
+
+def _sentence_about(error: OSError) -> str:
+    """What happened to a file or to the system, and what to do; "" for an error that names neither.
+
+    Any file or folder can vanish, be locked or run out of room between two steps of a command.
+    """
+    import errno
+
+    from tachograph.text.format import safe
+
+    of_the_system = {
+        errno.ENOSPC: "Make room on the disk",
+        errno.EDQUOT: "Make room in your quota",
+        errno.EROFS: "Make it writable",
+        errno.EFBIG: "Raise the limit of file sizes",
+        errno.EMFILE: "Raise the limit of open files (`ulimit -n`)",
+        errno.ENFILE: "End programs that hold many files",
+        errno.ENOMEM: "Make memory free",
+        errno.EAGAIN: "End some programs",
+        errno.EIO: "Check the disk",
+    }
+    of_a_file = {
+        errno.ENOENT: "Make sure that it is not moved or removed",
+        errno.EACCES: "Give yourself the right to use it",
+        errno.EPERM: "Give yourself the right to use it",
+    }
+    code = error.errno or 0
+    if not error.filename and code not in of_the_system:
+        return ""
+    do = of_the_system.get(code) or of_a_file.get(code) or "Look at it"
+    where = f"{safe(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    return f"tachograph: {where}{error.strerror or error}.\n            {do}, then run the command again."
 
 
 if __name__ == "__main__":

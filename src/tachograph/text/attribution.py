@@ -7,8 +7,8 @@ from __future__ import annotations  # the types of answers are named here, and i
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.estimates import constants as of
 from tachograph.text.format import plural

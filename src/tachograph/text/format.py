@@ -136,9 +136,12 @@ def _escape(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+_NARROW = frozenset("–—‘’“”…·×≤≥─│█▉▊▋▌▍▎▏░▁▂▃▄▅▆▇")  # what our own screens hold beside letters of Latin
+
+
 def width(text: str) -> int:
     """Number of columns that a terminal gives to a (safe) text."""
-    if text.isascii():
+    if text.isascii() or (text.isprintable() and all(char < "\u0300" or char in _NARROW for char in text)):
         return len(text)
     from wcwidth import wcswidth  # 10 ms and more: only for names that are not plain ASCII
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates import constants as of
 from tachograph.text.attribution import left_out_words, little_words, unexplained_words, weights_words, window_words
 from tachograph.text.certainty import witness_words

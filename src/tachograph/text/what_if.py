@@ -2,8 +2,7 @@
 
 from __future__ import annotations  # the types of answers are named here, and imported only by type checkers
 
-from typing import TYPE_CHECKING
-
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates import constants as of
 from tachograph.text.attribution import interval, little_words, percent, window_words
 from tachograph.text.format import UNKNOWN

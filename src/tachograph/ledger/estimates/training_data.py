@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.limits.limits import SOURCES
 
@@ -44,6 +44,21 @@ def messages(db: sqlite3.Connection, account: int, since: int, until: int) -> It
         " WHERE billed AND account = ? AND at >= ? AND at <= ? ORDER BY at"
     )
     return map(MessageRow._make, db.execute(sql, (account, since, until)))
+
+
+def work_by_five_minutes(
+    db: sqlite3.Connection, account: int, since: int, until: int
+) -> Iterator[tuple[MessageRow, int]]:
+    """An account's billed messages in a period (epoch ms) summed by five minutes, session and model, oldest first: each sum at
+    its first message, without project and pull request, and the moment of its last message."""
+    sql = (
+        "SELECT min(at), session, m.text, s.text, g.text, sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h),"
+        " sum(cache_read), max(at) FROM message JOIN name m ON m.id = model JOIN name s ON s.id = speed JOIN name g"
+        " ON g.id = geo WHERE billed AND account = ? AND at >= ? AND at <= ? GROUP BY at / 300000, session, model,"
+        " speed, geo ORDER BY min(at)"
+    )
+    for row in db.execute(sql, (account, since, until)):
+        yield MessageRow(*row[:10], 0, 0), row[10]
 
 
 def extra_usage(

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates import weights as weighing
 from tachograph.model.estimates.learner import Learned
 from tachograph.model.estimates.training_windows import Window, Work

@@ -7,8 +7,8 @@ cheap as before. The log odds of each change that is tried, a window at a time, 
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.training_windows import Window
 from tachograph.model.estimates.weights import SCALE, Change, Weights, WindowRatio, cost_table
 from tachograph.model.estimates.window_filter import WindowFilter

@@ -6,13 +6,18 @@ blended with the outcomes of earlier forecasts of the same account. Times are ep
 0 to 1. The future is mostly the person's choice, so even a good forecast is a modest one.
 """
 
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, NamedTuple
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, WEEK, Reading
+
+if TYPE_CHECKING:
+    from typing import Any
 
 VERSION = 2  # of the features: forecasts of other versions are not learned from
 EVERY = 900  # seconds between two stored forecasts of one limit
@@ -90,14 +95,15 @@ class Forecast(NamedTuple):
     when: TimeToLimit | None
 
 
-@cache
+_shipped: dict[str, Any] = {}
+
+
 def load_prior() -> dict[str, Any]:
     """The shipped coefficients, and where they come from."""
-    import json
-
-    with open(os.path.join(os.path.dirname(__file__), "forecast_prior.json"), "rb") as file:
-        made: dict[str, Any] = json.loads(file.read())
-        return made
+    if not _shipped:
+        with open(os.path.join(os.path.dirname(__file__), "forecast_prior.json"), "rb") as file:
+            _shipped.update(loads(file.read()))
+    return _shipped
 
 
 # -- features --------------------------------------------------------------------------------------------------
@@ -234,7 +240,7 @@ def week_time_features(seen: WeekPace) -> list[float]:
     return [straight(seen.this_week), straight(seen.last_days), seen.left / 168]
 
 
-def chance(seen: Pace | WeekPace, past: "Sequence[Past] | FittedPast" = ()) -> Forecast:
+def chance(seen: Pace | WeekPace, past: Sequence[Past] | FittedPast = ()) -> Forecast:
     """The chance of reaching the limit before its reset, blended with outcomes of earlier forecasts of the account."""
     is_week = isinstance(seen, WeekPace)
     if seen.used >= FULL:

@@ -5,15 +5,16 @@ the week a 5-hour window is comes from both percentages (week_scale.py). A chang
 work of the windows since then tells which of the two limits it was.
 """
 
-import json
+from __future__ import annotations
+
 import math
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, NamedTuple
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.estimates import changes, week_scale
 from tachograph.model.estimates.training_windows import (
     FIVE_HOURS,
@@ -26,6 +27,9 @@ from tachograph.model.estimates.training_windows import (
 from tachograph.model.estimates.week_scale import WeekScale
 from tachograph.model.estimates.weights import ACTIVE_WEEK, MODELS, SCALE, Weights, begin, first_guess, with_models
 from tachograph.model.estimates.window_filter import Explained, WindowFilter, explain
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _DRIFT_SCALE, _DRIFT = 0.01, 0.004  # per square root of a day: what was learned long ago counts for less
 _SESSION_MOST, _SESSION_LEAST = 30.0, 0.01
@@ -172,18 +176,23 @@ def _take_day(learned: Learned, days: Sequence[Window], place: int) -> Learned:
     return learned._replace(week=learn(week, days[place])[0])
 
 
-@cache
+_announcements: dict[str, Any] = {}
+_dates: list[float] = []
+
+
 def load_announcements() -> dict[str, Any]:
     """The table of announced limits and changes."""
-    with open(os.path.join(os.path.dirname(__file__), "limit_changes.json"), "rb") as file:
-        table: dict[str, Any] = json.loads(file.read())
-        return table
+    if not _announcements:
+        with open(os.path.join(os.path.dirname(__file__), "limit_changes.json"), "rb") as file:
+            _announcements.update(loads(file.read()))
+    return _announcements
 
 
-@cache
-def _announced_dates() -> tuple[float, ...]:
-    days = (datetime.fromisoformat(one["at"]) for one in load_announcements()["changes"])
-    return tuple(day.replace(tzinfo=UTC).timestamp() for day in days)
+def _announced_dates() -> list[float]:
+    if not _dates:
+        days = (datetime.fromisoformat(one["at"]) for one in load_announcements()["changes"])
+        _dates[:] = (day.replace(tzinfo=UTC).timestamp() for day in days)
+    return _dates
 
 
 def is_announced(at: float) -> bool:

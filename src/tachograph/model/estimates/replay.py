@@ -6,8 +6,8 @@ same forecasts. Points of work are those of today's weights, which know nothing 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates import forecast as chances
 from tachograph.model.estimates.forecast import Past, RecentWork
 from tachograph.model.estimates.training_windows import FULL, Reading, same

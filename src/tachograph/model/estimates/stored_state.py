@@ -1,23 +1,29 @@
 """Learned state as text for the ledger: nested lists in the order of the fields."""
 
-import json
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.estimates.learner import Learned
 from tachograph.model.estimates.training_windows import Reading
 from tachograph.model.estimates.week_scale import Rises, ScaleChange, WeekScale
 from tachograph.model.estimates.weights import Change, Weights, WindowRatio
 
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def dump(learned: Learned, prices: str) -> str:
     """Text of a state; `prices` identifies the price list of its dollars."""
+    import json  # only where something new was learned
+
     return json.dumps([prices, learned], separators=(",", ":"))
 
 
 def parse(text: str, prices: str) -> Learned | None:
     """The state in a text; None if it cannot be read, or was learned in dollars of other prices."""
     try:
-        digest, (five, week, scale, plan, until) = json.loads(text)
+        digest, (five, week, scale, plan, until) = loads(text)
         if digest != prices:
             return None
         return Learned(_weights(five), _weights(week), _scale(scale), str(plan), float(until))

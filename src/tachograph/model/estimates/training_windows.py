@@ -7,8 +7,8 @@ US dollars at list prices by class of token: a unit for work, its weight is lear
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.series import Point
 
 FIVE_HOURS = 5 * 3600

@@ -8,8 +8,8 @@ that begins, a fall, or a stretch without readings begins the percentage again a
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, Reading, is_peak, same
 
 _USUAL, _USUAL_SD = 0.1, 0.05  # points of the week per point of a 5-hour window, for an unknown plan

@@ -10,8 +10,8 @@ between windows is this handful of numbers.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.training_windows import CLASSES, FULL, Window, Work
 
 Vector = list[float]

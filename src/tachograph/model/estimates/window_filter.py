@@ -8,8 +8,8 @@ long the window, a sum of rounded differences by much more.
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.training_windows import CLASSES, FULL, Window, Work
 from tachograph.model.estimates.weights import CUT, MODELS, SCALE, Matrix, Vector, Weights, cost_table, with_models
 

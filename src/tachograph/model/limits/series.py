@@ -21,8 +21,8 @@ Times are epoch milliseconds, percentages 0 to 100 (money may pass 100).
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import DESKTOP
 from tachograph.model.limits.window_state import (
     CLOCK_MS,

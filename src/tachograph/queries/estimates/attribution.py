@@ -7,8 +7,8 @@ the logs explain little of the limit, there is no split.
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits.reading_machines import machine_names
 from tachograph.ledger.usage import sessions

@@ -8,8 +8,8 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits import accounts
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY

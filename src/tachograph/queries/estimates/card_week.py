@@ -1,8 +1,8 @@
 """The week of the weekly limit that a summary is about: the running one, on its first day the last full one."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.queries.estimates.attribution import Attribution, primary_account
 from tachograph.queries.estimates.constants import LEARNED, NOTHING

@@ -5,8 +5,8 @@ week. Work outside the range, and of other accounts, takes its points along.
 """
 
 import sqlite3
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.attribution import Estimate, Shares
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.model.usage.periods import Span

@@ -5,8 +5,8 @@ forecast.py): those that the recorder made forecasts of. At the first start it m
 """
 
 import sqlite3
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import forecasts as stored
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits.windows import all_windows

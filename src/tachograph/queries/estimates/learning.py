@@ -7,8 +7,8 @@ are points per dollar of the list.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.estimates.training_data import MessageRow
 from tachograph.ledger.limits import accounts

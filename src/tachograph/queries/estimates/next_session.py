@@ -1,15 +1,17 @@
 """Compare the rest of the 5-hour limit with past sessions: counts, no model of the future."""
 
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
+from tachograph.lean_typing import NamedTuple
+from tachograph.ledger.estimates import training_data as kept
 from tachograph.model.estimates import training_windows, weights
 from tachograph.model.estimates.learner import Learned
 from tachograph.model.estimates.training_windows import FIVE_HOURS, Message
 from tachograph.model.limits.limits import FIVE_HOUR
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.constants import LITTLE
-from tachograph.queries.estimates.learning import LearnedState, load, sum_by_model, work_for
+from tachograph.queries.estimates.learning import LearnedState, dollars, load, sum_by_model
 from tachograph.queries.limits.current import RESET, NowAccount
 
 SESSIONS = 60  # of the account's own past, to which a next one is compared
@@ -53,7 +55,7 @@ def next_session(
     sizes: list[float] = []
     for days in (14, 56):  # people who work much have enough of them in the last days
         if len(sizes) < _SOME:
-            sizes = _sizes(work_for(db, book, account.id, at - days * 86_400_000, at).messages, state.learned, at)
+            sizes = _sizes(_summed_work(db, book, account.id, at - days * 86_400_000, at), state.learned, at)
     if not sizes:
         return nothing
     ordered = sorted(sizes)
@@ -70,7 +72,16 @@ def next_session(
     )
 
 
-def _sizes(messages: list[Message], learned: Learned, at: int) -> list[float]:
+def _summed_work(
+    db: sqlite3.Connection, book: PriceBook, account: int, since: int, until: int
+) -> Iterator[tuple[Message, float]]:
+    """Work by five minutes, session and model, as one message at its first moment, and the last moment of it (epoch seconds)."""
+    for row, last in kept.work_by_five_minutes(db, account, since, until):
+        if (cost := dollars(book, row)) is not None:
+            yield Message(row.at / 1000, str(row.session), row.model, cost), last / 1000
+
+
+def _sizes(work: Iterable[tuple[Message, float]], learned: Learned, at: int) -> list[float]:
     """Points of a 5-hour window that the last sessions used, newest last. A session that goes on longer than a window counts
     as another one; one that is active is not over, and no example."""
     five = learned.five
@@ -80,13 +91,13 @@ def _sizes(messages: list[Message], learned: Learned, at: int) -> list[float]:
     begun: dict[str, float] = {}
     last: dict[tuple[str, int], float] = {}
     part: dict[str, int] = {}
-    for message in messages:
+    for message, ends in work:
         if message.session not in begun or message.at >= begun[message.session] + FIVE_HOURS:
             part[message.session] = part.get(message.session, -1) + 1
             begun[message.session] = message.at
         key = (message.session, part[message.session])
         works.setdefault(key, []).append(training_windows.work_of(message))
-        last[key] = message.at
+        last[key] = max(ends, last.get(key, ends))
     over = [key for key in sorted(last, key=lambda key: last[key]) if last[key] < at / 1000 - 900]
     peak = learned.hour_weight
     sizes = [sum(weights.points(five, sum_by_model(works[key]), peak).values()) for key in over[-2 * SESSIONS :]]

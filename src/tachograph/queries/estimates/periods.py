@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import windows as stored_windows
 from tachograph.model.estimates import training_windows
 from tachograph.model.estimates.training_windows import FIVE_HOURS, WEEK, Reading

@@ -4,8 +4,8 @@ They measure different things over different periods. This query collects them; 
 """
 
 import sqlite3
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import rollups
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import MONTH, Calendar, Span

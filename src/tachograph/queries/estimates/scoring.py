@@ -1,8 +1,8 @@
 """Score past forecasts, each limit apart and by window: a hundred forecasts of one week are one observation."""
 
 import sqlite3
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import forecasts as stored
 from tachograph.model.parsing import limit_name
 

@@ -7,9 +7,9 @@ stay the same: another model may need more or fewer for the same work. `tachogra
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from tachograph.errors import NotFound
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates.training_data import MessageRow
 from tachograph.model.estimates import weights
 from tachograph.model.estimates.attribution import Estimate

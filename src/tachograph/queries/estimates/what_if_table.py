@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import sessions
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.estimates.training_windows import Work as Priced

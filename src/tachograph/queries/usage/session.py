@@ -1,9 +1,9 @@
 """One session: what it used in all, and by model, day, branch and pull request."""
 
 import sqlite3
-from typing import NamedTuple
 
 from tachograph.errors import NotFound
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import sessions
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PriceBook

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.forecast import LimitForecast, forecast
 from tachograph.queries.estimates.learning import load
@@ -21,6 +19,7 @@ from tachograph.workspace.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:

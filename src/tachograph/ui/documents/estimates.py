@@ -2,9 +2,11 @@
 are those of text/.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar
@@ -29,6 +31,9 @@ from tachograph.text.limits import clock
 from tachograph.text.limits import clocks as clock_of
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _MOST = 5  # rows of a part
 _BAR = 24

@@ -1,8 +1,10 @@
 """Forecasts as screens and JSON. Formats only: the sentences are those of text/chances.py."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.forecast import LimitForecast
 from tachograph.queries.estimates.next_session import NextSession
@@ -13,6 +15,9 @@ from tachograph.text.format import fold, iso, safe
 from tachograph.text.limits import clocks as clock_of
 from tachograph.ui.documents.estimates import estimate
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def forecast_screen(

@@ -1,7 +1,8 @@
 """Reconcile as screens and JSON. Formats only: the sentences are those of text/."""
 
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.reconcile import Reconciled
 from tachograph.queries.limits.current import NowLimit
@@ -11,6 +12,9 @@ from tachograph.text.limits import percent as percent_of
 from tachograph.text.reconcile import budget_words, reconcile_differences, reconcile_words
 from tachograph.text.table import Style
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def reconcile_screen(found: Reconciled, calendar: Calendar, room: int | None, style: Style) -> list[str]:

@@ -1,7 +1,8 @@
 """What-if as screens and JSON. Formats only: the sentences are those of text/what_if.py."""
 
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.estimates.what_if_table import MixRow, SessionRow, WhatIfTable
 from tachograph.text.format import UNKNOWN, fold, iso, safe
@@ -17,6 +18,9 @@ from tachograph.text.what_if import (
 )
 from tachograph.ui.documents.estimates import estimate
 from tachograph.ui.documents.reports import FORMAT
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _SHOWN_SESSIONS, _SHOWN_MODELS = 3, 4
 

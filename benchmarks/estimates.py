@@ -19,9 +19,10 @@ import quota_score
 from corpora import Corpus
 from measure import CommandFailed
 from reports import WARM_ROUNDS, Bench, Case
-from table import Row, timed
+from table import Row, of_python, timed
 
 ANSWER_SECONDS = 0.150
+ANSWER_OF_PYTHON = 9.0  # CPU time, of an empty Python's
 _DAYS = 365
 
 
@@ -50,6 +51,7 @@ def answers(bench: Bench, corpus: Corpus) -> Iterator[Row]:
     bench.keep("estimates", runs)
     for name in named:
         yield timed(f"{name}, a year of messages", measure.wall(runs[name]), None, at_most_seconds=ANSWER_SECONDS)
+        yield of_python(f"{name}, CPU of an empty Python's", runs[name], runs["python"], ANSWER_OF_PYTHON)
     yield timed("python -I -c pass beside them", measure.wall(runs["python"]), None)
 
 

@@ -58,7 +58,7 @@ def work_by_five_minutes(
         " speed, geo ORDER BY min(at)"
     )
     for row in db.execute(sql, (account, since, until)):
-        yield MessageRow(*row[:10], 0, 0), row[10]
+        yield MessageRow._make((*row[:10], 0, 0)), row[10]
 
 
 def extra_usage(

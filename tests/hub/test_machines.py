@@ -1,6 +1,7 @@
 """A machine stays one machine: forks and copies of data folders, keys that no list of processes shows, tries of codes."""
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW, NOW_MS, Home, command
+from hub_facts import message
 from hub_server import Hub, answers, hub, identity, invite_next, join, rows, sync, token_of
 from tachograph.clock import FixedClock
 from tachograph.demo import records
@@ -144,6 +146,19 @@ def test_ten_thousand_wrong_codes_open_nothing_and_burn_no_invitation(tmp_path: 
     ]
     assert set(found) == {403, 429} and found.count(403) <= MAX_TRIES_OF_ADDRESS  # one network, whatever its addresses
     assert api.join({**document, "code": code}, "203.0.113.5").status == 200
+    store.close()
+
+
+def test_a_parcel_that_arrives_again_later_says_nothing_of_the_clock(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "hub.sqlite3"), NOW_MS)
+    api = HubApi(store, FixedClock(NOW_MS + 400))
+    joined = api.join({"code": api.invite("ada"), "name": "x", "share": "names", "key_check": "k"}, "127.0.0.1").body
+    parcel = {"ledger": "l", "sent_at": NOW_MS, "facts": [message(random.Random(1), 7, NOW_MS, 50)]}
+    for later in (400, 7_200_000):
+        machine = api.machine_of(joined["token"])
+        assert machine is not None
+        assert HubApi(store, FixedClock(NOW_MS + later)).push(machine, parcel).status == 200
+        assert [one.skew_ms for one in store.machines()] == [400]
     store.close()
 
 

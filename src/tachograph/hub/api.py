@@ -140,8 +140,9 @@ class HubApi:
                 store.switch_ledger(current, ledger)
             sent_at = document.get("sent_at")
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
-            store.note_contact(machine.id, now, skew, _text(document, "version"))
             done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
+            measured = skew if done.changed else None  # what arrives again was packed long ago
+            store.note_contact(machine.id, now, measured, _text(document, "version"))
         store.resolve_claims(identity for _, fact in good if (identity := identity_of(fact)) is not None)
         refused = sorted(refused + done.refused)
         taken = len(facts) - len(refused)

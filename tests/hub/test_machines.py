@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -214,3 +215,14 @@ def test_a_machine_that_leaves_with_erase_takes_what_it_sent_along(tmp_path: Pat
         assert list(shared.rglob("*.facts"))
         first.call("leave", "--erase", "--yes")
         assert not list(shared.rglob("*.facts"))
+
+
+@pytest.mark.slow
+def test_the_demo_of_several_machines_gives_one_picture_and_shows_no_key(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    done = home.run("demo", "--machines", "3")
+    shown = done.stdout + done.stderr
+    assert "# server: ssh laptop tachograph machines --key | tachograph join folder:" in shown
+    assert not re.search(r"(?:[A-Z2-7]{4}-){7}", shown)
+    totals = [line.split()[2] for line in shown.splitlines() if line.startswith("4 weeks")]
+    assert len(totals) == 3 and totals[0] != totals[1] == totals[2]

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tachograph.clock import Clock
@@ -89,6 +90,16 @@ class FolderTransport:
         except OSError as error:
             raise TachographError(f"Can't write to {own}: {error.strerror}.", "Check the folder.") from error
 
+    def note_departure(self) -> None:
+        """Tell the other machines that this one has left; what it wrote stays. Does nothing where that can't be written."""
+        path = os.path.join(self._root, self._machine, "machine.json")
+        with suppress(OSError, ValueError):
+            with open(path, encoding="utf-8") as file:
+                document = json.loads(file.read(4_096))
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                json.dump({**document, "left": True}, file)
+            os.replace(f"{path}.new", path)
+
     def push(self, packed: bytes) -> None:
         """Append a parcel of this machine."""
         data = base64.b64encode(packed)
@@ -138,7 +149,7 @@ class FolderTransport:
                 found.append({
                     "id": name, "name": str(document["name"])[:60], "share": str(document["share"])[:10],
                     "seen_at": min(int(document["seen_at"]), now), "skew_ms": min(0, now - int(document["seen_at"])), "version": str(document["version"])[:40],
-                    "revoked": False, "key_check": str(document.get("key_check", ""))[:40],
+                    "revoked": document.get("left") is True, "key_check": str(document.get("key_check", ""))[:40],
                 })  # fmt: skip
             except (OSError, ValueError, KeyError, TypeError):
                 continue

@@ -1,8 +1,12 @@
 """`tachograph demo --machines N`: an invented life dealt to several machines, which exchange it through a shared folder."""
 
+import io
 import os
 import random
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tachograph.ui import cli
@@ -27,11 +31,12 @@ def play(home: str, context: Context, count: int, seed: int) -> int:
     _show(machines[0], "before it joins, the laptop knows its own", "weekly", "--last", "4")
     key = ""
     for name, machine in zip(_NAMES, machines, strict=False):
-        words = ["join", f"folder:{shared}", "--as", name, "--yes", *(["--key", key] if key else [])]
-        _show(machine, name, *words)
+        words = ["join", f"folder:{shared}", "--as", name, "--yes"]
+        with _piped(key):
+            _show(machine, name if not key else f"{name}: ssh laptop tachograph machines --key |", *words)
         key = key or _key(machine)
-    for machine in machines:
-        cli.carry_out(["sync"], machine)
+    for name, machine in zip(_NAMES, machines, strict=False):
+        _show(machine, name, "sync")
     _show(machines[0], "laptop", "machines")
     _show(machines[0], "the laptop, with all of them", "weekly", "--last", "4", "--by", "machine")
     _show(machines[-1], f"{_NAMES[count - 1]} says the same", "weekly", "--last", "4")
@@ -56,6 +61,17 @@ def _key(machine: Context) -> str:
     return "" if joined is None else joined.key
 
 
+@contextmanager
+def _piped(text: str) -> Iterator[None]:
+    """Give a command a line on standard input, so that no list of processes shows it."""
+    before, sys.stdin = sys.stdin, io.StringIO(f"{text}\n")
+    try:
+        yield
+    finally:
+        sys.stdin = before
+
+
 def _show(machine: Context, title: str, *words: str) -> None:
-    machine.say(f"\n# {title}: tachograph {' '.join(words)}")
+    between = "" if title.endswith("|") else ":"
+    machine.say(f"\n# {title}{between} tachograph {' '.join(words)}")
     cli.carry_out(list(words), machine)

@@ -74,8 +74,11 @@ def _take_leave(known: Membership, erase: bool, context: Context) -> str:
     if known.is_folder:
         from tachograph.hub.folder import FolderTransport
 
+        transport = FolderTransport(known.url.removeprefix(FOLDER), known.machine, context.clock)
         if erase:
-            FolderTransport(known.url.removeprefix(FOLDER), known.machine, context.clock).remove_own()
+            transport.remove_own()
+        else:
+            transport.note_departure()
         return ""
     from tachograph.hub.transport import HttpTransport
 
@@ -123,7 +126,7 @@ def _machines(arguments: argparse.Namespace, context: Context, paths: Paths) -> 
     context.out.write(f"{safe(known.url)}, as {safe(known.name)}, shares {known.share}\n")
     for one in found.machines:
         if not one.is_this:
-            gone = ", revoked" if one.is_revoked else ""
+            gone = ", has left" if one.is_revoked else ""
             context.out.write(f"  {safe(one.name)}  {machine_words(one, now)}{gone}\n")
     context.out.write(f"{exchange_words(found, now)}\n")
     if known.halted:

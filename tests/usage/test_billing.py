@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from helpers import Home
+from meter_world import ADA, MeterWorld, iso
+from meter_world import HOUR as HOUR_MS
+from meter_world import MINUTE as MINUTE_MS
 from tachograph.demo.records import AT, Record, assistant, limit
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -159,3 +162,78 @@ def test_a_filter_by_speed_gives_the_rows_of_that_speed_in_every_report(home: Ho
         ]
         assert {sub["speed"] for sub in subs} <= {speed}
         assert sum(sub["messages"] for sub in subs) == sums[0]
+
+
+# -- told by readings ------------------------------------------------------------------------------------------
+
+
+def cache(world: MeterWorld, five: float, used: int, resets_at: int, **more: Any) -> None:
+    """An answer of the usage endpoint, read at once."""
+    extra = {"is_enabled": True, "monthly_limit": None, "used_credits": used, "currency": "USD", "decimal_places": 2}
+    window = {"utilization": five, "resets_at": iso(resets_at)}
+    world.cache({"five_hour": window, "seven_day": {**window, "utilization": 60}, "extra_usage": extra, **more})
+    world.limits()
+
+
+def billed(world: MeterWorld) -> tuple[int, int]:
+    """Messages on credits, of all."""
+    rows = world.run("models", "--by", "speed", "--json").json["rows"]
+    subs = [sub for row in rows for sub in row["by"]]
+    return sum(sub["messages"] for sub in subs if sub["speed"] == "credits"), sum(sub["messages"] for sub in subs)
+
+
+def test_money_spent_at_100_percent_bills_the_work_since_then_until_the_reset(home: Home) -> None:
+    world = MeterWorld(home)
+    resets_at = world.at + 2 * HOUR_MS
+    world.login(ADA)
+    world.answer()
+    world.wait(MINUTE_MS)
+    cache(world, 100, 1000, resets_at)
+    world.wait(10 * MINUTE_MS)
+    world.answer()
+    assert billed(world) == (0, 2)  # nothing says yet that it was not the plan's
+    world.wait(10 * MINUTE_MS)
+    cache(world, 100, 1150, resets_at)
+    world.answer()
+    world.wait(2 * HOUR_MS)
+    world.answer()
+    assert billed(world) == (2, 4)
+    assert world.run("daily", "--speed", "credits", "--json").json["totals"]["messages"] == 2
+    assert "after a limit draws on usage credits and is billed" in " ".join(world.run("daily").stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("percents", "amounts", "later"),
+    [
+        ((100, 100), (1000, 1000), 0),  # nothing was spent
+        ((99, 99), (1000, 1200), 0),  # fast mode draws on credits below the limit, too
+        ((99, 100), (1000, 1200), 0),  # the limit was reached in between, at an unknown moment
+        ((100, 100), (1000, 20), 0),  # a new month
+        ((100, 100), (1000, 1200), 3 * HOUR_MS),  # another window
+    ],
+)
+def test_readings_that_do_not_prove_it_bill_nothing(
+    home: Home, percents: tuple[int, int], amounts: tuple[int, int], later: int
+) -> None:
+    world = MeterWorld(home)
+    resets_at = world.at + 2 * HOUR_MS
+    world.login(ADA)
+    cache(world, percents[0], amounts[0], resets_at)
+    world.wait(10 * MINUTE_MS + later)
+    world.answer()
+    cache(world, percents[1], amounts[1], resets_at + later)
+    world.answer()
+    assert billed(world) == (0, 2)
+
+
+def test_a_model_s_week_at_100_percent_bills_that_model_alone(home: Home) -> None:
+    world = MeterWorld(home)
+    resets_at = world.at + 2 * HOUR_MS
+    opus = {"seven_day_opus": {"utilization": 100, "resets_at": iso(resets_at)}}
+    world.login(ADA)
+    cache(world, 50, 1000, resets_at, **opus)
+    world.wait(10 * MINUTE_MS)
+    world.answer()
+    world.answer(model="claude-sonnet-5")
+    cache(world, 50, 1200, resets_at, **opus)
+    assert billed(world) == (1, 2)

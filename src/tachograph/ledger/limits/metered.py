@@ -1,4 +1,5 @@
-"""Use that goes on after a limit on usage credits: from the client's own notices in transcripts."""
+"""Use that goes on after a limit on usage credits: from the client's own notices in transcripts, and from readings in which
+the spent amount rises at 100 %."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tachograph.ledger.usage.strings import Strings
+    from tachograph.model.limits.limits import Reading
 
 _SESSION_MS = 5 * 3_600_000  # how long it lasts where a notice names no reset
 
@@ -28,6 +30,23 @@ def note(
 ) -> None:
     """Note that work went on after a limit, inside a transaction of the caller's."""
     db.execute("INSERT OR IGNORE INTO metered VALUES (?, ?, ?, ?, ?)", (names.id(folder), key, scope, at, resets_at))
+
+
+def note_readings(
+    db: sqlite3.Connection, names: Strings, account: int, folder: str, since: int, before: Reading, after: Reading
+) -> None:
+    """Note limits beyond which work went on between two readings of an account, the first of which was confirmed until
+    `since`. One that came by no config folder belongs to the one in which the account was signed in."""
+    from tachograph.ledger.limits.login_history import account_at
+    from tachograph.model.limits.money import exceeded_limits
+
+    for limit in exceeded_limits(before, after):
+        if not folder:
+            sql = "SELECT text FROM login JOIN name ON name.id = folder WHERE account = ? ORDER BY last_seen DESC, login.id"
+            signed_in = [text for (text,) in db.execute(sql, (account,))]
+            folder = next((text for text in signed_in if account_at(db, names.id(text), since) == account), "")
+        if folder and account_at(db, names.id(folder), since) == account:
+            note(db, names, folder, limit.key, limit.scope or "", since, limit.resets_at)
 
 
 def is_any(db: sqlite3.Connection) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from tachograph.lean_json import loads
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
-from tachograph.ledger.limits import windows
+from tachograph.ledger.limits import metered, windows
 from tachograph.ledger.limits.login_history import account_at, note_plan
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import (
@@ -96,6 +96,8 @@ def append(
         )
     else:
         _insert(db, account, where, names, reading, limits)
+        if newest is not None and account and reading.extra is not None and newest.last_at <= reading.observed_at:
+            metered.note_readings(db, names, account, folder, newest.last_at, newest.reading, reading)
     if reading.outcome == OK:
         for limit in limits:
             windows.observe(db, account, limit, reading.observed_at, reading.source)

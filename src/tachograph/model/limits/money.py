@@ -4,7 +4,17 @@ A share is used over cap. Where it is undefined (no cap, a cap of nothing, an un
 full, and never room.
 """
 
-from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, PREPAID, ExtraUsage, Limit, Money, Reading
+from tachograph.model.limits.limits import (
+    EXTRA_USAGE,
+    MONEY,
+    OK,
+    PREPAID,
+    ExtraUsage,
+    Limit,
+    Money,
+    Reading,
+    same_reset,
+)
 
 NO_CAP, CAPPED, USED_UP, UNKNOWN_ROOM = "no_cap", "capped", "used_up", "unknown"
 
@@ -41,6 +51,31 @@ def share_of(used: Money | None, cap: Money | None, stated: float | None = None)
     if cap is not None and cap.minor <= 0:
         return 100.0
     return stated
+
+
+def exceeded_limits(before: Reading, after: Reading) -> tuple[Limit, ...]:
+    """Limits beyond which work went on between two readings of one account: at 100 % in both, in the same window, while the
+    amount of metered use rose or the prepaid balance fell."""
+    x, y = before.extra, after.extra
+    if x is None or y is None or before.outcome != OK or after.outcome != OK:
+        return ()
+    if not (_is_less(x.used, y.used) or _is_less(y.balance, x.balance)):
+        return ()
+    full = {limit.key: limit for limit in before.limits if _is_full(limit)}
+    return tuple(
+        limit
+        for limit in after.limits
+        if _is_full(limit) and limit.key in full and same_reset(full[limit.key].resets_at, limit.resets_at)
+    )
+
+
+def _is_full(limit: Limit) -> bool:
+    return limit.group != MONEY and limit.percent is not None and limit.percent >= 100
+
+
+def _is_less(a: Money | None, b: Money | None) -> bool:
+    """Compare two amounts of one currency; False if one is unknown."""
+    return a is not None and b is not None and a[1:] == b[1:] and a.minor < b.minor
 
 
 def room(extra: ExtraUsage | None) -> str:

@@ -113,6 +113,18 @@ class PostgresServer:
     def pid(self) -> int:
         return int((self.data / "postmaster.pid").read_text().split()[0])
 
+    def cpu_seconds(self) -> float:
+        """Processor time of the server's processes, those that ended too."""
+        ticks = 0
+        for process in Path("/proc").iterdir():
+            try:
+                if process.name.isdecimal() and os.readlink(process / "cwd") == str(self.data):
+                    values = (process / "stat").read_text().rpartition(")")[2].split()
+                    ticks += sum(map(int, values[11:15] if int(process.name) == self.pid else values[11:13]))
+            except OSError:
+                continue
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """kill -9 of the postmaster, as by a power cut; its children end by themselves."""
         pid = self.pid

@@ -24,6 +24,7 @@ from tachograph.hub.policy.visibility import (
 )
 from tachograph.hub.readable import TeamMessage
 from tachograph.hub.store import HubStore, Member, open_store
+from tachograph.hub.store.adoption import adopt_published
 from tachograph.hub.store.messages import DAY_MS
 from tachograph.hub.team.people import POLICY, view_of
 from tachograph.hub.team.spend import BY, team_spend
@@ -111,23 +112,26 @@ class World:
         self.numbers: dict[int, list[frozenset[int]]] = {}  # by viewer, the numbers they were given
         self.known: dict[int, set[int]] = {}  # by viewer, messages in a row of a person
         self.now = FIRST + 4 * DAY_MS
+        self.member: dict[int, int] = {}  # by person: a person who comes back is another member
+        self.messages: dict[int, list[TeamMessage]] = {}
         for number in range(people):
-            self.store.add_member(f"p{number + 1}", "owner" if not number else "member", 1)
+            self.member[number + 1] = self.store.add_member(f"p{number + 1}", "owner" if not number else "member", 1)
 
     def push(self, person: int, day: int, project: int, model: int) -> None:
         number = len(self.owner)
-        if number >= 44 or self.store.member(person).erased_at is not None:
+        if number >= 44 or self.store.member(self.member[person]).erased_at is not None:
             return
         message = TeamMessage(
             number + 1, FIRST + day * DAY_MS, None, 0, f"claude-m{model}", 0, f"project{project}", "", "",
             (1 << number, 0, 0, 0, 0, 0), -1, True,
         )  # fmt: skip
         self.owner[number] = person
+        self.messages.setdefault(person, []).append(message)
         with self.store.transaction():
-            self.store.messages.put(person, [message])
+            self.store.messages.put(self.member[person], [message])
 
     def look(self, viewer: int, by: str, first: int, last: int) -> None:
-        member = self.store.member(viewer)
+        member = self.store.member(self.member[viewer])
         if member.erased_at is not None:
             return
         view = view_of(self.store, member)._replace(least=self.least)
@@ -141,10 +145,10 @@ class World:
                     self.known.setdefault(viewer, set()).update(messages)
 
     def change(self, what: str, person: int, level: str) -> None:
-        store, member = self.store, self.store.member(person)
+        store, member = self.store, self.store.member(self.member[person])
         with store.transaction():
             if what == "consent":
-                store.set_consent(person, SPEND, level, self.now)
+                store.set_consent(member.id, SPEND, level, self.now)
             elif what == "policy":
                 store.set_setting(POLICY, level, self.now)
             elif what == "role":
@@ -152,7 +156,13 @@ class World:
             elif what == "leave":
                 store.update_member(member._replace(left_at=self.now))
             elif what == "erase" and member.erased_at is None:
-                store.erase_member(person, self.now)
+                store.erase_member(member.id, self.now)
+            elif what == "rejoin" and member.erased_at is not None:
+                self.member[person] = new = store.add_member(member.name, "member", self.now)
+                adopt_published(
+                    store.db, new, [one.id for one in store.members() if one.erased_at and one.name == member.name]
+                )
+                store.messages.put(new, self.messages.get(person, []))  # its machines send everything again
             elif what == "wait":
                 self.now += DAY_MS
 
@@ -168,7 +178,7 @@ person, day = st.integers(1, PEOPLE), st.integers(0, 9)
 pushes = st.tuples(st.just("push"), person, day, st.integers(1, 2), st.integers(1, 2))
 looks = st.tuples(st.just("look"), person, st.sampled_from(BY), day, day)
 changes = st.tuples(
-    st.just("change"), st.sampled_from(["consent", "policy", "role", "leave", "erase", "wait", "wait"]), person,
+    st.just("change"), st.sampled_from(["consent", "policy", "role", "leave", "erase", "rejoin", "wait", "wait"]), person,
     st.sampled_from(LEVELS),
 )  # fmt: skip
 
@@ -223,6 +233,34 @@ def test_a_member_who_leaves_or_is_erased_changes_no_published_sum(tmp_path: Pat
     world.change("erase", 5, "self")
     world.look(1, "model", 0, 0)
     assert world.numbers[1][-1] == before
+    world.store.close()
+
+
+def test_an_erased_person_who_comes_back_is_in_published_sums_once(tmp_path: Path) -> None:
+    world = World(str(tmp_path), 5, 3)
+    for number in range(1, 6):
+        world.push(number, 0, 1, number % 2)
+        world.push(number, 1, number % 2, 1)
+    world.look(1, "model", 0, 1)
+    before = world.numbers[1][-1]
+    assert before == frozenset(range(10))
+    world.change("erase", 5, "self")
+    world.change("rejoin", 5, "self")
+    world.look(1, "model", 0, 1)
+    assert world.numbers[1][-1] == before
+    world.change("policy", 1, "team")
+    for level in ("team", "self"):  # exact and live for those who may see them, and for themselves
+        world.change("consent", 5, level)
+        for viewer in (1, 5):
+            for by in BY:
+                world.look(viewer, by, 0, 1)
+                assert world.numbers[viewer][-1] == before, (viewer, by)
+    world.check()
+    world.push(5, 2, 1, 1)  # new usage counts as ever
+    world.push(4, 2, 1, 1)
+    world.push(3, 2, 1, 1)
+    world.look(2, "day", 0, 2)
+    assert world.numbers[2][-1] == frozenset(range(13))
     world.store.close()
 
 

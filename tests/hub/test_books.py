@@ -286,7 +286,7 @@ def test_an_older_database_gets_the_tables_and_marks_telemetry_seats(tmp_path: P
     path = str(tmp_path / "hub.sqlite3")
     open_store(path, NOW_MS).close()
     with sqlite3.connect(path) as db:
-        for table in ("book_email", "book_day", "book_sum"):
+        for table in ("book_email", "book_day", "book_sum", "adopted", "totals_week"):
             db.execute(f"DROP TABLE {table}")
         db.execute("CREATE TABLE book (day INTEGER)")
         for id, name, share in (("a", "telemetry", "counts"), ("b", "laptop", "counts")):

@@ -175,10 +175,10 @@ def test_erasing_removes_every_row_and_outlives_a_restored_database(tmp_path: Pa
         bob = served.rows("SELECT id FROM member WHERE name = 'bob'")[0][0]
         before = {
             table: served.rows(f"SELECT * FROM {table}")
-            for table in ("member", "fact", "message", "totals", "totals_day")
+            for table in ("member", "fact", "message", "totals", "totals_day", "totals_week")
         }
         served.home.run("hub", "remove", "bob", "--erase")
-        for table in ("fact", "message", "totals", "totals_day", "limit_now", "consent", "released"):
+        for table in ("fact", "message", "totals", "totals_day", "totals_week", "limit_now", "consent", "released"):
             assert served.rows(f"SELECT count(*) FROM {table} WHERE member = {bob}") == [(0,)], table
         done = machines["bob"].call("sync")
         assert done.code == 1 and "erased" in done.stderr

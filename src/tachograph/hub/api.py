@@ -18,6 +18,7 @@ from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.readable import identity_of
 from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine, Member
+from tachograph.hub.store.adoption import adopt_published
 from tachograph.hub.store.database import repeat
 from tachograph.hub.store.rows import SEAT
 from tachograph.hub.tombstones import Tombstones
@@ -87,6 +88,10 @@ class HubApi:
             if member is not None and member.key_check and check != member.key_check:
                 return Response(409, {"error": "key", "member": member.name})  # the code stays good
             id = member.id if member is not None else store.add_member(invite.name, invite.role, now)
+            if member is None:
+                adopt_published(
+                    store.db, id, [one.id for one in store.members() if one.erased_at and one.name == invite.name]
+                )
             if check:
                 store.set_key_check(id, check)
             token = secrets.token_urlsafe(32)

@@ -19,7 +19,7 @@ from tachograph.hub.store.rows import Invite, Machine, Member
 from tachograph.hub.wire import Malformed, SharedFact, check_body
 
 # distributed by member on Citus; the others are small
-SPREAD = ("fact", "message", "totals", "totals_day", "released", "dirty", "limit_now")
+SPREAD = ("fact", "message", "totals", "totals_day", "totals_week", "released", "dirty", "limit_now")
 _MACHINE = ", ".join(Machine._fields)
 _MEMBER = ", ".join(Member._fields)
 
@@ -289,7 +289,7 @@ class HubStore(FactStore):
         self.messages.erase(member)
         for table in ("consent", "viewed"):
             self.db.run(f"DELETE FROM {table} WHERE {'viewer' if table == 'viewed' else 'member'} = ?", (member,))
-        for table in ("page_session", "book_email", "book_sum"):
+        for table in ("page_session", "book_email", "book_sum", "adopted"):
             self.db.run(f"DELETE FROM {table} WHERE member = ?", (member,))
         self.db.run("UPDATE member SET erased_at = ?, key_check = '' WHERE id = ?", (now_ms, member))
         for identity in contested:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tachograph.hub.readable import TELEMETRY, TRANSCRIPT, TeamMessage, merge
 from tachograph.hub.store.database import Database, chunks, insert_rows, marks
 from tachograph.hub.store.schema import GROUP, MEASURES
+from tachograph.hub.store.weeks import add_to_weeks, monday, rebuild_weeks
 
 QUARTER_MS, DAY_MS = 900_000, 86_400_000
 NO_QUARTER, NO_DAY = -1_000_000_000, -1_000_000_000 // 96  # of messages without a time
@@ -178,6 +179,7 @@ class MessageStore:
                     )
                     self._db.run(sql, (member, *part))
             if table == "totals_day":
+                add_to_weeks(self._db, member, rows)
                 mark_days(self._db, [(member, day) for day in units])
 
     def _rows(self, member: int, identities: Sequence[int]) -> dict[int, MessageRow]:
@@ -253,13 +255,13 @@ class MessageStore:
             (member, day) for (day,) in self._db.all("SELECT DISTINCT day FROM totals_day WHERE member = ?", (member,))
         ]
         mark_days(self._db, sorted(days))
-        for table in ("message", "totals", "totals_day"):  # telemetry comes without facts, and stays
+        for table in ("message", "totals", "totals_day", "totals_week"):  # telemetry comes without facts, and stays
             self._db.run(f"DELETE FROM {table} WHERE member = ? AND source = {TRANSCRIPT}", (member,))
         self._db.run("DELETE FROM limit_now WHERE member = ?", (member,))
 
     def erase(self, member: int) -> None:
         """Delete everything of a member."""
-        for table in ("message", "totals", "totals_day", "dirty", "released", "limit_now"):
+        for table in ("message", "totals", "totals_day", "totals_week", "dirty", "released", "limit_now"):
             self._db.run(f"DELETE FROM {table} WHERE member = ?", (member,))
         # published sums stay as they are, so that no difference shows what the person had in them
         self._db.run(
@@ -286,7 +288,17 @@ class MessageStore:
             self._db.run(f"DELETE FROM {table} WHERE member = ?", (member,))
             insert_rows(self._db, table, [(member, *row) for row in sorted(right)])
             mark_days(self._db, [(member, day) for day in sorted(days)])
-        return wrong
+        return wrong + self._rebuild_weeks(member)
+
+    def _rebuild_weeks(self, member: int) -> int:
+        def rows() -> set[tuple[int, ...]]:
+            sql = f"SELECT week, {', '.join(GROUP)}, {', '.join(MEASURES)}, days FROM totals_week WHERE member = ?"
+            return {tuple(map(int, row)) for row in self._db.all(sql, (member,))}
+
+        stored = rows()
+        days = {int(row[0]) for row in self._db.all("SELECT DISTINCT day FROM totals_day WHERE member = ?", (member,))}
+        rebuild_weeks(self._db, member, {monday(day) for day in days if day >= 0} | {row[0] for row in stored})
+        return len(stored ^ rows())
 
 
 def mark_days(database: Database, marks_of: Sequence[tuple[int, int]]) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.hub.policy.atoms import Atom, Cell, Sums, cut
+from tachograph.hub.store.adoption import UsageOf, update_parts, waiting_adopted
 from tachograph.hub.store.database import Database, chunks, insert_rows, marks, one
 from tachograph.hub.store.messages import DAY_MS, NO_DAY, Words, mark_days
 from tachograph.hub.store.schema import MEASURES
+from tachograph.hub.store.weeks import monday
 from tachograph.model.usage.prices import PriceBook, cost
 
 REST_EVERY_MS = 3_600_000  # what has to be put together on an unfinished day is published at most this often
@@ -52,6 +54,7 @@ class ReleaseStore:
         self._db.run("INSERT INTO setting (name, value, at) VALUES ('release', '', 0) ON CONFLICT (name) DO NOTHING")
         self._db.all(f"SELECT value FROM setting WHERE name = 'release'{self._db.lock}")  # one at a time
         waiting: dict[int, list[int]] = {}
+        self._settle_adopted()
         for member, day in self._db.all("SELECT member, day FROM dirty ORDER BY day, member"):
             if day != NO_DAY:
                 waiting.setdefault(day, []).append(member)
@@ -70,6 +73,35 @@ class ReleaseStore:
         for week, days in few.items():
             made += self._publish(week, _WEEK, days, least, True, now_ms)
         return made
+
+    def _settle_adopted(self) -> None:
+        """Take usage of persons who came back out of what waits, on days on which published sums contain it already."""
+        for member, day in waiting_adopted(self._db):
+            self._take_marks(day, [member])
+            new = self._new(day, [member])
+            self._note_released({day: new}, None)
+            update_parts(self._db, member, day, self._usage(member))
+
+    def _usage(self, member: int) -> UsageOf:
+        """Reads sums by cell of a member over some days."""
+
+        def usage(days: Sequence[int]) -> dict[Cell, Sums]:
+            found: dict[Cell, Sums] = {}
+            group, columns = ", ".join(_GROUP), ", ".join(f"sum({measure})" for measure in MEASURES)
+            for part in chunks(days):
+                sql = (
+                    f"SELECT day, {group}, {columns} FROM totals_day WHERE member = ? AND day IN ({marks(len(part))})"
+                    f" AND counted = 1 GROUP BY day, {group}"
+                )
+                rows = self._db.all(sql, (member, *part))
+                names = Words(self._db).texts({row[1] for row in rows})
+                for row in rows:
+                    cell = Cell(row[3], row[4], row[1])
+                    sums = self._sums(names.get(row[1], ""), row[2], row[0], tuple(map(int, row[5:])))
+                    found[cell] = found.get(cell, Sums()) + sums
+            return found
+
+        return usage
 
     def _may_pool(self, day: int, today: int, now_ms: int) -> bool:
         if day < today:
@@ -200,8 +232,3 @@ def price_sums(book: PriceBook, model: str, tariff: int, day: int, values: tuple
     if rates is not None:
         return Sums(messages, tokens, cost(values[1:7], rates) // 1000, 0)
     return Sums(messages, tokens, values[8], messages - values[7])
-
-
-def monday(day: int) -> int:
-    """The Monday of a day's week."""
-    return day - (day + 3) % 7

@@ -19,6 +19,14 @@ _GROUP = (
 )
 GROUP = ("model", "tariff", "project", "pull_request", "account", "counted", "source")
 
+_DAY_BITS = " ".join(f"WHEN {number} THEN {1 << number}" for number in range(7))
+WEEK_OF_DAYS = (
+    f"INSERT INTO totals_week SELECT member, day - (day + 3) % 7, {', '.join(GROUP)},"
+    f" {', '.join(f'sum({one})' for one in MEASURES)}, sum(DISTINCT CASE (day + 3) % 7 {_DAY_BITS} END)"
+    " FROM totals_day WHERE day >= 0"
+)
+"""Adds days up to weeks; needs a GROUP BY member, week and group."""
+
 _STEPS = (
     # 1: machines of one person
     """
@@ -112,6 +120,14 @@ CREATE TABLE book_sum (
     cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (day, member, model)
 );
 UPDATE machine SET share = 'telemetry' WHERE share = 'counts' AND ledger = '' AND name LIKE 'telemetry%';
+""",
+    # 4: totals by week; days of persons who came back, which are in published sums already
+    f"""
+CREATE TABLE adopted (member INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (member, day));
+CREATE TABLE totals_week (member INTEGER NOT NULL, week INTEGER NOT NULL, {_GROUP}, {_MEASURES}, days INTEGER NOT NULL,
+    PRIMARY KEY (member, week, {", ".join(GROUP)}));
+CREATE INDEX totals_week_week ON totals_week (week);
+{WEEK_OF_DAYS} GROUP BY member, day - (day + 3) % 7, {", ".join(GROUP)};
 """,
 )
 VERSION = len(_STEPS)

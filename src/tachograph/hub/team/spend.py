@@ -12,8 +12,9 @@ from tachograph.hub.policy.atoms import OTHERS, Sums, total
 from tachograph.hub.policy.visibility import may_show, stays_safe
 from tachograph.hub.store import HubStore
 from tachograph.hub.store.messages import DAY_MS, NO_DAY
-from tachograph.hub.store.releases import Published, ReleaseStore, monday, price_sums
+from tachograph.hub.store.releases import Published, ReleaseStore, price_sums
 from tachograph.hub.store.totals import DayRow, day_rows, group_totals
+from tachograph.hub.store.weeks import monday
 from tachograph.hub.team.people import View
 from tachograph.model.usage.prices import PriceBook
 
@@ -110,7 +111,7 @@ def _live_sums(
             shown = people.get(key)
         elif by == DAY:
             shown = None if key == NO_DAY else key
-        yield _Item({by: shown}, found.members[key], first, total_of, found.days[key])
+        yield _Item({by: shown}, frozenset(found.members[key]), first, total_of, frozenset(found.days[key]))
 
 
 def _live(store: HubStore, book: PriceBook, view: View, first: int, last: int, members: set[int]) -> Iterable[_Item]:

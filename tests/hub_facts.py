@@ -77,7 +77,10 @@ def push(store: HubStore, token: str, facts: list[Any]) -> None:
 
 def content(store: HubStore) -> dict[str, set[tuple[Any, ...]]]:
     """Everything that follows from what was sent, whatever its order."""
-    return {table: set(map(tuple, normal(store, table))) for table in ("message", "totals", "totals_day", "totals_week", "word")}
+    return {
+        table: set(map(tuple, normal(store, table)))
+        for table in ("message", "totals", "totals_day", "totals_week", "word")
+    }
 
 
 def normal(store: HubStore, table: str) -> Iterator[list[Any]]:

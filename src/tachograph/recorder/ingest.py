@@ -23,7 +23,7 @@ from tachograph.settings import load
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 from tachograph.sources.transcripts.discover import Discovery
-from tachograph.sources.transcripts.file_state import FileState
+from tachograph.sources.transcripts.file_state import FileState, Signature
 
 if TYPE_CHECKING:
     from tachograph.ledger.usage import batches
@@ -35,10 +35,14 @@ Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
 
 class Pass(NamedTuple):
-    """Numbers of one pass."""
+    """One pass: numbers, and what was looked at."""
 
     transcripts: int  # that there are
     read: int  # that had something new
+    found: Discovery
+    known: Mapping[bytes, Signature]  # of the transcripts before
+    folders: list[str]  # config folders that were looked into
+    counted: list[str]  # config folders of which a transcript was ever read
 
 
 def ingest(
@@ -53,8 +57,10 @@ def ingest(
     """
     db = ledger.db
     settings = load(own_paths(env).settings)
-    folders = discover.folders(env, files.folders(db))
-    found = discover.transcripts(folders, files.signatures(db), files.directories(db), filesystem_now_ns())
+    counted = files.folders(db)
+    folders = discover.folders(env, counted)
+    known_files = files.signatures(db)
+    found = discover.transcripts(folders, known_files, files.directories(db), filesystem_now_ns())
     changed, gone = found.changed, found.gone
     noted = files.noted_errors(db)
     listed = {path for path, _, _ in found.unreadable}
@@ -71,7 +77,7 @@ def ingest(
     other_branches = branches != get_preference(db, DEFAULT_BRANCHES)
     if other_branches or settings_text(settings.projects) != get_preference(db, ALIASES):
         _resolve_again(ledger, settings.projects, branches if other_branches else None, now_ms)
-    return Pass(found.total, len(changed))
+    return Pass(found.total, len(changed), found, known_files, folders, counted)
 
 
 def _by_stored_name(signatures: Mapping[str, str]) -> dict[str, str]:

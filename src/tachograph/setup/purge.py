@@ -16,6 +16,7 @@ from tachograph.setup.ledger_files import Outcome, damaged_copies, leftovers, me
 _OTHERS = (
     (re.compile(r"(recorder|tray)\.log(\.1)?"), "log"),
     (re.compile(r"(recorder|tray)\.lock"), "lock"),
+    (re.compile(r"prepared(\.\d+\.new)?"), "prepared reports"),
     (re.compile(r"open-[0-9a-f]+\.html"), "dashboard link"),
     (re.compile(r"dashboard[a-z-]*\.json(\.new)?"), "dashboard keys"),
     (re.compile(r"statusline\.json(\.new)?"), "status line before ours"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tachograph.model.usage.prices import PriceBook
+    from tachograph.recorder.ingest import Pass
 
     T = TypeVar("T")
 _RECOVERIES = 3  # another command may recover the ledger too: whoever opens it in that moment may find it damaged again
@@ -67,7 +68,8 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
         with LedgerFollower(paths) as followed:
             ledger, _ = followed.current(now)
             with damage_detection(ledger):
-                is_stale = needs.ingests and not _ingest(ledger, paths, around, now)
+                done = _ingest(ledger, paths, around, now) if needs.ingests else None
+                is_stale = needs.ingests and done is None
                 may_read = needs.ingests and not is_stale
                 problems = _collect(ledger, around, now) if needs.limits and may_read else ()
                 if needs.learns and may_read:
@@ -75,7 +77,7 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
                 return question(
                     Snapshot(
                         ledger.db, ledger, lambda: follower.book, follower.calendar, follower.settings, paths, around.env, now,
-                        TtlCache(around.clock), follower.price_problems, is_stale, problems,
+                        TtlCache(around.clock), follower.price_problems, is_stale, problems, done=done,
                     )
                 )  # fmt: skip
 
@@ -90,11 +92,11 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
     return once()
 
 
-def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> bool:
-    """Bring the ledger up to date. Returns False, and says why, if that failed: the ledger is shown as it is."""
+def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> Pass | None:
+    """Bring the ledger up to date. Returns None, and says why, if that failed: the ledger is shown as it is."""
     if ledger.readable_only:
         around.say(f"tachograph: The ledger is read-only, so nothing new is added to it: {ledger.readable_only}.")
-        return False
+        return None
     from tachograph.recorder.ingest import ingest
 
     try:
@@ -106,10 +108,10 @@ def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> boo
         around.say(f"tachograph: {trouble.message} {trouble.hint}".rstrip())
         busy = "being written" if isinstance(trouble, LedgerBusy) else "not up to date"
         around.say(f"tachograph: What follows is what the ledger held before; it is {busy}.")
-        return False
+        return None
     if done.read:
         _try(lambda: _back_up(ledger, paths, now), around)
-    return True
+    return done
 
 
 def _collect(ledger: Ledger, around: Surroundings, now: int) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tachograph.model.usage.prices import PriceBook
+    from tachograph.recorder.ingest import Pass
 
     T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class Snapshot(NamedTuple):
     """All that a query needs. `now` in epoch milliseconds.
 
     `is_stale`: the newest transcripts could not be read. `limit_problems`: why passive sources of limits gave nothing.
-    `version`: equal in two snapshots of a pool only if nothing changed in between.
+    `done`: the pass over the transcripts just before. `version`: equal in two snapshots of a pool only if nothing changed in between.
     """
 
     db: sqlite3.Connection
@@ -67,6 +68,7 @@ class Snapshot(NamedTuple):
     is_stale: bool = False
     limit_problems: tuple[str, ...] = ()
     version: str = ""
+    done: Pass | None = None
 
     @property
     def book(self) -> PriceBook:

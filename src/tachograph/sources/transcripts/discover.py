@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tachograph.lean_typing import NamedTuple
 from tachograph.paths import USAGE_QUESTION, desktop_session_folders
 from tachograph.settings import config_folders, ignored_folders
-from tachograph.sources.transcripts.file_state import FileState, Signature, signature
+from tachograph.sources.transcripts.file_state import FileState, Signature, names_changed_at, signature
 
 _SEPARATOR = os.fsencode(os.sep)
 _OWN_SESSIONS = b"-" + USAGE_QUESTION.encode()  # end of the project folder of our own questions to Claude Code
 _RACY_NS = 2_000_000_000
-_UNTRUSTED = -1  # equal to no change time
+UNTRUSTED = -1  # equal to no change time
 
 
 class Discovery(NamedTuple):
@@ -30,30 +30,43 @@ class Discovery(NamedTuple):
 
     `changed`: transcripts whose signature is not the one we know, newest first. `gone`: known ones that are not there
     any more. `unreadable`: what could not be looked into: path, reason, its config folder. `directories`: folders
-    with their change times in nanoseconds; `count`: how many transcripts there are.
+    with their change times in nanoseconds, or UNTRUSTED; `paths`: all transcripts.
     """
 
     changed: list[FileState]
     gone: list[bytes]
     unreadable: list[tuple[bytes, str, str]]
     directories: dict[bytes, int]
-    total: int
+    paths: set[bytes]
+
+    @property
+    def total(self) -> int:
+        """The number of transcripts."""
+        return len(self.paths)
 
 
 def folders(env: Mapping[str, str], counted: Sequence[str] = ()) -> list[str]:
     """The config folders with transcripts: the usual or named ones, those in the settings, those of Claude Desktop's local
     agent sessions, and every folder that was `counted` before and is still there."""
     found = [folder for folder in config_folders(env) if _has_projects(folder)]
-    for desktop in desktop_session_folders(env):
-        if os.path.isdir(desktop):
-            for where, names, _ in os.walk(desktop):
-                if ".claude" in names:
-                    found.append(os.path.join(where, ".claude"))
-                    names.remove(".claude")
+    for where, is_config in desktop_tree(env):
+        if is_config:
+            found.append(os.path.join(where, ".claude"))
     known = {os.path.normpath(folder) for folder in found}
     ignored = ignored_folders(env)
     found += [one for one in counted if os.path.normpath(one) not in known and _has_projects(one)]
     return [folder for folder in dict.fromkeys(found) if folder not in ignored]
+
+
+def desktop_tree(env: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """The folders of Claude Desktop's local agent sessions, each with True if it holds a config folder."""
+    for desktop in desktop_session_folders(env):
+        if os.path.isdir(desktop):
+            for where, names, _ in os.walk(desktop):
+                is_config = ".claude" in names
+                if is_config:
+                    names.remove(".claude")
+                yield where, is_config
 
 
 def is_desktop_session(folder: str, env: Mapping[str, str]) -> bool:
@@ -86,7 +99,7 @@ def transcripts(
     if gone and directories:  # it may have had another name, in a folder that did not change: look everywhere
         return transcripts(config_folders, known, {}, now_ns)
     look.changed.sort(key=lambda known: -known.mtime)
-    return Discovery(look.changed, gone, look.unreadable, look.directories, len(look.paths))
+    return Discovery(look.changed, gone, look.unreadable, look.directories, look.paths)
 
 
 class _Look:
@@ -104,7 +117,7 @@ class _Look:
     def at_known(self, directory: bytes, changed: int, inside: Sequence[bytes], folder: str) -> bool:
         """Look at the known transcripts of a folder, if nothing came or went in it; else it has to be listed."""
         try:
-            if _changed_at(os.stat(directory)) != changed:
+            if names_changed_at(os.stat(directory)) != changed:
                 return False
         except OSError:
             return False
@@ -135,13 +148,13 @@ class _Look:
 
     def _list(self, where: bytes, folder: str, pending: list[bytes]) -> None:
         try:
-            changed = _changed_at(os.stat(where))
-            self.directories[where] = changed if changed < self.trusted else _UNTRUSTED
+            changed = names_changed_at(os.stat(where))
+            self.directories[where] = changed if changed < self.trusted else UNTRUSTED
             entries = os.scandir(where)
         except FileNotFoundError:
             return
         except OSError as error:
-            self.directories[where] = _UNTRUSTED
+            self.directories[where] = UNTRUSTED
             self.unreadable.append((where, error.strerror or "cannot be listed", folder))
             return
         with entries:
@@ -158,7 +171,7 @@ class _Look:
                     # a Windows directory entry carries neither inode nor device
                     status = entry.stat() if os.name != "nt" else os.stat(path)
                 except OSError as error:
-                    self.directories[where] = _UNTRUSTED  # a link that leads nowhere may lead somewhere next time
+                    self.directories[where] = UNTRUSTED  # a link that leads nowhere may lead somewhere next time
                     if is_transcript and not isinstance(error, FileNotFoundError):
                         self.unreadable.append((path, error.strerror or "cannot be read", folder))
                     continue
@@ -178,11 +191,6 @@ class _Look:
         marks = signature(status)
         if self.known.get(path) != marks:
             self.changed.append(FileState(path, folder, *marks))
-
-
-def _changed_at(status: os.stat_result) -> int:
-    """Time of the last change of names in a folder. A tool may set its modification time back, but not this one."""
-    return status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns  # on Windows that is when it was made
 
 
 def _holds(folder: bytes, path: bytes) -> bool:

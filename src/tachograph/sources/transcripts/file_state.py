@@ -21,6 +21,11 @@ def signature(status: os.stat_result) -> Signature:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, ctime
 
 
+def names_changed_at(status: os.stat_result) -> int:
+    """Time of the last change of names in a folder. A tool may set its modification time back, but not this one."""
+    return status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns  # on Windows that is when it was made
+
+
 class FileState(NamedTuple):
     """State of a transcript: enough to read on, and to see that nothing changed.
 

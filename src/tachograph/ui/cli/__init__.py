@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from tachograph.ui.cli.context import Context
 
 
+PREPARED = ("daily", "weekly", "monthly", "projects", "models", "branches")  # reports that may have been prepared
+
+
 def run(argv: Sequence[str]) -> int:
     """Parse and carry out a command in the surroundings of this process; returns its exit code."""
     from tachograph.ui.cli.context import system_context
@@ -19,6 +22,15 @@ def run(argv: Sequence[str]) -> int:
 
 def carry_out(argv: Sequence[str], context: Context) -> int:
     """Parse and carry out a command in given surroundings. Raises TachographError."""
+    if argv and argv[0] in PREPARED:
+        from tachograph.recorder import prepared
+
+        question = prepared.question(argv, context.env, context.shape)
+        text = question and prepared.prepared_text(question, context.env, context.clock.now_ms())
+        if text:
+            context.out.write(text)
+            return 0
+        context = context._replace(question=question)
     from tachograph.ui.cli.quick_parser import quickly_parsed
 
     arguments = quickly_parsed(argv)

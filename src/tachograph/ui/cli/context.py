@@ -9,21 +9,21 @@ from collections.abc import Mapping
 
 from tachograph.clock import Clock, system_clock
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
-from tachograph.text.format import safe
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from tachograph.text.table import Style
 
 
 class Context(NamedTuple):
-    """The surroundings of a command."""
+    """The surroundings of a command. `question`: key under which a report may be kept (recorder/prepared.py)."""
 
     env: Mapping[str, str]
     clock: Clock
     out: TextIO
     stderr: TextIO
+    question: tuple[Any, ...] | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -58,6 +58,12 @@ class Context(NamedTuple):
         return not self.env.get("NO_COLOR") and self.has_escape_codes
 
     @property
+    def shape(self) -> tuple[object, ...]:
+        """All that the text of a report depends on in these surroundings."""
+        encoding = getattr(self.out, "encoding", None)
+        return self.is_terminal, self.columns, self.has_color, encoding
+
+    @property
     def style(self) -> Style:
         from tachograph.text.table import COLOUR, PLAIN
 
@@ -72,6 +78,8 @@ class Context(NamedTuple):
 
     def say(self, text: str) -> None:
         """Write a message about progress or problems, never a result."""
+        from tachograph.text.format import safe  # not for a prepared report
+
         print("\n".join(map(safe, text.split("\n"))), file=self.stderr, flush=True)
 
 

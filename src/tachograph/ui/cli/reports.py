@@ -24,6 +24,7 @@ from tachograph.queries.usage.rows import (
     period_order,
 )
 from tachograph.queries.usage.spend import spend
+from tachograph.recorder.prepared import ledger_mark
 from tachograph.text.format import safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.question import add_question_flags, ask_ledger
@@ -33,6 +34,8 @@ from tachograph.workspace.snapshot import Snapshot
 if TYPE_CHECKING:
     import argparse
     from typing import Any
+
+    from tachograph.recorder.ingest import Pass
 
 ALONG = {
     "daily": ("day", "day"),
@@ -132,14 +135,19 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
         if project_aliases.is_asked(arguments):
             project_aliases.change(arguments, context)
-    report = ask_ledger(arguments, context, lambda now: _report(arguments, now))
+    before = ledger_mark(context.env) if context.question is not None else None
+    report, done = ask_ledger(arguments, context, lambda now: (_report(arguments, now), _pass(now)))
     if arguments.json:
         print_json(document(report), context)
     elif arguments.csv:
         print_csv(report, context)
     else:
-        for line in text(report, context.columns, context.style):
-            print(line, file=context.out)
+        lines = [f"{line}\n" for line in text(report, context.columns, context.style)]
+        context.out.writelines(lines)
+        if context.question is not None and done is not None:
+            from tachograph.recorder.preparing import keep
+
+            keep(context.question, "".join(lines), context.env, done, before, report.calendar, report.now)
     return 0
 
 
@@ -179,6 +187,11 @@ def _report(arguments: argparse.Namespace, now: Snapshot) -> Report:
         _WINDOW_NOTE if along == "window" and any(row.key.estimated for row in answer.rows) else "",
         _EMPTY_KEYS[along],
     )
+
+
+def _pass(now: Snapshot) -> Pass | None:
+    """The pass before a report, if nothing was said beside it: only then may the text be given again."""
+    return None if now.settings.problems or now.price_problems else now.done
 
 
 class Range(NamedTuple):

@@ -13,23 +13,12 @@ from typing import Any
 METADATA: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "appkit.json").read_text(encoding="utf-8"))
 CONSTANTS: dict[str, Any] = METADATA["constants"]
 SELECTORS: dict[str, Any] = METADATA["selectors"]
-# Neither in PyObjC's metadata nor called by the packages that were searched; looked up by hand in bindings of other
-# languages that were generated from Apple's headers.
-BY_HAND = {
-    "appendAttributedString:",
-    "colorWithSRGBRed:green:blue:alpha:",
-    "monospacedDigitSystemFontOfSize:weight:",
-    "representedObject",
-    "secondaryLabelColor",
-    "setRepresentedObject:",
-    "systemFontSize",
-    "whiteColor",
-}
 
 
 def has_evidence(selector: str) -> bool:
+    """In PyObjC's metadata, or called through PyObjC by a published program for macOS."""
     found = SELECTORS[selector]
-    return bool(found["pyobjc"] or found["called_by"]) or selector in BY_HAND
+    return bool(found["pyobjc"] or found["called_by"])
 
 
 def checked(fake: type) -> type:

@@ -210,10 +210,6 @@ class Colour:
 @checked
 class Font:
     @staticmethod
-    def systemFontSize() -> float:
-        return 13.0
-
-    @staticmethod
     def monospacedDigitSystemFontOfSize_weight_(size: float, weight: float) -> str:
         return f"digits {size} {weight}"
 

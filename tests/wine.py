@@ -7,12 +7,13 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 CACHE = Path(os.environ.get("TACHOGRAPH_WINDOWS") or Path.home() / ".cache" / "tachograph-windows")
 PYTHON = CACHE / "python" / "python.exe"
@@ -188,6 +189,62 @@ def _desktop(folder: Path, size: str) -> Iterator[str]:
         subprocess.run(["wineserver", "-k"], env=wine_environment(display), capture_output=True)
         server.terminate()
         server.wait()
+
+
+class Console:
+    """A program in Wine's console window: the text that it shows."""
+
+    def __init__(self, connection: socket.socket, display: str) -> None:
+        self._connection, self._answers, self._display = connection, connection.makefile("rb"), display
+
+    def look(self) -> "Look":
+        self._connection.sendall(b"?")
+        answer = json.loads(self._answers.readline())
+        return Look(answer["lines"], answer["title"], answer["code"])
+
+    def press(self, *keys: str) -> None:
+        """Press keys, by their names of X."""
+        env = {"DISPLAY": self._display, "PATH": os.environ["PATH"]}
+        subprocess.run(["xdotool", "key", "--delay", "150", *keys], env=env, check=True)
+
+    def shows(self, *words: str) -> "Look":
+        """The screen once all these words are on it."""
+        return cast("Look", until(lambda: found if all(one in (found := self.look()).text for one in words) else None, f"{words} in {self.look().text}"))  # fmt: skip
+
+
+class Look(NamedTuple):
+    """Lines in the window of a console, its title, and the exit code of its program, None while it runs."""
+
+    lines: list[str]
+    title: str
+    code: int | None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@contextlib.contextmanager
+def console(home: WindowsHome, *arguments: str) -> Iterator[Console]:
+    """Run our installed command in a console window on the desktop of the home."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(90)
+        port = str(server.getsockname()[1])
+        script = windows_path(Path(__file__).parent / "windows" / "console_program.py")
+        command = ["wineconsole", str(PYTHON), script, port, windows_path(COMMAND), *arguments]
+        process = subprocess.Popen(command, env=home.env, stdin=subprocess.DEVNULL)
+        try:
+            connection = server.accept()[0]
+            with connection:
+                connection.settimeout(60)
+                yield Console(connection, home.env["DISPLAY"])
+                connection.shutdown(socket.SHUT_RDWR)
+        finally:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:  # a test that failed before its program ended
+                process.kill()
+                process.wait()
 
 
 def x_windows(display: str) -> bytes:

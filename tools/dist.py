@@ -87,6 +87,7 @@ def main(arguments: list[str]) -> int:
         test_artifacts(uv)
     write_sbom(uv)
     package_managers.write_manifests(DIST, version(), chosen.repository.rstrip("/"))
+    print(f"tachograph.rb: {smoke.test_formula(DIST / 'tachograph.rb')}")
     if chosen.repository == NO_REPOSITORY:
         print("The formula and the manifest name no real address: give --repository for a release.")
     write_checksums()
@@ -103,8 +104,7 @@ def test_artifacts(uv: Path) -> None:
         print(f"{artifact.name}: runs on Python {', '.join(smoke.test_installed(artifact, uv))}")
     for package in DIST.glob("*.deb"):
         if subprocess.run(["/usr/bin/python3", "--version"], capture_output=True, text=True).stdout[7:11] == package_managers.DEBIAN_PYTHON:  # fmt: skip
-            smoke.test_debian(package)
-            print(f"{package.name}: its files run on Debian's Python {package_managers.DEBIAN_PYTHON}")
+            print(f"{package.name}: {smoke.test_debian(package, TOOLS)}")
     if shutil.which("wine") is None:
         return
     for artifact in DIST.glob("*-win_amd64.whl"):

@@ -3,8 +3,8 @@
     python tools/macos_metadata.py
 
 PyObjC's wheel for macOS holds metadata that was generated from Apple's headers: constants, values of enumerations, and
-selectors with types that Python could not guess. A selector of objects only is not in it; for those this looks at two
-published packages that call it on macOS (rumps and pystray). What neither has stays without evidence.
+selectors with types that Python could not guess. A selector of objects only is not in it; for those this looks at
+published programs for macOS that call it through PyObjC (`CALLERS`). What none of them has stays without evidence.
 """
 
 import ast
@@ -23,7 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "tachograph" / "ui" / "tray" / "macos.py"
 RESULT = ROOT / "tests" / "data" / "appkit.json"
 PYOBJC = "13.0"
-CALLERS = {"rumps": "rumps==0.4.0", "pystray": "pystray==0.19.5"}
+CALLERS = {
+    "rumps": "rumps==0.4.0",
+    "pystray": "pystray==0.19.5",
+    "pywebview": "pywebview==6.2.1",
+    "chronosx": "chronosx==1.0.1",
+    "claude-limits-bar": "claude-limits-bar==1.4.1",
+    "claude-usage-bar": "claude-usage-bar==0.2.2",
+}
 # methods of our own objects and of Python that macos.py calls
 OURS = {"show", "look", "note", "act", "update", "on_open", "on_close", "super", "_rebuild", "_paint", "_apply", "_fill", "_relabel"}  # fmt: skip
 
@@ -43,7 +50,7 @@ def main() -> int:
     for name in selectors:
         selector = name.replace("_", ":")
         entry = metadata["selectors"].get(selector)
-        callers_of = [caller for caller, text in callers.items() if re.search(rf"\.{name}\b", text)]
+        callers_of = [caller for caller, text in callers.items() if re.search(rf"\.{name}\(", text)]
         found["selectors"][selector] = {"pyobjc": entry, "called_by": callers_of}
     found["constants"] = {k: v for k, v in found["constants"].items() if k not in found["classes"]}
     RESULT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -13,7 +13,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in archives, so that equal sources give equal archives
-DEBIAN_PYTHON = "3.11"  # of Debian 12, for which the package is built
+DEBIAN_SUITE, DEBIAN_PYTHON = "bookworm", "3.11"  # Debian 12, for which the package is built
+# people can't write into the package's folder, so without compiled modules every command would compile its own
+DEBIAN_SCRIPTS = {
+    "postinst": "/usr/lib/tachograph/bin/python3 -P -m compileall -q /usr/lib/tachograph/lib",
+    "prerm": "find /usr/lib/tachograph -depth -name __pycache__ -exec rm -r {} +",
+}
 WINDOWS_PYTHON = "3.13"
 
 
@@ -66,10 +71,10 @@ end
 
 
 def winget(repository: str, version: str, url: str, sha256: str) -> dict[str, str]:
-    """A winget manifest in three files (schema 1.9.0) for the folder with its own Python."""
+    """A winget manifest in three files (schema 1.10.0) for the folder with its own Python."""
     about = project()
     head = f"PackageIdentifier: Tachograph.Tachograph\nPackageVersion: {version}\n"
-    tail = "ManifestVersion: 1.9.0\n"
+    tail = "ManifestVersion: 1.10.0\n"  # the first with ArchiveBinariesDependOnPath
     return {
         "Tachograph.Tachograph.yaml": f"{head}DefaultLocale: en-US\nManifestType: version\n{tail}",
         "Tachograph.Tachograph.installer.yaml": f"""{head}InstallerType: zip
@@ -135,6 +140,10 @@ def debian_package(folder: Path, version: str, wheel: Path, uv: Path, scratch: P
         f"Maintainer: {about['author']} <tachograph@example.invalid>\nInstalled-Size: {size}\n"
         f"Depends: python3 (>= {DEBIAN_PYTHON}), python3 (<< {following})\nDescription: {about['summary']}\n"
     )
+    for name, action in DEBIAN_SCRIPTS.items():
+        script = root / "DEBIAN" / name
+        script.write_text(f"#!/bin/sh\nset -e\n{action}\n")
+        script.chmod(0o755)
     package = folder / f"tachograph_{version}_amd64.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(root), str(package)], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"})  # fmt: skip
     return package

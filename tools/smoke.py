@@ -1,12 +1,15 @@
 """Install an artifact into an empty environment and run it in an empty home: its version, its demo, its doctor."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+import package_managers
 
 COMMANDS = (["--version", "--verbose"], ["demo", "--no-open", "--days", "5", "daily"], ["doctor"])
 OLDEST, NEWEST = 11, 15  # minor versions of Python 3 that are looked for
@@ -34,12 +37,64 @@ def test_installed(artifact: Path, uv: Path) -> list[str]:
     return list(pythons())
 
 
-def test_debian(package: Path) -> None:
-    """Test the tree of a Debian package with Debian's own Python, without installing it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        run("dpkg-deb", "--extract", str(package), f"{scratch}/root")
-        python = f"{scratch}/root/usr/lib/tachograph/bin/python3"
-        test_commands([python, "-P", "-m", "tachograph"], Path(scratch) / "home")
+def test_debian(package: Path, folder: Path) -> str:
+    """Install a Debian package with dpkg into a Debian of its own, run it there and remove it again; needs root and
+    debootstrap. Else run its files with this machine's Python. Returns what was done, for people."""
+    if os.getuid() or not shutil.which("debootstrap"):
+        with tempfile.TemporaryDirectory() as scratch:
+            run("dpkg-deb", "--extract", str(package), f"{scratch}/root")
+            python = f"{scratch}/root/usr/lib/tachograph/bin/python3"
+            test_commands([python, "-P", "-m", "tachograph"], Path(scratch) / "home")
+        return f"its files run on Debian's Python {package_managers.DEBIAN_PYTHON}; not installed"
+    suite = package_managers.DEBIAN_SUITE
+    system = folder / f"debian-{suite}"
+    if not (system / "usr" / "bin" / "python3").exists():
+        shutil.rmtree(system, ignore_errors=True)
+        run(
+            "debootstrap",
+            "--variant=minbase",
+            "--include=python3",
+            suite,
+            str(system),
+            *debian_mirror(),
+            env=dict(os.environ),
+        )
+    shutil.copy(package, system / "root" / package.name)
+    inside = ["chroot", str(system), "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+    run(*inside, "dpkg", "--install", f"/root/{package.name}")
+    try:
+        home = "/root/home"
+        shutil.rmtree(system / home[1:], ignore_errors=True)
+        (system / home[1:] / "claude").mkdir(parents=True)
+        places = [f"HOME={home}", f"TACHOGRAPH_HOME={home}/data", f"CLAUDE_CONFIG_DIR={home}/claude"]
+        for arguments in COMMANDS:
+            check(arguments, run(*inside, *places, "tachograph", *arguments))
+    finally:
+        run(*inside, "dpkg", "--purge", "tachograph")
+    left = [path for path in ("usr/lib/tachograph", "usr/bin/tachograph") if os.path.lexists(system / path)]
+    if left:
+        sys.exit(f"dpkg --purge leaves {left}.")
+    return f"installed by dpkg into Debian {suite}, run there, and removed"
+
+
+def debian_mirror() -> list[str]:
+    """The mirror that apt uses here, if its sources name one."""
+    folder = Path("/etc/apt/sources.list.d")
+    for path in (Path("/etc/apt/sources.list"), *sorted(folder.glob("*"))):
+        found = re.search(
+            r"^(?:deb|URIs:)\s+(?:\[.*?\]\s+)?(https?://\S+)", path.read_text() if path.is_file() else "", re.M
+        )
+        if found and "security" not in found[1]:
+            return [found[1]]
+    return []
+
+
+def test_formula(formula: Path) -> str:
+    """Parse the Homebrew formula; returns what was done, for people."""
+    if not shutil.which("ruby"):
+        return "not parsed, because ruby is missing"
+    run("ruby", "-wc", str(formula), env=dict(os.environ))
+    return "parsed by ruby, not used by Homebrew"
 
 
 def test_commands(command: list[str], home: Path) -> None:

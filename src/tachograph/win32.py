@@ -1,11 +1,13 @@
 """Declarations of the Win32 functions and structures that we call, and the libraries with these types set.
 
 Without declared types ctypes passes every argument as a C int, which cuts handles and pointers of 64-bit Windows.
-Sources: the reference pages of Microsoft Learn for each function, and the headers winuser.h, shellapi.h and wingdi.h.
+Sources: the reference pages of Microsoft Learn for each function, and the headers winuser.h, shellapi.h, wingdi.h and
+wincon.h.
 """
 
 import ctypes
 from ctypes import wintypes
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +22,12 @@ NIF_MESSAGE, NIF_ICON, NIF_TIP, NIF_INFO, NIF_SHOWTIP = 0x01, 0x02, 0x04, 0x10, 
 NIIF_WARNING, NIIF_NOSOUND = 0x02, 0x10
 NOTIFYICON_VERSION_4 = 4
 MF_STRING, MF_GRAYED, MF_CHECKED, MF_POPUP, MF_SEPARATOR, MFT_RADIOCHECK = 0x0, 0x1, 0x8, 0x10, 0x800, 0x200
-STD_OUTPUT_HANDLE = 2**32 - 11  # ((DWORD)-11)
+STD_INPUT_HANDLE, STD_OUTPUT_HANDLE = 2**32 - 10, 2**32 - 11  # ((DWORD)-10), ((DWORD)-11)
 ENABLE_VIRTUAL_TERMINAL_PROCESSING = 0x4
+ENABLE_PROCESSED_OUTPUT, ENABLE_WINDOW_INPUT, ENABLE_MOUSE_INPUT, ENABLE_EXTENDED_FLAGS = 0x1, 0x8, 0x10, 0x80
+KEY_EVENT, MOUSE_EVENT, MOUSE_WHEELED = 0x1, 0x2, 0x4
+GENERIC_READ, GENERIC_WRITE, FILE_SHARE_READ, FILE_SHARE_WRITE = 0x8000_0000, 0x4000_0000, 0x1, 0x2
+OPEN_EXISTING, CONSOLE_TEXTMODE_BUFFER = 3, 1
 TPM_RETURNCMD, TPM_RIGHTBUTTON = 0x100, 0x2
 
 
@@ -76,6 +82,64 @@ class IconInfo(ctypes.Structure):
     )
 
 
+class Coord(ctypes.Structure):
+    """COORD: a column and a row of a console."""
+
+    _fields_ = (("x", wintypes.SHORT), ("y", wintypes.SHORT))
+
+
+class ScreenBufferInfo(ctypes.Structure):
+    """CONSOLE_SCREEN_BUFFER_INFO. `window` has the columns and rows in sight, with its last ones."""
+
+    _fields_ = (
+        ("size", Coord),
+        ("cursor", Coord),
+        ("attributes", wintypes.WORD),
+        ("window", wintypes.SMALL_RECT),
+        ("largest", Coord),
+    )
+
+
+class CursorInfo(ctypes.Structure):
+    """CONSOLE_CURSOR_INFO."""
+
+    _fields_ = (("size", wintypes.DWORD), ("is_visible", wintypes.BOOL))
+
+
+class KeyEvent(ctypes.Structure):
+    """KEY_EVENT_RECORD."""
+
+    _fields_ = (
+        ("is_down", wintypes.BOOL),
+        ("repeats", wintypes.WORD),
+        ("key", wintypes.WORD),
+        ("scan", wintypes.WORD),
+        ("char", wintypes.WCHAR),
+        ("modifiers", wintypes.DWORD),
+    )
+
+
+class MouseEvent(ctypes.Structure):
+    """MOUSE_EVENT_RECORD. The high word of `buttons` is the way of the wheel."""
+
+    _fields_ = (
+        ("place", Coord),
+        ("buttons", wintypes.DWORD),
+        ("modifiers", wintypes.DWORD),
+        ("flags", wintypes.DWORD),
+    )
+
+
+class _Event(ctypes.Union):
+    _fields_ = (("key", KeyEvent), ("mouse", MouseEvent))
+
+
+class InputRecord(ctypes.Structure):
+    """INPUT_RECORD: a key or a mouse event by its `kind`; others are as short."""
+
+    _fields_ = (("kind", wintypes.WORD), ("event", _Event))
+
+
 _B, _H, _U, _I, _P = wintypes.BOOL, wintypes.HANDLE, wintypes.UINT, ctypes.c_int, ctypes.POINTER
 _TEXT, _MESSAGE = wintypes.LPCWSTR, ctypes.POINTER(wintypes.MSG)
 # library -> function -> (result, arguments)
@@ -120,6 +184,19 @@ FUNCTIONS: dict[str, dict[str, tuple[Any, tuple[Any, ...]]]] = {
         "GetStdHandle": (_H, (wintypes.DWORD,)),
         "GetConsoleMode": (_B, (_H, _P(wintypes.DWORD))),
         "SetConsoleMode": (_B, (_H, wintypes.DWORD)),
+        "CreateFileW": (_H, (_TEXT, wintypes.DWORD, wintypes.DWORD, _H, wintypes.DWORD, wintypes.DWORD, _H)),
+        "GetConsoleScreenBufferInfo": (_B, (_H, _P(ScreenBufferInfo))),
+        "CreateConsoleScreenBuffer": (_H, (wintypes.DWORD, wintypes.DWORD, _H, wintypes.DWORD, wintypes.LPVOID)),
+        "SetConsoleActiveScreenBuffer": (_B, (_H,)),
+        "SetConsoleCursorPosition": (_B, (_H, Coord)),
+        "SetConsoleCursorInfo": (_B, (_H, _P(CursorInfo))),
+        "SetConsoleTextAttribute": (_B, (_H, wintypes.WORD)),
+        "WriteConsoleW": (_B, (_H, _TEXT, wintypes.DWORD, _P(wintypes.DWORD), wintypes.LPVOID)),
+        "FillConsoleOutputCharacterW": (_B, (_H, wintypes.WCHAR, wintypes.DWORD, Coord, _P(wintypes.DWORD))),
+        "ReadConsoleInputW": (_B, (_H, _P(InputRecord), wintypes.DWORD, _P(wintypes.DWORD))),
+        "GetConsoleTitleW": (wintypes.DWORD, (wintypes.LPWSTR, wintypes.DWORD)),
+        "SetConsoleTitleW": (_B, (_TEXT,)),
+        "WaitForSingleObject": (wintypes.DWORD, (_H, wintypes.DWORD)),
     },
 }
 
@@ -137,13 +214,37 @@ def load(*names: str) -> Any:
     return libraries
 
 
+@lru_cache(1)
 def enable_escape_codes() -> bool:
-    """Let the console of standard output carry out escape codes, as Windows 10 and later can; False if it can't."""
+    """Let the console of standard output carry out escape codes, as Windows 10 and later can; False if it can't.
+
+    An older console refuses the mode. Wine's accepts it and then prints the codes: there a code moves the cursor.
+    """
     kernel = load("kernel32").kernel32
     handle, mode = kernel.GetStdHandle(STD_OUTPUT_HANDLE), wintypes.DWORD()
     if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
         return False
-    return bool(kernel.SetConsoleMode(handle, mode.value | ENABLE_VIRTUAL_TERMINAL_PROCESSING))
+    if not kernel.SetConsoleMode(handle, mode.value | ENABLE_VIRTUAL_TERMINAL_PROCESSING):
+        return False
+    if _prints_codes(kernel, handle):
+        kernel.SetConsoleMode(handle, mode)
+        return False
+    return True
+
+
+def _prints_codes(kernel: Any, handle: Any) -> bool:
+    """True for a console that prints an escape code as text; the text is removed."""
+    before, after, written = ScreenBufferInfo(), ScreenBufferInfo(), wintypes.DWORD()
+    code = "\x1b[0m"
+    if not kernel.GetConsoleScreenBufferInfo(handle, ctypes.byref(before)):
+        return False
+    kernel.WriteConsoleW(handle, code, len(code), ctypes.byref(written), None)
+    kernel.GetConsoleScreenBufferInfo(handle, ctypes.byref(after))
+    if (before.cursor.x, before.cursor.y) == (after.cursor.x, after.cursor.y):
+        return False
+    kernel.FillConsoleOutputCharacterW(handle, " ", len(code), before.cursor, ctypes.byref(written))
+    kernel.SetConsoleCursorPosition(handle, before.cursor)
+    return True
 
 
 def run_message_loop(user: Any) -> None:

@@ -5,7 +5,7 @@ import inspect
 import plistlib
 from types import ModuleType
 
-from appkit_evidence import BY_HAND, CONSTANTS, METADATA, SELECTORS, has_evidence
+from appkit_evidence import CONSTANTS, METADATA, SELECTORS, has_evidence
 from appkit_fakes import shell as shell
 from tachograph.setup.autostart import RECORDER, plist
 
@@ -24,9 +24,8 @@ def test_numbers_that_stand_for_constants_are_those_of_the_metadata(shell: Modul
     assert CONSTANTS["NSApplicationActivationPolicyAccessory"] == {"value": shell._ACCESSORY}
 
 
-def test_every_selector_has_evidence_and_nothing_is_listed_by_hand_that_is_not_used() -> None:
+def test_every_selector_has_evidence() -> None:
     assert [selector for selector in SELECTORS if not has_evidence(selector)] == []
-    assert set(SELECTORS) >= BY_HAND
 
 
 def test_every_selector_that_the_menu_bar_calls_was_looked_up(shell: ModuleType) -> None:

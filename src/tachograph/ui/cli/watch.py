@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from tachograph import background
@@ -75,13 +76,23 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
     if context.env.get("TERM") in ("dumb", ""):
         raise UsageError("This terminal can't show a live screen (TERM).", "Print one frame with --once.")
+    return _live(arguments, context, _terminal_program(context))
+
+
+def _terminal_program(context: Context) -> Any:
+    """The function that shows the live screen: by Textual, or by the functions of a Windows console without escape
+    codes (before Windows 10, with its "legacy console", under Wine)."""
+    if sys.platform == "win32" and not context.has_escape_codes:
+        from tachograph.ui.terminal import windows_console
+
+        return windows_console.run
     try:
-        from tachograph.ui.terminal.app import run as show
+        from tachograph.ui.terminal import app
     except ImportError as error:
         raise TachographError(
             f"The live screen needs a missing package: {error.name}.", "pip install textual"
         ) from error
-    return _live(arguments, context, show)
+    return app.run
 
 
 def _live(arguments: argparse.Namespace, context: Context, show: Any) -> int:

@@ -7,7 +7,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,26 +18,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tachograph.model.usage.periods import Calendar
-from tachograph.queries.live import LiveState
 from tachograph.ui.terminal import view as views
 from tachograph.ui.terminal.cells import PLAIN, Row
-from tachograph.ui.terminal.layout import Frame, frame
+from tachograph.ui.terminal.interaction import Engine, Interaction
+from tachograph.ui.terminal.layout import Frame
 from tachograph.ui.terminal.limits import title
 from tachograph.ui.terminal.themes import COLOURLESS, THEMES, Theme
-from tachograph.ui.terminal.view import Around, View
-
-_SAID_STEPS = 5  # looks for which what came of a key is shown
-
-
-class Engine(Protocol):
-    """Source of the screen's state."""
-
-    calendar: Calendar
-
-    def look(self) -> tuple[LiveState, Around]: ...
-
-    def start_recorder(self) -> None: ...
+from tachograph.ui.terminal.view import View
 
 
 def run(engine: Engine, view: View, *, env: Mapping[str, str], step: float, titled: bool) -> int:
@@ -63,7 +50,7 @@ class _Canvas(Widget, can_focus=True):
 
 
 class Live(App[None]):
-    """The screen. `view` holds the person's actions, `shown` the frame on the terminal."""
+    """The screen of an `Interaction`."""
 
     CSS = "Screen { overflow: hidden; } _Canvas { width: 100%; height: 100%; }"
     ENABLE_COMMAND_PALETTE = False
@@ -76,12 +63,17 @@ class Live(App[None]):
 
     def __init__(self, engine: Engine, view: View, *, colourless: bool, step: float, titled: bool) -> None:
         super().__init__(ansi_color=colourless)
-        self.engine, self.view, self._step, self._titled = engine, view, step, titled
-        self._colourless = colourless
-        self.state, self.around = engine.look()
-        self.shown = Frame("", (), {}, 0)
-        self._said, self._said_steps, self._last_title = "", 0, ""
+        self._interaction = Interaction(engine, view, is_colorless=colourless)
+        self._step, self._titled, self._last_title = step, titled, ""
         self._canvas = _Canvas(self._draw)
+
+    @property
+    def view(self) -> View:
+        return self._interaction.view
+
+    @property
+    def shown(self) -> Frame:
+        return self._interaction.shown
 
     def compose(self) -> ComposeResult:
         yield self._canvas
@@ -111,33 +103,25 @@ class Live(App[None]):
     # -- numbers -----------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        before = self.state
-        self.state, self.around = self.engine.look()
-        if self.state.sessions is not before.sessions:
-            self.view = views.settled(self.view, before, self.state)
-        if self._said_steps:
-            self._said_steps -= 1
+        self._interaction.update()
         self._draw()
 
     def _draw(self) -> None:
         size = self._canvas.size
         if not size.width or not size.height:
             return
-        around = self.around
-        if self._said_steps and not around.said:
-            around = around._replace(said=self._said)
-        made = frame(self.state, around, self.view, self.engine.calendar, size.width, size.height)
-        theme = COLOURLESS if self._colourless else THEMES[self.view.theme]
+        made = self._interaction.draw(size.width, size.height)
+        theme = COLOURLESS if self._interaction.is_colorless else THEMES[self.view.theme]
         strips = [_strip(row, theme, size.width) for row in made.rows]
         old = self._canvas.strips
-        self._canvas.strips, self.shown = strips, made
+        self._canvas.strips = strips
         # strips of the same row are the same object
         changed = [y for y, strip in enumerate(strips) if y >= len(old) or old[y] is not strip]
         if len(old) != len(strips) or len(changed) > len(strips) // 2:
             self._canvas.refresh()
         elif changed:
             self._canvas.refresh(*(Region(0, y, size.width, 1) for y in changed))
-        if self._titled and (words := title(self.state)) != self._last_title:
+        if self._titled and (words := title(self._interaction.state)) != self._last_title:
             self._last_title = words
             self._write(f"\x1b]2;{words}\x07")
 
@@ -155,22 +139,13 @@ class Live(App[None]):
     def action_press(self, key: str) -> None:
         if key == "ctrl+l":
             self._redraw()
-        key = "space" if key == " " and not self.view.is_typing else key
-        before = self.view
-        self.view, action = views.pressed(self.view, key, self.state, self.shown.page)
+        action = self._interaction.press(key)
         if action == views.QUIT:
             self.exit()
         elif action == views.COPY:
-            session = self.view.detail or self.view.cursor or ""
+            session = self._interaction.session_id
             self.copy_to_clipboard(session)
-            self._tell(f"Copied {session}, where the terminal allows it.")
-        elif action == views.RECORDER:
-            self.engine.start_recorder()
-            self._tick()
-        elif before.layout != self.view.layout:
-            self._tell(f"Layout: {self.view.layout}")
-        elif before.theme != self.view.theme:
-            self._tell("NO_COLOR is set." if self._colourless else f"Theme: {self.view.theme}")
+            self._interaction.tell(f"Copied {session}, where the terminal allows it.")
         self._draw()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -179,9 +154,7 @@ class Live(App[None]):
                 self.action_press(char)
 
     def on_click(self, event: events.Click) -> None:
-        session = self.shown.places.get(int(event.screen_y))
-        if session is not None:
-            self.view = views.clicked(self.view, session, self.state, self.shown.page)
+        if self._interaction.click(int(event.screen_y)):
             self._draw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -191,11 +164,8 @@ class Live(App[None]):
         self._scroll(-1)
 
     def _scroll(self, rows: int) -> None:
-        self.view = views.scrolled(self.view, rows, self.state, self.shown.page)
+        self._interaction.scroll(rows)
         self._draw()
-
-    def _tell(self, words: str) -> None:
-        self._said, self._said_steps = words, _SAID_STEPS
 
 
 @lru_cache(64)

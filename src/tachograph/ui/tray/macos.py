@@ -95,9 +95,8 @@ class StatusItem(NSObject):  # type: ignore[misc]
     @objc.python_method
     def _paint(self, menu: Menu) -> None:
         """Paint the title: each number is a piece of its own, with the color of its pressure behind it."""
-        font = AppKit.NSFont.monospacedDigitSystemFontOfSize_weight_(
-            AppKit.NSFont.systemFontSize(), AppKit.NSFontWeightRegular
-        )
+        # a size of 0 is the default size, by Apple's documentation of the method
+        font = AppKit.NSFont.monospacedDigitSystemFontOfSize_weight_(0.0, AppKit.NSFontWeightRegular)
         title = AppKit.NSMutableAttributedString.alloc().init()
         for segment in menu.title:
             attributes = {AppKit.NSFontAttributeName: font}

@@ -30,6 +30,7 @@ OTHERS = [
     ("forecast", "--json"),
     ("next", "--json"),
     ("what-if", "--model", "sonnet", "--json"),
+    ("drivers", "--json"),
     ("reconcile", "--json"),
     ("prices", "--json"),
     ("accounts", "--json"),

@@ -38,9 +38,10 @@ def write(folder: Path, now_ms: int, messages: int = MESSAGES, sessions: int = S
         _sessions(db, rng, now_ms, sessions)
         db.executemany(
             "INSERT INTO answer (identity, at, input, output, cache_write_5m, cache_write_1h, cache_read, web_searches,"
-            " logged_cost, chosen_at, origin, request, session, flags, shared, account, pull, billed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, '', ?, ?, 0, 1, ?, 1)",
-            _answers(rng, now_ms, messages, sessions, origins),
+            " logged_cost, chosen_at, origin, request, session, flags, shared, account, pull, billed, last_at, mark,"
+            " several_folders, presumed, by_branch, unfinished, missing_output, way, own_way)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, '', ?, ?, 0, 1, ?, 1, ?, 0, 0, 0, 0, 0, 0, ?, ?)",
+            _answers(rng, now_ms, messages, sessions, origins, _ways(db)),
         )
         db.execute(
             "UPDATE session SET first_at = (SELECT min(at) FROM answer WHERE session = session.id),"
@@ -59,25 +60,31 @@ def _origins(db: sqlite3.Connection, rng: random.Random) -> list[list[int]]:
         of_project = []
         for branch in range(12):
             for model in _MODELS:
-                ids = (
-                    names.id(model),
-                    0,
-                    0,
-                    names.id("end_turn"),
-                    names.id(f"feat/{branch}"),
-                    names.id(project),
-                    0,
-                    0,
-                    0,
-                )
+                cwd = names.id(project)
                 row = db.execute(
-                    "INSERT INTO origin (model, speed, geo, stop, branch, cwd, agent, owner, folder, project)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                    (*ids, names.id(project)),
+                    "INSERT INTO origin (model, speed, geo, stop, branch, cwd, agent, owner, folder)"
+                    " VALUES (?, 0, 0, ?, ?, ?, 0, 0, 0) RETURNING id",
+                    (names.id(model), names.id("end_turn"), names.id(f"feat/{branch}"), cwd),
                 ).fetchone()
+                db.execute("INSERT OR IGNORE INTO place VALUES (?1, ?1)", (cwd,))
                 of_project.append(int(row[0]))
         made.append(of_project)
     return made
+
+
+def _ways(db: sqlite3.Connection) -> list[int]:
+    """Ways that messages are asked for: skills, MCP servers, efforts and programs."""
+    names, found = Strings(db), [0]
+    for skill in ("", "review", "release-notes"):
+        for server in ("", "github", "linear"):
+            for effort, entrypoint in (("medium", "cli"), ("high", "claude-vscode"), ("xhigh", "cli")):
+                row = db.execute(
+                    "INSERT INTO way (agent_type, skill, plugin, server, effort, entrypoint) VALUES (0, ?, 0, ?, ?, ?)"
+                    " RETURNING id",
+                    [names.id(text) if text else 0 for text in (skill, server, effort, entrypoint)],
+                ).fetchone()
+                found.append(int(row[0]))
+    return found
 
 
 def _sessions(db: sqlite3.Connection, rng: random.Random, now_ms: int, count: int) -> None:
@@ -109,7 +116,7 @@ def _sessions(db: sqlite3.Connection, rng: random.Random, now_ms: int, count: in
 
 
 def _answers(
-    rng: random.Random, now_ms: int, messages: int, sessions: int, origins: list[list[int]]
+    rng: random.Random, now_ms: int, messages: int, sessions: int, origins: list[list[int]], ways: list[int]
 ) -> Iterator[tuple[object, ...]]:
     each, identity = messages // sessions, 0
     for session in range(1, sessions + 1):
@@ -125,7 +132,8 @@ def _answers(
             context = context + rng.randrange(200, 2_000) if context < 180_000 else 20_000
             origin = of_project[branch + (0 if rng.random() < 0.7 else rng.randrange(len(_MODELS)))]
             written = rng.randrange(100, 3_000)
-            yield identity, at, 4, written, 0, written, context, at, origin, session, 0, pull
+            way = ways[rng.randrange(len(ways))]
+            yield identity, at, 4, written, 0, written, context, at, origin, session, 0, pull, at, way, way
 
 
 def _limits(db: sqlite3.Connection, rng: random.Random, now_ms: int) -> None:

@@ -11,6 +11,11 @@ from chromium import plain, until
 from helpers import NOW, Home
 from served_dashboard import Served, serving
 from tachograph.demo.records import assistant
+from tachograph.model.usage.periods import Span
+from tachograph.model.usage.prices import load
+from tachograph.queries.usage import drivers as one_by_one
+from tachograph.queries.usage.named_drivers import named_drivers
+from tachograph.queries.usage.rows import SpendQuery
 from tachograph.ui.dashboard.pages import drivers
 
 AXE = Path(__file__).parents[3] / "benchmarks" / "out" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -105,8 +110,52 @@ def test_the_section_fits_the_screen_and_axe_finds_nothing(
         context.close()
 
 
-def test_a_range_of_very_many_messages_is_left_to_the_command(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_of_very_many_messages_shows_what_records_name_and_says_what_it_leaves_out(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _rows(served.get("/usage?range=30d").text)
     monkeypatch.setattr(drivers, "_MOST_MESSAGES", 10)
-    text = served.get("/usage?range=7d").text
+    text = served.get("/usage?range=30d").text
     assert "more than a page reads one by one" in text
-    assert "t-drivers" not in text
+    assert "Long context, parallel sessions, cache rebuilds and points need a shorter range" in text
+    named = _rows(text)
+    assert {"skill", "MCP", "program"} <= {name.split()[0] for name in named}
+    assert not any(name.startswith(("context over", "cache rebuilds")) for name in named)
+    for name, cells in named.items():
+        assert cells[1] == whole[name][2], name  # the cost, to the last digit
+    link = re.search(r'<a href="(/usage\?[^"]*skill=[^"]*)"', text)
+    assert link is not None and "range=30d" not in link[1]  # the default range is in no address
+
+
+@pytest.mark.parametrize("flags", [{}, {"models": ("claude-opus-5-5",)}, {"ways": (("agent", ("subagents",)),)}])
+def test_sums_of_quarter_hours_and_messages_give_the_same_named_drivers(
+    served: Served, flags: dict[str, Any]
+) -> None:
+    query = SpendQuery("day", Span(None, None), **flags)
+    with served.home.ledger() as ledger:
+        book = load({})[0]
+        exact = one_by_one.drivers(ledger.db, book, query)
+        quick = named_drivers(ledger.db, book, query)
+    assert quick.total == exact.total
+    kept = {(row.kind, row.name): row for row in exact.rows}
+    assert {(row.kind, row.name) for row in quick.rows} == {
+        kind for kind in kept if kind[0] not in ("long_context", "parallel_sessions", "cache_rebuilds")
+    }
+    for row in quick.rows:
+        other = kept[row.kind, row.name]
+        assert (row.spend, row.share, row.model) == (other.spend, other.share, other.model), (row.kind, row.name)
+
+
+def test_messages_without_a_time_are_a_part_of_everything(home: Home) -> None:
+    home.data.mkdir(mode=0o700, exist_ok=True)
+    undated = assistant("B", at=NOW, effort="high", output=5_000)
+    del undated["timestamp"]
+    home.write("p/s.jsonl", [assistant("A", at=NOW, effort="high", output=1_000), undated])
+    home.ingest()
+    query = SpendQuery("day", Span(None, None))
+    with home.ledger() as ledger:
+        book = load({})[0]
+        for found in (one_by_one.drivers(ledger.db, book, query), named_drivers(ledger.db, book, query)):
+            assert found.total.tokens.messages == 2 and found.total.tokens.output == 6_000
+            high = found.row("effort", "high")
+            assert high is not None and high.spend.tokens.output == 6_000

@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tachograph.ledger.limits.metered import condition
 from tachograph.ledger.usage.messages import EXPRESSIONS, narrowing, price_keys
 from tachograph.ledger.usage.rollups import Filters
-from tachograph.model.usage.messages import SIDECHAIN
+from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 
 
 class StreamedMessage(NamedTuple):
@@ -43,16 +43,33 @@ def stream(
     narrowed, ids = narrowing(filters, EXPRESSIONS)
     on_credits, values = condition(db)
     tariff, epoch = price_keys(changes)
-    asked = f"1{narrowed}"
-    sql = (
-        f"SELECT at, session, account, agent, way, flags & {SIDECHAIN}, model, {tariff}, {epoch}, input, output,"
-        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost IS NOT NULL, coalesce(logged_cost, 0),"
-        f" {asked}, {on_credits} FROM message WHERE billed AND at >= ? AND at < ? ORDER BY at, id"
-    )
+    columns = _columns("at", tariff, epoch, f"1{narrowed}", on_credits)
+    sql = f"SELECT {columns} FROM message WHERE billed AND at >= ? AND at < ? ORDER BY at, id"
     for row in db.execute(sql, (*ids, *values, since, until)):
-        yield StreamedMessage._make(
-            (*row[:5], bool(row[5]), *row[6:9], row[9:15], row[15:17], bool(row[17]), bool(row[18]))
-        )
+        yield _message(row)
+
+
+def without_time(db: sqlite3.Connection, filters: Filters) -> Iterator[StreamedMessage]:
+    """Billed messages that the filters let through and that no record dates; their `at` is before everything."""
+    narrowed, ids = narrowing(filters, EXPRESSIONS)
+    tariff, epoch = price_keys(())
+    columns = _columns(str(-NO_TIME), tariff, epoch, "1", "0")
+    for row in db.execute(f"SELECT {columns} FROM message WHERE billed AND at IS NULL{narrowed}", ids):
+        yield _message(row)
+
+
+def _columns(at: str, tariff: str, epoch: str, asked: str, on_credits: str) -> str:
+    return (
+        f"{at}, session, account, agent, way, flags & {SIDECHAIN}, model, {tariff}, {epoch}, input, output,"
+        " cache_write_5m, cache_write_1h, cache_read, web_searches, logged_cost IS NOT NULL, coalesce(logged_cost, 0),"
+        f" {asked}, {on_credits}"
+    )
+
+
+def _message(row: Sequence[Any]) -> StreamedMessage:
+    return StreamedMessage._make(
+        (*row[:5], bool(row[5]), *row[6:9], row[9:15], row[15:17], bool(row[17]), bool(row[18]))
+    )
 
 
 def ways(db: sqlite3.Connection) -> dict[int, tuple[int, ...]]:

@@ -65,6 +65,7 @@ _IS_FAST = "(speed IN (SELECT id FROM name WHERE text = 'fast'))"
 _IS_BATCH = "(speed IN (SELECT id FROM name WHERE text = 'batch'))"
 EXPRESSIONS = {
     "speed": f"({_IS_FAST} | ({_IS_BATCH} << 4))",
+    "side": f"(flags & {SIDECHAIN} <> 0)",
     **ways.expressions("message", f"flags & {SIDECHAIN}"),
 }
 

@@ -111,6 +111,10 @@ def drivers(
         found.add(message, active >= PARALLEL)
         if rebuild is not None:
             found.add_rebuild(message, rebuild.cause, rebuild.tokens, rebuild.for_an_hour)
+    if question.span == Span(None, None):
+        for message in message_stream.without_time(db, filters):
+            if speeds is None or _speed(message) in speeds:
+                found.add(message, is_parallel=False)
     return found.drivers()
 
 

@@ -10,6 +10,7 @@ from tachograph.queries.estimates.driver_points import DriversWithPoints, driver
 from tachograph.queries.limits.current import now as current_limits
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.drivers import Driver, Drivers, drivers
+from tachograph.queries.usage.named_drivers import named_drivers
 from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
 from tachograph.queries.usage.session_details import session_details
 from tachograph.text.drivers import OVERLAP, advice_words, driver_name, not_named_words, points_heading
@@ -23,6 +24,7 @@ from tachograph.ui.documents.drivers import points_words, shown_rows
 _TITLE = "What drives it"
 _LEAST_SHARE = 0.005
 _MOST_MESSAGES = 60_000  # half a second of work
+_LONG_CACHE_SECONDS = 300.0  # the next message hardly moves the shares of very many
 
 
 def found_drivers(view: View) -> DriversWithPoints:
@@ -40,21 +42,33 @@ def usage_drivers(view: View) -> TableBlock:
     """The section of *Usage*."""
     query = view.query.spend_query(view.calendar, view.now)
     messages = usage.totals(view.snapshot.db, view.snapshot.book, SpendQuery("day", query.span)).tokens.messages
-    if messages > _MOST_MESSAGES:
-        words = f"This range holds {count(messages)} messages, more than a page reads one by one."
-        return TableBlock(_TITLE, f"{words} Choose a shorter one, or run `tachograph drivers`.", None)
-    found = found_drivers(view)
+    is_long = messages > _MOST_MESSAGES
+    found = DriversWithPoints(_named(view), 0, 0.0) if is_long else found_drivers(view)
     rows = shown_rows(found)
+    left_out = (
+        f"This range holds {count(messages)} messages, more than a page reads one by one. Long context, parallel"
+        " sessions, cache rebuilds and points need a shorter range, or `tachograph drivers`."
+        if is_long
+        else ""
+    )
     if not rows:
-        return TableBlock(_TITLE, "Nothing stands out in this range.", None)
+        return TableBlock(_TITLE, left_out or "Nothing stands out in this range.", None)
     first = next((row for row in rows if advice_words(row, found.drivers)), rows[0])
     title = (
         _TITLE
         if first.share is None
         else f"{_TITLE}: {safe(driver_name(first))}, {percent(first.share)} of what you spent"
     )
-    summary = " ".join(filter(None, (OVERLAP, not_named_words(found.drivers))))
-    return TableBlock(title, summary, _table("t-drivers", view, found.drivers, rows, found.weeks))
+    summary = " ".join(filter(None, (left_out, OVERLAP, not_named_words(found.drivers))))
+    return TableBlock(title, summary, _table("t-drivers", view, found.drivers, rows, None if is_long else found.weeks))
+
+
+def _named(view: View) -> Drivers:
+    """What records name, over a range of very many messages; some minutes old at most."""
+    snapshot, query = view.snapshot, view.query.spend_query(view.calendar, view.now)
+    return snapshot.cache.answer(
+        ("named drivers", query), _LONG_CACHE_SECONDS, lambda: named_drivers(snapshot.db, snapshot.book, query)
+    )
 
 
 def session_drivers(view: View) -> TableBlock | None:
@@ -77,12 +91,11 @@ def session_drivers(view: View) -> TableBlock | None:
 
 
 def _table(key: str, view: View, found: Drivers, rows: Sequence[Driver], weeks: int | None) -> Table:
-    """`weeks`: limit weeks that points cover; None for a table of one session, without sessions and points."""
+    """`weeks`: limit weeks that points cover; None for a table without sessions and points."""
     lines = []
     for row in rows:
-        href = (
-            view.address(**{row.kind: (row.name,)}) if row.kind in WAY_KEYS and row.name and weeks is not None else ""
-        )
+        is_link = row.kind in WAY_KEYS and row.name and not view.item
+        href = view.address(**{row.kind: (row.name,)}) if is_link else ""
         cells = [Cell(safe(driver_name(row)), href=href), cost_cell(row.spend), share_cell(row.share)]
         if weeks is not None:
             cells.insert(1, _sessions(row))

@@ -18,3 +18,11 @@ def way_words(key: WayKey) -> str:
     if isinstance(key, McpKey):
         return name or "no MCP server named"
     return "unknown effort" if name is None else f"{name} effort"
+
+
+def speed_words(speed: str | None) -> str:
+    """The name of a speed: "fast mode", "batch", "standard speed", "after a limit, on credits"."""
+    return _SPEEDS.get(speed or "", "standard speed")
+
+
+_SPEEDS = {"fast": "fast mode", "batch": "batch", "credits": "after a limit, on credits"}

@@ -64,7 +64,7 @@ def test_a_row_narrows_the_page_to_its_messages(served: Served) -> None:
     ] == pytest.approx(float(cost[1]))
 
 
-@pytest.mark.parametrize("stack", ["agent", "skill", "mcp", "effort", "entrypoint"])
+@pytest.mark.parametrize("stack", ["agent", "skill", "plugin", "mcp", "effort", "entrypoint", "speed"])
 def test_the_chart_is_stacked_by_every_dimension(served: Served, stack: str) -> None:
     text = served.get(f"/usage?range=7d&stack={stack}").text
     assert f"stacked by {stack}" in text

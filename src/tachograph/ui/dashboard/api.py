@@ -17,14 +17,14 @@ from tachograph.queries.usage import totals
 from tachograph.queries.usage.active_sessions import active_sessions
 from tachograph.queries.usage.problems import NO_PROBLEMS
 from tachograph.queries.usage.pull_requests import pull_requests
-from tachograph.queries.usage.rows import PERIODS, WAY_KEYS, SpendQuery, SpendReport
+from tachograph.queries.usage.rows import PERIODS, SpendQuery, SpendReport
 from tachograph.queries.usage.session_details import session_id
 from tachograph.queries.usage.session_timeline import timeline
 from tachograph.queries.usage.session_windows import windows
 from tachograph.queries.usage.spend import spend
 from tachograph.text.format import cut, iso, safe
 from tachograph.ui.dashboard.page import View
-from tachograph.ui.dashboard.page_query import PRESETS, WEEKS, PageQuery
+from tachograph.ui.dashboard.page_query import PRESETS, WAYS, WEEKS, PageQuery
 from tachograph.ui.documents import limits as limit_documents
 from tachograph.ui.documents import now as now_documents
 from tachograph.ui.documents.reports import Report, document, spend_document
@@ -32,7 +32,7 @@ from tachograph.workspace.session_tools import session_tools
 
 _DAY = 86_400_000
 _PLACES, _PLACES_SECONDS = 60, 20.0
-ALONG = (*PERIODS, "project", "model", "branch", "session", "pr", "window", *WAY_KEYS)
+ALONG = (*PERIODS, "project", "model", "branch", "session", "pr", "window", *WAYS)
 _VIEW = frozenset(PageQuery._fields) - {"week_reset", "unknown_range"}  # parameters of a page's address
 _PARAMETERS: dict[str, frozenset[str]] = {
     "now": frozenset(),

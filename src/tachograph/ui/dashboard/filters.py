@@ -7,7 +7,6 @@ from typing import NamedTuple
 from tachograph.errors import TachographError
 from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.filter_options import filter_options, project_names
-from tachograph.queries.usage.rows import WAY_KEYS
 from tachograph.text.format import safe
 from tachograph.ui.dashboard import page_query
 from tachograph.ui.dashboard.page import Page, View
@@ -153,7 +152,7 @@ def _carried_fields(query: PageQuery) -> tuple[tuple[str, str], ...]:
     """Fields that a form carries along."""
     default = PageQuery()
     made = [("range", query.range)] if query.range and query.range != default.range else []
-    made += [(name, value) for name in ("pr", "session", *WAY_KEYS) for value in getattr(query, name)]
+    made += [(name, value) for name in ("pr", "session", *page_query.WAYS) for value in getattr(query, name)]
     names = ("stack", "measure", "sort")
     made += [(name, getattr(query, name)) for name in names if getattr(query, name) != getattr(default, name)]
     return tuple(made)
@@ -168,7 +167,7 @@ def _chips(view: View) -> tuple[Link, ...]:
         "branch": lambda value: f"branch {value}",
         "pr": page_query.pull_request_words,
         "session": lambda value: f"session {value[:8]}",
-        **{name: partial(page_query.way_filter_words, name) for name in WAY_KEYS},
+        **{name: partial(page_query.way_filter_words, name) for name in page_query.WAYS},
     }
     return tuple(
         Link(safe(word(value)), query.toggle(name, value).address(view.path))

@@ -13,7 +13,7 @@ from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span, parsed_day
 from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
 from tachograph.text.format import day_month, safe
-from tachograph.text.ways import way_words
+from tachograph.text.ways import speed_words, way_words
 
 PRESETS = {"today": "Today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "Year", "all": "All"}
 WEEKS = {
@@ -29,15 +29,19 @@ STACKS = {
     "session": "session",
     "agent": "agent",
     "skill": "skill",
+    "plugin": "plugin",
     "mcp": "MCP server",
     "effort": "effort",
     "entrypoint": "program",
+    "speed": "speed",
     "class": "token class",
 }
 MEASURES = {"cost": "Cost", "tokens": "Tokens", "messages": "Messages"}
 SORTS = {"recent": "most recent", "cost": "cost", "tokens": "tokens", "messages": "messages", "name": "name"}
 _RANGE_ALIASES = {"1d": "today", "day": "today", "month": "30d", "year": "365d", "everything": "all"}
-_LISTS = ("project", "model", "branch", "pr", "session", *WAY_KEYS)
+WAYS = (*WAY_KEYS, "speed")  # filters by the way that work was asked for
+SPEEDS = ("standard", "fast", "batch")
+_LISTS = ("project", "model", "branch", "pr", "session", *WAYS)
 NO_FILTERS: dict[str, object] = dict.fromkeys(_LISTS, ())
 _MAX_VALUES = 40  # of a filter
 _MAX_LENGTH = 400  # characters of a value
@@ -64,6 +68,7 @@ class PageQuery(NamedTuple):
     mcp: tuple[str, ...] = ()
     effort: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
+    speed: tuple[str, ...] = ()
     compare: bool = True
     stack: str = "model"
     measure: str = "cost"
@@ -85,7 +90,7 @@ class PageQuery(NamedTuple):
             branches=self.branch,
             pulls=self.pr,
             sessions=self.session,
-            ways=tuple((name, getattr(self, name)) for name in WAY_KEYS if getattr(self, name)),
+            ways=tuple((name, getattr(self, name)) for name in WAYS if getattr(self, name)),
         )
 
     def span(self, calendar: Calendar, now: int) -> Span:
@@ -171,6 +176,8 @@ def parse(pairs: Iterable[tuple[str, str]]) -> PageQuery:
     lists: dict[str, list[str]] = {}
     for name, raw in list(pairs)[:200]:
         value = raw.strip()[:_MAX_LENGTH]
+        if name == "speed" and value not in SPEEDS:
+            continue
         if name in _LISTS and value:
             lists.setdefault(name, []).append(value)
         elif name == "range" and value:
@@ -214,7 +221,7 @@ def sentence(query: PageQuery, calendar: Calendar, now: int, *, compares: bool) 
         parts.append(_list_words([pull_request_words(pr) for pr in query.pr], ""))
     if query.session:
         parts.append(f"session {_list_words([session[:8] for session in query.session], '')}")
-    parts += [_list_words([way_filter_words(name, value) for value in getattr(query, name)], "") for name in WAY_KEYS]
+    parts += [_list_words([way_filter_words(name, value) for value in getattr(query, name)], "") for name in WAYS]
     days = query.days(calendar, now)
     if compares and query.compare and days is not None:
         parts.append("compared with the day before" if days == 1 else f"compared with the {days} days before")
@@ -223,6 +230,8 @@ def sentence(query: PageQuery, calendar: Calendar, now: int, *, compares: bool) 
 
 def way_filter_words(dimension: str, value: str) -> str:
     """A value of a filter by the way that work was asked for: `subagent Explore`, `skill review`, `high effort`."""
+    if dimension == "speed":
+        return speed_words(value)
     prefix = f"{dimension} " if dimension in ("skill", "plugin") else "MCP server " if dimension == "mcp" else ""
     is_named = value not in ("unknown", "none")
     return f"{prefix if is_named else ''}{way_words(WAY_KEYS[dimension](value if is_named else None))}"

@@ -11,12 +11,13 @@ from tachograph.queries.limits.current import now as current_limits
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.drivers import Driver, Drivers, drivers
 from tachograph.queries.usage.named_drivers import named_drivers
-from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
+from tachograph.queries.usage.rows import SpendQuery
 from tachograph.queries.usage.session_details import session_details
 from tachograph.text.drivers import OVERLAP, advice_words, driver_name, not_named_words, points_heading
 from tachograph.text.format import UNKNOWN, count, percent, plural, safe
 from tachograph.ui.dashboard.figures import TableBlock
 from tachograph.ui.dashboard.page import View
+from tachograph.ui.dashboard.page_query import WAYS
 from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, cost_cell, share_cell
 from tachograph.ui.documents.drivers import points_words, shown_rows
@@ -94,7 +95,7 @@ def _table(key: str, view: View, found: Drivers, rows: Sequence[Driver], weeks: 
     """`weeks`: limit weeks that points cover; None for a table without sessions and points."""
     lines = []
     for row in rows:
-        is_link = row.kind in WAY_KEYS and row.name and not view.item
+        is_link = row.kind in WAYS and row.name and row.name != "credits" and not view.item
         href = view.address(**{row.kind: (row.name,)}) if is_link else ""
         cells = [Cell(safe(driver_name(row)), href=href), cost_cell(row.spend), share_cell(row.share)]
         if weeks is not None:

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from tachograph.model.usage.model_names import display_name
 from tachograph.queries.usage.rows import WAY_KEYS, Row
-from tachograph.text.ways import way_words
+from tachograph.text.ways import speed_words, way_words
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
+from tachograph.ui.dashboard.page_query import SPEEDS, WAYS
 from tachograph.ui.dashboard.tables import display
 
 
@@ -29,6 +30,8 @@ class Group(NamedTuple):
             return f"{display(self.name)} ({display(self.project)})"
         if self.kind in WAY_KEYS:
             return display(way_words(WAY_KEYS[self.kind](self.name)))
+        if self.kind == "speed":
+            return speed_words(self.name)
         return display(self.title, "without a title") if self.name else "unknown"
 
     def href(self, view: View) -> str:
@@ -42,6 +45,8 @@ class Group(NamedTuple):
             return {"branch": (self.name or "unknown",), "project": (self.project,) if self.project else ()}
         if self.kind in WAY_KEYS:
             return {self.kind: (self.name or "unknown",)}
+        if self.kind == "speed" and self.name not in SPEEDS:
+            return {}
         return {self.kind: (self.name,)} if self.name else {}
 
 
@@ -54,7 +59,7 @@ def group_of(row: Row, kind: str) -> Group:
         return Group(kind, key.path, key.project)
     if kind == "branch":
         return Group(kind, key.branch, key.project)
-    if kind in WAY_KEYS:
+    if kind in WAYS:
         return Group(kind, key[0])
     return Group(kind, key.session, title=key.title)
 

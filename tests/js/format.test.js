@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
+  axisEnd,
+  axisSteps,
   axisWords,
-  ceiling,
   columnsOf,
   exact,
   short,
@@ -30,9 +31,15 @@ test("all steps of an axis of money have as many decimals", () => {
 });
 
 test("an axis ends above its data", () => {
-  for (const value of [0.003, 0.8, 1, 4.1, 9.9, 37, 99, 1001, 2e6])
-    assert.ok(ceiling(value) > value, String(value));
-  assert.equal(ceiling(0), 1);
+  for (const value of [0.003, 0.8, 1, 4.1, 9.9, 37, 42, 99, 1001, 2e6])
+    for (const most of [2, 3, 5, 8]) {
+      const end = axisEnd(value, most);
+      assert.ok(end > value, String(value));
+      const steps = axisSteps(end, most);
+      assert.equal(steps.at(-1), end, `${value} ${most}: the last label is the end`);
+      assert.ok(steps.length - 1 <= most && steps.length > 1);
+    }
+  assert.equal(axisEnd(0, 4), 1);
 });
 
 test("a stack sums from below and counts an unknown part as nothing", () => {

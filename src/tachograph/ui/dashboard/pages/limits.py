@@ -90,7 +90,7 @@ def peaks_by_week(view: View) -> FigureBlock | None:
         Figure(
             "weeks",
             title,
-            "The highest value of each limit in each week.",
+            "The highest value of each limit, by the week in which its window began.",
             PeakChart(labels, series),
             Table("t-weeks", "Highest values by week", (Column("Week of"), Column("Limit"), *numbers), lines),
             tuple(LegendEntry(name, place % 10) for place, name in enumerate(names.values())),

@@ -1,9 +1,23 @@
 // Axes, scales and series of a chart: from the payload to what uPlot is given.
 import { css, seriesColor } from "./colors.js";
-import { axisWords, ceiling, short, stepWords, timeRange } from "./format.js";
+import { axisEnd, axisSteps, axisWords, short, stepWords, timeRange } from "./format.js";
 
 /** @typedef {import("./format.js").Payload} Payload */
 /** @typedef {{ payload: Payload, isZoomed: boolean, chart?: any, text: string, shape: string }} Holder */
+
+const STEP_PIXELS = 30; // between two labels, at least
+const AROUND = 46; // pixels above and below the area of a chart
+
+/** How many steps an axis has room for. @param {any} chart */
+const mostSteps = (chart) => Math.max(2, Math.floor((chart.height - AROUND) / STEP_PIXELS));
+
+/** The labels of an axis from 0. @type {any} */
+const fromZero = (
+  /** @type {any} */ chart,
+  /** @type {number} */ _,
+  /** @type {number} */ __,
+  /** @type {number} */ high,
+) => axisSteps(high, mostSteps(chart));
 
 /** @param {Payload} payload */
 export const axesOf = (payload) => {
@@ -17,6 +31,7 @@ export const axesOf = (payload) => {
     ...look,
     grid: { stroke: css("--line"), width: 1 },
     size: 58,
+    splits: fromZero,
     scale: payload.kind === "timeline" ? "cost" : "y",
     values: (/** @type {any} */ _, /** @type {number[]} */ splits) => axisWords(payload.unit, splits),
   };
@@ -32,6 +47,7 @@ export const axesOf = (payload) => {
     side: 1,
     scale: "tokens",
     grid: { show: false },
+    splits: fromZero,
     size: 66,
     label: "Context, tokens",
     labelFont: look.font,
@@ -69,9 +85,9 @@ export const scalesOf = (holder) => {
   const { payload } = holder;
   /** @type {Record<string, any>} */
   const scales = { x: payload.labels ? labelScale(holder) : timeScale(holder), y: {} };
-  const upTo = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ high) => [
+  const upTo = (/** @type {any} */ chart, /** @type {number} */ _, /** @type {number} */ high) => [
     0,
-    ceiling(high),
+    axisEnd(high, mostSteps(chart)),
   ];
   scales.y.range = payload.max === undefined ? upTo : [0, payload.max];
   if (payload.kind === "timeline") {
@@ -128,8 +144,30 @@ const lineOf = (payload, one, paint) => {
     dash: DASHES[(one.color ?? 0) % 3],
     spanGaps: isWeeks,
     points: { show: true, size: isWeeks ? 5 : 6, fill: paint, filter: isWeeks ? undefined : withoutNeighbor },
+    gaps: isWeeks ? undefined : breaksOf,
     paths: payload.kind === "line" ? uPlot.paths.stepped({ align: 1 }) : undefined,
   };
+};
+
+const BREAK_PIXELS = 3; // of a break between two windows, at least; else a reset looks like a fall
+
+/** The breaks of a stepped line, each wide enough to be seen. @param {any} chart @param {number} n @param {number} first @param {number} last */
+const breaksOf = (chart, n, first, last) => {
+  const [x] = chart.data;
+  const values = chart.data[n];
+  const half = (chart.series[n].width * uPlot.pxRatio) / 2;
+  const pixel = (/** @type {number} */ place) => chart.valToPos(x[place], "x", true);
+  const breaks = [];
+  for (let place = first; place <= last; place += 1) {
+    if (values[place] !== null) continue;
+    let next = place + 1;
+    while (next <= last && !isKnown(values[next])) next += 1;
+    if (next > last) break;
+    const to = pixel(next);
+    breaks.push([Math.min(pixel(place), to - BREAK_PIXELS * uPlot.pxRatio) + half, to + half + 1]);
+    place = next - 1;
+  }
+  return breaks;
 };
 
 const isKnown = (/** @type {any} */ v) => v !== null && v !== undefined;

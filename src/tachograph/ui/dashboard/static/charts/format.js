@@ -64,13 +64,22 @@ export const columnsOf = (payload) => {
   return [payload.x, ...payload.series.map((one) => one.values.map((v) => (v === "" ? undefined : v)))];
 };
 
-/** A round number at or above a value, for the end of an axis. @param {number} value */
-export const ceiling = (value) => {
-  if (!(value > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((one) => one * power >= value * 1.02) ?? 12;
-  return step * power;
+const ROUND = [1, 2, 2.5, 5, 10];
+
+/**
+ * The steps of an axis from 0 to a label at or above a value: the smallest round step of which at most `most` are needed.
+ * @param {number} value @param {number} most @returns {number[]}
+ */
+export const axisSteps = (value, most) => {
+  const high = value > 0 ? value : 1;
+  const needed = (/** @type {number} */ step) => Math.ceil((high / step) * (1 - 1e-9));
+  const power = 10 ** Math.floor(Math.log10(high / most));
+  const step = power * (ROUND.find((one) => needed(one * power) <= most) ?? 10);
+  return Array.from({ length: needed(step) + 1 }, (_, n) => +(n * step).toPrecision(12));
 };
+
+/** The end of an axis: the label above a value, with some room for the stroke of the highest. @param {number} value @param {number} most */
+export const axisEnd = (value, most) => Number(axisSteps(value > 0 ? value * 1.02 : 1, most).at(-1));
 
 /**
  * The value of a series at a place; a line goes on from its last point.

@@ -37,7 +37,7 @@ function draw() {
   at("pairing").hidden = !(isOpen ?? !pairing);
   at("pair").hidden = !pairing && isOpen === null;
   at("pair").textContent = at("pairing").hidden ? (pairing ? "Pair again…" : "Pair…") : "Not now";
-  at("count").textContent = saved.left ? "Show what is used" : "Show what is left";
+  at("count").textContent = saved.left ? "Show percent used" : "Show percent remaining";
   at("updated").textContent = checkedAt ? `Asked ${ago(checkedAt, now)}` : "";
 }
 

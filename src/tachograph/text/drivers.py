@@ -65,7 +65,7 @@ def advice_words(row: Driver, found: Drivers) -> str:
     if row.kind == REBUILDS:
         return _rebuild_advice(row)
     if row.kind == SPEED and row.name == "fast":
-        return f"Turn fast mode off with /fast where it is not needed: {usd(cost)} draws on usage credits."
+        return f"Turn fast mode off with /fast when you don't need it: {usd(cost)} draws on usage credits."
     if row.share < LEAST_SHARE:
         return ""
     if row.kind in (SUBAGENTS, "agent"):

@@ -20,6 +20,7 @@ from tachograph.workspace.snapshot import Snapshot
 if TYPE_CHECKING:
     import argparse
 
+_PIPED_COLUMNS = 100  # sentences fold in a pipe too; tables never do
 NO_LIMITS = "No reading of your limits yet: tachograph setup shows how to get one."
 
 
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     seen, wrong, limits, calendar, card = ask_ledger(arguments, context, ask, limits=True)
     blocks = context.can_show("█")
-    lines = [line for sentence in card for line in wrapped([sentence], context.columns)]
+    lines = [line for sentence in card for line in wrapped([sentence], context.columns or _PIPED_COLUMNS)]
     lines += [""] if card else []
     lines += limits_screen(limits, calendar, context.columns, context.style, blocks=blocks) if limits.accounts else []
     if not lines and not seen.is_empty:

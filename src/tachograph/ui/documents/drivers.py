@@ -50,8 +50,10 @@ def shown_rows(found: DriversWithPoints) -> list[Driver]:
 
 
 def points_words(points: Estimate | None) -> str:
-    """`14 (11–17)`; a dash where points are unknown."""
-    return UNKNOWN if points is None else f"{points.value:.0f} ({interval(points, 1.0)})"
+    """`14 (11–17)`, `<1`; a dash where points are unknown."""
+    if points is None:
+        return UNKNOWN
+    return "<1" if points.high < 0.5 else f"{points.value:.0f} ({interval(points, 1.0)})"
 
 
 def drivers_document(report: DriversReport) -> dict[str, Any]:

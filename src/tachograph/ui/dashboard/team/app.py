@@ -58,7 +58,10 @@ class TeamPages:
         return self._page(200, page.title, values)
 
     def _page(self, status: int, title: str, values: Mapping[str, Any]) -> PageAnswer:
+        key = values["page"].key if values.get("page") else ""
         every = {"page": None, "problem": "", "content": None, "days": 30, "name": "", **values}
-        html = self._templates.get_template("team.html").render(title=title, pages=PAGES, ranges=RANGES, **every)
+        html = self._templates.get_template("team.html").render(
+            title=title, rail=PAGES, key=key, ranges=RANGES, **every
+        )
         headers = {**HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
         return PageAnswer(status, headers, html.encode("utf-8", "replace"))

@@ -13,6 +13,11 @@ from meter_world import ADA, MeterWorld, iso
 from meter_world import HOUR as HOUR_MS
 from meter_world import MINUTE as MINUTE_MS
 from tachograph.demo.records import AT, Record, assistant, limit
+from tachograph.model.usage.periods import Span
+from tachograph.model.usage.prices import load
+from tachograph.queries.usage.drivers import drivers
+from tachograph.queries.usage.named_drivers import named_drivers
+from tachograph.queries.usage.rows import SpendQuery
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 OPUS = "claude-opus-4-8"  # 5 and 25 US dollars per million tokens
@@ -237,3 +242,27 @@ def test_a_model_s_week_at_100_percent_bills_that_model_alone(home: Home) -> Non
     world.answer(model="claude-sonnet-5")
     cache(world, 50, 1200, resets_at, **opus)
     assert billed(world) == (1, 2)
+
+
+@pytest.mark.parametrize("speeds", [(), ("credits",), ("standard",), ("fast", "credits")])
+def test_drivers_from_quarter_hours_tell_credits_apart_as_drivers_from_messages_do(
+    home: Home, speeds: tuple[str, ...]
+) -> None:
+    home.write(
+        "p/s.jsonl",
+        [
+            answer("A", AT, effort="high"),
+            limit(at=AT + MINUTE, resets_at=AT + 2 * HOUR, credits_in_use=True),
+            answer("B", AT + 2 * MINUTE, effort="high"),
+            answer("C", AT + HOUR, speed="fast"),
+            answer("D", AT + 3 * HOUR),
+        ],
+    )
+    home.ingest()
+    query = SpendQuery("day", Span(None, None), ways=(("speed", speeds),) if speeds else ())
+    with home.ledger() as ledger:
+        book = load({})[0]
+        exact, quick = drivers(ledger.db, book, query), named_drivers(ledger.db, book, query)
+    assert quick.total == exact.total
+    named = {(row.kind, row.name): row.spend for row in exact.rows if row.kind != "long_context"}
+    assert {(row.kind, row.name): row.spend for row in quick.rows} == named

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from tachograph.errors import UsageError
 from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span, parsed_day
+from tachograph.queries.usage.filters import SPEEDS
 from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
 from tachograph.text.format import day_month, safe
 from tachograph.text.ways import speed_words, way_words
@@ -40,7 +41,6 @@ MEASURES = {"cost": "Cost", "tokens": "Tokens", "messages": "Messages"}
 SORTS = {"recent": "most recent", "cost": "cost", "tokens": "tokens", "messages": "messages", "name": "name"}
 _RANGE_ALIASES = {"1d": "today", "day": "today", "month": "30d", "year": "365d", "everything": "all"}
 WAYS = (*WAY_KEYS, "speed")  # filters by the way that work was asked for
-SPEEDS = ("standard", "fast", "batch")
 _LISTS = ("project", "model", "branch", "pr", "session", *WAYS)
 NO_FILTERS: dict[str, object] = dict.fromkeys(_LISTS, ())
 _MAX_VALUES = 40  # of a filter

@@ -95,7 +95,7 @@ def _table(key: str, view: View, found: Drivers, rows: Sequence[Driver], weeks: 
     """`weeks`: limit weeks that points cover; None for a table without sessions and points."""
     lines = []
     for row in rows:
-        is_link = row.kind in WAYS and row.name and row.name != "credits" and not view.item
+        is_link = row.kind in WAYS and row.name and not view.item
         href = view.address(**{row.kind: (row.name,)}) if is_link else ""
         cells = [Cell(safe(driver_name(row)), href=href), cost_cell(row.spend), share_cell(row.share)]
         if weeks is not None:

@@ -7,7 +7,7 @@ from tachograph.queries.usage.rows import WAY_KEYS, Row
 from tachograph.text.ways import speed_words, way_words
 from tachograph.ui.dashboard import charts
 from tachograph.ui.dashboard.page import View
-from tachograph.ui.dashboard.page_query import SPEEDS, WAYS
+from tachograph.ui.dashboard.page_query import WAYS
 from tachograph.ui.dashboard.tables import display
 
 
@@ -45,8 +45,6 @@ class Group(NamedTuple):
             return {"branch": (self.name or "unknown",), "project": (self.project,) if self.project else ()}
         if self.kind in WAY_KEYS:
             return {self.kind: (self.name or "unknown",)}
-        if self.kind == "speed" and self.name not in SPEEDS:
-            return {}
         return {self.kind: (self.name,)} if self.name else {}
 
 

@@ -128,9 +128,7 @@ def test_a_range_of_very_many_messages_shows_what_records_name_and_says_what_it_
 
 
 @pytest.mark.parametrize("flags", [{}, {"models": ("claude-opus-5-5",)}, {"ways": (("agent", ("subagents",)),)}])
-def test_sums_of_quarter_hours_and_messages_give_the_same_named_drivers(
-    served: Served, flags: dict[str, Any]
-) -> None:
+def test_sums_of_quarter_hours_and_messages_give_the_same_named_drivers(served: Served, flags: dict[str, Any]) -> None:
     query = SpendQuery("day", Span(None, None), **flags)
     with served.home.ledger() as ledger:
         book = load({})[0]

@@ -29,9 +29,7 @@ def named_drivers(db: sqlite3.Connection, book: PriceBook, question: SpendQuery)
     table = messages if "folder" in filters else rollups  # quarter hours are not kept by config folder
     unpriced: set[str] = set()
     found: dict[tuple[int, ...], Spend] = {}
-    for _, key, used in price_sums(
-        db, book, table.sums(db, _KEYS, spans, filters, book.changes()), unpriced
-    ):
+    for _, key, used in price_sums(db, book, table.sums(db, _KEYS, spans, filters, book.changes()), unpriced):
         found[key] = found.get(key, Spend()) + used
     if metered.is_any(db):
         from tachograph.queries.usage.credits import spend_on_credits  # most people never draw on credits

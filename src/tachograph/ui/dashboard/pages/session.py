@@ -228,7 +228,9 @@ def windows(view: View) -> TableBlock:
         f"Its part of the account's usage on this machine. Chat and other machines use the same windows. {left_out}"
     )
     return TableBlock(
-        f"Part of {'one 5-hour window' if len(lines) == 1 else f'{len(lines)} 5-hour windows'}" if lines else "No known 5-hour window",
+        f"Part of {'one 5-hour window' if len(lines) == 1 else f'{len(lines)} 5-hour windows'}"
+        if lines
+        else "No known 5-hour window",
         summary.rstrip(),
         Table("windows", "5-hour windows of the service", columns, tuple(lines), empty=empty),
     )

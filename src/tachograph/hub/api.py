@@ -277,7 +277,7 @@ class HubApi:
 
 
 def _network(address: str) -> str:
-    """What tries are counted for: an IPv4 address, or the network that an IPv6 address is chosen from at will."""
+    """The address that tries are counted for: an IPv4 address, or the network that an IPv6 address is chosen from at will."""
     try:
         return str(ipaddress.ip_network(f"{address}/64", strict=False)) if ":" in address else address
     except ValueError:

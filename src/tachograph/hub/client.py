@@ -45,9 +45,9 @@ class Exchange:
         """Raises TachographError for an address that may not be used."""
         self._paths, self._clock, self.membership = paths, clock, membership
         self._key: PersonKey = membership.person_key
-        self._transport = self._connected()
+        self._transport = self._connect()
 
-    def _connected(self) -> HttpTransport | FolderTransport:
+    def _connect(self) -> HttpTransport | FolderTransport:
         membership = self.membership
         if membership.is_folder:
             return FolderTransport(membership.url.removeprefix(FOLDER), membership.machine, self._clock)
@@ -58,7 +58,7 @@ class Exchange:
         if copied.is_copied(self.membership, self._paths):
             self._keep(copied.as_another_machine(self.membership, self._paths))
             self.close()
-            self._transport = self._connected()
+            self._transport = self._connect()
         elif self.membership.place != (now := copied.place(self._paths)):
             self._keep(self.membership._replace(place=now))
 

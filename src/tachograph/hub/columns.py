@@ -66,12 +66,12 @@ def from_columns(document: Any) -> list[list[Any]]:
                 raise Malformed("bad group")
             columns = list[Sequence[Any]]()
             for column in packed:
-                columns.append(_unpacked(column, length, columns))
+                columns.append(_unpack(column, length, columns))
                 room -= max(1, _characters(column, columns[-1])) * (1 if column[0] != "same" else length)
                 if room < 0:
                     raise TooLarge("the unpacked facts are too large")
-            groups.append(_facts(_numbered(shape, columns), columns, length))
-        return [next(groups[number]) for number in _unpacked(document["order"], count, [])]
+            groups.append(_facts(_number_leaves(shape, columns), columns, length))
+        return [next(groups[number]) for number in _unpack(document["order"], count, [])]
     except (
         KeyError,
         TypeError,
@@ -108,7 +108,7 @@ def _flatten(value: Any, leaves: list[Any]) -> str:
     return "null"
 
 
-def _numbered(shape: Any, columns: Sequence[Any]) -> Any:
+def _number_leaves(shape: Any, columns: Sequence[Any]) -> Any:
     """The shape of a fact with the numbers of columns for its nulls."""
     places = iter(range(len(columns)))
 
@@ -131,16 +131,16 @@ def _numbered(shape: Any, columns: Sequence[Any]) -> Any:
 
 def _facts(shape: list[Any], columns: Sequence[Sequence[Any]], length: int) -> Iterator[list[Any]]:
     for row in zip(*columns, strict=True) if columns else ((),) * length:
-        kind, *rest, key = _filled(shape, row)
+        kind, *rest, key = _fill(shape, row)
         yield [kind, key, *rest]
 
 
-def _filled(shape: Any, row: Sequence[Any]) -> Any:
+def _fill(shape: Any, row: Sequence[Any]) -> Any:
     if isinstance(shape, int):
         return row[shape]
     if isinstance(shape, list):
-        return [row[item] if isinstance(item, int) else _filled(item, row) for item in shape]
-    parts = [_filled(item, row) for item in shape["object"]]
+        return [row[item] if isinstance(item, int) else _fill(item, row) for item in shape]
+    parts = [_fill(item, row) for item in shape["object"]]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
@@ -200,7 +200,7 @@ def _texts(column: list[str], numbers: Iterable[tuple[int, list[int]]]) -> list[
     return ["word", list(words), *(places[text] for text in column)]
 
 
-def _unpacked(column: Any, length: int, before: list[Sequence[Any]]) -> Sequence[Any]:
+def _unpack(column: Any, length: int, before: list[Sequence[Any]]) -> Sequence[Any]:
     kind, *values = column
     if kind == "same":
         return [values[0]] * length

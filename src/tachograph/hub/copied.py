@@ -43,14 +43,8 @@ def as_another_machine(membership: Membership, paths: Paths) -> Membership:
     transport = HttpTransport(membership.url, membership.token, membership.certificate)
     try:
         invited = transport.request("POST", "invite", {})
-        check = membership.person_key.check
-        document = {
-            "code": str(invited.body.get("code", "")),
-            "name": local_name(),
-            "share": membership.share,
-            "key_check": check,
-        }
-        joined = transport.request("POST", "join", document) if invited.is_ok else invited
+        code, check = str(invited.body.get("code", "")), membership.person_key.check
+        joined = transport.join(code, local_name(), membership.share, check) if invited.is_ok else invited
     finally:
         transport.close()
     if not joined.is_ok:

@@ -50,7 +50,7 @@ class TeamMessage(NamedTuple):
 
 
 class LimitReading(NamedTuple):
-    """A limit of an account, as a machine observed it."""
+    """A limit of an account, as a machine observed it. `member` and `machine` are known once the hub has stored it."""
 
     account: str
     key: str
@@ -60,6 +60,8 @@ class LimitReading(NamedTuple):
     resets_at: int | None
     observed_at: int
     source: str
+    machine: str = ""
+    member: int = 0
 
 
 def merge(a: TeamMessage, b: TeamMessage) -> TeamMessage:

@@ -77,7 +77,7 @@ def _from_json(body: bytes) -> Iterator[dict[str, Any]]:
         for resource in document.get("resourceLogs", []):
             for scope in resource.get("scopeLogs", []):
                 for record in scope.get("logRecords", []):
-                    yield _wanted((one["key"], _plain(one.get("value"))) for one in record.get("attributes", []))
+                    yield _select((one["key"], _plain(one.get("value"))) for one in record.get("attributes", []))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Malformed("not OTLP logs in JSON") from error
 
@@ -104,11 +104,11 @@ def _from_protobuf(body: bytes) -> Iterator[dict[str, Any]]:
     for resource in export.resource_logs:
         for scope in resource.scope_logs:
             for record in scope.log_records:
-                yield _wanted(
+                yield _select(
                     (one.key, getattr(one.value, one.value.WhichOneof("value") or "", None))
                     for one in record.attributes
                 )
 
 
-def _wanted(attributes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _select(attributes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in attributes if key in _WANTED and isinstance(value, str | int | float)}

@@ -65,6 +65,10 @@ class HttpTransport:
         self._target, self._token, self._certificate, self._seconds = parse_target(url), token, certificate, seconds
         self._connection: http.client.HTTPConnection | None = None
 
+    def join(self, code: str, name: str, share: str, key_check: str) -> Answer:
+        """Exchange the code of an invitation for a token."""
+        return self.request("POST", "join", {"code": code, "name": name, "share": share, "key_check": key_check})
+
     def push(self, packed: bytes) -> Answer:
         """Send a parcel (`wire.pack`)."""
         return self.request("POST", "push", packed)

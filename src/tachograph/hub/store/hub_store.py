@@ -39,7 +39,7 @@ class Size(NamedTuple):
 
 
 class _Derived(NamedTuple):
-    """What follows from facts that the hub may read."""
+    """Messages and limits that follow from facts that the hub may read."""
 
     messages: list[TeamMessage]
     limits: list[LimitReading]

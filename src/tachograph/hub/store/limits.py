@@ -1,7 +1,6 @@
 """The newest reading of each limit that a member's machines sent."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from tachograph.hub.readable import LimitReading
 from tachograph.hub.store.database import Database, insert_rows
@@ -9,20 +8,7 @@ from tachograph.hub.store.database import Database, insert_rows
 _FUTURE_MS = 5 * 60_000  # a reading from further ahead is never the newest
 
 
-class LimitRow(NamedTuple):
-    member: int
-    account: str
-    key: str
-    label: str
-    plan: str
-    percent: float | None
-    resets_at: int | None
-    observed_at: int
-    source: str
-    machine: str
-
-
-_COLUMNS = ", ".join(LimitRow._fields)
+_COLUMNS = ", ".join(LimitReading._fields)
 
 
 class LimitStore:
@@ -39,27 +25,16 @@ class LimitStore:
             if known is None or known.observed_at <= one.observed_at:
                 newest[one.account, one.key] = one
         rows = [
-            (
-                member,
-                one.account,
-                one.key,
-                one.label,
-                one.plan,
-                one.percent,
-                one.resets_at,
-                one.observed_at,
-                one.source,
-                machine,
-            )
+            (member, *one._replace(machine=machine)[:-1])  # the table begins with the member
             for one in newest.values()
         ]
-        update = ", ".join(f"{name} = excluded.{name}" for name in LimitRow._fields[3:])
+        update = ", ".join(f"{name} = excluded.{name}" for name in LimitReading._fields[2:-1])
         then = f"ON CONFLICT (member, account, key) DO UPDATE SET {update} WHERE limit_now.observed_at <= excluded.observed_at"
         insert_rows(self._db, "limit_now", rows, then)
 
-    def all(self) -> list[LimitRow]:
+    def all(self) -> list[LimitReading]:
         """Every limit of every member."""
         return [
-            LimitRow._make(row)
+            LimitReading._make(row)
             for row in self._db.all(f"SELECT {_COLUMNS} FROM limit_now ORDER BY member, account, key")
         ]

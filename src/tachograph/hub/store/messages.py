@@ -231,7 +231,7 @@ class MessageStore:
                 rows[row[1]].append(row_of(row))
         return sorted(rows.items())
 
-    def contested_of(self, member: int) -> int:
+    def contested_count(self, member: int) -> int:
         """Number of messages of a member that another one counts."""
         sql = "SELECT count(*) FROM message WHERE member = ? AND counted = 0"
         return int(self._db.all(sql, (member,))[0][0])

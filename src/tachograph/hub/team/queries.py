@@ -112,7 +112,7 @@ class TeamQueries:
         return {
             **document, "person": viewer.name, "role": viewer.role, "policy": policy,
             "allows": {what: choices.get(what, {}).get(viewer.id, SELF) for what in SUBJECTS},
-            "seen_by": seen_by, "facts": store.counts(viewer.id), "contested": store.messages.contested_of(viewer.id),
+            "seen_by": seen_by, "facts": store.counts(viewer.id), "contested": store.messages.contested_count(viewer.id),
             "machines": [
                 {"name": one.name, "share": one.share, "seen_at": iso(one.seen_at or None), "revoked": one.revoked_at is not None}
                 for one in store.machines(viewer.id)

@@ -127,9 +127,9 @@ class FactReader:
     def _message_fact(self, message: Message) -> tuple[str, Any] | None:
         if not any(map(is_own, (message[4][2][8], *message[6][5]))):
             return None
-        return str(message[0]), shared_ids.to_plain(self._renamed(message))
+        return str(message[0]), shared_ids.to_plain(self._rename_folders(message))
 
-    def _renamed(self, message: Message) -> Message:
+    def _rename_folders(self, message: Message) -> Message:
         """A message with the names of its config folders that other machines know."""
         output, at, origin = message[4]
         folders = tuple(sorted(leaving(self._machine, folder) for folder in message[6][5]))

@@ -153,11 +153,11 @@ def _join_hub(arguments: argparse.Namespace, context: Context, level: str) -> Me
             "join needs the code of an invitation.", "Get one with `tachograph hub invite NAME` on the hub."
         )
     code, _, attached = arguments.code.partition(".")
+    asked_level = level
     key = given_key(arguments.key or attached, context) or PersonKey.new()
     transport = HttpTransport(arguments.url, "", arguments.ca)
     while True:
-        asked = {"code": code, "name": arguments.name or local_name(), "share": level, "key_check": key.check}
-        answer = transport.request("POST", "join", asked)
+        answer = transport.join(code, arguments.name or local_name(), asked_level, key.check)
         if answer.status != 409:
             break
         key = asked_key(context)
@@ -178,7 +178,7 @@ def _join_hub(arguments: argparse.Namespace, context: Context, level: str) -> Me
     if policy != "self":
         seen_by = "managers and owners of this hub" if policy == "manager" else "all members of this hub"
         context.say(f"Your spend is visible to {seen_by}. Change it: tachograph team allow spend self")
-    if level != asked["share"]:
+    if level != asked_level:
         HttpTransport(joined.url, joined.token, joined.certificate).request("POST", "share", {"share": level})
         context.say("Others use this hub, so it may read names only (--share names).")
     return joined

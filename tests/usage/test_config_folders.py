@@ -9,6 +9,7 @@ import pytest
 from helpers import NOW_MS, Home
 from tachograph.demo.records import assistant
 from tachograph.paths import desktop_session_folders
+from tachograph.setup import other_folders
 from tachograph.setup.other_folders import windows_folders, wsl_folders
 
 IDENTITY = {"oauthAccount": {"accountUuid": "a-2", "organizationUuid": "o-2", "emailAddress": "ada@example.org"}}
@@ -155,9 +156,50 @@ def test_windows_is_seen_from_wsl_and_wsl_from_windows(tmp_path: Path) -> None:
     assert windows == ["c/Users/ada/.claude", "d/Users/bo/.claude"]
     shared = {"USERPROFILE": str(tmp_path / "d/Users/bo")}
     assert windows_folders(shared, str(tmp_path))[0] == str(tmp_path / "d/Users/bo/.claude")
-    wsl = wsl_folders(["Ubuntu", "Debian", "none"], str(tmp_path))
+    wsl = wsl_folders(["Ubuntu", "Debian", "none"], [str(tmp_path / "no such host"), str(tmp_path)])
     assert [(Path(path).relative_to(tmp_path).as_posix(), name) for path, name in wsl] == [
         ("Ubuntu/home/ada/.claude", "Ubuntu"),
         ("Ubuntu/root/.claude", "Ubuntu"),
         ("Debian/home/x y/.claude", "Debian"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [
+        (None, "/mnt"),
+        ("[boot]\nsystemd=true\n", "/mnt"),
+        ("[automount]\nenabled = true\nroot = /windir/\n", "/windir"),
+        ('[automount]\nroot="/"\n', "/"),
+        ("\0 no settings [", "/mnt"),
+    ],
+)
+def test_the_drives_of_windows_are_looked_for_where_wsl_mounts_them(
+    tmp_path: Path, text: str | None, root: str
+) -> None:
+    if text is not None:
+        (tmp_path / "wsl.conf").write_text(text)
+    assert other_folders.mounts(str(tmp_path / "wsl.conf")) == root
+
+
+def test_inside_wsl_setup_offers_the_folder_of_windows(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "windows/c/Users/ada/.claude"
+    home.write(theirs / "projects/C--code/s.jsonl", [assistant("W", cwd="C:\\code\\shop")])
+    (tmp_path / "wsl.conf").write_text(f"[automount]\nroot = {tmp_path / 'windows'}\n")
+    monkeypatch.setattr(other_folders, "_WSL_SETTINGS", str(tmp_path / "wsl.conf"))
+    assert other_folders.other_folders(home.env, []) == []  # no WSL here
+    inside = {**home.env, "WSL_DISTRO_NAME": "Ubuntu"}
+    assert other_folders.other_folders(inside, []) == [(str(theirs), 1, "Windows")]
+    assert other_folders.other_folders(inside, [str(theirs)]) == []
+    home.env["CLAUDE_CONFIG_DIR"] = f"{home.claude},{theirs}"
+    assert [row["project"] for row in home.run("projects", "--json").json["rows"]] == ["shop"]
+
+
+def test_cowork_is_read_on_linux_beside_the_folder_of_the_variable(home: Home, work: Path) -> None:
+    home.env["CLAUDE_CONFIG_DIR"] = str(work)
+    before = messages(home)
+    base = home.root / ".config/Claude/local-agent-mode-sessions/acc/org/local_2/.claude"
+    home.write(base / "projects/-sessions-y/s.jsonl", [assistant("D", session="d")])
+    assert messages(home) == before + 1

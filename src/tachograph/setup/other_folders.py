@@ -11,8 +11,9 @@ from tachograph.paths import home_folder
 from tachograph.settings import ignored_folders
 from tachograph.sources.transcripts import discover
 
-_MOUNTS = "/mnt"  # WSL mounts the drives of Windows here, unless /etc/wsl.conf names another folder
-_WSL_HOST = r"\\wsl.localhost"
+_MOUNTS = "/mnt"  # WSL mounts the drives of Windows here, unless its settings name another folder
+_WSL_SETTINGS = "/etc/wsl.conf"
+_WSL_HOSTS = (r"\\wsl.localhost", r"\\wsl$")  # the second one on older versions of Windows
 
 
 class OtherFolder(NamedTuple):
@@ -29,9 +30,9 @@ def other_folders(env: Mapping[str, str], known: Iterable[str], platform: str = 
     seen = {_real(folder) for folder in (*known, *ignored_folders(env))}
     found = [(path, "") for path in _siblings(home_folder(env))]
     if platform == "win32":
-        found += wsl_folders(_distributions())
+        found += wsl_folders(distributions())
     elif env.get("WSL_DISTRO_NAME"):
-        found += [(path, "Windows") for path in windows_folders(env)]
+        found += [(path, "Windows") for path in windows_folders(env, mounts(_WSL_SETTINGS))]
     others = []
     for path, system in found:
         if _real(path) not in seen:
@@ -56,17 +57,33 @@ def windows_folders(env: Mapping[str, str], mounts: str = _MOUNTS) -> list[str]:
     return _with_projects(patterns)
 
 
-def wsl_folders(distributions: Iterable[str], host: str = _WSL_HOST) -> list[tuple[str, str]]:
-    """Config folders in WSL's distributions, as Windows sees them, each with its distribution."""
-    return [
-        (path, name)
-        for name in distributions
-        for pattern in (os.path.join("home", "*", ".claude"), os.path.join("root", ".claude"))
-        for path in _with_projects([os.path.join(glob.escape(os.path.join(host, name)), pattern)])
-    ]
+def mounts(settings: str) -> str:
+    """Folder under which WSL mounts the drives of Windows, by its settings file (`[automount]`, `root`)."""
+    import configparser
+
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    with suppress(OSError, UnicodeDecodeError, configparser.Error):
+        parser.read(settings, encoding="utf-8")
+    root = parser.get("automount", "root", fallback="").strip("\"' ")
+    return os.path.normpath(root) if root.startswith("/") else _MOUNTS
 
 
-def _distributions() -> list[str]:
+def wsl_folders(names: Iterable[str], hosts: Iterable[str] = _WSL_HOSTS) -> list[tuple[str, str]]:
+    """Config folders in WSL's distributions, as Windows sees them, each with its distribution: on the first host that
+    shows any."""
+    found: list[tuple[str, str]] = []
+    for name in names:
+        for host in hosts:
+            root = glob.escape(os.path.join(host, name))
+            patterns = (os.path.join("home", "*", ".claude"), os.path.join("root", ".claude"))
+            paths = _with_projects(os.path.join(root, pattern) for pattern in patterns)
+            found += [(path, name) for path in paths]
+            if paths:
+                break
+    return found
+
+
+def distributions() -> list[str]:
     """Names of WSL's distributions, from the registry: listing their host would need them by name."""
     names: list[str] = []
     if sys.platform == "win32":

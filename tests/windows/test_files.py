@@ -223,3 +223,28 @@ def test_setup_takes_its_defaults(home: WindowsHome) -> None:
         assert home.quick("sources", "--json").json["sources"]
     finally:
         home.quick("autostart", "off")
+
+
+def test_distributions_of_wsl_are_named_by_the_registry(home: WindowsHome) -> None:
+    """The keys that `wsl --install` writes, below one that is not a distribution's."""
+    code = """
+import winreg
+from tachograph.setup.other_folders import distributions, wsl_folders
+top = r"Software\\Microsoft\\Windows\\CurrentVersion\\Lxss"
+names = {"{0a1b2c3d-0000-4000-8000-000000000001}": "Ubuntu-24.04", "{0a1b2c3d-0000-4000-8000-000000000002}": "docker-desktop",
+         "{0a1b2c3d-0000-4000-8000-000000000003}": "Debian", "AppxInstallerCache": None}
+for key, name in names.items():
+    with winreg.CreateKey(winreg.HKEY_CURRENT_USER, top + "\\\\" + key) as made:
+        if name:
+            winreg.SetValueEx(made, "DistributionName", 0, winreg.REG_SZ, name)
+            winreg.SetValueEx(made, "State", 0, winreg.REG_DWORD, 1)
+try:
+    print(distributions(), wsl_folders(distributions()))
+finally:
+    for key in names:
+        winreg.DeleteKey(winreg.HKEY_CURRENT_USER, top + "\\\\" + key)
+    winreg.DeleteKey(winreg.HKEY_CURRENT_USER, top)
+print(distributions())
+"""
+    done = home.python(code)
+    assert done.stdout.split("\n")[:2] == ["['Ubuntu-24.04', 'Debian'] []", "[]"], done.stderr

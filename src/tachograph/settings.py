@@ -144,7 +144,7 @@ def updated_prices(settings_path: str) -> Mapping[str, object]:
 
     try:
         prices = json.loads(text)["tables"]["prices"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _NO_PRICES
     return prices if isinstance(prices, Mapping) else _NO_PRICES
 

@@ -69,7 +69,15 @@ def test_another_key_and_a_changed_payload_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [[], {"kind": "else"}, {**CONTENT, "serial": True}, {**CONTENT, "serial": 0}, {**CONTENT, "created": 3}, None],
+    [
+        [],
+        {"kind": "else"},
+        {**CONTENT, "serial": True},
+        {**CONTENT, "serial": 0},
+        {**CONTENT, "serial": 10**4000},
+        {**CONTENT, "created": 3},
+        None,
+    ],
 )
 def test_signed_but_unfit_content_is_refused(content: object, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
@@ -122,7 +130,33 @@ def test_the_command_installs_a_verified_file_once(home: Home, tmp_path: Path, m
         home.call("prices", "update", path)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"serial": "x"}', b"\xff"])
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), -5, 1e308, True, "3", None, []])
+def test_a_price_that_is_no_price_is_left_out_once_and_said(
+    price: object, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_update, "PUBLIC_KEYS", KEYS)
+    good = dict.fromkeys(("input", "output", "cache_write_5m", "cache_write_1h", "cache_read"), 1)
+    prices = {"claude-nova-9": good, "claude-odd-\x1b[31m1": {**good, "input": price}}
+    done = home.call("prices", "update", signed(tmp_path / "in.json", KEY, {**CONTENT, "prices": prices}))
+    assert "claude-odd-" in done.stderr and "left out" in done.stderr and "\x1b" not in done.stderr
+    shown = home.call("prices", "nova")
+    assert "claude-nova-9" in shown.stdout and shown.stderr == ""
+
+
+@pytest.mark.parametrize("table", [[1], "x", None, 3])
+def test_prices_that_are_no_table_are_left_out(table: object) -> None:
+    update, problems = data_update.without_unusable_prices(data_update.DataUpdate(1, "2026-11-20", {"prices": table}))
+    assert problems and "prices" not in update.tables
+
+
+def test_a_damaged_data_file_stops_no_command(home: Home) -> None:
+    path = Path(own_paths(home.env).data_update)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[" * 200_000)
+    assert home.call("prices", "opus").code == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"serial": "x"}', b"\xff", b"[" * 200_000])
 def test_a_damaged_installed_file_counts_as_none(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "installed.json").write_bytes(data)
     assert data_update.installed(str(tmp_path / "installed.json")) is None

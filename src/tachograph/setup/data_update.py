@@ -23,6 +23,7 @@ MOST_BYTES = 1 << 20
 MOST_LETTERS = 200  # of one text
 MOST_DEPTH = 12
 MOST_VALUES = 20_000
+MOST_SERIAL = 10**9  # a higher one could never be followed by another
 
 
 class DataUpdate(NamedTuple):
@@ -53,12 +54,26 @@ def read(path: str, installed_serial: int, keys: Sequence[str] | None = None) ->
     return update
 
 
+def without_unusable_prices(update: DataUpdate) -> tuple[DataUpdate, tuple[str, ...]]:
+    """The update without prices that this version can't use, and a sentence for each of them."""
+    from tachograph.model.usage.prices import load
+
+    given = update.tables.get("prices", {})
+    if not isinstance(given, dict):
+        others = {name: table for name, table in update.tables.items() if name != "prices"}
+        return update._replace(tables=others), ("prices was left out: it is not a table",)
+    found = {name: load(None, {name: table})[1] for name, table in given.items()}
+    usable = {name: table for name, table in given.items() if not found[name]}
+    problems = tuple(problem for one in found.values() for problem in one)
+    return (update._replace(tables={**update.tables, "prices": usable}) if problems else update), problems
+
+
 def installed(path: str) -> DataUpdate | None:
     """The update in use; None without one. It was verified when it was installed, and lies in our private folder."""
     try:
         document = json.loads(_bytes(path))
         return DataUpdate(int(document["serial"]), str(document["created"]), dict(document["tables"]))
-    except (UsageError, ValueError, KeyError, TypeError):
+    except (UsageError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -125,8 +140,8 @@ def _update(payload: bytes) -> DataUpdate:
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise UsageError("The signed file holds no data for Tachograph.")
     serial, created = document.get("serial"), document.get("created")
-    if not isinstance(serial, int) or isinstance(serial, bool) or serial < 1:
-        raise UsageError("The data file has no serial number.")
+    if not isinstance(serial, int) or isinstance(serial, bool) or not 1 <= serial <= MOST_SERIAL:
+        raise UsageError(f"The data file has no serial number from 1 to {MOST_SERIAL}.")
     if not isinstance(created, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", created):
         raise UsageError("The data file has no date.")
     tables = {name: _bounded(document[name]) for name in TABLES if name in document}

@@ -70,7 +70,10 @@ def _update(arguments: argparse.Namespace, paths: Paths, context: Context) -> in
 
     before = data_update.installed(paths.data_update)
     update = data_update.read(os.path.abspath(arguments.file), before.serial if before else 0)
+    update, problems = data_update.without_unusable_prices(update)
     data_update.install(paths.data_update, update)
+    for problem in problems:
+        context.say(f"tachograph: {problem}")
     print(
         f"Installed the data of {update.created} (serial {update.serial}): {', '.join(update.tables)}.",
         file=context.out,

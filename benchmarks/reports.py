@@ -22,7 +22,7 @@ COLD_WALL, COLD_CPU = 0.80, 0.75  # of ccusage's, which keeps nothing and so alw
 COLD_BOUNDED = ("M", "L")  # on S, starting Python is most of it
 WARM_SECONDS = {"M": 0.045, "L": 0.070}
 GROWN_SECONDS = {"M": 0.060}
-WARM_OF_PYTHON = {"M": 4.3, "L": 7.8}  # CPU time, of an empty Python's
+WARM_OF_PYTHON = {"M": 2.5, "L": 4.0}  # CPU time, of an empty Python's
 GROWN_OF_PYTHON = {"M": 9.0}
 MEMORY_BYTES = {"L": 250e6}
 

@@ -6,6 +6,7 @@ green run says that everything ran.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -68,6 +69,26 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(workers, "_BATCH_MESSAGES", 100)
     return 100
 
+
+# -- where temporary files lie ---------------------------------------------------------------------------------
+
+_ROOM = 6 << 30  # bytes
+
+
+def _choose_memory_for_temporary_files(folder: str = "/dev/shm") -> None:  # noqa: S108 - a folder of files in memory
+    """Keep temporary homes in memory where there is room: each closed ledger waits for the disk, for half of the time.
+
+    What the tests claim of full disks, killed processes and power cuts does not depend on it: a disk that fills up is a
+    file system of its own, and a power cut is played by files that miss their last writes.
+    """
+    if sys.platform != "linux" or not os.access(folder, os.W_OK | os.X_OK):
+        return
+    status = os.statvfs(folder)
+    if status.f_bavail * status.f_frsize > _ROOM and not status.f_flag & os.ST_NOEXEC:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
+_choose_memory_for_temporary_files()
 
 # -- what is run, and what a skip means ------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from tachograph.ledger.storage import migrations
 from tachograph.ledger.storage import open as ledger_open
 from tachograph.ledger.storage.backups import backups
 from tachograph.ledger.storage.connection import is_network_folder
+from tachograph.ledger.storage.following import damage_detection
 from tachograph.ledger.storage.integrity import full_check, rollup_differences
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
@@ -627,3 +628,18 @@ def test_a_first_reading_beside_another_writes_each_message_once(home: Home, mon
     monkeypatch.undo()
     assert home.totals()["messages"] == 4
     assert is_sound(home)
+
+
+def test_a_damaged_ledger_that_another_process_set_aside_meanwhile_is_asked_again(home: Home) -> None:
+    """Its rows no longer fit together for the connection that holds it, and the file in its place is sound."""
+    home.write("p/one.jsonl", answers("one", 4))
+    home.ingest()
+    path = home.data / "ledger.sqlite3"
+    with home.ledger() as ledger:
+        aside = path.with_name("aside")
+        path.rename(aside)
+        path.write_bytes(aside.read_bytes())
+        with pytest.raises(LedgerDamaged, match="replaced while it was read"), damage_detection(ledger):
+            raise KeyError(1)
+    with home.ledger() as ledger, pytest.raises(KeyError), damage_detection(ledger):
+        raise KeyError(1)

@@ -21,6 +21,12 @@ class Ledger:
         self.path = path
         self.readable_only = readable_only
         self._schema = self._schema_cookie()
+        self._identity = file_identity(path)
+
+    @property
+    def is_replaced(self) -> bool:
+        """True if another file, or none, has taken its place since: restored, recovered, moved or deleted."""
+        return file_identity(self.path) != self._identity
 
     def close(self) -> None:
         self.db.close()
@@ -56,6 +62,15 @@ class Ledger:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise
+
+
+def file_identity(path: str) -> tuple[int, int] | None:
+    """Device and inode of a file: another inode is another ledger. None without a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """Keep a ledger open while other programs write to it, replace it or damage it."""
 
-import os
 from collections.abc import Iterator
 
 from tachograph.errors import LedgerDamaged
 from tachograph.lean_contextlib import contextmanager
-from tachograph.ledger.storage.connection import Ledger, data_version, set_busy_timeout, translate_errors
+from tachograph.ledger.storage.connection import Ledger, data_version, file_identity, set_busy_timeout, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths
 
@@ -19,7 +18,6 @@ class LedgerFollower:
     def __init__(self, paths: Paths, wait_ms: int | None = None) -> None:
         self._paths, self._wait_ms = paths, wait_ms
         self.ledger: Ledger | None = None
-        self._identity: tuple[int, int] | None = None
         self._version = -1
 
     def __enter__(self) -> "LedgerFollower":
@@ -31,15 +29,15 @@ class LedgerFollower:
     @property
     def is_there(self) -> bool:
         """True while the file exists."""
-        return self._identity_now() is not None
+        return file_identity(self._paths.ledger) is not None
 
     def current(self, now_ms: int) -> tuple[Ledger, bool]:
         """The open ledger, and True if it may hold something else than at the last call. Raises LedgerError."""
-        if self.ledger is not None and self._identity_now() != self._identity:
-            self.close()  # restored, recovered or deleted meanwhile
+        if self.ledger is not None and self.ledger.is_replaced:
+            self.close()
         if self.ledger is None:
             self.ledger = open_ledger(self._paths, now_ms)
-            self._identity, self._version = self._identity_now(), -1
+            self._version = -1
             if self._wait_ms is not None:
                 with translate_errors(self.ledger.path):
                     set_busy_timeout(self.ledger.db, self._wait_ms)
@@ -58,24 +56,24 @@ class LedgerFollower:
         if ledger is not None:
             ledger.close()
 
-    def _identity_now(self) -> tuple[int, int] | None:
-        """Device and inode of the file: another inode is another ledger. None without a file."""
-        try:
-            status = os.stat(self._paths.ledger)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
 
 @contextmanager
 def damage_detection(ledger: Ledger) -> Iterator[None]:
-    """Raise LedgerDamaged instead of the KeyError or TypeError that a flipped byte in the file can cause."""
+    """Raise LedgerDamaged instead of the KeyError or TypeError that a flipped byte in the file can cause.
+
+    The damaged file may have been set aside by another process meanwhile: this connection still holds it.
+    """
     with translate_errors(ledger.path):
         try:
             yield
-        except (KeyError, TypeError) as error:
-            from tachograph.ledger.storage.integrity import check_file
+        except (KeyError, TypeError, IndexError) as error:
+            from tachograph.ledger.storage.integrity import check_file, faults
 
-            if problem := check_file(ledger.path).problem:
-                raise LedgerDamaged(f"The ledger {ledger.path} is damaged: {problem}.", "tachograph doctor") from error
+            problem = check_file(ledger.path).problem or next(iter(faults(ledger.db)), "")
+            if not problem and ledger.is_replaced:
+                problem = "it was replaced while it was read"
+            if problem:
+                raise LedgerDamaged(
+                    f"The ledger {ledger.path} is damaged: {problem}.", "Run `tachograph doctor`."
+                ) from error
             raise

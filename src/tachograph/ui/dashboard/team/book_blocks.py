@@ -22,7 +22,7 @@ def books_summary(document: Mapping[str, Any]) -> TableBlock:
         )
         for source in document["sources"]
     )  # fmt: skip
-    columns = (Column("Source"), Column("Cost", "num"), Column("Counts"), Column("Cannot see"))
+    columns = (Column("Source"), Column("Cost", "num"), Column("Counts", drop=1), Column("Cannot see"))
     return TableBlock("Logs and Anthropic's own reports", _state(document), Table("books", "Sources", columns, lines))
 
 

@@ -160,8 +160,9 @@ def test_under_wine(command: list[str], home: Path) -> None:
         "TACHOGRAPH_HOME": prepare.windows_path(home / "data"),
         "CLAUDE_CONFIG_DIR": prepare.windows_path(home / "claude"),
     }
-    for arguments in COMMANDS:
-        check(arguments, run("wine", *command, *arguments, env=env))
+    with prepare.exclusive():
+        for arguments in COMMANDS:
+            check(arguments, run("wine", *command, *arguments, env=env))
 
 
 def run(*command: str, env: dict[str, str] | None = None) -> str:

@@ -13,6 +13,7 @@ Wine and the compiler are Debian packages; root installs them, other users are t
 """
 
 import configparser
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -23,7 +24,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -40,10 +41,17 @@ PACKAGES = {"wine": "wine", "wine64": "wine64", "Xvfb": "xvfb", "xauth": "xauth"
 def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     install_programs()
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run hold it, too (tests/wine.py)
+    with exclusive():
         prepare()
     return 0
+
+
+@contextlib.contextmanager
+def exclusive() -> Iterator[None]:
+    """Wait until no other program uses the Wine prefix: tests, too, hold this lock and end what runs (tests/wine.py)."""
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def prepare() -> None:

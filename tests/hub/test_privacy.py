@@ -12,6 +12,7 @@ import pytest
 from helpers import NOW, NOW_MS, Home, command
 from hub_server import Relay, answers, hub, invite_next, join, only_sqlite, sync, token_of
 from tachograph.demo import records
+from tachograph.hub.sharing import PersonKey
 
 CANARIES = {
     "title": "canary-title-8841",
@@ -156,3 +157,17 @@ def test_with_a_second_person_nothing_stays_that_the_hub_can_read_in_full(tmp_pa
         bob = Home(tmp_path / "bob")
         join(bob, served.invite("bob"), "laptop")
         assert json.loads((bob.data / "hub.json").read_text())["share"] == "names"
+
+
+def test_a_value_that_is_sealed_again_gives_the_same_text_and_another_one_shares_nothing_with_it() -> None:
+    key, other = PersonKey.new(), PersonKey.new()
+    sealed = key.seal("message a", ["x", 1])
+    assert sealed == key.seal("message a", ["x", 1]) and key.open("message a", sealed) == ["x", 1]
+    for another in (
+        key.seal("message b", ["x", 1]),
+        key.seal("message a", ["x", 2]),
+        other.seal("message a", ["x", 1]),
+    ):
+        assert another[:16] != sealed[:16]
+    with pytest.raises(ValueError, match="another key"):
+        other.open("message a", sealed)

@@ -58,6 +58,7 @@ class PersonKey:
         self.text = text
         self._seal_key = self._derive(b"seal")
         self._name_key = self._derive(b"name")
+        self._nonce_key = self._derive(b"nonce")
 
     @staticmethod
     def new() -> "PersonKey":
@@ -75,11 +76,15 @@ class PersonKey:
         return base64.b32encode(made[:15]).decode().lower()
 
     def seal(self, label: str, value: Any) -> str:
-        """Encrypt a value for the person's machines. Raises TachographError without the package `cryptography`."""
-        nonce = secrets.token_bytes(12)
+        """Encrypt a value for the person's machines. Raises TachographError without the package `cryptography`.
+
+        The nonce follows from label and value under a key of its own (RFC 5297 calls that a synthetic one): the same value
+        gives the same text, so the hub recognizes a fact that arrives again, and two values never share a nonce.
+        """
         plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         packer = zlib.compressobj(6, wbits=-15, zdict=_USUAL)
         plain = _PACKED + packer.compress(plain) + packer.flush()
+        nonce = hmac.new(self._nonce_key, label.encode() + b"\0" + plain, hashlib.sha256).digest()[:12]
         return base64.b64encode(nonce + _cipher(self._seal_key).encrypt(nonce, plain, label.encode())).decode()
 
     def open(self, label: str, sealed: str) -> Any:

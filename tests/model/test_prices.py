@@ -1,57 +1,21 @@
 """Prices: every number here was worked out by hand from the published prices, in USD."""
 
 import json
-import math
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from price_sums import BOOK, at, picodollars, usd
 from tachograph.model.usage import prices
-from tachograph.model.usage.model_names import display_name, plain_model_name
-from tachograph.model.usage.prices import PICODOLLARS, TIERS, PriceBook, Rates, cost, load, tariff
+from tachograph.model.usage.model_names import plain_model_name
+from tachograph.model.usage.prices import PICODOLLARS, TIERS, Rates, cost, tariff
 
-BOOK, _ = load()
 RAW: dict[str, Any] = json.loads((Path(prices.__file__).parent / "prices.json").read_text())
-CLASSES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
-OWN: dict[str, object] = {
-    "input": 1.0,
-    "output": 2,
-    "cache_write_5m": 3.0,
-    "cache_write_1h": 4.0,
-    "cache_read": 0.5,
-}
-
-
-def at(day: str) -> int:
-    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def picodollars(
-    model: str,
-    *counts: int,
-    day: str | None = None,
-    speed: str = "standard",
-    geo: str = "global",
-    book: PriceBook = BOOK,
-) -> int | None:
-    """The cost of one message with counts in the ledger's order; missing ones are 0."""
-    full = (*counts, *(0,) * (6 - len(counts)))
-    prompt = full[0] + full[2] + full[3] + full[4]
-    rates = book.rates(model, at(day) if day else None, tariff(speed, geo, prompt))
-    return None if rates is None else cost(full, rates)
-
-
-def usd(*args: Any, **options: Any) -> float | None:
-    found = picodollars(*args, **options)
-    return None if found is None else found / PICODOLLARS
 
 
 # --- worked examples --------------------------------------------------------------------------------------------------
@@ -229,139 +193,6 @@ def test_fast_us_and_long_context_multiply_together() -> None:
     assert usd("claude-opus-4-6", 300_000, day="2026-03-01", speed="fast", geo="us") == pytest.approx(19.8, rel=1e-12)
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("logged", "name"),
-    [
-        ("claude-opus-5-5", "claude-opus-5-5"),
-        ("claude-opus-5-5[1m]", "claude-opus-5-5"),
-        ("claude-opus-5-5[1M]", "claude-opus-5-5"),
-        ("anthropic/claude-opus-5", "claude-opus-5"),
-        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
-        ("claude-sonnet-4-5-20250929[1m]", "claude-sonnet-4-5"),
-        ("claude-3-5-sonnet-20241022", "claude-3-5-sonnet"),
-        ("claude-3-7-sonnet-latest", "claude-3-7-sonnet"),
-        ("claude-haiku-4-5@20251001", "claude-haiku-4-5"),
-        ("claude-opus-4-6@default", "claude-opus-4-6"),
-        ("claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet"),
-        ("anthropic.claude-opus-4-6-v1", "claude-opus-4-6"),
-        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
-        ("us.anthropic.claude-sonnet-4-20250514-v1:0[1m]", "claude-sonnet-4"),
-        ("eu.anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5-sonnet"),
-        ("apac.anthropic.claude-opus-4-8", "claude-opus-4-8"),
-        ("global.anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5"),
-        ("jp.anthropic.claude-sonnet-4-6", "claude-sonnet-4-6"),
-        ("us-gov.anthropic.claude-3-haiku-20240307-v1:0", "claude-3-haiku"),
-        # others' names stay as they are
-        ("<synthetic>", "<synthetic>"),
-        ("", ""),
-        ("[1m]", "[1m]"),
-        ("anthropic/", "anthropic/"),
-        ("gpt-6.1-sol", "gpt-6.1-sol"),
-        ("deepseek-v3", "deepseek-v3"),
-        ("deepseek.r1-v1:0", "deepseek.r1-v1:0"),
-        ("anthropic.claude-v2:1", "claude-v2:1"),
-        ("my anthropic.thing", "my anthropic.thing"),
-        ("claude-opus-5-12345678", "claude-opus-5-12345678"),
-        ("claude-opus-5-20261301", "claude-opus-5-20261301"),
-        ("mail@example", "mail@example"),
-        # unknown, but decorated
-        ("us.anthropic.claude-nova-9-20270101-v1:0", "claude-nova-9"),
-    ],
-)
-def test_a_name_loses_its_decorations_and_nothing_else(logged: str, name: str) -> None:
-    assert plain_model_name(logged) == name
-
-
-@given(st.text(alphabet="ab1290-v:@.[]m/<>", max_size=24), st.sampled_from(["", "claude-", "us.anthropic.claude-"]))
-def test_a_plain_name_is_plain_already(text: str, start: str) -> None:
-    once = plain_model_name(start + text)
-    assert plain_model_name(once) == once
-    assert once or not start + text
-
-
-def test_people_see_a_name_without_claude() -> None:
-    assert display_name("us.anthropic.claude-sonnet-4-5-20250929-v1:0") == "sonnet-4-5"
-    assert display_name("claude-3-5-haiku-20241022") == "3-5-haiku"
-    assert display_name("<synthetic>") == "<synthetic>"
-    assert display_name("gpt-6.1-sol") == "gpt-6.1-sol"
-
-
-@pytest.mark.parametrize(
-    ("logged", "input_usd"),
-    [
-        ("claude-opus-4", 15),
-        ("claude-opus-4-20250514", 15),
-        ("claude-opus-4-0", 15),
-        ("claude-4-opus", 15),
-        ("claude-4-opus-20250514", 15),
-        ("claude-opus-4-1-20250805", 15),
-        ("claude-opus-4-5-20251101", 5),
-        ("claude-opus-5", 5),
-        ("claude-opus-5@20260724", 5),
-        ("claude-opus-5-5-20260922", 4),
-        ("claude-sonnet-4-20250514", 3),
-        ("claude-4-sonnet", 3),
-        ("claude-sonnet-5", 2),
-        ("claude-3.5-haiku", 0.8),
-        ("claude-3-5-haiku-20241022", 0.8),
-        ("claude-3-5-sonnet-20241022", 3),
-        ("claude-3-7-sonnet-20250219", 3),
-        ("anthropic/claude-3.7-sonnet", 3),
-        ("anthropic/claude-opus-4.5", 5),
-        ("claude-4.5-haiku", 1),
-        ("claude-haiku-4-5-20251001", 1),
-        ("claude-haiku-5-5", 0.1),
-        ("claude-fable-5", 10),
-        ("claude-mythos-5-1", 10),
-        ("claude-fable-5.2", 8),
-        ("claude-3-opus-20240229", 15),
-        ("global.anthropic.claude-opus-4-8", 5),
-    ],
-)
-def test_a_model_is_found_under_every_form_of_its_name(logged: str, input_usd: float) -> None:
-    rates = BOOK.rates(logged, None, 0)
-    assert rates is not None
-    assert rates.input == input_usd * 1_000_000
-
-
-@pytest.mark.parametrize(
-    "logged",
-    [
-        "<synthetic>",
-        "",
-        "claude",
-        "claude-",
-        "opus",
-        "claude-opus",
-        "claude-opus-5-6",
-        "claude-opus-5-5-5",
-        "claude-opus-5-fast",
-        "claude-opus-55",
-        "claude-opus-4-9",
-        "claude-opus-4-10",
-        "claude-sonnet-6",
-        "claude-haiku-5",
-        "claude-fable-5-3",
-        "xclaude-opus-5",
-        "Claude-Opus-5",
-        "gpt-6.1-sol",
-    ],
-)
-def test_a_model_that_the_book_does_not_name_has_no_price(logged: str) -> None:
-    assert BOOK.rates(logged, None, 0) is None
-    assert BOOK.rates(logged, at("2026-01-01"), 3) is None  # and again, now that it was looked for
-
-
-def test_no_name_swallows_a_longer_one() -> None:
-    rows = {name: model for model in RAW["models"] for name in model["names"]}
-    for name in rows:
-        for suffix in ("-9", ".9", "-preview", "x"):
-            assert name + suffix in rows or BOOK.rates(name + suffix, None, 0) is None, name + suffix
-
-
 # --- the shipped book -------------------------------------------------------------------------------------------------
 
 
@@ -415,154 +246,6 @@ def test_rows_for_people_carry_the_whole_book() -> None:
     assert {row.us_geo for row in opus_4_6} == {1.1}
     haiku_3 = next(row for row in rows if "claude-3-haiku" in row.names)
     assert (haiku_3.us_geo, haiku_3.fast, haiku_3.is_override) == (None, None, False)
-
-
-# --- a user's own prices ----------------------------------------------------------------------------------------------
-
-
-def own(**changes: object) -> dict[str, object]:
-    return {**OWN, **changes}
-
-
-def loaded(overrides: Mapping[str, object]) -> PriceBook:
-    book, problems = load(overrides)
-    assert problems == ()
-    return book
-
-
-def test_without_prices_of_the_users_there_are_no_problems() -> None:
-    assert load()[1] == load({})[1] == ()
-
-
-def test_a_users_price_is_found_for_a_model_that_the_book_does_not_name() -> None:
-    book = loaded({"gpt-6.1-sol": own()})
-    assert book.rates("gpt-6.1-sol", None, 0) == (
-        1_000_000,
-        2_000_000,
-        3_000_000,
-        4_000_000,
-        500_000,
-        10_000_000_000,
-    )
-    assert book.rates("gpt-6.1-sol", 0, 11) == book.rates("gpt-6.1-sol", None, 0)
-
-
-@pytest.mark.parametrize("written", ["claude-opus-4-6", "us.anthropic.claude-opus-4-6-v1", "claude-opus-4-6@default"])
-def test_a_users_price_beats_the_book_under_every_form_of_the_name_and_date(written: str) -> None:
-    book = loaded({written: own()})
-    for logged in ("claude-opus-4-6", "claude-opus-4-6[1m]", "anthropic/claude-opus-4-6", written):
-        assert usd(logged, 100_000, day="2026-01-01", book=book) == 0.1
-        assert usd(logged, 300_000, speed="fast", geo="us", book=book) == 0.3
-    assert usd("claude-opus-4-7", 1_000_000, book=book) == 5.0
-
-
-def test_a_users_price_for_one_name_leaves_the_models_other_names_alone() -> None:
-    book = loaded({"claude-opus-4-6": own()})
-    assert usd("claude-opus-4-6", 1_000_000, book=book) == 1.0
-    assert usd("claude-opus-4.6", 1_000_000, book=book) == 5.0
-    assert usd("claude-opus-4-6", 1_000_000, book=book) == 1.0
-
-
-def test_a_name_as_written_beats_the_plain_name() -> None:
-    both: dict[str, object] = {"claude-opus-5": own(input=7), "us.anthropic.claude-opus-5": own(input=8)}
-    for overrides in (both, dict(reversed(both.items()))):
-        book = loaded(overrides)
-        assert usd("us.anthropic.claude-opus-5", 1_000_000, book=book) == 8.0
-        assert usd("claude-opus-5", 1_000_000, book=book) == 7.0
-        assert usd("anthropic/claude-opus-5", 1_000_000, book=book) == 7.0
-
-
-def test_a_users_factors_and_tier_are_used() -> None:
-    above = own(prompt_tokens=100_000, input=10)
-    book = loaded({"mine": own(fast=1.5, us_geo=1.25, above=above)})
-    assert usd("mine", 100_000, book=book) == 0.1
-    assert usd("mine", 100_000, speed="fast", geo="us", book=book) == 0.1875
-    assert usd("mine", 200_000, book=book) == usd("mine", 0, 1_000_000, book=book) == 2.0
-    assert usd("mine", 200_000, speed="fast", book=book) == 3.0
-
-
-def test_a_free_model_costs_nothing_rather_than_being_unknown() -> None:
-    book = loaded({"local": dict.fromkeys(CLASSES, 0)})
-    assert usd("local", 5, 5, 5, 5, 5, book=book) == 0
-
-
-def test_a_users_price_stands_first_in_the_rows_and_its_name_leaves_ours() -> None:
-    rows = loaded({"claude-mythos-preview": own(), "claude-opus-5": own(fast=2)}).entries()
-    assert [(row.names, row.is_override, row.fast) for row in rows[:2]] == [
-        (("claude-mythos-preview",), True, None),
-        (("claude-opus-5",), True, 2),
-    ]
-    ours = [name for row in rows[2:] for name in row.names]
-    assert "claude-mythos-preview" not in ours
-    assert "claude-opus-5" not in ours
-    assert "claude-opus-5.0" in ours
-
-
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        (3.0, "needs a table"),
-        (["input"], "needs a table"),
-        ({}, "input is missing"),
-        ({key: 1 for key in CLASSES if key != "cache_read"}, "cache_read is missing"),
-        (own(input=-1), "input must be from 0 to 1,000,000, not -1"),
-        (own(input="3"), "input must be a number, not '3'"),
-        (own(input=True), "input must be a number, not True"),
-        (own(input=None), "input must be a number"),
-        (own(output=math.nan), "output must be from 0"),
-        (own(output=math.inf), "output must be from 0"),
-        (own(output=10**9), "output must be from 0"),
-        (own(output=10**400), "output must be from 0"),
-        (own(cache_read=0.0000001), "cache_read may have 6 decimals at most"),
-        (own(cache_reads=1), "cache_reads is not known"),
-        (own(fast="yes"), "fast must be a number"),
-        (own(fast=0), "fast is a factor"),
-        (own(us_geo=-1.1), "us_geo must be from 0 to 100"),
-        (own(us_geo=1.10001), "us_geo may have 3 decimals at most"),
-        (own(us_geo=1.001, cache_read=0.000001), "cache_read has too many decimals"),
-        (own(fast=1.5, above=own(prompt_tokens=200_000, input=0.000001)), "input has too many decimals"),
-        (own(above=200_000), "above needs a table"),
-        (own(above=own()), "above.prompt_tokens must be 100000 or 200000"),
-        (own(above=own(prompt_tokens=150_000)), "above.prompt_tokens must be 100000 or 200000"),
-        (own(above=own(prompt_tokens=200_000.0)), "above.prompt_tokens must be"),
-        (own(above=own(prompt_tokens=True)), "above.prompt_tokens must be"),
-        (own(above={"prompt_tokens": 200_000, "input": 3}), "above.output is missing"),
-        (own(above=own(prompt_tokens=200_000, input=-3)), "above.input must be from 0"),
-        (own(above=own(prompt_tokens=200_000, fast=2)), "above.fast is not known"),
-    ],
-)
-def test_a_bad_price_is_reported_and_left_out(table: object, said: str) -> None:
-    book, problems = load({"bad": table, "claude-opus-5": table, "good": own()})
-    assert any(said in problem for problem in problems), problems
-    assert all(
-        problem.startswith(('prices."bad" was left out: ', 'prices."claude-opus-5" was left out: '))
-        for problem in problems
-    )
-    assert book.rates("bad", None, 0) is None
-    assert usd("claude-opus-5", 1_000_000, book=book) == 5.0  # ours still stands
-    assert usd("good", 1_000_000, book=book) == 1.0
-
-
-def test_all_that_is_wrong_with_a_price_is_said_at_once() -> None:
-    _, problems = load({"bad": {"input": -1, "output": "x", "fats": 2}})
-    assert len(problems) == 1
-    assert all(word in problems[0] for word in ("input", "output", "cache_write_5m", "cache_read", "fats"))
-
-
-_ANYTHING: st.SearchStrategy[object] = st.one_of(
-    st.sampled_from([None, True, "3", [], {}, 0, 1.1, 200_000]), st.integers(), st.floats()
-)
-
-
-@given(st.dictionaries(st.sampled_from([*CLASSES, "fast", "us_geo", "above", "prompt_tokens", "x"]), _ANYTHING))
-def test_no_price_of_a_users_raises_and_a_good_one_stays_exact(changes: dict[str, object]) -> None:
-    book, problems = load({"mine": own(**changes), "other": own(above=own(**changes)), "short": changes})
-    for name in ("mine", "other", "short"):
-        wrong = any(problem.startswith(f'prices."{name}"') for problem in problems)
-        for under in range(12):
-            rates = book.rates(name, None, under)
-            assert (rates is None) == wrong
-            assert rates is None or all(type(rate) is int and rate >= 0 for rate in rates)
 
 
 # --- cost of using it -------------------------------------------------------------------------------------------------

@@ -147,6 +147,16 @@ def test_touched_transcripts_are_not_read_again(calm: Home, times: tuple[int, in
     assert prepared_report(calm) == before == made_again(calm)
 
 
+def test_other_commands_do_not_read_touched_transcripts_again_either(calm: Home) -> None:
+    for path in calm.projects.rglob("*.jsonl"):
+        os.utime(path)
+    assert calm.ingest().read == 0
+    assert not calm.ingest().found.changed  # the ledger has the new times
+    calm.append("p/x.jsonl", [assistant("N", output=5)])
+    assert calm.ingest().read == 1
+    assert report(calm) == made_again(calm)
+
+
 @pytest.mark.parametrize("lines", [60, 2_000])
 def test_a_middle_that_was_rewritten_with_the_same_size_is_read_again(home: Home, lines: int) -> None:
     path = home.write("p/x.jsonl", [assistant(f"M{n:04}") for n in range(lines)])

@@ -69,6 +69,8 @@ def ingest(
         gone = [path for path in gone if path not in listed]
         gone += [path for path in noted - listed if os.path.isdir(path)]
     signatures = {folder: repr(claude_config.identity_signature(folder, env)) for folder in folders}
+    if any(known_files.get(known.path, (0, 0, -1))[:3] == known[2:5] for known in changed):
+        changed = _without_touched(ledger, env, changed)
     left = rereading_states.states(db)
     is_new_login = not _by_stored_name(signatures).items() <= accounts.glances(db).items()
     if changed or gone or left or listed - noted or is_new_login:
@@ -78,6 +80,18 @@ def ingest(
     if other_branches or settings_text(settings.projects) != get_preference(db, ALIASES):
         _resolve_again(ledger, settings.projects, branches if other_branches else None, now_ms)
     return Pass(found.total, len(changed), found, known_files, folders, counted)
+
+
+def _without_touched(ledger: Ledger, env: Mapping[str, str], changed: list[FileState]) -> list[FileState]:
+    """Transcripts that have to be read: those that were only touched get their new times in the ledger."""
+    from tachograph.recorder.prepared import touched_transcripts  # only where a file of the same size changed
+
+    touched = touched_transcripts(env, [known.path for known in changed])
+    if not touched:
+        return changed
+    with ledger.transaction() as db:
+        files.write_times(db, touched)
+    return [known for known in changed if known.path not in touched]
 
 
 def _by_stored_name(signatures: Mapping[str, str]) -> dict[str, str]:

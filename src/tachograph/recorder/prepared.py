@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from binascii import crc32
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import Paths, environment_folders, own_paths
@@ -115,6 +115,28 @@ def _touched(world: World) -> dict[bytes, tuple[Signature, int]] | None:
     except OSError:
         return None
     return touched
+
+
+def touched_transcripts(env: Mapping[str, str], paths: Iterable[bytes]) -> dict[bytes, Signature]:
+    """Of transcripts with other marks than the ledger's, those that were only touched since their sum was taken.
+
+    A sum may be older than what the ledger has read since: content that is as it was then was read as well.
+    """
+    from tachograph.sources.transcripts.touch import is_touched
+
+    world = load(own_paths(env))
+    found: dict[bytes, Signature] = {}
+    for path in paths if world is not None else ():
+        seen = world.transcripts.get(path) if world is not None else None
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if seen is not None and (
+            signature(status) == seen[0] or is_touched(path, status, seen[0], seen[1], len(found))
+        ):
+            found[path] = signature(status)
+    return found
 
 
 def file_of(paths: Paths) -> str:

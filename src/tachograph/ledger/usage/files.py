@@ -146,6 +146,14 @@ def write_state(
     )
 
 
+def write_times(db: sqlite3.Connection, marks: Mapping[bytes, tuple[int, int, int, int, int]]) -> None:
+    """Set the times of transcripts that have the same content as before: marks as `signatures` gives them, by path."""
+    db.executemany(
+        "UPDATE file SET mtime = ?, ctime = ? WHERE path = ? AND (device, inode, size) = (?, ?, ?)",
+        [(mtime, ctime, path, device, inode, size) for path, (device, inode, size, mtime, ctime) in marks.items()],
+    )
+
+
 def move(db: sqlite3.Connection, old: bytes, new: bytes) -> None:
     """A transcript has another name now: its row follows."""
     db.execute("UPDATE OR IGNORE file SET path = ?, gone = 0 WHERE path = ?", (new, old))

@@ -50,7 +50,7 @@ def work_by_five_minutes(
     db: sqlite3.Connection, account: int, since: int, until: int
 ) -> Iterator[tuple[MessageRow, int]]:
     """An account's billed messages in a period (epoch ms) summed by five minutes, session and model, oldest first: each sum at
-    its first message, without project and pull request, and the moment of its last message."""
+    its first message, without project, pull request and folder, and the moment of its last message."""
     sql = (
         "SELECT min(at), session, m.text, s.text, g.text, sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h),"
         " sum(cache_read), max(at) FROM message JOIN name m ON m.id = model JOIN name s ON s.id = speed JOIN name g"
@@ -58,7 +58,7 @@ def work_by_five_minutes(
         " speed, geo ORDER BY min(at)"
     )
     for row in db.execute(sql, (account, since, until)):
-        yield MessageRow._make((*row[:10], 0, 0)), row[10]
+        yield MessageRow._make((*row[:10], 0, 0, 0)), row[10]
 
 
 def extra_usage(

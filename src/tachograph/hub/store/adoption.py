@@ -15,7 +15,7 @@ UsageOf = Callable[[Sequence[int]], Mapping[Cell, Sums]]
 
 
 def adopt_published(database: Database, member: int, erased: Iterable[int]) -> None:
-    """Put a new member in the place of erased ones in published sums. Inside a transaction of the caller's."""
+    """Let a new member replace erased ones in published sums. Inside a transaction of the caller's."""
     for before in sorted(erased, reverse=True):
         sql = (
             "SELECT atom.day, atom.days FROM atom_member JOIN atom ON atom.id = atom_member.atom"

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from tachograph.ledger.storage.integrity import rebuild_rollups
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.usage.strings import Strings
+from tachograph.ledger.usage.totals import derive
 from tachograph.paths import Paths
 
 MESSAGES, SESSIONS, DAYS = 1_000_000, 3_000, 5 * 365
@@ -48,7 +48,7 @@ def write(folder: Path, now_ms: int, messages: int = MESSAGES, sessions: int = S
             " last_at = (SELECT max(at) FROM answer WHERE session = session.id) WHERE id > 0"
         )
         _limits(db, rng, now_ms)
-        rebuild_rollups(db)
+        derive(db)
         db.execute("COMMIT")
         db.execute("ANALYZE")
 

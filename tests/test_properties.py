@@ -24,6 +24,7 @@ from helpers import NOW_MS, Home
 from ledger_rows import ledger_rows
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
+from tachograph.model.usage.messages import whole
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Transcript
@@ -292,13 +293,14 @@ def test_a_damaged_line_changes_no_other_and_never_raises(
     fed = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
     fed.feed(block, len(block), 0)
     fed.feed_tail(line[:-1], len(block))
-    found = {message[4][6:8] + message[2] for message in batch.messages.values() if "friends" in message[5]}
+    messages = [whole(message) for message in batch.messages.values()]
+    found = {message[4][6:8] + message[2] for message in messages if "friends" in message[5]}
     alone = Batch()
     Transcript(alone, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast).feed(
         block := records.dump(FRIENDS), len(block), 0
     )
-    assert {message[4][6:8] + message[2] for message in alone.messages.values()} <= found
-    for message in batch.messages.values():
+    assert {one[4][6:8] + one[2] for one in map(whole, alone.messages.values())} <= found
+    for message in messages:
         assert all(0 <= count <= 2 * 10**12 for count in message[2])
 
 
@@ -402,7 +404,8 @@ def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ..
     batch = Batch()
     transcript = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
     read(transcript)
-    return batch.messages, batch.spans, batch.leaves, transcript.problems, batch.spawns, batch.subagents
+    messages = {identity: whole(message) for identity, message in batch.messages.items()}
+    return messages, batch.spans, batch.leaves, transcript.problems, batch.spawns, batch.subagents
 
 
 def has_shared_ids(fast: Decoders, block: bytes) -> bool:
@@ -448,12 +451,12 @@ def test_whatever_is_damaged_all_ways_say_the_same_of_it(
 @given(either_way, st.lists(st.one_of(usual_answers(), usual_answers(), answers()), min_size=2, max_size=5))
 def test_copies_within_a_file_merge_as_copies_between_files(fast: Decoders, copies: list[Record]) -> None:
     """The fast ways merge on their own what `merged` merges: streamed lines of the same message in the same session."""
-    whole = records.dump(copies)
-    together = fed(fast, whole)
+    block = records.dump(copies)
+    together = fed(fast, block)
     batch = Batch()
-    for line in whole.splitlines(keepends=True):
+    for line in block.splitlines(keepends=True):
         for message in fed(fast, line)[0].values():
             batch.add(message)
-    assume(not batch.fragments and not has_shared_ids(fast, whole))
+    assume(not batch.fragments and not has_shared_ids(fast, block))
     assert together[0] == batch.messages
     assert together[1] == batch.spans

@@ -9,6 +9,7 @@ from helpers import Home
 from tachograph.demo import records
 from tachograph.demo.records import assistant, progress, user
 from tachograph.ledger.storage import integrity, migrations
+from tachograph.ledger.usage import totals
 
 PROMPT = "Find every place that reads the setting"
 CALL = assistant(
@@ -123,7 +124,7 @@ def test_a_ledger_of_before_learns_the_ways_of_transcripts_that_still_exist(home
         db.execute("UPDATE file SET looks = 0")
         for table in ("spawn", "subagent", "way WHERE id <> 0"):
             db.execute(f"DELETE FROM {table}")
-        integrity.rebuild_rollups(db)
+        totals.derive(db)
         db.execute(sql[sql.index("UPDATE file SET") :])
     gone.unlink()
     (row,) = home.report("monthly", "--by", "effort")["rows"]

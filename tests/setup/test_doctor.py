@@ -13,7 +13,8 @@ import pytest
 
 from helpers import NOW_MS, Home, Result
 from tachograph.demo import records
-from tachograph.ledger.storage.integrity import rebuild_rollups, rollup_differences
+from tachograph.ledger.storage.integrity import rollup_differences
+from tachograph.ledger.usage import totals
 from tachograph.paths import own_paths
 from tachograph.setup import count_findings, doctor
 from tachograph.text.table import Style
@@ -306,7 +307,7 @@ def test_the_totals_are_added_up_exactly_as_they_were_written(home: Home, ingest
     with home.ledger() as ledger:
         assert rollup_differences(ledger.db) == 0
         before = [list(ledger.db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3")) for table in ("rollup", "hour")]
-        rebuild_rollups(ledger.db)
+        totals.derive(ledger.db)
         after = [list(ledger.db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3")) for table in ("rollup", "hour")]
         assert before == after
         assert len(before[0]) >= 5

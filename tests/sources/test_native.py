@@ -12,6 +12,7 @@ from helpers import NOW, NOW_MS, Home
 from tachograph.demo import records
 from tachograph.demo.records import assistant
 from tachograph.demo.transcripts import write as write_life
+from tachograph.model.usage.messages import PLAIN_FIELDS, whole
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Transcript
@@ -31,7 +32,7 @@ def read(paths: list[Path], fast: Decoders) -> list[tuple[Any, ...]]:
         status = path.stat()
         done = reader.read(FileState(os.fsencode(path), "/c", status.st_dev, status.st_ino, status.st_size, 0, 0))
         assert not done.error
-        messages = sorted(reader.batch.messages.values(), key=repr)
+        messages = sorted(map(whole, reader.batch.messages.values()), key=repr)
         _, fragments, *rest = reader.take()
         # in any order: they are grouped by time
         lines = {identity: sorted(parts, key=repr) for identity, parts in fragments.items()}
@@ -55,10 +56,10 @@ def test_real_transcripts_are_read_alike(transcripts_root: Path) -> None:
 
 
 def took(*lines: bytes) -> int:
-    """How many lines were taken without being handed back."""
+    """How many messages were taken without being handed back."""
     assert SCAN is not None
     block = b"".join(lines)
-    return sum(len(item) == 4 for item in SCAN(block, len(block), "/c", {}, PROMPT_LOOKUPS, NOW_MS))
+    return sum(len(item) == PLAIN_FIELDS for item in SCAN(block, len(block), "/c", {}, PROMPT_LOOKUPS, NOW_MS))
 
 
 def test_the_usual_layout_is_taken_and_not_handed_back() -> None:
@@ -74,7 +75,7 @@ def test_bounds_that_make_no_sense_are_no_danger(end: int, looks: int) -> None:
     assert SCAN is not None
     block = bytearray(records.dump([assistant("A")]))
     for item in SCAN(block, end, "/c", {}, looks, NOW_MS):
-        assert len(item) == 4 or 0 <= item[1] < item[2] <= len(block)
+        assert len(item) in (PLAIN_FIELDS, 4) or 0 <= item[1] < item[2] <= len(block)
 
 
 def test_a_block_is_let_go_of() -> None:

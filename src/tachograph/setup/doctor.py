@@ -18,7 +18,7 @@ from tachograph.ledger.storage.backups import automatic_backup_path, back_up, ba
 from tachograph.ledger.storage.connection import VERSION, Ledger, is_network_folder
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.ledger.storage.preferences import has_consent
-from tachograph.ledger.usage import files
+from tachograph.ledger.usage import files, totals
 from tachograph.ledger.usage.strings import storable
 from tachograph.model.limits.limits import CLAUDE_CODE, OAUTH
 from tachograph.model.limits.limits import OK as ANSWERED
@@ -102,7 +102,7 @@ def _repair_contents(ledger: Ledger, paths: Paths, now_ms: int) -> Iterator[str]
         if lost:
             integrity.forget_lost_references(db)
             yield f"What {lost:,} references led to is not there; they say unknown now."
-        integrity.rebuild_rollups(db)
+        totals.derive(db)
     yield f"The totals were added up again; {differing:,} of them differed."
     yield f"The ledger before is in {kept}."
 

@@ -5,21 +5,21 @@ account, project and pull request are worked out again whenever something they d
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tachograph.ledger.usage import agent_types, owners, places, rereading_states, shared_ids
+from tachograph.ledger.usage import agent_types, messages, owners, places, rereading_states, shared_ids, totals
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, write_links
 from tachograph.ledger.usage.writer import MessageWriter
-from tachograph.model.usage.messages import Message
+from tachograph.model.usage.messages import AnyMessage, Message
 
 
 class BatchContent(NamedTuple):
     """A batch of the decoder, unpacked: see `sources.transcripts.batch.Batch` for the shapes."""
 
-    messages: list[Message]
+    messages: list[AnyMessage]
     fragments: Mapping[int, list[Message]]
     spans: Mapping[str, tuple[int, int]]
     prompts: Mapping[str, tuple[int, str]]
@@ -59,9 +59,11 @@ def write(
     is spared looking up a hundred thousand messages that cannot be there.
     """
     content, names = BatchContent(*plain), origins.names
+    if messages.is_empty(db):
+        totals.mark_due(db)
     sessions = names.sessions(
         db,
-        {s for m in content.messages for s in m[5]}
+        _sessions_of(content.messages)
         | {s for kind in (content.fragments, content.lines) for parts in kind.values() for m in parts for s in m[5]}
         | content.prompts.keys()
         | content.clears.keys()
@@ -76,14 +78,24 @@ def write(
     touched.linked.update(linked)
     touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
     writer = MessageWriter(db, origins, logins)
-    messages, shared = shared_ids.separate(writer, content.messages, content.fragments, among)
-    writer.add(messages, sessions, among)
+    ordinary, shared, known = shared_ids.separate(writer, content.messages, content.fragments, among)
+    writer.add(ordinary, sessions, known)
     if shared or content.lines:
         writer.finish()
         touched.merged.update(shared_ids.add(writer, shared, content.lines))
     writer.finish()
     touched.sessions.update(writer.touched)
     db.execute("INSERT OR IGNORE INTO rereading VALUES (?)", (rereading_states.UNSETTLED,))
+
+
+def _sessions_of(messages: Iterable[AnyMessage]) -> set[str]:
+    found: set[str] = set()
+    for message in messages:
+        if len(message) == 7:  # in the form that merges
+            found.update(message[5])
+        else:
+            found.add(message[11])
+    return found
 
 
 def assign_accounts(
@@ -118,8 +130,10 @@ def settle(
     sessions |= writer.touched
     places.note_beginnings(db, sessions)
     linked = touched.linked
-    has_moved = places.resolve(db, writer.names) if sessions or linked else False
+    has_moved = places.resolve(db, writer.names, used=writer.used) if sessions or linked else False
     resettle(writer, sessions, linked, has_moved or everything)
+    if writer.is_total_due:
+        totals.derive(db)
     db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.UNSETTLED,))
 
 

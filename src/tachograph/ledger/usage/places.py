@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from tachograph.ledger.storage.preferences import get_preference, set_preference
+from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.project_settings import ALIASES, parse_settings_text, settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import SIDECHAIN
@@ -33,7 +34,7 @@ def aliases(db: sqlite3.Connection) -> dict[str, str]:
     return parse_settings_text(get_preference(db, ALIASES))
 
 
-def _projects(db: sqlite3.Connection, given: Mapping[str, str]) -> tuple[Projects, dict[int, str]]:
+def _projects(db: sqlite3.Connection, given: Mapping[str, str], used: str) -> tuple[Projects, dict[int, str]]:
     texts = "SELECT name.id, text FROM name WHERE name.id IN"
     folders = dict(db.execute(f"{texts} (SELECT cwd FROM origin UNION SELECT cwd FROM link)").fetchall())
     begun = [text for _, text in db.execute(f"{texts} (SELECT begun_in FROM session WHERE begun_in <> 0)")]
@@ -42,7 +43,7 @@ def _projects(db: sqlite3.Connection, given: Mapping[str, str]) -> tuple[Project
         ids = [id for id, text in folders.items() if folder_key(text) in above]
         unknown = ", ".join("?" * len(UNKNOWN_BRANCHES))
         sql = (
-            f"SELECT DISTINCT place FROM rollup WHERE place IN ({', '.join('?' * len(ids))})"
+            f"SELECT DISTINCT place FROM {used} WHERE place IN ({', '.join('?' * len(ids))})"
             f" AND branch NOT IN (SELECT id FROM name WHERE text IN ({unknown}))"
         )
         entered = [folders[id] for (id,) in db.execute(sql, (*ids, *sorted(UNKNOWN_BRANCHES)))]
@@ -50,13 +51,20 @@ def _projects(db: sqlite3.Connection, given: Mapping[str, str]) -> tuple[Project
     return projects, folders
 
 
-def resolve(db: sqlite3.Connection, names: Strings, given: Mapping[str, str] | None = None, now_ms: int = 0) -> bool:
-    """Resolve every folder's project; True where one changed. `given`: new aliases, None for those of the last time."""
+def resolve(
+    db: sqlite3.Connection,
+    names: Strings,
+    given: Mapping[str, str] | None = None,
+    now_ms: int = 0,
+    used: str = totals.USED,
+) -> bool:
+    """Resolve every folder's project; True where one changed. `given`: new aliases, None for those of the last time;
+    `used`: the totals, or what takes their place while they are due."""
     if given is None:
         given = aliases(db)
     else:
         set_preference(db, ALIASES, settings_text(given), now_ms)
-    projects, folders = _projects(db, given)
+    projects, folders = _projects(db, given, used)
     known = dict(db.execute("SELECT cwd, project FROM place").fetchall())
     changed = [
         (cwd, project)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from tachograph.ledger.storage.preferences import get_preference
-from tachograph.ledger.usage.messages import Row
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.writer import MessageWriter
@@ -43,12 +42,16 @@ def write_links(
     return changed
 
 
+_UNASSIGNED = Assignment()
+
+
 class PullRequestAssigner:
     """Works out the pull request of messages, session by session, from all links as they are now."""
 
     def __init__(self, writer: MessageWriter) -> None:
         self.writer = writer
         self.db = writer.db
+        self._places_of: dict[int, tuple[int, str, bool]] = {}  # by origin
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -110,7 +113,7 @@ class PullRequestAssigner:
         for start in range(0, len(claimed), 500):
             part = claimed[start : start + 500]
             sql = (
-                "SELECT DISTINCT session FROM rollup WHERE branch IN (SELECT id FROM name WHERE text IN"
+                f"SELECT DISTINCT session FROM {self.writer.used} WHERE branch IN (SELECT id FROM name WHERE text IN"
                 f" ({', '.join('?' * len(part))}))"
             )
             found |= {session for (session,) in self.db.execute(sql, part)}
@@ -118,25 +121,32 @@ class PullRequestAssigner:
 
     def assigned_before(self) -> set[int]:
         """Sessions with messages that belong to some pull request as the ledger is now."""
-        return {session for (session,) in self.db.execute("SELECT DISTINCT session FROM rollup WHERE pull <> 0")}
+        return {
+            session
+            for (session,) in self.db.execute(f"SELECT DISTINCT session FROM {self.writer.used} WHERE pull <> 0")
+        }
 
     def assign(self, sessions: Iterable[int]) -> None:
         """Work out the pull request of every message of some sessions, and write what changed."""
         for session in sorted(sessions):
-            rows = self.writer.rows("session = ?", (session,))
+            sql = "SELECT id, at, flags, origin, pull, by_branch FROM answer WHERE session = ?"
+            rows = self.db.execute(sql, (session,)).fetchall()
             sql = "SELECT at FROM clearing WHERE session = ?"
             clears = [at for (at,) in self.db.execute(sql, (session,))]
-            found = assign(
-                [self._work(row) for row in rows], self.links.get(session, []), clears, self.claims, self.own_defaults
-            )
-            new = ((row, found.get(row.id, Assignment())) for row in rows)
+            work = [self._work(*row[:4]) for row in rows]
+            found = assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
             self.writer.assign_pulls(
-                (row, one.pull, int(one.by_branch)) for row, one in new if (row.pull, row.by_branch) != one
+                {row[0]: one for row in rows if row[4:] != (one := found.get(row[0], _UNASSIGNED))}
             )
         self.writer.finish()
 
-    def _work(self, row: Row) -> Work:
-        origin = self.writer.origins.at(row.origin)
-        project = self.places.get(origin.cwd, origin.cwd)
-        is_main = not row.flags & SIDECHAIN and not origin.texts[6]
-        return Work(row.id, NO_TIME if row.at is None else row.at, project, origin.texts[4], is_main)
+    def _work(self, id: int, at: int | None, flags: int, origin: int) -> Work:
+        project, branch, is_main = self._places_of.get(origin) or self._place_of(origin)
+        return Work(id, NO_TIME if at is None else at, project, branch, is_main and not flags & SIDECHAIN)
+
+    def _place_of(self, id: int) -> tuple[int, str, bool]:
+        """Project and branch of messages of one origin, and whether they are of the main chain as far as it tells."""
+        origin = self.writer.origins.at(id)
+        found = self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
+        self._places_of[id] = found
+        return found

@@ -74,8 +74,8 @@ def _bring_back(
     uuids = {uuid for message in lost for uuid in message[5]}
     sessions: Mapping[str, int] = origins.names.sessions(db, uuids)
     writer = MessageWriter(db, origins, logins)
-    plain, fragments = shared_ids.separate(writer, lost, {}, None)
-    writer.add(plain, sessions, None)
+    plain, fragments, known = shared_ids.separate(writer, lost, {}, None)
+    writer.add(plain, sessions, known)
     if fragments:
         writer.finish()
         shared_ids.add(writer, fragments, {})

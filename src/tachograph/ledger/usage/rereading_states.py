@@ -5,6 +5,7 @@ import sqlite3
 DUE = "due"  # all transcripts have to be read again
 BEGUN = "begun"  # and the messages so far are set aside
 LINES = "lines"  # an id turned out to be shared, and its lines before were merged
+TOTALS = "totals"  # messages were written to an empty ledger, and their totals are not derived yet
 UNSETTLED = "unsettled"  # messages were written, and what follows from them is not worked out yet
 
 

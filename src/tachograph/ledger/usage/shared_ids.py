@@ -8,7 +8,7 @@ fragments too, with a negative `mark`, until their transcripts are read again li
 import itertools
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tachograph.ledger.usage import rereading_states
@@ -17,12 +17,14 @@ from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import (
     NO_TIME,
     NO_WAY,
+    AnyMessage,
     Message,
     fingerprint,
     is_same_answer,
     larger_counts,
     may_be_several,
     merge,
+    whole,
 )
 
 Fragments = Mapping[int, list[Message]]
@@ -34,27 +36,31 @@ def known(db: sqlite3.Connection) -> frozenset[int]:
 
 
 def separate(
-    writer: MessageWriter, messages: list[Message], fragments: Fragments, among: set[int] | None
-) -> tuple[list[Message], dict[int, list[Message]]]:
-    """Split a batch into ordinary messages and merged lines of ids that may be shared, old and new."""
+    writer: MessageWriter, messages: Sequence[AnyMessage], fragments: Fragments, among: set[int] | None
+) -> tuple[Sequence[AnyMessage], dict[int, list[Message]], dict[int, Row]]:
+    """Split a batch into ordinary messages and merged lines of ids that may be shared, old and new; with the rows of the
+    ordinary ones that are stored. `among`: the identities of all that are, if the caller knows them."""
     shared: dict[int, list[Message]] = {identity: list(parts) for identity, parts in fragments.items()}
     known_shared = known(writer.db)
-    plain: list[Message] = []
-    candidates: dict[int, Message] = {}
-    for message in messages:
-        if message[0] in known_shared or message[0] in shared:
-            shared.setdefault(message[0], []).append(message)
-        else:
-            plain.append(message)
-            if among is None or message[0] in among:
-                candidates[message[0]] = message
-    for row in writer.rows_of(list(candidates)).values():
-        message = candidates[row.identity]
-        if any(may_be_several(old, message) for old in as_messages(writer, row)[:1]):
-            shared[row.identity] = [message]
+    ordinary = messages
+    if known_shared or shared:
+        ordinary = []
+        for message in messages:
+            if message[0] in known_shared or message[0] in shared:
+                shared.setdefault(message[0], []).append(whole(message))
+            else:
+                ordinary.append(message)
+    candidates: dict[int, AnyMessage] = {}
+    if among is None or among:
+        candidates = {message[0]: message for message in ordinary if among is None or message[0] in among}
+    rows = writer.rows_of(list(candidates))
+    for row in rows.values():
+        new = whole(candidates[row.identity])
+        if any(may_be_several(old, new) for old in as_messages(writer, row)[:1]):
+            shared[row.identity] = [new]
     if shared.keys() - known_shared:
-        plain = [message for message in plain if message[0] not in shared]
-    return plain, shared
+        ordinary = [message for message in ordinary if message[0] not in shared]
+    return ordinary, shared, rows
 
 
 def add(writer: MessageWriter, merged: Fragments, lines: Fragments) -> set[str]:
@@ -83,7 +89,7 @@ def add(writer: MessageWriter, merged: Fragments, lines: Fragments) -> set[str]:
             _store(db, identity, line, is_line=True)
         answers += _grouped_again(writer, identity, changed)
     sessions = writer.names.sessions(db, {uuid for one in answers for uuid in one[5]})
-    writer.add(answers, sessions, None)
+    writer.add(answers, sessions)
     return unclear
 
 

@@ -1,17 +1,19 @@
 """Change rows of messages, and with them the totals they add up to.
 
 Everything that can change a message's row goes through `MessageWriter.change`, which remembers what the row added to
-the rollups before and after; so `rollup` is at every commit what `answer` adds up to.
+the rollups before and after; so `rollup` is at every commit what `answer` adds up to, or marked as due (totals.py).
 """
 
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of
 from tachograph.ledger.usage.message_attributes import AttributeRow, MessageAttributes
-from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, SELECT, UNKNOWN_BUCKET, Row
+from tachograph.ledger.usage.messages import SELECT, Row
+from tachograph.ledger.usage.total_changes import TotalChanges
 from tachograph.model.usage.content import is_unfinished, joined_blocks, missing_output
 from tachograph.model.usage.entrypoints import COWORK, is_cowork
 from tachograph.model.usage.messages import (
@@ -19,21 +21,20 @@ from tachograph.model.usage.messages import (
     FORKED,
     NO_TIME,
     SIDECHAIN,
-    Counts,
+    AnyMessage,
     Message,
+    Origin,
+    PlainMessage,
+    Way,
     earlier_mark,
     is_billed,
     larger_counts,
+    whole,
 )
-from tachograph.model.usage.prices import TIERS, tariff
 
 _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 _UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
-_ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(f"{m} = {m} + excluded.{m}" for m in MEASURES)
-_ROLLUP_KEY = ("bucket", "session", "model", "tariff", "place", "branch", "account", "pull", "by_branch", "way", "side")
-_HOUR_KEY = ("hour", "model", "tariff")
-_ZEROS = [0] * len(MEASURES)
 CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
 
 
@@ -50,11 +51,17 @@ class MessageWriter:
         self.old: dict[int, Row] = {}  # as they are in the table
         self.new: dict[int, Row] = {}  # as they shall be
         self.plain: list[tuple[Any, ...]] = []  # new rows that need nothing more
-        self.sums: dict[tuple[int, ...], list[int]] = {}  # what is to be added to the rollups, by their keys
+        self.totals = TotalChanges(origins)
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
         self.folders: list[tuple[int, int]] = []  # rows of `answer_folder`
         self.origins = origins
+        self.is_total_due = totals.are_due(db)  # then the rollups are left alone
         self.touched: set[int] = set()  # sessions of which a message was added or changed
+
+    @property
+    def used(self) -> str:
+        """The table (or query) of sessions, places and branches in use."""
+        return totals.USED_WHILE_DUE if self.is_total_due else totals.USED
 
     def change(self, before: Row | None, after: Row) -> None:
         """Note the new state of a row; `before` is its current state, None for a new row."""
@@ -85,18 +92,21 @@ class MessageWriter:
 
     # -- messages --------------------------------------------------------------------------------------------
 
-    def add(self, messages: Iterable[Message], sessions: Mapping[str, int], among: set[int] | None) -> None:
-        """Merge messages with the rows that are there. `among`: all identities in the ledger, where they are known."""
+    def add(
+        self, messages: Iterable[AnyMessage], sessions: Mapping[str, int], known: Mapping[int, Row] | None = None
+    ) -> None:
+        """Merge messages with the rows that are there. `known`: those of the messages, where they were looked up."""
         messages = list(messages)
-        known = self.rows_of([m[0] for m in messages if among is None or m[0] in among])
+        if known is None:
+            known = self.rows_of([m[0] for m in messages])
         following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
-        add_plain = self._add_plain
-        for message in messages:
-            old = known.get(message[0])
-            if old is None and len(message[5]) == 1 and not message[6][5]:  # nothing can change about it in this batch
-                add_plain(following, message, sessions)
-                following += 1
+        plain: list[PlainMessage] = []
+        for any_message in messages:
+            old = known.get(any_message[0])
+            if old is None and len(any_message) != 7:  # a plain one: nothing can change about it in this batch
+                plain.append(any_message)
                 continue
+            message = whole(any_message)
             candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
             if old is None:
                 self.change(None, self._row(following, message, candidates))
@@ -105,92 +115,41 @@ class MessageWriter:
                 new = self._merged(old, message, candidates)
                 if new != old:  # its pull request is worked out again afterwards
                     self.change(old, new._replace(pull=0, by_branch=0))
+        self._add_plain(following, plain, sessions)
 
-    def _add_plain(self, id: int, message: Message, sessions: Mapping[str, int]) -> None:
-        """A new message of one session and folder, which nearly all are: its row and what it adds, at once."""
-        identity, at, counts, logged, choice, where, trace = message
-        ((uuid, flags),) = where.items()
-        session = sessions[uuid]
-        origin = self.origins.of(choice[2])
-        account, presumed = 0, 0
-        if origin.texts[7] or origin.folder in self.logins:
-            account, presumed = account_of(origin, flags, at, (origin.folder,), self.logins, self.names)
-        when = None if at == NO_TIME else at
-        billed = counts[1] > 0 or is_billed(origin.texts[3], 0)
-        cost = None if logged < 0 else logged
-        last_at, stop_at, mark, request, blocks, _, way_texts = trace
-        own_way = way = self.ways.of(way_texts)
-        if origin.completes_way:
-            way = self._whole_way(own_way, origin, session)
-        unfinished = 1 if blocks and is_unfinished(blocks, counts[1]) else 0
-        missing = missing_output(blocks, counts[1]) if unfinished else 0
-        self.plain.append(
-            (
-                id,
-                identity,
-                when,
-                *counts,
-                cost,
-                None if choice[1] == NO_TIME else choice[1],
-                origin.id,
-                request,
-                session,
-                flags,
-                0,
-                account,
-                0,
-                int(billed),
-                None if last_at == NO_TIME else last_at,
-                None if stop_at == NO_TIME else stop_at,
-                mark,
-                blocks or None,
-                0,
-                presumed,
-                0,
-                unfinished,
-                missing,
-                way,
+    def _add_plain(self, id: int, messages: Iterable[PlainMessage], sessions: Mapping[str, int]) -> None:
+        """New messages of one session and folder, which nearly all are: their rows, at once.
+
+        Messages that follow each other mostly share their origin, session and way, so each is looked up when it changes.
+        """
+        add = self.plain.append
+        last_texts: Origin | None = None
+        last_uuid: str | None = None
+        last_way: Way | None = None
+        own_way = session = 0
+        for identity, at, a, output, c, d, e, f, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
+            if texts is not last_texts:
+                last_texts, origin = texts, self.origins.of(texts)
+                origin_id, completes_way = origin.id, origin.completes_way
+                has_account = bool(texts[7]) or origin.folder in self.logins
+                billed_empty = int(is_billed(texts[3], 0))
+            if uuid is not last_uuid:
+                last_uuid, session = uuid, sessions[uuid]
+                self.touched.add(session)
+            if way_texts is not last_way:
+                last_way, own_way = way_texts, self.ways.of(way_texts)
+            account = presumed = unfinished = missing = 0
+            if has_account:
+                account, presumed = account_of(origin, flags, at, (origin.folder,), self.logins, self.names)
+            way = self._whole_way(own_way, origin, session) if completes_way else own_way
+            if blocks is not None and is_unfinished(blocks, output):
+                unfinished, missing = 1, missing_output(blocks, output)
+            add((
+                id, identity, at, a, output, c, d, e, f, None, chosen_at, origin_id, request, session, flags, 0, account,
+                0, 1 if output else billed_empty, last_at, stop_at, mark, blocks, 0, presumed, 0, unfinished, missing, way,
                 own_way,
-            )
-        )
-        self.touched.add(session)
-        if billed:
-            key = self._key(when, counts, origin, session, account, 0, 0, way, flags)
-            into = self.sums.get(key)
-            if into is None:
-                into = self.sums[key] = _ZEROS[:]
-            into[0] += 1
-            into[1] += counts[0]
-            into[2] += counts[1]
-            into[3] += counts[2]
-            into[4] += counts[3]
-            into[5] += counts[4]
-            into[6] += counts[5]
-            if cost is not None:
-                into[7] += 1
-                into[8] += cost
-            if unfinished:
-                into[9] += 1
-                into[10] += missing
-
-    def _key(
-        self,
-        at: int | None,
-        counts: Counts,
-        origin: AttributeRow,
-        session: int,
-        account: int,
-        pull: int,
-        by_branch: int,
-        way: int,
-        flags: int,
-    ) -> tuple[int, ...]:
-        """The key of the row in `rollup` that a message adds to."""
-        prompt = counts[0] + counts[2] + counts[3] + counts[4]
-        rate = origin.tariff if prompt <= TIERS[0] else tariff(origin.texts[1], origin.texts[2], prompt)
-        bucket = UNKNOWN_BUCKET if at is None else at // QUARTER_MS
-        side = 1 if flags & SIDECHAIN else 0
-        return (bucket, session, origin.model, rate, origin.cwd, origin.branch, account, pull, by_branch, way, side)
+            ))  # fmt: skip
+            id += 1
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
         identity, at, counts, logged, choice, _, trace = message
@@ -329,13 +288,17 @@ class MessageWriter:
         session, flags = owner_by_flags(candidates)
         return row._replace(session=session, flags=flags, shared=1)
 
-    def assign_pulls(self, changes: Iterable[tuple[Row, int, int]]) -> None:
-        """Give rows of the table another pull request (and whether by branch alone); `finish` adds it to the totals."""
-        updates = []
-        for row, pull, by_branch in changes:
-            updates.append((pull, by_branch, row.id))
-            self._sum(row, -1)
-            self._sum(row._replace(pull=pull, by_branch=by_branch), 1)
+    def assign_pulls(self, changes: Mapping[int, tuple[int, int]]) -> None:
+        """Give rows of the table, by id, another pull request (and whether by branch alone); `finish` adds it to the
+        totals."""
+        ids = [] if self.is_total_due else list(changes)
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            for row in self.rows(f"id IN ({','.join('?' * len(part))})", part):
+                pull, by_branch = changes[row.id]
+                self._sum(row, -1)
+                self._sum(row._replace(pull=pull, by_branch=by_branch), 1)
+        updates = [(pull, by_branch, id) for id, (pull, by_branch) in changes.items()]
         self.db.executemany("UPDATE answer SET pull = ?, by_branch = ? WHERE id = ?", updates)
 
     # -- rows and rollups ------------------------------------------------------------------------------------
@@ -349,39 +312,22 @@ class MessageWriter:
         self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
         self.db.executemany("INSERT OR IGNORE INTO answer_folder VALUES (?, ?)", self.folders)
+        if not self.is_total_due:
+            for plain in self.plain:
+                self.totals.add(plain, 1)
         for row in self.new.values():
             self._sum(row, 1)
             self.touched.add(row.session)
         for id in self.old.keys() & self.new.keys():
             self._sum(self.old[id], -1)
             self.touched.add(self.old[id].session)
-        hours: dict[tuple[int, ...], list[int]] = {}
-        for key, values in self.sums.items():
-            into = hours.setdefault((key[0] // 4, key[2], key[3]), _ZEROS[:])
-            into[:] = map(int.__add__, into, values)
-        self._add("rollup", _ROLLUP_KEY, self.sums)
-        self._add("hour", _HOUR_KEY, hours)
+        self.totals.write(self.db)
         self.touched |= {session for _, session, _ in self.copies}
-        self.old, self.new, self.plain, self.sums, self.copies, self.folders = {}, {}, [], {}, [], []
-
-    def _add(self, table: str, key_columns: tuple[str, ...], sums: dict[tuple[int, ...], list[int]]) -> None:
-        """Add to the sums in a table; rows without a message go."""
-        marks = ",".join("?" * (len(key_columns) + len(MEASURES)))
-        changes = [(*key, *values) for key, values in sums.items() if any(values)]
-        self.db.executemany(f"INSERT INTO {table} VALUES ({marks}) {_ADD}", changes)
-        where = " AND ".join(f"{column} = ?" for column in key_columns)
-        lessened = [key for key, values in sums.items() if values[0] < 0]
-        self.db.executemany(f"DELETE FROM {table} WHERE {where} AND messages = 0", lessened)
+        self.old, self.new, self.plain, self.copies, self.folders = {}, {}, [], [], []
 
     def _sum(self, row: Row, sign: int) -> None:
-        if not row.billed:
-            return
-        origin = self.origins.at(row.origin)
-        key = self._key(row.at, row[3:9], origin, row.session, row.account, row.pull, row.by_branch, row.way, row.flags)
-        into = self.sums.setdefault(key, _ZEROS[:])
-        logged = (0, 0) if row.logged_cost is None else (1, row.logged_cost)
-        for n, value in enumerate((1, *row[3:9], *logged, row.unfinished, row.missing_output)):
-            into[n] += sign * value
+        if not self.is_total_due:
+            self.totals.add(row, sign)
 
 
 def owner_by_flags(candidates: Mapping[int, int]) -> tuple[int, int]:

@@ -27,6 +27,12 @@ A message travels between processes and into SQLite by the hundred thousand, hen
     Way      (agent, skill, plugin, server, effort, entrypoint)
         type of the subagent, skill, plugin, MCP server, reasoning effort, and program that asked; "" where no copy
         says. Each is the largest of all copies, which nearly always agree
+
+Nearly all messages stand in one session and folder, and nothing is merged into them after they were read. They travel as
+
+    PlainMessage  (identity, at, input, output, cache_write_5m, cache_write_1h, cache_read, web_searches, chosen_at,
+                  origin, request, session, flags, last_at, stop_at, mark, blocks, way)
+        the same values, flat, in the order and form of the ledger's columns: no stop reason and no blocks are None
 """
 
 from __future__ import annotations
@@ -46,6 +52,11 @@ Choice = tuple[int, int, Origin]
 Way = tuple[str, str, str, str, str, str]
 Trace = tuple[int, int, int, str, bytes, tuple[str, ...], Way]
 Message = tuple[int, int, Counts, int, Choice, dict[str, int], Trace]
+PlainMessage = tuple[
+    int, int, int, int, int, int, int, int, int, Origin, str, str, int, int, "int | None", int, "bytes | None", Way
+]
+AnyMessage = Message | PlainMessage
+PLAIN_FIELDS = 18  # their number tells the two kinds apart
 
 
 NO_WAY: Way = ("", "", "", "", "", "")
@@ -60,6 +71,17 @@ def fingerprint(key: str) -> int:
     """
     data = key.encode() if key.isascii() else key.encode("utf-8", "surrogatepass")
     return int.from_bytes(data, "big") % _PRIME
+
+
+def whole(message: AnyMessage) -> Message:
+    """A message in the form that merges."""
+    if len(message) == 7:
+        return message
+    identity, at, a, b, c, d, e, f, chosen_at, origin, request, session, flags, last_at, stop_at, mark, blocks, way = (
+        message
+    )
+    trace = (last_at, NO_TIME if stop_at is None else stop_at, mark, request, blocks or b"", (), way)
+    return (identity, at, (a, b, c, d, e, f), -1, (-b, chosen_at, origin), {session: flags}, trace)
 
 
 def merge(a: Message, b: Message) -> Message:

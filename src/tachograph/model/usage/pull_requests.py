@@ -97,7 +97,7 @@ def _claim(one: Work, claims: Claims) -> int:
     first, last = linked[0][0], linked[-1][0]
     if one.at < first - CLAIM_MS or (last != NO_TIME and one.at > last + CLAIM_MS):
         return 0
-    return next((pull for at, _, pull in linked if at >= one.at), linked[-1][2])
+    return linked[min(bisect_left(linked, (one.at,)), len(linked) - 1)][2]
 
 
 def _by_session(

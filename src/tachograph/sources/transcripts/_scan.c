@@ -26,6 +26,7 @@
 #define KEY_CHARACTERS 80 /* model/usage/content.py */
 #define LONGEST_CLEAR 4096
 #define WAYS 6
+#define PLAIN_FIELDS 18
 enum { WAY_AGENT, WAY_SKILL, WAY_PLUGIN, WAY_SERVER, WAY_EFFORT, WAY_ENTRYPOINT };
 #define CLEAR_NEEDLE "<command-name>/clear</command-name>"
 
@@ -71,10 +72,21 @@ typedef struct { /* a message whose lines are being read: `_Held` of decode.py *
     int n_blocks, is_there;
 } Held;
 
+#define RECENT 4 /* tuples that are looked for before their texts are made again */
+
+typedef struct { /* tuples of texts that were made last, borrowed from `known` */
+    Text texts[RECENT][8];
+    PyObject *made[RECENT];
+    int next;
+} Recent;
+
 typedef struct { /* what a call has made so far */
-    PyObject *made, *folder, *origins, *origin, *way, *session, *empty;
-    Text origin_texts[8], way_texts[WAYS], session_text;
-    int has_origin, has_way, has_session;
+    PyObject *made, *folder, *known, *session, *empty;
+    Recent origins, ways;
+    Text session_text;
+    int has_session;
+    int64_t first, last, leaf_at; /* of the messages of the session */
+    Text leaf;
 } Making;
 
 /* -- JSON ------------------------------------------------------------------------------------------------------ */
@@ -904,6 +916,13 @@ static int is_same(const Text *a, const Text *b)
     return a->n == b->n && a->is_escaped == b->is_escaped && (a->n == 0 || memcmp(a->p, b->p, (size_t)a->n) == 0);
 }
 
+/* Whether a text without escapes comes before another one. */
+static int is_before(const Text *a, const Text *b)
+{
+    int order = memcmp(a->p, b->p, (size_t)(a->n < b->n ? a->n : b->n));
+    return order < 0 || (order == 0 && a->n < b->n);
+}
+
 static PyObject *string(const Making *m, const Text *said)
 {
     char plain[LONGEST_ESCAPED];
@@ -932,128 +951,131 @@ static uint64_t fingerprint(const Text *id)
     return h;
 }
 
-/* The origin of a record, borrowed: the same tuple for the same texts, within a call and (by `origins`) between calls. */
-static PyObject *origin_of(Making *m, const Record *r)
+/* A tuple of n texts (and one object more), borrowed: the same one for the same texts, within a call and (by `known`)
+   between calls. */
+static PyObject *tuple_of(Making *m, Recent *recent, const Text *texts, int n, PyObject *more)
 {
-    const Text *texts = &r->model;
     PyObject *made, *known;
-    int is_last = m->has_origin;
-    for (int i = 0; i < 8 && is_last; i++)
-        is_last = is_same(&texts[i], &m->origin_texts[i]);
-    if (is_last)
-        return m->origin;
-    made = PyTuple_New(9);
+    for (int k = 0; k < RECENT && recent->made[k] != NULL; k++) {
+        int i = 0;
+        while (i < n && is_same(&texts[i], &recent->texts[k][i]))
+            i++;
+        if (i == n)
+            return recent->made[k];
+    }
+    made = PyTuple_New(n + (more != NULL));
     if (made == NULL)
         return NULL;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < n; i++) {
         PyObject *one = string(m, &texts[i]);
         if (one == NULL || PyTuple_SetItem(made, i, one) < 0) {
             Py_DECREF(made);
             return NULL;
         }
     }
-    PyTuple_SetItem(made, 8, Py_NewRef(m->folder));
-    known = PyDict_GetItemWithError(m->origins, made);
-    if (known == NULL && (PyErr_Occurred() || PyDict_SetItem(m->origins, made, made) < 0)) {
+    if (more != NULL)
+        PyTuple_SetItem(made, n, Py_NewRef(more));
+    known = PyDict_GetItemWithError(m->known, made);
+    if (known == NULL && (PyErr_Occurred() || PyDict_SetItem(m->known, made, made) < 0)) {
         Py_DECREF(made);
         return NULL;
     }
     if (known == NULL)
         known = made;
-    Py_DECREF(made); /* `origins` holds it */
-    memcpy(m->origin_texts, texts, sizeof m->origin_texts);
-    m->has_origin = 1;
-    return m->origin = known;
+    Py_DECREF(made); /* `known` holds it */
+    memcpy(recent->texts[recent->next], texts, (size_t)n * sizeof *texts);
+    recent->made[recent->next] = known;
+    recent->next = (recent->next + 1) % RECENT;
+    return known;
 }
 
-/* The way of a message, borrowed: as for origins. */
-static PyObject *way_tuple(Making *m, const Text *texts)
+/* Put what the messages of a session say of it among what was made: (session, first moment, last, leaf or None). */
+static int end_session(Making *m)
 {
-    PyObject *made, *known;
-    int is_last = m->has_way;
-    for (int i = 0; i < WAYS && is_last; i++)
-        is_last = is_same(&texts[i], &m->way_texts[i]);
-    if (is_last)
-        return m->way;
-    made = PyTuple_New(WAYS);
-    if (made == NULL)
-        return NULL;
-    for (int i = 0; i < WAYS; i++) {
-        PyObject *one = string(m, &texts[i]);
-        if (one == NULL || PyTuple_SetItem(made, i, one) < 0) {
-            Py_DECREF(made);
-            return NULL;
-        }
+    PyObject *leaf, *item;
+    int done;
+    if (!m->has_session)
+        return 1;
+    if (m->leaf.n > 0) {
+        PyObject *id = string(m, &m->leaf);
+        leaf = id ? Py_BuildValue("(LN)", (long long)m->leaf_at, id) : NULL;
     }
-    known = PyDict_GetItemWithError(m->origins, made);
-    if (known == NULL && (PyErr_Occurred() || PyDict_SetItem(m->origins, made, made) < 0)) {
-        Py_DECREF(made);
-        return NULL;
-    }
-    if (known == NULL)
-        known = made;
-    Py_DECREF(made); /* `origins` holds it */
-    memcpy(m->way_texts, texts, sizeof m->way_texts);
-    m->has_way = 1;
-    return m->way = known;
+    else
+        leaf = Py_NewRef(Py_None);
+    item = leaf ? Py_BuildValue("(OLLN)", m->session, (long long)m->first, (long long)m->last, leaf) : NULL;
+    done = item != NULL && PyList_Append(m->made, item) == 0;
+    Py_XDECREF(item);
+    m->has_session = 0;
+    return done;
 }
 
-static PyObject *session_of(Making *m, const Record *r)
+/* The session of the message that is held, borrowed, with the message's part in its first and last moment and leaf. */
+static PyObject *session_of(Making *m, const Held *held)
 {
-    if (!m->has_session || !is_same(&m->session_text, &r->session)) {
-        PyObject *made = string(m, &r->session);
-        if (made == NULL)
+    if (!m->has_session || !is_same(&m->session_text, &held->record.session)) {
+        PyObject *made;
+        if (!end_session(m) || (made = string(m, &held->record.session)) == NULL)
             return NULL;
         Py_XDECREF(m->session);
         m->session = made;
-        m->session_text = r->session;
+        m->session_text = held->record.session;
         m->has_session = 1;
+        m->first = held->first;
+        m->last = held->last;
+        m->leaf.n = 0;
+    }
+    if (held->first < m->first)
+        m->first = held->first;
+    if (held->last > m->last)
+        m->last = held->last;
+    if (held->leaf.n > 0 && (m->leaf.n == 0 || held->leaf_at > m->leaf_at ||
+                             (held->leaf_at == m->leaf_at && is_before(&m->leaf, &held->leaf)))) {
+        m->leaf = held->leaf;
+        m->leaf_at = held->leaf_at;
     }
     return m->session;
 }
 
-/* Put the message that was held among what was made: (message, session, its last moment, leaf or None). */
+/* Put the message that was held among what was made: a PlainMessage of model/usage/messages.py. */
 static int let_go(Making *m, Held *held)
 {
     const Record *r = &held->record;
-    const uint64_t *n = held->counts;
-    PyObject *origin, *session, *way, *request, *leaf, *id, *item;
+    PyObject *origin, *session, *way, *item, *one[PLAIN_FIELDS];
     char blocks[8 * MOST_BLOCKS];
-    int done, n_blocks = held->stop_at == NO_TIME ? held->n_blocks : 0;
+    int done, n = 0, n_blocks = held->stop_at == NO_TIME ? held->n_blocks : 0;
     if (!held->is_there)
         return 1;
     held->is_there = 0;
-    origin = origin_of(m, r);
-    session = origin ? session_of(m, r) : NULL;
-    way = session ? way_tuple(m, held->way) : NULL;
-    if (way == NULL)
+    session = session_of(m, held);
+    origin = session ? tuple_of(m, &m->origins, &r->model, 8, m->folder) : NULL;
+    way = origin ? tuple_of(m, &m->ways, held->way, WAYS, NULL) : NULL;
+    item = way ? PyTuple_New(PLAIN_FIELDS) : NULL;
+    if (item == NULL)
         return 0;
     for (int i = 0; i < n_blocks; i++)
         for (int j = 0; j < 4; j++) { /* little-endian on every machine */
             blocks[8 * i + j] = (char)(held->blocks[i].key >> (8 * j));
             blocks[8 * i + 4 + j] = (char)(held->blocks[i].length >> (8 * j));
         }
-    request = string(m, &held->request);
-    leaf = Py_NewRef(Py_None);
-    if (held->leaf.n > 0) {
-        Py_DECREF(leaf);
-        id = string(m, &held->leaf);
-        leaf = id ? Py_BuildValue("(LN)", (long long)held->leaf_at, id) : NULL;
-    }
-    if (request == NULL || leaf == NULL) {
-        Py_XDECREF(request);
-        Py_XDECREF(leaf);
-        return 0;
-    }
-    item = Py_BuildValue(
-        "((KL(KKKKKK)i(LLO){O:i}(LLKNy#()O))OLN)", (unsigned long long)fingerprint(&r->id), (long long)held->first,
-        (unsigned long long)n[0], (unsigned long long)n[1], (unsigned long long)n[2], (unsigned long long)n[3],
-        (unsigned long long)n[4], (unsigned long long)n[5], -1, -(long long)r->output, (long long)r->at, origin,
-        session, r->flags, (long long)held->last, (long long)held->stop_at,
-        (unsigned long long)(held->mark.n > 0 ? fingerprint(&held->mark) : 0), request, blocks, (Py_ssize_t)(8 * n_blocks),
-        way, session, (long long)held->last, leaf);
-    done = item != NULL && PyList_Append(m->made, item) == 0;
-    Py_XDECREF(item);
+    one[n++] = PyLong_FromUnsignedLongLong(fingerprint(&r->id));
+    one[n++] = PyLong_FromLongLong(held->first);
+    for (int i = 0; i < 6; i++)
+        one[n++] = PyLong_FromUnsignedLongLong(held->counts[i]);
+    one[n++] = PyLong_FromLongLong(r->at);
+    one[n++] = Py_NewRef(origin);
+    one[n++] = string(m, &held->request);
+    one[n++] = Py_NewRef(session);
+    one[n++] = PyLong_FromLong(r->flags);
+    one[n++] = PyLong_FromLongLong(held->last);
+    one[n++] = held->stop_at == NO_TIME ? Py_NewRef(Py_None) : PyLong_FromLongLong(held->stop_at);
+    one[n++] = PyLong_FromUnsignedLongLong(held->mark.n > 0 ? fingerprint(&held->mark) : 0);
+    one[n++] = n_blocks == 0 ? Py_NewRef(Py_None) : PyBytes_FromStringAndSize(blocks, (Py_ssize_t)(8 * n_blocks));
+    one[n++] = Py_NewRef(way);
+    done = 1;
+    for (int i = 0; i < n; i++)
+        done = one[i] != NULL && PyTuple_SetItem(item, i, one[i]) == 0 && done;
+    done = done && PyList_Append(m->made, item) == 0;
+    Py_DECREF(item);
     return done;
 }
 
@@ -1252,7 +1274,7 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
                  BEGINS(kind, stop, "cost-state\""))
             done = hand_back(m, READ, block, start, stop);
     }
-    return done && let_go(m, &held);
+    return done && let_go(m, &held) && end_session(m);
 }
 
 static PyObject *scan(PyObject *self, PyObject *arguments)
@@ -1264,7 +1286,7 @@ static PyObject *scan(PyObject *self, PyObject *arguments)
     long looks;
     long long latest;
     (void)self;
-    if (!PyArg_ParseTuple(arguments, "OnUO!lL", &block, &end, &making.folder, &PyDict_Type, &making.origins, &looks, &latest))
+    if (!PyArg_ParseTuple(arguments, "OnUO!lL", &block, &end, &making.folder, &PyDict_Type, &making.known, &looks, &latest))
         return NULL;
     if (PyObject_GetBuffer(block, &buffer, PyBUF_SIMPLE) < 0)
         return NULL;
@@ -1290,7 +1312,7 @@ PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 4) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 5) < 0)
         Py_CLEAR(made);
     return made;
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tachograph.model.usage.messages import NO_TIME, Message, may_be_several, merge
+from tachograph.model.usage.messages import NO_TIME, AnyMessage, Message, PlainMessage, may_be_several, merge, whole
 
 
 class Batch:
@@ -28,7 +28,7 @@ class Batch:
 
     def __init__(self, shared: frozenset[int] = frozenset()) -> None:
         self.shared = shared  # identities known to be several answers': their lines are kept apart
-        self.messages: dict[int, Message] = {}
+        self.messages: dict[int, AnyMessage] = {}
         self.fragments: dict[int, list[Message]] = {}  # merged lines of an id that several answers may share
         self.lines: dict[int, list[Message]] = {}  # lines of the identities in `shared`
         self.spans: dict[str, tuple[int, int]] = {}  # session: first and last message, epoch ms
@@ -65,22 +65,40 @@ class Batch:
     def __len__(self) -> int:
         return len(self.messages)
 
+    def put_plain(self, message: PlainMessage) -> None:
+        """Merge a message in, which nearly always is a new one."""
+        identity = message[0]
+        if identity in self.messages or identity in self.fragments or identity in self.shared:
+            self.put(whole(message))
+        else:
+            self.messages[identity] = message
+
     def put(self, message: Message) -> None:
         """Merge a message in; lines of one id that may be several answers are kept apart."""
         identity = message[0]
         if self.shared and identity in self.shared:
             self.lines.setdefault(identity, []).append(message)
             return
-        old = self.messages.get(identity)
-        if old is None:
+        known = self.messages.get(identity)
+        if known is None:
             if self.fragments and identity in self.fragments:
                 self.fragments[identity].append(message)
             else:
                 self.messages[identity] = message
-        elif may_be_several(old, message):
-            self.fragments[identity] = [self.messages.pop(identity), message]
+            return
+        old = whole(known)
+        if may_be_several(old, message):
+            del self.messages[identity]
+            self.fragments[identity] = [old, message]
         else:
             self.messages[identity] = merge(old, message)
+
+    def extend_session(self, session: str, first: int, last: int, leaf: tuple[int, str] | None) -> None:
+        """Note the first and last moment of messages of a session, and the last record that names itself."""
+        span = self.spans.get(session)
+        self.spans[session] = (first, last) if span is None else (min(first, span[0]), max(last, span[1]))
+        if leaf is not None:
+            self.leaves[session] = max(self.leaves.get(session, leaf), leaf)
 
     def add(self, message: Message) -> None:
         """Merge a message in, and extend the span of its sessions."""
@@ -88,5 +106,4 @@ class Batch:
         at = message[1]
         if at != NO_TIME:
             for session in message[5]:
-                first, last = self.spans.get(session, (at, at))
-                self.spans[session] = (min(first, at), max(last, at))
+                self.extend_session(session, at, at, None)

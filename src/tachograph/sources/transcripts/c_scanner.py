@@ -5,7 +5,7 @@ It costs a third of a millisecond to import and reads four times as fast; it say
 
 from tachograph.sources.transcripts.decoders import Scan
 
-_LAYOUT = 4  # shape of the tuples that we expect; a library left over from an older version has another
+_LAYOUT = 5  # shape of the tuples that we expect; a library left over from an older version has another
 
 SCAN: Scan | None
 try:

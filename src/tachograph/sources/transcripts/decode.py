@@ -17,11 +17,12 @@ from tachograph.model.usage.messages import (
     FORKED,
     NO_TIME,
     NO_WAY,
+    PLAIN_FIELDS,
     SIDECHAIN,
-    Message,
     Origin,
     Way,
     fingerprint,
+    whole,
 )
 from tachograph.sources.transcripts import side_records
 from tachograph.sources.transcripts.batch import Batch
@@ -121,10 +122,17 @@ class Transcript:
 
     def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
         """Let the compiled twin of `_feed_here` read the block, and look at what it hands back."""
-        find, put = block.find, self._add_to_batch
+        find, batch = block.find, self.batch
+        messages, fragments = batch.messages, batch.fragments
         for item in scan(block, end, self.folder, self._origins, self.looks, self._latest):
+            if len(item) == PLAIN_FIELDS:
+                if item[0] in messages or item[0] in fragments:
+                    batch.put(whole(item))
+                else:
+                    messages[item[0]] = item
+                continue
             if len(item) == 4:
-                put(*item)
+                batch.extend_session(*item)
                 continue
             how, pos, stop = item
             if how == SPAWN:
@@ -276,29 +284,15 @@ class Transcript:
         if origin is None:  # the same tuple for the same origin: marshal then sends it once
             a, b, c, d, e, f, g, h = (text or "" for text in said)
             origin = self._origins[said] = (a, b, c, d, e, f, g, h, self.folder)
-        identity = fingerprint(held.name)
-        choice = (-held.output, held.at, origin)
-        blocks = b"" if held.stop_at != NO_TIME else held.blocks
         way = self._ways.setdefault(held.way, held.way)  # the same tuple, as for origins
-        trace = (held.last, held.stop_at, held.mark, held.request, blocks, (), way)
-        message = (identity, held.first, held.counts, -1, choice, {session: held.flags}, trace)
-        self._add_to_batch(message, session, held.last, held.leaf)
-
-    def _add_to_batch(self, new: Message, session: str, last: int, leaf: tuple[int, str] | None) -> None:
-        """Put a message into the batch, with the time of its last line and the last record that names itself."""
-        first, batch = new[1], self.batch
-        batch.put(new)
-        span = batch.spans.get(session)
-        if span is None:
-            batch.spans[session] = (first, last)
-        elif first < span[0]:
-            batch.spans[session] = (first, max(last, span[1]))
-        elif last > span[1]:
-            batch.spans[session] = (span[0], last)
-        if leaf is not None:
-            known = batch.leaves.get(session)
-            if known is None or leaf > known:
-                batch.leaves[session] = leaf
+        stop_at = None if held.stop_at == NO_TIME else held.stop_at
+        blocks = held.blocks if stop_at is None and held.blocks else None
+        trace = (held.last, stop_at, held.mark, blocks, way)
+        identity = fingerprint(held.name)
+        self.batch.put_plain(
+            (identity, held.first, *held.counts, held.at, origin, held.request, session, held.flags, *trace)
+        )
+        self.batch.extend_session(session, held.first, held.last, held.leaf)
 
     # -- the patient way -------------------------------------------------------------------------------------
 

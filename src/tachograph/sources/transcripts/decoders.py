@@ -12,8 +12,9 @@ class TypedDecoder(NamedTuple):
     plain: Callable[[bytes], Any]
 
 
-# Reads the answers in a block: (block, end, folder, origins, looks, latest) to what it took, as `_put` wants it, and the
-# lines that it hands back: (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
+# Reads the answers in a block: (block, end, folder, tuples made before, looks, latest) to a `PlainMessage` for each that
+# it took, (session, first moment, last, leaf or None) for the messages of a session, and the lines that it hands back:
+# (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
 Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
 READ, PROMPT, UNCERTAIN, PROGRESS, CLEAR, SPAWN = range(6)
 

@@ -14,7 +14,7 @@ from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, Readin
 
 _USUAL, _USUAL_SD = 0.1, 0.05  # points of the week per point of a 5-hour window, for an unknown plan
 _PEAK_SD = 0.15  # of the logarithm by which peak hours differ, before any data
-_DRIFT, _PEAK_DRIFT = 0.018, 0.003  # per square root of a day, relative
+_DRIFT, _PEAK_DRIFT = 0.009, 0.003  # per square root of a day, relative
 _ROUNDED = 1 / 12
 _STEP = 0.8  # points by which the week should have risen between two readings that count as two
 _GAP = 900.0  # seconds of an open window without a reading after which its end is unknown
@@ -24,6 +24,9 @@ _ALARM, _CLEAR = 7.0, 0.15  # log odds from which a change is taken for one, and
 _PEAK_ALARM, _PEAK_CLEAR, _EXPECTED = 8.0, 0.2, 0.6
 _PEAK_FACTOR, _PEAK_FACTOR_SD = math.log(1.43), 0.07  # by which peak hours have been known to begin or end
 _FALL = 3.0  # points by which a week that goes on falls where its limit grew
+# Points by which a week that goes on jumps between two readings, from what percentage on, and by what factor at most. Smaller
+# limits to expect beside one jump of use that was not read; the account's own jumps of the last weeks count as such use.
+_JUMP, _JUMP_FROM, _JUMP_MOST, _JUMP_CHANCE, _JUMP_HALF_LIFE = 3.0, 10.0, 2.2, 0.2, 28.0
 
 
 class Rises(NamedTuple):
@@ -57,6 +60,8 @@ class WeekScale(NamedTuple):
     begun_at: float = 0.0  # percentage of the week at the start of the window
     recent: tuple[Rises, ...] = ()
     changes: tuple["ScaleChange", ...] = ()
+    jumps: float = 0.0  # of the week that no rise explained, older ones counting for less, as of `jumped_at`
+    jumped_at: float = 0.0
 
     @property
     def sd(self) -> float:
@@ -133,6 +138,8 @@ def _follow_one(scale: WeekScale, reading: Reading, cut: float) -> WeekScale:
     rise, is_whole, is_new_window = _rise(last, reading, cut)
     if is_new_window:
         scale = _close(scale)
+    if same_week:
+        scale = _doubt(scale, (last.week or 0.0) + cut, week - rise * scale.plain, reading.at)
     is_full = (reading.week or 0.0) >= FULL
     if not same_week or is_full or not is_whole:
         scale = _begin_level(scale, week)
@@ -186,6 +193,23 @@ def _rescale(scale: WeekScale, factor: float, at: float) -> WeekScale:
         plain=plain, peak=peak, cov=(a, ab, b), window=window, recent=(),
         changes=(*scale.changes, ScaleChange(at, factor, False))[-_CHANGES:],
     )  # fmt: skip
+
+
+def _doubt(scale: WeekScale, before: float, after: float, at: float) -> WeekScale:
+    """The scale after a week that goes on went from one percentage to another beside what the 5-hour limit explains. Use that
+    was not read does that, and so does a smaller weekly limit: the scale moves by the chance of that, and is less sure. Where
+    such jumps are usual, they are use."""
+    if before < _JUMP_FROM or after - before < _JUMP or after > _JUMP_MOST * before:
+        return scale
+    usual = scale.jumps * 0.5 ** ((at - scale.jumped_at) / 86_400 / _JUMP_HALF_LIFE)
+    chance = _JUMP_CHANCE / (_JUMP_CHANCE + 1.0 + usual)
+    shift = math.log(after / before)
+    factor = math.exp(chance * shift)
+    plain, peak = scale.plain * factor, scale.peak * factor
+    var = chance * (1 - chance) * shift * shift
+    a, ab, b = (value * factor * factor for value in scale.cov)
+    cov = (a + var * plain * plain, ab + var * plain * peak, b + var * peak * peak)
+    return scale._replace(plain=plain, peak=peak, cov=cov, jumps=usual + 1.0, jumped_at=at)
 
 
 def _begin_level(scale: WeekScale, week: float) -> WeekScale:
@@ -285,7 +309,7 @@ def change(scale: WeekScale, *, is_expected: bool = False) -> tuple[WeekScale, S
     scale = begin()._replace(
         plain=plain, peak=peak, cov=(var, var if not only_peak else 0.0, var_peak),
         seen=scale.seen, level=scale.level, level_cov=(0.0, 0.0, scale.level_cov[2] + 0.1),
-        last=scale.last, begun_at=scale.begun_at, changes=scale.changes,
+        last=scale.last, begun_at=scale.begun_at, changes=scale.changes, jumps=scale.jumps, jumped_at=scale.jumped_at,
     )  # fmt: skip
     if window is not None:
         scale = scale._replace(window=window._replace(known=plain, known_peak=peak, sd=scale.sd))

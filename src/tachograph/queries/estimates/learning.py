@@ -19,7 +19,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook, tariff
 from tachograph.queries.limits.series import limit_series
 
-VERSION = 3
+VERSION = 4
 _REMEMBERED_MS = 84 * 86_400_000  # what is older weighs next to nothing by now
 _BACK_MS = 6 * 3_600_000  # windows reach back so far at most, with room for what is late
 _BACK_DAYS_MS = 8 * 86_400_000  # days of the week do, after days without a reading

@@ -176,29 +176,23 @@ def _pages(context: Any, port: int, raw: dict[str, Any]) -> Iterator[Row]:
     )
 
 
+_MARKS = "[...document.querySelectorAll('#blocks > [data-mark]')].map((one) => one.dataset.mark).join()"
+
+
 def _updates(context: Any, port: int, growing: Path, raw: dict[str, Any]) -> Iterator[Row]:
     pages = {path: context.new_page() for path in ("/", "/usage", "/sessions")}
     for path, page in pages.items():
         page.goto(f"http://127.0.0.1:{port}{path}")
         page.wait_for_selector("html[data-ready]")
+        page.wait_for_selector("#b-totals, #b-limits, #b-list")
     for number in range(UPDATES):
-        before = {
-            path: page.evaluate(
-                "document.getElementById('b-' + (location.pathname === '/' ? 'limits' : location.pathname === '/usage' ? 'totals' : 'list')).dataset.mark"
-            )
-            for path, page in pages.items()
-        }
+        before = {path: page.evaluate(_MARKS) for path, page in pages.items()}
         with open(growing, "a") as file:
             file.write(json.dumps(_line(number)) + "\n")
         end = time.monotonic() + 60
         for path, page in pages.items():
             page.bring_to_front()
-            while (
-                page.evaluate(
-                    "document.getElementById('b-' + (location.pathname === '/' ? 'limits' : location.pathname === '/usage' ? 'totals' : 'list')).dataset.mark"
-                )
-                == before[path]
-            ):
+            while page.evaluate(_MARKS) == before[path]:
                 if time.monotonic() > end:
                     raise CommandFailed(f"{path} was not updated")
                 page.wait_for_timeout(50)

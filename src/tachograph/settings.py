@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tachograph.model.usage.prices import PriceBook
 
-_NO_PRICES: Mapping[str, object] = {}
+_NO_TABLES: Mapping[str, object] = {}
 # unassigned in IANA's list of 2026; the dashboard's port is stored in dashboard.json once it is chosen
 BRIDGE_PORT, DASHBOARD_PORT, HUB_PORT = 63_762, 47_613, 47_620
 _NO_ALIASES: Mapping[str, str] = {}
@@ -56,7 +56,7 @@ class Settings(NamedTuple):
 
     timezone: str = "local"
     week_start: int = 0
-    prices: Mapping[str, object] = _NO_PRICES
+    prices: Mapping[str, object] = _NO_TABLES
     notifications: NotificationSettings = NotificationSettings()
     bridge_port: int = BRIDGE_PORT
     config_dirs: tuple[str, ...] = ()  # more config folders of Claude Code
@@ -90,6 +90,8 @@ class SettingsFollower:
         if mark == self._mark:
             return False
         self._apply(load(self._path))
+        if mark[1] != (_NO_FILE if self._mark is None else self._mark[1]):
+            use_updated_tables(self._path)  # without a data file nothing of it is loaded
         self._mark = mark
         return True
 
@@ -134,19 +136,35 @@ def _mark_of(path: str) -> tuple[int, int]:
 
 
 def updated_prices(settings_path: str) -> Mapping[str, object]:
-    """Prices of the installed data update, by model; empty without one. It was verified when it was installed."""
+    """Prices of the installed data update, by model; empty without one."""
+    prices = _updated_tables(settings_path).get("prices")
+    return prices if isinstance(prices, Mapping) else _NO_TABLES
+
+
+def use_updated_tables(settings_path: str) -> None:
+    """Use the plan names and announced changes of limits of the installed data update, or none."""
+    from tachograph.model.estimates import learner
+    from tachograph.model.limits import plans
+
+    tables = _updated_tables(settings_path)
+    plans.use_update(tables.get("plans", ()))
+    learner.use_update(tables.get("limit_changes", ()))
+
+
+def _updated_tables(settings_path: str) -> Mapping[str, object]:
+    """Tables of the installed data update; empty without one. It was verified when it was installed."""
     try:
         with open(data_update_beside(settings_path), "rb") as file:
             text = file.read()
     except OSError:
-        return _NO_PRICES
+        return _NO_TABLES
     import json
 
     try:
-        prices = json.loads(text)["tables"]["prices"]
+        tables = json.loads(text)["tables"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return _NO_PRICES
-    return prices if isinstance(prices, Mapping) else _NO_PRICES
+        return _NO_TABLES
+    return tables if isinstance(tables, Mapping) else _NO_TABLES
 
 
 def config_folders(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from helpers import Home
 from tachograph.demo.records import assistant
 from tachograph.errors import UsageError
+from tachograph.model.estimates import learner
+from tachograph.model.limits import plans
+from tachograph.model.limits.plans import plan_name
 from tachograph.paths import own_paths
+from tachograph.settings import SettingsFollower
 from tachograph.setup import data_update
 
 CONTENT: dict[str, Any] = {
@@ -19,7 +24,7 @@ CONTENT: dict[str, Any] = {
     "serial": 5,
     "created": "2026-11-20",
     "prices": {"models": []},
-    "limit_changes": [{"date": "2026-11-01", "note": "x\x1b[2J" + "y" * 500}],
+    "limit_changes": [{"at": "2026-11-01", "note": "x\x1b[2J" + "y" * 500}],
 }
 
 
@@ -145,7 +150,7 @@ def test_a_price_that_is_no_price_is_left_out_once_and_said(
 
 @pytest.mark.parametrize("table", [[1], "x", None, 3])
 def test_prices_that_are_no_table_are_left_out(table: object) -> None:
-    update, problems = data_update.without_unusable_prices(data_update.DataUpdate(1, "2026-11-20", {"prices": table}))
+    update, problems = data_update.without_unusable_rows(data_update.DataUpdate(1, "2026-11-20", {"prices": table}))
     assert problems and "prices" not in update.tables
 
 
@@ -160,3 +165,53 @@ def test_a_damaged_data_file_stops_no_command(home: Home) -> None:
 def test_a_damaged_installed_file_counts_as_none(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "installed.json").write_bytes(data)
     assert data_update.installed(str(tmp_path / "installed.json")) is None
+
+
+# -- plan names and changes of limits ------------------------------------------------------------------------------
+
+NEW_YEAR = 1_798_761_600  # 2027-01-01 00:00 UTC
+TABLES = {
+    "plans": [
+        {"tier": "40x", "since": "2027-01-01", "name": "Ultra 40x"},
+        {"type": "nova", "name": "Nova"},
+        {"tier": "80x", "since": "soon", "name": "Later"},
+        "no row",
+    ],
+    "limit_changes": [{"at": "2027-01-01", "limit": "seven_day", "factor": 2}, {"at": 5}, None],
+}
+
+
+@pytest.fixture
+def without_update() -> Iterator[None]:
+    yield
+    plans.use_update(())
+    learner.use_update(())
+
+
+@pytest.mark.usefixtures("without_update")
+def test_names_and_changes_of_an_installed_file_are_used_until_it_is_deleted(home: Home) -> None:
+    paths = own_paths(home.env)
+    follower = SettingsFollower(paths.settings)
+    follower.refresh()
+    assert plan_name("claude_nova", "") == "claude_nova"
+    data_update.install(paths.data_update, data_update.DataUpdate(7, "2026-12-01", TABLES))
+    assert follower.refresh()
+    assert plan_name("claude_nova", "") == "Nova"
+    assert plan_name("claude_max", "default_claude_max_40x", NEW_YEAR * 1000) == "Ultra 40x"
+    assert plan_name("claude_max", "default_claude_max_40x", NEW_YEAR * 1000 - 1) == "Max"
+    assert learner.is_announced(NEW_YEAR + 86_400)
+    Path(paths.data_update).unlink()
+    assert follower.refresh()
+    assert plan_name("claude_nova", "") == "claude_nova"
+    assert not learner.is_announced(NEW_YEAR + 86_400)
+
+
+@pytest.mark.usefixtures("without_update")
+@pytest.mark.parametrize("table", ["x", 5, None, {"tier": "40x"}])
+def test_rows_that_cannot_be_used_are_left_out_and_said(table: object) -> None:
+    update, problems = data_update.without_unusable_rows(data_update.DataUpdate(7, "2026-12-01", TABLES))
+    assert len(update.tables["plans"]) == 2 and len(update.tables["limit_changes"]) == 1
+    assert len(problems) == 4 and all("left out" in problem for problem in problems)
+    wrong = data_update.DataUpdate(7, "2026-12-01", {"plans": table, "limit_changes": table})
+    update, problems = data_update.without_unusable_rows(wrong)
+    assert update.tables == {"plans": [], "limit_changes": []} and len(problems) == 2

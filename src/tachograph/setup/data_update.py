@@ -54,7 +54,7 @@ def read(path: str, installed_serial: int, keys: Sequence[str] | None = None) ->
     return update
 
 
-def without_unusable_prices(update: DataUpdate) -> tuple[DataUpdate, tuple[str, ...]]:
+def _without_unusable_prices(update: DataUpdate) -> tuple[DataUpdate, tuple[str, ...]]:
     """The update without prices that this version can't use, and a sentence for each of them."""
     from tachograph.model.usage.prices import load
 
@@ -66,6 +66,22 @@ def without_unusable_prices(update: DataUpdate) -> tuple[DataUpdate, tuple[str, 
     usable = {name: table for name, table in given.items() if not found[name]}
     problems = tuple(problem for one in found.values() for problem in one)
     return (update._replace(tables={**update.tables, "prices": usable}) if problems else update), problems
+
+
+def without_unusable_rows(update: DataUpdate) -> tuple[DataUpdate, tuple[str, ...]]:
+    """The update without what this version can't use, and a sentence for each part that was left out."""
+    from tachograph.model.estimates import learner
+    from tachograph.model.limits import plans
+
+    update, problems = _without_unusable_prices(update)
+    for name, use in (("plans", plans.use_update), ("limit_changes", learner.use_update)):
+        rows = update.tables.get(name, [])
+        usable = [row for row in rows if not use([row])] if isinstance(rows, list) else []
+        problems += use(rows)
+        use(usable)
+        if name in update.tables:
+            update = update._replace(tables={**update.tables, name: usable})
+    return update, problems
 
 
 def installed(path: str) -> DataUpdate | None:

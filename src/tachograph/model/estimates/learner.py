@@ -178,6 +178,27 @@ def _take_day(learned: Learned, days: Sequence[Window], place: int) -> Learned:
 
 _announcements: dict[str, Any] = {}
 _dates: list[float] = []
+_updated_days: list[str] = []  # YYYY-MM-DD, of an installed data file
+
+
+def use_update(changes: object) -> tuple[str, ...]:
+    """Expect the announced changes of a data file from now on, too, in place of those used before; () takes them back.
+
+    Changes are those of limit_changes.json: `{"at": "2027-01-31", "limit": "seven_day", "factor": 1.5, "source": …}`.
+    Returns a sentence for each that cannot be used.
+    """
+    _updated_days.clear()
+    _dates.clear()
+    if not isinstance(changes, list | tuple):
+        return ("limit_changes was left out: it is not a list.",)
+    problems = []
+    for one in changes:
+        try:
+            datetime.strptime(one["at"], "%Y-%m-%d").replace(tzinfo=UTC)
+            _updated_days.append(one["at"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            problems.append(f"A change of limits was left out: {str(one)[:80]} has no day.")
+    return tuple(problems)
 
 
 def load_announcements() -> dict[str, Any]:
@@ -190,7 +211,8 @@ def load_announcements() -> dict[str, Any]:
 
 def _announced_dates() -> list[float]:
     if not _dates:
-        days = (datetime.fromisoformat(one["at"]) for one in load_announcements()["changes"])
+        texts = [one["at"] for one in load_announcements()["changes"]] + _updated_days
+        days = (datetime.fromisoformat(text) for text in texts)
         _dates[:] = (day.replace(tzinfo=UTC).timestamp() for day in days)
     return _dates
 

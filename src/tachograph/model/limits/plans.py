@@ -26,6 +26,48 @@ _MAX_NAMES = (
     _PlanName("5x", _RENAMED_AT, "Max"),
 )
 _PLAIN = ("pro", "team", "enterprise", "free", "ultra")
+# Names of an installed data file: tiers by their end, and organization types without "claude_".
+_updated_tiers: list[_PlanName] = []
+_updated_types: dict[str, str] = {}
+
+
+def use_update(rows: object) -> tuple[str, ...]:
+    """Use the plan names of a data file from now on, in place of those used before; () takes them back.
+
+    Rows are `{"tier": "40x", "since": "2027-01-31", "name": "Ultra 40x"}` or `{"type": "nova", "name": "Nova"}`.
+    Returns a sentence for each row that cannot be used.
+    """
+    _updated_tiers.clear()
+    _updated_types.clear()
+    if not isinstance(rows, list | tuple):
+        return ("plans was left out: it is not a list.",)
+    problems = []
+    for row in rows:
+        name, tier, kind = (row.get(key) for key in ("name", "tier", "type")) if isinstance(row, dict) else (None,) * 3
+        if isinstance(name, str) and name and isinstance(kind, str) and kind:
+            _updated_types[kind] = name
+        elif (
+            isinstance(name, str)
+            and name
+            and isinstance(tier, str)
+            and tier
+            and (since := _day(row.get("since"))) is not None
+        ):
+            _updated_tiers.append(_PlanName(tier, since, name))
+        else:
+            problems.append(f"A plan was left out: {str(row)[:80]} has no name with a tier and a day, or with a type.")
+    _updated_tiers.sort(key=lambda row: row.since)
+    return tuple(problems)
+
+
+def _day(text: object) -> int | None:
+    """Epoch milliseconds of the beginning of a day (UTC); None for what is no date."""
+    from datetime import UTC, datetime
+
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def plan_name(organization_type: str, tier: str, at: int | None = None) -> str | None:
@@ -35,10 +77,16 @@ def plan_name(organization_type: str, tier: str, at: int | None = None) -> str |
     outlives a change of plan.
     """
     kind = organization_type.removeprefix("claude_")
+    if kind in _updated_types:
+        return _updated_types[kind]
     if kind in _PLAIN:
         return kind.capitalize()
     if kind == "max" or (not kind and "_max" in tier):
-        names = [row.name for row in _MAX_NAMES if tier.endswith(row.tier) and (at is None or at >= row.since)]
+        names = [
+            row.name
+            for row in (*_MAX_NAMES, *_updated_tiers)
+            if tier.endswith(row.tier) and (at is None or at >= row.since)
+        ]
         return names[-1] if names else "Max"
     if not kind and "_ultra" in tier:
         return "Ultra"
@@ -50,5 +98,5 @@ def plan_name(organization_type: str, tier: str, at: int | None = None) -> str |
 def plan_title(plan: str, at: int) -> str:
     """The name at a moment (epoch ms) of a plan that may be stored under its older name."""
     tier = next((row.tier for row in _MAX_NAMES if row.name == plan and row.since == 0), None)
-    names = [row.name for row in _MAX_NAMES if row.tier == tier and at >= row.since]
+    names = [row.name for row in (*_MAX_NAMES, *_updated_tiers) if row.tier == tier and at >= row.since]
     return names[-1] if names else plan

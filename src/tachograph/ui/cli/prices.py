@@ -70,7 +70,7 @@ def _update(arguments: argparse.Namespace, paths: Paths, context: Context) -> in
 
     before = data_update.installed(paths.data_update)
     update = data_update.read(os.path.abspath(arguments.file), before.serial if before else 0)
-    update, problems = data_update.without_unusable_prices(update)
+    update, problems = data_update.without_unusable_rows(update)
     data_update.install(paths.data_update, update)
     for problem in problems:
         context.say(f"tachograph: {problem}")

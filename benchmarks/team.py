@@ -137,7 +137,8 @@ def _generate(store: HubStore, number: int, now: int) -> None:
         db.run(f"INSERT INTO {table} SELECT member, at / {size}, {group}, {sums} FROM message GROUP BY 1, 2, {group}")
     db.run(f"{WEEK_OF_DAYS} GROUP BY member, day - (day + 3) % 7, {group}")
     db.run(
-        "INSERT INTO limit_now SELECT id, 'acc' || id, key, key, 'Max 20x', id % 100, 1900000000000, 1, 'oauth', 'm'"
+        "INSERT INTO limit_now (member, account, key, label, plan, percent, resets_at, observed_at, source, machine)"
+        " SELECT id, 'acc' || id, key, key, 'Max 20x', id % 100, 1900000000000, 1, 'oauth', 'm'"
         " FROM member, (VALUES ('five_hour'), ('seven_day')) AS keys (key)"
     )
     db.run("ANALYZE")

@@ -2,11 +2,12 @@
 
 import http.client
 import json
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from helpers import NOW, Home
+from helpers import NOW, NOW_MS, Home, command
 from hub_server import Hub, join
 from tachograph.demo import records
 
@@ -20,6 +21,22 @@ def work(machine: Home, name: str, days: int = 2, project: str = "shop") -> None
             f"{name}{day}", at=at, output=100 * (day + 1), session=session, cwd=f"/home/{name}/{project}"
         )
         machine.write(f"-home-{name}-{project}/{session}.jsonl", [line])
+
+
+def pipe(machine: Home, session: str, at: int, percent: float, api_ms: int, folder: str) -> None:
+    """Let a status line of a machine report limits at a moment."""
+    document = {
+        "session_id": session,
+        "model": {"id": "claude-opus-5-5", "display_name": "Opus 5.5"},
+        "cost": {"total_api_duration_ms": api_ms},
+        "rate_limits": {
+            "five_hour": {"used_percentage": percent, "resets_at": NOW_MS // 1000 + 7_200},
+            "seven_day": {"used_percentage": percent / 4, "resets_at": NOW_MS // 1000 + 400_000},
+        },
+    }
+    env = {**machine.env, "TACHOGRAPH_NOW": str(at), "CLAUDE_CONFIG_DIR": folder}
+    done = subprocess.run([command(), "statusline"], input=json.dumps(document).encode(), env=env, capture_output=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
 
 
 def team(folder: Path, served: Hub, people: dict[str, str]) -> dict[str, Home]:

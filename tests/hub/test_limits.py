@@ -1,37 +1,21 @@
 """Limits of an account are one picture on all machines of a person."""
 
-import json
 import random
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers import NOW, NOW_MS, Home, command
+from helpers import NOW, NOW_MS, Home
 from hub_server import hub, identity, invite_next, join, rows, sync
+from hub_team import pipe
 from tachograph.demo import records
 from tachograph.queries.machines import machine_states
 from tachograph.text.limits import source_words
 from tachograph.text.machines import machine_words
 
 MINUTE = 60_000
-
-
-def pipe(machine: Home, session: str, at: int, percent: float, api_ms: int, folder: str) -> None:
-    document = {
-        "session_id": session,
-        "model": {"id": "claude-opus-5-5", "display_name": "Opus 5.5"},
-        "cost": {"total_api_duration_ms": api_ms},
-        "rate_limits": {
-            "five_hour": {"used_percentage": percent, "resets_at": NOW_MS // 1000 + 7_200},
-            "seven_day": {"used_percentage": percent / 4, "resets_at": NOW_MS // 1000 + 400_000},
-        },
-    }
-    env = {**machine.env, "TACHOGRAPH_NOW": str(at), "CLAUDE_CONFIG_DIR": folder}
-    done = subprocess.run([command(), "statusline"], input=json.dumps(document).encode(), env=env, capture_output=True)
-    assert done.returncode == 0 and not done.stderr, done.stderr
 
 
 def limits(machine: Home) -> Any:

@@ -15,6 +15,8 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.columns import from_columns, to_columns
+from tachograph.hub.forecasts import shared_forecasts
+from tachograph.hub.policy.visibility import LIMITS, SELF, audience
 from tachograph.hub.readable import identity_of
 from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine, Member
@@ -146,12 +148,17 @@ class HubApi:
             sent_at = document.get("sent_at")
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
             done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
+            forecasts, bad = shared_forecasts(document.get("forecasts"))
+            if self._shows_limits(machine.member):
+                store.limits.put_forecasts(machine.member, forecasts, skew or 0, now)
             measured = skew if done.changed else None  # what arrives again was packed long ago
             store.note_contact(machine.id, now, measured, _text(document, "version"))
         store.resolve_claims(identity for _, fact in good if (identity := identity_of(fact)) is not None)
         refused = sorted(refused + done.refused)
         taken = len(facts) - len(refused)
         body = {"hub": store.id, "seq": done.seq, "taken": taken, "changed": done.changed, "refused": refused}
+        if bad:
+            body["forecasts_refused"] = bad
         return Response(200, {**body, "skew_ms": skew, "version": __version__})
 
     def take_logs(self, machine: Machine, body: bytes, kind: str) -> Response:
@@ -217,8 +224,14 @@ class HubApi:
                 "facts": facts,
                 "origins": origins,
                 "machines": machines,
+                "shows_limits": self._shows_limits(member.id),
             },
         )
+
+    def _shows_limits(self, member: int) -> bool:
+        """True if somebody else may see the limits of a member: only then a machine shares forecasts of them."""
+        choices = self._store.consents().get(LIMITS, {})
+        return audience(self._store.setting("policy", SELF), choices, member) != SELF
 
     def me(self, machine: Machine) -> Response:
         """Description of the data that the hub holds of a member."""

@@ -25,6 +25,7 @@ from tachograph.ledger.exchange.facts import Fact, FactReader
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.model.usage.messages import NO_TIME
 from tachograph.paths import Paths
+from tachograph.settings import SettingsFollower
 
 _PARCEL = wire.MAX_FACTS  # facts in a push
 _APPLY = 2_000  # facts in a transaction
@@ -46,6 +47,7 @@ class Exchange:
         self._paths, self._clock, self.membership = paths, clock, membership
         self._key: PersonKey = membership.person_key
         self._transport = self._connect()
+        self._shows_limits = False  # others may see this person's limits, as the hub says
 
     def _connect(self) -> HttpTransport | FolderTransport:
         membership = self.membership
@@ -82,6 +84,8 @@ class Exchange:
             if not problem:  # a link or login that came may have moved messages of this machine
                 again, problem = self._push(ledger, progress)
                 sent += again
+            if not problem:
+                problem = self._share_forecasts(ledger)
         except _Halt as halt:
             self._keep(self.membership._replace(halted=str(halt)))
             return Exchanged(0, 0, str(halt))
@@ -226,7 +230,35 @@ class Exchange:
             if seq < known:
                 tracking.touch_everything(db)
                 tracking.set_state(db, "cursor", 0)
+                tracking.set_state(db, "forecasts", None)
             tracking.set_state(db, "hub_seq", seq)
+
+    def _share_forecasts(self, ledger: Ledger) -> str:
+        """Send forecasts of the limits to a hub where others may see these; a problem, "" for none."""
+        if isinstance(self._transport, FolderTransport):
+            return ""
+        if not self._shows_limits:
+            if tracking.get_state(ledger.db, "forecasts") is not None:
+                with ledger.transaction() as db:
+                    tracking.set_state(db, "forecasts", None)
+            return ""
+        from tachograph.hub import forecasts  # the last step alone needs estimates and prices
+
+        settings = SettingsFollower(self._paths.settings)
+        settings.refresh()
+        now = self._clock.now_ms()
+        due = forecasts.due(ledger.db, settings.book, now, tracking.get_state(ledger.db, "forecasts"))
+        if due is None:
+            return ""
+        document = {
+            "sent_at": now, "version": __version__, "machine": self.membership.machine, "ledger": self.membership.ledger,
+            "facts": [], "forecasts": due.sent,
+        }  # fmt: skip
+        if problem := self._judge(self._transport.push(wire.pack(document))):
+            return problem
+        with ledger.transaction() as db:
+            tracking.set_state(db, "forecasts", due)
+        return ""
 
     # -- receiving
 
@@ -241,6 +273,7 @@ class Exchange:
             if problem:
                 return received, problem
             self._notice_hub(ledger, answer)
+            self._shows_limits = answer.body.get("shows_limits") is True
             if tracking.get_state(ledger.db, "cursor", 0) != cursor:
                 return received, ""  # the hub was restored: send everything first
             machines = answer.body.get("machines")

@@ -3,11 +3,11 @@
 from __future__ import annotations  # the types of answers are named here, and imported only by type checkers
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates import constants as of
-from tachograph.text.format import plural
+from tachograph.text.format import UNKNOWN, plural
 
 if TYPE_CHECKING:
     from tachograph.queries.estimates.forecast import LimitForecast
@@ -24,6 +24,25 @@ def chance_percent(chance: float) -> str:
     if chance < SMALL:
         return "under 5 %"
     return "over 95 %" if chance > SURE else f"{round(chance * 100)} %"
+
+
+TEAM_FORECAST = (
+    "Chance: to reach the limit before its reset. At reset: the range that eight of ten such cases end in. Both come from the"
+    " person's own machine."
+)
+
+
+def chance_cell(chance: float | None) -> str:
+    """A chance in a column of chances."""
+    return UNKNOWN if chance is None else chance_percent(chance)
+
+
+def ends_cell(ends: Mapping[str, float] | None) -> str:
+    """`40–62 %`: the interval of the percentage at the reset, in a column."""
+    if ends is None:
+        return UNKNOWN
+    low, high = (min(100, round(ends[name])) for name in ("low", "high"))
+    return f"{low} %" if low == high else f"{low}–{high} %"
 
 
 def chance_word(chance: float) -> str:

@@ -74,7 +74,8 @@ def marks(count: int) -> str:
 
 
 def insert_rows(database: Database, table: str, rows: Sequence[Sequence[Any]], then: str = "") -> None:
-    """Insert many rows with few statements. `then`: the ON CONFLICT clause; no two rows may have the same key."""
+    """Insert many rows with few statements. `table`: with its columns in parentheses where a row has not all of them;
+    `then`: the ON CONFLICT clause; no two rows may have the same key."""
     for part in chunks(rows):
         values = ", ".join(f"({marks(len(part[0]))})" for _ in part)
         database.run(f"INSERT INTO {table} VALUES {values} {then}", [value for row in part for value in row])

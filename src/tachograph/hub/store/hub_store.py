@@ -61,7 +61,7 @@ class HubStore(FactStore):
     def __init__(self, database: Database, is_writable: bool = True) -> None:
         super().__init__(database)
         self.is_writable = is_writable
-        self.messages, self.limits = MessageStore(database), LimitStore(database)
+        self.messages, self.limits = MessageStore(database), LimitStore(database, is_writable)
         found = one(database, "SELECT id, salt FROM hub")
         self.id, self.salt = str(found[0]), str(found[1])
 

@@ -129,6 +129,15 @@ CREATE TABLE totals_week (member INTEGER NOT NULL, week INTEGER NOT NULL, {_GROU
 CREATE INDEX totals_week_week ON totals_week (week);
 {WEEK_OF_DAYS} GROUP BY member, day - (day + 3) % 7, {", ".join(GROUP)};
 """,
+    # 5: forecasts of limits, each with the reset and the time of the reading that it is of
+    """
+ALTER TABLE limit_now ADD COLUMN forecast_reset INTEGER;
+ALTER TABLE limit_now ADD COLUMN forecast_of INTEGER;
+ALTER TABLE limit_now ADD COLUMN chance DOUBLE PRECISION;
+ALTER TABLE limit_now ADD COLUMN ends_value DOUBLE PRECISION;
+ALTER TABLE limit_now ADD COLUMN ends_low DOUBLE PRECISION;
+ALTER TABLE limit_now ADD COLUMN ends_high DOUBLE PRECISION;
+""",
 )
 VERSION = len(_STEPS)
 

@@ -37,7 +37,7 @@ class TeamQueries:
         """Every limit of the accounts that the viewer may see, the nearest first; one row for an account, however many use it."""
         names = {person.id: person.name for person in self.view.people}
         rows: dict[tuple[str, str], dict[str, Any]] = {}
-        everyone = self._store.limits.all()
+        everyone, forecasts = self._store.limits.all(), self._store.limits.forecasts()
         for one in sorted(everyone, key=lambda one: -one.observed_at):
             if one.member not in self.view.limits or one.member not in names:
                 continue
@@ -49,8 +49,20 @@ class TeamQueries:
                     "label": one.label, "percent": None if is_over else one.percent,
                     "resets_at": None if is_over else iso(one.resets_at), "observed_at": iso(one.observed_at),
                     "age_seconds": max(0, self._now - one.observed_at) // 1000, "source": one.source,
+                    "chance": None, "ends_at_percent": None,
                 },
             )  # fmt: skip
+            forecast = forecasts.get((one.member, one.account, one.key))
+            is_newest = row["observed_at"] == iso(one.observed_at)
+            if (
+                forecast is not None
+                and is_newest
+                and not is_over
+                and row["percent"] is not None
+                and row["chance"] is None
+            ):
+                row["chance"] = forecast.chance
+                row["ends_at_percent"] = {"value": forecast.value, "low": forecast.low, "high": forecast.high}
             if names[one.member] not in row["people"]:
                 row["people"].append(names[one.member])
         ordered = sorted(rows.values(), key=lambda row: (row["percent"] is None, -(row["percent"] or 0), row["people"]))
@@ -152,5 +164,7 @@ def allow(store: HubStore, member: Member, what: str, level: str, now_ms: int) -
         return False
     with store.transaction():
         store.set_consent(member.id, what, level, now_ms)
+        if what == LIMITS and level == SELF:
+            store.limits.drop_forecasts(member.id)
         store.note(member.id, now_ms, f"allow {what} {level}", "", member.id)
     return True

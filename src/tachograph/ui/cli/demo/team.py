@@ -45,6 +45,8 @@ def play(home: str, context: Context, number: int, days: int, seed: int, is_kept
         _quietly(machine, "team", "allow", "limits", limits)
         machines.append(machine)
     served.hub.admin.set_policy("team", None)
+    for machine in machines:
+        _quietly(machine, "sync")  # forecasts go only where others may see them
     for words in (("team",), ("team", "--by", "project"), ("team", "limits")):
         _show(machines[0], "ada, the owner", *words)
     _show(machines[-1], f"{people[-1][0]}, a member", "team")

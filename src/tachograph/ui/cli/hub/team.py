@@ -9,6 +9,7 @@ from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.hub.team.spend import BY
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import own_paths
+from tachograph.text.chances import TEAM_FORECAST, chance_cell, ends_cell
 from tachograph.text.format import UNKNOWN, count, duration, percent, plural, safe, tokens, usd
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.table import Column, lines
@@ -34,7 +35,9 @@ _LIMIT_KEYS = (
     "age_seconds",
     "source",
     "account",
+    "chance",
 )
+_ENDS = ("low", "high")  # of the percentage at the reset
 _ERRORS = {401: NotFound, 403: TachographError, 404: NotFound, 400: UsageError}
 
 
@@ -137,9 +140,11 @@ def _csv(arguments: argparse.Namespace, document: dict[str, Any], context: Conte
         headings = [key, "others", *_MEASURES]
         rows = [[row[name] for name in headings] for row in document["rows"]]
     elif arguments.what == "limits":
-        headings = list(_LIMIT_KEYS)
+        headings = [*_LIMIT_KEYS, *(f"ends_{name}_percent" for name in _ENDS)]
         rows = [
-            [" ".join(row[name]) if name == "people" else row[name] for name in headings] for row in document["rows"]
+            [" ".join(row[name]) if name == "people" else row.get(name) for name in _LIMIT_KEYS]
+            + [(row.get("ends_at_percent") or {}).get(name) for name in _ENDS]
+            for row in document["rows"]
         ]
     elif arguments.what == "members":
         headings = ["person", "role", "joined_on", "left_on", "shows_spend_to", "shows_limits_to"]
@@ -189,11 +194,15 @@ def _limits(arguments: argparse.Namespace, document: dict[str, Any], context: Co
         Column("Used", [UNKNOWN if row["percent"] is None else percent(row["percent"] / 100) for row in rows]),
         Column("Limit", [safe(row["label"] or row["limit"]) for row in rows], right=False),
         Column("People", [safe(", ".join(row["people"])) for row in rows], right=False, least=10),
-        Column("Plan", [safe(row["plan"] or UNKNOWN) for row in rows], right=False, drop=2),
-        Column("Read", [f"{duration(row['age_seconds'])} ago" for row in rows], drop=1),
-        Column("Source", [safe(SOURCE_WORDS.get(row["source"], row["source"])) for row in rows], right=False, drop=3),
+        Column("Chance", [chance_cell(row.get("chance")) for row in rows], drop=1),
+        Column("At reset", [ends_cell(row.get("ends_at_percent")) for row in rows], drop=2),
+        Column("Plan", [safe(row["plan"] or UNKNOWN) for row in rows], right=False, drop=4),
+        Column("Read", [f"{duration(row['age_seconds'])} ago" for row in rows], drop=3),
+        Column("Source", [safe(SOURCE_WORDS.get(row["source"], row["source"])) for row in rows], right=False, drop=5),
     ]
     _print(columns, context, footer=False)
+    if any(row.get("chance") is not None for row in rows):
+        context.out.write(f"\n{TEAM_FORECAST}\n")
     if document["hidden"]:
         number = document["hidden"]["people"]
         context.out.write(

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tachograph.model.usage.model_names import display_name
+from tachograph.text.chances import TEAM_FORECAST, chance_cell, ends_cell
 from tachograph.text.format import UNKNOWN, count, day_month, duration, percent, plural, safe, tokens, usd
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.ui.dashboard.figures import Bar, Bars, Figure, FigureBlock, Series, StackChart, TableBlock
@@ -144,6 +145,8 @@ def limits_table(document: Mapping[str, Any]) -> TableBlock:
                 Cell(safe(row["label"] or row["limit"]), row["limit"]),
                 Cell(UNKNOWN if row["percent"] is None else percent(row["percent"] / 100), row["percent"], "num"),
                 Cell(_reset(row["resets_at"]), row["resets_at"] or "", "when"),
+                Cell(chance_cell(row["chance"]), row["chance"], "num"),
+                Cell(ends_cell(row["ends_at_percent"]), (row["ends_at_percent"] or {}).get("value"), "num"),
                 Cell(safe(row["plan"] or UNKNOWN)),
                 Cell(f"{duration(row['age_seconds'])} ago", row["observed_at"], "when"),
                 Cell(safe(SOURCE_WORDS.get(row["source"], row["source"]))),
@@ -152,8 +155,8 @@ def limits_table(document: Mapping[str, Any]) -> TableBlock:
         for row in rows
     )
     columns = (
-        Column("People"), Column("Limit"), Column("Used", "num"), Column("Resets (UTC)", "when", 2), Column("Plan", drop=3),
-        Column("Read", "when", 1), Column("Source", drop=4),
+        Column("People"), Column("Limit"), Column("Used", "num"), Column("Resets (UTC)", "when", 3), Column("Chance", "num", 1),
+        Column("At reset", "num", 4), Column("Plan", drop=5), Column("Read", "when", 2), Column("Source", drop=6),
     )  # fmt: skip
     near = [row for row in rows if row["percent"] is not None and row["percent"] >= 80]
     title = f"{plural(len(near), 'limit')} at 80 % or more" if near else "Everyone has room" if rows else "Limits"
@@ -163,6 +166,8 @@ def limits_table(document: Mapping[str, Any]) -> TableBlock:
     hidden = document["hidden"]
     number = hidden["people"] if hidden else 0
     aside = f"{plural(number, 'member')} {'does' if number == 1 else 'do'} not share theirs with you." if hidden else ""
+    if any(row["chance"] is not None for row in rows):
+        aside = f"{aside} {TEAM_FORECAST}".strip()
     empty = "No member shares limits with you yet. Each decides: `tachograph team allow limits team`."
     return TableBlock(title, aside, Table("team-limits", "Limits of the team", columns, lines, empty=empty))
 

@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column. `drop`: on narrow screens columns go in this order, 1 first; 0 never."""
+    """A column. `drop`: the higher, the sooner it goes on a narrow screen (1 to 5); 0 stays."""
 
     text: str
     kind: str = ""

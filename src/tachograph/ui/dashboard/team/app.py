@@ -55,7 +55,7 @@ class TeamPages:
         days = int(asked) if asked in {str(number) for number, _ in RANGES} else 30
         found = content(page, days, ask)
         values: dict[str, Any] = {"page": page, "content": found, "days": days, "name": name}
-        return self._page(200, page.title, values)
+        return self._page(200, page.heading or page.title, values)
 
     def _page(self, status: int, title: str, values: Mapping[str, Any]) -> PageAnswer:
         key = values["page"].key if values.get("page") else ""

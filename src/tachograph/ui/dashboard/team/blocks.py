@@ -14,6 +14,11 @@ from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, change_wor
 _KEYS = {"person": "person", "project": "project", "model": "model", "pr": "pr", "day": "period"}
 _NOUNS = {"person": "Person", "project": "Project", "model": "Model", "pr": "Pull request", "day": "Day"}
 _NONE = {"person": "Unknown", "project": "No project", "model": "Unknown", "pr": "No pull request", "day": "Unknown"}
+_HELD = {
+    "message": "messages", "session": "sessions", "link": "links to pull requests", "summary": "summaries", "logins": "config folders with logins",
+    "reading": "readings of limits", "fragment": "parts of messages", "refusal": "refused requests", "metered": "metered answers",
+    "request": "times of requests", "plan": "changes of plan",
+}  # fmt: skip
 MOST_BARS = 12
 
 
@@ -155,8 +160,8 @@ def limits_table(document: Mapping[str, Any]) -> TableBlock:
         for row in rows
     )
     columns = (
-        Column("People"), Column("Limit"), Column("Used", "num"), Column("Resets (UTC)", "when", 3), Column("Chance", "num", 1),
-        Column("At reset", "num", 4), Column("Plan", drop=5), Column("Read", "when", 2), Column("Source", drop=6),
+        Column("People"), Column("Limit"), Column("Used", "num"), Column("Resets (UTC)", "when", 2), Column("Chance", "num"),
+        Column("At reset", "num", 3), Column("Plan", drop=4), Column("Read", "when", 1), Column("Source", drop=5),
     )  # fmt: skip
     near = [row for row in rows if row["percent"] is not None and row["percent"] >= 80]
     title = f"{plural(len(near), 'limit')} at 80 % or more" if near else "Everyone has room" if rows else "Limits"
@@ -209,7 +214,7 @@ def _machines(machines: Iterable[Mapping[str, Any]] | None) -> str:
 def held_table(document: Mapping[str, Any]) -> TableBlock:
     """Everything that the hub holds of the viewer."""
     lines = [
-        Line(f"kind-{kind}", (Cell(f"{kind} facts"), Cell(count(number), number, "num")))
+        Line(f"kind-{kind}", (Cell(_HELD.get(kind, kind)), Cell(count(number), number, "num")))
         for kind, number in sorted(document["facts"].items())
     ]
     lines += [
@@ -217,7 +222,7 @@ def held_table(document: Mapping[str, Any]) -> TableBlock:
             f"machine-{one['name']}",
             (
                 Cell(f"machine {safe(one['name'])}, shares {one['share']}"),
-                Cell("revoked" if one["revoked"] else "active"),
+                Cell("revoked" if one["revoked"] else "active", kind="num"),
             ),
         )
         for one in document["machines"]

@@ -14,16 +14,19 @@ Ask = Callable[[str, Mapping[str, str]], dict[str, Any]]
 
 
 class TeamPage(NamedTuple):
+    """`title`: its name in the navigation; `heading`: the longer one above it, "" for the same."""
+
     key: str
     path: str
     title: str
     has_range: bool = False
+    heading: str = ""
 
 
 PAGES = (
     TeamPage("team", "/", "Team", True),
     TeamPage("limits", "/limits", "Limits"),
-    TeamPage("projects", "/projects", "Projects and pull requests", True),
+    TeamPage("projects", "/projects", "Projects", True, "Projects and pull requests"),
     TeamPage("me", "/me", "Me"),
     TeamPage("members", "/members", "Members"),
 )

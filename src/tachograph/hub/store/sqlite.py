@@ -78,8 +78,11 @@ class SqliteDatabase:
 
     def back_up(self, path: str) -> None:
         """Copy the database into a new file, readable by this user alone."""
-        with self._errors():
+        try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise LedgerError(f"Can't write {path}: {error.strerror}.", "Name a file in a folder of yours.") from error
+        with self._errors():
             copy = sqlite3.connect(path)
             try:
                 self._db.backup(copy)

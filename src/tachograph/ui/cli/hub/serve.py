@@ -5,11 +5,11 @@ from __future__ import annotations
 from tachograph.errors import UsageError
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.paths import Paths, own_paths
-from tachograph.text.format import iso, safe
+from tachograph.text.format import iso, plural, safe
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub import administer
 from tachograph.ui.cli.hub.books import DailyReader, collector
-from tachograph.ui.cli.hub.opened import OpenHub
+from tachograph.ui.cli.hub.opened import OpenHub, database_of
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tachograph.hub.site import ProxySignIn
 
 LANES = 4  # connections to PostgreSQL: one for large pushes
-ACTIONS = ("serve", *administer.ACTIONS)
+ACTIONS = ("serve", "restore", *administer.ACTIONS)
 
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
@@ -28,7 +28,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("what", choices=ACTIONS, help="the action")
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="a person (invite, role, remove, rename, settle, email), a machine (revoke), a file"
-        " (backup), or a setting (policy)",
+        " (backup, restore), or a setting (policy)",
     )  # fmt: skip
     parser.add_argument(
         "value", nargs="?", metavar="VALUE", help="the new role, name, e-mail address, or level of the policy"
@@ -69,8 +69,31 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     paths = own_paths(context.env)
     if arguments.what == "serve":
         return _serve(arguments, context, paths)
+    if arguments.what == "restore":
+        return _restore(arguments, context, paths)
     with OpenHub(arguments.db, context, paths) as hub:
         return administer.run(arguments, context, hub)
+
+
+def _restore(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:
+    from tachograph.hub.store.postgres import is_address
+    from tachograph.hub.store.restore import restore
+
+    if not arguments.name:
+        raise UsageError("hub restore needs a file.", "For example: tachograph hub restore hub.backup")
+    where = database_of(arguments.db, context, paths)
+    if is_address(where):
+        raise UsageError("The hub's database is on PostgreSQL.", "Stop the hub, then restore it with pg_restore.")
+    kept = restore(arguments.name, where, context.clock.now_ms())
+    with OpenHub(arguments.db, context, paths) as hub:  # brings it up to date, and repeats later erasures
+        messages, people = hub.store.size().messages, sum(one.erased_at is None for one in hub.store.members())
+    context.out.write(
+        f"Restored {plural(messages, 'message')} of {plural(people, 'person', 'people')} from {safe(arguments.name)}."
+        " Start the hub: tachograph hub serve\n"
+    )
+    if kept:
+        context.say(f"The database before is kept as {safe(kept)}. Delete it once all is well.")
+    return 0
 
 
 def _serve(arguments: argparse.Namespace, context: Context, paths: Paths) -> int:

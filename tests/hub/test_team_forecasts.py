@@ -12,6 +12,7 @@ from hub_team import get, pipe, team, work
 from postgres_server import fresh_schema
 
 MINUTE = 60_000
+SENT = b'"forecasts":[['  # as a machine sends them
 SESSION = "5e55101a-0000-4000-8000-000000000001"
 FORECAST = "SELECT key, chance, ends_low, ends_high FROM limit_now WHERE chance IS NOT NULL ORDER BY key"
 
@@ -83,9 +84,13 @@ def test_no_forecast_leaves_a_machine_while_limits_are_for_oneself(tmp_path: Pat
         text = (bob.data / "hub.json").read_text()
         (bob.data / "hub.json").write_text(text.replace(f":{served.port}", f":{relay.port}"))
         sync(bob)
-        assert b"/hub/1/push" in relay.recorded and b"chance" not in relay.plain() and b"forecasts" not in relay.plain()
+        assert b"/hub/1/push" in relay.recorded and SENT not in relay.plain()
         assert served.rows(FORECAST) == []
         assert [row["chance"] for row in limits_of(bob).values()] == [None, None]
+        bob.run("team", "allow", "limits", "team")
+        served.home.run("hub", "policy", "team")
+        sync(bob)
+        assert SENT in relay.plain()
 
 
 def test_a_forecast_goes_with_the_yes_the_reading_and_the_member(tmp_path: Path) -> None:
@@ -106,6 +111,11 @@ def test_a_forecast_goes_with_the_yes_the_reading_and_the_member(tmp_path: Path)
         assert "eight of ten" not in said and "0 %" not in said.replace("60 %", "")
         bob.run("team", "allow", "limits", "self")
         assert served.rows(FORECAST) == []
+        bob.run("team", "allow", "limits", "manager")
+        sync(bob)
+        assert (
+            len(served.rows(FORECAST)) == 2 and limits_of(ada)["seven_day"]["chance"] is None
+        )  # still of another window
         served.home.run("hub", "remove", "bob", "--erase")
         assert served.rows("SELECT count(*) FROM limit_now WHERE member = 2") == [(0,)]
 

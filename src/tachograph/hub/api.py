@@ -149,7 +149,7 @@ class HubApi:
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
             done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
             forecasts, bad = shared_forecasts(document.get("forecasts"))
-            if self._shows_limits(machine.member):
+            if forecasts and self._shows_limits(machine.member):
                 store.limits.put_forecasts(machine.member, forecasts, skew or 0, now)
             measured = skew if done.changed else None  # what arrives again was packed long ago
             store.note_contact(machine.id, now, measured, _text(document, "version"))
@@ -225,13 +225,14 @@ class HubApi:
                 "origins": origins,
                 "machines": machines,
                 "shows_limits": self._shows_limits(member.id),
+                "forecasts": store.limits.forecast_count(member.id),
             },
         )
 
     def _shows_limits(self, member: int) -> bool:
         """True if somebody else may see the limits of a member: only then a machine shares forecasts of them."""
-        choices = self._store.consents().get(LIMITS, {})
-        return audience(self._store.setting("policy", SELF), choices, member) != SELF
+        level = self._store.consent(member, LIMITS)
+        return level is not None and audience(self._store.setting("policy", SELF), {member: level}, member) != SELF
 
     def me(self, machine: Machine) -> Response:
         """Description of the data that the hub holds of a member."""

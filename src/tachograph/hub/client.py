@@ -48,6 +48,7 @@ class Exchange:
         self._key: PersonKey = membership.person_key
         self._transport = self._connect()
         self._shows_limits = False  # others may see this person's limits, as the hub says
+        self._has_forecasts = True  # the hub holds some
 
     def _connect(self) -> HttpTransport | FolderTransport:
         membership = self.membership
@@ -247,7 +248,8 @@ class Exchange:
         settings = SettingsFollower(self._paths.settings)
         settings.refresh()
         now = self._clock.now_ms()
-        due = forecasts.due(ledger.db, settings.book, now, tracking.get_state(ledger.db, "forecasts"))
+        last = tracking.get_state(ledger.db, "forecasts") if self._has_forecasts else None
+        due = forecasts.due(ledger.db, settings.book, now, last)
         if due is None:
             return ""
         document = {
@@ -274,6 +276,7 @@ class Exchange:
                 return received, problem
             self._notice_hub(ledger, answer)
             self._shows_limits = answer.body.get("shows_limits") is True
+            self._has_forecasts = answer.body.get("forecasts") != 0
             if tracking.get_state(ledger.db, "cursor", 0) != cursor:
                 return received, ""  # the hub was restored: send everything first
             machines = answer.body.get("machines")

@@ -333,6 +333,11 @@ class HubStore(FactStore):
             found.setdefault(what, {})[member] = level
         return found
 
+    def consent(self, member: int, what: str) -> str | None:
+        """The choice of one member; None without one."""
+        row = one(self.db, "SELECT level FROM consent WHERE member = ? AND what = ?", (member, what))
+        return None if row is None else str(row[0])
+
     def set_consent(self, member: int, what: str, level: str, now_ms: int) -> None:
         self.db.run(
             "INSERT INTO consent (member, what, level, at) VALUES (?, ?, ?, ?)"

@@ -53,6 +53,13 @@ class LimitStore:
                 (one.resets_at, observed_at, *one[4:], member, one.account, one.key, observed_at),
             )
 
+    def forecast_count(self, member: int) -> int:
+        """The number of a member's limits with a forecast."""
+        if not self._is_writable:
+            return 0
+        sql = "SELECT count(*) FROM limit_now WHERE member = ? AND chance IS NOT NULL"
+        return int(self._db.all(sql, (member,))[0][0])
+
     def drop_forecasts(self, member: int) -> None:
         """Delete the forecasts of a member who shares limits no more."""
         nothing = ", ".join(f"{name} = NULL" for name in _FORECAST.split(", "))

@@ -23,6 +23,7 @@ ALLOWED = {
     "lean_typing": set(),
     "lean_contextlib": set(),
     "lean_json": set(),
+    "lean_re": set(),
     "model": set(),
     "demo": set(),
     "settings": {"model"},
@@ -83,7 +84,17 @@ ALLOWED = {
     },
     "__main__": {"text", "ui/cli"},
 }
-EVERYONE = {"errors", "clock", "paths", "win32", "lean_typing", "lean_contextlib", "lean_json", "__version__"}
+EVERYONE = {
+    "errors",
+    "clock",
+    "paths",
+    "win32",
+    "lean_typing",
+    "lean_contextlib",
+    "lean_json",
+    "lean_re",
+    "__version__",
+}
 # third-party packages, and the only files that may import them
 THIRD_PARTY = {
     "msgspec": {"sources/transcripts/msgspec_decoder.py"},
@@ -218,14 +229,7 @@ MOST_MODULES = {"statusline": 77, "now": 93, "guard": 100, "daily": 94}
 @pytest.mark.parametrize("command", MOST_MODULES)
 def test_a_fast_command_loads_nothing_that_it_does_not_use(command: str, tmp_path: Path) -> None:
     (tmp_path / ".claude" / "projects" / "p").mkdir(parents=True)
-    tree = os.pathsep.join([str(SRC.parent), *(folder for folder in sys.path if "site-packages" in folder)])
-    env = {
-        "HOME": str(tmp_path),
-        "TACHOGRAPH_HOME": str(tmp_path / "data"),
-        "PATH": os.environ["PATH"],
-        "TZ": "UTC",
-        "PYTHONPATH": tree,
-    }
+    env = fast_environment(tmp_path)
     modules_after([command], env)
     loaded = modules_after([command], env) - set(empty_python(env))
     outside = {name for name in loaded if not name.startswith("tachograph")}
@@ -234,6 +238,35 @@ def test_a_fast_command_loads_nothing_that_it_does_not_use(command: str, tmp_pat
     assert {name for name in outside if name.partition(".")[0] not in allowed} == set()
     assert not {name for name in loaded if name.startswith("tachograph.demo")}
     assert len(loaded) <= MOST_MODULES[command], sorted(loaded)
+
+
+PLAIN = """\
+{"type":"user","message":{"role":"user","content":"hello"},"cwd":"/w/shop","sessionId":"s","gitBranch":"main","timestamp":"2026-06-20T12:00:00.000Z","uuid":"u"}
+{"type":"assistant","message":{"model":"claude-sonnet-4-5","id":"msg_0123456789abcdefghijklmn","role":"assistant","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":20}},"cwd":"/w/shop","sessionId":"s","gitBranch":"main","timestamp":"2026-06-20T12:00:05.000Z","uuid":"v"}
+"""
+
+
+def test_a_first_reading_of_plain_transcripts_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    folder = tmp_path / ".claude" / "projects" / "p"
+    folder.mkdir(parents=True)
+    (folder / "s.jsonl").write_text(PLAIN, encoding="utf-8")
+    env = fast_environment(tmp_path)
+    loaded = modules_after(["daily"], env) - set(empty_python(env))
+    assert "tachograph.sources.transcripts.records" in loaded
+    assert not loaded & (TOO_SLOW | {"calendar", "hashlib", "signal"})
+    assert len(loaded) <= 135, sorted(loaded)
+
+
+def fast_environment(home: Path) -> dict[str, str]:
+    """Variables of a command with a home of its own, in a tree that is not installed."""
+    tree = os.pathsep.join([str(SRC.parent), *(folder for folder in sys.path if "site-packages" in folder)])
+    return {
+        "HOME": str(home),
+        "TACHOGRAPH_HOME": str(home / "data"),
+        "PATH": os.environ["PATH"],
+        "TZ": "UTC",
+        "PYTHONPATH": tree,
+    }
 
 
 def empty_python(env: dict[str, str]) -> list[str]:

@@ -16,26 +16,45 @@ _CONSTANTS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float(
 class _Options:
     """The attributes of `json.JSONDecoder` that the scanner asks for, with their usual values."""
 
-    strict = True
+    strict: bool = True
     object_hook = object_pairs_hook = None
     parse_float, parse_int = float, int
     parse_constant = _CONSTANTS.__getitem__
 
 
+class _PatientOptions(_Options):
+    strict = False  # control characters may stand in strings
+
+
 def loads(text: str | bytes) -> Any:
     """The value of a JSON text, exactly as `json.loads` gives it. Raises its errors."""
     try:
-        from _json import make_scanner
+        return _scanned(text, _Options)
+    except Exception:  # noqa: BLE001 - json raises the right one
+        import json
 
-        start = text.lstrip(_SPACE) if isinstance(text, str) else _decode(text)
-        value, end = make_scanner(_Options)(start, 0)  # type: ignore[arg-type]  # any object with these attributes
-        if not start[end:].strip(_SPACE):
-            return value
-    except Exception:  # noqa: BLE001, S110 - json raises the right one
-        pass
-    import json
+        return json.loads(text)
 
-    return json.loads(text)
+
+def patient_loads(text: str) -> Any:
+    """The value of a JSON text whose strings may hold control characters: `json.loads(text, strict=False)`."""
+    try:
+        return _scanned(text, _PatientOptions)
+    except Exception:  # noqa: BLE001 - json raises the right one
+        import json
+
+        return json.JSONDecoder(strict=False).decode(text)
+
+
+def _scanned(text: str | bytes, options: type[_Options]) -> Any:
+    """The value that the scanner in C finds. Raises some error where `json` has to decide."""
+    from _json import make_scanner
+
+    start = text.lstrip(_SPACE) if isinstance(text, str) else _decode(text)
+    value, end = make_scanner(options)(start, 0)  # type: ignore[arg-type]  # any object with these attributes
+    if start[end:].strip(_SPACE):
+        raise ValueError
+    return value
 
 
 def _decode(data: bytes) -> str:

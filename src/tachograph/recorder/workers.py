@@ -5,26 +5,31 @@ tuples through a pipe (`marshal`: a fifth of the cost of `pickle` for them) whil
 not safe or not worth it, the same work is done here.
 """
 
+from __future__ import annotations
+
 import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
-from tachograph import processes
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import FileState
 from tachograph.sources.transcripts.tail import FileRead, Reader
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    Delivery = tuple[tuple[Any, ...], list[FileRead]]  # content of a batch, and the files that it comes from
+    Reading = Callable[[list[FileState], int], Iterator[Delivery]]
+
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
 _BATCH_MESSAGES = 8000
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
-
-Delivery = tuple[tuple[Any, ...], list[FileRead]]  # content of a batch, and the files that it comes from
-Reading = Callable[[list[FileState], int], Iterator[Delivery]]
 
 
 def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
@@ -90,9 +95,12 @@ def _may_fork() -> bool:
 
 def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozenset[int]) -> Iterator[Delivery]:
     import marshal
+    import re  # noqa: F401 - for prompts and odd values: imported here once, and not in every child
     import selectors
 
-    _fast(WORTH_TYPING)  # imported here once, and not in every child
+    from tachograph import processes
+
+    _fast(WORTH_TYPING)  # the same
     children: dict[int, int] = {}  # our end of the pipe: process id
     chooser = selectors.DefaultSelector()
     try:

@@ -1,14 +1,15 @@
 """Copies of the whole ledger: making them, names of the automatic ones, and how many of those stay."""
 
+from __future__ import annotations
+
 import os
-import re
 import sqlite3
 import time
-from calendar import timegm
 from collections.abc import Callable
-from typing import NamedTuple
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
+from tachograph.lean_re import late_pattern
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.storage.connection import busy_seconds, connect_readonly, translate_errors
 from tachograph.paths import Paths
 
@@ -18,8 +19,8 @@ EVERY_MS = 7 * DAY_MS
 WEEKLY_COUNT = 3  # weekly ones; all others stay until somebody deletes them
 WEEKLY = "weekly"
 
-_NAME = re.compile(r"ledger-(\d{8}-\d{6})-([a-z0-9-]+?)(?:\.(\d+))?\.sqlite3")
-_PARTIAL = re.compile(r".*\.partial-[0-9a-f]+(-journal|-wal|-shm)?")
+_NAME = late_pattern(r"ledger-(\d{8}-\d{6})-([a-z0-9-]+?)(?:\.(\d+))?\.sqlite3")
+_PARTIAL = late_pattern(r".*\.partial-[0-9a-f]+(-journal|-wal|-shm)?")
 
 
 class Backup(NamedTuple):
@@ -70,6 +71,8 @@ def stamp(now_ms: int) -> str:
 
 
 def _moment(text: str) -> int:
+    from calendar import timegm  # 1 ms, and mostly there is no backup
+
     try:
         return timegm(time.strptime(text, "%Y%m%d-%H%M%S")) * 1000
     except ValueError:  # digits, but no date

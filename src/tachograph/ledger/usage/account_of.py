@@ -1,8 +1,10 @@
 """The account of a message: the one that was logged in for its config folder at that time (accounting rule 12)."""
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage.message_attributes import AttributeRow
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import FOREIGN, NO_TIME, is_foreign_model

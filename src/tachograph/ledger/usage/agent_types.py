@@ -4,11 +4,12 @@ A call names a type and a prompt, and the subagent's transcript begins with that
 so both are stored. Compaction and prompt suggestions run as subagents without a call: their ids begin with their name.
 """
 
-import re
 import sqlite3
 from collections.abc import Mapping
 
-_NAMED_ID = re.compile(r"a([a-z][a-z_]+)-[0-9a-f]{4,}\Z")
+from tachograph.lean_re import late_pattern
+
+_NAMED_ID = late_pattern(r"a([a-z][a-z_]+)-[0-9a-f]{4,}\Z")
 
 
 def type_in_id(agent: str) -> str:

@@ -4,16 +4,21 @@ What a row says depends only on what was ever seen, not on the order: copies mer
 account, project and pull request are worked out again whenever something they depend on has changed.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.usage import agent_types, messages, owners, places, rereading_states, shared_ids, totals
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, write_links
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import AnyMessage, Message
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class BatchContent(NamedTuple):

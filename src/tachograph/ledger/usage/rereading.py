@@ -4,17 +4,23 @@ Before the first pass the messages so far are set aside; when all transcripts ha
 holds come back as they were counted. So a ledger ends equal to a fresh reading, and nothing is lost.
 """
 
-import json
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Mapping
-from typing import Any
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import batches, shared_ids
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.rereading_states import BEGUN, DUE
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import NO_TIME, NO_WAY, Message
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _STEP = 5000  # messages that are brought back at once
 _COUNTS = "input, output, cache_write_5m, cache_write_1h, cache_read, web_searches"
@@ -53,10 +59,10 @@ def _message(row: tuple[Any, ...], origins: MessageAttributes) -> Message:
     return (
         identity,
         moment,
-        tuple(json.loads(counts)),
+        tuple(loads(counts)),
         -1 if logged is None else logged,
-        (-json.loads(counts)[1], NO_TIME if chosen_at is None else chosen_at, texts),
-        json.loads(sessions),
+        (-loads(counts)[1], NO_TIME if chosen_at is None else chosen_at, texts),
+        loads(sessions),
         (moment, moment if texts[3] else NO_TIME, 0, request, b"", (), NO_WAY),
     )
 

@@ -5,12 +5,14 @@ one is added, so their order of arrival changes nothing. Lines that were merged 
 fragments too, with a negative `mark`, until their transcripts are read again line by line (recorder/ingest.py).
 """
 
+from __future__ import annotations
+
 import itertools
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import rereading_states
 from tachograph.ledger.usage.messages import Row
 from tachograph.ledger.usage.writer import MessageWriter
@@ -26,6 +28,10 @@ from tachograph.model.usage.messages import (
     merge,
     whole,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 Fragments = Mapping[int, list[Message]]
 
@@ -277,6 +283,8 @@ def as_messages(writer: MessageWriter, row: Row, known: dict[int, str] | None = 
 
 def to_json(message: Message) -> str:
     """A message as JSON."""
+    import json  # seldom
+
     return json.dumps(to_plain(message), separators=(",", ":"))
 
 
@@ -289,7 +297,7 @@ def to_plain(message: Message) -> list[Any]:
 
 def from_json(body: str) -> Message:
     """A message from its JSON. Raises ValueError, TypeError or KeyError for a text that is none."""
-    return from_plain(json.loads(body))
+    return from_plain(loads(body))
 
 
 def from_plain(body: Any) -> Message:

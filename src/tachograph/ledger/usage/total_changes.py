@@ -1,12 +1,18 @@
 """What changed messages add to the totals: collected by the keys of `rollup`, and written in one go."""
 
-import sqlite3
-from typing import Any
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, UNKNOWN_BUCKET
 from tachograph.model.usage.messages import SIDECHAIN
 from tachograph.model.usage.prices import TIERS, tariff
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(f"{m} = {m} + excluded.{m}" for m in MEASURES)
 _ROLLUP_KEY = ("bucket", "session", "model", "tariff", "place", "branch", "account", "pull", "by_branch", "way", "side")

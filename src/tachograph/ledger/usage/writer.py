@@ -4,10 +4,12 @@ Everything that can change a message's row goes through `MessageWriter.change`, 
 the rollups before and after; so `rollup` is at every commit what `answer` adds up to, or marked as due (totals.py).
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of
@@ -31,6 +33,10 @@ from tachograph.model.usage.messages import (
     larger_counts,
     whole,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"

@@ -4,16 +4,19 @@ The project of a message is the repository that its working directory lies in. A
 the ledger knows, so the order in which transcripts are read changes nothing, and an alias applies to the whole history.
 """
 
-import re
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+
+from tachograph.lean_re import late_pattern
+from tachograph.lean_typing import NamedTuple
 
 # Worktrees inside the repository, or beside it: what comes before the mark is the repository's folder.
 _INSIDE = ("/.claude/worktrees/", "/.git/worktrees/", "/.worktrees/", "/.conductor/")
-_BESIDE = re.compile(r"(.*/[^/]+?)[-.]worktrees/[^/]")
+_BESIDE = late_pattern(r"(.*/[^/]+?)[-.]worktrees/[^/]")
 # Worktrees that a tool keeps in a folder of its own: the path gives only the last name of the repository.
 _ELSEWHERE = tuple(
-    re.compile(pattern)
+    late_pattern(pattern)
     for pattern in (
         r"/\.claude-worktrees/([^/]+)/[^/]",  # Claude Code's app
         r"/\.t3/worktrees/([^/]+)/[^/]",  # T3 Code
@@ -25,8 +28,8 @@ _ELSEWHERE = tuple(
         r"/vibe-kanban/worktrees/[^/]+/([^/]+)",  # Vibe Kanban
     )
 )
+_WORDS = ("worktrees", "workspaces")  # in the path of any worktree beside its repository or elsewhere
 _SUFFIX = " (worktree)"
-_HOME = re.compile(r"(/|/root|/(home|users)(/[^/]+)?|[a-z]:(/users(/[^/]+)?)?)\Z")  # nothing below a home belongs to it
 _MAC_FOLDERS = ("/Users/", "/Volumes/", "/private/tmp", "/private/var/")
 _WSL_HOSTS = ("wsl.localhost", "wsl$")
 
@@ -95,12 +98,28 @@ def worktree(key: str) -> Worktree | None:
         cut = key.find(mark)
         if cut > 0:
             return Worktree(key[:cut], key[:cut].rpartition("/")[2])
+    if not any(word in key for word in _WORDS):
+        return None
     for pattern in _ELSEWHERE:
         if (match := pattern.search(key + "/-")) and match[1] != "-":
             return Worktree("", match[1])
     if match := _BESIDE.match(key):
         return Worktree(match[1], match[1].rpartition("/")[2])
     return None
+
+
+def is_home(key: str) -> bool:
+    """Test whether a folder is a home or lies above one: nothing below it belongs to it."""
+    if key in ("", "/", "/root"):
+        return key != ""
+    first, *rest = key.split("/")
+    if len(first) == 2 and "a" <= first[0] <= "z" and first[1] == ":":
+        parents = ["users"]
+    elif first == "":
+        parents = ["home", "users"]
+    else:
+        return False
+    return not rest or (rest[0] in parents and (len(rest) == 1 or (len(rest) == 2 and rest[1] != "")))
 
 
 class Projects:
@@ -129,9 +148,9 @@ class Projects:
             elif tree.folder:
                 self._repositories.add(tree.folder)
         moved_to = {self._note(path) for path in entered}
-        self._entered = {key for key in moved_to if worktree(key) is None and not _HOME.match(key)}
+        self._entered = {key for key in moved_to if worktree(key) is None and not is_home(key)}
         self._aliases = {folder_key(prefix): name for prefix, name in aliases.items()}
-        self._unclaimed = {key for key in plain if self._repository_of(key) is None and not _HOME.match(key)}
+        self._unclaimed = {key for key in plain if self._repository_of(key) is None and not is_home(key)}
         others = {self._root_of(key) for key in plain}
         self._by_name = (_by_last_name(self._repositories), _by_last_name(others))
         unnamed = [{key for key in keys if self._alias(key) is None} for keys in (self._repositories, others)]

@@ -1,9 +1,11 @@
 """The pull request of a message (accounting rule 8): by the session that linked it first, by branch second."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.usage.messages import NO_TIME
 
 DEFAULT_BRANCHES = frozenset(("main", "master", "trunk", "develop", "dev", "next", "staging", "production"))

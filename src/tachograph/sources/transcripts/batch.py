@@ -1,8 +1,12 @@
 """The content of some transcripts, merged: the batch that reading hands to the ledger."""
 
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.messages import NO_TIME, AnyMessage, Message, PlainMessage, may_be_several, merge, whole
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Batch:

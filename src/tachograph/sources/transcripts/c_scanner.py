@@ -3,7 +3,12 @@
 It costs a third of a millisecond to import and reads four times as fast; it says nothing that decode.py does not say.
 """
 
-from tachograph.sources.transcripts.decoders import Scan
+from __future__ import annotations
+
+from tachograph.lean_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tachograph.sources.transcripts.decoders import Scan
 
 _LAYOUT = 5  # shape of the tuples that we expect; a library left over from an older version has another
 

@@ -9,9 +9,11 @@ records; where a record's top-level `type` can be told for certain from its firs
 without being read.
 """
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+from datetime import datetime
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.messages import (
     FOREIGN,
     FORKED,
@@ -26,7 +28,7 @@ from tachograph.model.usage.messages import (
 )
 from tachograph.sources.transcripts import side_records
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decoders import CLEAR, PROGRESS, PROMPT, READ, SPAWN, Decoders, Scan
+from tachograph.sources.transcripts.decoders import CLEAR, PROGRESS, PROMPT, READ, SPAWN, Decoders
 from tachograph.sources.transcripts.line_scan import (
     CLEAR_NEEDLE,
     UNCERTAIN_KIND,
@@ -42,13 +44,13 @@ from tachograph.sources.transcripts.records import (
     CLOUD_IDS,
     EPOCH,
     FIRST_MS,
-    ISSUED,
     added_parts,
     billed_answer,
     blocks_of,
     counts_of,
     is_clear,
     is_foreign_id,
+    is_issued,
     key_of,
     nanodollars,
     parse_record,
@@ -60,6 +62,9 @@ from tachograph.sources.transcripts.records import (
 from tachograph.sources.transcripts.ways import way_of
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from tachograph.sources.transcripts.decoders import Scan
     from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
 
 FUTURE_MS = 5 * 60_000  # a clock may be this much ahead before a timestamp counts as one from the future
@@ -202,7 +207,7 @@ class Transcript:
 
     # -- the typed way ---------------------------------------------------------------------------------------
 
-    def _note_typed(self, record: "AssistantRecord") -> bool:
+    def _note_typed(self, record: AssistantRecord) -> bool:
         """Note an answer in the usual layout; False if it needs the patient way.
 
         A message stands in one line for each of its content blocks, so the last one is held until another comes, and
@@ -239,14 +244,14 @@ class Transcript:
                 held.note_way(self._way_of(record))
                 return held.extend(record, at, counts)
             self._flush_pending()
-        if not ISSUED.match(name):
+        if not is_issued(name):
             return False
         self._pending = PendingMessage(record, at, counts, flags)
         self._pending.note_end(answer.stop_reason, at, self._blocks_of(record))
         self._pending.note_way(self._way_of(record))
         return True
 
-    def _way_of(self, record: "AssistantRecord") -> Way:
+    def _way_of(self, record: AssistantRecord) -> Way:
         """The way of an answer, noting the subagents that it starts."""
         if self._typed is None:
             return NO_WAY
@@ -255,7 +260,7 @@ class Transcript:
             side_records.note_spawns(self.batch, record.sessionId, self._typed.plain(content))
         return typed_way(record, content, self._typed.plain)
 
-    def _blocks_of(self, record: "AssistantRecord") -> bytes:
+    def _blocks_of(self, record: AssistantRecord) -> bytes:
         """Visible blocks of a line without a stop reason."""
         if record.message.stop_reason or self._typed is None:
             return b""

@@ -1,7 +1,18 @@
 """The decoders of answers in the usual layout that reading may use: a compiled loop, a typed decoder, or neither."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    # Reads the answers in a block: (block, end, folder, tuples made before, looks, latest) to a `PlainMessage` for each that
+    # it took, (session, first moment, last, leaf or None) for the messages of a session, and the lines that it hands back:
+    # (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
+    Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
 
 
 class TypedDecoder(NamedTuple):
@@ -12,10 +23,6 @@ class TypedDecoder(NamedTuple):
     plain: Callable[[bytes], Any]
 
 
-# Reads the answers in a block: (block, end, folder, tuples made before, looks, latest) to a `PlainMessage` for each that
-# it took, (session, first moment, last, leaf or None) for the messages of a session, and the lines that it hands back:
-# (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
-Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int], list[Any]]
 READ, PROMPT, UNCERTAIN, PROGRESS, CLEAR, SPAWN = range(6)
 
 

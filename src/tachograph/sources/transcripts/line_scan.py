@@ -1,12 +1,17 @@
 """Find the type of a record, and the last branch and timestamp before it, without parsing lines."""
 
-import json
-import re
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_json import loads
+from tachograph.lean_re import late_pattern
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.sources.transcripts.records import text_of
 
-_BRANCH = re.compile(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
+if TYPE_CHECKING:
+    from typing import Any
+
+
+_BRANCH = late_pattern(rb'"gitBranch"\s*:\s*("(?:[^"\\]|\\.)+")')
 
 
 # Where the value of a record's own `type` begins in its line. It is certain where the key stands before the first
@@ -17,7 +22,7 @@ UNCERTAIN_KIND = len(b'"type":"') - 1
 
 LONGEST_CLEAR = 4096
 CLEAR_NEEDLE = b"<command-name>/clear</command-name>"
-_CWD = re.compile(rb'"cwd"\s*:\s*("(?:[^"\\]|\\.)+")')
+_CWD = late_pattern(rb'"cwd"\s*:\s*("(?:[^"\\]|\\.)+")')
 _MOST_RECORDS = 400  # before a link that are looked at for its repository
 
 
@@ -67,12 +72,29 @@ def place_of(block: bytearray | bytes, end: int, repository: str, before: tuple[
 
 def _place_at(block: bytearray | bytes, at: int, end: int) -> tuple[str, str] | None:
     """Branch and folder of the record with a branch at a place; None for text that is no branch."""
-    if not (branch := _BRANCH.match(block, at)):
+    branch = _plain_value(block, at + len(b'"gitBranch"'), len(block))
+    if branch is None and (match := _BRANCH.match(block, at)):
+        branch = match[1]
+    if branch is None or not (name := text_of(_plain_text(branch))):
         return None
-    name = text_of(_plain_text(branch[1]))
     start, stop = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at, end)
-    cwd = _CWD.search(block, start, end if stop < 0 else stop)
-    return (name, text_of(_plain_text(cwd[1])) if cwd else "") if name else None
+    stop = end if stop < 0 else stop
+    key = block.find(b'"cwd"', start, stop)
+    if key < 0:
+        return name, ""
+    cwd = _plain_value(block, key + len(b'"cwd"'), stop)
+    if cwd is None and (match := _CWD.search(block, start, stop)):
+        cwd = match[1]
+    return name, text_of(_plain_text(cwd)) if cwd else ""
+
+
+def _plain_value(block: bytearray | bytes, at: int, stop: int) -> bytes | None:
+    """The literal of a value as nearly all are written: right behind its key, not empty, and without an escape."""
+    if not block.startswith(b':"', at, stop):
+        return None
+    end = block.find(b'"', at + 2, stop)
+    literal = bytes(block[at + 1 : end + 1])
+    return literal if end > at + 2 and b"\\" not in literal else None
 
 
 def _folder_names(path: str) -> list[str]:
@@ -86,7 +108,7 @@ def is_clear_line(find: Any, pos: int, stop: int) -> bool:
 
 def _plain_text(literal: bytes) -> object:
     try:
-        return json.loads(literal.decode("utf-8", "replace"))
+        return loads(literal.decode("utf-8", "replace"))
     except ValueError:
         return ""
 

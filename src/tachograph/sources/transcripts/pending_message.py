@@ -1,8 +1,10 @@
 """One message while its lines are being read by the typed decoder: the line with the most output, and their sum."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+from collections.abc import Callable
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.content import joined_blocks
 from tachograph.model.usage.messages import (
     LONGEST_AFTER_STOP_MS,
@@ -18,6 +20,8 @@ from tachograph.model.usage.messages import (
 from tachograph.sources.transcripts.ways import server_of
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
 
 
@@ -42,7 +46,7 @@ class PendingMessage:
         "way",
     )
 
-    def __init__(self, record: "AssistantRecord", at: int, counts: Counts, flags: int) -> None:
+    def __init__(self, record: AssistantRecord, at: int, counts: Counts, flags: int) -> None:
         self.record = record
         self.name, self.session, self.flags = record.message.id, record.sessionId, flags
         self.at = self.first = self.last = at
@@ -53,7 +57,7 @@ class PendingMessage:
         self.stop_at, self.blocks = NO_TIME, b""
         self.way = NO_WAY
 
-    def is_continued_by(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+    def is_continued_by(self, record: AssistantRecord, at: int, counts: Counts) -> bool:
         """Test a later line with the same id: `may_be_several` of model/usage/messages.py, for a single line."""
         if self.request and record.requestId and self.request != record.requestId:
             return False
@@ -75,7 +79,7 @@ class PendingMessage:
         if way != self.way:
             self.way = join_ways(self.way, way)
 
-    def extend(self, record: "AssistantRecord", at: int, counts: Counts) -> bool:
+    def extend(self, record: AssistantRecord, at: int, counts: Counts) -> bool:
         """Take in another line of the same message in the same session, later than the one with the most output."""
         output = counts[1]
         if output > self.output:  # the earlier line wins where the output is the same
@@ -93,7 +97,7 @@ class PendingMessage:
         return True
 
 
-def typed_way(record: "AssistantRecord", content: bytes, plain: Callable[[bytes], Any]) -> Way:
+def typed_way(record: AssistantRecord, content: bytes, plain: Callable[[bytes], Any]) -> Way:
     """The way of an answer in the usual layout (ways.py)."""
     server = record.attributionMcpServer or ""
     if not server and b'"mcp__' in content:

@@ -3,14 +3,16 @@
 This is the patient way of reading: it takes every shape that JSON can have. `decode.py` holds the fast one.
 """
 
-import json
-import math
-import re
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from tachograph.lean_contextlib import suppress
+from tachograph.lean_json import patient_loads
+from tachograph.lean_re import late_pattern
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.content import (
     FINISHING_MARK,
     FINISHING_VERSION,
@@ -20,15 +22,17 @@ from tachograph.model.usage.content import (
 )
 from tachograph.model.usage.messages import NO_TIME, Counts
 
+if TYPE_CHECKING:
+    from typing import Any
+
+
 MAX_COUNT = 10**12
 TITLE_LENGTH = 200
-ISSUED = re.compile(r"msg_[A-Za-z0-9_]{20,}$")  # an id that Anthropic gave: unique everywhere
 CLOUD_IDS = ("msg_bdrk_", "msg_vrtx_")  # of Bedrock and Vertex
 FIRST_MS, _LAST_MS = (
     -62_000_000_000_000,
     253_300_000_000_000,
 )  # years 5 to 9996: no calendar ends within a zone of them
-_patient = json.JSONDecoder(strict=False).decode  # made once: json.loads makes one for every line
 EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
@@ -58,7 +62,7 @@ def parse_record(line: bytes, fast: Callable[[bytes], Any] | None = None) -> dic
             record = fast(line)
     if record is None:
         try:
-            record = _patient(line.decode("utf-8", "replace"))
+            record = patient_loads(line.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             return None
     return record if isinstance(record, dict) else None
@@ -92,14 +96,21 @@ def key_of(record: dict[str, Any], inner: dict[str, Any], message: dict[str, Any
     """The identity of a message (accounting rule 2)."""
     name = message.get("id")
     if isinstance(name, str) and name:
-        return name if ISSUED.match(name) else "\0".join(("gateway", session, name, text_of(inner.get("requestId"))))
+        return name if is_issued(name) else "\0".join(("gateway", session, name, text_of(inner.get("requestId"))))
     own = inner.get("uuid")
     return own if isinstance(own, str) and own else "bytes " + line.strip().hex()
 
 
+def is_issued(name: str) -> bool:
+    """Test whether a message's id is one that Anthropic gave, unique everywhere: `msg_` and 20 or more letters, digits
+    or underscores."""
+    rest = name[4:].removesuffix("\n")
+    return name.startswith("msg_") and len(rest) >= 20 and rest.isascii() and rest.replace("_", "0").isalnum()
+
+
 def is_foreign_id(name: object) -> bool:
     """Test whether a message's id shows a gateway or a cloud: nothing that a plan of Anthropic's paid for."""
-    return isinstance(name, str) and name != "" and (not ISSUED.match(name) or name.startswith(CLOUD_IDS))
+    return isinstance(name, str) and name != "" and (not is_issued(name) or name.startswith(CLOUD_IDS))
 
 
 def writes_final_counts(version: object) -> bool:
@@ -119,6 +130,8 @@ def blocks_of(content: object, version: object) -> bytes:
         if kind == "text":
             text = part.get("text")
         elif kind == "tool_use":
+            import json  # only for answers that were cut off
+
             text = json.dumps(part.get("input"), ensure_ascii=False) + str(part.get("name"))
         else:
             continue
@@ -217,7 +230,11 @@ def prompt_of(record: dict[str, Any]) -> str:
 
 def _prompt_in(text: str) -> str:
     """The prompt in one text, after what an editor or the client put before it; "" for none."""
-    text = _NOTES.sub("", text, count=1).lstrip()
+    text = text.lstrip()
+    if text.startswith("<"):
+        text = _NOTES.sub("", text, count=1).lstrip()
+    if not text.startswith("<"):
+        return "" if text.startswith(("Caveat:", "[Request interrupted")) else title_of(text)
     if command := _COMMAND.search(text):
         name = "/" + command[1].strip().lstrip("/")
         if name in _CLIENT_COMMANDS:
@@ -226,17 +243,15 @@ def _prompt_in(text: str) -> str:
         return title_of(f"{name} {arguments[1]}" if arguments else name)
     if teammate := _TEAMMATE.match(text):
         return title_of(teammate[1])
-    if text.startswith(("<", "Caveat:", "[Request interrupted")):
-        return ""
-    return title_of(text)
+    return ""
 
 
-_NOTES = re.compile(r"\A\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)
-_COMMAND = re.compile(
+_NOTES = late_pattern(r"(?s)\A\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+")
+_COMMAND = late_pattern(
     r"\A(?:<command-(?:message|args)>[^<]*</command-(?:message|args)>\s*)*<command-name>([^<]+)</command-name>"
 )
-_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
-_TEAMMATE = re.compile(r"<teammate-message\b[^>]*>(.*?)(?:</teammate-message>|\Z)", re.DOTALL)
+_ARGUMENTS = late_pattern(r"(?s)<command-args>(.*?)</command-args>")
+_TEAMMATE = late_pattern(r"(?s)<teammate-message\b[^>]*>(.*?)(?:</teammate-message>|\Z)")
 # Commands about the client itself: no work begins with them.
 _CLIENT_COMMANDS = frozenset(
     [
@@ -280,6 +295,8 @@ def is_clear(record: dict[str, Any]) -> bool:
 def cost_state_of(record: dict[str, Any]) -> tuple[int, str] | None:
     """Claude Code's own sum of a session: nanodollars, and its models as JSON {model: [input, output, cache read,
     cache write, web searches, nanodollars]}; None where the record has no sum."""
+    import json
+
     total = nanodollars(record.get("totalCostUSD"))
     if total < 0:
         return None

@@ -1,12 +1,17 @@
 """Put into a batch what records beside the answers say: titles, links, `/clear`, sums, subagents."""
 
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.messages import NO_TIME
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import cost_state_of, parse_time, prompt_of, text_of, title_of
 from tachograph.sources.transcripts.tool_calls import subagent_origin
 from tachograph.sources.transcripts.ways import first_text, prompt_key, spawns_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 CUSTOM, AI = 0, 1  # kinds of title
 

@@ -5,15 +5,25 @@ those still agree, reading goes on at the offset; if not (truncated, rewritten, 
 which costs time and nothing else, since messages merge.
 """
 
-import os
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+import os
+
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState, signature
 from tachograph.sources.transcripts.side_records import note_type_beside
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+try:
+    from _blake2 import blake2b  # the one that hashlib hands out; hashlib loads OpenSSL as well, which takes 2 ms
+except ImportError:
+    from hashlib import blake2b
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20

@@ -1,10 +1,12 @@
 """Reads tools and subagents of a transcript on demand, and stores nothing: names and descriptions of calls,
 never their input, output or code."""
 
-import json
-from collections.abc import Iterator
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterator
+
+from tachograph.lean_json import loads
+from tachograph.lean_typing import NamedTuple
 from tachograph.model.usage.messages import fingerprint
 from tachograph.sources.transcripts.records import key_of, text_of
 
@@ -41,7 +43,7 @@ def calls(path: bytes) -> Iterator[Call]:
             if b'"tool_use"' not in line:
                 continue
             try:
-                record = json.loads(line)
+                record = loads(line)
             except (ValueError, RecursionError):
                 continue
             yield from _of(record, line)
@@ -79,7 +81,7 @@ def subagent_origin(path: bytes) -> SubagentOrigin | None:
     """Metadata beside the transcript of a subagent (agent-….meta.json); None without it."""
     try:
         with open(path[: -len(b".jsonl")] + b".meta.json", "rb") as file:
-            said = json.loads(file.read(65_536))
+            said = loads(file.read(65_536))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(said, dict):

@@ -6,10 +6,15 @@ of the tools that an answer calls (`mcp__SERVER__TOOL`), and their subagents' ty
 (ledger/usage/agent_types.py).
 """
 
-from typing import Any
+from __future__ import annotations
 
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.messages import Way, fingerprint
 from tachograph.sources.transcripts.records import text_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 SPAWNING_TOOLS = ("Task", "Agent")
 _MCP = "mcp__"

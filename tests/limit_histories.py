@@ -4,7 +4,7 @@ import random
 import sqlite3
 from typing import NamedTuple
 
-from tachograph.ledger.limits import accounts, readings, refusals
+from tachograph.ledger.limits import accounts, readings, refusals, request_times
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.messages import Row
@@ -227,7 +227,7 @@ def write_answer(db: sqlite3.Connection, account: int, session: str, at: int, be
     row |= {"id": identity, "output": 5, "session": where, "account": account, "billed": 1, "blocks": None}
     db.execute(f"INSERT INTO answer ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
     if began is not None:
-        refusals.note_request_times(db, [(identity, began)], at)
+        request_times.note_request_times(db, [(identity, began)], at)
 
 
 def forget(ledger: Ledger) -> None:

@@ -251,18 +251,18 @@ def _write_refusals(
 
 def _note_request_times(ledger: Ledger, read: list[FileState], now_ms: int) -> None:
     """Store when the requests of answers after an open refusal began: it tells if one proves that the refusal is over."""
-    from tachograph.ledger.limits import refusals
+    from tachograph.ledger.limits import request_times
 
-    since = refusals.open_since(ledger.db, now_ms)
+    since = request_times.open_since(ledger.db, now_ms)
     if since is None:
         return
-    from tachograph.sources.transcripts.request_times import request_times
+    from tachograph.sources.transcripts.request_times import request_times as times_in
 
     newest = read[:_MOST_LATE_FILES]  # discovered so: the one that changed last is the first
-    times = [one for known in newest for one in request_times(known.path, known.offset, since)]
+    times = [one for known in newest for one in times_in(known.path, known.offset, since)]
     if times:
         with ledger.transaction() as db:
-            refusals.note_request_times(db, times, now_ms)
+            request_times.note_request_times(db, times, now_ms)
 
 
 def _remembering(known: FileState, state: files.FileState) -> FileState:

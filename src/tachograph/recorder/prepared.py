@@ -15,7 +15,6 @@ import marshal
 import os
 import sys
 import time
-from binascii import crc32
 from collections.abc import Iterable, Mapping, Sequence
 
 from tachograph.lean_typing import TYPE_CHECKING
@@ -157,6 +156,8 @@ def load(paths: Paths) -> World | None:
     start = len(_FORMAT) + 4
     if data[: len(_FORMAT)] != _FORMAT:
         return None
+    from binascii import crc32  # a library of its own, and a first report has nothing prepared
+
     body = memoryview(data)[start:]
     if int.from_bytes(data[len(_FORMAT) : start], "big") != crc32(body):
         return None
@@ -165,6 +166,8 @@ def load(paths: Paths) -> World | None:
 
 def save(paths: Paths, world: World) -> None:
     """Keep the answers; a failure costs only time."""
+    from binascii import crc32
+
     body = marshal.dumps((world.marks, world.folders, world.transcripts, world.answers))
     data = b"".join((_FORMAT, crc32(body).to_bytes(4, "big"), body))
     file, new = file_of(paths), f"{file_of(paths)}.{os.getpid()}.new"

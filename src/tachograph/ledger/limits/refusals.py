@@ -1,20 +1,19 @@
 """Refusals: when the service said no because of a limit, from the client's own notices in transcripts."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.limits.limits import OK, SOURCES, STATUSLINE, Limit
-from tachograph.model.limits.refusals import FORGOTTEN_MS, Answer, News, Refusal
+from tachograph.model.limits.refusals import Answer, News, Refusal
 from tachograph.model.limits.window_state import HELD_MS
 from tachograph.model.parsing import limit_name
 from tachograph.model.usage.messages import SIDECHAIN
 
 _BY_INDEX = f"r.source IN ({', '.join(repr(source) for source in SOURCES)})"
 _MOST_ANSWERS = 2_000
-_KEPT_MS = 9 * 86_400_000  # longer than any refusal with a reset holds
 
 
 def note(
@@ -116,23 +115,6 @@ def answers_after(db: sqlite3.Connection, account: int, session: str, since: int
         found.append(Answer(at, model, before.get(chain, 0), is_own, began))
         before[chain] = at
     return found
-
-
-def open_since(db: sqlite3.Connection, at: int) -> int | None:
-    """Time of the earliest refusal that may still hold at a moment; None without one."""
-    sql = (
-        "SELECT min(at) FROM refusal WHERE at <= ?1 AND (resets_at > ?1 OR (resets_at IS NULL AND at > ?2)"
-        " OR (resets_at <= at AND at > ?3))"
-    )
-    found = db.execute(sql, (at, at - FORGOTTEN_MS, at - HELD_MS)).fetchone()[0]
-    return None if found is None else int(found)
-
-
-def note_request_times(db: sqlite3.Connection, times: Iterable[tuple[int, int]], at: int) -> None:
-    """Store when requests of answers (by identity) began; those of refusals that are over go. Inside a transaction of the
-    caller's."""
-    db.execute("DELETE FROM request_time WHERE at < ?", (at - _KEPT_MS,))
-    db.executemany("INSERT OR IGNORE INTO request_time VALUES (?, ?)", times)
 
 
 def refile(db: sqlite3.Connection, folder: int, since: int) -> None:

@@ -144,7 +144,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     else:
         lines = [f"{line}\n" for line in text(report, context.columns, context.style)]
         context.out.writelines(lines)
-        if context.question is not None and done is not None:
+        if context.question is not None and done is not None and not done.read:
             from tachograph.recorder.preparing import keep
 
             keep(context.question, "".join(lines), context.env, done, before, report.calendar, report.now)

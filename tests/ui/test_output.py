@@ -636,6 +636,7 @@ def test_flags_of_the_overview_may_stand_without_a_command(home: Home) -> None:
 
 def test_help_and_version_of_everything(home: Home) -> None:
     assert re.fullmatch(r"tachograph \d+\.\d+\.\d+\S*\n", home.run("--version").stdout)
+    assert home.run("version").stdout == home.run("--version").stdout
     assert "daily" in home.run("--help").stdout
     for report in REPORTS:
         assert "--since" in home.run(report, "--help").stdout

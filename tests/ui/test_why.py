@@ -40,6 +40,7 @@ def test_why_says_who_burned_the_week_and_what_is_not_explained(lived: Home) -> 
     assert "Not explained by this machine's logs: " in shown
     for heading in ("Models", "Projects", "Sessions", "Pull requests"):
         assert f"\n{heading}\n" in shown
+    assert "Ranges are 80 % intervals" in shown
     assert re.search(r"^Learned from \d+ 5-hour windows over \d+ days\.$", shown, re.M)
     assert "One full 5-hour window costs about 11 points of your week" in shown
 
@@ -63,6 +64,21 @@ def test_why_says_that_the_breakdown_of_the_service_contradicts_it(lived: Home, 
         assert any(words in line for line in made["says"]) is contradicts
         assert (words in home.run("why", "--no-ingest").stdout) is contradicts
         high = 100 * made["unexplained"]["high"]
+
+
+def test_after_a_reset_the_last_whole_week_is_offered_and_its_breakdown_is_gone(home: Home) -> None:
+    resets_at = NOW_MS + HOUR
+    shares = (Share("claude_code", "Claude Code", 90), Share("chat", "Chat", 10))
+    with home.ledger() as ledger, ledger.transaction() as db:
+        limit = Limit(SEVEN_DAY, "7-day", "weekly", 40.0, resets_at)
+        who = AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization)
+        readings.append(db, Strings(db), Reading(OAUTH, NOW_MS, account=who, limits=(limit,), breakdown=shares))
+    assert "Anthropic's breakdown" in home.run("now").stdout
+    assert "--week 1" not in home.run("why").stdout
+    home.env["TACHOGRAPH_NOW"] = str(resets_at + HOUR)
+    assert "Anthropic's breakdown" not in home.run("now").stdout
+    assert home.run("now", "--json").json["accounts"][0]["breakdown"] is None
+    assert "The last whole week: tachograph why --week 1." in home.run("why").stdout
 
 
 @pytest.mark.parametrize("scenario", ["", "tuesday", "friday", "sunday"])

@@ -253,7 +253,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         plan_title(plan or next((s.reading.plan for s in stored if s.reading.plan), ""), at),
         tuple(limits),
         extra,
-        _breakdown(stored, current.get(SEVEN_DAY)),
+        _breakdown(stored, current.get(SEVEN_DAY), at),
         tuple((s.reading.source, s.reading.outcome) for s in stored if s.reading.outcome != OK),
         max((s.confirmed_at for s in stored), default=0),
         browsers=tuple(seen),
@@ -264,9 +264,12 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
     )
 
 
-def _breakdown(stored: Sequence[StoredReading], week: Window | None) -> tuple[Share, ...]:
+def _breakdown(stored: Sequence[StoredReading], week: Window | None, at: int) -> tuple[Share, ...]:
     """The service's split of the running week; what was read in an earlier week is about that one."""
-    since = 0 if week is None or week.resets_at is None else week.resets_at - _WEEK_MS
+    resets_at = None if week is None else week.resets_at
+    if resets_at is not None and resets_at <= at:
+        return ()
+    since = 0 if resets_at is None else resets_at - _WEEK_MS
     return next((s.reading.breakdown for s in stored if s.reading.breakdown and s.confirmed_at >= since), ())
 
 

@@ -63,6 +63,8 @@ def _with_groups(text: str) -> str:
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Raises UsageError; --help and --version end the program."""
     names = {command.name for command in COMMANDS}
+    if argv and argv[0] == "version":
+        argv = ["--version", *argv[1:]]
     if "--version" in argv and "--verbose" in argv:
         return argparse.Namespace(command=None, module="version")
     if argv and argv[0] == "help":

@@ -72,6 +72,7 @@ def _walk(found: Detected, context: Context, ask: Ask) -> int:
     _at_login(found, context, ask, say)
     _in_the_tray(context, ask, say)
     say("\nBrowser: an extension can read your limits on claude.ai every minute.  tachograph pair --open")
+    say("\nWhere your week went: a page in your browser.  tachograph dashboard")
     say("")
     context.out.flush()
     if _knows_limits(context):

@@ -12,7 +12,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.estimates.attribution import Attribution, Part
 from tachograph.queries.estimates.constants import LEARNED, LITTLE, NOTHING
-from tachograph.queries.limits.current import NowAccount
+from tachograph.queries.limits.current import RESET, NowAccount
 from tachograph.text.attribution import (
     CLEAR_SIGN,
     breakdown_words,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _MOST = 5  # rows of a part
 _BAR = 24
+_HARDLY = 5.0  # percent of a week, below which a split of it answers little
 
 
 # -- why -------------------------------------------------------------------------------------------------------------
@@ -47,6 +48,8 @@ def why_screen(
 ) -> list[str]:
     words = clock_of(calendar, found.at)
     made = [*_heading(found, account, calendar, room, style), "", *fold(safe(why_words(found)), room)]
+    if _has_hardly_begun(found, account):
+        made += fold("The last whole week: tachograph why --week 1.", room)
     if (left := unexplained_words(found)) != "":
         made += fold(left, room)
     if found.method not in (NOTHING, LITTLE):
@@ -75,9 +78,21 @@ def why_screen(
             made += fold(safe(words_of_breakdown), room)
     if (window := window_words(found.window_points)) and found.method == LEARNED:
         made += fold(window, room)
+    if found.method == LEARNED and found.by_model:
+        made += fold("Ranges are 80 % intervals: eight of ten contain the true value.", room)
     for line in evidence_words(found.evidence, found.method, words):
         made += fold(safe(line), room)
     return made
+
+
+def _has_hardly_begun(found: Attribution, account: NowAccount) -> bool:
+    """A week of which little or nothing is known, so soon after its reset: the one before answers more."""
+    week = account.limit(SEVEN_DAY)
+    if found.limit != SEVEN_DAY or week is None or found.weeks > 1:
+        return False
+    if found.resets_at is None:
+        return week.state == RESET
+    return found.resets_at > found.at and (found.used or 0.0) < _HARDLY
 
 
 def _heading(found: Attribution, account: NowAccount, calendar: Calendar, room: int | None, style: Style) -> list[str]:

@@ -6,11 +6,12 @@ from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.queries.usage.overview import WEEKS_SHOWN, Overview
 from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import Row, Spend
-from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, percent, safe, sparkline, tokens, usd, width
+from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, fold, percent, safe, sparkline, tokens, usd, width
 from tachograph.text.table import Style
 from tachograph.ui.documents.report_footer import footer, problem_lines
 
 _TOP = 4
+_NEXT = "More: tachograph why, tachograph dashboard, tachograph --help."
 
 
 def empty(folders: list[str], problems: Problems, room: int | None, *, are_logs: bool, are_limits: bool) -> list[str]:
@@ -52,14 +53,16 @@ def screen(seen: Overview, problems: Problems, room: int | None, style: Style, *
     made.append("")
     if seen.newest is not None:
         made += [f"The newest message is of {seen.newest:%a %d %b %Y} (all of them: tachograph monthly).", ""]
-    return [line.rstrip() for line in made + footer(seen.weeks, seen.unpriced_models, problems, room)]
+    more = fold(_NEXT, room)
+    return [line.rstrip() for line in made + footer(seen.weeks, seen.unpriced_models, problems, room) + more]
 
 
 assert WEEKS_SHOWN == 4  # noqa: S101 - the screen says so in words
 
 
 def _line(name: str, used: Spend, aside: str, gap: str) -> str:
-    cells = f"{count(used.tokens.messages):>9}{tokens(used.tokens.total):>11}{usd(used.usd):>12}"
+    cost = usd(used.usd if used.tokens.messages else 0.0)  # a dash would mean that there is no price
+    cells = f"{count(used.tokens.messages):>9}{tokens(used.tokens.total):>11}{cost:>12}"
     return f"{name:14}{cells}{gap}{aside}".rstrip()
 
 

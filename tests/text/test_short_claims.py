@@ -17,6 +17,7 @@ from tachograph.queries.limits.current import FRESH
 from tachograph.queries.limits.now_limit import NowLimit
 from tachograph.queries.usage.rows import Spend
 from tachograph.text import card_week, chances, reconcile
+from tachograph.text.format import UNKNOWN
 
 DRAWN = 2000
 CHANCE = r"(under 5 %|over 95 %|\d+ %)"
@@ -145,6 +146,14 @@ LONG = {
     "source_words",
 }
 LONG |= {"chance_word", "chance_percent", "_rate", "_why_no_chance"}
+CELLS = {"chance_cell", "ends_cell"}
+
+
+def test_cells_of_a_forecast_show_unknown_as_a_dash_and_never_pass_100_percent() -> None:
+    assert (chances.chance_cell(None), chances.ends_cell(None)) == (UNKNOWN, UNKNOWN)
+    assert chances.chance_cell(0.38) == "38 %"
+    assert chances.ends_cell({"low": 40.4, "value": 50.0, "high": 61.6}) == "40–62 %"
+    assert chances.ends_cell({"low": 99.7, "value": 104.0, "high": 120.0}) == "100 %"
 
 
 def test_no_function_of_sentences_about_estimates_goes_without_a_claim() -> None:
@@ -153,6 +162,6 @@ def test_no_function_of_sentences_about_estimates_goes_without_a_claim() -> None
         if "queries.estimates" not in source or path.stem in {"attribution", "what_if"}:
             continue
         names = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-        assert names <= DEFINITIONS | TESTED | LONG, (path.name, names - DEFINITIONS - TESTED - LONG)
+        assert names <= DEFINITIONS | TESTED | LONG | CELLS, (path.name, names - DEFINITIONS - TESTED - LONG - CELLS)
     called = inspect.getsource(produced)
     assert [name for name in TESTED if f".{name}(" not in called] == []

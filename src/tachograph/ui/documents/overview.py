@@ -6,7 +6,19 @@ from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.queries.usage.overview import WEEKS_SHOWN, Overview
 from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import Row, Spend
-from tachograph.text.format import UNKNOWN, ascii_sparkline, count, cut, fold, percent, safe, sparkline, tokens, usd, width
+from tachograph.text.format import (
+    UNKNOWN,
+    ascii_sparkline,
+    count,
+    cut,
+    fold,
+    percent,
+    safe,
+    sparkline,
+    tokens,
+    usd,
+    width,
+)
 from tachograph.text.table import Style
 from tachograph.ui.documents.report_footer import footer, problem_lines
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from tachograph.lean_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
 _SPACE = " \t\n\r"
 _CONSTANTS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
@@ -24,6 +26,9 @@ class _Options:
 
 class _PatientOptions(_Options):
     strict = False  # control characters may stand in strings
+
+
+_scanners: dict[type[_Options], Callable[[str, int], tuple[Any, int]]] = {}  # made at the first use
 
 
 def loads(text: str | bytes) -> Any:
@@ -48,10 +53,13 @@ def patient_loads(text: str) -> Any:
 
 def _scanned(text: str | bytes, options: type[_Options]) -> Any:
     """The value that the scanner in C finds. Raises some error where `json` has to decide."""
-    from _json import make_scanner
+    scan = _scanners.get(options)
+    if scan is None:
+        from _json import make_scanner
 
+        scan = _scanners[options] = make_scanner(options)  # type: ignore[arg-type]  # any object with these attributes
     start = text.lstrip(_SPACE) if isinstance(text, str) else _decode(text)
-    value, end = make_scanner(options)(start, 0)  # type: ignore[arg-type]  # any object with these attributes
+    value, end = scan(start, 0)
     if start[end:].strip(_SPACE):
         raise ValueError
     return value

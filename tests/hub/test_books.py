@@ -17,7 +17,8 @@ from hub_team import get, team
 from tachograph.clock import FixedClock
 from tachograph.hub.books.collect import EVERY_MS, FIRST_WAIT_MS, Collector
 from tachograph.hub.books.reports import Unavailable, billed_by_day, use_of_day
-from tachograph.hub.store import HubStore, open_store
+from tachograph.hub.store import HubStore, open_store, schema
+from tachograph.hub.store.sqlite import APPLICATION_ID
 from tachograph.sources import admin_reports
 from tachograph.sources.http import HttpAnswer
 
@@ -284,16 +285,16 @@ def test_pages_without_an_end_are_left() -> None:
 
 def test_an_older_database_gets_the_tables_and_marks_telemetry_seats(tmp_path: Path) -> None:
     path = str(tmp_path / "hub.sqlite3")
-    open_store(path, NOW_MS).close()
     with sqlite3.connect(path) as db:
-        for table in ("book_email", "book_day", "book_sum", "adopted", "totals_week"):
-            db.execute(f"DROP TABLE {table}")
-        db.execute("CREATE TABLE book (day INTEGER)")
+        for number in (1, 2):
+            for statement in schema.statements(number):
+                db.execute(statement)
         for id, name, share in (("a", "telemetry", "counts"), ("b", "laptop", "counts")):
             db.execute(
                 "INSERT INTO machine (id, member, name, token, share, joined_at) VALUES (?, 1, ?, ?, ?, 1)",
                 (id, name, id.encode(), share),
             )
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA user_version = 2")
     db.close()
     store = open_store(path, NOW_MS)

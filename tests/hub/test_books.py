@@ -289,6 +289,7 @@ def test_an_older_database_gets_the_tables_and_marks_telemetry_seats(tmp_path: P
         for number in (1, 2):
             for statement in schema.statements(number):
                 db.execute(statement)
+        db.execute("INSERT INTO hub (id, salt, made_at) VALUES ('h', 'salt', 1)")
         for id, name, share in (("a", "telemetry", "counts"), ("b", "laptop", "counts")):
             db.execute(
                 "INSERT INTO machine (id, member, name, token, share, joined_at) VALUES (?, 1, ?, ?, ?, 1)",

@@ -16,6 +16,11 @@ _STATE = ("device", "inode", "size", "mtime", "ctime", "offset", "head", "tail",
 
 
 _STATES = f"SELECT file.id, path, name.text, {', '.join(_STATE)}, error, gone FROM file JOIN name ON name.id = folder"
+_WRITE = (
+    f"INSERT INTO file (path, folder, {', '.join(_STATE)}, error, gone) VALUES (?, ?, {', '.join('?' * len(_STATE))}, ?, 0)"
+    f" ON CONFLICT (path) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in ('folder', *_STATE, 'error', 'gone'))}"
+    " RETURNING id"
+)
 _NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, "")  # of what could not be opened
 
 
@@ -131,19 +136,14 @@ def write_state(
         else:
             db.execute("UPDATE file SET error = ?, gone = 0 WHERE id = ?", (error, row[0]))
             return
-    columns = ", ".join(_STATE)
-    updates = ", ".join(f"{column} = excluded.{column}" for column in ("folder", *_STATE, "error", "gone"))
-    file = db.execute(
-        f"INSERT INTO file (path, folder, {columns}, error, gone) VALUES (?, ?, {', '.join('?' * len(_STATE))}, ?, 0)"
-        f" ON CONFLICT (path) DO UPDATE SET {updates} RETURNING id",
-        (path, folder, *state[2:], error),
-    ).fetchone()[0]
+    file = db.execute(_WRITE, (path, folder, *state[2:], error)).fetchone()[0]
     if from_start:
         db.execute("DELETE FROM problem WHERE file = ?", (file,))
-    db.executemany(
-        "INSERT INTO problem VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [(file, kind, count) for kind, count in problems.items()],
-    )
+    if problems:
+        db.executemany(
+            "INSERT INTO problem VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            [(file, kind, count) for kind, count in problems.items()],
+        )
 
 
 def write_times(db: sqlite3.Connection, marks: Mapping[bytes, tuple[int, int, int, int, int]]) -> None:

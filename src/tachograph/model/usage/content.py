@@ -5,9 +5,10 @@ keys: a 32-bit key, so that copies of a block are one, and its length in charact
 stored faster than anything with structure.
 """
 
-from struct import iter_unpack, pack
+from struct import Struct
 
 CHARACTERS_PER_TOKEN = 4
+_BLOCKS = Struct("<II")
 _LONGEST = (1 << 32) - 1
 _PLACEHOLDER = 8  # the first line of a stream holds so few output tokens, or fewer
 FINISHING_VERSION = (2, 1, 60)  # Claude Code writes the final stop reason and counts from here on
@@ -25,20 +26,23 @@ def block_key(kind: str, name: str) -> int:
 
 def packed_blocks(lengths: dict[int, int]) -> bytes:
     """Blocks as bytes, from key to length in characters."""
-    return b"".join(pack("<II", key, min(lengths[key], _LONGEST)) for key in sorted(lengths))
+    return b"".join(_BLOCKS.pack(key, min(lengths[key], _LONGEST)) for key in sorted(lengths))
 
 
 def joined_blocks(a: bytes, b: bytes) -> bytes:
     """Blocks of two copies of an answer; a block of both counts once, with its larger length."""
-    lengths = dict(iter_unpack("<II", a))
-    for key, length in iter_unpack("<II", b):
+    lengths = dict(_BLOCKS.iter_unpack(a))
+    for key, length in _BLOCKS.iter_unpack(b):
         lengths[key] = max(length, lengths.get(key, 0))
     return packed_blocks(lengths)
 
 
 def visible_tokens(blocks: bytes) -> int:
     """Tokens that the visible content of an answer has at least."""
-    return sum(length for _, length in iter_unpack("<II", blocks)) // CHARACTERS_PER_TOKEN if blocks else 0
+    characters = 0
+    for _, length in _BLOCKS.iter_unpack(blocks):
+        characters += length
+    return characters // CHARACTERS_PER_TOKEN
 
 
 def is_unfinished(blocks: bytes, output: int) -> bool:

@@ -29,9 +29,10 @@
 #define PLAIN_FIELDS 18
 enum { WAY_AGENT, WAY_SKILL, WAY_PLUGIN, WAY_SERVER, WAY_EFFORT, WAY_ENTRYPOINT };
 #define CLEAR_NEEDLE "<command-name>/clear</command-name>"
+#define USAGE_NEEDLE "\"usage\""
 
 /* how a line is handed back; decode.py has the same numbers */
-enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, PROGRESS = 3, CLEAR = 4, SPAWN = 5 };
+enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, CLEAR = 3, SPAWN = 4 };
 enum { FORKED = 1, SIDECHAIN = 2, FOREIGN = 4 }; /* model/usage/messages.py */
 
 typedef const unsigned char *Bytes;
@@ -92,6 +93,27 @@ typedef struct { /* what a call has made so far */
 /* -- JSON ------------------------------------------------------------------------------------------------------ */
 
 #define ONES 0x0101010101010101ULL
+#define HIGH (ONES * 0x80)
+
+static uint64_t eight(Bytes p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    return w;
+}
+
+/* The high bits of bytes that are equal to one; after the first of them, others may be set as well. */
+static uint64_t has(uint64_t w, unsigned char byte)
+{
+    w ^= ONES * byte;
+    return (w - ONES) & ~w & HIGH;
+}
+
+/* The high bits of bytes that end a run of plain text: quotes, backslashes, controls; also others after the first. */
+static uint64_t marks(uint64_t w)
+{
+    return has(w, '"') | has(w, '\\') | ((w - ONES * 0x20) & ~w & HIGH);
+}
 
 /* Past a string; the cursor stands on its opening quote. */
 static int text(Cursor *c, Text *out)
@@ -100,13 +122,14 @@ static int text(Cursor *c, Text *out)
     out->p = p;
     out->is_escaped = 0;
     for (;;) {
-        while (end - p >= 8) { /* eight bytes at a time, as long as none is a quote, a backslash or a control */
-            uint64_t w, quote, slash;
-            memcpy(&w, p, 8);
-            quote = w ^ (ONES * '"');
-            slash = w ^ (ONES * '\\');
-            if ((((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | ((w - ONES * 0x20) & ~w)) & (ONES * 0x80))
+        while (end - p >= 8) {
+            const uint64_t found = marks(eight(p));
+            if (found) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                p += __builtin_ctzll(found) >> 3;
+#endif
                 break;
+            }
             p += 8;
         }
         if (p >= end || *p < 0x20)
@@ -693,6 +716,8 @@ static int is_utf8(Bytes p, Bytes end)
 {
     PyObject *tried;
     Bytes start = p;
+    while (end - p >= 8 && !(eight(p) & HIGH))
+        p += 8;
     while (p < end && *p < 0x80)
         p++;
     if (p == end)
@@ -713,6 +738,10 @@ static int mix_text(const Text *said, uint32_t *key, uint32_t most, uint32_t *ch
     if (!is_utf8(said->p, said->p + said->n))
         return 0;
     for (Py_ssize_t i = 0; i < said->n; i++) {
+        while (n >= most && said->n - i > 8 && !((eight(said->p + i) & HIGH) | marks(eight(said->p + i)))) {
+            n += 8;
+            i += 8;
+        }
         unsigned char byte = said->p[i];
         if ((byte & 0xC0) != 0x80)
             n++;
@@ -743,6 +772,10 @@ static int dumped(Bytes p, Bytes end, uint32_t *characters)
         return 0;
     for (; p < end; p++) {
         if (is_text) {
+            while (end - p > 8 && !((eight(p) & HIGH) | marks(eight(p)))) {
+                n += 8;
+                p += 8;
+            }
             if (*p == '\\') {
                 p++;
                 if (*p == 'u')
@@ -1194,6 +1227,8 @@ static Bytes head_kind(Bytes start, Bytes stop)
 static Bytes tail_kind(Bytes start, Bytes stop)
 {
     for (Bytes p = stop - TYPE_LENGTH; p >= start; p--) {
+        while (p - start >= 8 && !(has(eight(p - 7), '"') | has(eight(p - 7), '{') | has(eight(p - 7), '}')))
+            p -= 8;
         if (*p == '{' || (*p == '}' && p != stop - 1))
             return NULL; /* a brace between it and the end: it may stand inside another object */
         if (*p == '"' && memcmp(p, TYPE, TYPE_LENGTH) == 0) {
@@ -1207,20 +1242,23 @@ static Bytes tail_kind(Bytes start, Bytes stop)
 
 #define BEGINS(p, stop, word) ((stop) - (p) >= (Py_ssize_t)sizeof(word) - 1 && memcmp(p, word, sizeof(word) - 1) == 0)
 
-/* Whether a line may be the command /clear: `is_clear_line` of line_scan.py. */
-static int may_clear(Bytes start, Bytes stop)
+/* Whether a line contains a word of n bytes. `at`: the place in the word of its rarest byte, which is looked for. */
+static int contains(Bytes start, Bytes stop, const char *word, Py_ssize_t n, Py_ssize_t at)
 {
-    const Py_ssize_t n = sizeof CLEAR_NEEDLE - 1;
-    if (stop - start >= LONGEST_CLEAR)
-        return 0;
-    for (Bytes p = start; stop - p >= n; p++) {
-        p = memchr(p, '<', (size_t)(stop - p - n + 1));
+    for (Bytes p = start + at; stop - p >= n - at; p++) {
+        p = memchr(p, word[at], (size_t)(stop - p - (n - at) + 1));
         if (p == NULL)
             return 0;
-        if (memcmp(p, CLEAR_NEEDLE, (size_t)n) == 0)
+        if (memcmp(p - at, word, (size_t)n) == 0)
             return 1;
     }
     return 0;
+}
+
+/* Whether a line may be the command /clear: `is_clear_line` of line_scan.py. */
+static int may_clear(Bytes start, Bytes stop)
+{
+    return stop - start < LONGEST_CLEAR && contains(start, stop, CLEAR_NEEDLE, sizeof CLEAR_NEEDLE - 1, 0);
 }
 
 static int hand_back(Making *m, int how, Bytes block, Bytes start, Bytes stop)
@@ -1260,15 +1298,17 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
                 looks--;
                 done = hand_back(m, PROMPT, block, start, stop);
             }
-            else if (may_clear(start, stop))
+            if (done && may_clear(start, stop))
                 done = hand_back(m, CLEAR, block, start, stop);
         }
         else if (BEGINS(kind, stop, "system\"")) {
             if (may_clear(start, stop))
                 done = hand_back(m, CLEAR, block, start, stop);
         }
-        else if (BEGINS(kind, stop, "progress\""))
-            done = hand_back(m, PROGRESS, block, start, stop);
+        else if (BEGINS(kind, stop, "progress\"")) {
+            if (contains(start, stop, USAGE_NEEDLE, sizeof USAGE_NEEDLE - 1, 4))
+                done = hand_back(m, READ, block, start, stop);
+        }
         else if (BEGINS(kind, stop, "pr-link\"") || BEGINS(kind, stop, "ai-title\"") ||
                  BEGINS(kind, stop, "custom-title\"") || BEGINS(kind, stop, "summary\"") ||
                  BEGINS(kind, stop, "cost-state\""))
@@ -1312,7 +1352,7 @@ PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 5) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 6) < 0)
         Py_CLEAR(made);
     return made;
 }

@@ -28,7 +28,7 @@ from tachograph.model.usage.messages import (
 )
 from tachograph.sources.transcripts import side_records
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decoders import CLEAR, PROGRESS, PROMPT, READ, SPAWN, Decoders
+from tachograph.sources.transcripts.decoders import PROMPT, SPAWN, UNCERTAIN, Decoders
 from tachograph.sources.transcripts.line_scan import (
     CLEAR_NEEDLE,
     UNCERTAIN_KIND,
@@ -140,16 +140,12 @@ class Transcript:
                 batch.extend_session(*item)
                 continue
             how, pos, stop = item
-            if how == SPAWN:
-                side_records.note_spawning_record(self.batch, parse_record(bytes(block[pos:stop])))
-            elif how in (PROMPT, CLEAR):
-                if self.looks and how == PROMPT:
+            if how == PROMPT:
+                if self.looks:
                     self._look_for_prompt(bytes(block[pos:stop]))
-                if how == CLEAR or is_clear_line(find, pos, stop):
-                    self._read(bytes(block[pos:stop]), block, pos, offset)
-            elif how == READ or any(
-                find(needle, pos, stop) >= 0 for needle in _NEEDLES[: 1 if how == PROGRESS else None]
-            ):
+            elif how == SPAWN:
+                side_records.note_spawning_record(batch, parse_record(bytes(block[pos:stop])))
+            elif how != UNCERTAIN or any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
                 self._read(bytes(block[pos:stop]), block, pos, offset)
 
     def _feed_here(self, block: bytearray | bytes, end: int, offset: int) -> None:

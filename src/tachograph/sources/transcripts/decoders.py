@@ -23,7 +23,7 @@ class TypedDecoder(NamedTuple):
     plain: Callable[[bytes], Any]
 
 
-READ, PROMPT, UNCERTAIN, PROGRESS, CLEAR, SPAWN = range(6)
+READ, PROMPT, UNCERTAIN, CLEAR, SPAWN = range(5)
 
 
 class Decoders(NamedTuple):

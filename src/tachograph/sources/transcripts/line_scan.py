@@ -107,8 +107,11 @@ def is_clear_line(find: Any, pos: int, stop: int) -> bool:
 
 
 def _plain_text(literal: bytes) -> object:
+    text = literal.decode("utf-8", "replace")
+    if text.isascii() and text.isprintable() and "\\" not in text:  # nearly always: nothing in it is escaped or odd
+        return text[1:-1]
     try:
-        return loads(literal.decode("utf-8", "replace"))
+        return loads(text)
     except ValueError:
         return ""
 

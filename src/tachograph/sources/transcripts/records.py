@@ -70,7 +70,8 @@ def parse_record(line: bytes, fast: Callable[[bytes], Any] | None = None) -> dic
 
 def title_of(words: str) -> str:
     """One line of a title or prompt, white space folded, cut to a sensible length."""
-    return text_of(" ".join(words.split())[:TITLE_LENGTH])
+    first = words.split(None, TITLE_LENGTH)[:TITLE_LENGTH]  # each has a character at least: no more are needed
+    return text_of(" ".join(first)[:TITLE_LENGTH])
 
 
 def text_of(value: object) -> str:

@@ -217,7 +217,8 @@ def _key(record: dict[str, Any], answer: dict[str, Any], message: dict[str, Any]
     if name and re.fullmatch(r"msg_[A-Za-z0-9_]{20,}", name):
         return name
     if name:
-        return ("gateway", _text(record.get("sessionId")), name, _text(answer.get("requestId")))
+        # as the ledger spells it: its number decides between two messages of one millisecond
+        return "\0".join(("gateway", _text(record.get("sessionId")) or "", name, _text(answer.get("requestId")) or ""))
     return _text(answer.get("uuid")) or ("bytes", line.strip())
 
 

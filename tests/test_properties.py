@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 import oracle
 from helpers import NOW_MS, Home
 from ledger_rows import ledger_rows
+from oracle import _number
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
 from tachograph.model.usage.messages import whole
@@ -218,6 +220,10 @@ def test_every_report_is_what_the_oracle_counts(some_units: list[Unit]) -> None:
     with temporary_home() as home:
         home.write("a/s.jsonl", lines(some_units))
         counted, daily = home.oracle(), home.report("daily", "--timezone", "UTC")
+        with patch("oracle._number", lambda key: -_number(key)):
+            turned = home.oracle()
+        # of two sessions that begin in one millisecond the numbers of ids decide, which the oracle spells in another way
+        assume((turned.by_session(), turned.by_pull_request()) == (counted.by_session(), counted.by_pull_request()))
         assert _measures(daily["totals"]) == counted.total
         assert {row["period"]: _measures(row) for row in daily["rows"]} == counted.by_day()
         for report, key, table in (

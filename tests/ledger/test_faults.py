@@ -602,7 +602,7 @@ def test_a_pass_that_is_cut_off_before_its_first_batch_loses_no_transcript(
     for place in (path, path.parent, home.projects):
         os.utime(place, (long_ago, long_ago))
 
-    def cut_off(*_: object) -> Iterator[workers.Delivery]:
+    def cut_off(*_: object) -> "Iterator[workers.Delivery]":
         raise KeyboardInterrupt
         yield
 
@@ -617,7 +617,7 @@ def test_a_first_reading_beside_another_writes_each_message_once(home: Home, mon
     home.write("p/one.jsonl", answers("one", 4))
     read_all = workers.read_all
 
-    def meanwhile(*arguments: object) -> Iterator[workers.Delivery]:
+    def meanwhile(*arguments: object) -> "Iterator[workers.Delivery]":
         with monkeypatch.context() as patched:
             patched.setattr(workers, "read_all", read_all)
             home.ingest()

@@ -68,7 +68,7 @@ def _mistake() -> int:
 
 
 def _sentence_about(error: OSError) -> str:
-    """What happened to a file or to the system, and what to do; "" for an error that names neither.
+    """The sentence about an error of a file or of the system, and the next step; "" for an error that names neither.
 
     Any file or folder can vanish, be locked or run out of room between two steps of a command.
     """

@@ -195,10 +195,10 @@ def test_aliases_in_a_circle_and_of_themselves_count_every_message_once(four: Ho
 
 
 def test_an_alias_unites_the_spellings_of_wsl_and_of_a_link(home: Home) -> None:
-    write(home, (S, "C:\\work\\shop", "main"), (T, "/mnt/c/work/shop/src", "main"), (U, "/srv/link", "main"))
+    write(home, (S, "C:\\code\\shop", "main"), (T, "/mnt/c/code/shop/src", "main"), (U, "/srv/link", "main"))
     home.data.mkdir(exist_ok=True)
     (home.data / "settings.toml").write_text(
-        '[projects]\n"/mnt/c/work/shop" = "C:/work/shop"\n"/srv/link" = "C:/work/shop"\n'
+        '[projects]\n"/mnt/c/code/shop" = "C:/code/shop"\n"/srv/link" = "C:/code/shop"\n'
     )
     assert projects(home) == {"shop": 3}
 

@@ -182,7 +182,7 @@ class HubStore(FactStore):
     def take(self, machine: Machine, ledger: str, facts: Iterable[tuple[int, SharedFact]], now_ms: int) -> Taken:
         """Store facts of a machine, with the messages, totals and limits that follow from them.
 
-        Facts are checked here, once they are known to be new: what is stored was checked already.
+        Only new facts are checked here: stored ones were checked when they arrived.
         """
         seq = self.lock_member(machine.member)
         good, refused = list[Change](), list[tuple[int, str]]()

@@ -65,7 +65,7 @@ class _Importer:
             windows.rebuild_touched(self._db, account, ids)
         for fact in by_kind.get(tracking.REFUSAL, ()):
             self._try(self._refusal, fact)
-        if folders or times:  # what was learned of a time about which something is new is learned again
+        if folders or times:  # estimates learn the time of new messages and readings again
             self._db.execute("DELETE FROM learned WHERE until > ?", (0 if folders else min(times),))
         for kind in (tracking.METERED, tracking.REQUEST, tracking.PLAN):
             for fact in by_kind.get(kind, ()):

@@ -1,6 +1,6 @@
 """When requests began whose answers came after a refusal that may still hold: it tells if one proves that it is over.
 
-Every pass asks, so nothing else about limits is imported where there was no refusal.
+Every pass calls this, so other modules about limits are imported only after a refusal.
 """
 
 import sqlite3

@@ -295,7 +295,7 @@ _TABLES = {
 def rollup_differences(db: sqlite3.Connection) -> int:
     """Number of rows of the rollups that are missing, superfluous or wrong; 0 is right.
 
-    `rollup` is held against `message`, and `hour` against `rollup`. What is not derived yet is not wrong.
+    `rollup` is compared with `message`, and `hour` with `rollup`. Totals that are still to be derived count as right.
     """
     if totals.are_due(db):  # a first reading was cut off: the next pass derives them
         return 0

@@ -145,7 +145,7 @@ class PullRequestAssigner:
         return Work(id, NO_TIME if at is None else at, project, branch, is_main and not flags & SIDECHAIN)
 
     def _place_of(self, id: int) -> tuple[int, str, bool]:
-        """Project and branch of messages of one origin, and whether they are of the main chain as far as it tells."""
+        """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""
         origin = self.writer.origins.at(id)
         found = self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
         self._places_of[id] = found

@@ -5,7 +5,9 @@
 green run says that everything ran.
 """
 
+import gc
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -90,6 +92,17 @@ def _choose_memory_for_temporary_files(folder: str = "/dev/shm") -> None:  # noq
 
 _choose_memory_for_temporary_files()
 
+# -- memory that is never given back --------------------------------------------------------------------------
+
+# Imported modules, test items and syntax trees last as long as the run. Looking through them for garbage after each
+# few hundred new objects took a fifth of its time.
+gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+
+
 # -- what is run, and what a skip means ------------------------------------------------------------------------
 
 
@@ -138,11 +151,13 @@ SLOW_FILES = {
     "test_quota_ledger.py",
     "test_quota_traces.py",
     "test_real_transcripts.py",
+    "test_samples.py",
     "test_secrets.py",
     "text/test_estimate_claims.py",
     "ui/dashboard/test_dashboard_delivery.py",
     "ui/dashboard/test_dashboard_numbers.py",
     "ui/dashboard/test_dashboard_trouble.py",
+    "ui/dashboard/test_dimensions.py",
     "ui/dashboard/test_handed_out.py",
     "ui/dashboard/test_pages_agree.py",
     "ui/dashboard/test_scripts.py",
@@ -165,6 +180,19 @@ SLOW_FILES = {
     "usage/test_usage_on_the_page.py",
 }
 DESKTOP_HELPERS = {"chromium", "firefox_browser", "linux_desktop", "tmux_terminal"}
+_IMPORTS_DESKTOP_HELPER = re.compile(rf"^(?:from|import) (?:{'|'.join(sorted(DESKTOP_HELPERS))})\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files by name that the marks would leave out: importing them took longer than a tenth of the fast tests."""
+    if collection_path.suffix != ".py" or not collection_path.is_relative_to(TESTS):
+        return None
+    marks = config.option.markexpr
+    if "not slow" in marks and collection_path.relative_to(TESTS).as_posix() in SLOW_FILES:
+        return True
+    if "not desktop" in marks and _IMPORTS_DESKTOP_HELPER.search(collection_path.read_text(encoding="utf-8")):
+        return True
+    return None
 
 
 def _needs_desktop(item: pytest.Item) -> bool:

@@ -188,6 +188,38 @@ def test_sources_do_not_know_each_other() -> None:
                 assert name.startswith(own), f"{path} imports {name}"
 
 
+# modules and functions that start another program; only processes.py uses them
+STARTERS = {"subprocess", "_posixsubprocess", "multiprocessing", "webbrowser", "pty", "popen2", "pexpect", "_winapi"}
+STARTING_CALLS = {
+    "fork", "forkpty", "system", "popen", "startfile", "posix_spawn", "posix_spawnp", "create_subprocess_exec",
+    "create_subprocess_shell", "subprocess_exec", "subprocess_shell", "ProcessPoolExecutor", "find_library", "getnode",
+} | {f"{kind}{end}" for kind in ("exec", "spawn") for end in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")}  # fmt: skip
+
+
+def test_only_processes_starts_a_child() -> None:
+    wrong = []
+    for path in FILES:
+        if path == SRC / "processes.py":
+            continue
+        names = imports_of(path)
+        wrong += [f"{path} imports {name}" for name in names if name.split(".")[0] in STARTERS]
+        for node in ast.walk(syntax_of(path)):
+            if isinstance(node, ast.Attribute) and node.attr in STARTING_CALLS:
+                is_field = node.attr in ("system", "popen") and not _is_os(node.value)
+                wrong += [] if is_field else [f"{path}:{node.lineno} uses {node.attr}"]
+        owners = ("os.", "asyncio.", "concurrent.", "ctypes.", "uuid.")
+        wrong += [
+            f"{path} imports {name}"
+            for name in names
+            if name.startswith(owners) and name.split(".")[-1] in STARTING_CALLS
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_os(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("os", "posix", "nt")
+
+
 PIPED = '{"session_id": "s", "rate_limits": {"five_hour": {"used_percentage": 41, "resets_at": 1893456000}}}'
 
 

@@ -304,6 +304,7 @@ def test_an_older_database_gets_the_tables_and_marks_telemetry_seats(tmp_path: P
     store.close()
 
 
+@pytest.mark.slow
 def test_the_hub_command_asks_for_a_key_and_for_an_address(tmp_path: Path) -> None:
     with hub(tmp_path / "hub") as served:
         home = served.home

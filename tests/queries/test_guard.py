@@ -107,6 +107,7 @@ def test_a_ledger_that_cannot_be_used_is_unknown(home: Home) -> None:
     assert home.run("guard", code=20, env={"TACHOGRAPH_HOME": str(home.root / "file" / "x")}).stderr
 
 
+@pytest.mark.slow  # waits for a reset
 def test_wait_ends_when_it_is_clear(home: Home) -> None:
     """With a clock that runs, and a window that resets in three seconds."""
     home.env.pop("TACHOGRAPH_NOW")

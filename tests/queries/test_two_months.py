@@ -45,6 +45,7 @@ def replay(folder: Path, series: Iterable[Draw]) -> tuple[int, int]:
     return steps, full
 
 
+@pytest.mark.slow
 def test_ten_days_with_a_granted_reset(tmp_path: Path) -> None:
     steps, full = replay(tmp_path, draws(days=13))
     assert steps > 1_000 and full > 10

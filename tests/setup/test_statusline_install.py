@@ -166,7 +166,14 @@ def test_the_installed_command_runs_both_with_the_same_input(home: Home, path: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason=NOT_HERE)
 @pytest.mark.parametrize(
-    "other", ["false", "exit 3", "sleep 60", "no-such-command", "cat > /dev/null; yes | head -c 5"]
+    "other",
+    [
+        "false",
+        "exit 3",
+        pytest.param("sleep 60", marks=pytest.mark.slow),
+        "no-such-command",
+        "cat > /dev/null; yes | head -c 5",
+    ],
 )
 def test_whatever_the_other_command_does_ours_is_shown(home: Home, other: str) -> None:
     done = subprocess.run(

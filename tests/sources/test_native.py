@@ -40,6 +40,7 @@ def read(paths: list[Path], fast: Decoders) -> list[tuple[Any, ...]]:
     return said
 
 
+@pytest.mark.slow
 def test_an_invented_life_is_read_alike(home: Home) -> None:
     write_life(home.projects.parent, end=NOW)
     paths = sorted(home.projects.rglob("*.jsonl"))
@@ -49,6 +50,7 @@ def test_an_invented_life_is_read_alike(home: Home) -> None:
     assert sum(len(said[0]) for said in compiled) > 3000
 
 
+@pytest.mark.slow
 def test_real_transcripts_are_read_alike(transcripts_root: Path) -> None:
     paths = sorted(transcripts_root.rglob("*.jsonl"))
     assert paths

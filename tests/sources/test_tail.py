@@ -263,6 +263,7 @@ def test_L11_a_line_just_short_enough_is_read(home: Home) -> None:
     assert home.totals() == tokens(messages=2, input=20, output=200)
 
 
+@pytest.mark.slow
 def test_L11_memory_stays_bounded(home: Home) -> None:
     """A line of 200 MB, read by the installed command under a limit of memory that could not hold it twice."""
     if sys.platform == "win32":

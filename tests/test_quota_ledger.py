@@ -66,6 +66,22 @@ def moved_reset(trace: list[Row]) -> list[Row]:
     return made
 
 
+def another_plan(trace: list[Row]) -> list[Row]:
+    """Max 5x, and Max 20x in the middle of the last whole week: what was used goes on, rescaled."""
+    last = trace[-1]["at"]
+    moment = last - last % WEEK - 3 * DAY
+    made = []
+    for row in trace:
+        if row["type"] == "reading":
+            row = {**row, "plan": "max_20x" if row["at"] >= moment else "max_5x"}
+            if row["at"] >= moment:
+                five, week = row["five_hour"], row["seven_day"]
+                row |= {"five_hour": {**five, "percent": five["percent"] and round(five["percent"] / 4)}}
+                row |= {"seven_day": {**week, "percent": round(week["percent"] * 0.4)}}
+        made.append(row)
+    return made
+
+
 def unchanged(trace: list[Row]) -> list[Row]:
     return trace
 
@@ -90,7 +106,7 @@ def assert_same(shown: dict[str, Any], expected: dict[str, Any]) -> None:
         assert one == pytest.approx(share, abs=0.002), name
 
 
-@pytest.mark.parametrize("change", [unchanged, gaps, repeats, without_session_limit, moved_reset], ids=lambda change: change.__name__)  # fmt: skip
+@pytest.mark.parametrize("change", [unchanged, gaps, repeats, without_session_limit, moved_reset, another_plan], ids=lambda change: change.__name__)  # fmt: skip
 def test_why_over_a_ledger_says_what_the_bench_says(
     change: Callable[[list[Row]], list[Row]], month: list[Row], home: Home, tmp_path: Path
 ) -> None:

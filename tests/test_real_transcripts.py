@@ -218,10 +218,11 @@ def test_invented_readings_run_through_the_whole_path_of_estimates(real: RealSet
     from tachograph.ledger.storage.open import open_ledger
     from tachograph.model.usage.prices import load
     from tachograph.paths import own_paths
-    from tachograph.queries.estimates.attribution import attribution, primary_account
+    from tachograph.queries.estimates.attribution import attribution
     from tachograph.queries.estimates.forecast import forecast
     from tachograph.queries.estimates.next_session import next_session
     from tachograph.queries.limits.current import now
+    from tachograph.queries.limits.guard import primary_account
     from tachograph.ui.cli.demo import limits
 
     book = load()[0]

@@ -29,7 +29,10 @@ else:
 
         @classmethod
         def _make(cls, iterable):
-            return cls(*iterable)
+            made = _new(cls, iterable)
+            if len(made) != len(cls._fields):
+                raise TypeError(f"{cls.__name__} needs {len(cls._fields)} values, not {len(made)}")
+            return made
 
         def _replace(self, /, **changes):
             made = _new(type(self), map(changes.pop, self._fields, self))

@@ -8,9 +8,10 @@ from helpers import NOW_MS
 from served_dashboard import invented
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import load
-from tachograph.queries.estimates.attribution import attribution, primary_account
+from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.driver_points import drivers_with_points
 from tachograph.queries.limits.current import now
+from tachograph.queries.limits.guard import primary_account
 from tachograph.queries.usage.rows import WAY_KEYS, SpendQuery
 
 pytestmark = pytest.mark.slow

@@ -27,13 +27,14 @@ from tachograph.model.limits.limits import (
 from tachograph.model.usage.periods import Calendar, parsed_zone
 from tachograph.model.usage.prices import PriceBook, load
 from tachograph.queries.estimates import learning
-from tachograph.queries.estimates.attribution import Attribution, attribution, primary_account
+from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.estimates.constants import AT_WALL, CAP_OF, LEARNED, LIST_PRICE, NO_WEEK, NO_WEIGHTS, NOTHING
 from tachograph.queries.estimates.forecast import forecast
 from tachograph.queries.estimates.next_session import next_session
 from tachograph.queries.estimates.reconcile import reconcile
 from tachograph.queries.estimates.what_if import what_if
 from tachograph.queries.limits.current import NowAccount, now
+from tachograph.queries.limits.guard import primary_account
 from tachograph.text.attribution import why_words
 from tachograph.ui.cli.demo import limits as demo_limits
 

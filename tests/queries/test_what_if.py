@@ -10,12 +10,13 @@ from tachograph.demo import transcripts
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.model.usage.prices import PriceBook, load
-from tachograph.queries.estimates.attribution import attribution, primary_account
+from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import LITTLE, NO_WEIGHTS
 from tachograph.queries.estimates.learning import load as load_state
 from tachograph.queries.estimates.what_if import what_if
 from tachograph.queries.estimates.what_if_table import WhatIfTable, session_table, what_if_table
 from tachograph.queries.limits.current import NowAccount, now
+from tachograph.queries.limits.guard import primary_account
 from tachograph.text.what_if import best_words
 from tachograph.ui.cli.demo import limits as demo_limits
 

@@ -113,8 +113,9 @@ def test_a_second_question_finds_what_the_first_one_learned(lived: Home) -> None
 
 def test_the_tables_keep_to_a_narrow_terminal(lived: Home) -> None:
     from tachograph.model.usage.periods import Calendar, parsed_zone
-    from tachograph.queries.estimates.attribution import attribution, primary_account
+    from tachograph.queries.estimates.attribution import attribution
     from tachograph.queries.limits.current import now
+    from tachograph.queries.limits.guard import primary_account
     from tachograph.text.table import PLAIN
     from tachograph.ui.documents import estimates as surface
 

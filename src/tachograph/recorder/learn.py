@@ -9,7 +9,7 @@ from tachograph.model.estimates.forecast import EVERY
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, same_reset
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.forecast import forecast, past_weeks, replayed, stored_form
-from tachograph.queries.estimates.learning import load
+from tachograph.queries.estimates.learning import LearnedState, load
 from tachograph.queries.limits.current import FRESH, NowAccount, NowLimit
 
 _MOVED = 3.0  # points from which a limit is looked at again before its time
@@ -82,11 +82,13 @@ def _make(ledger: Ledger, book: PriceBook, account: NowAccount, at: int) -> dict
     return {one.key: one.chance for one in made if one.chance is not None}
 
 
-def catch_up(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: int) -> None:
-    """Store the learned state of accounts now, for a question that follows. Raises LedgerError."""
+def catch_up(ledger: Ledger, book: PriceBook, accounts: Sequence[NowAccount], at: int) -> dict[int, LearnedState]:
+    """Store the learned state of accounts now; returns it by account, for a question that follows. Raises LedgerError."""
     learn(ledger, book, accounts, at)
+    states = {}
     for account in accounts:
-        found = load(ledger.db, book, account.id, at)
+        found = states[account.id] = load(ledger.db, book, account.id, at)
         if found.to_store is not None:
             with ledger.transaction() as db:
                 kept_quota.store_state(db, account.id, found.to_store)
+    return states

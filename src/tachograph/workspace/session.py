@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tachograph.model.usage.prices import PriceBook
+    from tachograph.queries.estimates.learning import LearnedState
     from tachograph.recorder.ingest import Pass
 
     T = TypeVar("T")
@@ -72,12 +73,11 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
                 is_stale = needs.ingests and done is None
                 may_read = needs.ingests and not is_stale
                 problems = _collect(ledger, around, now) if needs.limits and may_read else ()
-                if needs.learns and may_read:
-                    _learn(ledger, follower.book, around, now)
+                learned = _learn(ledger, follower.book, around, now) if needs.learns and may_read else {}
                 return question(
                     Snapshot(
                         ledger.db, ledger, lambda: follower.book, follower.calendar, follower.settings, paths, around.env, now,
-                        TtlCache(around.clock), follower.price_problems, is_stale, problems, done=done,
+                        TtlCache(around.clock), follower.price_problems, is_stale, problems, done=done, learned=learned,
                     )
                 )  # fmt: skip
 
@@ -126,16 +126,19 @@ def _collect(ledger: Ledger, around: Surroundings, now: int) -> tuple[str, ...]:
         return (trouble.message,)
 
 
-def _learn(ledger: Ledger, book: PriceBook, around: Surroundings, now: int) -> None:
-    """Store what the estimates learn, so that the next question finds it. A failure costs only time."""
+def _learn(ledger: Ledger, book: PriceBook, around: Surroundings, now: int) -> dict[int, LearnedState]:
+    """Store what the estimates learn, so that the next question finds it; returns it by account. A failure costs only time."""
     from tachograph.queries.limits.current import now as now_question
     from tachograph.recorder.learn import catch_up
 
+    states: dict[int, LearnedState] = {}
+
     def learn() -> None:
         with translate_errors(ledger.path):
-            catch_up(ledger, book, now_question(ledger.db, now).accounts, now)
+            states.update(catch_up(ledger, book, now_question(ledger.db, now).accounts, now))
 
     _try(learn, around)
+    return states
 
 
 def _back_up(ledger: Ledger, paths: Paths, now: int) -> None:

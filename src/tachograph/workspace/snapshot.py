@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tachograph.model.usage.prices import PriceBook
+    from tachograph.queries.estimates.learning import LearnedState
     from tachograph.recorder.ingest import Pass
 
     T = TypeVar("T")
@@ -52,7 +53,7 @@ class Snapshot(NamedTuple):
     """All that a query needs. `now` in epoch milliseconds.
 
     `is_stale`: the newest transcripts could not be read. `limit_problems`: why passive sources of limits gave nothing.
-    `done`: the pass over the transcripts just before. `version`: equal in two snapshots of a pool only if nothing changed in between.
+    `done`: the pass over the transcripts just before. `learned`: what was learned of accounts just before, by account. `version`: equal in two snapshots of a pool only if nothing changed in between.
     """
 
     db: sqlite3.Connection
@@ -69,6 +70,7 @@ class Snapshot(NamedTuple):
     limit_problems: tuple[str, ...] = ()
     version: str = ""
     done: Pass | None = None
+    learned: Mapping[int, LearnedState] = {}
 
     @property
     def book(self) -> PriceBook:

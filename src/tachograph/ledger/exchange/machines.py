@@ -1,9 +1,14 @@
 """The machines of a person as the ledger knows them: their names, and the config folders with messages."""
 
-import sqlite3
-from typing import Any
+from __future__ import annotations
 
+import sqlite3
+
+from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.exchange import tracking
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def machine_state(db: sqlite3.Connection) -> tuple[list[Any], str]:

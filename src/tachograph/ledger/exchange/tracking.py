@@ -5,11 +5,17 @@ again moves to the end, so a sender takes the oldest and removes exactly the num
 from other machines is not noted: they have sent it themselves.
 """
 
-import json
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+
+from tachograph.lean_contextlib import contextmanager
+from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _STATE = """
 CREATE TABLE IF NOT EXISTS exchange (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -159,11 +165,13 @@ def importing(db: sqlite3.Connection) -> Iterator[None]:
 def get_state(db: sqlite3.Connection, name: str, default: Any = None) -> Any:
     """A value that the exchange keeps in the ledger, such as a cursor."""
     row = db.execute("SELECT value FROM exchange WHERE name = ?", (name,)).fetchone()
-    return default if row is None else json.loads(row[0])
+    return default if row is None else loads(row[0])
 
 
 def set_state(db: sqlite3.Connection, name: str, value: Any) -> None:
     """Keep a value for the exchange, inside a transaction of the caller's."""
+    import json
+
     db.execute("INSERT OR REPLACE INTO exchange VALUES (?, ?)", (name, json.dumps(value, separators=(",", ":"))))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from tachograph.lean_json import loads
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -101,10 +102,8 @@ def cost_states(db: sqlite3.Connection, sessions: Iterable[int] | None = None) -
     """Claude Code's own sums, of some sessions (ids) or of all that have one."""
     select = "SELECT session, cost, models FROM cost_state"
     rows = db.execute(select) if sessions is None else _in_parts(db, select, sessions, "session")
-    import json  # few reports ask
-
     return {
-        session: CostState(cost, {model: int(use[5]) for model, use in json.loads(models).items() if use[5] > 0})
+        session: CostState(cost, {model: int(use[5]) for model, use in loads(models).items() if use[5] > 0})
         for session, cost, models in rows
     }
 

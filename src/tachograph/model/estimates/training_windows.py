@@ -280,7 +280,9 @@ def work_of(message: Message) -> Work:
     return Work(message.session, message.model, message.dollars, message.dollars if is_peak(message.at) else NOTHING)
 
 
-def _sum_work(messages: Iterable[Message]) -> tuple[Work, ...]:
+def _sum_work(messages: Sequence[Message]) -> tuple[Work, ...]:
+    if len(messages) < 2:
+        return (work_of(messages[0]),) if messages else ()
     sums: dict[tuple[str, str], list[float]] = {}
     peaks: dict[tuple[str, str], list[float]] = {}
     for message in messages:

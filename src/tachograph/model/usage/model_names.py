@@ -32,10 +32,10 @@ def spelled_model(model: str) -> str:
     `-thinking`; `:200k`, `:beta`; `@latest`; and the order `claude-4-5-sonnet`. An application profile's ARN spells no
     model, nor does an alias (`opus`) or another letter case, and `-fast` has a price of its own that no name spells.
     """
-    import re  # only for names that are no plain ones
-
     if "claude" not in model or "application-inference-profile" in model:
         return plain_model_name(model)
+    import re  # only for names that are no plain ones
+
     name = re.sub(rf"^(?:(?:{_CLOUDS})[:_-]+)+(?=claude|(?:[a-z-]+\.)?anthropic[._-])", "", model.rpartition("/")[2])
     name = re.sub(r"(?<=\d)\.(?=\d)", "-", name)
     name = re.sub(r":(?:\d+[km]|thinking|beta|nitro|floor)(?=$|\[)", "", name)

@@ -30,12 +30,13 @@ from tachograph.queries.estimates.learning import (
     LearnedState,
     Work,
     load,
+    plan_changes,
     readings,
     touching,
     work_for,
 )
 from tachograph.queries.estimates.periods import Period, period, period_of, scoped_period
-from tachograph.queries.limits.current import Now, NowAccount
+from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.usage.machines import Machines
 
 _SCOPED_MS = 35 * 86_400_000  # of a limit of one model that its scale is learned from
@@ -125,11 +126,13 @@ def attribution(
     back: int = 0,
     state: LearnedState | None = None,
     resets_at: int | None = None,
+    all_work: Work | None = None,
 ) -> Attribution:
     """Attribution of a limit of an account: of its running window (`back` 0), of one that many windows before, or of the one
     that resets at a moment.
 
-    `limit`: FIVE_HOUR, SEVEN_DAY or the key of a week of one model. `state`: learned weights, if the caller has them.
+    `limit`: FIVE_HOUR, SEVEN_DAY or the key of a week of one model. `state`: learned weights, if the caller has them;
+    `all_work`: its messages up to `at` and from before the window on, if it has those.
     """
     state = load(db, book, account.id, at) if state is None else state
     scoped = next((one for one in account.limits if one.key == limit and one.key not in (FIVE_HOUR, SEVEN_DAY)), None)
@@ -170,7 +173,7 @@ def attribution(
         return base
     until = min(at, int(asked.reset * 1000))
     first = int((asked.since - FIVE_HOURS) * 1000)
-    work = work_for(db, book, account.id, first, until)
+    work = work_for(db, book, account.id, first, until) if all_work is None else all_work.between(first, until)
     if scoped is not None:
         work = _of_model(work, scoped.scope or scoped.label)
     inside = [place for place, message in enumerate(work.messages) if message.at > asked.since]
@@ -198,15 +201,18 @@ def period_shares(
     db: sqlite3.Connection, learned: Learned, account: int, work: Work, asked: Period, limit: str, until: int
 ) -> shares.Shares | None:
     """Shares of a period by learned weights; None if they cannot tell."""
-    seen = readings(
-        db, account, int((asked.since - FIVE_HOURS) * 1000), until, SEVEN_DAY if limit == FIVE_HOUR else limit
-    )
+    first = asked.since - FIVE_HOURS
+    seen = [reading for reading in asked.readings if reading.at >= first]
+    if not asked.readings:
+        seen = readings(db, account, int(first * 1000), until, SEVEN_DAY if limit == FIVE_HOUR else limit)
+    breaks = [event.at for event in plan_changes(db, account)]
     if limit == FIVE_HOUR:
-        found = training_windows.windows(work.messages, seen)
+        found = training_windows.windows(work.messages, seen, breaks)
         mine = [window for window in found if training_windows.same(window.reset, asked.reset)]
         return shares.five_hours(learned, mine[0].until(until / 1000), asked.used, asked.used_at) if mine else None
     by_days = learned.weights is learned.week
-    made = training_windows.week_days(work.messages, seen) if by_days else training_windows.windows(work.messages, seen)
+    put_together = training_windows.week_days if by_days else training_windows.windows
+    made = put_together(work.messages, seen, breaks)
     mine = touching(made, asked.since, until / 1000)
     ends = sorted((window.start, window.reset) for window in mine)
     loose = [
@@ -226,7 +232,9 @@ def _scoped_weights(
     since = at - _SCOPED_MS
     work = _of_model(work_for(db, book, state.account, since, at), scope)
     seen = readings(db, state.account, since, at, limit)
-    data = learner.TrainingData((), training_windows.week_days(work.messages, seen), seen)
+    plans = [event for event in plan_changes(db, state.account) if event.at > since / 1000]
+    days = training_windows.week_days(work.messages, seen, [event.at for event in plans])
+    data = learner.TrainingData((), days, seen, plans)
     learned, _ = learner.advance(learner.begin_scoped(state.learned), data, at / 1000)
     return learned if learned.week is not None and learned.week.windows >= _SCOPED_DAYS else None
 
@@ -247,22 +255,26 @@ def _rows(
     used: float,
 ) -> Attribution:
     """The answer in rows: by model, project, session, pull request and machine."""
-    rows = [(work.messages[place], work.rows[place]) for place in inside]
+    sums: dict[tuple[int, str, int, int, int], float] = {}  # far fewer than messages
+    for place in inside:
+        row = work.rows[place]
+        group = (row.session, row.model, row.project, row.pull, row.folder)
+        sums[group] = sums.get(group, 0.0) + sum(work.messages[place].dollars)
     machine_of = Machines(db).of if base.machines > 1 else lambda folder: ""
     machines: dict[tuple[str, int | str], set[str]] = {}  # of the messages of a part
     of_machine: dict[str, dict[tuple[str, str], float]] = {}
     whole: dict[tuple[str, str], float] = {}
     parts: dict[str, dict[int, dict[tuple[str, str], float]]] = {"project": {}, "session": {}, "pull": {}}
     by_model: dict[str, float] = {}
-    for message, row in rows:
-        cost, key = sum(message.dollars), (message.session, message.model)
+    for (session, model, project, pull, folder), cost in sums.items():
+        key = (str(session), model)
         whole[key] = whole.get(key, 0.0) + cost
-        by_model[message.model] = by_model.get(message.model, 0.0) + cost
-        machine = machine_of(row.folder)
+        by_model[model] = by_model.get(model, 0.0) + cost
+        machine = machine_of(folder)
         cell = of_machine.setdefault(machine, {})
         cell[key] = cell.get(key, 0.0) + cost
-        machines.setdefault(("model", message.model), set()).add(machine)
-        for name, id in (("project", row.project), ("session", row.session), ("pull", row.pull)):
+        machines.setdefault(("model", model), set()).add(machine)
+        for name, id in (("project", project), ("session", session), ("pull", pull)):
             cell = parts[name].setdefault(id, {})
             cell[key] = cell.get(key, 0.0) + cost
             machines.setdefault((name, id), set()).add(machine)
@@ -362,8 +374,3 @@ def _window_points(state: LearnedState) -> Estimate | None:
         return None
     wide = 1.2816 * (scale.sd + 0.01)
     return Estimate(100 * scale.plain, 100 * scale.plain * (1 - wide), 100 * scale.plain * (1 + wide))
-
-
-def primary_account(now: Now) -> NowAccount | None:
-    """The account that a command is about if none is named: the first one that is known by a login."""
-    return next((account for account in now.accounts if account.id), now.accounts[0] if now.accounts else None)

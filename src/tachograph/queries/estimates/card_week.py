@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.queries.estimates.attribution import Attribution, primary_account
+from tachograph.queries.estimates.attribution import Attribution
 from tachograph.queries.estimates.constants import LEARNED, NOTHING
 from tachograph.queries.limits.current import Now, NowAccount
+from tachograph.queries.limits.guard import primary_account
 
 _YOUNG_MS = 86_400_000  # of a running week: until then the last full one answers more
 

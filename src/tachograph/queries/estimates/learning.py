@@ -6,6 +6,7 @@ are points per dollar of the list.
 """
 
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from tachograph.lean_typing import NamedTuple
@@ -82,6 +83,12 @@ class Work(NamedTuple):
     messages: list[Message]
     rows: list[MessageRow]
     unpriced: tuple[str, ...]
+
+    def between(self, since: int, until: int) -> "Work":
+        """The part of it in a period (epoch ms)."""
+        times = [row.at for row in self.rows]
+        first, end = bisect_left(times, since), bisect_right(times, until)
+        return Work(self.messages[first:end], self.rows[first:end], self.unpriced)
 
 
 def load(db: sqlite3.Connection, book: PriceBook, account: int, at: int) -> LearnedState:

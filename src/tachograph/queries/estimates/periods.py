@@ -14,12 +14,14 @@ from tachograph.queries.limits.current import NowLimit
 
 class Period(NamedTuple):
     """A window of a limit: from `since` to `reset` (epoch seconds), `used` percent of it when it was last read, at `used_at`.
-    `since` is later than the window's length tells where the service set the percentage to 0."""
+    `since` is later than the window's length tells where the service set the percentage to 0. `readings` of it and of the day
+    before, oldest first; empty for a limit that is asked about as it was read last."""
 
     since: float
     reset: float
     used: float
     used_at: float
+    readings: Sequence[Reading] = ()
 
 
 def length_of(limit: str) -> int:
@@ -39,7 +41,7 @@ def period_of(db: sqlite3.Connection, account: int, at: int, limit: str, resets_
     """The window of a limit that resets at a moment (epoch ms), by readings up to `at`."""
     reset = resets_at / 1000
     until = min(at, resets_at)
-    before = 86_400 if limit != FIVE_HOUR else 0
+    before = 86_400 if limit != FIVE_HOUR else FIVE_HOURS
     seen = readings(
         db, account, int((reset - length_of(limit) - before) * 1000), until, SEVEN_DAY if limit == FIVE_HOUR else limit
     )
@@ -48,7 +50,7 @@ def period_of(db: sqlite3.Connection, account: int, at: int, limit: str, resets_
         return None
     since = reset - FIVE_HOURS if limit == FIVE_HOUR else training_windows.week_start(seen, reset, until / 1000)
     used_at, used = known[-1]
-    return Period(since, reset, used, used_at)
+    return Period(since, reset, used, used_at, seen)
 
 
 def used_in(seen: Sequence[Reading], limit: str, reset: float) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from tachograph.model.usage.periods import MONTH, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.estimates.constants import LEARNED
-from tachograph.queries.estimates.learning import load
+from tachograph.queries.estimates.learning import LearnedState
 from tachograph.queries.limits.current import NowAccount, NowLimit
 from tachograph.queries.usage.rows import Spend
 from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
@@ -61,6 +61,7 @@ def reconcile(
     account: NowAccount | None,
     at: int,
     budget: float | None = None,
+    state: LearnedState | None = None,
 ) -> Reconciled:
     """The three numbers at a moment (epoch ms). Spend is of every account on this machine, as a bill would be."""
     month = calendar.period(MONTH, at)[1].start
@@ -74,17 +75,17 @@ def reconcile(
     five, week = account.limit(FIVE_HOUR), account.limit(SEVEN_DAY)
     scoped = [limit for limit in account.limits if limit.group == "weekly" and limit.key != SEVEN_DAY]
     model_week = max(scoped, key=lambda limit: limit.percent or -1.0, default=None)
-    why = attribution(db, book, account, at, SEVEN_DAY, 0, load(db, book, account.id, at))
+    why = attribution(db, book, account, at, SEVEN_DAY, 0, state)
     ends = [limit.resets_at if limit is not None else None for limit in (five, week)]
-    dollars: list[float | None] = []
-    unattributed = 0
-    for end, length in zip(ends, (5 * 3_600_000, 7 * _DAY_MS), strict=True):
-        if end is None or end <= at:
-            dollars.append(None)
-            continue
-        stretch = Span(end - length, at + SKEW_MS)
-        unattributed = max(unattributed, exact_spend_in_spans(db, book, [stretch], 0)[0].tokens.messages)
-        dollars.append(exact_spend_in_spans(db, book, [stretch], account.id)[0].usd if account.id else None)
+    open_ends = [end if end is not None and end > at else None for end in ends]
+    lengths = (5 * 3_600_000, 7 * _DAY_MS)
+    stretches = [
+        Span(end - long, at + SKEW_MS) for end, long in zip(open_ends, lengths, strict=True) if end is not None
+    ]
+    others = exact_spend_in_spans(db, book, stretches, 0)
+    unattributed = max((spend.tokens.messages for spend in others), default=0)
+    own = iter(exact_spend_in_spans(db, book, stretches, account.id) if account.id else ())
+    dollars = [next(own).usd if account.id and end is not None else None for end in open_ends]
     is_learned = why.method == LEARNED
     return Reconciled(
         at, account.id, account.label, money, five, week, model_week, dollars[0], dollars[1], why, is_learned,

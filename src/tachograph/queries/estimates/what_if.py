@@ -13,7 +13,7 @@ from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates.training_data import MessageRow
 from tachograph.model.estimates import weights
 from tachograph.model.estimates.attribution import Estimate
-from tachograph.model.estimates.training_windows import WEEK, Dollars
+from tachograph.model.estimates.training_windows import FIVE_HOURS, WEEK, Dollars
 from tachograph.model.estimates.training_windows import Work as Priced
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.model.usage.model_names import display_name as shown_model
@@ -21,7 +21,7 @@ from tachograph.model.usage.prices import PICODOLLARS, PriceBook, tariff
 from tachograph.queries.estimates.attribution import Attribution, attribution
 from tachograph.queries.estimates.constants import LEARNED, LITTLE, NO_WEEK, NO_WEIGHTS, NO_WORK, NOTHING
 from tachograph.queries.estimates.forecast import past_weeks
-from tachograph.queries.estimates.learning import LearnedState, load, sum_by_model, work_for
+from tachograph.queries.estimates.learning import LearnedState, Work, load, sum_by_model, work_for
 from tachograph.queries.limits.current import RESET, NowAccount
 
 _LOOK_BACK_MS = 7 * 86_400_000
@@ -64,7 +64,8 @@ class Basis(NamedTuple):
     """Everything that a what-if is computed from, or `why_not` with the reason why there is nothing to compute.
 
     `used` percent of the running week (None: none runs), of which `left` (0 to 1) is ahead; `whole`: percent that a whole week is
-    expected to use; `mine`: this machine's share of it. `tokens`: the last seven days of work, `before` its cost by model.
+    expected to use; `mine`: this machine's share of it. `tokens`: the last seven days of work, `before` its cost by model;
+    `work`: messages of the running week, its first window included.
     """
 
     why: Attribution
@@ -76,6 +77,7 @@ class Basis(NamedTuple):
     mine: float
     tokens: tuple[TokenSum, ...]
     before: tuple[Priced, ...]
+    work: Work
     why_not: str = ""
 
 
@@ -108,12 +110,15 @@ def basis(
 ) -> Basis:
     """The basis of every what-if of an account at a moment (epoch ms)."""
     state = load(db, book, account.id, at) if state is None else state
-    work = work_for(db, book, account.id, at - _LOOK_BACK_MS, at)
-    why = attribution(db, book, account, at, SEVEN_DAY, 0, state)
+    all_work = work_for(
+        db, book, account.id, at - _LOOK_BACK_MS - FIVE_HOURS * 1000, at
+    )  # with the week's first window
+    work = all_work.between(at - _LOOK_BACK_MS, at)
+    why = attribution(db, book, account, at, SEVEN_DAY, 0, state, all_work=all_work)
     limit = account.limit(SEVEN_DAY)
     tokens = sum_tokens(work.rows)
     before = tuple(sum_by_model(Priced("", m.model, m.dollars) for m in work.messages))
-    found = Basis(why, state, None, None, 0.0, 0.0, 1.0, tokens, before)
+    found = Basis(why, state, None, None, 0.0, 0.0, 1.0, tokens, before, all_work)
     weeks = past_weeks(db, account.id, at)
     is_running = (
         limit is not None and limit.percent is not None and limit.resets_at is not None and limit.state != RESET

@@ -186,7 +186,8 @@ def _sessions(
     if not parts or why.since is None:
         return ()
     until = min(at, why.resets_at or at)
-    work = work_for(db, book, why.account, why.since, until)
+    is_running = why is found.why
+    work = found.work.between(why.since, until) if is_running else work_for(db, book, why.account, why.since, until)
     ids = sessions.session_ids(db, [part.full for part in parts])
     made = []
     for part in parts:

@@ -140,6 +140,11 @@ def _percent(verdict: Verdict) -> float:
     return -1.0 if verdict.limit is None or verdict.limit.percent is None else verdict.limit.percent
 
 
+def primary_account(now: Now) -> NowAccount | None:
+    """The account that a command is about if none is named: the first one that is known by a login."""
+    return next((account for account in now.accounts if account.id), now.accounts[0] if now.accounts else None)
+
+
 def find_accounts(now: Now, word: str) -> tuple[NowAccount, ...]:
     """The accounts that a person may mean: by label, by its beginning, by the beginning of an id, by plan."""
     wanted = word.strip().lower()

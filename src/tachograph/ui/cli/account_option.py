@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tachograph.errors import NotFound
 from tachograph.lean_typing import TYPE_CHECKING
-from tachograph.queries.estimates.attribution import primary_account
 from tachograph.queries.limits.current import Now, NowAccount
-from tachograph.queries.limits.guard import find_accounts
+from tachograph.queries.limits.guard import find_accounts, primary_account
 from tachograph.text.format import safe
 from tachograph.ui.cli.question import add_question_flags
 

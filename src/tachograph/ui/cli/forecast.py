@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         if wants_score:
             found.score = calibration(asked.db, found.account.id if arguments.account and found.account else None)
         elif found.account is not None:
-            what = load(asked.db, asked.book, found.account.id, asked.now)
+            what = asked.learned.get(found.account.id) or load(asked.db, asked.book, found.account.id, asked.now)
             found.next = next_session(asked.db, asked.book, found.account, asked.now, what)
             if arguments.command == "forecast":
                 found.limits = forecast(asked.db, asked.book, found.account, asked.now, what)

@@ -23,7 +23,8 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     def ask(asked: Snapshot) -> tuple[Reconciled, Snapshot]:
         account = meant(now_question(asked.db, asked.now), arguments.account)
-        return reconcile(asked.db, asked.book, asked.calendar, account, asked.now, asked.settings.budget), asked
+        state = None if account is None else asked.learned.get(account.id)
+        return reconcile(asked.db, asked.book, asked.calendar, account, asked.now, asked.settings.budget, state), asked
 
     found, asked = ask_ledger(arguments, context, ask, limits=True, learns=True)
     if arguments.json:

@@ -50,12 +50,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         account = meant(now_question(asked.db, asked.now), arguments.account)
         if account is None:
             return None, asked
+        state = asked.learned.get(account.id)
         if arguments.session:
             uuid = find_session(asked.db, arguments.session)[1]
-            return session_table(asked.db, asked.book, account, asked.now, uuid), asked
+            return session_table(asked.db, asked.book, account, asked.now, uuid, state), asked
         if arguments.model:
-            return what_if(asked.db, asked.book, account, asked.now, arguments.model, arguments.share), asked
-        return what_if_table(asked.db, asked.book, account, asked.now), asked
+            return what_if(asked.db, asked.book, account, asked.now, arguments.model, arguments.share, state), asked
+        return what_if_table(asked.db, asked.book, account, asked.now, state), asked
 
     found, asked = ask_ledger(arguments, context, ask, limits=True, learns=True)
     if arguments.json:

@@ -54,9 +54,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         account = meant(now, arguments.account)
         if account is None:
             return None, None, found
+        state = found.learned.get(account.id)
         if arguments.month:
             month = _month(arguments.month, found.calendar)
-            return month_attribution(found.db, found.book, account, found.now, month), account, found
+            return month_attribution(found.db, found.book, account, found.now, month, state), account, found
         keys = find_limit_keys(now, arguments.limit) or (arguments.limit,)
         scoped = account.limit(keys[0])
         if keys[0] not in (FIVE_HOUR, SEVEN_DAY) and (scoped is None or scoped.group != "weekly" or arguments.week):
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
                 f"No limit {arguments.limit!r}.",
                 "Choose five_hour, seven_day or the current week of one model (`tachograph now` lists them).",
             )
-        return attribution(found.db, found.book, account, found.now, keys[0], arguments.week), account, found
+        return attribution(found.db, found.book, account, found.now, keys[0], arguments.week, state), account, found
 
     answer, account, asked = ask_ledger(arguments, context, ask, limits=True, learns=True)
     if answer is None or account is None:

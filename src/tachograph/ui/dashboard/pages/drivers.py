@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from tachograph.errors import NotFound
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.usage.periods import Span
-from tachograph.queries.estimates.attribution import primary_account
 from tachograph.queries.estimates.driver_points import DriversWithPoints, drivers_with_points
 from tachograph.queries.limits.current import now as current_limits
+from tachograph.queries.limits.guard import primary_account
 from tachograph.queries.usage import totals as usage
 from tachograph.queries.usage.drivers import Driver, Drivers, drivers
 from tachograph.queries.usage.named_drivers import named_drivers

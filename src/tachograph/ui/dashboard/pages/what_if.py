@@ -2,10 +2,10 @@
 
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.queries.estimates.attribution import primary_account
 from tachograph.queries.estimates.what_if_table import WhatIfTable, session_table, what_if_table
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as current_limits
+from tachograph.queries.limits.guard import primary_account
 from tachograph.text.format import safe
 from tachograph.text.what_if import end_cell, mix_name, model_name, points_words, session_words, table_words
 from tachograph.ui.dashboard.figures import TableBlock

@@ -16,7 +16,8 @@ from tachograph.errors import TachographError
 from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.forecasts import shared_forecasts
-from tachograph.hub.policy.visibility import LIMITS, SELF, audience
+from tachograph.hub.names import clean_name
+from tachograph.hub.policy.visibility import CLEAR_TEXT, LIMITS, SELF, TEAM, audience
 from tachograph.hub.readable import identity_of
 from tachograph.hub.sharing import LEVELS, MINE
 from tachograph.hub.store import HubStore, Invite, Machine, Member
@@ -30,8 +31,13 @@ T = TypeVar("T")
 HOUR_MS = 3_600_000
 INVITE_MS = 24 * HOUR_MS
 MAX_TRIES, MAX_TRIES_OF_ADDRESS = 10, 60  # wrong codes in an hour: for one invitation, in all
+ERASED = "Everything of this member was erased."
+CLEAR_TEXT_STAYS = (
+    "This hub stores folder names, branches and titles of another person in the clear. That person must share less first:"
+    " tachograph join --share names."
+)
+MAX_SKEW_MS = 100 * 366 * 24 * HOUR_MS  # a clock that is off further tells nothing
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_NAME_LENGTH = 60
 
 
 class Response(NamedTuple):
@@ -55,21 +61,22 @@ class HubApi:
 
     # -- joining
 
-    def invite(self, name: str, role: str = "member", lasting_ms: int = INVITE_MS) -> str:
+    def invite(self, name: str, role: str = "member", lasting_ms: int = INVITE_MS, actor: int | None = None) -> str:
         """Make an invitation; returns its code. The first member of a hub is its owner."""
-        now, store = self._clock.now_ms(), self._store
+        now, store, name = self._clock.now_ms(), self._store, clean_name(name)
         code = "".join(secrets.choice(_ALPHABET) for _ in range(20))
         if not store.members():
             role = "owner"
         with store.transaction():
             store.add_invite(Invite(code[:4], digest(code), name, role, now + lasting_ms, None), now)
+            store.note(None, now, f"invite {name}", "", actor)
         return "-".join(code[i : i + 4] for i in range(0, 20, 4))
 
     def join(self, document: Any, address: str) -> Response:
         """Exchange a code for a token, once."""
         code = _text(document, "code").replace("-", "").upper()
         share, check = _text(document, "share"), _text(document, "key_check")
-        name = _text(document, "name").strip()[:_NAME_LENGTH] or "machine"
+        name = clean_name(_field(document, "name")) or "machine"
         if share not in LEVELS:
             return Response(400, {"error": "Unknown level of sharing."})
         now, store, address = self._clock.now_ms(), self._store, _network(address)
@@ -84,16 +91,17 @@ class HubApi:
                 return Response(403, {"error": "That code is not valid."})
             if invite.used_at is not None or now >= invite.expires_at:
                 return Response(403, {"error": "That code was used or has expired. Ask for another one."})
-            member = next((one for one in store.members() if one.name == invite.name and one.erased_at is None), None)
+            member = self.member_named(invite.name)
+            # from here on the code stays good: the person can try again
+            if (member is None or member.left_at is not None) and self.clear_text_holder(invite.name):
+                return Response(403, {"error": CLEAR_TEXT_STAYS})
+            if member is not None and member.key_check and check != member.key_check:
+                return Response(409, {"error": "key", "member": member.name})
             if member is not None and member.left_at is not None:
                 store.update_member(member._replace(left_at=None, role=invite.role))
-            if member is not None and member.key_check and check != member.key_check:
-                return Response(409, {"error": "key", "member": member.name})  # the code stays good
             id = member.id if member is not None else store.add_member(invite.name, invite.role, now)
             if member is None:
-                adopt_published(
-                    store.db, id, [one.id for one in store.members() if one.erased_at and one.name == invite.name]
-                )
+                adopt_published(store.db, id, store.erased_named(invite.name))
             if check:
                 store.set_key_check(id, check)
             token = secrets.token_urlsafe(32)
@@ -112,6 +120,9 @@ class HubApi:
 
     def machine_of(self, token: str) -> Machine | None:
         return self._store.machine_of_token(digest(token)) if token else None
+
+    def is_erased(self, machine: Machine) -> bool:
+        return self._store.member(machine.member).erased_at is not None
 
     def member_of_token(self, token: str) -> Member | None:
         """The member of the machine with a token; None for a token that may only send telemetry."""
@@ -137,7 +148,7 @@ class HubApi:
                 refused.append((place, str(error)))
         with store.transaction():
             if store.member(machine.member).erased_at is not None:
-                return Response(410, {"error": "Everything of this member was erased."})
+                return Response(410, {"error": ERASED})
             current = store.active_machine(machine.id)
             if current is None:
                 return Response(401, {"error": "This machine was revoked."})
@@ -147,6 +158,7 @@ class HubApi:
                 store.switch_ledger(current, ledger)
             sent_at = document.get("sent_at")
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
+            skew = skew if skew is not None and abs(skew) < MAX_SKEW_MS else None
             done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
             forecasts, bad = shared_forecasts(document.get("forecasts"))
             if forecasts and self._shows_limits(machine.member):
@@ -173,7 +185,7 @@ class HubApi:
         with store.transaction():
             store.lock_member(machine.member)
             if store.member(machine.member).erased_at is not None:
-                return Response(410, {"error": "Everything of this member was erased."})
+                return Response(410, {"error": ERASED})
             store.note_contact(machine.id, now, None, "OpenTelemetry")
             store.messages.put_telemetry(machine.member, messages)
         store.resolve_claims([message.identity for message in messages])
@@ -182,8 +194,11 @@ class HubApi:
     def add_seat(self, name: str) -> str:
         """A token for a seat without Tachograph, which sends OpenTelemetry logs; the person is added if need be."""
         now, store, token = self._clock.now_ms(), self._store, secrets.token_urlsafe(32)
+        name = clean_name(name)
         with store.transaction():
-            member = next((one for one in store.members() if one.name == name and one.is_present), None)
+            member = self.member_named(name)
+            if member is not None and member.left_at is not None:
+                store.update_member(member._replace(left_at=None))
             id = member.id if member is not None else store.add_member(name, "member", now)
             store.add_machine(id, "telemetry", digest(token), SEAT, now)
             store.note(id, now, "add telemetry", "")
@@ -198,7 +213,7 @@ class HubApi:
         store = self._store
         member = store.member(machine.member)
         if member.erased_at is not None:
-            return Response(410, {"error": "Everything of this member was erased."})
+            return Response(410, {"error": ERASED})
         most = max(1, min(most, wire.MAX_FACTS))
         rows = store.after(machine, after, most)
         names = {one.id: one for one in store.machines(machine.member)}
@@ -256,7 +271,7 @@ class HubApi:
     def invite_own(self, machine: Machine) -> Response:
         """An invitation for another machine of the same member."""
         member = self._store.member(machine.member)
-        return Response(200, {"code": self.invite(member.name, member.role), "member": member.name})
+        return Response(200, {"code": self.invite(member.name, member.role, actor=member.id), "member": member.name})
 
     def leave(self, machine: Machine, document: Any) -> Response:
         """Revoke the token of this machine; with `erase`, delete what it sent."""
@@ -278,16 +293,39 @@ class HubApi:
             self._tombstones.add(self._store.id, member)
         with self._store.transaction():
             self._store.erase_member(member.id, self._clock.now_ms(), actor)
+        self._store.db.purge()
 
-    def may_invite(self, name: str) -> str:
-        """Reason against an invitation, "" for none: with a second person, nothing stays that the hub can read in full."""
-        others = [one for one in self._store.members() if one.name != name and one.erased_at is None]
-        for one in others:
-            if self._store.holds_clear_text(one.id) or any(
-                machine.share == MINE and machine.revoked_at is None for machine in self._store.machines(one.id)
-            ):
-                return one.name
-        return ""
+    def member_named(self, name: str) -> Member | None:
+        """A member by name, who may have left but was not erased."""
+        name = clean_name(name)
+        return next((one for one in self._store.members() if one.name == name and one.erased_at is None), None)
+
+    def clear_text_holder(self, name: str) -> str:
+        """A person other than `name` of whom the hub can read everything and who has not agreed to others; "" for none.
+
+        With a second person, nothing stays that the hub can read in full.
+        """
+        name = clean_name(name)
+        return next((one.name for one in self._clear_text_holders() if one.name != name), "")
+
+    def agree_for_holders(self) -> None:
+        """Note that those of whom the hub can read everything agree to others on it."""
+        with self._store.transaction():
+            for one in self._clear_text_holders():
+                self._store.set_consent(one.id, CLEAR_TEXT, TEAM, self._clock.now_ms())
+                self._store.note(one.id, self._clock.now_ms(), "agree to others", "")
+
+    def _clear_text_holders(self) -> list[Member]:
+        return [
+            one
+            for one in self._store.members()
+            if one.erased_at is None
+            and self._store.consent(one.id, CLEAR_TEXT) is None
+            and (self._store.holds_clear_text(one.id) or self._sends_clear_text(one.id))
+        ]
+
+    def _sends_clear_text(self, member: int) -> bool:
+        return any(one.share == MINE and one.revoked_at is None for one in self._store.machines(member))
 
 
 def _network(address: str) -> str:
@@ -303,6 +341,10 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
+def _field(document: Any, name: str) -> Any:
+    return document.get(name) if isinstance(document, dict) else None
+
+
 def _text(document: Any, name: str) -> str:
-    value = document.get(name) if isinstance(document, dict) else None
-    return value if isinstance(value, str) and len(value) <= 200 else ""
+    value = _field(document, name)
+    return value if isinstance(value, str) and len(value) <= 200 and value.isprintable() else ""

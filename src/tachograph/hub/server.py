@@ -9,6 +9,7 @@ POST   /hub/1/invite   POST /hub/1/share   POST /hub/1/leave
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs
 
 from tachograph.errors import LedgerError, TachographError, UsageError
 from tachograph.hub import metrics, telemetry, wire
-from tachograph.hub.api import HubApi, Response
+from tachograph.hub.api import ERASED, HubApi, Response
 from tachograph.hub.site import Raw, Site
 from tachograph.hub.store import Machine
 from tachograph.hub.team.api import ROUTES, TeamApi
@@ -147,6 +148,9 @@ class HubApp:
             response = Response(413, {"error": f"Too large: {error}."})
         except wire.Malformed as error:
             response = Response(400, {"error": f"Not understood: {error}."})
+        except Exception as error:  # noqa: BLE001 - a fault of ours; what the request contained stays out of the log
+            self._log(f"A fault: {_place_of(error)}. Please report it.")
+            response = Response(500, {"error": "The hub failed at that request."})
         if response.status >= 400:
             self._log(f"{scope['method']} {scope['path'][:40]!r} from {_peer(scope)}: {response.status}")
         await _send(send, response)
@@ -221,6 +225,8 @@ class HubApp:
             return Response(401, {"error": "This machine is not known here, or was revoked."})
         if machine.is_seat:
             return Response(403, {"error": ONLY_LOGS})
+        if name != "leave" and api.is_erased(machine):
+            return Response(410, {"error": ERASED})
         return self._machine_request(api, name, scope, machine, document)
 
     def _machine_request(self, api: HubApi, name: str, scope: Scope, machine: Machine, document: Any) -> Response:
@@ -284,6 +290,15 @@ class HubApp:
             if said:
                 return said[-1].decode("latin-1").rpartition(",")[2].strip()[:64]
         return _peer(scope)
+
+
+def _place_of(error: Exception) -> str:
+    """Kind of an error and the line of code it comes from, without its text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
 
 
 def serve(app: HubApp, address: Address, on_ready: Callable[[int], None]) -> None:

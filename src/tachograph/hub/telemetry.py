@@ -40,7 +40,7 @@ def messages_of(body: bytes, kind: str) -> tuple[list[TeamMessage], int]:
             continue
         try:
             found.append(_message(record))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             bad += 1
     return found, bad
 
@@ -51,8 +51,8 @@ def _message(record: dict[str, Any]) -> TeamMessage:
         raise ValueError("no request id")
     read, written = _count(record, "cache_read_tokens"), _count(record, "cache_creation_tokens")
     given, output = _count(record, "input_tokens"), _count(record, "output_tokens")
-    at = datetime.fromisoformat(str(record["event.timestamp"]).replace("Z", "+00:00")).astimezone(UTC)
-    moment = int(at.timestamp() * 1000)
+    at = datetime.fromisoformat(str(record["event.timestamp"]).replace("Z", "+00:00"))
+    moment = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     if not 0 <= moment < 1 << 45:
         raise ValueError("impossible time")
     account, organization = str(record.get("user.account_uuid", "")), str(record.get("organization.id", ""))

@@ -108,11 +108,11 @@ def parse_envelope(value: Any) -> SharedFact:
     kind, key, revision, body, sealed = value
     if kind not in KINDS:
         raise Malformed("unknown kind")
-    if not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY or _has_control(key):
+    if not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY or not _is_storable(key):
         raise Malformed("bad key")
     if not isinstance(revision, int) or isinstance(revision, bool) or not 0 <= revision < _MAX_NUMBER:
         raise Malformed("bad revision")
-    if not isinstance(sealed, str) or len(sealed) > _MAX_SEALED:
+    if not isinstance(sealed, str) or len(sealed) > _MAX_SEALED or not sealed.isascii() or "\0" in sealed:
         raise Malformed("bad sealed part")
     return SharedFact(kind, key, revision, body, sealed)
 
@@ -167,3 +167,9 @@ def _check_counts(body: Any) -> None:
 
 
 _has_control = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]").search
+_has_half = re.compile("[\ud800-\udfff]").search
+
+
+def _is_storable(text: str) -> bool:
+    """True if every database takes a text: no control characters and no half characters."""
+    return not _has_control(text) and (text.isascii() or not _has_half(text))

@@ -13,6 +13,7 @@ SELF, MANAGERS, TEAM = "self", "manager", "team"
 LEVELS = (SELF, MANAGERS, TEAM)
 SPEND, LIMITS, BOOKS = "spend", "limits", "books"  # what a person agrees to; books: Anthropic's own reports
 SUBJECTS = (SPEND, LIMITS, BOOKS)
+CLEAR_TEXT = "clear text"  # what a person agrees to on the hub's own computer: others on a hub that reads everything
 
 
 class Person(Protocol):

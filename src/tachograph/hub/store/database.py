@@ -51,6 +51,9 @@ class Database(Protocol):
 
     def back_up(self, path: str) -> None: ...
 
+    def purge(self) -> None:
+        """Overwrite what was deleted, where the engine leaves that to us."""
+
     def close(self) -> None: ...
 
     def reconnect(self) -> None:

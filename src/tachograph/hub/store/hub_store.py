@@ -3,6 +3,8 @@
 Other parts of the hub keep their statements in files of their own: facts, messages and totals, limits, published sums.
 """
 
+import hashlib
+import hmac
 import operator
 import secrets
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ from tachograph.hub.store.facts import Change, FactStore
 from tachograph.hub.store.limits import LimitStore
 from tachograph.hub.store.messages import MessageStore
 from tachograph.hub.store.rows import Invite, Machine, Member
+from tachograph.hub.store.unused_words import drop_unused, words_of
 from tachograph.hub.wire import Malformed, SharedFact, check_body
 
 # distributed by member on Citus; the others are small
@@ -159,6 +162,14 @@ class HubStore(FactStore):
         row = one(self.db, sql, (id,))
         return None if row is None else Invite._make(row)
 
+    def cancel_invites(self, name: str) -> None:
+        """Delete the unused invitations of a person."""
+        self.db.run("DELETE FROM invite WHERE name = ? AND used_at IS NULL", (name,))
+
+    def rename_invites(self, name: str, new: str) -> None:
+        self.db.run("UPDATE invite SET name = ? WHERE name = ?", (new, name))
+        self.db.run("UPDATE audit SET action = ? WHERE action = ?", (f"invite {new}", f"invite {name}"))
+
     def use_invite(self, id: str, now_ms: int) -> None:
         self.db.run("UPDATE invite SET used_at = ? WHERE id = ?", (now_ms, id))
 
@@ -266,7 +277,8 @@ class HubStore(FactStore):
 
     def erase_machine(self, machine: Machine, now_ms: int) -> None:
         """Delete the facts of one machine, so that they can be sent again at another level."""
-        self.lock_member(machine.member)
+        self._lock_members(one.id for one in self.members())
+        words = words_of(self.db, machine.member)
         self.erase_facts(machine.member, machine.id)
         self.messages.forget(machine.member)
         machines = {one.id: one for one in self.machines(machine.member)}
@@ -275,26 +287,42 @@ class HubStore(FactStore):
             for _, fact in facts:
                 derived.add(fact)
             self._put(machines[id], derived, now_ms)
+        drop_unused(self.db, words)
         self.note(machine.member, now_ms, "erase machine", machine.id, machine.member)
 
     def erase_member(self, member: int, now_ms: int, actor: int | None = None) -> None:
         """Delete all facts, messages, totals, limits and tokens of a member, and refuse its machines from now on."""
-        contested = {
-            identity: {row.member for row in rows}
+        self._lock_members(one.id for one in self.members())
+        contested = [
+            identity
             for identity, rows in self.messages.contested_messages()
             if any(row.member == member for row in rows)
-        }
-        self._lock_members({member}.union(*contested.values()))
+        ]
+        words, name = words_of(self.db, member), self.member(member).name
         self.erase_facts(member)
         self.messages.erase(member)
         for table in ("consent", "viewed"):
             self.db.run(f"DELETE FROM {table} WHERE {'viewer' if table == 'viewed' else 'member'} = ?", (member,))
         for table in ("page_session", "book_email", "book_sum", "adopted"):
             self.db.run(f"DELETE FROM {table} WHERE member = ?", (member,))
-        self.db.run("UPDATE member SET erased_at = ?, key_check = '' WHERE id = ?", (now_ms, member))
+        sql = "UPDATE member SET name = ?, erased_at = ?, key_check = '' WHERE id = ?"
+        self.db.run(sql, (self._mark_of(name), now_ms, member))
+        self.db.run("UPDATE machine SET name = id, version = '', seen_at = 0, skew_ms = 0 WHERE member = ?", (member,))
+        self.db.run("DELETE FROM invite WHERE name = ?", (name,))
+        self.db.run("UPDATE audit SET action = 'invite' WHERE action = ?", (f"invite {name}",))
+        self.db.run("DELETE FROM audit WHERE member = ?", (member,))
         for identity in contested:
             self.messages.count_one(identity)
+        drop_unused(self.db, words)
         self.note(member, now_ms, "erase", "", actor)
+
+    def _mark_of(self, name: str) -> str:
+        """Mark in the place of the name of an erased person: it recognizes the name and can't be read back."""
+        return f"erased-{hmac.new(self.salt.encode(), name.encode(), hashlib.sha256).hexdigest()[:16]}"
+
+    def erased_named(self, name: str) -> list[int]:
+        """Erased members who had a name."""
+        return [one.id for one in self.members() if one.erased_at and one.name in (name, self._mark_of(name))]
 
     def note(self, member: int | None, now_ms: int, action: str, details: str, actor: int | None = None) -> None:
         """Add a line to the record; `member`: the person it concerns, `actor`: the person who did it."""

@@ -140,6 +140,9 @@ class PostgresDatabase:
             f"pg_dump --format=custom --schema={SCHEMA_NAME} --file={path} {self.url}",
         )
 
+    def purge(self) -> None:
+        """Nothing: the server overwrites deleted rows when it vacuums."""
+
     def close(self) -> None:
         self._db.close()
 

@@ -27,6 +27,7 @@ class SqliteDatabase:
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA secure_delete = ON")  # what a person erases is overwritten
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._errors():
@@ -88,6 +89,10 @@ class SqliteDatabase:
                 self._db.backup(copy)
             finally:
                 copy.close()
+
+    def purge(self) -> None:
+        """Move changes into the file, and empty the log beside it, which still has deleted rows."""
+        self.all("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self._db.close()

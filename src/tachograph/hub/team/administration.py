@@ -2,11 +2,10 @@
 
 from tachograph.clock import Clock
 from tachograph.hub.api import HubApi, Response
+from tachograph.hub.names import clean_name
 from tachograph.hub.policy.visibility import LEVELS, MEMBER, OWNER, ROLES
 from tachograph.hub.store import HubStore, Member
 from tachograph.hub.team.people import POLICY
-
-MAX_NAME = 60
 
 
 class Administration:
@@ -32,13 +31,13 @@ class Administration:
 
     def find(self, name: str) -> Member | None:
         """A member by name who was not erased."""
-        return next((one for one in self._store.members() if one.name == name and one.erased_at is None), None)
+        return self._machines.member_named(name)
 
     def invite(self, name: str, role: str, actor: Member | None) -> Response:
-        name = name.strip()[:MAX_NAME]
+        name = clean_name(name)
         if not name or role not in ROLES:
             return Response(400, {"error": f"An invitation has a name and a role ({', '.join(ROLES)})."})
-        holder = self._machines.may_invite(name)
+        holder = self._machines.clear_text_holder(name)
         if holder:
             return Response(
                 409,
@@ -46,8 +45,7 @@ class Administration:
                     "error": f"This hub stores folder names, branches and titles of {holder} in the clear. They must share less first."
                 },
             )
-        code = self._machines.invite(name, role)
-        self._note(None, f"invite {name}", actor)
+        code = self._machines.invite(name, role, actor=actor.id if actor else None)
         return Response(200, {"code": code, "name": name, "role": role})
 
     def set_policy(self, level: str, actor: Member | None) -> Response:
@@ -56,7 +54,7 @@ class Administration:
             return Response(400, {"error": f"A policy is one of {', '.join(LEVELS)}."})
         with self._store.transaction():
             self._store.set_setting(POLICY, level, self._clock.now_ms())
-        self._note(None, f"policy {level}", actor)
+            self._note(None, f"policy {level}", actor)
         return Response(200, {"policy": level})
 
     def set_role(self, member: Member, role: str, actor: Member | None) -> Response:
@@ -66,17 +64,20 @@ class Administration:
             return Response(409, {"error": "A team needs an owner. Make another member an owner first."})
         with self._store.transaction():
             self._store.update_member(member._replace(role=role))
-        self._note(member.id, f"role {role}", actor)
+            self._note(member.id, f"role {role}", actor)
         return Response(200, {"name": member.name, "role": role})
 
     def rename(self, member: Member, name: str, actor: Member | None) -> Response:
         """Rename a member; two present members never have the same name."""
-        name = name.strip()[:MAX_NAME]
-        if not name or (self.find(name) or member).id != member.id:
+        name = clean_name(name)
+        if not name:
+            return Response(400, {"error": "That is no name."})
+        if (self.find(name) or member).id != member.id:
             return Response(409, {"error": "Another member has that name."})
         with self._store.transaction():
             self._store.update_member(member._replace(name=name))
-        self._note(member.id, f"rename to {name}", actor)
+            self._store.rename_invites(member.name, name)
+            self._note(member.id, f"rename to {name}", actor)
         return Response(200, {"name": name})
 
     def remove(self, member: Member, erase: bool, actor: Member | None) -> Response:
@@ -88,7 +89,7 @@ class Administration:
             for machine in self._store.machines(member.id):
                 if machine.revoked_at is None and not erase:  # the tokens of an erased member answer 410
                     self._store.revoke(machine.id, now)
-            self._store.end_sessions_of(member.id)
+            self._end_access(member)
             self._store.update_member(member._replace(left_at=member.left_at or now))
             if not erase:
                 self._store.note(member.id, now, "remove", "", actor.id if actor else None)
@@ -96,13 +97,16 @@ class Administration:
             return self.erase(member, actor)
         return Response(200, {"removed": member.name, "erased": False})
 
-    def erase(self, member: Member, actor: Member | None = None) -> Response:
+    def erase(self, member: Member, actor: Member | None) -> Response:
         """Delete everything of a member for good."""
-        self._machines.erase_member(member, actor.id if actor else member.id)
+        self._machines.erase_member(member, actor.id if actor else None)
         return Response(200, {"removed": member.name, "erased": True})
 
     def revoke(self, machine: str, actor: Member | None) -> Response:
-        """End the access of one machine, by its id or its name if no other has it."""
+        """End the access of one machine, by its id or its name if no other has it.
+
+        It may be in other hands, so pages that its person has open and invitations that it may have made end as well.
+        """
         found = [
             one
             for one in self._store.machines()
@@ -112,12 +116,18 @@ class Administration:
             return Response(404, {"error": "No machine, or more than one, has that name."})
         with self._store.transaction():
             self._store.revoke(found[0].id, self._clock.now_ms())
-        self._note(found[0].member, f"revoke {found[0].name}", actor)
+            if not found[0].is_seat:
+                self._end_access(self._store.member(found[0].member))
+            self._note(found[0].member, f"revoke {found[0].name}", actor)
         return Response(200, {"revoked": found[0].name})
 
     def _is_last_owner(self, member: Member) -> bool:
         return not any(one.role == OWNER and one.is_present and one.id != member.id for one in self._store.members())
 
+    def _end_access(self, member: Member) -> None:
+        """End open pages and unused invitations of a member."""
+        self._store.end_sessions_of(member.id)
+        self._store.cancel_invites(member.name)
+
     def _note(self, member: int | None, action: str, actor: Member | None) -> None:
-        with self._store.transaction():
-            self._store.note(member, self._clock.now_ms(), action, "", actor.id if actor else None)
+        self._store.note(member, self._clock.now_ms(), action, "", actor.id if actor else None)

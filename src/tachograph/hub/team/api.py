@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from tachograph.clock import Clock
-from tachograph.hub.api import HubApi, Response, digest
+from tachograph.hub.api import ERASED, HubApi, Response, digest
+from tachograph.hub.names import clean_name
 from tachograph.hub.policy.visibility import LEVELS, OWNER, ROLES, SUBJECTS
 from tachograph.hub.store import HubStore, Member
 from tachograph.hub.store.messages import DAY_MS
@@ -68,7 +69,7 @@ class TeamApi:
         if route is None:
             return Response(404, {"error": "There is no such page."})
         if viewer.erased_at is not None:
-            return Response(410, {"error": "Everything of this member was erased."})
+            return Response(410, {"error": ERASED})
         if viewer.left_at is not None:
             return Response(403, {"error": "This member has left the team."})
         if viewer.role not in route.roles:
@@ -95,7 +96,7 @@ class TeamApi:
             return Response(200, {"limits": queries.limits, "members": queries.members, "me": queries.me}[name]())
         fields = document if isinstance(document, dict) else {}
         if method == "DELETE":
-            return self._admin.erase(viewer)
+            return self._admin.erase(viewer, viewer)
         if name == "allow":
             what, level = str(fields.get("what", "")), str(fields.get("level", ""))
             if not allow(self._store, viewer, what, level, now):
@@ -103,7 +104,7 @@ class TeamApi:
             return Response(200, {"what": what, "level": level})
         if name == "link":
             return Response(200, {"code": self.new_code(viewer)})
-        return self._admin.answer(name, viewer, {key: str(value) for key, value in fields.items()})
+        return self._admin.answer(name, viewer, {key: _word(value) for key, value in fields.items()})
 
     # -- sign-in of browsers
 
@@ -139,6 +140,7 @@ class TeamApi:
 
     def member_named(self, name: str) -> Member | None:
         """A present member by name, for a sign-in that a trusted proxy has done."""
+        name = clean_name(name)
         return next((one for one in self._store.members() if one.is_present and one.name == name), None)
 
 
@@ -156,6 +158,10 @@ def days_of(query: dict[str, str], now_ms: int) -> Range:
     if not 0 <= first <= last or last - first >= MAX_DAYS:
         raise BadQuestion("since is after until, or the range is too long.")
     return Range(first, last)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else "True" if value is True else ""
 
 
 def _day(text: str) -> int:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from tachograph.errors import NotFound, TachographError, UsageError
+from tachograph.hub.names import clean_name
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.text.format import count, duration, iso, plural, safe, size
 from tachograph.ui.cli.context import Context
@@ -25,17 +26,24 @@ def run(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
 
 def _invite(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
     name = _name_of(arguments, "hub invite needs the name of a person.", "tachograph hub invite ada")
-    holder = hub.machines.may_invite(name)
-    if holder and not arguments.owner_agrees:
-        raise TachographError(
-            f"This hub stores folder names, branches and titles of {safe(holder)} in the clear.",
-            "Let them change that first (`tachograph join --share names`), or give --owner-agrees.",
-        )
+    _check_clear_text(arguments, hub, name)
     code = hub.machines.invite(name, arguments.role, lasting_ms=_lasting(arguments.lasting))
     url = str(arguments.public).rstrip("/") or hub.store.setting("address") or _listening(arguments)
     context.out.write(f"tachograph join {url} {code}\n")
     context.say(f"Run this on a machine of {safe(name)}. The code works once, for {arguments.lasting}.")
     return 0
+
+
+def _check_clear_text(arguments: argparse.Namespace, hub: OpenHub, name: str) -> None:
+    """Stop before a second person where the hub can read everything of another one. Raises TachographError."""
+    holder = hub.machines.clear_text_holder(name)
+    if holder and not arguments.owner_agrees:
+        raise TachographError(
+            f"This hub stores folder names, branches and titles of {safe(holder)} in the clear.",
+            "Let them change that first (`tachograph join --share names`), or give --owner-agrees.",
+        )
+    if holder:
+        hub.machines.agree_for_holders()
 
 
 def _listening(arguments: argparse.Namespace) -> str:
@@ -45,9 +53,10 @@ def _listening(arguments: argparse.Namespace) -> str:
 
 
 def _name_of(arguments: argparse.Namespace, message: str, example: str) -> str:
-    if not arguments.name:
+    name = clean_name(arguments.name)
+    if not name:
         raise UsageError(message, f"For example: {example}")
-    return str(arguments.name)
+    return name
 
 
 def _lasting(text: str) -> int:
@@ -61,6 +70,7 @@ def _telemetry(arguments: argparse.Namespace, context: Context, hub: OpenHub) ->
     """Print the settings with which Claude Code on a seat without Tachograph reports to this hub."""
     name = _name_of(arguments, "hub telemetry needs the name of a person.", "tachograph hub telemetry ada")
     url = str(arguments.public).rstrip("/") or hub.store.setting("address") or _listening(arguments)
+    _check_clear_text(arguments, hub, name)
     token = hub.machines.add_seat(name)
     for key, value in (
         ("CLAUDE_CODE_ENABLE_TELEMETRY", "1"), ("OTEL_LOGS_EXPORTER", "otlp"), ("OTEL_METRICS_EXPORTER", "none"),
@@ -86,7 +96,9 @@ def _revoke(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> in
 
 
 def _backup(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
-    name = _name_of(arguments, "hub backup needs a file.", "tachograph hub backup hub.backup")
+    name = str(arguments.name or "")
+    if not name:
+        raise UsageError("hub backup needs a file.", "For example: tachograph hub backup hub.backup")
     if os.path.exists(name):
         raise TachographError(f"{name} already exists.", "Name another file.")
     hub.store.back_up(name)

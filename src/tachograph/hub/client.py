@@ -4,8 +4,10 @@ Every step may be cut off and repeated. Changes leave the ledger's list only aft
 moves only after the facts before it were written.
 """
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from tachograph import __version__
@@ -13,6 +15,7 @@ from tachograph.clock import Clock
 from tachograph.errors import TachographError
 from tachograph.hub import copied, wire
 from tachograph.hub import membership as memberships
+from tachograph.hub.collector import paused_collector
 from tachograph.hub.columns import from_columns, to_columns
 from tachograph.hub.folder import FolderTransport, Newest
 from tachograph.hub.membership import FOLDER, Membership
@@ -22,7 +25,8 @@ from tachograph.hub.wire import Malformed, SharedFact
 from tachograph.ledger.exchange import apply as applying
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.facts import Fact, FactReader
-from tachograph.ledger.storage.connection import Ledger
+from tachograph.ledger.exchange.tracking import Touched
+from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.model.usage.messages import NO_TIME
 from tachograph.paths import Paths
 from tachograph.settings import SettingsFollower
@@ -49,6 +53,7 @@ class Exchange:
         self._transport = self._connect()
         self._shows_limits = False  # others may see this person's limits, as the hub says
         self._has_forecasts = True  # the hub holds some
+        self._reader: tuple[int, FactReader] | None = None
 
     def _connect(self) -> HttpTransport | FolderTransport:
         membership = self.membership
@@ -121,8 +126,9 @@ class Exchange:
 
     def _push(self, ledger: Ledger, progress: Callable[[int], None]) -> tuple[int, str]:
         """Send what changed; while one parcel is on its way the next is read. Returns the number of facts and a problem."""
-        sent, most, revision = 0, _PARCEL, 0
-        with ThreadPoolExecutor(1, "push") as sender:
+        sent, most, revision, self._reader = 0, _PARCEL, 0, None
+        with ExitStack() as stack:
+            sender: ThreadPoolExecutor | None = None
             on_its_way: tuple[_Parcel, Future[Answer]] | None = None
             while True:
                 parcel = self._next_parcel(ledger, most, revision)
@@ -145,15 +151,27 @@ class Exchange:
                 if len(parcel.data) > wire.MAX_BYTES and parcel.size > 1:
                     most = max(1, most // 4)
                     continue
-                on_its_way = (parcel, sender.submit(self._send, parcel))
                 revision = parcel.revisions[-1]
+                if sender is None and len(parcel.revisions) < most:  # nothing to read meanwhile
+                    future = Future()
+                    future.set_result(self._send(parcel))
+                else:
+                    sender = sender or stack.enter_context(ThreadPoolExecutor(1, "push"))
+                    future = sender.submit(self._send, parcel)
+                on_its_way = (parcel, future)
 
     def _next_parcel(self, ledger: Ledger, most: int, after: int) -> "_Parcel | None":
         """The next facts that wait, ready to be sent; None if nothing waits."""
         touched = tracking.oldest(ledger.db, most, after)
         if not touched:
             return None
-        facts = [fact for fact in FactReader(ledger.db, self.membership.machine).read(touched) if self._is_shared(fact)]
+        with paused_collector():
+            size, data = self._pack(ledger, touched)
+        return _Parcel([one.revision for one in touched], size, data, after)
+
+    def _pack(self, ledger: Ledger, touched: list[Touched]) -> tuple[int, bytes]:
+        """The request with the facts behind changes, and their number; b"" without facts."""
+        facts = [fact for fact in self._facts(ledger).read(touched) if self._is_shared(fact)]
         data = b""
         if facts:
             document = {
@@ -162,7 +180,14 @@ class Exchange:
                 "facts": to_columns([outgoing(fact, self.membership.share, self._key) for fact in facts]),
             }  # fmt: skip
             data = wire.pack(document)
-        return _Parcel([one.revision for one in touched], len(facts), data, after)
+        return len(facts), data
+
+    def _facts(self, ledger: Ledger) -> FactReader:
+        """Reader of facts with what it remembers of earlier parcels, until another program writes to the ledger."""
+        version = data_version(ledger.db)
+        if self._reader is None or self._reader[0] != version:
+            self._reader = version, FactReader(ledger.db, self.membership.machine)
+        return self._reader[1]
 
     def _send(self, parcel: "_Parcel") -> Answer:
         """Send one parcel. An empty one changes nothing anywhere, so it stays here. Raises TachographError for a folder."""
@@ -184,8 +209,8 @@ class Exchange:
             return _AGAIN
         if answer.status != 413 and (problem := self._judge(answer)):  # a single fact that is too large is left out
             return problem
-        self._notice_hub(ledger, answer)
         with ledger.transaction() as db:
+            self._notice_hub(db, answer)
             tracking.forget(db, parcel.revisions)
         self._keep(self.membership._replace(revision=max(self.membership.revision, parcel.revisions[-1])))
         return ""
@@ -215,8 +240,8 @@ class Exchange:
             raise _Halt("everything of you was erased from the hub; run `tachograph leave`")
         return answer.problem or f"the hub answered with status {answer.status}"
 
-    def _notice_hub(self, ledger: Ledger, answer: Answer) -> None:
-        """Notice another hub at the address, and one that was restored from an older backup."""
+    def _notice_hub(self, db: sqlite3.Connection, answer: Answer) -> None:
+        """Notice another hub at the address, and one that was restored from an older backup, inside a transaction."""
         if not answer.body:
             return  # a folder
         hub, seq = str(answer.body.get("hub", "")), answer.body.get("seq")
@@ -224,15 +249,14 @@ class Exchange:
             raise _Halt("another hub answers at this address; run `tachograph leave`, then join it if you trust it")
         if not isinstance(seq, int):
             return
-        known = tracking.get_state(ledger.db, "hub_seq", 0)
+        known = tracking.get_state(db, "hub_seq", 0)
         if seq == known:
             return
-        with ledger.transaction() as db:
-            if seq < known:
-                tracking.touch_everything(db)
-                tracking.set_state(db, "cursor", 0)
-                tracking.set_state(db, "forecasts", None)
-            tracking.set_state(db, "hub_seq", seq)
+        if seq < known:
+            tracking.touch_everything(db)
+            tracking.set_state(db, "cursor", 0)
+            tracking.set_state(db, "forecasts", None)
+        tracking.set_state(db, "hub_seq", seq)
 
     def _share_forecasts(self, ledger: Ledger) -> str:
         """Send forecasts of the limits to a hub where others may see these; a problem, "" for none."""
@@ -274,7 +298,8 @@ class Exchange:
             problem = self._judge(answer)
             if problem:
                 return received, problem
-            self._notice_hub(ledger, answer)
+            with ledger.transaction() as db:
+                self._notice_hub(db, answer)
             self._shows_limits = answer.body.get("shows_limits") is True
             self._has_forecasts = answer.body.get("forecasts") != 0
             if tracking.get_state(ledger.db, "cursor", 0) != cursor:

@@ -14,12 +14,14 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from tachograph.errors import LedgerError, TachographError, UsageError
 from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.api import ERASED, HubApi, Response
+from tachograph.hub.collector import paused_collector
 from tachograph.hub.site import Raw, Site
 from tachograph.hub.store import Machine
 from tachograph.hub.team.api import ROUTES, TeamApi
@@ -204,8 +206,9 @@ class HubApp:
         if name == LOGS:
             plain = wire.inflate(body) if is_compressed else body
             return lane.api.repeat(lambda: self._take_logs(lane.api, scope, plain))
-        document = wire.unpack(body, is_compressed) if body else {}
-        return lane.api.repeat(lambda: self._answer(lane, name, scope, document))
+        with paused_collector() if name == "push" else nullcontext():
+            document = wire.unpack(body, is_compressed) if body else {}
+            return lane.api.repeat(lambda: self._answer(lane, name, scope, document))
 
     def _answer(self, lane: Lane, name: str, scope: Scope, document: Any) -> Response | Raw:
         api = lane.api

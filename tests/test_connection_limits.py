@@ -17,10 +17,11 @@ def test_the_body_of_an_answer_does_not_wait_for_the_client_to_confirm_its_head(
     async def options() -> list[int]:
         config = Config(app, lifespan="off", log_config=None)
         config.load()
-        kind, found, state = timeout_protocol(3.0, 3.0), [], ServerState()
+        kind: Any = timeout_protocol(3.0, 3.0)
+        found, state = list[Any](), ServerState()
 
         def protocol() -> Any:
-            made: Any = kind(config=config, server_state=state, app_state={})
+            made = kind(config=config, server_state=state, app_state={})
             found.append(made)
             return made
 

@@ -25,7 +25,6 @@ _POLL_SECONDS = 0.02
 _LOCK_TRIES, _LOCK_PAUSE_SECONDS = 5, 0.02  # somebody may be looking whether it is free
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CONTENT = 1  # offset: on Windows the locked first byte cannot be read by others
-_TRAY_WINDOW = "Tachograph"  # class and title of its hidden window (ui/tray/windows.py)
 _QUERY_PROCESS, _STILL_ACTIVE = 0x1000, 259  # PROCESS_QUERY_LIMITED_INFORMATION and STILL_ACTIVE of Windows
 
 
@@ -229,7 +228,7 @@ def _close_tray_window() -> bool:
     from tachograph import win32
 
     user = win32.load().user32
-    window = user.FindWindowW(_TRAY_WINDOW, _TRAY_WINDOW)
+    window = user.FindWindowW(win32.TRAY_WINDOW, win32.TRAY_WINDOW)
     return bool(window and user.PostMessageW(window, win32.WM_CLOSE, 0, 0))
 
 

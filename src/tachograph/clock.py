@@ -3,6 +3,12 @@
 import os
 import time
 
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+ON_TIME_MS = MINUTE_MS  # clocks of two machines that differ by less agree
+
 
 class Clock:
     """Wall time in epoch milliseconds, and monotonic seconds for durations."""

@@ -15,6 +15,7 @@ LRESULT, WPARAM, LPARAM = ctypes.c_ssize_t, ctypes.c_size_t, ctypes.c_ssize_t
 _PROTOTYPE = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)  # the latter only where tests run elsewhere
 WindowProcedure = _PROTOTYPE(LRESULT, wintypes.HWND, wintypes.UINT, WPARAM, LPARAM)
 
+TRAY_WINDOW = "Tachograph"  # class and title of the tray's hidden window
 WM_NULL, WM_DESTROY, WM_CLOSE, WM_CONTEXTMENU, WM_COMMAND, WM_TIMER = 0x0000, 0x0002, 0x0010, 0x007B, 0x0111, 0x0113
 WM_LBUTTONUP, WM_RBUTTONUP, WM_APP = 0x0202, 0x0205, 0x8000
 NIM_ADD, NIM_MODIFY, NIM_DELETE, NIM_SETVERSION = 0, 1, 2, 4

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
-from tachograph.sources.transcripts.limit_notices import ALLOCATION, CREDITS, SPEND, Notice, notice
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, SPEND_LIMIT
+from tachograph.sources.transcripts.limit_notices import ALLOCATION, CREDITS, Notice, notice
 
 CHICAGO = ZoneInfo("America/Chicago")
 AT = "2026-11-23T18:32:00.000Z"  # a Monday, 12:32 in Chicago
@@ -63,8 +63,8 @@ def reset(said: str, at: str = AT, zone: ZoneInfo | None = None) -> str | None:
         ("You've hit your usage limit", FIVE_HOUR),
         ("You've hit your limit · resets 4pm (America/Chicago)", FIVE_HOUR),
         ("You've hit your limit · resets Nov 26, 1pm (America/Chicago)", SEVEN_DAY),
-        ("You've hit your org's monthly spend limit · ask your admin to raise it", SPEND),
-        ("You've hit your individual spend limit · run /usage-credits", SPEND),
+        ("You've hit your org's monthly spend limit · ask your admin to raise it", SPEND_LIMIT),
+        ("You've hit your individual spend limit · run /usage-credits", SPEND_LIMIT),
         ("You're out of usage credits · add more to go on", CREDITS),
         ("You're out of extra usage", CREDITS),
         ("Your org is out of usage · contact your admin", CREDITS),
@@ -246,7 +246,7 @@ def test_a_reset_that_cannot_be_told_stays_unknown_and_the_notice_stands(when: s
 
 def test_the_reset_of_another_limit_is_not_taken() -> None:
     said = "You've hit your individual spend limit · ask your admin · your weekly limit resets Nov 26, 4pm (America/Chicago)"
-    assert key_of(said) == SPEND
+    assert key_of(said) == SPEND_LIMIT
     assert reset(said) is None
 
 

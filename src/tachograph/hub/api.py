@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from tachograph import __version__
-from tachograph.clock import Clock
+from tachograph.clock import HOUR_MS, Clock
 from tachograph.errors import TachographError
 from tachograph.hub import metrics, telemetry, wire
 from tachograph.hub.columns import from_columns, to_columns
@@ -28,7 +28,6 @@ from tachograph.hub.tombstones import Tombstones
 from tachograph.hub.wire import Malformed, SharedFact
 
 T = TypeVar("T")
-HOUR_MS = 3_600_000
 INVITE_MS = 24 * HOUR_MS
 MAX_TRIES, MAX_TRIES_OF_ADDRESS = 10, 60  # wrong codes in an hour: for one invitation, in all
 ERASED = "Everything of this member was erased."

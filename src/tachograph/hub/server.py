@@ -25,6 +25,7 @@ from tachograph.hub.collector import paused_collector
 from tachograph.hub.site import Raw, Site
 from tachograph.hub.store import Machine
 from tachograph.hub.team.api import ROUTES, TeamApi
+from tachograph.model.addresses import LOOPBACK_HOSTS
 from tachograph.server.connection_limits import timeout_protocol
 from tachograph.server.request_guard import Headers, Rules, bearer_tokens, matching, refusal, values
 from tachograph.server.request_guard import digest as token_digest
@@ -52,7 +53,6 @@ _RULES |= {TEAM + name: Rules(methods, longest=_SMALL * ("POST" in methods)) for
 LOGS, COUNTERS, METRICS = "v1/logs", "v1/metrics", "metrics"
 _PROTOBUF = telemetry.PROTOBUF.encode()
 _RULES |= {LOGS: Rules(_POST, longest=wire.MAX_BYTES), METRICS: Rules(_GET)}
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -90,7 +90,7 @@ def parse_address(listen: str, public: str, certificate: str, key: str) -> Addre
         raise UsageError(f"--public {public}: not an https address.", "Give the address that your proxy serves.")
     if bool(certificate) != bool(key):
         raise UsageError("A certificate needs its key.", "Give both --cert and --key.")
-    if host not in _LOOPBACK and not certificate and not public:
+    if host not in LOOPBACK_HOSTS and not certificate and not public:
         raise UsageError(
             f"A hub at {host} would send everything in the clear.",
             "Give --cert and --key, or put a proxy with TLS before it and name it with --public https://…",
@@ -335,7 +335,7 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _is_loopback(host: str) -> bool:
-    return host.rpartition(":")[0].strip("[]") in _LOOPBACK or host in _LOOPBACK
+    return host.rpartition(":")[0].strip("[]") in LOOPBACK_HOSTS or host in LOOPBACK_HOSTS
 
 
 def _peer(scope: Scope) -> str:

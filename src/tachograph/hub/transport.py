@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from tachograph.errors import UsageError
 from tachograph.hub import wire
+from tachograph.model.addresses import LOOPBACK_HOSTS
 
 SECONDS = 20.0
 MAX_ANSWER = 64 << 20
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Answer(NamedTuple):
@@ -49,7 +49,7 @@ def parse_target(url: str) -> Target:
         raise UsageError(
             f"{url!r} is not the address of a hub.", "Use the address that `tachograph hub invite` printed."
         )
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
         raise UsageError(
             f"{url} would send everything in the clear.", "Use https:// (a certificate, or a proxy before the hub)."
         )

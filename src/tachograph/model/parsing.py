@@ -5,13 +5,13 @@ A value that cannot be true is None, never a guess. A status line imports this: 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, MOST_PERCENT, SEVEN_DAY, SPEND_LIMIT, Money
 
 if TYPE_CHECKING:
-    from typing import TypeGuard
+    from typing import Any, TypeGuard
 
 # Epoch milliseconds of 2017 and 2100: within them seconds and milliseconds cannot be confused.
 _EARLIEST, _LATEST = 1_500_000_000_000, 4_102_444_800_000
@@ -124,6 +124,13 @@ def distinct_problems(problems: list[str]) -> tuple[str, ...]:
     """Each problem once, and a readable number of them."""
     found = tuple(dict.fromkeys(problems))
     return found if len(found) <= _MOST_PROBLEMS else (*found[:_MOST_PROBLEMS], "and more of the kind")
+
+
+def take_rows(table: str, rows: object, take: Callable[[Any], str]) -> tuple[str, ...]:
+    """Hand each row of a data file's table to `take`, which returns a problem or "". Returns the problems."""
+    if not isinstance(rows, list | tuple):
+        return (f"{table} was left out: it is not a list.",)
+    return tuple(problem for row in rows if (problem := take(row)))
 
 
 def as_object(value: object) -> Mapping[str, object]:

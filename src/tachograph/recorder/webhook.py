@@ -11,11 +11,11 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from tachograph import __version__
+from tachograph.model.addresses import LOOPBACK_HOSTS
 
 DEADLINE_SECONDS = 8.0
 NTFY, SLACK, DISCORD, JSON = "ntfy", "slack", "discord", "json"
 _MARKUP = {ord(sign): plain for sign, plain in zip("<>@*_`&", ["‹", "›", "＠", "", " ", "'", "+"], strict=True)}
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Message(NamedTuple):
@@ -35,7 +35,7 @@ def problem_of(address: str) -> str:
         _ = parts.port
     except ValueError:
         return "it is not an address"
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         return "it must begin with https:// (http:// only for this machine)"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return "it must begin with https://"

@@ -9,7 +9,6 @@ from typing import Any
 
 from tachograph import win32
 
-TRAY_WINDOW = "Tachograph"  # class and title of the tray's hidden window (ui/tray/windows.py)
 TRAY_ICON_ID = 1
 LONGEST_TITLE, LONGEST_TEXT = 63, 255  # characters before the closing zero
 SECONDS = 5.0  # that an icon of our own stays
@@ -19,7 +18,7 @@ _INFORMATION_ICON = 32516  # IDI_INFORMATION
 def show(title: str, text: str, sound: bool, libraries: Any = None) -> bool:
     """Show the balloon; False if Windows refuses it."""
     libraries = libraries or win32.load()
-    window = libraries.user32.FindWindowW(TRAY_WINDOW, TRAY_WINDOW)
+    window = libraries.user32.FindWindowW(win32.TRAY_WINDOW, win32.TRAY_WINDOW)
     if window and _send(libraries, win32.NIM_MODIFY, _balloon(window, TRAY_ICON_ID, title, text, sound)):
         return True
     return _show_own(libraries, title, text, sound)

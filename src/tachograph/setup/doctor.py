@@ -10,6 +10,7 @@ from typing import Any
 
 from tachograph import __version__
 from tachograph.background import running
+from tachograph.clock import DAY_MS
 from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.limits import clock_repair, poll_state, readings
 from tachograph.ledger.limits.unread import idle_limits, unread_fields
@@ -37,7 +38,6 @@ from tachograph.setup.recovery import recover
 from tachograph.sources import claude_config
 from tachograph.sources.transcripts import discover
 
-_DAY_MS = 86_400_000
 _WORST = 3  # files named for each kind of trouble
 
 
@@ -249,7 +249,7 @@ def _unread_fields(ledger: Ledger) -> Iterator[Finding]:
 
 def _clocks(ledger: Ledger, now_ms: int) -> Iterator[Finding]:
     """Readings from the future: this computer's clock was wrong, or that of the program that wrote them."""
-    for trouble in clock_repair.clock_troubles(ledger.db, now_ms, now_ms - _DAY_MS):
+    for trouble in clock_repair.clock_troubles(ledger.db, now_ms, now_ms - DAY_MS):
         kind = NOTE if trouble.is_repaired else WRONG
         yield Finding(kind, "limits", "clock", trouble._asdict())
 
@@ -259,7 +259,7 @@ def _unread_folders(ledger: Ledger, env: Mapping[str, str], now_ms: int) -> Iter
     for folder in not_read(ledger.db, env):
         yield Finding(NOTE, "logs", "folder_gone", {"path": _printable(folder)})
     known = {os.path.realpath(folder) for folder in followed(ledger.db, env)}
-    for folder in readings.folders(ledger.db, now_ms - 7 * _DAY_MS):
+    for folder in readings.folders(ledger.db, now_ms - 7 * DAY_MS):
         if os.path.realpath(folder) not in known and os.path.isdir(folder):
             yield Finding(NOTE, "logs", "folder_not_read", {"path": _printable(folder)})
 

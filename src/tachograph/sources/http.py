@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tachograph import __version__
 from tachograph.clock import Clock
 from tachograph.errors import UsageError
+from tachograph.model.addresses import LOOPBACK_HOSTS
 from tachograph.model.limits.limits import (
     BLOCKED,
     EXPIRED,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 20.0
 LARGEST = 1 << 20  # bytes; an answer has 4 KB
 LONGEST_RETRY_SECONDS = 86_400
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CHALLENGES = (b"Just a moment", b"challenge-platform", b"cf-chl", b"cf_chl", b"Attention Required! | Cloudflare")
 
 
@@ -116,7 +116,7 @@ def _parse_target(service: str, base: str, path: str) -> _Target:
     except ValueError:
         host, port, scheme, parts = "", None, "", urlsplit("")
     is_service = scheme == "https" and host == own and port in (None, 443)
-    is_here = scheme in ("http", "https") and host in _LOOPBACK
+    is_here = scheme in ("http", "https") and host in LOOPBACK_HOSTS
     is_plain = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
     if not (is_service or is_here) or not is_plain:
         raise UsageError(f"The usage of a plan is asked of {own} only.", "A login is never sent to any other address.")

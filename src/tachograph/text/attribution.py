@@ -179,7 +179,7 @@ def evidence_words(evidence: Evidence, method: str, clock: Clock) -> list[str]:
     if evidence.unattributed:
         made.append(left_out_words(evidence.unattributed))
     if evidence.unpriced:
-        names = ", ".join(_model_name(model) for model in evidence.unpriced)
+        names = ", ".join(model_name(model) for model in evidence.unpriced)
         made.append(f"Without a price, and so left out: {names}.")
     return made
 
@@ -271,7 +271,8 @@ def _used(value: float) -> str:
     return "Under 1 %" if 0 < value < 0.5 else f"{value:.0f} %"
 
 
-def _model_name(model: str) -> str:
+def model_name(model: str) -> str:
+    """`opus-5-5`."""
     from tachograph.model.usage.model_names import display_name  # a status line has no time for it
 
     return display_name(model)

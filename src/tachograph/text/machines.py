@@ -1,9 +1,8 @@
 """The machines of a person in words."""
 
+from tachograph.clock import ON_TIME_MS
 from tachograph.queries.machines import MachineState, MachineStates
 from tachograph.text.format import duration, plural
-
-_FAR_MS = 60_000  # clocks that differ by less are on time
 
 
 def machine_words(one: MachineState, now: int) -> str:
@@ -12,7 +11,7 @@ def machine_words(one: MachineState, now: int) -> str:
         words = "no contact yet"
     else:
         words = f"last contact {duration(max(0, now - one.seen_at) / 1000)} ago"
-    if abs(one.skew_ms) >= _FAR_MS:
+    if abs(one.skew_ms) >= ON_TIME_MS:
         words += f", clock {duration(abs(one.skew_ms) / 1000)} {'slow' if one.skew_ms > 0 else 'fast'}"
     return words
 

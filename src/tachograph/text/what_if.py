@@ -4,7 +4,7 @@ from __future__ import annotations  # the types of answers are named here, and i
 
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates import constants as of
-from tachograph.text.attribution import interval, little_words, percent, window_words
+from tachograph.text.attribution import interval, little_words, model_name, percent, window_words
 from tachograph.text.format import UNKNOWN
 
 if TYPE_CHECKING:
@@ -164,10 +164,3 @@ def end_words(estimate: Estimate) -> str:
         return "the limit, before it resets"
     low, high = f"{estimate.low:.0f}", f"{min(estimate.high, 100):.0f}"
     return f"about {min(estimate.value, 100):.0f} %{f' ({low}–{high})' if low != high else ''}"
-
-
-def model_name(model: str) -> str:
-    """`opus-5-5`."""
-    from tachograph.model.usage.model_names import display_name  # a status line has no time for it
-
-    return display_name(model)

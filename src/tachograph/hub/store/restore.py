@@ -11,8 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from tachograph.errors import LedgerError
 from tachograph.hub.store import schema
 from tachograph.hub.store.sqlite import APPLICATION_ID
-
-_LOGS = ("-wal", "-shm", "-journal")
+from tachograph.ledger.storage.integrity import SIDE_FILES
 
 
 def restore(backup: str, path: str, now_ms: int) -> str:
@@ -74,7 +73,7 @@ def _set_aside(path: str, now_ms: int) -> str:
     kept = f"{stem}-{now_ms // 1000}-before-restore{ending}"
     with _errors(path):
         os.replace(path, kept)
-        for log in _LOGS:  # of a damaged database
+        for log in SIDE_FILES:  # of a damaged database
             if os.path.exists(path + log):
                 os.replace(path + log, kept + log)
     return kept
@@ -82,7 +81,7 @@ def _set_aside(path: str, now_ms: int) -> str:
 
 def _discard(path: str) -> None:
     """Delete a file, if it is there, and its logs."""
-    for name in (path, *(path + log for log in _LOGS)):
+    for name in (path, *(path + log for log in SIDE_FILES)):
         with suppress(FileNotFoundError):
             os.unlink(name)
 

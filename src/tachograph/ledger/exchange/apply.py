@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from tachograph.clock import ON_TIME_MS
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.facts import MARK, Fact, arriving, is_own
 from tachograph.ledger.limits import accounts, metered, readings, refusals, windows
@@ -18,8 +19,6 @@ from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.limits.limits import STATUSLINE
 from tachograph.model.usage.messages import NO_TIME, Message, may_be_several, merge
-
-_FAR_MS = 60_000  # clocks that differ by less need no correction
 
 
 class Applied(NamedTuple):
@@ -216,7 +215,7 @@ class _Importer:
         if is_own(arriving(self._machine, row["folder"])):
             return None
         shift = self._skews.get(sender, 0)
-        shift = shift if abs(shift) > _FAR_MS else 0
+        shift = shift if abs(shift) >= ON_TIME_MS else 0
         for column in ("observed_at", "last_at", "confirmed_at"):
             row[column] = min(int(row[column]) + shift, self._now)
         row["account"] = self._account(row["account"])

@@ -9,11 +9,11 @@ import sqlite3
 
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import windows
-from tachograph.model.limits.limits import CLOCK, OK, SOURCES
+from tachograph.ledger.limits.windows import FROM_ANY_SOURCE
+from tachograph.model.limits.limits import CLOCK, OK
 from tachograph.model.limits.window_state import CLOCK_MS
 
 _RECENT_MS = 8 * 86_400_000
-_BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
 
 def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
@@ -24,7 +24,7 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> int:
     limit = now_ms + CLOCK_MS
     rows = db.execute(
         "SELECT id, account, observed_at, confirmed_at FROM reading WHERE account IN (SELECT id FROM account)"
-        f" AND {_BY_INDEX} AND last_at > ?",
+        f" AND {FROM_ANY_SOURCE} AND last_at > ?",
         (limit,),
     ).fetchall()
     touched: dict[int, list[int]] = {}
@@ -51,7 +51,7 @@ def is_ahead(db: sqlite3.Connection, account: int, at: int, now_ms: int) -> bool
     """Does a value of a moment in the future come beside others of an account, so that it proves nothing?"""
     if at <= now_ms + CLOCK_MS:
         return False
-    sql = f"SELECT 1 FROM reading WHERE account = ? AND {_BY_INDEX} AND last_at BETWEEN ? AND ? AND outcome = ? LIMIT 1"
+    sql = f"SELECT 1 FROM reading WHERE account = ? AND {FROM_ANY_SOURCE} AND last_at BETWEEN ? AND ? AND outcome = ? LIMIT 1"
     values = (account, now_ms - _RECENT_MS, now_ms + CLOCK_MS, OK)
     return db.execute(sql, values).fetchone() is not None
 
@@ -78,12 +78,12 @@ def clock_troubles(db: sqlite3.Connection, now_ms: int, since: int) -> list[Cloc
     limit = now_ms + CLOCK_MS
     sql = (
         "SELECT source, max(observed_at) FROM reading WHERE account IN (SELECT id FROM account)"
-        f" AND {_BY_INDEX} AND last_at > ?1 AND observed_at > ?1 GROUP BY source"
+        f" AND {FROM_ANY_SOURCE} AND last_at > ?1 AND observed_at > ?1 GROUP BY source"
     )
     found = [ClockTrouble(source, (at - now_ms) // 60_000, False) for source, at in db.execute(sql, (limit,))]
     sql = (
         "SELECT source, max(CAST(json_extract(problems, '$[0]') AS INTEGER)) FROM reading"
-        f" WHERE account IN (SELECT id FROM account) AND {_BY_INDEX} AND last_at BETWEEN ? AND ? AND outcome = ?"
+        f" WHERE account IN (SELECT id FROM account) AND {FROM_ANY_SOURCE} AND last_at BETWEEN ? AND ? AND outcome = ?"
         " GROUP BY source"
     )
     found += [ClockTrouble(source, minutes, True) for source, minutes in db.execute(sql, (since, limit, CLOCK))]

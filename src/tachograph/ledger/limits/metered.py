@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from tachograph.ledger.usage.strings import Strings
     from tachograph.model.limits.limits import Reading
 
-_SESSION_MS = 5 * 3_600_000  # how long it lasts where a notice names no reset
-
 
 class MeteredSpan(NamedTuple):
     """A time in which an account's work draws on usage credits, epoch milliseconds. `account` 0: unknown, then only the
@@ -59,9 +57,10 @@ def spans(db: sqlite3.Connection) -> list[MeteredSpan]:
     found: list[MeteredSpan] = []
     for folder, key, scope, at, resets_at in db.execute("SELECT * FROM metered ORDER BY at"):
         from tachograph.ledger.limits.login_history import account_at  # most people never draw on credits
+        from tachograph.model.limits.limits import SESSION_MS
 
         account = account_at(db, folder, at, None if resets_at is None else {key: resets_at})
-        end = at + _SESSION_MS if resets_at is None else max(at, resets_at)
+        end = at + SESSION_MS if resets_at is None else max(at, resets_at)
         found.append(MeteredSpan(account, 0 if account else folder, scope, at, end))
     found.sort()
     merged: list[MeteredSpan] = []

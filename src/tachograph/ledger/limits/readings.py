@@ -19,10 +19,10 @@ from tachograph.lean_json import loads
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.limits import metered, windows
 from tachograph.ledger.limits.login_history import account_at, note_plan
+from tachograph.ledger.limits.windows import FROM_ANY_SOURCE
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import (
     OK,
-    SOURCES,
     STATUSLINE,
     AccountId,
     BankedReset,
@@ -37,8 +37,6 @@ from tachograph.model.limits.window_state import CLOCK_MS
 
 if TYPE_CHECKING:
     from typing import Any
-
-_BY_INDEX = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
 
 class StoredReading(NamedTuple):
@@ -335,7 +333,7 @@ def least_spend(db: sqlite3.Connection, account: int, since: int) -> float | Non
     """The least metered use of an account that was read since a moment, in minor units; None for none."""
     sql = (
         "SELECT min(json_extract(extra, '$[1][0]')) FROM reading WHERE account = ? AND"
-        f" {_BY_INDEX} AND last_at >= ? AND outcome = ? AND extra IS NOT NULL"
+        f" {FROM_ANY_SOURCE} AND last_at >= ? AND outcome = ? AND extra IS NOT NULL"
     )
     found = db.execute(sql, (account, since, OK)).fetchone()[0]
     return None if found is None else float(found)

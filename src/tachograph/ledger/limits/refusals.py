@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at
+from tachograph.ledger.limits.windows import FROM_ANY_SOURCE
 from tachograph.ledger.usage.strings import Strings
-from tachograph.model.limits.limits import OK, SOURCES, STATUSLINE, Limit
+from tachograph.model.limits.limits import OK, STATUSLINE, Limit
 from tachograph.model.limits.refusals import Answer, News, Refusal
 from tachograph.model.limits.window_state import HELD_MS
 from tachograph.model.parsing import limit_name
 from tachograph.model.usage.messages import SIDECHAIN
 
-_BY_INDEX = f"r.source IN ({', '.join(repr(source) for source in SOURCES)})"
 _MOST_ANSWERS = 2_000
 
 
@@ -74,7 +74,7 @@ def news_after(db: sqlite3.Connection, account: int, keys: Sequence[str], since:
     session, 0 where it had none."""
     sql = (
         f"SELECT r.confirmed_at, l.percent, r.source, r.session FROM reading r JOIN level l ON l.reading = r.id"
-        f" WHERE r.account = ? AND {_BY_INDEX} AND r.last_at >= ? AND r.confirmed_at > ? AND r.confirmed_at <= ?"
+        f" WHERE r.account = ? AND r.{FROM_ANY_SOURCE} AND r.last_at >= ? AND r.confirmed_at > ? AND r.confirmed_at <= ?"
         f" AND r.outcome = ? AND l.key IN ({', '.join('?' * len(keys))}) AND l.percent IS NOT NULL"
         " AND coalesce(json_extract(l.detail, '$[1]'), '') = '' ORDER BY r.confirmed_at, r.id LIMIT 400"
     )

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST_MS = 40 * 86_400_000  # a limit of unknown length is looked back on for this long
-_BY_INDEX = f"r.source IN ({', '.join(repr(source) for source in SOURCES)})"  # the index of readings begins with both
+# a condition on readings that lets SQLite use their index, which begins with the account and the source
+FROM_ANY_SOURCE = f"source IN ({', '.join(repr(source) for source in SOURCES)})"
 
 
 class LimitDetail(NamedTuple):
@@ -159,7 +160,7 @@ def observations(
     """Observations of an account's limits in a stretch, by key, oldest first."""
     sql = (
         "SELECT l.key, r.observed_at, l.percent, l.resets_at, r.source, r.confirmed_at, r.session FROM reading r"
-        f" JOIN level l ON l.reading = r.id WHERE r.account = ? AND {_BY_INDEX} AND r.last_at >= ? AND r.observed_at <= ?"
+        f" JOIN level l ON l.reading = r.id WHERE r.account = ? AND r.{FROM_ANY_SOURCE} AND r.last_at >= ? AND r.observed_at <= ?"
         f" AND r.outcome = 'ok' AND l.key IN ({', '.join('?' * len(keys))}) ORDER BY r.observed_at, r.id"
     )
     found: dict[str, list[Observation]] = {key: [] for key in keys}
@@ -260,7 +261,7 @@ def _observations_of(db: sqlite3.Connection, account: int, key: str, window: Win
         since = min(window.first_at, window.resets_at - 2 * length)
     sql = (
         "SELECT r.observed_at, l.percent, l.resets_at, r.source, r.confirmed_at FROM reading r"
-        f" JOIN level l ON l.reading = r.id WHERE r.account = ? AND {_BY_INDEX} AND r.last_at >= ?"
+        f" JOIN level l ON l.reading = r.id WHERE r.account = ? AND r.{FROM_ANY_SOURCE} AND r.last_at >= ?"
         f" AND r.outcome = 'ok' AND l.key = ? AND {clause}"
     )
     rows = expand(Observation(*row) for row in db.execute(sql, (account, since, key, *span)))

@@ -7,13 +7,13 @@ import sqlite3
 import time
 from collections.abc import Callable
 
+from tachograph.clock import DAY_MS
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_re import late_pattern
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.storage.connection import busy_seconds, connect_readonly, translate_errors
 from tachograph.paths import Paths
 
-DAY_MS = 86_400_000
 FIRST_AFTER_MS = DAY_MS  # so that a first reading is not held up; until then the transcripts themselves are there
 EVERY_MS = 7 * DAY_MS
 WEEKLY_COUNT = 3  # weekly ones; all others stay until somebody deletes them

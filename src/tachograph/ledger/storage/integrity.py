@@ -8,6 +8,7 @@ from tachograph.errors import LedgerDamaged, LedgerError
 from tachograph.ledger.storage import connection as ledger
 from tachograph.ledger.storage import migrations
 from tachograph.ledger.usage import totals
+from tachograph.ledger.usage.message_attributes import COLUMNS
 from tachograph.ledger.usage.messages import QUARTER_MS, UNKNOWN_BUCKET
 from tachograph.model.usage.messages import SIDECHAIN
 
@@ -231,7 +232,6 @@ def logins(db: sqlite3.Connection) -> dict[str, Login]:
 
 # -- what refers to what -------------------------------------------------------------------------------------------
 
-_NAMED = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
 _REFERENCES = (
     ("answer", "session", "session"),
     ("answer", "account", "account"),
@@ -239,7 +239,7 @@ _REFERENCES = (
     ("answer", "origin", "origin"),
     ("answer", "way", "way"),
     ("answer", "own_way", "way"),
-    *(("origin", column, "name") for column in _NAMED),
+    *(("origin", column, "name") for column in COLUMNS),
 )
 
 
@@ -253,8 +253,8 @@ def lost_references(db: sqlite3.Connection) -> int:
 
 def forget_lost_references(db: sqlite3.Connection) -> None:
     """Make them refer to unknown, inside a transaction of the caller's; rebuild the rollups after it."""
-    db.execute(f"INSERT OR IGNORE INTO origin ({', '.join(_NAMED)}) VALUES ({', '.join('0' * len(_NAMED))})")
-    unknown = " AND ".join(f"{column} = 0" for column in _NAMED)
+    db.execute(f"INSERT OR IGNORE INTO origin ({', '.join(COLUMNS)}) VALUES ({', '.join('0' * len(COLUMNS))})")
+    unknown = " AND ".join(f"{column} = 0" for column in COLUMNS)
     for table, column, to in _REFERENCES:
         value = f"(SELECT id FROM origin WHERE {unknown})" if to == "origin" else "0"
         # or ignore: two origins that differ in what is lost alone; theirs are then the messages' that still lead there

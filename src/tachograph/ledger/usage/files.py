@@ -25,7 +25,7 @@ _NOTHING = (0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, "")  # of what could not be opene
 
 
 class FileState(NamedTuple):
-    """A transcript as the ledger knows it; the shape of `sources.transcripts.tail.Known`, with its row id."""
+    """A transcript as the ledger knows it; the shape of `sources.transcripts.file_state.FileState`, with its row id."""
 
     id: int
     path: bytes

@@ -11,9 +11,9 @@ from tachograph.model.usage.entrypoints import is_cowork
 from tachograph.model.usage.messages import Origin
 from tachograph.model.usage.prices import tariff
 
-_TEXTS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
-_FIND = f"SELECT id FROM origin WHERE {' AND '.join(f'{name} = ?' for name in _TEXTS)}"
-_INSERT = f"INSERT INTO origin ({', '.join(_TEXTS)}) VALUES ({', '.join('?' * 9)}) RETURNING id"
+COLUMNS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
+_FIND = f"SELECT id FROM origin WHERE {' AND '.join(f'{name} = ?' for name in COLUMNS)}"
+_INSERT = f"INSERT INTO origin ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * 9)}) RETURNING id"
 
 
 class AttributeRow(NamedTuple):
@@ -54,7 +54,7 @@ class MessageAttributes:
         """The origin with an id."""
         found = self._by_id.get(id)
         if found is None:
-            row = self._db.execute(f"SELECT {', '.join(_TEXTS)} FROM origin WHERE id = ?", (id,)).fetchone()
+            row = self._db.execute(f"SELECT {', '.join(COLUMNS)} FROM origin WHERE id = ?", (id,)).fetchone()
             a, b, c, d, e, f, g, h, i = map(self.names.text, row)
             found = self._remember(id, (a, b, c, d, e, f, g, h, i), row)
         return found

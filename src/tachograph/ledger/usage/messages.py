@@ -59,6 +59,7 @@ MEASURES = (
     "unfinished",
     "missing_output",
 )
+MEASURE_SUMS = ", ".join(f"sum({measure})" for measure in MEASURES)
 
 # Dimensions that are no column: of `message`, and of `rollup`.
 _IS_FAST = "(speed IN (SELECT id FROM name WHERE text = 'fast'))"

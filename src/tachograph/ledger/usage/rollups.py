@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from tachograph.ledger.usage import ways
-from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, UNKNOWN_BUCKET, narrowing
+from tachograph.ledger.usage.messages import MEASURE_SUMS, QUARTER_MS, UNKNOWN_BUCKET, narrowing
 from tachograph.model.usage.periods import Span
 
 # Dimensions that are no column of `rollup`.
@@ -17,8 +17,6 @@ HOUR_MS = 4 * QUARTER_MS
 _LAST = 1 << 60
 _SPANS_AT_ONCE = 250  # SQLite takes no more than 500 rows of VALUES in one statement
 Filters = Mapping[str, Collection[int]]
-
-_SUMS = ", ".join(f"sum({measure})" for measure in MEASURES)
 
 
 def sums(
@@ -41,7 +39,7 @@ def sums(
         groups = ", ".join((*(EXPRESSIONS.get(one, one) for one in dimensions), "model", "tariff", epoch))
         numbers = ", ".join(str(n + 1) for n in range(len(dimensions) + 4))
         return (  # CROSS JOIN: for each span, its part of the index
-            f"SELECT span_no, {groups}, {_SUMS} FROM span CROSS JOIN {table} WHERE {unit} >= span_from AND {unit} < span_to{narrowed}"
+            f"SELECT span_no, {groups}, {MEASURE_SUMS} FROM span CROSS JOIN {table} WHERE {unit} >= span_from AND {unit} < span_to{narrowed}"
             f" GROUP BY {numbers}"
         )
 
@@ -81,7 +79,7 @@ def by_bucket(
     width = quarters * QUARTER_MS
     epoch = " + ".join(f"({unit} >= {change // size})" for change in changes) or "0"
     sql = (
-        f"SELECT {unit} / {width // size}, model, tariff, {epoch}, {_SUMS} FROM {table}"
+        f"SELECT {unit} / {width // size}, model, tariff, {epoch}, {MEASURE_SUMS} FROM {table}"
         f" WHERE {unit} >= ? AND {unit} < ?{narrowed} GROUP BY 1, 2, 3, 4"
     )
     for row in db.execute(sql, (*_units(span, size), *ids)):

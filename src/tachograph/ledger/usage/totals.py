@@ -8,7 +8,7 @@ leaves the totals alone as well. A pass that was cut off leaves the mark, and th
 import sqlite3
 
 from tachograph.ledger.usage import rereading_states
-from tachograph.ledger.usage.messages import MEASURES, QUARTER_MS, UNKNOWN_BUCKET
+from tachograph.ledger.usage.messages import MEASURE_SUMS, MEASURES, QUARTER_MS, UNKNOWN_BUCKET
 from tachograph.model.usage.messages import SIDECHAIN
 from tachograph.model.usage.prices import TIERS, tariff
 
@@ -17,7 +17,6 @@ USED_WHILE_DUE = (
     "(SELECT session, cwd AS place, branch, pull FROM answer JOIN origin ON origin.id = answer.origin WHERE billed)"
 )
 _PROMPT = "input + cache_write_5m + cache_write_1h + cache_read"
-_SUMS = ", ".join(f"sum({measure})" for measure in MEASURES)
 
 
 def are_due(db: sqlite3.Connection) -> bool:
@@ -47,7 +46,7 @@ def _floor_division(value: str, size: int) -> str:
     return f"({value} / {size} - ({value} % {size} < 0))"
 
 
-_BY_HOUR = f"SELECT {_floor_division('bucket', 4)}, model, tariff, {_SUMS} FROM rollup GROUP BY 1, 2, 3"
+_BY_HOUR = f"SELECT {_floor_division('bucket', 4)}, model, tariff, {MEASURE_SUMS} FROM rollup GROUP BY 1, 2, 3"
 
 
 def _by_quarter(db: sqlite3.Connection) -> str:

@@ -27,6 +27,7 @@ from tachograph.model.estimates.training_windows import (
 from tachograph.model.estimates.week_scale import WeekScale
 from tachograph.model.estimates.weights import ACTIVE_WEEK, MODELS, SCALE, Weights, begin, first_guess, with_models
 from tachograph.model.estimates.window_filter import Explained, WindowFilter, explain
+from tachograph.model.parsing import take_rows
 
 if TYPE_CHECKING:
     from typing import Any
@@ -189,16 +190,17 @@ def use_update(changes: object) -> tuple[str, ...]:
     """
     _updated_days.clear()
     _dates.clear()
-    if not isinstance(changes, list | tuple):
-        return ("limit_changes was left out: it is not a list.",)
-    problems = []
-    for one in changes:
-        try:
-            datetime.strptime(one["at"], "%Y-%m-%d").replace(tzinfo=UTC)
-            _updated_days.append(one["at"])
-        except (KeyError, TypeError, ValueError, AttributeError):
-            problems.append(f"A change of limits was left out: {str(one)[:80]} has no day.")
-    return tuple(problems)
+    return take_rows("limit_changes", changes, _take)
+
+
+def _take(change: Any) -> str:
+    """Keep the day of a change of a data file; its problem if it has none."""
+    try:
+        datetime.strptime(change["at"], "%Y-%m-%d").replace(tzinfo=UTC)
+        _updated_days.append(change["at"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return f"A change of limits was left out: {str(change)[:80]} has no day."
+    return ""
 
 
 def load_announcements() -> dict[str, Any]:

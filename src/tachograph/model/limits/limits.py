@@ -5,9 +5,11 @@ Unknown is None everywhere, and never 0. Percentages are 0 to 100 (they may pass
 
 from __future__ import annotations
 
+from tachograph.clock import HOUR_MS
 from tachograph.lean_typing import NamedTuple
 
 FIVE_HOUR, SEVEN_DAY = "five_hour", "seven_day"
+SESSION_MS = 5 * HOUR_MS  # from the start of a session limit's window to its reset
 SPEND_LIMIT = "spend_limit"  # a gateway's or organization's budget, on the status line
 EXTRA_USAGE = "extra_usage"  # metered use beyond the plan, or the budget of a seat without windows
 PREPAID = "prepaid_balance"

@@ -7,6 +7,7 @@ Since 30 October 2026 the plan that was "Max 20x" is called Ultra and the one th
 from __future__ import annotations
 
 from tachograph.lean_typing import NamedTuple
+from tachograph.model.parsing import take_rows
 
 _RENAMED_AT = 1_793_318_400_000  # 2026-10-30 00:00 UTC
 
@@ -39,25 +40,22 @@ def use_update(rows: object) -> tuple[str, ...]:
     """
     _updated_tiers.clear()
     _updated_types.clear()
-    if not isinstance(rows, list | tuple):
-        return ("plans was left out: it is not a list.",)
-    problems = []
-    for row in rows:
-        name, tier, kind = (row.get(key) for key in ("name", "tier", "type")) if isinstance(row, dict) else (None,) * 3
-        if isinstance(name, str) and name and isinstance(kind, str) and kind:
-            _updated_types[kind] = name
-        elif (
-            isinstance(name, str)
-            and name
-            and isinstance(tier, str)
-            and tier
-            and (since := _day(row.get("since"))) is not None
-        ):
-            _updated_tiers.append(_PlanName(tier, since, name))
-        else:
-            problems.append(f"A plan was left out: {str(row)[:80]} has no name with a tier and a day, or with a type.")
+    problems = take_rows("plans", rows, _take)
     _updated_tiers.sort(key=lambda row: row.since)
-    return tuple(problems)
+    return problems
+
+
+def _take(row: object) -> str:
+    """Keep a plan name of a data file; its problem if it cannot be used."""
+    name, tier, kind = (row.get(key) for key in ("name", "tier", "type")) if isinstance(row, dict) else (None,) * 3
+    since = _day(row.get("since")) if isinstance(row, dict) else None
+    if isinstance(name, str) and name and isinstance(kind, str) and kind:
+        _updated_types[kind] = name
+    elif isinstance(name, str) and name and isinstance(tier, str) and tier and since is not None:
+        _updated_tiers.append(_PlanName(tier, since, name))
+    else:
+        return f"A plan was left out: {str(row)[:80]} has no name with a tier and a day, or with a type."
+    return ""
 
 
 def _day(text: object) -> int | None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tachograph.clock import WEEK_MS
 from tachograph.lean_typing import NamedTuple
-from tachograph.model.limits.limits import SESSION, WEEKLY, same_reset
+from tachograph.model.limits.limits import SESSION, SESSION_MS, WEEKLY, same_reset
 
 CLOCK_MS = 5 * 60_000  # two clocks may differ by this much without one of them being wrong
 NEAR_FROM = 90.0  # percent from which a limit is near
 EASE_POINTS = 5.0  # a limit that is near stays so until it has fallen this far below: no color flickers at 90
 HELD_MS = 30 * 60_000  # how long a value read after its own reset says that the service still holds that window
-LENGTHS = {SESSION: 5 * 3_600_000, WEEKLY: 7 * 86_400_000}
+LENGTHS = {SESSION: SESSION_MS, WEEKLY: WEEK_MS}
 
 
 class Observation(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits import accounts
+from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.limits.series import Series
 from tachograph.model.usage.prices import PriceBook, tariff
@@ -20,7 +21,6 @@ from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.series import limit_series
 
 FORMAT = 1
-_QUARTER_MS = 900_000
 _NEAR_MS = 60_000  # both limits read within a minute are one row
 _CLASSES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 
@@ -97,7 +97,7 @@ def _work(
     """Token sums by quarter hour, session and model."""
     sums: dict[tuple[int, int, str], list[int]] = {}
     for row in kept.messages(db, account, 0, at):
-        cell = sums.setdefault((row.at // _QUARTER_MS, row.session, row.model), [0] * len(_CLASSES))
+        cell = sums.setdefault((row.at // QUARTER_MS, row.session, row.model), [0] * len(_CLASSES))
         for place, name in enumerate(_CLASSES):
             cell[place] += getattr(row, name)
     public = {
@@ -107,7 +107,7 @@ def _work(
     rows: list[Row] = [
         {
             "type": "message",
-            "at": (quarter * _QUARTER_MS + _QUARTER_MS // 2) / 1000,
+            "at": (quarter * QUARTER_MS + QUARTER_MS // 2) / 1000,
             "session": pseudonym(str(session)),
             "model": public[model],
             **dict(zip(_CLASSES, cell, strict=True)),

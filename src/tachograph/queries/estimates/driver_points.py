@@ -6,9 +6,10 @@ week. Work outside the range, and of other accounts, takes its points along.
 
 import sqlite3
 
+from tachograph.clock import WEEK_MS
 from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.attribution import Estimate, Shares
-from tachograph.model.limits.limits import SEVEN_DAY
+from tachograph.model.limits.limits import SESSION_MS, SEVEN_DAY
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook
 from tachograph.queries.estimates.attribution import period_shares
@@ -17,8 +18,6 @@ from tachograph.queries.estimates.periods import all_resets, period_of
 from tachograph.queries.usage.drivers import Cells, Drivers, drivers
 from tachograph.queries.usage.rows import SpendQuery
 
-_WEEK_MS = 604_800_000
-_SESSION_MS = 18_000_000
 _MOST_WEEKS = 60
 
 
@@ -62,7 +61,7 @@ def limit_weeks(db: sqlite3.Connection, book: PriceBook, account: int, at: int, 
     if state.explains_little or not state.is_enough(SEVEN_DAY):
         return []
     first, last = span.start or 0, at if span.end is None else span.end
-    resets = [reset for reset in all_resets(db, account, SEVEN_DAY, at) if reset > first and reset - _WEEK_MS < last]
+    resets = [reset for reset in all_resets(db, account, SEVEN_DAY, at) if reset > first and reset - WEEK_MS < last]
     found = [_limit_week(db, book, state, account, at, reset) for reset in sorted(resets)[-_MOST_WEEKS:]]
     return [week for week in found if week is not None]
 
@@ -74,7 +73,7 @@ def _limit_week(
     if asked is None:
         return None
     since, until = int(asked.since * 1000), min(at, int(asked.reset * 1000))
-    work = work_for(db, book, account, since - _SESSION_MS, until)
+    work = work_for(db, book, account, since - SESSION_MS, until)
     shares = period_shares(db, state.learned, account, work, asked, SEVEN_DAY, until)
     if shares is None:
         return None

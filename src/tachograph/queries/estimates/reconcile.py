@@ -5,9 +5,10 @@ They measure different things over different periods. This query collects them; 
 
 import sqlite3
 
+from tachograph.clock import DAY_MS, WEEK_MS
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import rollups
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.limits import FIVE_HOUR, SESSION_MS, SEVEN_DAY
 from tachograph.model.usage.periods import MONTH, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.attribution import Attribution, attribution
@@ -19,7 +20,6 @@ from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
 from tachograph.queries.usage.witness import Witness, witness
 
 SKEW_MS = 300_000
-_DAY_MS = 86_400_000
 
 
 class Money(NamedTuple):
@@ -65,8 +65,8 @@ def reconcile(
 ) -> Reconciled:
     """The three numbers at a moment (epoch ms). Spend is of every account on this machine, as a bill would be."""
     month = calendar.period(MONTH, at)[1].start
-    spans = [Span(month, at + SKEW_MS), Span(at - 7 * _DAY_MS, at + SKEW_MS)]
-    weeks = [Span(at - (7 * n + 14) * _DAY_MS, at - (7 * n + 7) * _DAY_MS) for n in range(4)]
+    spans = [Span(month, at + SKEW_MS), Span(at - 7 * DAY_MS, at + SKEW_MS)]
+    weeks = [Span(at - (7 * n + 14) * DAY_MS, at - (7 * n + 7) * DAY_MS) for n in range(4)]
     this_month, this_week, *before = spend_in_spans(db, book, spans + weeks)
     used = _known_weeks(weeks, before, rollups.next_moment(db, Span(None, at)))
     money = Money(this_month, budget, this_week, sum(used) / len(used) if used else None)
@@ -78,7 +78,7 @@ def reconcile(
     why = attribution(db, book, account, at, SEVEN_DAY, 0, state)
     ends = [limit.resets_at if limit is not None else None for limit in (five, week)]
     open_ends = [end if end is not None and end > at else None for end in ends]
-    lengths = (5 * 3_600_000, 7 * _DAY_MS)
+    lengths = (SESSION_MS, WEEK_MS)
     stretches = [
         Span(end - long, at + SKEW_MS) for end, long in zip(open_ends, lengths, strict=True) if end is not None
     ]

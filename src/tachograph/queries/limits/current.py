@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
+from tachograph.clock import WEEK_MS
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
 
 FRESH_MS = 30 * 60_000  # an hour-long loop can move a 5-hour window by tens of points: older numbers say they are old
 CHANCE_MS = 20 * 60_000  # a chance that was worked out longer ago is not shown any more
-_WEEK_MS = 7 * 86_400_000
 _FORGOTTEN_MS = 8 * 86_400_000  # a window that reset longer ago than this is history, not now
 _PLACES = {SESSION: 0, WEEKLY: 1, MONEY: 2}
 _USED_MS = 3 * 86_400_000  # an account that was not used for so long does not lead by its use
@@ -269,7 +269,7 @@ def _breakdown(stored: Sequence[StoredReading], week: Window | None, at: int) ->
     resets_at = None if week is None else week.resets_at
     if resets_at is not None and resets_at <= at:
         return ()
-    since = 0 if resets_at is None else resets_at - _WEEK_MS
+    since = 0 if resets_at is None else resets_at - WEEK_MS
     return next((s.reading.breakdown for s in stored if s.reading.breakdown and s.confirmed_at >= since), ())
 
 

@@ -7,15 +7,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.model.limits.window_state import LENGTHS
 from tachograph.model.usage.periods import WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.limits.history import Habit, PastWindow, history
 from tachograph.queries.limits.series import limit_series
 from tachograph.queries.usage.rows import Spend
-from tachograph.queries.usage.session_windows import LENGTH_MS
 from tachograph.queries.usage.spend import exact_spend_in_spans, spend_in_spans
 
-_WEEK_MS = 7 * 86_400_000
 _FAST = 50.0  # percent: how long a window took to get there says how fast it filled
 
 
@@ -81,7 +80,7 @@ def _span(window: PastWindow, now: int) -> Span | None:
 
 def _start(window: PastWindow) -> int | None:
     """Start of a window, from the length of its kind."""
-    length = {"session": LENGTH_MS, "weekly": _WEEK_MS}.get(window.group)
+    length = LENGTHS.get(window.group)
     return None if length is None or window.resets_at is None else window.resets_at - length
 
 

@@ -8,14 +8,13 @@ from typing import NamedTuple
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.limits import windows as history
 from tachograph.ledger.usage import messages, sessions
-from tachograph.model.limits.limits import FIVE_HOUR
+from tachograph.model.limits.limits import FIVE_HOUR, SESSION_MS
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.model.usage.prices import tariff as tariff_of
 from tachograph.queries.usage.pricing import cost_of, price_sums
 from tachograph.queries.usage.rows import Spend, total
-from tachograph.queries.usage.session_windows import LENGTH_MS
 
 _NO_LOG = (0, 0)
 
@@ -113,10 +112,10 @@ def shares(db: sqlite3.Connection, book: PriceBook, session: int, steps: tuple[S
     counts = {values[0]: used.tokens.messages for _, values, used in _by_account(db, book, [lived], session)}
     names = {known.id: known.name for known in accounts.accounts(db)}
     touched = [
-        Share(account, names.get(account, ""), window.resets_at - LENGTH_MS, window.resets_at, Spend(), Spend(), _peak(window))
+        Share(account, names.get(account, ""), window.resets_at - SESSION_MS, window.resets_at, Spend(), Spend(), _peak(window))
         for account in sorted(counts.keys() - {0})
         for window in history.all_windows(db, FIVE_HOUR, account, since=times[0])
-        if window.resets_at is not None and window.resets_at - LENGTH_MS <= times[-1]
+        if window.resets_at is not None and window.resets_at - SESSION_MS <= times[-1]
     ]  # fmt: skip
     spans = [Span(share.starts_at, share.ends_at) for share in touched]
     for place, (account,), used in _by_account(db, book, spans, session):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tachograph.ledger.limits import windows as history
 from tachograph.ledger.usage import messages
-from tachograph.model.limits.limits import FIVE_HOUR
+from tachograph.model.limits.limits import FIVE_HOUR, SESSION_MS
 from tachograph.model.usage.periods import DAY, Calendar, Span
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.usage.credits import Key, bill_credits
@@ -19,8 +19,6 @@ from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.pricing import price_sums
 from tachograph.queries.usage.report_rows import DIMENSIONS, Cells, build_report
 from tachograph.queries.usage.rows import SpendQuery, SpendReport
-
-LENGTH_MS = 5 * 3_600_000
 
 
 class _Bounds(NamedTuple):
@@ -83,7 +81,7 @@ def _bounds(db: sqlite3.Connection, span: Span, last: int | None) -> Iterator[_B
         if known and (known[0].start or 0) <= start:
             window = known.pop(0)
         else:  # an estimated one never reaches into one that is known
-            until = min([start + LENGTH_MS, *(w.start for w in known[:1] if w.start is not None)])
+            until = min([start + SESSION_MS, *(w.start for w in known[:1] if w.start is not None)])
             window = _Bounds(start, until, True)
         end = window.end
         if span.end is not None and start >= span.end:
@@ -100,7 +98,7 @@ def _known(db: sqlite3.Connection) -> list[_Bounds]:
     for window in history.all_windows(db, FIVE_HOUR):
         if window.resets_at is None:
             continue
-        start = window.resets_at - LENGTH_MS
+        start = window.resets_at - SESSION_MS
         if not made or start >= (made[-1].end or 0):
             reached = 100.0 if window.wall_at is not None else window.peak
             made.append(_Bounds(start, window.resets_at, False, reached))

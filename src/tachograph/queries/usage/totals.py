@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import add
 from typing import NamedTuple
 
+from tachograph.clock import DAY_MS
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook, Rates
@@ -16,7 +17,6 @@ from tachograph.queries.usage.rows import Spend, SpendQuery, total
 from tachograph.queries.usage.spend import spend
 
 CLASSES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "as_logged")
-_DAY_MS = 86_400_000
 
 
 class Caching(NamedTuple):
@@ -214,7 +214,7 @@ def hours_of_week(
 def fitting_period(span: Span, now: int, first: int | None) -> str:
     """The periods in which a course over a span is best seen: hours to three days, days to three months, then weeks."""
     start = span.start if span.start is not None else (first if first is not None else now)
-    days = ((min(span.end, now) if span.end is not None else now) - start) / _DAY_MS
+    days = ((min(span.end, now) if span.end is not None else now) - start) / DAY_MS
     return HOUR if days <= 2.1 else DAY if days <= 100 else WEEK if days <= 800 else MONTH
 
 

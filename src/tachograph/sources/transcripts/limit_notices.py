@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import NamedTuple
 
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.limits import FIVE_HOUR, SESSION_MS, SEVEN_DAY, SPEND_LIMIT
 from tachograph.model.limits.reset_text import reset_moment
 from tachograph.model.parsing import epoch_ms, iso_ms, limit_name, text
 
 CREDITS = "usage_credits"  # metered use beyond the plan has run out, or is needed and not there
-SPEND = "spend_limit"  # a ceiling in money that the person or the organisation set
 ALLOCATION = "allocation"  # an administrator gave this seat no use, or no more
 
-_SESSION_MS = 5 * 3_600_000
-_LABELS = {CREDITS: "Usage credits", SPEND: "Spend limit", ALLOCATION: "Seat's allocation"}
+_LABELS = {CREDITS: "Usage credits", SPEND_LIMIT: "Spend limit", ALLOCATION: "Seat's allocation"}
 # "Fable limit" is what Claude Code itself calls `seven_day_overage_included` (2.1.283).
 _TYPES = {"seven_day_overage_included": "weekly_scoped:fable", "overage": CREDITS}
 
@@ -44,7 +42,7 @@ _OF_ANOTHER = re.compile(r"your \w+ limit resets", re.IGNORECASE)
 
 
 class Notice(NamedTuple):
-    """A limit that was reached: `key` and `label` as in model.limits.Limit, or one of CREDITS, SPEND, ALLOCATION.
+    """A limit that was reached: `key` and `label` as in model.limits.Limit, or one of CREDITS, SPEND_LIMIT, ALLOCATION.
 
     `at` and `resets_at` in epoch milliseconds, `resets_at` None where nobody said. `is_wall` is false where work went
     on all the same, on usage credits or with another model. `scope`: the one model that it concerns, "" for all.
@@ -121,7 +119,7 @@ def _key_of_words(what: str, ahead_ms: int | None) -> str | None:
     if _NOT_A_PLAN.search(what):
         return None
     if "spend" in what or "monthly" in what or "credit" in what:
-        return CREDITS if "credit" in what else SPEND
+        return CREDITS if "credit" in what else SPEND_LIMIT
     names = [
         word
         for word in re.findall(r"[a-z][a-z-]*|5-hour", what.replace("five-hour", "5-hour"))
@@ -135,7 +133,7 @@ def _key_of_words(what: str, ahead_ms: int | None) -> str | None:
     if names:
         return SEVEN_DAY
     # A text that names no limit: one that resets within five hours is the session's.
-    return SEVEN_DAY if ahead_ms is not None and ahead_ms > _SESSION_MS + 300_000 else FIVE_HOUR
+    return SEVEN_DAY if ahead_ms is not None and ahead_ms > SESSION_MS + 300_000 else FIVE_HOUR
 
 
 def _resets_at(said: str, at: int, zone: tzinfo | None) -> int | None:

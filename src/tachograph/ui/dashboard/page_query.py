@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from tachograph.clock import WEEK_MS
 from tachograph.errors import UsageError
 from tachograph.model.usage.model_names import display_name
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span, parsed_day
@@ -46,7 +47,6 @@ NO_FILTERS: dict[str, object] = dict.fromkeys(_LISTS, ())
 _MAX_VALUES = 40  # of a filter
 _MAX_LENGTH = 400  # characters of a value
 MAX_WEEKS_BACK = 26  # of the card
-_WEEK_MS = 7 * 86_400_000
 
 
 class PageQuery(NamedTuple):
@@ -120,8 +120,8 @@ class PageQuery(NamedTuple):
         if self.week_reset is None:
             end = calendar.start_of(calendar.day(now) + timedelta(days=1))
             return Span(calendar.back(DAY, now, 7), end)
-        end = self.week_reset - (_WEEK_MS if is_last else 0)
-        return Span(end - _WEEK_MS, end)
+        end = self.week_reset - (WEEK_MS if is_last else 0)
+        return Span(end - WEEK_MS, end)
 
     @property
     def is_limit_week(self) -> bool:

@@ -1,11 +1,10 @@
 """From a request to the view that blocks are computed from."""
 
+from tachograph.clock import WEEK_MS
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.queries.limits.current import now as current_limits
 from tachograph.ui.dashboard.page import PageRequest, View
 from tachograph.workspace.snapshot import Snapshot
-
-_WEEK_MS = 7 * 86_400_000
 
 
 def view_of(snapshot: Snapshot, request: PageRequest, chunks: frozenset[int] = frozenset({0})) -> View:
@@ -21,6 +20,6 @@ def week_reset(snapshot: Snapshot) -> int | None:
     for account in current_limits(snapshot.db, snapshot.now).accounts[:1]:
         limit = account.limit(SEVEN_DAY)
         if limit is not None and limit.resets_at is not None:
-            past = max(0, -(-(snapshot.now - limit.resets_at + 1) // _WEEK_MS))  # weeks since a reset that was read
-            return limit.resets_at + past * _WEEK_MS
+            past = max(0, -(-(snapshot.now - limit.resets_at + 1) // WEEK_MS))  # weeks since a reset that was read
+            return limit.resets_at + past * WEEK_MS
     return None

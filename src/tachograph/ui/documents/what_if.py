@@ -5,12 +5,12 @@ from __future__ import annotations
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates.what_if import WhatIf
 from tachograph.queries.estimates.what_if_table import MixRow, SessionRow, WhatIfTable
+from tachograph.text.attribution import model_name
 from tachograph.text.format import UNKNOWN, fold, iso, safe
 from tachograph.text.table import Column, Style, lines
 from tachograph.text.what_if import (
     end_cell,
     mix_name,
-    model_name,
     points_words,
     session_words,
     table_words,

@@ -17,7 +17,6 @@ from tachograph.ui.tray.platform import ALTERNATIVES, LOOK_SECONDS, TRAY_IS_SHOW
 from tachograph.ui.tray.view import Icon, Menu, Row
 
 LONGEST_TIP = 127  # characters before the closing zero
-WINDOW_NAME = "Tachograph"  # recorder/windows_balloon.py finds the window by it
 _ICON_ID = 1
 _SIZE = 32
 
@@ -68,7 +67,7 @@ class NotificationIcon:
     def _new_window(self) -> Any:
         """Create a hidden window that receives the icon's messages."""
         self._procedure = win32.WindowProcedure(self.on_message)  # kept alive here
-        return win32.hidden_window(self._libraries, WINDOW_NAME, self._procedure)
+        return win32.hidden_window(self._libraries, win32.TRAY_WINDOW, self._procedure)
 
     # -- the icon --------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import random
 import threading
 from pathlib import Path
 
+from tachograph.clock import HOUR_MS
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ui import cli
 from tachograph.ui.cli.context import Context
@@ -28,7 +29,6 @@ PEOPLE = (
     ("gwen", "member", "Pro", "self", "manager"),
 )
 FEWEST, MOST = 3, len(PEOPLE)
-_HOUR_MS = 3_600_000
 
 
 def play(home: str, context: Context, number: int, days: int, seed: int, is_kept_open: bool) -> int:
@@ -119,9 +119,9 @@ def _invent_limits(machine: Context, account: str, organization: str, plan: str,
 
     found = (
         Limit(
-            "five_hour", "Session (5 h)", "session", float(rng.randrange(5, 100)), now + rng.randrange(1, 5) * _HOUR_MS
+            "five_hour", "Session (5 h)", "session", float(rng.randrange(5, 100)), now + rng.randrange(1, 5) * HOUR_MS
         ),
-        Limit("seven_day", "Week", "weekly", float(rng.randrange(15, 99)), now + rng.randrange(10, 150) * _HOUR_MS),
+        Limit("seven_day", "Week", "weekly", float(rng.randrange(15, 99)), now + rng.randrange(10, 150) * HOUR_MS),
     )
     at = now - rng.randrange(1, 50) * 60_000
     reading = Reading(CLAUDE_JSON, at, account=AccountId(account, organization), limits=found, plan=plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tachograph.clock import HOUR_MS
 from tachograph.errors import NotFound, TachographError, UsageError
 from tachograph.hub.names import clean_name
 from tachograph.lean_typing import TYPE_CHECKING
@@ -16,8 +17,6 @@ from tachograph.ui.documents.reports import FORMAT
 
 if TYPE_CHECKING:
     import argparse
-
-_HOUR_MS = 3_600_000
 
 
 def run(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
@@ -60,8 +59,8 @@ def _name_of(arguments: argparse.Namespace, message: str, example: str) -> str:
 
 
 def _lasting(text: str) -> int:
-    unit = {"m": 60_000, "h": _HOUR_MS, "d": 24 * _HOUR_MS}.get(text[-1:], 0)
-    if not unit or not text[:-1].isdecimal() or not 0 < int(text[:-1]) * unit <= 90 * 24 * _HOUR_MS:
+    unit = {"m": 60_000, "h": HOUR_MS, "d": 24 * HOUR_MS}.get(text[-1:], 0)
+    if not unit or not text[:-1].isdecimal() or not 0 < int(text[:-1]) * unit <= 90 * 24 * HOUR_MS:
         raise UsageError(f"--for {text!r} is not a duration.", "Give one such as 30m, 24h or 7d.")
     return int(text[:-1]) * unit
 

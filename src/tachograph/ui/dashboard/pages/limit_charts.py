@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from tachograph.clock import HOUR_MS
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.estimates.forecast import LimitForecast
 from tachograph.queries.limits.current import NowAccount
@@ -14,7 +15,6 @@ from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.forecasts import fan_of, forecasts, words_of
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table
 
-_HOUR_MS = 3_600_000
 _SESSION_HOURS, _WEEK_HOURS = 24, 14 * 24  # shown before now
 _MAX_READINGS = 120  # of a limit in the table
 _NO_POINT = -1.0
@@ -40,7 +40,7 @@ def limit_charts(view: View) -> FiguresBlock:
     snapshot = view.snapshot
     figures = []
     accounts = current_limits(snapshot.db, snapshot.now, left=snapshot.settings.shows_left).accounts
-    since = snapshot.now - _WEEK_HOURS * _HOUR_MS
+    since = snapshot.now - _WEEK_HOURS * HOUR_MS
     for account in accounts:
         keys = [FIVE_HOUR, SEVEN_DAY, *(one.key for one in account.shown if one.key not in (FIVE_HOUR, SEVEN_DAY))]
         found = {one.key: one for one in curves(snapshot.db, account.id, since, snapshot.now, keys)}
@@ -93,7 +93,7 @@ def _title(chart: _Chart, names: list[str], hits: int, account: NowAccount) -> s
 
 
 def _marks(chart: _Chart, view: View) -> list[Mark]:
-    since = view.now - chart.hours * _HOUR_MS
+    since = view.now - chart.hours * HOUR_MS
     marks = []
     for one in chart.curves:
         marks += [Mark(at // 1000, "reset") for at in one.resets if at >= since]
@@ -102,7 +102,7 @@ def _marks(chart: _Chart, view: View) -> list[Mark]:
 
 
 def _drawing(chart: _Chart, view: View) -> LimitChart:
-    since, fan = view.now - chart.hours * _HOUR_MS, fan_of(chart.ahead)
+    since, fan = view.now - chart.hours * HOUR_MS, fan_of(chart.ahead)
     until = view.now
     if fan is not None and chart.ahead is not None and chart.ahead.resets_at is not None:
         until = chart.ahead.resets_at
@@ -123,7 +123,7 @@ def _on_times(values: list[float | None]) -> list[float | str | None]:
 
 
 def _table(chart: _Chart, names: list[str], view: View) -> Table:
-    since = view.now - chart.hours * _HOUR_MS
+    since = view.now - chart.hours * HOUR_MS
     lines = [
         Line(
             f"{point.at}-{one.key}",

@@ -3,6 +3,7 @@
 import json
 from typing import NamedTuple
 
+from tachograph.clock import WEEK_MS
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.queries.estimates.attribution import Attribution, Part, attribution
@@ -18,7 +19,6 @@ from tachograph.ui.dashboard.page_query import MAX_WEEKS_BACK
 from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS
 from tachograph.ui.dashboard.pages.what_if import what_ifs
 
-_WEEK_MS = 7 * 86_400_000
 _MODELS = 5
 
 
@@ -81,7 +81,7 @@ def week_words(view: View, week: CardWeek) -> str:
     name = {0: "This limit week", 1: "Last limit week"}.get(week.back, f"{week.back} limit weeks ago")
     if found.resets_at is None:
         return name
-    first, last = calendar.local(found.resets_at - _WEEK_MS), calendar.local(found.resets_at)
+    first, last = calendar.local(found.resets_at - WEEK_MS), calendar.local(found.resets_at)
     return f"{name} ({weekday(first)} {day_month(first)} – {weekday(last)} {day_month(last)})"
 
 
@@ -98,7 +98,7 @@ def card(view: View) -> CardBlock | None:
     sentence, title = safe(why_words(found)), week_words(view, week)
     pace = None
     if week.back == 0 and found.resets_at is not None:
-        pace = 100 * max(0.0, min(1.0, 1 - (found.resets_at - view.now) / _WEEK_MS))
+        pace = 100 * max(0.0, min(1.0, 1 - (found.resets_at - view.now) / WEEK_MS))
     return CardBlock(
         title,
         sentence,

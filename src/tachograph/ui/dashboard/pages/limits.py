@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from tachograph.clock import DAY_MS
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.limits.window_history import Wall, Walls, walls
 from tachograph.text.attribution import left_out_words
@@ -13,7 +14,6 @@ from tachograph.ui.dashboard.pages.limit_charts import source_words
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, cost_cell, display, moment
 from tachograph.ui.documents import limits as words
 
-_DAY_MS = 86_400_000
 _OPEN_DAYS = 3 * 365  # of an open range
 _MAX_WINDOWS = 300
 _HIGH = 90  # percent
@@ -38,8 +38,8 @@ class PatternsBlock(NamedTuple):
 def _since(view: View) -> tuple[int, int]:
     """Start of the range (epoch milliseconds) and its days."""
     span = view.query.span(view.calendar, view.now)
-    since = span.start if span.start is not None else view.now - _OPEN_DAYS * _DAY_MS
-    return since, max(1, round((view.now - since) / _DAY_MS))
+    since = span.start if span.start is not None else view.now - _OPEN_DAYS * DAY_MS
+    return since, max(1, round((view.now - since) / DAY_MS))
 
 
 def _history(view: View) -> Walls:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR
+from tachograph.model.limits.window_state import LENGTHS
 from tachograph.queries.limits.current import STALE, NowAccount, NowLimit
 from tachograph.queries.tray_state import tray_state
 from tachograph.text import limits as limit_text
@@ -14,8 +15,6 @@ from tachograph.ui.dashboard.pages.active_sessions import active_table
 from tachograph.ui.dashboard.pages.limit_charts import limit_charts
 from tachograph.ui.dashboard.tables import ago, display
 from tachograph.ui.documents import now as words
-
-_LENGTHS_MS = {"session": 5 * 3_600_000, "weekly": 7 * 86_400_000}  # of a window, by the group of its limit
 
 
 class LimitRow(NamedTuple):
@@ -128,7 +127,7 @@ def limit_row(limit: NowLimit, view: View) -> LimitRow:
 
 
 def _pace(limit: NowLimit, now: int) -> float | None:
-    length = _LENGTHS_MS.get("session" if limit.key == FIVE_HOUR else limit.group)
+    length = LENGTHS.get("session" if limit.key == FIVE_HOUR else limit.group)
     if length is None or limit.resets_at is None or limit.percent is None:
         return None
     passed = 100 * (1 - (limit.resets_at - now) / length)

@@ -6,8 +6,9 @@ from tachograph.queries.estimates.what_if_table import WhatIfTable, session_tabl
 from tachograph.queries.limits.current import NowAccount
 from tachograph.queries.limits.current import now as current_limits
 from tachograph.queries.limits.guard import primary_account
+from tachograph.text.attribution import model_name
 from tachograph.text.format import safe
-from tachograph.text.what_if import end_cell, mix_name, model_name, points_words, session_words, table_words
+from tachograph.text.what_if import end_cell, mix_name, points_words, session_words, table_words
 from tachograph.ui.dashboard.figures import TableBlock
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.forecasts import CACHE_SECONDS

@@ -1,10 +1,14 @@
-"""The light twins of typing, contextlib and json behave as the real ones, and a quick look at arguments as argparse."""
+"""The light twins of typing, contextlib, functools, sqlite3 and json behave as the real ones, and a quick look at arguments as argparse."""
 
 import contextlib
 import copy
+import functools
 import json
 import math
 import pickle
+import sqlite3
+import subprocess
+import sys
 import typing
 from itertools import product
 from typing import Any
@@ -13,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph import lean_contextlib, lean_json, lean_typing
+from tachograph import lean_contextlib, lean_functools, lean_json, lean_sqlite, lean_typing
 from tachograph.errors import UsageError
 from tachograph.ui.cli.commands import COMMANDS, HIDDEN
 from tachograph.ui.cli.parser import parsed
@@ -165,6 +169,37 @@ def test_suppress_ignores_the_errors_it_names_and_no_others() -> None:
         raise FileNotFoundError
     with pytest.raises(ValueError, match="y"), lean_contextlib.suppress(KeyError):
         raise ValueError("y")
+
+
+@pytest.mark.parametrize("cached_property", [lean_functools.cached_property, functools.cached_property])
+def test_a_cached_property_is_worked_out_once_for_each_object(cached_property: Any) -> None:
+    class Owner:
+        calls = 0
+
+        @cached_property  # type: ignore[untyped-decorator]
+        def value(self) -> int:
+            """A doc."""
+            Owner.calls += 1
+            return Owner.calls
+
+    one, other = Owner(), Owner()
+    assert (one.value, one.value, other.value, one.value) == (1, 1, 2, 1)
+    assert vars(one) == {"value": 1} and Owner.value.__doc__ == "A doc."
+    del one.value
+    assert one.value == 3
+
+
+def test_sqlite_is_that_of_the_standard_library_also_where_functools_is_loaded_later() -> None:
+    for name in ("connect", "Connection", "Error", "OperationalError", "SQLITE_FULL", "complete_statement"):
+        assert getattr(lean_sqlite.sqlite3, name) is getattr(sqlite3, name)
+    code = (
+        "import sys\nfrom tachograph.lean_sqlite import sqlite3\nassert 'functools' not in sys.modules\n"
+        "db = sqlite3.connect(':memory:', cached_statements=2)\n"
+        "for n in range(9): assert db.execute(f'SELECT {n % 3}').fetchone() == (n % 3,)\n"
+        "import functools, sqlite3 as whole\nassert whole.connect is sqlite3.connect and functools.lru_cache()(len)('')"
+        " == 0\nassert isinstance(functools, type(sys))\nwhole.connect(':memory:').execute('SELECT 1').fetchone()\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)
 
 
 WORDS = (

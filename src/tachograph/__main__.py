@@ -4,6 +4,10 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tachograph.module_bundle import Bundle
+
 
 def main() -> None:
     """The installed command. It ends the process itself, without Python's clean-up.
@@ -14,13 +18,26 @@ def main() -> None:
     gc.disable()
     if sys.stdout is None or sys.stderr is None:  # pythonw.exe of Windows has neither
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    bundle = _bundle()
     code = outcome()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
             code = code or 1
+    if bundle is not None:
+        bundle.keep()
     os._exit(code)
+
+
+def _bundle() -> "Bundle | None":
+    """The modules that this command used before, in one file; None where a Python keeps them in another way."""
+    try:
+        from tachograph import module_bundle
+
+        return module_bundle.of_command(sys.argv[1:])
+    except (ImportError, NotImplementedError):  # no CPython, or one that keeps no compiled files
+        return None
 
 
 def outcome() -> int:

@@ -1,5 +1,6 @@
-"""`NamedTuple` and `TYPE_CHECKING` for modules that fast commands load, without importing `typing`.
+"""`NamedTuple`, `TYPE_CHECKING` and names of `collections.abc` for modules that fast commands load, without `typing`.
 
+`collections.abc` is a name for `_collections_abc`, which Python loads at its start, but brings `collections` along.
 `typing` brings `re`, `enum` and `contextlib` along, which together cost as much as starting Python, and
 `collections.namedtuple` compiles a constructor for every class, of which a short command calls few.
 
@@ -11,6 +12,16 @@ imported under `if TYPE_CHECKING:`, with `from __future__ import annotations`.
 import sys
 
 TYPE_CHECKING = False  # type checkers take any name that is spelled like this for true
+
+if TYPE_CHECKING:
+    from collections.abc import Callable as Callable
+    from collections.abc import Collection as Collection
+    from collections.abc import Iterable as Iterable
+    from collections.abc import Iterator as Iterator
+    from collections.abc import Mapping as Mapping
+    from collections.abc import Sequence as Sequence
+else:
+    from _collections_abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence  # noqa: F401
 
 if TYPE_CHECKING or sys.version_info >= (3, 14):  # from 3.14 on, typing is light, and annotations are evaluated late
     from typing import NamedTuple as NamedTuple

@@ -6,10 +6,10 @@ command 6 ms (a seventh of what a warm report may take).
 
 import os
 import sys
-from collections.abc import Mapping
 
 from tachograph.errors import LedgerError
 from tachograph.lean_contextlib import suppress
+from tachograph.lean_typing import Mapping
 
 USAGE_QUESTION = "tachograph-usage-question"  # folder in which Claude Code is asked; its sessions are never counted
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 
 from tachograph.errors import UsageError
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
-from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone
+from tachograph.lean_typing import TYPE_CHECKING, Mapping, NamedTuple
 from tachograph.paths import data_update_beside, environment_folders, own_paths
 
 if TYPE_CHECKING:
@@ -96,6 +94,8 @@ class SettingsFollower:
         return True
 
     def _apply(self, settings: Settings) -> None:
+        from tachograph.model.usage.periods import Calendar, parsed_weekday, parsed_zone  # not for a status line
+
         self.settings = settings
         zone, name = parsed_zone(self._zone or settings.timezone)
         start = parsed_weekday(self._week_start) if self._week_start else settings.week_start
@@ -210,6 +210,8 @@ def load(path: str) -> Settings:
 
 
 def of_table(table: Mapping[str, Any], path: str) -> Settings:
+    from tachograph.model.usage.periods import parsed_weekday
+
     settings = Settings()
     problems: list[str] = []
     for key, value in table.items():
@@ -379,5 +381,7 @@ def _hours(value: object) -> tuple[int, int] | None:
 
 
 def _zone(value: object) -> str:
+    from tachograph.model.usage.periods import parsed_zone
+
     parsed_zone(str(value))
     return str(value)

@@ -7,7 +7,6 @@ in sectors of 512 bytes. (apsw's VFS knows no shared memory; with an exclusive l
 
 import random
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from helpers import Home
+from tachograph import lean_sqlite
 from tachograph.demo import records
 from tachograph.ledger.storage import connection as ledger_db
 from tachograph.ledger.storage.integrity import full_check, rollup_differences
@@ -130,7 +130,7 @@ def life(request: pytest.FixtureRequest, home: Home, monkeypatch: pytest.MonkeyP
         return db
 
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite3, "connect", connect)
+        patched.setattr(lean_sqlite.sqlite3, "connect", connect)
         patched.setattr(ledger_db, "is_network_folder", lambda _: request.param == "delete")
         for number in range(PASSES):
             made = [records.assistant(f"{number}-{n}", session=f"s{number}", cwd=f"/p/{n}") for n in range(20)]

@@ -4,7 +4,6 @@ Every step may be cut off and repeated. Changes leave the ledger's list only aft
 moves only after the facts before it were written.
 """
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from tachograph.hub.membership import FOLDER, Membership
 from tachograph.hub.sharing import PersonKey, incoming, outgoing
 from tachograph.hub.transport import Answer, HttpTransport
 from tachograph.hub.wire import Malformed, SharedFact
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.exchange import apply as applying
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.facts import Fact, FactReader

@@ -4,12 +4,12 @@ A machine sends them only while its hub says that the person's limits may be see
 On the wire each is `[account, limit, resets_at, observed_at, chance, value, low, high]`.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tachograph.hub.readable import account_mark
 from tachograph.hub.wire import Malformed
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import same_reset
 from tachograph.model.usage.prices import PriceBook
 

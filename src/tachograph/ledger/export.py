@@ -1,9 +1,9 @@
 """Reads whole tables row by row, for an export: texts instead of ids, times as the ledger keeps them."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits.metered import condition
 from tachograph.ledger.usage import ways
 

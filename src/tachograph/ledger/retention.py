@@ -4,8 +4,9 @@ Nothing that is learned or shown for longer is lost: windows, refusals and total
 the last reading of each span stay, and the scores of deleted forecasts are kept as sums.
 """
 
-import sqlite3
 from typing import NamedTuple
+
+from tachograph.lean_sqlite import sqlite3
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

@@ -5,9 +5,7 @@ A value that cannot be true is None, never a guess. A status line imports this: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Collection, Mapping, NamedTuple
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, MOST_PERCENT, SEVEN_DAY, SPEND_LIMIT, Money
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Accounts, pairings, notifications and preferences, as a settings page shows them."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import accounts, notifications, pairings
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.files import row_counts

@@ -1,9 +1,9 @@
 """All that is kept, as rows to carry away: messages with what they cost, sessions, readings of limits, windows."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger import export
 from tachograph.model.usage.periods import Calendar, Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook

@@ -1,9 +1,9 @@
 """Live state: the limits with their trends, the burn rate, the active sessions and their newest messages."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import activity, context_windows, messages, rollups, sessions
 from tachograph.ledger.usage.activity import RecentMessage
 from tachograph.ledger.usage.files import problem_counts

@@ -1,8 +1,8 @@
 """The machines of a person that exchange what they know: last contact, clock, and what waits to be sent."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.machines import machine_state
 

@@ -1,8 +1,8 @@
 """State of the tray: limits, today's usage, preferences, active notifications."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import notifications
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.model.usage.periods import DAY, Calendar, Span

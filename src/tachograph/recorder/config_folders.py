@@ -1,9 +1,9 @@
 """Config folders of Claude Code that the ledger has counted: which are followed, and which are not read any more."""
 
 import os
-import sqlite3
-from collections.abc import Mapping
 
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Mapping
 from tachograph.ledger.storage.connection import connect_readonly
 from tachograph.ledger.usage import files
 from tachograph.settings import config_folders, ignored_folders

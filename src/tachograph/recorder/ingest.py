@@ -7,11 +7,10 @@ loses at most the batch it was writing, and the next pass reads that again.
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Mapping
 
 from tachograph.clock import filesystem_now_ns
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.storage.connection import Ledger, data_version
 from tachograph.ledger.storage.preferences import get_preference, set_preference

@@ -5,8 +5,8 @@ by itself (ui/documents/statusline.py), and notices in transcripts with the tran
 """
 
 import os
-from collections.abc import Mapping
 
+from tachograph.lean_typing import Mapping
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.strings import Strings

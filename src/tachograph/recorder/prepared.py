@@ -15,9 +15,8 @@ import marshal
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
 
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 from tachograph.paths import Paths, environment_folders, own_paths
 from tachograph.sources.transcripts.file_state import Signature, names_changed_at, signature
 

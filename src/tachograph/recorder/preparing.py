@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from tachograph.clock import filesystem_now_ns
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 from tachograph.paths import desktop_session_folders, identity_files, own_paths
 from tachograph.recorder import prepared
 from tachograph.recorder.ingest import Pass

@@ -1,8 +1,7 @@
 """Store Claude Code's status line input. Runs at every redraw, so it imports as little as possible."""
 
-import sqlite3
-from collections.abc import Mapping
-
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Mapping
 from tachograph.ledger.limits import clock_repair, readings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage import context_windows

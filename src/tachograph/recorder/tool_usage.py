@@ -2,12 +2,12 @@
 stored: unknown once a transcript is deleted."""
 
 import os
-import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import sessions
 from tachograph.queries.usage.rows import Spend
 from tachograph.sources.transcripts import tool_calls

@@ -10,10 +10,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
 
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterator
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import FileState
 from tachograph.sources.transcripts.tail import FileRead, Reader
@@ -97,6 +95,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
     import marshal
     import re  # noqa: F401 - for prompts and odd values: imported here once, and not in every child
     import selectors
+    from functools import partial
 
     from tachograph import processes
 

@@ -1,8 +1,8 @@
 """Findings of doctor about the certainty of counts."""
 
-import sqlite3
 from collections.abc import Iterator
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import files
 from tachograph.setup.findings import NOTE, Finding
 

@@ -1,7 +1,6 @@
 """Findings about logs, accounts, settings, ledger and backups, as values; ui/documents/doctor.py words them."""
 
 import os
-import sqlite3
 import stat
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from tachograph import __version__
 from tachograph.background import running
 from tachograph.clock import DAY_MS
 from tachograph.errors import LedgerDamaged, LedgerError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import clock_repair, poll_state, readings
 from tachograph.ledger.limits.unread import idle_limits, unread_fields
 from tachograph.ledger.storage import integrity

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerNewer, NotFound, TachographError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.storage.backups import (
     automatic_backup_path,
     back_up,

@@ -1,8 +1,8 @@
 """Sources of limit readings: what each one reads, sends and gives, and which ones need consent."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import pairings
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.preferences import CONSENT, has_consent, set_preference

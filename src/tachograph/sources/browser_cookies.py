@@ -9,7 +9,6 @@ not opened: there the extension is the way.
 
 import os
 import shutil
-import sqlite3
 import struct
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import DENIED, NO_LOGIN
 from tachograph.paths import home_folder, own_paths
 

@@ -6,10 +6,9 @@ The file holds no secret. Claude Code writes the file all the time: a half-writt
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
 
 from tachograph.lean_json import loads
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping, NamedTuple
 from tachograph.paths import identity_files
 
 if TYPE_CHECKING:

@@ -4,15 +4,19 @@
 percentages from 0 to 100. It names the organization but no account, and no reset (read by several tools, 2026).
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
 
 from tachograph.lean_json import loads
+from tachograph.lean_typing import TYPE_CHECKING, Iterator, Mapping
 from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY, AccountId, ExtraUsage, Limit, Reading
 from tachograph.model.parsing import describe, epoch_ms, limit_name, percentage, text
 from tachograph.paths import home_folder
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 VERSION = 2
 _FILE = "plan-usage-history.json"
@@ -38,6 +42,8 @@ def history_files(env: Mapping[str, str], platform: str = sys.platform) -> list[
 
 def readings(data: bytes, since_ms: int) -> tuple[list[Reading], list[str]]:
     """The samples after a moment, oldest first, and problems, each kind once with its number."""
+    from collections import Counter  # not where Claude Desktop has no samples
+
     problems: Counter[str] = Counter()
     found = [reading for sample in _samples(data, problems) if (reading := _reading(sample, since_ms, problems))]
     found.sort(key=lambda reading: reading.observed_at)

@@ -7,10 +7,8 @@ percentages again and again: `observed_at` is when it was piped, not when they w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from tachograph.lean_json import loads
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, Mapping, NamedTuple
 from tachograph.model.limits.limits import MONEY, STATUSLINE, Limit, Reading
 from tachograph.model.parsing import (
     as_object,

@@ -1,6 +1,11 @@
 """The one place where numbers, times, durations and unknowns become strings, and where foreign text is made safe."""
 
-from datetime import UTC, date, datetime, timedelta
+from __future__ import annotations
+
+from tachograph.lean_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
 
 UNKNOWN = "–"
 
@@ -193,6 +198,8 @@ def iso(at: int | None) -> str | None:
     """A moment for programs: 2026-11-21T14:03:22.123Z; None for an unknown or impossible one."""
     if at is None:
         return None
+    from datetime import UTC, datetime, timedelta  # not for a status line
+
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
     except OverflowError:

@@ -5,10 +5,7 @@ Color means pressure and always comes with a sign: orange and ▲ from 90, red a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Callable
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY, Money
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
 from tachograph.queries.limits.now_limit import whole_percent
@@ -164,6 +161,8 @@ def clock(moment: int, at: int, calendar: Calendar) -> str:
     shown, local = calendar.local(moment), calendar.local(at)
     if abs(moment - at) < 86_400_000:
         return f"{shown:%H:%M}"
+    from datetime import timedelta  # not for a status line
+
     if timedelta(0) < shown - local < timedelta(days=7):
         return f"{weekday(shown)} {shown:%H:%M}"
     return day_and_time(shown, local)

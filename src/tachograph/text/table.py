@@ -5,9 +5,7 @@ What tells rows apart is never cut or dropped. Without a terminal (`columns` Non
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import NamedTuple, Sequence
 from tachograph.text.format import cut, cut_middle, width
 
 GAP = "  "

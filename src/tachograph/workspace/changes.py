@@ -1,7 +1,6 @@
 """Changes that a person makes to the ledger from a screen, each inside a transaction of the caller's."""
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import accounts, notifications
 from tachograph.ledger.storage import preferences
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 from tachograph.clock import Clock
 from tachograph.errors import LedgerError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.storage.connection import Ledger, snapshot
 from tachograph.ledger.storage.following import LedgerFollower, damage_detection
 from tachograph.paths import own_paths

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from tachograph.clock import Clock
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 from tachograph.ledger.storage.connection import Ledger, translate_errors
 from tachograph.ledger.storage.following import LedgerFollower, damage_detection
 from tachograph.paths import Paths, own_paths

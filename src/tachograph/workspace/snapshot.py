@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from _thread import allocate_lock  # `threading` costs the fast commands a millisecond
-from collections.abc import Callable, Mapping
 
 from tachograph.clock import Clock
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.usage.files import problem_counts
 from tachograph.model.usage.periods import Calendar
@@ -70,7 +69,7 @@ class Snapshot(NamedTuple):
     limit_problems: tuple[str, ...] = ()
     version: str = ""
     done: Pass | None = None
-    learned: Mapping[int, LearnedState] = {}
+    learned: Mapping[int, LearnedState] = {}  # noqa: RUF012 - it is not changed
 
     @property
     def book(self) -> PriceBook:

@@ -4,13 +4,13 @@ A copy by hand would leave the log (`-wal`) of the database before beside the ne
 """
 
 import os
-import sqlite3
-from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from tachograph.errors import LedgerError
 from tachograph.hub.store import schema
 from tachograph.hub.store.sqlite import APPLICATION_ID
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterator
 from tachograph.ledger.storage.integrity import SIDE_FILES
 
 

@@ -2,13 +2,13 @@
 
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tachograph.errors import LedgerError
 from tachograph.hub.store.database import Busy
+from tachograph.lean_sqlite import sqlite3
 
 APPLICATION_ID = 0x7AC0_4B01  # marks a SQLite file as a hub of ours
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.model.limits.limits import FIVE_HOUR, same_reset
 

@@ -1,8 +1,8 @@
 """Read training data of an account (messages, plans) in order of time, and store learned weights."""
 
-import sqlite3
 from collections.abc import Iterator
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.limits.limits import SOURCES

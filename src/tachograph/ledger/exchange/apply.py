@@ -3,12 +3,12 @@
 The result does not depend on order or repetition. A fact that can't be understood is counted and skipped.
 """
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tachograph.clock import ON_TIME_MS
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable, Mapping
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.facts import MARK, Fact, arriving, is_own
 from tachograph.ledger.limits import accounts, metered, readings, refusals, windows

@@ -5,10 +5,10 @@ it leaves, and loses it when it comes back. So a fact says on which machines it 
 machines stay apart.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.tracking import Touched
 from tachograph.ledger.usage import shared_ids

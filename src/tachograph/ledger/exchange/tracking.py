@@ -7,11 +7,11 @@ from other machines is not noted: they have sent it themselves.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 from tachograph.lean_contextlib import contextmanager
 from tachograph.lean_json import loads
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Subscription and remaining credits of an account, from claude.ai: the newest values."""
 
 import json
-import sqlite3
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import Billing, Money
 
 

@@ -5,8 +5,7 @@ Whoever wrote them had a wrong clock, this computer or the program that the valu
 
 from __future__ import annotations
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.windows import FROM_ANY_SOURCE

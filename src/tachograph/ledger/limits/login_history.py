@@ -1,8 +1,7 @@
 """Accounts over time: the login of a config folder at a moment, and the plan of an account."""
 
-import sqlite3
-from collections.abc import Mapping
-
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Mapping
 from tachograph.model.limits.window_state import CLOCK_MS
 
 

@@ -3,8 +3,7 @@ the spent amount rises at 100 %."""
 
 from __future__ import annotations
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

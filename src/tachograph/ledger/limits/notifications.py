@@ -1,8 +1,9 @@
 """Notifications that were sent: each once for its window and threshold, also across restarts."""
 
-import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from tachograph.lean_sqlite import sqlite3
 
 
 class StoredNotification(NamedTuple):

@@ -6,8 +6,7 @@ gone with the pairing. The SHA-256 also is the key with which the recorder shows
 
 from __future__ import annotations
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 
 OFFER_MS = 10 * 60_000

@@ -3,9 +3,9 @@
 Whoever asks takes a claim on the folder first, so that two programs never ask for the same login at once.
 """
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH, OK
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from tachograph.lean_json import loads
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import TRANSCRIPT
 
 _READING = (

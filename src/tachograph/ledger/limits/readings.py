@@ -12,12 +12,10 @@ far as the login history says now (`login_history.account_at`); a login that is 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-
 from tachograph.lean_json import loads
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
-from tachograph.ledger.limits import metered, windows
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, NamedTuple
+from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at, note_plan
 from tachograph.ledger.limits.windows import FROM_ANY_SOURCE
 from tachograph.ledger.usage.strings import Strings, storable
@@ -95,6 +93,8 @@ def append(
     else:
         _insert(db, account, where, names, reading, limits)
         if newest is not None and account and reading.extra is not None and newest.last_at <= reading.observed_at:
+            from tachograph.ledger.limits import metered  # not for a status line
+
             metered.note_readings(db, names, account, folder, newest.last_at, newest.reading, reading)
     if reading.outcome == OK:
         for limit in limits:
@@ -349,9 +349,11 @@ def accounts_with_readings(db: sqlite3.Connection) -> Iterable[tuple[int, str, s
 
 
 def _json(value: Any) -> str | None:
-    import json  # seldom: only where something new is stored
+    if value is None:
+        return None
+    import json  # seldom, and long to load
 
-    return None if value is None else json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _money(text: str | None) -> Money | None:

@@ -1,8 +1,7 @@
 """Refusals: when the service said no because of a limit, from the client's own notices in transcripts."""
 
-import sqlite3
-from collections.abc import Sequence
-
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Sequence
 from tachograph.ledger.limits import windows
 from tachograph.ledger.limits.login_history import account_at
 from tachograph.ledger.limits.windows import FROM_ANY_SOURCE

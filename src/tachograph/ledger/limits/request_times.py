@@ -3,8 +3,8 @@
 Every pass calls this, so other modules about limits are imported only after a refusal.
 """
 
-import sqlite3
-from collections.abc import Iterable
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable
 
 _KEPT_MS = 9 * 86_400_000  # longer than any refusal with a reset holds
 

@@ -1,8 +1,8 @@
 """Problems of the newest answers: fields that this version did not read."""
 
 import json
-import sqlite3
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import OK
 
 

@@ -6,11 +6,9 @@ brought forward by the next observation, and worked out again from all of them w
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Sequence
-
 from tachograph.lean_json import loads
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
 from tachograph.model.limits.limits import DESKTOP, OK, SOURCES, TRANSCRIPT, Limit, Money
 from tachograph.model.limits.window_state import (
     CLOCK_MS,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
-from collections.abc import Callable
 
 from tachograph.clock import DAY_MS
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_re import late_pattern
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Callable, NamedTuple
 from tachograph.ledger.storage.connection import busy_seconds, connect_readonly, translate_errors
 from tachograph.paths import Paths
 

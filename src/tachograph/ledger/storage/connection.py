@@ -1,12 +1,12 @@
 """Connections to the ledger's file: transactions, read-only access, waiting, and errors of SQLite in our own words."""
 
 import os
-import sqlite3
 import sys
-from collections.abc import Iterator
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_contextlib import contextmanager
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterator
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours
 BUSY_SECONDS = 10.0  # a batch of a first reading takes one or two of them on a slow disk

@@ -1,9 +1,8 @@
 """Keep a ledger open while other programs write to it, replace it or damage it."""
 
-from collections.abc import Iterator
-
 from tachograph.errors import LedgerDamaged
 from tachograph.lean_contextlib import contextmanager
+from tachograph.lean_typing import Iterator
 from tachograph.ledger.storage.connection import Ledger, data_version, file_identity, set_busy_timeout, translate_errors
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import Paths

@@ -1,10 +1,10 @@
 """Checks of a ledger: SQLite's own, our schema, and the totals computed again from the messages."""
 
 import os
-import sqlite3
 from typing import NamedTuple
 
 from tachograph.errors import LedgerDamaged, LedgerError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.storage import connection as ledger
 from tachograph.ledger.storage import migrations
 from tachograph.ledger.usage import totals

@@ -1,11 +1,11 @@
 """Open the ledger: one SQLite file, 0600 in a 0700 folder, brought to the current schema after a backup."""
 
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_contextlib import suppress
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable, Iterator
 from tachograph.ledger.storage.connection import (
     APPLICATION_ID,
     VERSION,

@@ -1,6 +1,6 @@
 """Stored preferences of a person, and when they changed: consent to sources, notifications on or off, a title's style."""
 
-import sqlite3
+from tachograph.lean_sqlite import sqlite3
 
 CONSENT = "source:"  # followed by a source of model.limits; "on" once a person consented
 

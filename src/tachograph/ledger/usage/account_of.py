@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, Mapping, NamedTuple
 from tachograph.ledger.usage.message_attributes import AttributeRow
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import FOREIGN, NO_TIME, is_foreign_model

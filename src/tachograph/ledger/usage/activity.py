@@ -1,8 +1,8 @@
 """Reads current activity: the newest messages, recently active sessions, recent readings of limits."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage.messages import QUARTER_MS
 from tachograph.model.usage.messages import SIDECHAIN
 

@@ -4,10 +4,9 @@ A call names a type and a prompt, and the subagent's transcript begins with that
 so both are stored. Compaction and prompt suggestions run as subagents without a call: their ids begin with their name.
 """
 
-import sqlite3
-from collections.abc import Mapping
-
 from tachograph.lean_re import late_pattern
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Mapping
 
 _NAMED_ID = late_pattern(r"a([a-z][a-z_]+)-[0-9a-f]{4,}\Z")
 

@@ -6,10 +6,8 @@ account, project and pull request are worked out again whenever something they d
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping
-
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple
 from tachograph.ledger.usage import agent_types, messages, owners, places, rereading_states, shared_ids, totals
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes

@@ -1,7 +1,7 @@
 """Context window of each session in tokens, as Claude Code's status line reports it."""
 
-import sqlite3
-from collections.abc import Sequence
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Sequence
 
 
 def note(db: sqlite3.Connection, session: str, size: int) -> None:

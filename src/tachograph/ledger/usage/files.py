@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Collection, Iterable, Mapping
 
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Collection, Iterable, Mapping, NamedTuple
 from tachograph.ledger.usage.strings import Strings
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """Read messages one by one in order of time, with what each adds to a report and the work that it followed."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits.metered import condition
 from tachograph.ledger.usage.messages import EXPRESSIONS, narrowing, price_keys
 from tachograph.ledger.usage.rollups import Filters

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 from tachograph.ledger.usage import ways
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.periods import Span

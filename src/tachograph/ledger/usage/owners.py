@@ -1,8 +1,7 @@
 """The session that owns a message with copies in several (accounting rule 3)."""
 
-import sqlite3
-from collections.abc import Iterable
-
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable
 from tachograph.ledger.usage.writer import CLAIM_FLAGS, MessageWriter
 from tachograph.model.usage.messages import NO_TIME
 

@@ -1,8 +1,7 @@
 """The project of each working directory, resolved again whenever something it depends on has changed."""
 
-import sqlite3
-from collections.abc import Iterable, Mapping
-
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable, Mapping
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.project_settings import ALIASES, parse_settings_text, settings_text

@@ -1,9 +1,8 @@
 """Links to pull requests, and the messages that belong to them (accounting rule 8)."""
 
-import sqlite3
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-
+from tachograph.lean_functools import cached_property
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable, Mapping
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings

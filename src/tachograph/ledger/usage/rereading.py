@@ -6,11 +6,9 @@ holds come back as they were counted. So a ledger ends equal to a fresh reading,
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
-
 from tachograph.lean_json import loads
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Mapping
 from tachograph.ledger.usage import batches, shared_ids
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes

@@ -1,6 +1,6 @@
 """Work that a pass over the transcripts left to do, in the table `rereading`."""
 
-import sqlite3
+from tachograph.lean_sqlite import sqlite3
 
 DUE = "due"  # all transcripts have to be read again
 BEGUN = "begun"  # and the messages so far are set aside

@@ -1,8 +1,7 @@
 """Reads the rollups: what messages add up to, by any of their dimensions, in any stretch of quarter hours."""
 
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Collection, Iterable, Iterator, Mapping, Sequence
 from tachograph.ledger.usage import ways
 from tachograph.ledger.usage.messages import MEASURE_SUMS, QUARTER_MS, UNKNOWN_BUCKET, narrowing
 from tachograph.model.usage.periods import Span

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 from tachograph.lean_json import loads
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

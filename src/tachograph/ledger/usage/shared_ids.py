@@ -8,11 +8,10 @@ fragments too, with a negative `mark`, until their transcripts are read again li
 from __future__ import annotations
 
 import itertools
-import sqlite3
-from collections.abc import Mapping, Sequence
 
 from tachograph.lean_json import loads
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Mapping, Sequence
 from tachograph.ledger.usage import rereading_states
 from tachograph.ledger.usage.messages import Row
 from tachograph.ledger.usage.writer import MessageWriter

@@ -1,7 +1,7 @@
 """Small numbers for repeated texts: models, branches, folders, sessions, accounts. One text, one row."""
 
-import sqlite3
-from collections.abc import Iterable
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable
 
 
 def storable(text: str) -> str:

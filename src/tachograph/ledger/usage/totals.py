@@ -5,8 +5,7 @@ of the first messages, and derived once, in the transaction that ends the pass. 
 leaves the totals alone as well. A pass that was cut off leaves the mark, and the next one derives them.
 """
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import rereading_states
 from tachograph.ledger.usage.messages import MEASURE_SUMS, MEASURES, QUARTER_MS, UNKNOWN_BUCKET
 from tachograph.model.usage.messages import SIDECHAIN

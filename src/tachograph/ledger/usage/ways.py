@@ -1,7 +1,6 @@
 """Ways that messages were asked for (subagent, skill, MCP server …): each combination is stored once."""
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage.strings import Strings
 from tachograph.model.usage.messages import NO_WAY, Way, join_ways
 

@@ -6,10 +6,8 @@ the rollups before and after; so `rollup` is at every commit what `answer` adds 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping
 from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of

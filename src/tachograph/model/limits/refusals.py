@@ -12,9 +12,7 @@ passed, after which Claude Code gives a request up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, SPEND_LIMIT
 from tachograph.model.limits.window_state import HELD_MS, LENGTHS
 

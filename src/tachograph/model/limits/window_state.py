@@ -6,10 +6,8 @@ Times are epoch milliseconds, percentages 0 to 100 (money may pass 100).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tachograph.clock import WEEK_MS
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, NamedTuple
 from tachograph.model.limits.limits import SESSION, SESSION_MS, WEEKLY, same_reset
 
 CLOCK_MS = 5 * 60_000  # two clocks may differ by this much without one of them being wrong

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from tachograph.errors import UsageError
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Mapping, NamedTuple
 
 DAY, WEEK, MONTH, HOUR = "day", "week", "month", "hour"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

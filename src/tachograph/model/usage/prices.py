@@ -10,10 +10,9 @@ so it imports neither dataclasses nor datetime, and json only when it loads.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
 
 from tachograph.lean_json import loads
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Iterator, Mapping, NamedTuple, Sequence
 from tachograph.model.usage.model_names import plain_model_name, spelled_model
 
 if TYPE_CHECKING:

@@ -6,10 +6,8 @@ the ledger knows, so the order in which transcripts are read changes nothing, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-
 from tachograph.lean_re import late_pattern
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, Iterator, Mapping, NamedTuple
 
 # Worktrees inside the repository, or beside it: what comes before the mark is the repository's folder.
 _INSIDE = ("/.claude/worktrees/", "/.git/worktrees/", "/.worktrees/", "/.conductor/")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
 
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, Mapping, NamedTuple, Sequence
 from tachograph.model.usage.messages import NO_TIME
 
 DEFAULT_BRANCHES = frozenset(("main", "master", "trunk", "develop", "dev", "next", "staging", "production"))

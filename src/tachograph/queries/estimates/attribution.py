@@ -5,9 +5,9 @@ messages (model/estimates); before there is enough to learn from, the answer is 
 the logs explain little of the limit, there is no split.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits.reading_machines import machine_names

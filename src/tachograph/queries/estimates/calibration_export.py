@@ -6,9 +6,9 @@ made for one export and forgotten; models without a public price are pseudonym, 
 
 import hashlib
 import secrets
-import sqlite3
 from collections.abc import Callable, Iterator
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.limits import accounts

@@ -4,9 +4,8 @@ A driver takes a part of each session's and model's work in a week; its points a
 week. Work outside the range, and of other accounts, takes its points along.
 """
 
-import sqlite3
-
 from tachograph.clock import WEEK_MS
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.model.estimates.attribution import Estimate, Shares
 from tachograph.model.limits.limits import SESSION_MS, SEVEN_DAY

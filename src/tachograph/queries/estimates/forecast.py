@@ -4,8 +4,7 @@ The chance starts from a shipped prior and moves with the outcomes of the accoun
 forecast.py): those that the recorder made forecasts of. At the first start it makes them for windows that the ledger holds.
 """
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import forecasts as stored
 from tachograph.ledger.estimates import training_data as kept

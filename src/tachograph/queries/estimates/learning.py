@@ -5,10 +5,10 @@ newer. If messages of weeks that were learned from have come or gone, or a price
 are points per dollar of the list.
 """
 
-import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.estimates.training_data import MessageRow

@@ -1,8 +1,8 @@
 """Attribution of a month: its weekly windows together."""
 
-import sqlite3
 from collections.abc import Sequence
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.model.usage.periods import Span

@@ -1,8 +1,8 @@
 """Compare the rest of the 5-hour limit with past sessions: counts, no model of the future."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.model.estimates import training_windows, weights

@@ -1,8 +1,8 @@
 """Windows of a limit as periods to ask about: their bounds and their use."""
 
-import sqlite3
 from collections.abc import Sequence
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import windows as stored_windows
 from tachograph.model.estimates import training_windows

@@ -3,9 +3,8 @@
 They measure different things over different periods. This query collects them; text/reconcile.py writes why they differ.
 """
 
-import sqlite3
-
 from tachograph.clock import DAY_MS, WEEK_MS
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import rollups
 from tachograph.model.limits.limits import FIVE_HOUR, SESSION_MS, SEVEN_DAY

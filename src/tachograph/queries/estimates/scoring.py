@@ -1,7 +1,6 @@
 """Score past forecasts, each limit apart and by window: a hundred forecasts of one week are one observation."""
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import forecasts as stored
 from tachograph.model.parsing import limit_name

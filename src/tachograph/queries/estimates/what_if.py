@@ -5,10 +5,10 @@ stay the same: another model may need more or fewer for the same work. `tachogra
 """
 
 import math
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from tachograph.errors import NotFound
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates.training_data import MessageRow
 from tachograph.model.estimates import weights

@@ -1,8 +1,8 @@
 """All models and common mixes side by side: the end of this week and of the next, and single sessions on each model."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import sessions
 from tachograph.model.estimates.attribution import Estimate

@@ -7,9 +7,7 @@ different values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, NamedTuple
 from tachograph.ledger.limits.pairings import Sighting
 from tachograph.ledger.limits.readings import StoredReading
 from tachograph.ledger.limits.windows import Window

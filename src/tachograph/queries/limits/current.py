@@ -7,11 +7,9 @@ follows from the evidence alone: see model/limits/series.py and model/limits/ref
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-
 from tachograph.clock import WEEK_MS
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple, Sequence
 from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
 from tachograph.ledger.limits.login_history import signed_in

@@ -1,9 +1,9 @@
 """Curves of limits: clean values over time, cut at each reset, with the moments of refusal."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import windows
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.limits.series import Series

@@ -6,9 +6,7 @@ unknown, for much may have been used since; one from the threshold on is near at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Mapping, NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, MONEY, SEVEN_DAY, SPEND_LIMIT
 from tachograph.model.limits.refusals import CREDITS
 from tachograph.queries.estimates.constants import EVEN

@@ -1,9 +1,9 @@
 """Past windows of each limit: peak, time of the hit, and the usual time of hits."""
 
-import sqlite3
 from collections import Counter
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.limits import windows as kept
 from tachograph.model.usage.periods import Calendar

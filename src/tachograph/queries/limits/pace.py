@@ -1,9 +1,9 @@
 """Trend of a limit: its course since the window began, its pace, and the pace that would just last to the reset."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import SESSION, WEEKLY, same_reset
 from tachograph.model.limits.series import EVENT_POINTS, Point, Series
 from tachograph.model.limits.window_state import LENGTHS, has_reset

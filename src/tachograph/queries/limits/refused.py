@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.limits import readings, refusals
 from tachograph.model.limits.limits import MONEY, SESSION, TRANSCRIPT, WEEKLY, ExtraUsage

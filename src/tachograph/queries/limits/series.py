@@ -1,9 +1,9 @@
 """The series of an account's limits, and the account events in them, from the ledger (model/limits/series.py)."""
 
-import sqlite3
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import accounts, windows
 from tachograph.model.limits import series as model
 from tachograph.model.limits.limits import DESKTOP, FIVE_HOUR, SEVEN_DAY

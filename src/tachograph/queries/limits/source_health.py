@@ -1,8 +1,8 @@
 """Health of the sources: when each was last read, with which outcome, how often."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import poll_state, windows
 from tachograph.model.limits.limits import CLAUDE_CODE, COOKIES, OAUTH, SOURCES
 

@@ -3,10 +3,10 @@
 Only the work of an account is held against its windows. Messages that nobody's account is known for are counted and left out.
 """
 
-import sqlite3
-from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Sequence
 from tachograph.model.limits.window_state import LENGTHS
 from tachograph.model.usage.periods import WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook

@@ -1,9 +1,9 @@
 """Active sessions with their whole usage: those with a message in the last 15 minutes."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import activity, messages, sessions
 from tachograph.ledger.usage.activity import RecentMessage
 from tachograph.model.usage.periods import Calendar, Span

@@ -1,8 +1,8 @@
 """The part of usage that draws on usage credits although it ran at standard speed: work that went on after a limit."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits.metered import MeteredSpan, spans
 from tachograph.ledger.usage import messages, sessions
 from tachograph.model.usage.periods import Span

@@ -4,12 +4,12 @@ Drivers overlap: a subagent may work for a skill at high effort. Each is a part 
 dimension add up to it, together with what no record names.
 """
 
-import sqlite3
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import message_stream, sessions
 from tachograph.ledger.usage.message_stream import StreamedMessage
 from tachograph.model.estimates.attribution import Estimate

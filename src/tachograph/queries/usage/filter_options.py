@@ -1,8 +1,8 @@
 """Values that a report can be narrowed to."""
 
-import sqlite3
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import rollups
 from tachograph.model.short_paths import short_paths
 

@@ -1,9 +1,8 @@
 """Translate the names in a usage query (projects, models, branches …) into ids of the ledger."""
 
-import sqlite3
-from collections.abc import Sequence
-
 from tachograph.errors import NotFound
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Sequence
 from tachograph.ledger.usage import rollups, sessions, ways
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.model_names import plain_model_name

@@ -1,10 +1,10 @@
 """The machines of a person in usage: names of the machines, and the config folders of each."""
 
-import sqlite3
 from collections.abc import Iterable
 from functools import cached_property
 
 from tachograph.errors import NotFound
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.exchange.machines import folders, machine_state
 
 THIS = "this machine"

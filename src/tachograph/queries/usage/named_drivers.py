@@ -4,8 +4,7 @@ For ranges of so many messages that reading them one by one takes too long for a
 and cache rebuilds need the messages themselves, and so do the sessions that caused a row (`drivers.py`).
 """
 
-import sqlite3
-
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import metered
 from tachograph.ledger.usage import message_stream, messages, rollups, sessions
 from tachograph.model.usage.messages import AGENT

@@ -1,11 +1,11 @@
 """One screen: today, this week against last week by now, four weeks day by day, and what it went to."""
 
 import itertools
-import sqlite3
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits.poll_state import last_message
 from tachograph.model.usage.periods import DAY, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PriceBook

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 from tachograph.ledger.usage import sessions
 from tachograph.ledger.usage.messages import MEASURES
 from tachograph.model.usage.messages import Tokens

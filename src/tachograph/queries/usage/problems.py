@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Mapping, NamedTuple
 
 
 class Problems(NamedTuple):

@@ -1,9 +1,9 @@
 """Cost of pull requests: each with its sessions, models and days, their median, and its trend."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.usage.periods import DAY, WEEK, Calendar
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.usage.rows import PullRequestKey, Row, Spend, SpendQuery, SpendReport

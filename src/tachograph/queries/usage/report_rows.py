@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterable
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.ledger.usage.ways import MAIN
 from tachograph.model.usage.prices import BATCH, FAST

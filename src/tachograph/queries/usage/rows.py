@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, NamedTuple
 from tachograph.model.usage.messages import Tokens
 from tachograph.model.usage.periods import Span
 from tachograph.model.usage.prices import PICODOLLARS

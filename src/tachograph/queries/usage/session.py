@@ -1,8 +1,7 @@
 """One session: what it used in all, and by model, day, branch and pull request."""
 
-import sqlite3
-
 from tachograph.errors import NotFound
+from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.usage import sessions
 from tachograph.model.usage.periods import Calendar, Span

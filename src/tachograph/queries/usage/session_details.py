@@ -1,9 +1,9 @@
 """A session by its whole id, for its own page."""
 
-import sqlite3
 from typing import NamedTuple
 
 from tachograph.errors import NotFound
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.usage import sessions
 from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.usage.active_sessions import session_row

@@ -1,10 +1,10 @@
 """One session message by message: what each cost, how the context grew, which subagents it had, and what part of each
 5-hour window it took."""
 
-import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import accounts
 from tachograph.ledger.limits import windows as history
 from tachograph.ledger.usage import messages, sessions

@@ -5,10 +5,10 @@ session limit). Of an estimated one it is exact which messages fall into it; whe
 machine saw, since chat and other machines open windows too.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tachograph.lean_sqlite import sqlite3
 from tachograph.ledger.limits import windows as history
 from tachograph.ledger.usage import messages
 from tachograph.model.limits.limits import FIVE_HOUR, SESSION_MS

@@ -6,10 +6,8 @@ exactly one value on each dimension (0, the unknown, included).
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import TYPE_CHECKING, Iterator, Sequence
 from tachograph.ledger.limits import metered
 from tachograph.ledger.usage import messages, rollups
 from tachograph.ledger.usage.messages import QUARTER_MS

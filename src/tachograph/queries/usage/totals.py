@@ -1,12 +1,12 @@
 """Totals for a page: compared with the time before, effect of caching, hours of the week, and cost by class of token. Everything that is a plain report comes from `spend`."""
 
 import math
-import sqlite3
-from collections.abc import Iterable, Sequence
 from operator import add
 from typing import NamedTuple
 
 from tachograph.clock import DAY_MS
+from tachograph.lean_sqlite import sqlite3
+from tachograph.lean_typing import Iterable, Sequence
 from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, HOUR, MONTH, WEEK, Calendar, Span
 from tachograph.model.usage.prices import PICODOLLARS, PriceBook, Rates

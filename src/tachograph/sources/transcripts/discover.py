@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
 
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterator, Mapping, NamedTuple, Sequence
 from tachograph.paths import USAGE_QUESTION, desktop_session_folders
 from tachograph.settings import config_folders, ignored_folders
 from tachograph.sources.transcripts.file_state import FileState, Signature, names_changed_at, signature

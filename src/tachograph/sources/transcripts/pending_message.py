@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Callable
 from tachograph.model.usage.content import joined_blocks
 from tachograph.model.usage.messages import (
     LONGEST_AFTER_STOP_MS,

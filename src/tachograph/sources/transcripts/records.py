@@ -6,13 +6,12 @@ This is the patient way of reading: it takes every shape that JSON can have. `de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from tachograph.lean_contextlib import suppress
 from tachograph.lean_json import patient_loads
 from tachograph.lean_re import late_pattern
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterator
 from tachograph.model.usage.content import (
     FINISHING_MARK,
     FINISHING_VERSION,

@@ -3,10 +3,8 @@ never their input, output or code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tachograph.lean_json import loads
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterator, NamedTuple
 from tachograph.model.usage.messages import fingerprint
 from tachograph.sources.transcripts.records import key_of, text_of
 

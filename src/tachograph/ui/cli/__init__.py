@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Sequence
 
 if TYPE_CHECKING:
     from tachograph.ui.cli.context import Context

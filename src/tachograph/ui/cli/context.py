@@ -5,10 +5,9 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Mapping
 
 from tachograph.clock import Clock, system_clock
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Mapping, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any, TextIO

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from tachograph.lean_contextlib import contextmanager
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterator
 from tachograph.ui.cli.commands import HIDDEN
 from tachograph.ui.cli.context import Context
 from tachograph.workspace.session import Needs, Progress, Surroundings, ask

@@ -6,7 +6,7 @@ a positional value, `--help`, a mistake) is left to the whole parser, which also
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import sys
 
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.ui.cli.commands import COMMANDS, HIDDEN
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Collection, Sequence
     from typing import Any
+
+_Namespace = type(sys.implementation)  # types.SimpleNamespace
 
 
 class _NotPlain(Exception):
@@ -34,7 +36,7 @@ def quickly_parsed(argv: Sequence[str]) -> argparse.Namespace | None:
     except _NotPlain:
         return None
     found = {"timezone": None, "no_ingest": False, "command": command.name, "module": command.module, **values}
-    return SimpleNamespace(**found)  # type: ignore[return-value]  # attributes, as those of argparse's
+    return _Namespace(**found)  # type: ignore[return-value]  # attributes, as those of argparse's
 
 
 class _Flag(NamedTuple):

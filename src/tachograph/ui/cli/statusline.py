@@ -12,7 +12,7 @@ from tachograph.errors import TachographError
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.connection import set_busy_timeout
 from tachograph.ledger.storage.open import open_ledger
-from tachograph.paths import own_paths
+from tachograph.paths import environment_folders, own_paths
 from tachograph.queries.limits.current import Now
 from tachograph.queries.limits.current import now as now_question
 from tachograph.recorder.statusline import StatusInput, parse_status_input, store
@@ -98,17 +98,26 @@ def _input(descriptor: int) -> bytes:
     """Bytes of standard input until its end, a limit of size, or a deadline: whatever comes first."""
     if os.name == "nt":
         return _input_by_thread(descriptor)
-    import select
     import time
 
     end, data = time.monotonic() + _INPUT_SECONDS, bytearray()
-    while len(data) < _INPUT_BYTES and (left := end - time.monotonic()) > 0:
-        if not select.select([descriptor], [], [], left)[0]:
-            break
-        part = os.read(descriptor, _INPUT_BYTES - len(data))
-        if not part:
-            break
-        data += part
+    was_blocking = os.get_blocking(descriptor)
+    os.set_blocking(descriptor, False)
+    try:
+        while len(data) < _INPUT_BYTES and (left := end - time.monotonic()) > 0:
+            try:
+                part = os.read(descriptor, _INPUT_BYTES - len(data))
+            except BlockingIOError:  # nothing is there yet: seldom, since Python takes longer to start
+                import select
+
+                if not select.select([descriptor], [], [], left)[0]:
+                    break
+                continue
+            if not part:
+                break
+            data += part
+    finally:
+        os.set_blocking(descriptor, was_blocking)
     return bytes(data)
 
 
@@ -130,17 +139,17 @@ def _input_by_thread(descriptor: int) -> bytes:
 
 def _kept(said: StatusInput, context: Context, now_ms: int) -> tuple[Now | None, int | None]:
     """Store the piped reading and load the current limits; None if the ledger can't be used."""
-    from tachograph.settings import shows_left
+    paths = own_paths(context.env)
+    left, folders = False, environment_folders(context.env)
+    if os.path.exists(paths.settings):  # else without loading what reads them
+        from tachograph.settings import config_folders, shows_left
 
-    folder = said.config_folder
-    if not folder:
-        from tachograph.settings import config_folders
-
-        folder = next(iter(config_folders(context.env)), "")
+        left, folders = shows_left(paths.settings), config_folders(context.env)
+    folder = said.config_folder or next(iter(folders), "")
     try:
-        with open_ledger(own_paths(context.env), now_ms) as ledger:
+        with open_ledger(paths, now_ms) as ledger:
             set_busy_timeout(ledger.db, _BUSY_MS)
             account = None if ledger.readable_only else store(ledger, said, folder, context.env)
-            return now_question(ledger.db, now_ms, left=shows_left(own_paths(context.env).settings)), account
+            return now_question(ledger.db, now_ms, left=left), account
     except TachographError:
         return None, None

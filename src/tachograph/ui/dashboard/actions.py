@@ -1,10 +1,10 @@
 """Actions of a page: switches and names, by the same functions as the commands. Nothing is deleted."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tachograph.errors import NotFound, UsageError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import OAUTH
 from tachograph.queries.configuration import known_accounts
 from tachograph.queries.limits.current import LEADS

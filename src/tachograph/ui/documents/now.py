@@ -6,9 +6,7 @@ old. A number whose reset has passed is a dash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Mapping, NamedTuple
 from tachograph.model.limits.limits import EXTRA_USAGE, MONEY, TRANSCRIPT, Billing, ExtraUsage
 from tachograph.model.usage.periods import Calendar
 from tachograph.queries.limits.current import FRESH_MS, OVERAGE, RESET, STALE, UNKNOWN, WALL, Now, NowAccount, NowLimit

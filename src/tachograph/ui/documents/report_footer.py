@@ -1,7 +1,6 @@
 """The sentences below a report: the meaning of its numbers, and problems that make them incomplete."""
 
-from collections.abc import Iterable, Sequence
-
+from tachograph.lean_typing import Iterable, Sequence
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.queries.usage.problems import Problems
 from tachograph.queries.usage.rows import Spend

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Mapping, NamedTuple, Sequence
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import PICODOLLARS

@@ -4,12 +4,12 @@ Nothing here waits for anybody: a ledger that is held is tried again at the next
 command of ours in a process of its own.
 """
 
-import sqlite3
 from collections.abc import Mapping
 
 from tachograph import processes
 from tachograph.clock import Clock, FixedClock
 from tachograph.errors import TachographError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.usage.periods import Calendar
 from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import own_paths

@@ -4,13 +4,13 @@ Nothing here blocks: a slow action (a poll, a browser, the system's settings) ru
 the last line of its error output is shown if it fails.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from tachograph import processes
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
+from tachograph.lean_sqlite import sqlite3
 from tachograph.model.limits.limits import SEVEN_DAY
 from tachograph.model.usage.prices import PriceBook
 from tachograph.paths import own_paths

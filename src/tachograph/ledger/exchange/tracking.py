@@ -7,12 +7,10 @@ from other machines is not noted: they have sent it themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from tachograph.lean_contextlib import contextmanager
 from tachograph.lean_json import loads
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any

@@ -6,10 +6,9 @@ are points per dollar of the list.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, NamedTuple, Sequence
 from tachograph.ledger.estimates import training_data as kept
 from tachograph.ledger.estimates.training_data import MessageRow
 from tachograph.ledger.limits import accounts

@@ -10,7 +10,6 @@ from __future__ import annotations
 from tachograph.clock import WEEK_MS
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple, Sequence
-from tachograph.ledger.estimates import forecasts
 from tachograph.ledger.limits import pairings, readings, windows
 from tachograph.ledger.limits.login_history import signed_in
 from tachograph.ledger.limits.pairings import Sighting
@@ -70,6 +69,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from tachograph.ledger.estimates import forecasts
     from tachograph.model.limits.refusals import Refusal
     from tachograph.queries.limits.refused import Lifted
 
@@ -241,6 +241,8 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
         limits += [refused_limit(refusal, extra, at) for refusal in refused.values()]
     limits.sort(key=_place)
     if id:
+        from tachograph.ledger.estimates import forecasts
+
         kept = forecasts.newest(db, id, at - CHANCE_MS)
         limits = [_with_chance(limit, kept.get(limit.key)) for limit in limits]
     return NowAccount(

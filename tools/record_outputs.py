@@ -21,6 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ BY = ("model", "project", "session", "branch", "pr", "day")
 OWN = {"daily": "day", "hourly": "day", "sessions": "session", "projects": "project", "models": "model", "branches": "branch", "prs": "pr"}  # fmt: skip
 OTHERS = (
     ("now", "--json"),
+    ("now", "--format", "waybar"),
     ("guard", "--json"),
     ("guard", "--json", "--allow-overage"),
     ("limits", "--json"),
@@ -43,18 +45,34 @@ OTHERS = (
     ("forecast", "--score", "--json"),
     ("next", "--json"),
     ("what-if", "--model", "sonnet", "--json"),
+    ("what-if", "--json"),
     ("reconcile", "--json"),
     ("sources", "--json"),
     ("accounts", "--json"),
     ("alarms", "--json"),
+    ("notifications", "--json"),
+    ("drivers", "--json"),
+    ("drivers", "--csv"),
+    ("tray", "status", "--json"),
     ("status", "--json"),
     ("setup", "--json"),
-    ("pair", "--json"),
+    ("pair", "--list", "--json"),
     ("autostart", "--json"),
     ("prices", "--json"),
     ("doctor", "--json"),
     ("watch", "--once", "--json", "--no-recorder"),
     *((("export", kind, "--format", form)) for kind in ("messages", "sessions", "readings", "windows") for form in ("csv", "jsonl")),
+)  # fmt: skip
+# on a machine that has joined a hub, which serves in the same home
+OF_A_HUB = (
+    ("sync", "--json"),
+    ("machines", "--json"),
+    *((*call, form) for form in ("--json", "--csv") for call in (
+        ("team",), ("team", "--by", "project"), ("team", "--by", "model"), ("team", "--by", "pr"), ("team", "--by", "day"),
+        ("team", "limits"), ("team", "members"),
+    )),
+    ("team", "me", "--json"),
+    *(("hub", action, "--json") for action in ("members", "status", "settle", "doctor")),
 )  # fmt: skip
 ROUTES = ("now", "curves", "running", "totals", "spend", "spend?by=project", "caching", "hours", "pulls", "limits", "windows", "sources", "places")  # fmt: skip
 
@@ -83,14 +101,46 @@ def record_reduced(command: str, out: Path) -> int:
     shapes = {}
     with home() as (root, env):
         shutil.rmtree(root)
-        run((command, "demo", "--seed", "1", "--days", "9", "--keep", root, "--no-open", "daily"), env)
-        env = {**env, "TACHOGRAPH_HOME": f"{root}/.tachograph", "TACHOGRAPH_NOW": str(NOW_MS + 60_000)}
+        told = run((command, "demo", "--seed", "1", "--days", "9", "--keep", root, "--no-open", "daily"), env)[2]
+        made_at = int(match_in(told, r"TACHOGRAPH_NOW=(\d+)"))  # limits are read then; at NOW_MS all have reset
+        env = {**env, "TACHOGRAPH_HOME": f"{root}/.tachograph", "TACHOGRAPH_NOW": str(made_at + 60_000)}
         for call in calls(session_ids(command, env)[:1]):
             code, text, _ = run((command, *call), env)
             name = " ".join(word for word in call if not re.fullmatch(r"[0-9a-f-]{36}", word))
             shapes[name] = {"exit": code, **shape(text)}
+        with joined(command, env):
+            for call in OF_A_HUB:
+                code, text, _ = run((command, *call), env)
+                shapes[" ".join(call)] = {"exit": code, **shape(text)}
     out.write_text(json.dumps(shapes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0
+
+
+@contextmanager
+def joined(command: str, env: Mapping[str, str]) -> Iterator[None]:
+    """Let the machine of `env` join a hub that is served meanwhile, as its owner."""
+    serve = [command, "hub", "serve", "--listen", "127.0.0.1:0"]
+    hub = subprocess.Popen(serve, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        port = match_in(hub.stdout.readline() if hub.stdout else "", r":(\d+)\.")
+        invitation = run((command, "hub", "invite", "ada", "--role", "owner"), env)[1]
+        code = match_in(invitation, r"tachograph join \S+ (\S+)")
+        join = ("join", f"http://127.0.0.1:{port}", code, "--as", "laptop", "--share", "names", "--yes")
+        status, _, problem = run((command, *join), env)
+        if status:
+            raise SystemExit(problem)
+        yield
+    finally:
+        hub.terminate()
+        hub.communicate(timeout=20)
+
+
+def match_in(text: str, pattern: str) -> str:
+    """The first group of a pattern in what a command printed."""
+    match = re.search(pattern, text)
+    if match is None:
+        raise SystemExit(f"no {pattern} in: {text}")
+    return match[1]
 
 
 def shape(text: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tachograph.hub.policy.visibility import (
     narrower,
     stays_safe,
     visible,
+    widened,
 )
 from tachograph.hub.readable import TeamMessage
 from tachograph.hub.store import HubStore, Member, open_store
@@ -222,6 +223,34 @@ def test_a_sum_is_shown_only_if_subtracting_what_is_known_leaves_enough_people()
     assert stays_safe(team, frozenset({1, 2}), 3) and not stays_safe(team, frozenset({1, 2, 3}), 3)
 
 
+def test_rows_appear_one_after_another_if_not_all_of_them_can() -> None:
+    viewer = frozenset({1})
+    wide, narrow = frozenset(range(1, 9)), frozenset({1, 2, 3})
+    assert widened(viewer, viewer | {2, 3}, [wide], 3) == {1, 2, 3}
+    assert widened(viewer, viewer | {2, 3}, [wide, narrow], 3) == {1, 2, 3}  # all three of the narrow one are known
+    assert widened(viewer, viewer | {2, 4}, [wide, narrow], 3) == {1, 4}  # 2 would leave 3 alone
+    assert widened(viewer, viewer | {2, 4}, [frozenset({2, 3, 5}), wide], 3) == {1, 2, 4}
+    assert widened(viewer, viewer | {4, 5, 6, 7, 8}, [wide], 3) == {1, 4, 5, 6, 7, 8}
+    assert widened(viewer, viewer | {3, 4, 5, 6, 7, 8}, [wide], 3) == {1, 3, 4, 5, 6}  # two have to stay beside 2
+    assert widened(viewer, frozenset(range(1, 9)), [wide, narrow], 3) == wide
+
+
+@settings(deadline=None)
+@given(
+    st.frozensets(st.integers(1, 9), min_size=1),
+    st.frozensets(st.integers(1, 9)),
+    st.lists(st.frozensets(st.integers(1, 9), min_size=3), max_size=6),
+    st.sampled_from([3, 5]),
+)
+def test_rows_that_appear_keep_every_sum_safe(
+    known: frozenset[int], rows: frozenset[int], shown: list[frozenset[int]], least: int
+) -> None:
+    safe = [people for people in shown if len(people) >= least and stays_safe(people, known, least)]
+    found = widened(known, rows, safe, least)
+    assert known <= found <= known | rows
+    assert all(stays_safe(people, found, least) for people in safe)
+
+
 def test_a_member_who_leaves_or_is_erased_changes_no_published_sum(tmp_path: Path) -> None:
     world = World(str(tmp_path), 5, 3)
     for number in range(1, 6):
@@ -271,8 +300,8 @@ def test_usage_of_too_few_people_waits_and_is_called_hidden(tmp_path: Path) -> N
     view = view_of(world.store, world.store.member(1))
     start = FIRST // DAY_MS
     answer = team_spend(world.store, BOOK, view, "model", start, start, world.now)
-    assert (answer.total.people, answer.hidden, answer.total.sums.tokens) == (1, 1, 1)
+    assert (answer.total.people, answer.left_out, answer.total.sums.tokens) == (1, 1, 1)
     world.push(3, 0, 2, 2)
     answer = team_spend(world.store, BOOK, view, "model", start, start, world.now)
-    assert (answer.total.people, answer.hidden, answer.total.sums.tokens) == (3, 0, 7)
+    assert (answer.total.people, answer.left_out, answer.total.sums.tokens) == (3, 0, 7)
     world.store.close()

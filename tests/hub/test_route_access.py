@@ -173,3 +173,19 @@ def test_a_credential_in_the_address_or_the_body_opens_nothing(credentials: Cred
     for path in (f"spend?token={token}", f"spend?access_token={token}", f"members?code={token}"):
         assert get(served, path)[0] == 401
     assert get(served, "allow", "", "POST", {"what": "spend", "level": "team", "token": token})[0] == 401
+
+
+@pytest.mark.slow
+def test_only_clients_that_unpack_gzip_get_it(credentials: Credentials) -> None:
+    path, own = "/api/team/me", {"Authorization": f"Bearer {credentials.tokens['ada']}"}
+    for _ in range(50):  # lines in the record, for a long answer
+        get(credentials.served, "allow", credentials.tokens["ada"], "POST", {"what": "spend", "level": "self"})
+    plain = ask(credentials.served, "GET", path, own)[1]
+    assert len(plain) > 2_048 and json.loads(plain)["record"]
+    connection = http.client.HTTPConnection("127.0.0.1", credentials.served.port, timeout=30)
+    for accepted, is_packed in (("gzip, br", True), ("br, gzip;q=1", True), ("gzip;q=0", False), ("identity", False)):
+        headers = {"Authorization": f"Bearer {credentials.tokens['ada']}", "Accept-Encoding": accepted}
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        assert response.read()[:2] == (b"\x1f\x8b" if is_packed else b'{"'), accepted
+    connection.close()

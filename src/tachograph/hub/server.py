@@ -155,7 +155,7 @@ class HubApp:
             response = Response(500, {"error": "The hub failed at that request."})
         if response.status >= 400:
             self._log(f"{scope['method']} {scope['path'][:40]!r} from {_peer(scope)}: {response.status}")
-        await _send(send, response)
+        await _send(send, response, _takes_gzip(scope))
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response | Raw:
         path = str(scope["path"])
@@ -359,7 +359,13 @@ async def _body(receive: Receive, most: int) -> bytes:
             return b"".join(parts)
 
 
-async def _send(send: Send, response: Response | Raw) -> None:
+def _takes_gzip(scope: Scope) -> bool:
+    """True if the client says that it unpacks gzip; others get JSON as it is."""
+    named = b",".join(values(scope["headers"], "accept-encoding")).lower()
+    return b"gzip" in (part.replace(b" ", b"").removesuffix(b";q=1") for part in named.split(b","))
+
+
+async def _send(send: Send, response: Response | Raw, takes_gzip: bool) -> None:
     if isinstance(response, Raw):
         await _send_raw(send, response)
         return
@@ -369,7 +375,7 @@ async def _send(send: Send, response: Response | Raw) -> None:
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    if len(body) > 2_048:
+    if len(body) > 2_048 and takes_gzip:
         import gzip
 
         body = gzip.compress(body, 5)

@@ -4,7 +4,7 @@ Two levels decide, and the narrower wins: the policy of the hub and the person's
 by that person alone. `self`: the person only. `manager`: managers and owners as well. `team`: every member.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 OWNER, MANAGER, MEMBER = "owner", "manager", "member"
@@ -61,6 +61,29 @@ def may_show(contributors: frozenset[int], viewer: int, known: frozenset[int], l
     """
     unknown, others = contributors - known, (contributors & known) - {viewer}
     return len(contributors) >= least and (not unknown or not others or len(unknown) >= least)
+
+
+def widened(known: frozenset[int], rows: frozenset[int], shown: Sequence[frozenset[int]], least: int) -> frozenset[int]:
+    """The persons of whom a viewer knows the rows, with those of `rows` that give nobody else away in sums shown before.
+
+    All of them if that is safe, or else one after another, as long as no sum has to be hidden for it.
+    """
+    everyone = known | rows
+    if all(stays_safe(people, everyone, least) for people in shown):
+        return everyone
+    left = [len(people - known) for people in shown]
+    places: dict[int, list[int]] = {person: [] for person in sorted(rows - known)}
+    for place, people in enumerate(shown):
+        for person in people:
+            if person in places:
+                places[person].append(place)
+    found = set(known)
+    for person, of in places.items():
+        if all(left[place] == 1 or left[place] > least for place in of):  # these sums stay on show: may_show
+            found.add(person)
+            for place in of:
+                left[place] -= 1
+    return frozenset(found)
 
 
 def stays_safe(contributors: frozenset[int], known: frozenset[int], least: int) -> bool:

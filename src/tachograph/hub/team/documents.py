@@ -63,7 +63,7 @@ def row_document(row: TeamRow, by: str) -> dict[str, Any]:
 def spend_document(
     answer: TeamSpend, before: TeamSpend, by: str, view: View, coverage: dict[str, Any], now_ms: int, days: Range
 ) -> dict[str, Any]:
-    """`hidden` is null if nothing is: else the number of people of whom something is left out, and the reason."""
+    """`hidden` is null if nothing is: else the number of people of whom something is, and the reason."""
     return {
         **envelope(f"team {by}", now_ms, days, (row_document(row, by) for row in answer.rows)),
         "totals": sums_document(answer.total.sums),
@@ -79,8 +79,20 @@ def spend_document(
             "least": view.least,
         },
         "coverage": coverage,
-        "hidden": {"people": answer.hidden, "reason": f"sums of fewer than {view.least} people are not shown"}
-        if answer.hidden
-        else None,
+        "hidden": _hidden(answer, view.least),
         "live": answer.is_live,
     }
+
+
+def _hidden(answer: TeamSpend, least: int) -> dict[str, Any] | None:
+    reasons = []
+    if answer.left_out:
+        reasons.append(f"sums of fewer than {least} people are not shown")
+    if answer.among_others:
+        reasons.append("a row that would give away somebody else by subtraction counts among the others")
+    if not reasons:
+        return None
+    return {
+        "people": answer.hidden, "reason": "; ".join(reasons), "left_out": answer.left_out,
+        "among_others": answer.among_others,
+    }  # fmt: skip

@@ -5,7 +5,7 @@ Whoever sees rows of another person is noted, once a day, for that person to rea
 
 from typing import Any
 
-from tachograph.hub.policy.visibility import LEVELS, LIMITS, OWNER, SELF, SPEND, SUBJECTS, audience
+from tachograph.hub.policy.visibility import LEVELS, LIMITS, OWNER, SELF, SPEND, SUBJECTS, audience, visible
 from tachograph.hub.store import HubStore, Machine, Member
 from tachograph.hub.store.books import BookStore
 from tachograph.hub.store.messages import DAY_MS
@@ -86,6 +86,9 @@ class TeamQueries:
     def members(self) -> dict[str, Any]:
         """The members. Machines and the day of their last contact: of oneself, and for owners of all."""
         viewer, policy, choices = self.view.viewer, self._policy(), self._store.consents()
+        machines: dict[int, list[Machine]] = {}
+        for machine in self._store.machines(None if viewer.role == OWNER else viewer.id):
+            machines.setdefault(machine.member, []).append(machine)
         rows = []
         for person in self.view.people:
             may_see = viewer.role == OWNER or person.id == viewer.id
@@ -96,7 +99,7 @@ class TeamQueries:
                 "shows_limits_to": audience(policy, choices.get(LIMITS, {}), person.id),
                 "machines": [
                     {"name": one.name, "share": one.share, "heard_on": day_of(one.seen_at), "revoked": one.revoked_at is not None}
-                    for one in self._store.machines(person.id)
+                    for one in machines.get(person.id, ())
                 ] if may_see else None,
             })  # fmt: skip
         return {**envelope("team members", self._now, None, rows), "policy": policy, "role": viewer.role}
@@ -106,15 +109,15 @@ class TeamQueries:
         store, viewer = self._store, self.view.viewer
         policy, choices = self._policy(), store.consents()
         names = {person.id: person.name for person in self.view.people}
-        seen_by: dict[str, list[str]] = {}
-        for what, attribute in ((SPEND, "rows"), (LIMITS, "limits")):
-            seen_by[what] = [
+        others = [person for person in self.view.people if person.id != viewer.id and person.is_present]
+        seen_by = {
+            what: [
                 person.name
-                for person in self.view.people
-                if person.id != viewer.id
-                and person.is_present
-                and viewer.id in getattr(view_of(store, person), attribute)
+                for person in others
+                if viewer.id in visible(person, (viewer,), policy, choices.get(what, {}))
             ]
+            for what in (SPEND, LIMITS)
+        }
         record = [
             {"on": day_of(at), "who": names.get(actor) if actor is not None else None, "action": action}
             for at, actor, action in store.record_of(viewer.id)

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from tachograph.hub.policy.atoms import OTHERS, Sums, total
-from tachograph.hub.policy.visibility import may_show, stays_safe
+from tachograph.hub.policy.visibility import may_show, widened
 from tachograph.hub.store import HubStore
 from tachograph.hub.store.messages import DAY_MS, NO_DAY
 from tachograph.hub.store.releases import Published, ReleaseStore, price_sums
@@ -38,14 +38,17 @@ class TeamRow(NamedTuple):
 
 
 class TeamSpend(NamedTuple):
-    """`hidden`: persons of whom something is in no number of this answer, since too few people would be in it.
+    """`left_out`: persons of whom something is in no number of this answer, since too few people would be in it.
 
-    `is_live`: exact as of now; otherwise it consists of what is published.
+    `hidden`: those and `among_others`. `among_others`: persons whose rows would give away somebody else, so they count with the others. `is_live`: exact as of
+    now; otherwise it consists of what is published.
     """
 
     rows: tuple[TeamRow, ...]
     total: TeamRow
     hidden: int
+    left_out: int
+    among_others: int
     is_live: bool
 
 
@@ -76,8 +79,10 @@ def team_spend(store: HubStore, book: PriceBook, view: View, by: str, first: int
             items += _others(atom, counted, names)
         else:
             hidden |= atom.people - counted
-    missing = len((hidden - view.rows) | {person for item in detailed if item not in items for person in item.people})
-    return TeamSpend(_rows(items, by), _total(items), missing, view.sees_everyone and not missing)
+    apart = {person for item in detailed if not item.people <= known[monday(item.day)] for person in item.people}
+    left_out = hidden - (view.rows - apart)
+    is_live = view.sees_everyone and not left_out and not apart
+    return TeamSpend(_rows(items, by), _total(items), len(left_out | apart), len(left_out), len(apart), is_live)
 
 
 class _Item(NamedTuple):
@@ -157,9 +162,8 @@ def _known_people(
     known: dict[int, frozenset[int]] = {}
     for week, of_week in by_week.items():
         old = before.get(week, frozenset({view.viewer.id}))
-        new = old | view.rows
-        was_shown = [atom for atom in of_week if week in before and len(atom.people) >= view.least]
-        known[week] = new if all(stays_safe(atom.people, new, view.least) for atom in was_shown) else old
+        was_shown = [atom.people for atom in of_week if week in before and len(atom.people) >= view.least]
+        known[week] = widened(old, view.rows, was_shown, view.least)
     return known, {week: people for week, people in known.items() if before.get(week) != people}
 
 

@@ -13,6 +13,7 @@ from tachograph.text.chances import TEAM_FORECAST, chance_cell, ends_cell
 from tachograph.text.format import UNKNOWN, count, duration, percent, plural, safe, tokens, usd
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.table import Column, lines
+from tachograph.text.team_hidden import hidden_sentences
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import require_membership
 from tachograph.ui.cli.hub.team_books import books_table, print_books
@@ -180,9 +181,8 @@ def _spend(arguments: argparse.Namespace, document: dict[str, Any], context: Con
         f" {plural(people['present'], 'person', 'people')}, {coverage['heard']} of {plural(coverage['machines'], 'machine')}"
         " heard in two days.\n"
     )
-    if document["hidden"]:
-        hidden = plural(document["hidden"]["people"], "person", "people")
-        context.out.write(f"Some usage of {hidden} is left out: {document['hidden']['reason']}.\n")
+    for sentence in hidden_sentences(document["hidden"], people["least"]):
+        context.out.write(f"{sentence}\n")
 
 
 def _limits(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:

@@ -8,6 +8,7 @@ from tachograph.model.usage.model_names import display_name
 from tachograph.text.chances import TEAM_FORECAST, chance_cell, ends_cell
 from tachograph.text.format import UNKNOWN, count, day_month, duration, percent, plural, safe, tokens, usd
 from tachograph.text.limits import SOURCE_WORDS
+from tachograph.text.team_hidden import hidden_sentences
 from tachograph.ui.dashboard.figures import Bar, Bars, Figure, FigureBlock, Series, StackChart, TableBlock
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, change_words, money
 
@@ -126,14 +127,13 @@ def summary(document: Mapping[str, Any]) -> str:
 
 def remarks(document: Mapping[str, Any]) -> list[str]:
     """Coverage, and what the numbers leave out."""
-    coverage, hidden = document["coverage"], document["hidden"]
+    coverage = document["coverage"]
     found = [f"{coverage['heard']} of {plural(coverage['machines'], 'machine')} sent something in the last two days."]
     found += [
         f"{safe(one['machine'])} of {safe(one['person'])} was last heard {'on ' + one['heard_on'] if one['heard_on'] else 'never'}."
         for one in coverage["behind"]
     ]
-    if hidden:
-        found.append(f"Some usage of {plural(hidden['people'], 'person', 'people')} is left out: {hidden['reason']}.")
+    found += hidden_sentences(document["hidden"], document["people"]["least"])
     if document.get("read_only"):
         found.append("The hub's database can only be read at the moment; new usage waits on the machines.")
     return found

@@ -25,14 +25,16 @@ from tachograph.clock import system_clock
 from tachograph.demo import transcripts
 from tachograph.hub import membership as memberships
 from tachograph.hub.client import Exchange
+from tachograph.hub.sharing import NAMES
 from tachograph.hub.transport import Answer, HttpTransport
+from tachograph.hub.wire import MAX_FACTS
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.paths import own_paths
 from tachograph.ui.cli.hub.service import HubClient
 
-FIRST, REPLAY, LIVE, BYTES, IDLE_SECONDS, RESIDENT, DAILY = 4_000, 15_000, 40, 50, 0.005, 90e6, 1.2
+FIRST, REPLAY, LIVE, BYTES, SEALED, IDLE_SECONDS, RESIDENT, DAILY = 4_000, 15_000, 40, 50, 70, 0.005, 90e6, 1.2
 DAYS, LIVE_PUSHES, LIVE_MESSAGES, ROUNDS = 200, 60, 20, 3
 
 
@@ -72,7 +74,7 @@ def hub(bench: Bench, corpus: Corpus) -> Iterator[Row]:
             f"≤ {format_bytes(RESIDENT)}",
             rss(process.pid) <= RESIDENT,
         )
-        _join(bench, second, _invite(bench, env), "second", "--key", joined.key)
+        _join(bench, second, _invite(bench, env), "second", key=joined.key)
         yield from _daily(bench, first, second)
 
 
@@ -82,17 +84,30 @@ def _history(bench: Bench, ledger: Ledger, exchange: Exchange, counted: _Counted
         tracking.touch_everything(db)
     counted.sent = 0
     rate = _rate(ledger, exchange)
-    size = counted.sent / messages
+    size, sealed = counted.sent / messages, _sealed_bytes(ledger, exchange) / messages
     replays = []
     for _ in range(ROUNDS):
         with ledger.transaction() as db:
             tracking.touch_everything(db)
         replays.append(_rate(ledger, exchange))
-    bench.raw["hub"] = {"messages": messages, "first": rate, "replays": replays, "bytes": size}
+    bench.raw["hub"] = {"messages": messages, "first": rate, "replays": replays, "bytes": size, "sealed": sealed}
     yield Row(f"first history of {messages:,} messages to a hub", f"{rate:,.0f} facts/s", f"≥ {FIRST:,}", rate >= FIRST)
     replay = statistics.median(replays)
     yield Row("the same again", f"{replay:,.0f} facts/s", f"≥ {REPLAY:,}", replay >= REPLAY)
     yield Row("the same, sent for a message", f"{size:.1f} B", f"≤ {BYTES} B", size <= BYTES)
+    yield Row("that at the level names", f"{sealed:.1f} B", f"≤ {SEALED} B", sealed <= SEALED)
+
+
+def _sealed_bytes(ledger: Ledger, exchange: Exchange) -> int:
+    """Bytes of all parcels at the level `names`."""
+    with ledger.transaction() as db:
+        tracking.touch_everything(db)
+    joined, size, after = exchange.membership, 0, 0
+    exchange.membership = joined._replace(share=NAMES)
+    while (parcel := exchange._next_parcel(ledger, MAX_FACTS, after)) is not None:
+        size, after = size + len(parcel.data), parcel.revisions[-1]
+    exchange.membership = joined
+    return size
 
 
 def _rate(ledger: Ledger, exchange: Exchange) -> float:
@@ -170,11 +185,11 @@ def _command(bench: Bench, env: dict[str, str], *arguments: str, name: str = "ta
     return Command(name=name, argv=[str(bench.tachograph), *arguments], env=env, cwd=Path(env["HOME"]))
 
 
-def _output(bench: Bench, env: dict[str, str], *arguments: str) -> str:
+def _output(bench: Bench, env: dict[str, str], *arguments: str, typed: str = "") -> str:
     done = subprocess.run(
         [str(bench.tachograph), *arguments],
         env=env,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=300,
@@ -188,8 +203,8 @@ def _invite(bench: Bench, env: dict[str, str]) -> list[str]:
     return _output(bench, env, "hub", "invite", "ada").split()[2:]
 
 
-def _join(bench: Bench, env: dict[str, str], words: list[str], name: str, *more: str) -> None:
-    _output(bench, env, "join", *words, "--as", name, "--share", "mine", "--yes", *more)
+def _join(bench: Bench, env: dict[str, str], words: list[str], name: str, *more: str, key: str = "") -> None:
+    _output(bench, env, "join", *words, "--as", name, "--share", "mine", "--yes", *more, typed=key)
 
 
 @contextmanager

@@ -30,8 +30,11 @@ def messages(served: Hub) -> int:
 
 
 def make_older(served: Hub) -> None:
-    """Take the database back to the schema before forecasts."""
+    """Take the database back to the schema before forecasts and parcels."""
     with sqlite3.connect(served.database) as db:
+        for column in ("parcel", "place"):
+            db.execute(f"ALTER TABLE fact DROP COLUMN {column}")
+        db.execute("DROP TABLE parcel")
         for column in ("forecast_reset", "forecast_of", "chance", "ends_value", "ends_low", "ends_high"):
             db.execute(f"ALTER TABLE limit_now DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 4")

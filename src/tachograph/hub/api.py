@@ -3,6 +3,7 @@
 Member and machine come from the token alone. Every answer is a status and a JSON document.
 """
 
+import base64
 import hashlib
 import hmac
 import ipaddress
@@ -30,6 +31,7 @@ from tachograph.hub.wire import Malformed, SharedFact
 T = TypeVar("T")
 INVITE_MS = 24 * HOUR_MS
 MAX_TRIES, MAX_TRIES_OF_ADDRESS = 10, 60  # wrong codes in an hour: for one invitation, in all
+NEWER_MACHINES = "Your other machines run a newer Tachograph: update it on this one to get what they send."
 ERASED = "Everything of this member was erased."
 CLEAR_TEXT_STAYS = (
     "This hub stores folder names, branches and titles of another person in the clear. That person must share less first:"
@@ -131,9 +133,10 @@ class HubApi:
     def push(self, machine: Machine, document: Any) -> Response:
         """Store facts. Those that can't be understood are refused by number; the rest counts."""
         now, store = self._clock.now_ms(), self._store
-        if not isinstance(document, dict) or not isinstance(document.get("facts"), (list, dict)):
+        sent, sealed = wire.parcel_of(document) if isinstance(document, dict) else (None, b"")
+        if not isinstance(sent, (list, dict)):
             return Response(400, {"error": "A push has facts."})
-        facts = from_columns(document["facts"]) if isinstance(document["facts"], dict) else document["facts"]
+        facts = from_columns(sent) if isinstance(sent, dict) else sent
         if len(facts) > wire.MAX_FACTS:
             return Response(413, {"error": f"At most {wire.MAX_FACTS} facts at once."})
         ledger = _text(document, "ledger")[:64]
@@ -142,7 +145,10 @@ class HubApi:
         good, refused = list[tuple[int, SharedFact]](), list[tuple[int, str]]()
         for place, value in enumerate(facts):
             try:
-                good.append((place, wire.parse_envelope(value)))
+                fact = wire.parse_envelope(value)
+                if sealed:
+                    wire.check_mark(fact)
+                good.append((place, fact))
             except Malformed as error:
                 refused.append((place, str(error)))
         with store.transaction():
@@ -158,7 +164,7 @@ class HubApi:
             sent_at = document.get("sent_at")
             skew = now - sent_at if isinstance(sent_at, int) and not isinstance(sent_at, bool) else None
             skew = skew if skew is not None and abs(skew) < MAX_SKEW_MS else None
-            done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now)
+            done = store.take(current._replace(skew_ms=skew or 0), ledger, good, now, sealed)
             forecasts, bad = shared_forecasts(document.get("forecasts"))
             if forecasts and self._shows_limits(machine.member):
                 store.limits.put_forecasts(machine.member, forecasts, skew or 0, now)
@@ -207,14 +213,17 @@ class HubApi:
         """Totals of the hub for Prometheus."""
         return metrics.exposition(self._store, self._clock.now_ms())
 
-    def mine(self, machine: Machine, after: int, most: int = wire.MAX_FACTS) -> Response:
-        """Facts of the member's other machines after a number, and those machines."""
+    def mine(self, machine: Machine, after: int, most: int = wire.MAX_FACTS, format: int = wire.FORMAT) -> Response:
+        """Facts of the member's other machines after a number, and those machines. `format`: what the machine can read."""
         store = self._store
         member = store.member(machine.member)
         if member.erased_at is not None:
             return Response(410, {"error": ERASED})
         most = max(1, min(most, wire.MAX_FACTS))
-        rows = store.after(machine, after, most)
+        page = store.after(machine, after, most)
+        if page.sealed and format < wire.FORMAT:
+            return Response(426, {"error": NEWER_MACHINES})
+        rows = page.rows
         names = {one.id: one for one in store.machines(machine.member)}
         machines = [
             {
@@ -228,7 +237,7 @@ class HubApi:
                 store.note_contact(machine.id, self._clock.now_ms(), None, names[machine.id].version)
         facts = to_columns([fact for _, _, fact in rows])
         origins = [origin for _, origin, _ in rows]
-        until = rows[-1][0] if len(rows) >= most else max(member.seq, after)
+        until = rows[-1][0] if page.is_cut else max(member.seq, after)
         return Response(
             200,
             {
@@ -237,6 +246,8 @@ class HubApi:
                 "until": until,
                 "facts": facts,
                 "origins": origins,
+                "places": page.places,
+                "parcels": {str(id): base64.b64encode(data).decode() for id, data in page.sealed.items()},
                 "machines": machines,
                 "shows_limits": self._shows_limits(member.id),
                 "forecasts": store.limits.forecast_count(member.id),

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 from tachograph import __version__
 from tachograph.clock import Clock
 from tachograph.errors import TachographError
-from tachograph.hub import copied, wire
+from tachograph.hub import arrivals, copied, parcels, wire
 from tachograph.hub import membership as memberships
+from tachograph.hub.arrivals import Arrived
 from tachograph.hub.collector import paused_collector
-from tachograph.hub.columns import from_columns, to_columns
+from tachograph.hub.columns import to_columns
 from tachograph.hub.folder import FolderTransport, Newest
 from tachograph.hub.membership import FOLDER, Membership
-from tachograph.hub.sharing import PersonKey, incoming, outgoing
+from tachograph.hub.sharing import MINE, PersonKey, outgoing
 from tachograph.hub.transport import Answer, HttpTransport
-from tachograph.hub.wire import Malformed, SharedFact
+from tachograph.hub.wire import SharedFact
 from tachograph.lean_sqlite import sqlite3
-from tachograph.ledger.exchange import apply as applying
 from tachograph.ledger.exchange import tracking
 from tachograph.ledger.exchange.facts import Fact, FactReader
 from tachograph.ledger.exchange.tracking import Touched
@@ -32,7 +32,6 @@ from tachograph.paths import Paths
 from tachograph.settings import SettingsFollower
 
 _PARCEL = wire.MAX_FACTS  # facts in a push
-_APPLY = 2_000  # facts in a transaction
 
 
 class Exchanged(NamedTuple):
@@ -53,6 +52,7 @@ class Exchange:
         self._transport = self._connect()
         self._shows_limits = False  # others may see this person's limits, as the hub says
         self._has_forecasts = True  # the hub holds some
+        self._is_whole = True  # parcels are sealed as a whole, which hubs and machines of old versions can't read
         self._reader: tuple[int, FactReader] | None = None
 
     def _connect(self) -> HttpTransport | FolderTransport:
@@ -127,6 +127,8 @@ class Exchange:
     def _push(self, ledger: Ledger, progress: Callable[[int], None]) -> tuple[int, str]:
         """Send what changed; while one parcel is on its way the next is read. Returns the number of facts and a problem."""
         sent, most, revision, self._reader = 0, _PARCEL, 0, None
+        if isinstance(self._transport, FolderTransport):
+            self._is_whole = self._transport.reads_parcels()
         with ExitStack() as stack:
             sender: ThreadPoolExecutor | None = None
             on_its_way: tuple[_Parcel, Future[Answer]] | None = None
@@ -176,11 +178,18 @@ class Exchange:
         if facts:
             document = {
                 "sent_at": self._clock.now_ms(), "version": __version__, "machine": self.membership.machine,
-                "ledger": self.membership.ledger,
-                "facts": to_columns([outgoing(fact, self.membership.share, self._key) for fact in facts]),
+                "ledger": self.membership.ledger, **self._shared(facts),
             }  # fmt: skip
             data = wire.pack(document)
         return len(facts), data
+
+    def _shared(self, facts: list[Fact]) -> dict[str, Any]:
+        """Facts at the level of this machine, in the form that the other side can read."""
+        level = self.membership.share
+        if level == MINE or not self._is_whole:
+            return {"facts": to_columns([outgoing(fact, level, self._key) for fact in facts])}
+        parcel = parcels.seal(facts, level, self._key)
+        return {"parcel": {"facts": to_columns(parcel.facts), "sealed": parcel.sealed}}
 
     def _facts(self, ledger: Ledger) -> FactReader:
         """Reader of facts with what it remembers of earlier parcels, until another program writes to the ledger."""
@@ -206,6 +215,9 @@ class Exchange:
             with ledger.transaction() as db:
                 id = tracking.new_ledger_id(db)
             self._keep(self.membership._replace(ledger=id, revision=0))
+            return _AGAIN
+        if answer.status == 400 and self._is_whole and self.membership.share != MINE:
+            self._is_whole = False  # an old hub finds no facts in it
             return _AGAIN
         if answer.status != 413 and (problem := self._judge(answer)):  # a single fact that is too large is left out
             return problem
@@ -306,21 +318,21 @@ class Exchange:
                 return received, ""  # the hub was restored: send everything first
             machines = answer.body.get("machines")
             skews = {str(one["id"]): int(one["skew_ms"]) for one in machines or () if one.get("skew_ms")}
-            facts = from_columns(answer.body["facts"]) if answer.body.get("facts") else []
-            shared = list(zip(map(str, answer.body.get("origins", ())), facts, strict=True))
-            received += self._write(ledger, shared, skews)
+            arrived = arrivals.of_answer(answer.body, self._key)
+            received += self._write(ledger, arrived, skews)
             until = int(answer.body.get("until", cursor))
             with ledger.transaction() as db:
                 tracking.set_state(db, "cursor", until)
                 if isinstance(machines, list):
                     tracking.set_state(db, "machines", machines)
-            if not shared or until <= cursor or until >= int(answer.body.get("seq", until)):
+            if not arrived or until <= cursor or until >= int(answer.body.get("seq", until)):
                 return received, ""
 
     def _pull_folder(self, ledger: Ledger, transport: FolderTransport) -> int:
-        offsets = dict(tracking.get_state(ledger.db, "files", {}))
+        is_known = tracking.get_state(ledger.db, "format", 1) == wire.FORMAT
+        offsets = dict(tracking.get_state(ledger.db, "files", {})) if is_known else {}  # an old version skips parcels
         newest = Newest(tracking.get_state(ledger.db, "newest"))
-        received, waiting, skews, now = 0, list[tuple[str, Any]](), dict[str, int](), self._clock.now_ms()
+        received, waiting, skews, now = 0, list[Arrived](), dict[str, int](), self._clock.now_ms()
 
         def write() -> None:
             nonlocal received
@@ -328,6 +340,7 @@ class Exchange:
             waiting.clear()
             with ledger.transaction() as db:
                 tracking.set_state(db, "files", offsets)
+                tracking.set_state(db, "format", wire.FORMAT)
                 tracking.set_state(db, "newest", newest.state)
 
         before = dict(offsets)
@@ -335,8 +348,8 @@ class Exchange:
             offsets[file] = offset
             if parcel is not None and parcel.sender != self.membership.machine:
                 skews[parcel.sender] = min(0, now - parcel.sent_at)  # a clock that is fast
-                waiting += [(parcel.sender, value) for value in parcel.facts if newest.accept(parcel, value)]
-            if len(waiting) >= _APPLY:
+                waiting += arrivals.of_folder(parcel, newest, self._key)
+            if len(waiting) >= arrivals.AT_ONCE:
                 write()
         if waiting or offsets != before:
             write()
@@ -344,25 +357,8 @@ class Exchange:
             tracking.set_state(db, "machines", transport.machines())
         return received
 
-    def _write(self, ledger: Ledger, shared: list[tuple[str, Any]], skews: dict[str, int]) -> int:
-        """Write facts of other machines; those that can't be understood are counted."""
-        facts, bad = list[Fact](), 0
-        for _, value in shared:
-            try:
-                facts.append(incoming(wire.parse_fact(value), self._key))
-            except (Malformed, ValueError):
-                bad += 1
-        written = 0
-        for start in range(0, len(facts), _APPLY):
-            done = applying.apply(
-                ledger, self.membership.machine, facts[start : start + _APPLY], skews, self._clock.now_ms()
-            )
-            written += done.written
-            bad += sum(done.problems.values())
-        if bad:
-            with ledger.transaction() as db:
-                tracking.set_state(db, "not_understood", tracking.get_state(db, "not_understood", 0) + bad)
-        return written
+    def _write(self, ledger: Ledger, arrived: list[Arrived], skews: dict[str, int]) -> int:
+        return arrivals.write(ledger, self.membership.machine, arrived, skews, self._key, self._clock.now_ms())
 
 
 class _Parcel(NamedTuple):
@@ -381,6 +377,8 @@ class _Halt(Exception):
 _TOO_LARGE, _AGAIN = "too large", "again"
 
 
-def shared_preview(facts: list[Fact], level: str, key: PersonKey) -> list[SharedFact]:
-    """Facts exactly as they would leave."""
-    return [outgoing(fact, level, key) for fact in facts]
+def shared_preview(facts: list[Fact], level: str, key: PersonKey) -> tuple[list[SharedFact], str]:
+    """Facts exactly as they would leave, and what seals their rest; "" at the level `mine`."""
+    if level == MINE:
+        return [outgoing(fact, level, key) for fact in facts], ""
+    return parcels.seal(facts, level, key)

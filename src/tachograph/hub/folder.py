@@ -26,10 +26,14 @@ _ENDING = ".facts"
 
 
 class Parcel(NamedTuple):
-    """Facts that one machine wrote at once. `sender` is its id, `ledger` the one that it sent, `sent_at` by its clock."""
+    """Facts that one machine wrote at once. `sender` is its id, `ledger` the one that it sent, `sent_at` by its clock.
+
+    `sealed`: what seals the rest of all of them (hub/parcels.py); "" if they are sealed one by one or not.
+    """
 
     sender: str
     facts: list[Any]
+    sealed: str
     ledger: str
     sent_at: int
 
@@ -79,6 +83,7 @@ class FolderTransport:
             "name": name,
             "share": share,
             "version": version,
+            "format": wire.FORMAT,
             "seen_at": self._clock.now_ms(),
             "key_check": key_check,
         }
@@ -150,10 +155,15 @@ class FolderTransport:
                     "id": name, "name": str(document["name"])[:60], "share": str(document["share"])[:10],
                     "seen_at": min(int(document["seen_at"]), now), "skew_ms": min(0, now - int(document["seen_at"])), "version": str(document["version"])[:40],
                     "revoked": document.get("left") is True, "key_check": str(document.get("key_check", ""))[:40],
+                    "format": document.get("format", 1),
                 })  # fmt: skip
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return found
+
+    def reads_parcels(self) -> bool:
+        """True if no machine here has a Tachograph that knows only facts that are sealed one by one."""
+        return all(one["revoked"] or one["format"] == wire.FORMAT for one in self.machines())
 
     def remove_own(self) -> None:
         """Delete the files of this machine."""
@@ -197,7 +207,9 @@ def _parse(line: bytes) -> Parcel | None:
     try:
         document = wire.unpack(base64.b64decode(data, validate=True), True)
         sender, ledger, sent_at = str(document["machine"])[:64], str(document["ledger"])[:64], int(document["sent_at"])
-        return Parcel(sender, from_columns(document["facts"]), ledger, sent_at)
+        sealed = document["parcel"]["sealed"] if "parcel" in document else ""
+        facts = from_columns(wire.parcel_of(document)[0])
+        return Parcel(sender, facts, str(sealed), ledger, sent_at)
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -237,8 +237,12 @@ class HubApp:
             return api.push(machine, document)
         if name == "mine":
             query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-            after = query.get("after", ["0"])[0]
-            return api.mine(machine, int(after) if after.isdecimal() and len(after) < 19 else 0)
+            after, format = query.get("after", ["0"])[0], query.get("format", ["1"])[0]
+            return api.mine(
+                machine,
+                int(after) if after.isdecimal() and len(after) < 19 else 0,
+                format=int(format) if format.isdecimal() and len(format) < 4 else 1,
+            )
         if name == "me":
             return api.erase(machine) if scope["method"] == "DELETE" else api.me(machine)
         if name == "invite":

@@ -4,8 +4,9 @@
     names    time, counts, model, the last folder name of the project, the pull request's address, plan and limits
     counts   the same with project and pull request as HMACs under the person's key
 
-At `names` and `counts` the whole fact also travels sealed under the person's key, which the hub never holds, and its key
-as an HMAC; so the union stays exact at every level.
+At `names` and `counts` the rest also travels sealed under the person's key, which the hub never holds, and keys as HMACs;
+so the union stays exact at every level. Whole parcels are sealed at once (`parcels.py`); hubs and folders with an older
+Tachograph get facts that are sealed one by one (`outgoing`).
 """
 
 import base64
@@ -17,6 +18,7 @@ import zlib
 from typing import Any
 
 from tachograph.errors import TachographError
+from tachograph.hub import wire
 from tachograph.hub.readable import account_mark, request_mark
 from tachograph.hub.wire import SharedFact
 from tachograph.ledger.exchange.facts import Fact
@@ -24,6 +26,7 @@ from tachograph.model.usage.messages import NO_TIME, is_billed
 
 MINE, NAMES, COUNTS = "mine", "names", "counts"
 LEVELS = (MINE, NAMES, COUNTS)
+_PARCEL = b"parcel"  # what a sealed text is, so that none can be taken for another kind
 _PACKED = b"\1"  # before a value that was compressed
 _MAX_PLAIN = 8 << 20
 # What facts usually consist of, for the compressor; a change makes earlier values unreadable.
@@ -59,6 +62,7 @@ class PersonKey:
         self._seal_key = self._derive(b"seal")
         self._name_key = self._derive(b"name")
         self._nonce_key = self._derive(b"nonce")
+        self._mark_key = self._derive(b"mark")
 
     @staticmethod
     def new() -> "PersonKey":
@@ -87,15 +91,38 @@ class PersonKey:
         nonce = hmac.new(self._nonce_key, label.encode() + b"\0" + plain, hashlib.sha256).digest()[:12]
         return base64.b64encode(nonce + _cipher(self._seal_key).encrypt(nonce, plain, label.encode())).decode()
 
-    def open(self, label: str, sealed: str) -> Any:
-        """Decrypt a value. Raises ValueError for one that was sealed with another key or changed."""
+    def mark(self, kind: str, name: str, body: Any) -> str:
+        """A keyed checksum of a fact, of 48 bits: equal for equal facts, and only the person's machines can make it."""
+        text = json.dumps([kind, name, body], separators=(",", ":")).encode()
+        return base64.b64encode(hashlib.blake2b(text, key=self._mark_key, digest_size=6).digest()).decode()
+
+    def seal_text(self, document: Any) -> str:
+        """Encrypt a whole parcel, as base64. Raises TachographError without the package `cryptography`."""
+        plain = wire.compress(document, zlib.compressobj(6, zlib.DEFLATED, -15, 9, zdict=_USUAL), "surrogatepass")
+        nonce = hmac.new(self._nonce_key, b"parcel\0" + plain, hashlib.sha256).digest()[:12]
+        return base64.b64encode(nonce + _cipher(self._seal_key).encrypt(nonce, plain, _PARCEL)).decode()
+
+    def open_text(self, sealed: str) -> Any:
+        """Decrypt a parcel. Raises ValueError for one that was sealed with another key or changed."""
+        data = base64.b64decode(sealed, validate=True)
+        unpacker = zlib.decompressobj(-15, zdict=_USUAL)
+        try:
+            plain = unpacker.decompress(self._decrypt(data, _PARCEL), wire.MAX_PLAIN_BYTES)
+        except zlib.error as error:
+            raise ValueError("not a parcel") from error
+        return json.loads(plain.decode("utf-8", "surrogatepass"))
+
+    def _decrypt(self, data: bytes, label: bytes) -> bytes:
         from cryptography.exceptions import InvalidTag
 
-        data = base64.b64decode(sealed, validate=True)
         try:
-            plain = _cipher(self._seal_key).decrypt(data[:12], data[12:], label.encode())
+            return bytes(_cipher(self._seal_key).decrypt(data[:12], data[12:], label))
         except InvalidTag as error:
             raise ValueError("sealed with another key") from error
+
+    def open(self, label: str, sealed: str) -> Any:
+        """Decrypt a value. Raises ValueError for one that was sealed with another key or changed."""
+        plain = self._decrypt(base64.b64decode(sealed, validate=True), label.encode())
         if plain.startswith(_PACKED):
             unpacker = zlib.decompressobj(-15, zdict=_USUAL)
             plain = unpacker.decompress(plain[1:], _MAX_PLAIN)
@@ -128,7 +155,7 @@ def outgoing(fact: Fact, level: str, key: PersonKey) -> SharedFact:
         fact.kind,
         name,
         fact.revision,
-        _open_part(fact, level, key),
+        open_part(fact, level, key),
         key.seal(f"{fact.kind} {name}", [fact.key, fact.body]),
     )
 
@@ -142,7 +169,7 @@ def incoming(shared: SharedFact, key: PersonKey) -> Fact:
     return Fact(shared.kind, str(name), shared.revision, body)
 
 
-def _open_part(fact: Fact, level: str, key: PersonKey) -> Any:
+def open_part(fact: Fact, level: str, key: PersonKey) -> Any:
     """The part of a fact that the hub may read; None if it may read nothing."""
     if fact.kind == "message":
         identity, at, counts, logged, (output, chosen_at, origin), _, trace = fact.body

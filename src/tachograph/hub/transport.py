@@ -74,7 +74,8 @@ class HttpTransport:
         return self.request("POST", "push", packed)
 
     def mine(self, after: int) -> Answer:
-        return self.request("GET", f"mine?after={after}")
+        """Facts of the person's other machines after a number."""
+        return self.request("GET", f"mine?after={after}&format={wire.FORMAT}")
 
     def request(self, method: str, name: str, document: dict[str, Any] | bytes | None = None) -> Answer:
         """One request with a document, or with one that is packed already. `name`: of a route below /hub/1/, or a path.

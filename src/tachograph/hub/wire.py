@@ -1,9 +1,11 @@
 """The messages between a machine and a hub: parcels of facts, their limits, and the checks on what arrives.
 
 A parcel is JSON. Each fact in it is `[kind, key, revision, body, sealed]`: `body` for everybody whom the level of sharing
-allows, `sealed` (base64) only for the person's own machines.
+allows, `sealed` (base64) only for the person's own machines. Where one text seals the rest of a whole parcel
+(`parcels.py`), `sealed` is the mark of the fact, and the document has `parcel`, `{facts, sealed}`, in place of `facts`.
 """
 
+import base64
 import itertools
 import json
 import re
@@ -11,6 +13,7 @@ import zlib
 from typing import Any, NamedTuple
 
 PATH = "/hub/1/"
+FORMAT = 2  # of what a machine can read: 1, facts that are sealed one by one; 2, parcels that are sealed as a whole
 MAX_BYTES = 1 << 20  # of a request, as sent
 MAX_PLAIN_BYTES = 24 << 20  # of a request, unpacked
 MAX_FACTS = 2_000
@@ -29,10 +32,11 @@ KINDS = (
 )
 REPLACED = ("logins",)  # kinds that are replaced as a whole; all others merge
 _LONG = 4_000  # characters of a column that is worth a code of its own
-_COLUMN = re.compile(r'\["(?:list|step|from|random|equal|word)",')
+_COLUMN = re.compile(r'\["(?:list|step|from|random|equal|word)",|"sealed":"')
 _MAX_TEXT = 4_096
 _MAX_KEY = 512
 _MAX_SEALED = 64 * 1024
+_MARK = re.compile(r"[A-Za-z0-9+/]{8}")
 _MAX_NUMBER = 1 << 63
 
 
@@ -55,15 +59,20 @@ class TooLarge(Malformed):
 
 
 def pack(document: Any) -> bytes:
+    """JSON, compressed."""
+    return compress(document, zlib.compressobj(6, zlib.DEFLATED, 31, 9))
+
+
+def compress(document: Any, packer: "zlib._Compress", errors: str = "replace") -> bytes:
     """JSON, compressed. Long columns (`columns.py`) get a code of their own, which saves one byte in thirty."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    packer, packed, was_long = zlib.compressobj(6, zlib.DEFLATED, 31, 9), list[bytes](), False
+    packed, was_long = list[bytes](), False
     begins = [0, *(found.start() for found in _COLUMN.finditer(text)), len(text)]
     for begin, end in itertools.pairwise(begins):
         is_long = end - begin >= _LONG
         if is_long or was_long:
             packed.append(packer.flush(zlib.Z_SYNC_FLUSH))
-        packed.append(packer.compress(text[begin:end].encode("utf-8", "replace")))
+        packed.append(packer.compress(text[begin:end].encode("utf-8", errors)))
         was_long = is_long
     return b"".join((*packed, packer.flush()))
 
@@ -88,6 +97,31 @@ def unpack(data: bytes, is_compressed: bool) -> Any:
         return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Malformed("the body is not JSON") from error
+
+
+def parcel_of(document: dict[str, Any]) -> tuple[Any, bytes]:
+    """The facts of a push, in columns or a list, and what seals their rest; b"" if they are sealed one by one or not.
+
+    Raises Malformed.
+    """
+    parcel = document.get("parcel")
+    if parcel is None:
+        return document.get("facts"), b""
+    if not isinstance(parcel, dict) or not isinstance(parcel.get("sealed"), str):
+        raise Malformed("a parcel has facts and a sealed text")
+    try:
+        sealed = base64.b64decode(parcel["sealed"], validate=True)
+    except ValueError as error:
+        raise Malformed("a sealed text is base64") from error
+    if not sealed:
+        raise Malformed("a parcel has facts and a sealed text")
+    return parcel.get("facts"), sealed
+
+
+def check_mark(fact: SharedFact) -> None:
+    """Refuse a fact of a parcel without a mark. Raises Malformed."""
+    if not _MARK.fullmatch(fact.sealed):
+        raise Malformed("bad mark")
 
 
 def _no_constant(word: str) -> None:

@@ -22,7 +22,7 @@ from tachograph.hub.store.unused_words import drop_unused, words_of
 from tachograph.hub.wire import Malformed, SharedFact, check_body
 
 # distributed by member on Citus; the others are small
-SPREAD = ("fact", "message", "totals", "totals_day", "totals_week", "released", "dirty", "limit_now")
+SPREAD = ("fact", "parcel", "message", "totals", "totals_day", "totals_week", "released", "dirty", "limit_now")
 _MACHINE = ", ".join(Machine._fields)
 _MEMBER = ", ".join(Member._fields)
 
@@ -190,8 +190,10 @@ class HubStore(FactStore):
 
     # -- what machines send
 
-    def take(self, machine: Machine, ledger: str, facts: Iterable[tuple[int, SharedFact]], now_ms: int) -> Taken:
-        """Store facts of a machine, with the messages, totals and limits that follow from them.
+    def take(
+        self, machine: Machine, ledger: str, facts: Iterable[tuple[int, SharedFact]], now_ms: int, sealed: bytes = b""
+    ) -> Taken:
+        """Store facts of a machine, with the messages, totals and limits that follow from them, and what seals their rest.
 
         Only new facts are checked here: stored ones were checked when they arrived.
         """
@@ -205,7 +207,7 @@ class HubStore(FactStore):
                 good.append(change)
             except Malformed as error:
                 refused.append((change.place, str(error)))
-        seq = self.write(machine, ledger, good, seq)
+        seq = self.write(machine, ledger, good, seq, sealed)
         self._put(machine, derived, now_ms)
         return Taken(len(good), refused, seq)
 

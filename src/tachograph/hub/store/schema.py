@@ -138,6 +138,15 @@ ALTER TABLE limit_now ADD COLUMN ends_value DOUBLE PRECISION;
 ALTER TABLE limit_now ADD COLUMN ends_low DOUBLE PRECISION;
 ALTER TABLE limit_now ADD COLUMN ends_high DOUBLE PRECISION;
 """,
+    # 6: parcels, each a sealed text with the rest of many facts; `live` counts those whose newest version is in it
+    """
+ALTER TABLE fact ADD COLUMN parcel INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE fact ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE parcel (
+    member INTEGER NOT NULL, id INTEGER NOT NULL, machine TEXT NOT NULL, live INTEGER NOT NULL, data BYTES NOT NULL,
+    PRIMARY KEY (member, id)
+);
+""",
 )
 VERSION = len(_STEPS)
 

@@ -224,5 +224,10 @@ def _write_rows(context: Context, paths: Paths, level: str, known: Membership | 
     key = known.person_key if known is not None else PersonKey.new()
     machine = known.machine if known is not None else "this"
     with open_ledger(paths, context.clock.now_ms()) as ledger:
-        for fact in shared_preview(preview(ledger.db, machine), level, key):
-            context.out.write(safe(json.dumps(list(fact), ensure_ascii=False)) + "\n")
+        facts, sealed = shared_preview(preview(ledger.db, machine), level, key)
+    for fact in facts:
+        context.out.write(safe(json.dumps(list(fact), ensure_ascii=False)) + "\n")
+    if sealed:
+        context.say(
+            f"The rest of these rows leaves in one text, encrypted under a key that only your machines have:\n{sealed}"
+        )

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import datetime
 import functools
 import json
 import math
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph import lean_contextlib, lean_functools, lean_json, lean_sqlite, lean_typing
+from tachograph import lean_contextlib, lean_datetime, lean_functools, lean_json, lean_sqlite, lean_typing
 from tachograph.errors import UsageError
 from tachograph.ui.cli.commands import COMMANDS, HIDDEN
 from tachograph.ui.cli.parser import parsed
@@ -187,6 +188,13 @@ def test_a_cached_property_is_worked_out_once_for_each_object(cached_property: A
     assert vars(one) == {"value": 1} and Owner.value.__doc__ == "A doc."
     del one.value
     assert one.value == 3
+
+
+def test_dates_are_those_of_the_standard_library() -> None:
+    for name in ("UTC", "date", "datetime", "timedelta", "tzinfo"):
+        assert getattr(lean_datetime, name) is getattr(datetime, name)
+    moment = lean_datetime.datetime(2026, 3, 29, 1, tzinfo=lean_datetime.UTC)
+    assert pickle.loads(pickle.dumps(moment)) == moment  # noqa: S301 - our own
 
 
 def test_sqlite_is_that_of_the_standard_library_also_where_functools_is_loaded_later() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import timedelta
 
 from tachograph.clock import filesystem_now_ns
+from tachograph.lean_datetime import timedelta
 from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 from tachograph.paths import desktop_session_folders, identity_files, own_paths
 from tachograph.recorder import prepared

@@ -198,7 +198,7 @@ def iso(at: int | None) -> str | None:
     """A moment for programs: 2026-11-21T14:03:22.123Z; None for an unknown or impossible one."""
     if at is None:
         return None
-    from datetime import UTC, datetime, timedelta  # not for a status line
+    from tachograph.lean_datetime import UTC, datetime, timedelta  # not for a status line
 
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)

@@ -161,7 +161,7 @@ def clock(moment: int, at: int, calendar: Calendar) -> str:
     shown, local = calendar.local(moment), calendar.local(at)
     if abs(moment - at) < 86_400_000:
         return f"{shown:%H:%M}"
-    from datetime import timedelta  # not for a status line
+    from tachograph.lean_datetime import timedelta  # not for a status line
 
     if timedelta(0) < shown - local < timedelta(days=7):
         return f"{weekday(shown)} {shown:%H:%M}"

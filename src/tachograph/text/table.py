@@ -36,24 +36,31 @@ PLAIN, COLOUR = Style(), Style("\x1b[1m", "\x1b[2m", "\x1b[0m")
 
 def lines(columns: Sequence[Column], room: int | None, style: Style, *, footer: bool = True) -> list[str]:
     """The table as lines: headings, rows, and (if `footer`) the last row set off as the totals."""
-    widths = [_natural(column) for column in columns]
+    sizes = [[width(cell) for cell in column.cells] for column in columns]
+    widths = [max([width(column.heading), *size]) for column, size in zip(columns, sizes, strict=True)]
     shown = list(range(len(columns)))
     if room is not None:
         shown, widths = _fit_columns(columns, widths, room)
-    cells = {
-        i: _cut_apart(columns[i].cells, widths[i])
-        if columns[i].tells
-        else [cut(cell, widths[i]) for cell in columns[i].cells]
-        for i in shown
-    }
-    widths = [max([widths[i], *map(width, cells[i])]) if i in cells else widths[i] for i in range(len(columns))]
+    cells = [column.cells for column in columns]
+    for i in shown:
+        if max(sizes[i], default=0) > widths[i]:
+            cells[i] = _cut(columns[i], widths[i])
+            sizes[i] = [width(cell) for cell in cells[i]]
+            widths[i] = max([widths[i], *sizes[i]])
     count = len(columns[0].cells)
-    made = [_line(columns, shown, widths, [columns[i].heading for i in shown], style.dim, style.end)]
+    headings = [(columns[i].heading, width(columns[i].heading)) for i in shown]
+    made = [_line(columns, shown, widths, headings, style.dim, style.end)]
     for row in range(count):
         last = footer and row == count - 1
-        line = [cells[i][row] for i in shown]
+        line = [(cells[i][row], sizes[i][row]) for i in shown]
         made.append(_line(columns, shown, widths, line, style.bold if last else "", style.end if last else ""))
     return made
+
+
+def _cut(column: Column, most: int) -> list[str]:
+    if column.tells:
+        return _cut_apart(column.cells, most)
+    return [cut(cell, most) for cell in column.cells]
 
 
 def _cut_apart(cells: Sequence[str], most: int) -> list[str]:
@@ -65,10 +72,6 @@ def _cut_apart(cells: Sequence[str], most: int) -> list[str]:
             return made
     longest = max(map(width, cells))
     return list(cells) if most >= longest else _cut_apart(cells, min(longest, most + 4))
-
-
-def _natural(column: Column) -> int:
-    return max(width(column.heading), max(map(width, column.cells), default=0))
 
 
 def _fit_columns(columns: Sequence[Column], natural: list[int], room: int) -> tuple[list[int], list[int]]:
@@ -89,10 +92,11 @@ def _fit_columns(columns: Sequence[Column], natural: list[int], room: int) -> tu
 
 
 def _line(
-    columns: Sequence[Column], shown: list[int], widths: list[int], cells: list[str], start: str, end: str
+    columns: Sequence[Column], shown: list[int], widths: list[int], cells: list[tuple[str, int]], start: str, end: str
 ) -> str:
+    """One line of cells, each with its width."""
     parts = []
-    for i, cell in zip(shown, cells, strict=True):
-        pad = " " * (widths[i] - width(cell))
+    for i, (cell, size) in zip(shown, cells, strict=True):
+        pad = " " * (widths[i] - size)
         parts.append(pad + cell if columns[i].right else cell + pad)
     return start + GAP.join(parts).rstrip() + end

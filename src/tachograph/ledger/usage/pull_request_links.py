@@ -132,19 +132,21 @@ class PullRequestAssigner:
             rows = self.db.execute(sql, (session,)).fetchall()
             sql = "SELECT at FROM clearing WHERE session = ?"
             clears = [at for (at,) in self.db.execute(sql, (session,))]
-            work = [self._work(*row[:4]) for row in rows]
+            places = {origin: self._place_of(origin) for origin in {row[3] for row in rows}}
+            work: list[Work] = []
+            for id, at, flags, origin, _, _ in rows:
+                project, branch, is_main = places[origin]
+                work.append((NO_TIME if at is None else at, id, project, branch, is_main and not flags & SIDECHAIN))
             found = assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
             self.writer.assign_pulls(
                 {row[0]: one for row in rows if row[4:] != (one := found.get(row[0], _UNASSIGNED))}
             )
         self.writer.finish()
 
-    def _work(self, id: int, at: int | None, flags: int, origin: int) -> Work:
-        project, branch, is_main = self._places_of.get(origin) or self._place_of(origin)
-        return Work(id, NO_TIME if at is None else at, project, branch, is_main and not flags & SIDECHAIN)
-
     def _place_of(self, id: int) -> tuple[int, str, bool]:
         """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""
+        if known := self._places_of.get(id):
+            return known
         origin = self.writer.origins.at(id)
         found = self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
         self._places_of[id] = found

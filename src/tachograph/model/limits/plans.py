@@ -60,7 +60,7 @@ def _take(row: object) -> str:
 
 def _day(text: object) -> int | None:
     """Epoch milliseconds of the beginning of a day (UTC); None for what is no date."""
-    from datetime import UTC, datetime
+    from tachograph.lean_datetime import UTC, datetime
 
     try:
         return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from tachograph.errors import UsageError
+from tachograph.lean_datetime import UTC, date, datetime, timedelta, tzinfo
 from tachograph.lean_typing import Mapping, NamedTuple
 
 DAY, WEEK, MONTH, HOUR = "day", "week", "month", "hour"

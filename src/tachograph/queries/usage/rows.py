@@ -261,6 +261,6 @@ def period_order(period: str | None) -> tuple[bool, float, str]:
     """The order of periods by time, the unknown last: as text the second 02:00 of an autumn night came first."""
     if period is None or len(period) <= len("2026-11-26"):
         return period is None, 0.0, period or ""
-    from datetime import datetime
+    from tachograph.lean_datetime import datetime
 
     return False, datetime.fromisoformat(period).timestamp(), ""

@@ -11,8 +11,7 @@ without being read.
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from tachograph.lean_datetime import datetime
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.messages import (
     FOREIGN,

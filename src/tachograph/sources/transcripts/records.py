@@ -6,9 +6,9 @@ This is the patient way of reading: it takes every shape that JSON can have. `de
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
 
 from tachograph.lean_contextlib import suppress
+from tachograph.lean_datetime import UTC, datetime, timedelta
 from tachograph.lean_json import patient_loads
 from tachograph.lean_re import late_pattern
 from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterator

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from datetime import date, timedelta
 
 from tachograph.errors import UsageError
+from tachograph.lean_datetime import date, timedelta
 from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.model.usage.periods import DAY, HOUR, Calendar, Span, parsed_day
 from tachograph.queries.usage.rows import (

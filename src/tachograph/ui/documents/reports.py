@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from tachograph.lean_datetime import datetime
 from tachograph.lean_typing import TYPE_CHECKING, Mapping, NamedTuple, Sequence
 from tachograph.model.usage.model_names import display_name as shown_model
 from tachograph.model.usage.periods import Calendar

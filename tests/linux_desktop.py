@@ -198,9 +198,9 @@ def _flat(node: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _flat(child.value)
 
 
-async def until(check: Callable[[], Any], what: str = "") -> Any:
+async def until(check: Callable[[], Any], what: str = "", seconds: float = PATIENCE) -> Any:
     """Wait until something is so; returns it. `check` may be a coroutine function."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = check()
         if asyncio.iscoroutine(found):

@@ -1,12 +1,17 @@
 """The four invented workdays say the same percent, source and state on the command line, the page, the tray and `watch`."""
 
+import asyncio
 import html
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers import command
+from linux_desktop import Panel, session_bus, tray, until
+from tmux_terminal import terminal
 from workday import Day
 
 pytestmark = pytest.mark.slow
@@ -53,3 +58,41 @@ def test_every_surface_says_the_same(tmp_path: Path, name: str, clock: str) -> N
     is_refused = five["state"] == "wall"
     assert ("■" in watched) == ("■" in tray) == ("■" in day.screen) == is_refused
     assert (menu.icon.level == "wall") == is_refused
+
+
+def _known_limits(day: Day) -> list[dict[str, Any]]:
+    return [one for one in day.json("now")["accounts"][0]["limits"] if one["percent"] is not None]
+
+
+@pytest.mark.parametrize(("name", "clock"), MOMENTS)
+def test_live_watch_in_a_terminal_says_the_same(tmp_path: Path, name: str, clock: str) -> None:
+    day = Day(tmp_path, name, clock)
+    limits = _known_limits(day)
+    wanted = [rf"{re.escape(one['label'])}\s.*?{round(one['percent'])} ?%" for one in limits]
+    with terminal({**day.home.env, "PATH": "/usr/bin:/bin"}, 140, 40) as screen:
+        screen.type(f"{command()} watch")
+        screen.wait(lambda lines: all(re.search(one, "\n".join(lines)) for one in wanted), str(wanted), 60.0)
+        screen.key("q")
+
+
+@pytest.mark.desktop
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tray of Linux")
+@pytest.mark.parametrize(("name", "clock"), MOMENTS)
+def test_the_trays_menu_on_the_bus_says_the_same(tmp_path: Path, name: str, clock: str) -> None:
+    day = Day(tmp_path, name, clock)
+    limits = _known_limits(day)
+
+    async def run(env: dict[str, str]) -> None:
+        panel = await Panel.open(env["DBUS_SESSION_BUS_ADDRESS"])
+        with tray(env):
+            await until(lambda: panel.item, "the tray's item", 60.0)
+            rows = "\n".join(await panel.layout())
+            for one in limits:
+                assert re.search(rf"{re.escape(one['label'])}\s+~?{round(one['percent'])} %", rows), (
+                    one["label"],
+                    rows,
+                )
+        panel.close()
+
+    with session_bus(tmp_path) as (address, _):
+        asyncio.run(run({**day.home.env, "DBUS_SESSION_BUS_ADDRESS": address, "XDG_CONFIG_HOME": str(tmp_path / "c")}))

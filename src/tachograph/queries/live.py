@@ -279,7 +279,7 @@ def _live_message(
 
 
 def _names(db: sqlite3.Connection, known: Names | None) -> Names:
-    mark = activity.newest_origin(db)
+    mark = rollups.newest_origin(db)
     if known is not None and known.mark == mark:
         return known
     return Names(mark, short_paths([path for _, path in rollups.present(db, "project")]))

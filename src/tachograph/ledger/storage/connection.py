@@ -1,16 +1,29 @@
 """Connections to the ledger's file: transactions, read-only access, waiting, and errors of SQLite in our own words."""
 
+from __future__ import annotations
+
 import os
 import sys
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.lean_contextlib import contextmanager
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import Iterator
+from tachograph.lean_typing import TYPE_CHECKING, Iterator
+
+if TYPE_CHECKING:
+    from typing import Any
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours
 BUSY_SECONDS = 10.0  # a batch of a first reading takes one or two of them on a slow disk
 VERSION = 16  # of the schema: the number of steps in migrations.py, which takes long to load
+
+
+class LedgerConnection(sqlite3.Connection):
+    """A connection that remembers the names in use: `rollups.present` fills `names_in_use`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.names_in_use: dict[str, object] = {}
 
 
 class Ledger:
@@ -113,7 +126,7 @@ def connect_readonly(path: str, *, at_rest: bool | None = None) -> sqlite3.Conne
         modes = ["immutable=1"]
     for mode in modes:
         address = f"file:{quote(os.fsencode(path))}?{mode}"
-        db = sqlite3.connect(address, uri=True, timeout=busy_seconds(), isolation_level=None)
+        db = sqlite3.connect(address, uri=True, timeout=busy_seconds(), isolation_level=None, factory=LedgerConnection)
         try:
             db.execute("PRAGMA user_version").fetchone()
         except BaseException as error:

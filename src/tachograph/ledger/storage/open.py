@@ -10,6 +10,7 @@ from tachograph.ledger.storage.connection import (
     APPLICATION_ID,
     VERSION,
     Ledger,
+    LedgerConnection,
     busy_seconds,
     connect_readonly,
     primary_code,
@@ -136,7 +137,9 @@ def _connect(path: str, fresh: bool) -> sqlite3.Connection:
     if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.getuid():
         with suppress(OSError):  # a read-only file system
             os.chmod(path, 0o600)
-    db = sqlite3.connect(path, timeout=busy_seconds(), isolation_level=None, cached_statements=64)
+    db = sqlite3.connect(
+        path, timeout=busy_seconds(), isolation_level=None, cached_statements=64, factory=LedgerConnection
+    )
     try:
         if status.st_size == 0:  # the mode is kept in the file
             set_journal_mode(db, path)

@@ -76,11 +76,6 @@ def agents(db: sqlite3.Connection, session: int, since: int) -> list[str]:
     return [text for (text,) in db.execute(sql, (session, since))]
 
 
-def newest_origin(db: sqlite3.Connection) -> int:
-    """A number that grows whenever messages come about in a new way: in another folder, on another branch."""
-    return int(db.execute("SELECT coalesce(max(id), 0) FROM origin").fetchone()[0])
-
-
 def _heard(row: tuple[object, ...]) -> RecentMessage:
     *texts, flags = row[4:11]
     return RecentMessage._make((*row[:4], *texts, bool(int(str(flags)) & SIDECHAIN), row[11:]))

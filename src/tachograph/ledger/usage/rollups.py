@@ -1,7 +1,10 @@
 """Reads the rollups: what messages add up to, by any of their dimensions, in any stretch of quarter hours."""
 
+import time
+
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import Collection, Iterable, Iterator, Mapping, Sequence
+from tachograph.lean_typing import Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from tachograph.ledger.storage.connection import LedgerConnection, data_version
 from tachograph.ledger.usage import ways
 from tachograph.ledger.usage.messages import MEASURE_SUMS, QUARTER_MS, UNKNOWN_BUCKET, narrowing
 from tachograph.model.usage.periods import Span
@@ -14,6 +17,7 @@ EXPRESSIONS = {
 }
 HOUR_MS = 4 * QUARTER_MS
 _LAST = 1 << 60
+_REMEMBERED_SECONDS = 30.0
 _SPANS_AT_ONCE = 250  # SQLite takes no more than 500 rows of VALUES in one statement
 Filters = Mapping[str, Collection[int]]
 
@@ -85,6 +89,20 @@ def by_bucket(
         yield row[0] * width, row[1:]
 
 
+def moments(
+    db: sqlite3.Connection, dimension: str, span: Span, filters: Filters, quarters: int
+) -> Iterator[tuple[int, int]]:
+    """Each value of a dimension with the starts (epoch milliseconds) of the stretches of 1 or 4 quarter hours in which it
+    was used."""
+    narrowed, ids = narrowing(filters, EXPRESSIONS)
+    sql = (
+        f"SELECT DISTINCT {EXPRESSIONS.get(dimension, dimension)}, bucket / {quarters} FROM rollup"
+        f" WHERE bucket >= ? AND bucket < ?{narrowed}"
+    )
+    for value, number in db.execute(sql, (*_units(span, QUARTER_MS), *ids)):
+        yield value, number * quarters * QUARTER_MS
+
+
 def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
     """The first quarter hour with usage in a span, epoch milliseconds; None without usage."""
     sql = "SELECT min(bucket) FROM rollup WHERE bucket >= ? AND bucket < ?"
@@ -92,12 +110,42 @@ def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
     return None if bucket is None else bucket * QUARTER_MS
 
 
-def present(db: sqlite3.Connection, dimension: str) -> list[tuple[int, str]]:
-    """Every id and text of a dimension of names (model, project, branch) in which something was used."""
+def present(db: sqlite3.Connection, dimension: str, *, is_fresh: bool = False) -> list[tuple[int, str]]:
+    """Every id and text of a dimension of names (model, project, branch) in which something was used.
+
+    Finding them reads all totals, so a connection remembers them: for as long as nothing is written, and for half a
+    minute while no message comes about in a new way. `is_fresh`: read them again.
+    """
+    known = db.names_in_use if isinstance(db, LedgerConnection) else {}
+    stamp, origin = (data_version(db), db.total_changes), newest_origin(db)
+    names = known.get(dimension)
+    if (
+        isinstance(names, NamesInUse)
+        and not is_fresh
+        and (names.stamp == stamp or (names.origin == origin and time.monotonic() < names.until))
+    ):
+        return names.names
     ids = f"SELECT DISTINCT {dimension} FROM rollup"
     if dimension == "project":
         ids = "SELECT coalesce(project, used.place) FROM (SELECT DISTINCT place FROM rollup) AS used LEFT JOIN place ON cwd = used.place"
-    return db.execute(f"SELECT id, text FROM name WHERE id IN ({ids}) ORDER BY text").fetchall()
+    found = db.execute(f"SELECT id, text FROM name WHERE id IN ({ids}) ORDER BY text").fetchall()
+    if found:
+        known[dimension] = NamesInUse(found, stamp, origin, time.monotonic() + _REMEMBERED_SECONDS)
+    return found
+
+
+def newest_origin(db: sqlite3.Connection) -> int:
+    """A number that grows whenever messages come about in a new way: in another folder, on another branch."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM origin").fetchone()[0])
+
+
+class NamesInUse(NamedTuple):
+    """Names of a dimension, with the state of the ledger that they were read in. `until`: monotonic seconds."""
+
+    names: list[tuple[int, str]]
+    stamp: tuple[int, int]
+    origin: int
+    until: float
 
 
 def _is_hourly(span: Span | None) -> bool:

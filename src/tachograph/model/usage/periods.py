@@ -55,6 +55,12 @@ class Calendar(NamedTuple):
         first, following = self._days(kind, self.day(at))
         return period_key(kind, first), Span(self.start_of(first), self.start_of(following))
 
+    def quarters(self, span: Span) -> int:
+        """The number of quarter hours in a stretch that lies in one local hour: 4, or 1 where a zone is not whole hours
+        from UTC."""
+        offset = self.local(span.end or 0).utcoffset()
+        return 1 if offset is not None and offset.total_seconds() % 3600 else 4
+
     def back(self, kind: str, now: int, count: int) -> int:
         """The moment at which the `count`-th period back begins; 1 is the period that holds `now`."""
         if kind == HOUR:

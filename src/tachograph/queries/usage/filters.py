@@ -17,9 +17,9 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
     """The ids that a question is narrowed to, by dimension."""
     filters: dict[str, set[int]] = {}
     if question.projects:
-        filters["project"] = _matching_projects(rollups.present(db, "project"), question.projects)
+        filters["project"] = _matching(db, "project", question.projects)
     if question.models:
-        filters["model"] = _matching_models(rollups.present(db, "model"), question.models)
+        filters["model"] = _matching(db, "model", question.models)
     if question.machines:
         from tachograph.queries.usage.machines import Machines  # only with several machines
 
@@ -45,6 +45,15 @@ def filter_ids(db: sqlite3.Connection, question: SpendQuery) -> dict[str, set[in
     if question.accounts:
         filters["account"] = set(question.accounts)
     return filters
+
+
+def _matching(db: sqlite3.Connection, dimension: str, wanted: Sequence[str]) -> set[int]:
+    """Ids of projects or models. Names that are not among the remembered ones may be new."""
+    match = _matching_projects if dimension == "project" else _matching_models
+    try:
+        return match(rollups.present(db, dimension), wanted)
+    except NotFound:
+        return match(rollups.present(db, dimension, is_fresh=True), wanted)
 
 
 def _matching_projects(present: list[tuple[int, str]], wanted: Sequence[str]) -> set[int]:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tachograph.lean_sqlite import sqlite3
+from tachograph.ledger.usage import rollups, sessions
 from tachograph.model.usage.periods import DAY, WEEK, Calendar
 from tachograph.model.usage.prices import PriceBook
+from tachograph.queries.usage.filters import filter_ids
 from tachograph.queries.usage.rows import PullRequestKey, Row, Spend, SpendQuery, SpendReport
-from tachograph.queries.usage.spend import spend
+from tachograph.queries.usage.spend import spend, spend_by_each
 
 
 class PullRequest(NamedTuple):
@@ -42,8 +44,7 @@ class PullRequests(NamedTuple):
 
 def pull_requests(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> PullRequests:
     """The pull requests of a question's span and filters, the dearest first."""
-    by_session = spend(db, book, calendar, question._replace(along="pr", by="session"))
-    by_model = spend(db, book, calendar, question._replace(along="pr", by="model"))
+    by_session, by_model = spend_by_each(db, book, calendar, question._replace(along="pr"), ("session", "model"))
     models = {row.key.url: row.by for row in by_model.rows}
     days = _days(db, book, calendar, question)
     made = [
@@ -58,8 +59,18 @@ def pull_requests(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, q
 def _days(
     db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery
 ) -> dict[str | None, tuple[str, ...]]:
-    days = spend(db, book, calendar, question._replace(along="pr", by=DAY))
-    return {row.key.url: tuple(sub.key.period for sub in row.by if sub.key.period) for row in days.rows}
+    """The days on which each pull request was worked on, by its address."""
+    filters = filter_ids(db, question)
+    if filters.keys() & {"folder", "speed"}:  # the totals alone do not know these
+        report = spend(db, book, calendar, question._replace(along="pr", by=DAY))
+        return {row.key.url: tuple(sub.key.period for sub in row.by if sub.key.period) for row in report.rows}
+    found: dict[int, set[str]] = {}
+    day_of: dict[int, str] = {}
+    for pull, at in rollups.moments(db, "pull", question.span, filters, calendar.quarters(question.span)):
+        if at not in day_of:
+            day_of[at] = calendar.day(at).isoformat()
+        found.setdefault(pull, set()).add(day_of[at])
+    return {facts.url or None: tuple(sorted(found[id])) for id, facts in sessions.pulls(db, found).items()}
 
 
 def _weeks(rows: Sequence[PullRequest], calendar: Calendar) -> tuple[Week, ...]:

@@ -105,10 +105,6 @@ class _Describer:
         self.names: dict[int, str] = {}
         self.sessions: dict[int, sessions.SessionFacts] = {}
         self.pulls: dict[int, sessions.PullFacts] = {}
-        if along in ("project", "branch", "session"):
-            from tachograph.model.short_paths import short_paths
-
-            self.short = short_paths([path for _, path in rollups.present(db, "project")])
         if along in ("project", "model", "branch") or along in WAY_KEYS:
             self.names = sessions.names(db, {value for key in ids for value in key})
         elif along == "session":
@@ -120,6 +116,12 @@ class _Describer:
             self.machines = Machines(db)
         elif along == "pr":
             self.pulls = sessions.pulls(db, {key[0] for key in ids})
+        if along in ("project", "branch", "session"):
+            from tachograph.model.short_paths import short_paths
+
+            place = 1 if along == "session" else 0
+            own = {self.names[key[place]] for key in ids}  # some may be newer than the names that are remembered
+            self.short = short_paths([*(path for _, path in rollups.present(db, "project")), *own])
 
     def group(self, key: tuple[object, ...]) -> object:
         """The key of the row of some ids: parts of a session on several projects and branches are one row, and a pull

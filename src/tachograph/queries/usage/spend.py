@@ -7,7 +7,7 @@ exactly one value on each dimension (0, the unknown, included).
 from __future__ import annotations
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Iterator, Sequence
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterator, Sequence
 from tachograph.ledger.limits import metered
 from tachograph.ledger.usage import messages, rollups
 from tachograph.ledger.usage.messages import QUARTER_MS
@@ -24,11 +24,19 @@ if TYPE_CHECKING:
 
 def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery) -> SpendReport:
     """Answer a question. Raises NotFound where a project or model it names is not in the ledger."""
+    return spend_by_each(db, book, calendar, question, (question.by,))[0]
+
+
+def spend_by_each(
+    db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery, bys: Sequence[str | None]
+) -> tuple[SpendReport, ...]:
+    """The same report with other sub-rows each time, from one reading of the ledger."""
     filters = filter_ids(db, question)
-    asked = [p for p in (question.along, question.by) if p in PERIODS]
+    asked = [p for p in (question.along, *bys) if p in PERIODS]
     finest = min(asked, key=PERIODS.index) if asked else None
-    dimensions = DIMENSIONS.get(question.along, ()) + DIMENSIONS.get(question.by or "", ())
-    width = len(DIMENSIONS.get(question.along, ()))
+    parts = [DIMENSIONS.get(one or "", ()) for one in (question.along, *bys)]
+    dimensions = tuple(one for part in parts for one in part)
+    ends = [sum(map(len, parts[: n + 1])) for n in range(len(parts))]
     keys: list[dict[str, str | None]] = []  # of each span: the period of each kind that it lies in
 
     def spans() -> Iterator[Span | None]:
@@ -38,23 +46,31 @@ def spend(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question:
             keys.append({**dict.fromkeys(asked, key), **others})
             yield span
 
-    cells, missing = Cells(), set[str]()
+    missing = set[str]()
     by_folder = "folder" in dimensions or "folder" in filters  # the totals are not kept by config folder
     table = messages if by_folder else rollups
     sliced = list(spans())
     sums = table.sums(db, dimensions, sliced, filters, book.changes())
 
-    def cell(place: int, values: tuple[int, ...]) -> tuple[Key, Key]:
-        main: Key = (keys[place][question.along],) if question.along in asked else values[:width]
-        return main, (keys[place][question.by],) if question.by in asked else values[width:]
+    def cell_of(n: int) -> Callable[[int, tuple[int, ...]], tuple[Key, Key]]:
+        by, width, since, until = bys[n], ends[0], ends[n], ends[n + 1]
 
+        def cell(place: int, values: tuple[int, ...]) -> tuple[Key, Key]:
+            main: Key = (keys[place][question.along],) if question.along in asked else values[:width]
+            return main, (keys[place][by],) if by in asked else values[since:until]
+
+        return cell
+
+    made = [(Cells(), cell_of(n)) for n in range(len(bys))]
     for place, values, used in price_sums(db, book, sums, missing):
-        cells.add(*cell(place, values), used)
+        for cells, cell in made:
+            cells.add(*cell(place, values), used)
     if metered.is_any(db):
         from tachograph.queries.usage.credits import bill_credits  # most people never draw on credits
 
-        bill_credits(db, book, dimensions, sliced, filters, cells, cell)
-    return build_report(db, question.along, question.by, cells, missing)
+        for cells, cell in made:
+            bill_credits(db, book, dimensions, sliced, filters, cells, cell)
+    return tuple(build_report(db, question.along, by, cells, missing) for by, (cells, _) in zip(bys, made, strict=True))
 
 
 def _slices(

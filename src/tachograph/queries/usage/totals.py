@@ -193,8 +193,7 @@ def hours_of_week(
     db: sqlite3.Connection, book: PriceBook, calendar: Calendar, question: SpendQuery
 ) -> tuple[tuple[Spend, ...], ...]:
     """Seven days, the first day of the calendar's week first, of 24 hours each: usage in local time."""
-    offset = calendar.local(question.span.end or 0).utcoffset()
-    quarters = 1 if offset is not None and offset.total_seconds() % 3600 else 4
+    quarters = calendar.quarters(question.span)
     sums: dict[tuple[int, ...], list[int]] = {}  # hour of the week, model, tariff, epoch: five years are as few as one
     places: dict[int, int] = {}
     for at, row in rollups.by_bucket(db, question.span, filter_ids(db, question), book.changes(), quarters):

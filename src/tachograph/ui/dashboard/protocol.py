@@ -10,4 +10,5 @@ OPENED = "x-tachograph-opened"  # charts with an open table beside them: `spend,
 ROWS = "x-tachograph-rows"  # send these parts of a long list
 BLOCK_END = "<!--block-->"  # after every block of a whole page
 TWIN_START, TWIN_END = "<!--twin:{}-->", "<!--/twin-->"  # around the table beside a chart
+PART_END = "<!--/part-->"  # after a row of a table or a group of cells that a page may hold already
 ONCE = "once"  # query parameter: the token of a download

@@ -25,15 +25,17 @@ from tachograph.ui.documents.drivers import points_words, shown_rows
 _TITLE = "What drives it"
 _LEAST_SHARE = 0.005
 _MOST_MESSAGES = 60_000  # half a second of work
+_FEW_MESSAGES = 5_000  # quick enough to read again with every message
 _LONG_CACHE_SECONDS = 300.0  # the next message hardly moves the shares of very many
 
 
-def found_drivers(view: View) -> DriversWithPoints:
-    """Drivers of the page's range and filters, with points of the account that leads."""
+def found_drivers(view: View, messages: int) -> DriversWithPoints:
+    """Drivers of the page's range and filters, with points of the account that leads. `messages`: their number in the range;
+    the answer over many may be half a minute old."""
     snapshot, query = view.snapshot, view.query.spend_query(view.calendar, view.now)
     account = primary_account(current_limits(snapshot.db, view.now))
     return snapshot.cache.answer(
-        ("drivers", snapshot.version, query),
+        ("drivers", snapshot.version if messages <= _FEW_MESSAGES else "", query),
         CACHE_SECONDS,
         lambda: drivers_with_points(snapshot.db, snapshot.book, query, account.id if account else None, view.now),
     )
@@ -44,7 +46,7 @@ def usage_drivers(view: View) -> TableBlock:
     query = view.query.spend_query(view.calendar, view.now)
     messages = usage.totals(view.snapshot.db, view.snapshot.book, SpendQuery("day", query.span)).tokens.messages
     is_long = messages > _MOST_MESSAGES
-    found = DriversWithPoints(_named(view), 0, 0.0) if is_long else found_drivers(view)
+    found = DriversWithPoints(_named(view), 0, 0.0) if is_long else found_drivers(view, messages)
     rows = shown_rows(found)
     left_out = (
         f"This range holds {count(messages)} messages, more than a page reads one by one. Long context, parallel"

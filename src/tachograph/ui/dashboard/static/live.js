@@ -2,7 +2,7 @@
 // nothing. docs/dashboard-protocol.md describes headers, marks and twins.
 import { ask, onSignIn } from "./access.js";
 import { loadedChunks } from "./list.js";
-import { changed, morphInto } from "./morph.js";
+import { changed, morphInto, rememberParts, withSelection } from "./morph.js";
 import { BLOCK_END, CHUNKS, MARKS, OPENED, WHOLE } from "./protocol.js";
 
 const RETRY_MS = 1500;
@@ -89,6 +89,7 @@ const place = (html) => {
   const top = holder.content.getElementById("top");
   if (top) document.getElementById("top")?.replaceWith(top);
   document.getElementById("blocks")?.append(holder.content);
+  rememberParts(html);
 };
 
 /** Bring the table beside a chart up to date. @param {HTMLElement} twin */
@@ -151,15 +152,16 @@ const changesOf = async (address, isFresh) => {
 /** @param {any} reply @param {boolean} isFresh */
 const apply = ({ data, ledger }, isFresh) => {
   const started = performance.now();
-  let isTouched = false;
-  for (const { id, mark, html } of data.blocks) {
-    const element = document.getElementById(id === "top" ? "top" : `b-${id}`);
-    if (html === null || !element) continue;
-    morphInto(element, id === "top" ? innerOf(html) : html);
-    element.dataset.mark = mark;
-    isTouched = true;
-  }
-  if (isTouched) changed({ isFresh });
+  const fresh = data.blocks.filter((/** @type {any} */ one) => one.html !== null);
+  withSelection(() => {
+    for (const { id, mark, html } of fresh) {
+      const element = document.getElementById(id === "top" ? "top" : `b-${id}`);
+      if (!element) continue;
+      morphInto(element, id === "top" ? innerOf(html) : html);
+      element.dataset.mark = mark;
+    }
+  });
+  if (fresh.length) changed({ isFresh });
   performance.measure("tachograph-update", { start: started, end: performance.now() });
   document.title = `${data.title} · Tachograph`;
   state.currentAt = data.at;

@@ -1,7 +1,10 @@
 // Change a page in place: what a person has opened, typed, chosen, selected, scrolled to or zoomed stays as it is.
 //
 // Most updates change texts and attributes of elements that stay: those are compared side by side, which costs a
-// millisecond or two. Elements with other children than before are matched by ids; the rest goes to idiomorph.
+// millisecond or two. Elements with other children than before are matched by ids; the rest goes to idiomorph. Rows and
+// groups of cells with the same HTML as before are not even parsed.
+
+import { PART_END } from "./protocol.js";
 
 /** @type {((change?: { isFresh?: boolean }) => void)[]} */
 const listeners = [];
@@ -24,6 +27,12 @@ const OWN = {
   LI: ["hidden"],
   BUTTON: ["hidden"],
 };
+
+/** Rows and groups of cells: most of a page, of which an update changes a few. Their HTML ends with a mark. */
+const PART = /<(tr|g) id="([^"]+)"[^]*?<\/\1><!--\/part-->/g;
+
+/** The texts that parts of the page were last made from. @type {WeakMap<Element, string>} */
+const texts = new WeakMap();
 
 const isChart = (/** @type {any} */ node) => node.dataset?.chart !== undefined;
 
@@ -66,6 +75,7 @@ const isSame = (a, b) =>
 const callbacks = {
   beforeNodeMorphed: (/** @type {any} */ old, /** @type {any} */ fresh) => {
     if (old.nodeType !== 1) return true;
+    if (fresh.dataset?.same !== undefined) return false;
     if (!isChart(old)) return !old.isEqualNode(fresh) && !isUnsentTwin(old, fresh);
     syncAttributes(old, fresh);
     return false;
@@ -104,7 +114,7 @@ const patchByIds = (old, fresh) => {
 
 /** @param {any} old @param {any} fresh */
 const patch = (old, fresh) => {
-  if (old.isEqualNode(fresh)) return;
+  if (fresh.dataset?.same !== undefined || old.isEqualNode(fresh)) return;
   if (old.nodeType !== 1) {
     old.data = fresh.data;
     return;
@@ -130,12 +140,11 @@ const patchChildren = (old, fresh) => {
   } else patchByIdiomorph(old, fresh);
 };
 
-/** Change an element and restore the selection in it. @param {Element} element @param {() => void} change */
-const withSelection = (element, change) => {
+/** Change the page and restore the selection; asked once, since each look at it makes the browser lay out what changed.
+ * @param {() => void} change */
+export const withSelection = (change) => {
   const selection = document.getSelection();
-  const isInside =
-    selection && (element.contains(selection.anchorNode) || element.contains(selection.focusNode));
-  if (!selection || selection.isCollapsed || !isInside || !selection.rangeCount) {
+  if (!selection || selection.isCollapsed || !selection.rangeCount) {
     change();
     return;
   }
@@ -156,9 +165,30 @@ const withSelection = (element, change) => {
   }
 };
 
+/** Remember the texts that the parts of the page are made from. @param {string} html */
+export const rememberParts = (html) => {
+  for (const [text, , id] of html.matchAll(PART)) {
+    const part = document.getElementById(id);
+    if (part) texts.set(part, text);
+  }
+};
+
+/** HTML with an empty element for each part that the page shows already. @param {Element} element @param {string} html */
+const withoutKnownParts = (element, html) =>
+  html.replace(PART, (text, tag, id) => {
+    const part = document.getElementById(id);
+    const isKnown = part && texts.get(part) === text && element.contains(part);
+    return isKnown ? `<${tag} id="${id}" data-same></${tag}>${PART_END}` : text;
+  });
+
 /** Change the inside of an element to what an HTML text says. @param {Element} element @param {string} html */
 export const morphInto = (element, html) => {
   const fresh = /** @type {Element} */ (element.cloneNode(false));
-  fresh.innerHTML = html;
-  withSelection(element, () => patchChildren(element, fresh));
+  fresh.innerHTML = withoutKnownParts(element, html);
+  patchChildren(element, fresh);
+  if (element.querySelector("[data-same]")) {
+    fresh.innerHTML = html; // an empty element got into the page
+    patchChildren(element, fresh);
+  }
+  rememberParts(html);
 };

@@ -6,3 +6,4 @@ export const CHUNKS = "x-tachograph-chunks"; // the parts of a long list that th
 export const OPENED = "x-tachograph-opened"; // charts with an open table beside them
 export const ROWS = "x-tachograph-rows"; // send these parts of a long list
 export const BLOCK_END = "<!--block-->"; // after every block of a whole page
+export const PART_END = "<!--/part-->"; // after a row of a table or a group of cells

@@ -89,6 +89,30 @@ def test_other_projects_and_titles_need_consent_and_denying_takes_it_back(home: 
     assert all(result.is_error for result in results)
 
 
+def test_withdrawn_consent_holds_for_a_server_that_is_running(home: Home, tmp_path: Path) -> None:
+    assert home.run("mcp", "--allow", "names").code == 0
+    line = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"usage","arguments":{"by":"session","range":"all"}}}\n'
+    with subprocess.Popen([command(), "mcp"], env=home.env, stdin=-1, stdout=-1, text=True) as server:
+        assert server.stdin is not None and server.stdout is not None
+        answers = []
+        for flag in ("", "--deny", "--allow"):
+            if flag:
+                assert home.run("mcp", flag, "names").code == 0
+            server.stdin.write(line)
+            server.stdin.flush()
+            answers.append(json.loads(server.stdout.readline())["result"]["isError"])
+        server.stdin.close()
+    assert answers == [False, True, False]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1", "1e400", "9" * 400, "1e99", "true"])
+def test_a_number_beyond_all_limits_is_refused_and_the_server_goes_on(home: Home, number: str) -> None:
+    call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"budget_check","arguments":{"max_points":%s}}}'
+    refused, pong = raw(home, call % number, '{"jsonrpc":"2.0","id":7,"method":"ping"}')
+    assert refused.get("result", {}).get("isError") or refused["error"]["code"] == -32700
+    assert pong == {"jsonrpc": "2.0", "id": 7, "result": {}}
+
+
 @pytest.mark.parametrize("by", ["day", "agent", "skill", "mcp", "effort", "entrypoint"])
 def test_usage_is_split_by_every_way_of_asking(home: Home, tmp_path: Path, by: str) -> None:
     assert home.run("mcp", "--allow", "names").code == 0
@@ -121,6 +145,8 @@ def test_bad_lines_get_errors_and_the_next_request_is_answered(home: Home) -> No
         "not JSON",
         "[" * 5000,
         '{"id":1}',
+        "[]",
+        '{"jsonrpc":"2.0","id":[1],"method":"ping"}',
         '{"jsonrpc":"2.0","id":2,"method":"no/such"}',
         '{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"limits","arguments":[1]}}',
         '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"usage","arguments":{"by":"\\u0000"}}}',
@@ -132,6 +158,8 @@ def test_bad_lines_get_errors_and_the_next_request_is_answered(home: Home) -> No
         -32700,
         -32700,
         -32600,
+        -32600,
+        -32600,
         -32601,
         None,
         None,
@@ -139,7 +167,14 @@ def test_bad_lines_get_errors_and_the_next_request_is_answered(home: Home) -> No
         None,
     ]
     assert answers[-1] == {"jsonrpc": "2.0", "id": 7, "result": {}}
-    assert answers[4]["result"]["isError"] and answers[5]["result"]["isError"]
+    assert answers[6]["result"]["isError"] and answers[7]["result"]["isError"]
+
+
+def test_bytes_that_are_no_text_are_a_bad_line_in_any_locale(home: Home) -> None:
+    sent = b'\xff\xfe\n{"jsonrpc":"2.0","id":7,"method":"ping"}\n'
+    env = {**home.env, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([command(), "mcp"], input=sent, env=env, capture_output=True, timeout=60)
+    assert [json.loads(line).get("id") for line in done.stdout.splitlines()] == [None, 7], done.stderr
 
 
 def test_foreign_text_is_one_bounded_line_in_a_field_that_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -33,7 +34,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from tachograph.ui.cli.mcp.protocol import serve
     from tachograph.ui.cli.mcp.tools import INSTRUCTIONS, Access, tools
 
-    access = Access(context, os.path.realpath(os.getcwd()), _allows_names(context))
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # the transport's encoding, whatever the system's is
+    access = Access(context, os.path.realpath(os.getcwd()), lambda: _allows_names(context))
     serve(tools(access), INSTRUCTIONS, sys.stdin, context.out)
     return 0
 

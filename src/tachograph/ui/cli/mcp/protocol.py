@@ -5,6 +5,9 @@ with that SDK's client. Specification: https://modelcontextprotocol.io/specifica
 """
 
 import json
+import math
+import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
@@ -66,13 +69,18 @@ def serve(tools: Sequence[Tool], instructions: str, lines: TextIO, out: TextIO) 
 def answer_to(line: str, tools: Sequence[Tool], instructions: str) -> object:
     """The answer to one line; None for notifications. A list of messages (a batch) gets a list of answers."""
     try:
-        message = json.loads(line)
+        message = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return _error(None, PARSE_ERROR, "The line is not JSON.")
-    if isinstance(message, list):
+    if isinstance(message, list) and message:
         answers = [one for one in (_answer(part, tools, instructions) for part in message) if one is not None]
         return answers or None
     return _answer(message, tools, instructions)
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have. Raises ValueError."""
+    raise ValueError(constant)
 
 
 def _answer(message: object, tools: Sequence[Tool], instructions: str) -> dict[str, Any] | None:
@@ -82,11 +90,16 @@ def _answer(message: object, tools: Sequence[Tool], instructions: str) -> dict[s
         return _error(None, INVALID_REQUEST, "A message is an object with a method.")
     if "id" not in message:
         return None  # a notification
+    if not isinstance(message["id"], str | int | float | None):
+        return _error(None, INVALID_REQUEST, "An id is a string or a number.")
     params = message.get("params")
     try:
         result = _result(message["method"], params if isinstance(params, dict) else {}, tools, instructions)
     except RequestError as error:
         return _error(message["id"], error.code, str(error))
+    except Exception:  # noqa: BLE001 - a fault in one answer does not end the server
+        traceback.print_exc(file=sys.stderr)
+        return _error(message["id"], INTERNAL_ERROR, "That is a mistake in Tachograph.")
     return {"jsonrpc": "2.0", "id": message["id"], "result": result}
 
 
@@ -132,6 +145,9 @@ def _checked(arguments: object, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         fits = isinstance(value, str) if kind == "string" else isinstance(value, int | float)
         if not fits or isinstance(value, bool):
             raise ToolError(f"{name} must be a {kind}.")
+        least, most = properties[name].get("minimum", -math.inf), properties[name].get("maximum", math.inf)
+        if kind == "number" and not least <= value <= most:
+            raise ToolError(f"{name} must be a number from {least} to {most}.")
         if choices is not None and value not in choices:
             raise ToolError(f"{name} must be one of {', '.join(choices)}.")
     for name in schema.get("required", ()):

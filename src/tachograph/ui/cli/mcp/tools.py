@@ -6,7 +6,7 @@ titles) is stripped of control characters, cut, and only ever a value of a field
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,15 +27,17 @@ MOST_LETTERS = 80
 _SAME_RESET_SECONDS = 300
 _RANGES = ("today", "7d", "30d", "all")
 _BY = ("model", "day", "project", "session", *WAY_KEYS)
+_POINTS = {"type": "number", "minimum": 0, "maximum": 1000}  # overage goes beyond 100
 _EVER = ["--since", "2000-01-01"]
 
 
 class Access(NamedTuple):
-    """The surroundings of the tools: the folder the agent works in, and whether other names may be shown."""
+    """The surroundings of the tools: the folder the agent works in, and the person's consent to show other names, which they
+    may withdraw while the server runs."""
 
     context: Context
     folder: str
-    allows_names: bool
+    allows_names: Callable[[], bool]
 
 
 def tools(access: Access) -> tuple[Tool, ...]:
@@ -75,9 +77,9 @@ def tools(access: Access) -> tuple[Tool, ...]:
             " start_percent first: the answer holds start_percent and resets_at to pass on later calls.",
             _schema(
                 {
-                    "max_points": {"type": "number", "description": "points of the limit (0 to 100) that may be used"},
+                    "max_points": {**_POINTS, "description": "points of the limit (0 to 100) that may be used"},
                     "limit": {"type": "string", "description": "a key of `limits`; default: seven_day"},
-                    "start_percent": {"type": "number", "description": "percent when the work began"},
+                    "start_percent": {**_POINTS, "description": "percent when the work began"},
                     "resets_at": {"type": "string", "description": "reset of the window in which the work began"},
                 },
                 ("max_points",),
@@ -111,11 +113,12 @@ def forecast(access: Access) -> dict[str, Any]:
 def usage(access: Access, given: Mapping[str, Any]) -> dict[str, Any]:
     """Totals and rows over a range. Raises ToolError for names that the user does not share."""
     by, scope = given.get("by"), given.get("scope", "project")
-    if scope == "everything" and not access.allows_names:
+    allows_names = access.allows_names()
+    if scope == "everything" and not allows_names:
         raise ToolError(
             "The user shares only the current project. They can allow more with `tachograph mcp --allow names`."
         )
-    if by in ("project", "session") and not access.allows_names:
+    if by in ("project", "session") and not allows_names:
         raise ToolError(
             f"Rows by {by} need the user's consent: `tachograph mcp --allow names`. Ask by model or by day instead."
         )

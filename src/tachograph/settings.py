@@ -290,7 +290,7 @@ def _notifications(
             found[key] = value
         elif key == "quiet" and (hours := _hours(value)) is not None:
             found[key] = hours
-        elif key == "command" and isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
+        elif key == "command" and isinstance(value, list) and value and all(_is_argument(v) for v in value):
             found[key] = tuple(value)
         elif key == "webhook" and isinstance(value, str):
             found[key] = Secret(value)
@@ -303,6 +303,11 @@ def _notifications(
         else:
             problems.append(f"{path}: {name}.{key} is not a setting")
     return before._replace(**found)
+
+
+def _is_argument(value: object) -> bool:
+    """True for text that a program can be started with."""
+    return isinstance(value, str) and bool(value) and "\0" not in value
 
 
 WEBHOOK_FORMATS = ("json", "ntfy", "slack", "discord")

@@ -46,6 +46,15 @@ def test_an_unknown_percent_is_empty_and_not_zero(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "[]\n"
 
 
+def test_zero_bytes_neither_stop_the_command_nor_get_into_it(tmp_path: Path) -> None:
+    program = script(tmp_path / "notify", f'echo "$TACHOGRAPH_TITLE" > {tmp_path / "out"}')
+    assert run_command(NEAR._replace(title="a\0b"), NotificationSettings(command=(program,)), env(tmp_path)) == ""
+    assert (tmp_path / "out").read_text() == "ab\n"
+    (tmp_path / "settings.toml").write_text('[notifications]\ncommand = ["/bin/true", "a\\u0000b"]\n')
+    settings = load(str(tmp_path / "settings.toml"))
+    assert settings.notifications.command == () and "command is not understood" in settings.problems[0]
+
+
 def test_a_command_by_name_never_comes_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(tmp_path / "notify-me", f"touch {tmp_path / 'ran'}")
     monkeypatch.chdir(tmp_path)

@@ -107,7 +107,9 @@ def test_withdrawn_consent_holds_for_a_server_that_is_running(home: Home, tmp_pa
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-1", "1e400", "9" * 400, "1e99", "true"])
 def test_a_number_beyond_all_limits_is_refused_and_the_server_goes_on(home: Home, number: str) -> None:
-    call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"budget_check","arguments":{"max_points":%s}}}'
+    call = (
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"budget_check","arguments":{"max_points":%s}}}'
+    )
     refused, pong = raw(home, call % number, '{"jsonrpc":"2.0","id":7,"method":"ping"}')
     assert refused.get("result", {}).get("isError") or refused["error"]["code"] == -32700
     assert pong == {"jsonrpc": "2.0", "id": 7, "result": {}}

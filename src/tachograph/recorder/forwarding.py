@@ -37,7 +37,10 @@ def run_command(notification: Notification, settings: NotificationSettings, env:
     if program is None:
         return f"{name} was not found in PATH"
     values = _message(notification)._asdict()
-    variables = {f"TACHOGRAPH_{key.upper()}": "" if value is None else str(value) for key, value in values.items()}
+    variables = {  # no variable can hold a zero byte
+        f"TACHOGRAPH_{key.upper()}": "" if value is None else str(value).replace("\0", "")
+        for key, value in values.items()
+    }
     text = json.dumps(values).encode() + b"\n"
     try:
         done = processes.run([program, *settings.command[1:]], {**env, **variables}, COMMAND_SECONDS, text)

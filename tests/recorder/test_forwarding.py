@@ -52,7 +52,7 @@ def test_zero_bytes_neither_stop_the_command_nor_get_into_it(tmp_path: Path) -> 
     assert (tmp_path / "out").read_text() == "ab\n"
     (tmp_path / "settings.toml").write_text('[notifications]\ncommand = ["/bin/true", "a\\u0000b"]\n')
     settings = load(str(tmp_path / "settings.toml"))
-    assert settings.notifications.command == () and "command is not understood" in settings.problems[0]
+    assert settings.notifications.command == () and "is not understood" in settings.problems[0]
 
 
 def test_a_command_by_name_never_comes_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

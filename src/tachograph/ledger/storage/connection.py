@@ -44,7 +44,7 @@ class Ledger:
     def close(self) -> None:
         self.db.close()
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

@@ -16,7 +16,7 @@ run: $(VENV)/.installed   ## install into .venv and show your own numbers
 	@$(BIN)/tachograph
 
 test: $(VENV)/.dev needs  ## install the needs of the tests and run all of them
-	@$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=25 $(PYTEST_FLAGS)
 
 test-fast: $(VENV)/.dev   ## run the tests that need no browser, desktop or Wine, in under a minute
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not desktop and not slow and not soak and not wine" --durations=10 $(PYTEST_FLAGS)

@@ -179,7 +179,35 @@ SLOW_FILES = {
     "usage/test_places.py",
     "usage/test_usage_on_the_page.py",
 }
-DESKTOP_HELPERS = {"chromium", "firefox_browser", "linux_desktop", "tmux_terminal"}
+DESKTOP_HELPERS = {"chromium", "dashboard_browser", "firefox_browser", "linux_desktop", "tmux_terminal"}
+# Files that take longest, the longest first. They begin first, so that no core waits for the other's last file in the end.
+LONGEST_FILES = (
+    "recorder/test_process_tree.py",
+    "ui/dashboard/test_live_updates.py",
+    "hub/test_union_oracle.py",
+    "ui/dashboard/test_dashboard_pages.py",
+    "test_properties.py",
+    "hub/test_postgres.py",
+    "ui/dashboard/test_extension.py",
+    "ui/dashboard/test_drivers_section.py",
+    "queries/test_two_months.py",
+    "ui/tray/test_linux.py",
+    "recorder/test_kill.py",
+    "ui/test_workdays_docs.py",
+    "test_real_transcripts.py",
+    "ui/dashboard/test_dashboard_trouble.py",
+    "ui/dashboard/test_dashboard_delivery.py",
+    "ui/test_demo_life.py",
+    "ui/dashboard/test_scripts.py",
+    "ui/dashboard/test_dashboard_numbers.py",
+    "queries/test_limit_histories.py",
+    "ui/dashboard/test_team_pages.py",
+    "ui/dashboard/test_hostile_dashboard.py",
+    "test_folder_order.py",
+    "recorder/test_ingest.py",
+    "test_outputs.py",
+    "test_chaos.py",
+)
 _IMPORTS_DESKTOP_HELPER = re.compile(rf"^(?:from|import) (?:{'|'.join(sorted(DESKTOP_HELPERS))})\b", re.MULTILINE)
 
 
@@ -209,12 +237,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("desktop")
         if item.path.relative_to(TESTS).as_posix() in SLOW_FILES:
             item.add_marker("slow")
+    items.sort(key=_place_of_longest)
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
     left_out = [item for item in items if item.get_closest_marker("soak") or item.get_closest_marker("wine")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _place_of_longest(item: pytest.Item) -> int:
+    name = item.path.relative_to(TESTS).as_posix()
+    return LONGEST_FILES.index(name) if name in LONGEST_FILES else len(LONGEST_FILES)
 
 
 def _requires_all() -> bool:

@@ -332,9 +332,10 @@ class HubStore(FactStore):
         self.db.run(sql, (member, now_ms, action, details, actor))
 
     def record_of(self, member: int, most: int = 200) -> list[tuple[int, int | None, str]]:
-        """Newest lines of the record that concern a member: time, actor, action."""
-        sql = "SELECT at, actor, action FROM audit WHERE member = ? ORDER BY at DESC LIMIT ?"
-        return [(int(at), actor, action) for at, actor, action in self.db.all(sql, (member, most))]
+        """Newest lines of the record that concern a member, changes of the policy among them: time, actor, action."""
+        concerns = "member = ? OR (member IS NULL AND action LIKE ?)"
+        sql = f"SELECT at, actor, action FROM audit WHERE {concerns} ORDER BY at DESC LIMIT ?"
+        return [(int(at), actor, action) for at, actor, action in self.db.all(sql, (member, "policy %", most))]
 
     def viewed_since(self, actor: int, action: str, since_ms: int) -> set[int]:
         """Members whom an actor has looked at since a time."""

@@ -42,7 +42,7 @@ def loads(text: str | bytes) -> Any:
 
 
 def patient_loads(text: str) -> Any:
-    """The value of a JSON text whose strings may hold control characters: `json.loads(text, strict=False)`."""
+    """The value of a JSON text with strings that may hold control characters: `json.loads(text, strict=False)`."""
     try:
         return _scanned(text, _PatientOptions)
     except Exception:  # noqa: BLE001 - json raises the right one

@@ -91,7 +91,7 @@ def environment_folders(env: Mapping[str, str], platform: str = sys.platform) ->
 
 
 def desktop_session_folders(env: Mapping[str, str], platform: str = sys.platform) -> list[str]:
-    """Where Claude Desktop keeps the config folders of its local agent sessions (Cowork) on this platform."""
+    """Folders with the config folders of Claude Desktop's local agent sessions (Cowork) on this platform."""
     home = home_folder(env)
     if platform == "darwin":
         bases = [os.path.join(home, "Library", "Application Support")]

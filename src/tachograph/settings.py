@@ -32,7 +32,7 @@ class Secret(str):
 
 
 class NotificationSettings(NamedTuple):
-    """When and how to notify. `thresholds` in percent of a limit, `spend` in percent of the cap of metered use;
+    """Conditions and ways of notifications. `thresholds` in percent of a limit, `spend` in percent of the cap of metered use;
     `spend_amount` in whole units of its currency if there is no cap; `quiet` as minutes of the day, from and to
     (to before from: over midnight), None for never. `desktop`: as a notification of the desktop; `sound`: with one.
     `command`: program and arguments to run; `webhook`: address to post to, in the shape `webhook_format`."""
@@ -67,7 +67,7 @@ class Settings(NamedTuple):
 
     @property
     def shows_left(self) -> bool:
-        """Do limits show what is left of them, instead of what is used?"""
+        """True if limits show percent left instead of percent used."""
         return self.limits == REMAINING
 
 
@@ -254,7 +254,7 @@ def of_table(table: Mapping[str, Any], path: str) -> Settings:
 
 
 def shows_left(path: str) -> bool:
-    """Do limits show what is left, by the settings in a file? It is read only where it holds that word: a status line
+    """True if limits show percent left by the settings in a file. It is read only if it holds that word: a status line
     has no time for TOML."""
     try:
         with open(path, "rb") as file:
@@ -279,7 +279,7 @@ def _display(table: Mapping[str, Any], path: str, problems: list[str]) -> str:
 def _notifications(
     name: str, table: Mapping[str, Any], before: NotificationSettings, path: str, problems: list[str]
 ) -> NotificationSettings:
-    """The table `[notifications]`; what is wrong in it keeps its default. No problem repeats a webhook's address."""
+    """The table `[notifications]`; a wrong value keeps its default. No problem repeats a webhook's address."""
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key in ("thresholds", "spend") and _are_percentages(value):

@@ -32,7 +32,7 @@ class TrayState(NamedTuple):
 def tray_state(
     db: sqlite3.Connection, book: PriceBook, calendar: Calendar, at: int, *, left: bool = False
 ) -> TrayState:
-    """State of the tray at a moment. `left`: limits show what is left of them."""
+    """State of the tray at a moment. `left`: limits show percent left."""
     start = calendar.period(DAY, at)[1].start
     (today,) = spend_in_spans(db, book, [Span(start, at + SKEW_MS)])
     style = get_preference(db, TITLE, "medium")

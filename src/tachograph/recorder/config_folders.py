@@ -26,7 +26,7 @@ def not_read(db: sqlite3.Connection, env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def counted_folders(ledger: str, *, at_rest: bool = False) -> list[str]:
-    """Config folders that the ledger in a file has ever counted; none where it can't be read."""
+    """Config folders that the ledger in a file has ever counted; none if it can't be read."""
     try:
         db = connect_readonly(ledger, at_rest=at_rest)
     except (sqlite3.Error, OSError):

@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
 
 class Pass(NamedTuple):
-    """One pass: numbers, and what was looked at."""
+    """One pass: numbers, and the files and folders that it looked at."""
 
     transcripts: int  # that there are
     read: int  # that had something new

@@ -98,7 +98,7 @@ def load(paths: Paths) -> Keys | None:
 
 
 def _read(path: str) -> dict[str, Any]:
-    """The object in a file of ours; empty without one, or where it is damaged."""
+    """The object in a file of ours; empty without one, or if it is damaged."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:

@@ -18,7 +18,7 @@ def banked_words(account: NowAccount, at: int, calendar: Calendar) -> list[str]:
 
 
 def unread_words(account: NowAccount) -> list[str]:
-    """One line for each source with an answer that was not read whole, and the command that lists what is missing."""
+    """One line for each source with an answer that was not read whole, and the command that lists the rest."""
     return [unread_line(source, problems) for source, problems in account.unread]
 
 

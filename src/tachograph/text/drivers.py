@@ -58,7 +58,7 @@ _CAUSES = {PAUSE: "after a pause", MODEL: "for another model", "prefix": "after 
 
 
 def advice_words(row: Driver, found: Drivers) -> str:
-    """What to do about a driver, in one sentence; "" where the numbers support none."""
+    """Advice about a driver, in one sentence; "" if the numbers support none."""
     cost = row.spend.usd or 0.0
     if row.is_rest or row.share is None or cost < LEAST_USD:
         return ""

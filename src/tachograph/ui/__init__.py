@@ -1,1 +1,1 @@
-"""What a person sees: answers become text, tables, JSON and CSV."""
+"""Views for people: answers become text, tables, JSON and CSV."""

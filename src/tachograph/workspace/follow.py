@@ -44,7 +44,7 @@ class WorkspaceFollower:
 
     @property
     def shows_left(self) -> bool:
-        """Do limits show what is left of them?"""
+        """True if limits show percent left."""
         return self._settings.settings.shows_left
 
     @property

@@ -52,7 +52,7 @@ class Database(Protocol):
     def back_up(self, path: str) -> None: ...
 
     def purge(self) -> None:
-        """Overwrite what was deleted, where the engine leaves that to us."""
+        """Overwrite deleted rows if the engine leaves that to us."""
 
     def close(self) -> None: ...
 

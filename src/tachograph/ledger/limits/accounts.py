@@ -82,7 +82,7 @@ def repair_clock(db: sqlite3.Connection, now_ms: int) -> None:
 
 
 def plan_changes(db: sqlite3.Connection, account: int) -> list[tuple[int, str]]:
-    """When an account was first seen with which plan, oldest first."""
+    """Plans of an account with the time at which each was first seen, oldest first."""
     return list(db.execute("SELECT at, plan FROM plan_change WHERE account = ? ORDER BY at", (account,)))
 
 
@@ -139,7 +139,7 @@ def is_hidden(db: sqlite3.Connection, account: int) -> bool:
 
 
 def learn(db: sqlite3.Connection, account: int, label: str, plan: str) -> None:
-    """Take over plan and label from the service; the label only if there is none yet."""
+    """Take over plan and label from the service; the label only for an account without one."""
     db.execute(
         "UPDATE account SET plan = CASE ?2 WHEN '' THEN plan ELSE ?2 END,"
         " label = CASE label WHEN '' THEN ?1 ELSE label END WHERE id = ?3",

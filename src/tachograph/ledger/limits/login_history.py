@@ -6,7 +6,7 @@ from tachograph.model.limits.window_state import CLOCK_MS
 
 
 def note_plan(db: sqlite3.Connection, account: int, plan: str | None, at: int) -> None:
-    """Note the plan of an account, where it is another one than before."""
+    """Note the plan of an account if it has changed."""
     if not plan or not account:
         return
     known = db.execute(

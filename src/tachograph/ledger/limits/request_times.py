@@ -1,4 +1,4 @@
-"""When requests began whose answers came after a refusal that may still hold: it tells if one proves that it is over.
+"""Start times of requests with an answer after a refusal: a later start proves that the refusal is over.
 
 Every pass calls this, so other modules about limits are imported only after a refusal.
 """

@@ -39,7 +39,7 @@ def write(
 
 
 def types_of(db: sqlite3.Connection, session: int) -> dict[str, str]:
-    """Types of a session's subagents by their ids, as far as calls are known."""
+    """Types of a session's subagents by their ids; without those of unknown calls."""
     sql = (
         "SELECT agent, agent_type FROM subagent JOIN spawn ON spawn.session = subagent.session"
         " AND spawn.prompt = subagent.prompt WHERE subagent.session = ?"

@@ -295,12 +295,12 @@ def to_plain(message: Message) -> list[Any]:
 
 
 def from_json(body: str) -> Message:
-    """A message from its JSON. Raises ValueError, TypeError or KeyError for a text that is none."""
+    """A message from its JSON. Raises ValueError, TypeError or KeyError for any other text."""
     return from_plain(loads(body))
 
 
 def from_plain(body: Any) -> Message:
-    """A message from its lists. Raises ValueError, TypeError or KeyError for a value that is none."""
+    """A message from its lists. Raises ValueError, TypeError or KeyError for any other value."""
     identity, at, counts, logged, choice, sessions, trace = body
     output, chosen_at, origin = choice
     last_at, stop_at, mark, request, blocks, folders, *way = trace  # without a way in bodies of earlier versions

@@ -1,4 +1,4 @@
-"""What changed messages add to the totals: collected by the keys of `rollup`, and written in one go."""
+"""Changes of the totals by changed messages: collected by the keys of `rollup`, and written in one go."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _take(row: object) -> str:
 
 
 def _day(text: object) -> int | None:
-    """Epoch milliseconds of the beginning of a day (UTC); None for what is no date."""
+    """Epoch milliseconds of the beginning of a day (UTC); None for anything but a date."""
     from tachograph.lean_datetime import UTC, datetime
 
     try:

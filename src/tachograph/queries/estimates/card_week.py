@@ -23,7 +23,7 @@ class CardWeek(NamedTuple):
 def card_week(
     now: Now, attribute: Callable[[NowAccount, int], Attribution], asked: int | None = None
 ) -> CardWeek | None:
-    """The week to summarize; `asked`: so many weeks back. None without a reading of the weekly limit.
+    """The week to summarize; `asked`: number of weeks back. None without a reading of the weekly limit.
 
     `attribute` gives the attribution of an account's week by the number of weeks before the running one.
     """

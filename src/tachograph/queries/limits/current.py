@@ -169,7 +169,7 @@ def is_budget(limit: NowLimit) -> bool:
 
 
 def now(db: sqlite3.Connection, at: int, *, left: bool = False) -> Now:
-    """Current limits at a moment, from the ledger. `left`: they show what is left of them."""
+    """Current limits at a moment, from the ledger. `left`: they show percent left."""
     found = (_account(db, row, at) for row in readings.accounts_with_readings(db))
     accounts = [one for one in found if one.limits or one.problems or one.extra or one.lifted]
     if left:
@@ -265,7 +265,7 @@ def _account(db: sqlite3.Connection, row: tuple[int, str, str, str, str], at: in
 
 
 def _breakdown(stored: Sequence[StoredReading], week: Window | None, at: int) -> tuple[Share, ...]:
-    """The service's split of the running week; what was read in an earlier week is about that one."""
+    """The service's split of the running week; a reading of an earlier week does not count."""
     resets_at = None if week is None else week.resets_at
     if resets_at is not None and resets_at <= at:
         return ()

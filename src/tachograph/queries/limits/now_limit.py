@@ -82,7 +82,7 @@ def is_idle_codename(limit: NowLimit) -> bool:
 
 
 def is_metered(extra: ExtraUsage | None) -> bool:
-    """Does use go on, metered, when a limit of the plan is reached? Only where room is known, never where it is unknown."""
+    """True if metered use goes on after a limit of the plan is reached: only with room that is known."""
     return room(extra) in (NO_CAP, CAPPED)
 
 

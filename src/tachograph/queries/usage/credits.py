@@ -113,7 +113,7 @@ def _within(one: MeteredSpan, span: Span) -> list[Span]:
 
 
 def _without(part: Span, covered: Sequence[MeteredSpan]) -> list[Span]:
-    """What is left of a part beside spans in which all models draw on credits."""
+    """The rest of a part beside spans in which all models draw on credits."""
     left = [part]
     for other in covered:
         left = [

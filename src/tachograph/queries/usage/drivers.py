@@ -1,4 +1,4 @@
-"""What drives usage: subagents, skills, plugins, MCP servers, effort, programs, long context, parallel sessions, cache rebuilds.
+"""Drivers of usage: subagents, skills, plugins, MCP servers, effort, programs, long context, parallel sessions, cache rebuilds.
 
 Drivers overlap: a subagent may work for a skill at high effort. Each is a part of the same total, so the rows of one
 dimension add up to it, together with what no record names.

@@ -38,7 +38,7 @@ class Spend(NamedTuple):
         )
 
     def __sub__(self, part: Spend) -> Spend:
-        """What is left without a part of it."""
+        """The rest without a part of it."""
         tokens = Tokens(*(a - b for a, b in zip(self.tokens, part.tokens, strict=True)))
         rest = [a - b for a, b in zip(self[2:], part[2:], strict=True)]
         cost = None if self.cost is None or rest[0] == tokens.messages else self.cost - (part.cost or 0)
@@ -118,7 +118,7 @@ class SpeedKey(NamedTuple):
 
 
 class AgentKey(NamedTuple):
-    """Who asked: "main", or the type of a subagent, None where that is unknown."""
+    """The asking agent: "main", or the type of a subagent; None if unknown."""
 
     agent: str | None
 

@@ -146,7 +146,7 @@ class ClassTotals(NamedTuple):
 
 
 def class_totals(found: Sequence[Period], keys: Sequence[str | None], *, is_cost: bool) -> ClassTotals:
-    """What each class of token cost (or its tokens) in each of the periods `keys`; a period without usage is 0."""
+    """Cost (or tokens) of each class of token in each of the periods `keys`; a period without usage is 0."""
     by_key = {one.period: one for one in found}
     series = []
     for place, name in enumerate(CLASSES if is_cost else CLASSES[:5]):

@@ -1,4 +1,4 @@
-"""When the requests of answers began: the time of the prompt or tool result that each answer follows.
+"""Start times of the requests of answers: the time of the prompt or tool result that each answer follows.
 
 Only an open refusal asks for it (model/limits/refusals.py), so the end of a transcript is read again for it, patiently,
 and no other reading pays for it.

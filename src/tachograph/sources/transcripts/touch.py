@@ -46,7 +46,7 @@ def content_sum(path: bytes, expected: Signature) -> int | None:
 
 
 def is_touched(path: bytes, status: os.stat_result, before: Signature, content: int, compared: int = 0) -> bool:
-    """True if a file with other times than `before` has the content whose sum was taken then.
+    """True if a file with other times than `before` still has the content of the sum taken then.
 
     `compared`: how many files were compared already in this look.
     """

@@ -1,4 +1,4 @@
-"""`tachograph doctor`: check what is read and how to fix problems."""
+"""`tachograph doctor`: check the installation and explain how to fix problems."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _is_stopped_by_old_number(verdict: Verdict, at: int) -> bool:
 
 
 def _ask_sources(context: Context) -> bool:
-    """Ask the sources that may be asked for a new reading; False if there is none."""
+    """Ask the sources that may be asked for a new reading; False without such a source."""
     from tachograph.recorder import poller
 
     with open_ledger(own_paths(context.env), context.clock.now_ms()) as ledger:

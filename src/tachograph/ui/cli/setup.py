@@ -30,7 +30,7 @@ Ask = Callable[[str, bool], bool]  # a question and its default -> yes or no; EO
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--yes", action="store_true", help="take the defaults; never turns the usage endpoint on")
-    parser.add_argument("--json", action="store_true", help="print what was detected, for programs; changes nothing")
+    parser.add_argument("--json", action="store_true", help="print the findings for programs; changes nothing")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:

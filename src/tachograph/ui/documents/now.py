@@ -68,7 +68,7 @@ def headline(account: NowAccount, kind: str = "medium") -> list[Part]:
 
 
 def _counts_left(limit: NowLimit) -> bool:
-    """Does a headline show what is left of a limit? Not where it is unknown, and not of spend without a cap."""
+    """True if a headline shows percent left of a limit: not if it is unknown, and not for spend without a cap."""
     is_known = limit.cap is not None if limit.group == MONEY and limit.used is not None else limit.percent is not None
     return limit.shows_left and is_known
 

@@ -70,7 +70,7 @@ class Interaction:
         return self.view.detail or self.view.cursor or ""
 
     def click(self, row: int) -> bool:
-        """Choose or open the session on a row of the screen; False if there is none."""
+        """Choose or open the session on a row of the screen; False on a row without one."""
         session = self.shown.places.get(row)
         if session is not None:
             self.view = views.clicked(self.view, session, self.state, self.shown.page)

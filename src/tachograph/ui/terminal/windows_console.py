@@ -164,7 +164,7 @@ def key_name(key: int, char: str) -> str:
 
 
 def event_of(record: win32.InputRecord, top: int) -> Iterator[Event]:
-    """What a person did, of an input record; nothing for others. `top`: the first row of the window."""
+    """Input by a person, from an input record; nothing for others. `top`: the first row of the window."""
     if record.kind == win32.KEY_EVENT and record.event.key.is_down:
         name = key_name(record.event.key.key, record.event.key.char)
         if name:
@@ -254,7 +254,7 @@ class _Console:
         return box.Left, box.Top, max(1, box.Right - box.Left + 1), max(1, box.Bottom - box.Top + 1)
 
     def events(self, wait_ms: int) -> list[Event]:
-        """What a person did, after at most `wait_ms`."""
+        """Input by a person, after at most `wait_ms`."""
         if self._kernel.WaitForSingleObject(self._input, wait_ms):
             return []
         records: Any = (win32.InputRecord * _MOST_EVENTS)()

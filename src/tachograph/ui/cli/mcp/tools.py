@@ -177,7 +177,7 @@ def budget_check(access: Access, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def quoted(text: object) -> str | None:
-    """Text from outside, as one bounded line without control characters; None if there is none."""
+    """Text from outside, as one bounded line without control characters; None for an empty one."""
     if not isinstance(text, str):
         return None
     line = safe(" ".join(text.split()))

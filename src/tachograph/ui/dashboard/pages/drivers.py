@@ -1,4 +1,4 @@
-"""What drives usage, on *Usage* and on the page of a session: ranked rows, each with what to do about it."""
+"""Drivers of usage, on *Usage* and on the page of a session: ranked rows, each with what to do about it."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ def usage_drivers(view: View) -> TableBlock:
 
 
 def _named(view: View) -> Drivers:
-    """What records name, over a range of very many messages; some minutes old at most."""
+    """Drivers that records name, over a range of very many messages; some minutes old at most."""
     snapshot, query = view.snapshot, view.query.spend_query(view.calendar, view.now)
     return snapshot.cache.answer(
         ("named drivers", query), _LONG_CACHE_SECONDS, lambda: named_drivers(snapshot.db, snapshot.book, query)

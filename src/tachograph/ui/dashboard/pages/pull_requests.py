@@ -76,7 +76,7 @@ def pull_request_table(view: View) -> TableBlock:
 
 
 def _basis_words(whole: Spend, by_branch: Spend) -> str:
-    """How much is attributed by the session that linked a pull request, and how much by branch alone."""
+    """Cost attributed by the session that linked a pull request, and by branch alone."""
     start = "Work that led to a link belongs to its pull request by session, other work on its branch by branch alone"
     if not by_branch.tokens.messages or whole.usd is None:
         return f"{start}."

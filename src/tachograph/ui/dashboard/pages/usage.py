@@ -124,7 +124,7 @@ def _start_of(view: View, day: str) -> int:
 
 
 def _money_notes(used: Spend, missing: set[str]) -> tuple[str, ...]:
-    """What is billed, and what has no price."""
+    """Billed cost, and models without a price."""
     notes = (billed_words(used),) if used.billed else ()
     if not used.unpriced:
         return notes

@@ -23,8 +23,8 @@ COLD_BOUNDED = ("M", "L")  # on S, starting Python is most of it
 WARM_SECONDS = {"M": 0.045, "L": 0.070}
 GROWN_SECONDS = {"M": 0.060}
 WARM_OF_PYTHON = {"M": 2.5, "L": 4.0}  # CPU time, of an empty Python's
-GROWN_OF_PYTHON = {"M": 9.0}
-MEMORY_BYTES = {"L": 250e6}
+GROWN_OF_PYTHON = {"M": 6.5}
+MEMORY_BYTES = {"L": 120e6}
 
 WARM_ROUNDS = 21  # the runs are short and their spread is wide
 GROWING_ROUNDS = 7

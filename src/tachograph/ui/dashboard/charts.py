@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.model.usage.model_names import plain_model_name
 
 COLORS = 10  # of series, s0 to s9 in palette.css; s-rest is for everything else
 _HUES = 5
 STEPS = 5  # of a heat map, 0 is nothing
 _FAMILIES = {"opus": 0, "sonnet": 1, "haiku": 2, "fable": 3, "mythos": 4}
+_LIMITS = {FIVE_HOUR: 2, SEVEN_DAY: 4}
 
 
 class Box(NamedTuple):
@@ -34,6 +36,15 @@ class Day(NamedTuple):
     row: int
     step: int
     value: float | None
+
+
+def limit_color(key: str) -> int:
+    """The color of a limit, the same on every page: its model family's; limits of all models take hues of families without
+    a limit of their own."""
+    if key in _LIMITS:
+        return _LIMITS[key]
+    family = next((place for word, place in _FAMILIES.items() if word in key), None)
+    return zlib.crc32(key.encode()) % COLORS if family is None else family
 
 
 def model_color(model: str) -> int:

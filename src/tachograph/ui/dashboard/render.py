@@ -21,7 +21,7 @@ from tachograph.ui.dashboard.site import PAGES
 
 _TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 _TWIN = re.compile(r"<!--twin:([\w-]+)-->.*?<!--/twin-->", re.DOTALL)  # protocol.TWIN_START and TWIN_END
-SHEETS = ("palette.css", "page.css", "figures.css", "tables.css", "responsive.css")
+SHEETS = ("palette.css", "page.css", "figures.css", "tables.css", "usage.css", "responsive.css")
 
 
 class RenderedBlock(NamedTuple):

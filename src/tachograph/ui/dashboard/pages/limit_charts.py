@@ -10,6 +10,7 @@ from tachograph.queries.limits.current import now as current_limits
 from tachograph.queries.limits.curves import Curve, curves
 from tachograph.text import limits as limit_text
 from tachograph.text.format import UNKNOWN, day_and_time, iso, plural, safe
+from tachograph.ui.dashboard.charts import limit_color
 from tachograph.ui.dashboard.figures import Figure, FiguresBlock, LegendEntry, LimitChart, Mark, Series
 from tachograph.ui.dashboard.page import View
 from tachograph.ui.dashboard.pages.forecasts import fan_of, forecasts, words_of
@@ -71,7 +72,7 @@ def _figure(chart: _Chart, account: NowAccount, view: View) -> Figure:
         f"{safe(one.label)} {limit_text.percent_words(by_key[one.key])}" for one in chart.curves if one.key in by_key
     ]
     forecast = f" {words_of(view, chart.ahead)}" if chart.ahead is not None else ""
-    legend = tuple(LegendEntry(name, place) for place, name in enumerate(names))
+    legend = tuple(LegendEntry(name, limit_color(one.key)) for name, one in zip(names, chart.curves, strict=True))
     return Figure(
         chart.key,
         _title(chart, names, hits, account),
@@ -109,8 +110,8 @@ def _drawing(chart: _Chart, view: View) -> LimitChart:
     points = {one.key: {p.at: p.percent for p in one.points if p.at >= since} for one in chart.curves}
     times = sorted({at for own in points.values() for at in own} | {since, view.now, until})
     series = tuple(
-        Series(safe(one.label), place, tuple(_on_times([points[one.key].get(at, _NO_POINT) for at in times])))
-        for place, one in enumerate(chart.curves)
+        Series(safe(one.label), limit_color(one.key), tuple(_on_times([points[one.key].get(at, _NO_POINT) for at in times])))
+        for one in chart.curves
     )
     zone = view.calendar.zone_name
     seconds = tuple(at // 1000 for at in times)

@@ -7,6 +7,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.limits.window_history import Wall, Walls, walls
 from tachograph.text.attribution import left_out_words
 from tachograph.text.format import UNKNOWN, duration, iso, month_name, plural, safe, tokens
+from tachograph.ui.dashboard.charts import limit_color
 from tachograph.ui.dashboard.figures import Figure, FigureBlock, LegendEntry, PeakChart, Series, TableBlock
 from tachograph.ui.dashboard.page import Block, Page, View
 from tachograph.ui.dashboard.pages.forecasts import calibration_table
@@ -67,8 +68,8 @@ def peaks_by_week(view: View) -> FigureBlock | None:
     by_place = {(one.key, one.week): one for one in found.weeks}
     labels = tuple(f"{int(week[8:])} {month_name(int(week[5:7]))} {week[:4]}" for week in weeks)
     series = tuple(
-        Series(name, place % 10, tuple(by_place[key, week].peak if (key, week) in by_place else None for week in weeks))
-        for place, (key, name) in enumerate(names.items())
+        Series(name, limit_color(key), tuple(by_place[key, week].peak if (key, week) in by_place else None for week in weeks))
+        for key, name in names.items()
     )
     hit_weeks = len({one.week for one in found.weeks if one.hits})
     lines = tuple(
@@ -93,7 +94,7 @@ def peaks_by_week(view: View) -> FigureBlock | None:
             "The highest value of each limit, by the week in which its window began.",
             PeakChart(labels, series),
             Table("t-weeks", "Highest values by week", (Column("Week of"), Column("Limit"), *numbers), lines),
-            tuple(LegendEntry(name, place % 10) for place, name in enumerate(names.values())),
+            tuple(LegendEntry(name, limit_color(key)) for key, name in names.items()),
         )
     )
 

@@ -170,5 +170,5 @@ PAGE = Page(
     "Sessions",
     (Block("session-costs", "figure_block.html", session_costs), Block("list", "sessions_list.html", session_list)),
     filters="full",
-    finds="Find a session by title, id, project or branch",
+    finds="Find a session",
 )

@@ -29,7 +29,7 @@ const OWN = {
 };
 
 /** Rows and groups of cells: most of a page, of which an update changes a few. Their HTML ends with a mark. */
-const PART = /<(tr|g) id="([^"]+)"[^]*?<\/\1><!--\/part-->/g;
+const PART = /<(tr|g) id="([^"]+)".*?<\/\1><!--\/part-->/gs;
 
 /** The texts that parts of the page were last made from. @type {WeakMap<Element, string>} */
 const texts = new WeakMap();

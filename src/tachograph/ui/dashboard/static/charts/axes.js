@@ -116,7 +116,7 @@ const timeScale = (holder) => ({
 /** @param {Payload} payload */
 export const seriesOf = (payload) => {
   const { bars } = uPlot.paths;
-  const made = payload.series.map((one) => {
+  const made = payload.series.map((one, n) => {
     const paint = seriesColor(one.color);
     const filled = { label: one.label, stroke: paint, fill: paint, width: 0, points: { show: false } };
     if (payload.kind === "stack") return { ...filled, paths: bars({ size: [0.78, 60], align: 0 }) };
@@ -127,21 +127,21 @@ export const seriesOf = (payload) => {
       const points = { show: true, size: 6, fill: paint, filter: ofOneMoment };
       return { label: one.label, scale: "tokens", stroke: paint, width: 1.6, spanGaps: true, points };
     }
-    return lineOf(payload, one, paint);
+    return lineOf(payload, one, paint, DASHES[n % DASHES.length]);
   });
   return payload.kind === "stack" ? made.reverse() : made;
 };
 
 const DASHES = [undefined, [6, 3], [2, 2]];
 
-/** @param {Payload} payload @param {import("./format.js").Series} one @param {string} paint */
-const lineOf = (payload, one, paint) => {
+/** @param {Payload} payload @param {import("./format.js").Series} one @param {string} paint @param {number[] | undefined} dash */
+const lineOf = (payload, one, paint, dash) => {
   const isWeeks = payload.kind === "weeks";
   return {
     label: one.label,
     stroke: paint,
     width: 2,
-    dash: DASHES[(one.color ?? 0) % 3],
+    dash,
     spanGaps: isWeeks,
     points: { show: true, size: isWeeks ? 5 : 6, fill: paint, filter: isWeeks ? undefined : withoutNeighbor },
     gaps: isWeeks ? undefined : breaksOf,

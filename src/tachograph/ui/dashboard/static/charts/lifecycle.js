@@ -2,7 +2,7 @@
 import { axesOf, scalesOf, seriesOf } from "./axes.js";
 import { forgetColors } from "./colors.js";
 import { columnsOf, timeRange } from "./format.js";
-import { paintFan, paintMarks, paintUnknown } from "./painters.js";
+import { paintFan, paintFanWords, paintMarks, paintUnknown } from "./painters.js";
 import { tooltip } from "./tooltip.js";
 
 /** @typedef {import("./axes.js").Holder} Holder */
@@ -40,7 +40,7 @@ const optionsOf = (holder, element) => {
     plugins: [tooltip(holder)],
     hooks: {
       drawAxes: [paintFan(holder)],
-      draw: [paintUnknown(holder), paintMarks(holder)],
+      draw: [paintUnknown(holder), paintMarks(holder), paintFanWords(holder)],
       setSelect: [
         (/** @type {any} */ chart) => {
           if (chart.select.width > 0) setZoomed(element, holder, true);

@@ -1,5 +1,5 @@
 // Layers that a chart paints itself: parts without a price, resets and hits, the fan of a forecast.
-import { css } from "./colors.js";
+import { css, seriesColor } from "./colors.js";
 import { stacked } from "./format.js";
 
 /** @typedef {import("./axes.js").Holder} Holder */
@@ -83,10 +83,25 @@ export const paintMarks = (holder) => (/** @type {any} */ chart) => {
  * @param {Holder} holder
  */
 export const paintFan = (holder) => (/** @type {any} */ chart) => {
+  const shape = shapeOf(holder, chart);
+  const color = seriesColor(holder.payload.series[0]?.color);
+  if (shape) clipped(chart, (pen) => paintWedge(pen, shape.from, shape.ends, color));
+};
+
+/** The words of the fan, on top of the lines. @param {Holder} holder */
+export const paintFanWords = (holder) => (/** @type {any} */ chart) => {
+  const shape = shapeOf(holder, chart);
+  const { fan } = holder.payload;
+  if (!shape || !fan) return;
+  const { ends, isReached } = shape;
+  clipped(chart, (pen) => paintLabel(pen, fanWords(fan, isReached), labelPlace(chart, ends, isReached)));
+};
+
+/** Pixels of the fan's corners, null without a forecast. @param {Holder} holder @param {any} chart */
+const shapeOf = (holder, chart) => {
   const { fan, now = 0 } = holder.payload;
-  if (!fan) return;
-  const isReached = fan.chance >= EVEN && fan.to.length > 0;
-  if (!isReached && !fan.ends) return;
+  const isReached = Boolean(fan && fan.chance >= EVEN && fan.to.length > 0);
+  if (!fan || (!isReached && !fan.ends)) return null;
   const at = (/** @type {number} */ x, /** @type {number} */ y) => [
     chart.valToPos(x, "x", true),
     chart.valToPos(y, "y", true),
@@ -95,14 +110,11 @@ export const paintFan = (holder) => (/** @type {any} */ chart) => {
   const ends = isReached
     ? fan.to.map((x) => at(x, 100))
     : (fan.ends ?? []).map((y) => at(fan.reset, Math.min(100, y)));
-  clipped(chart, (pen) => {
-    paintWedge(pen, from, ends);
-    paintLabel(pen, fanWords(fan, isReached), labelPlace(chart, ends, isReached));
-  });
+  return { from, ends, isReached };
 };
 
-/** @param {any} pen @param {number[]} from @param {number[][]} ends */
-const paintWedge = (pen, from, ends) => {
+/** @param {any} pen @param {number[]} from @param {number[][]} ends @param {string} color */
+const paintWedge = (pen, from, ends, color) => {
   const last = /** @type {number[]} */ (ends.at(-1));
   pen.beginPath();
   pen.moveTo(...from);
@@ -110,10 +122,10 @@ const paintWedge = (pen, from, ends) => {
   pen.lineTo(...last);
   pen.closePath();
   pen.globalAlpha = 0.16;
-  pen.fillStyle = css("--s0");
+  pen.fillStyle = color;
   pen.fill();
   pen.globalAlpha = 1;
-  pen.strokeStyle = css("--s0");
+  pen.strokeStyle = color;
   pen.lineWidth = 1.2 * devicePixelRatio;
   pen.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
   pen.beginPath();

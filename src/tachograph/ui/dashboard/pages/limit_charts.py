@@ -110,7 +110,11 @@ def _drawing(chart: _Chart, view: View) -> LimitChart:
     points = {one.key: {p.at: p.percent for p in one.points if p.at >= since} for one in chart.curves}
     times = sorted({at for own in points.values() for at in own} | {since, view.now, until})
     series = tuple(
-        Series(safe(one.label), limit_color(one.key), tuple(_on_times([points[one.key].get(at, _NO_POINT) for at in times])))
+        Series(
+            safe(one.label),
+            limit_color(one.key),
+            tuple(_on_times([points[one.key].get(at, _NO_POINT) for at in times])),
+        )
         for one in chart.curves
     )
     zone = view.calendar.zone_name

@@ -68,7 +68,11 @@ def peaks_by_week(view: View) -> FigureBlock | None:
     by_place = {(one.key, one.week): one for one in found.weeks}
     labels = tuple(f"{int(week[8:])} {month_name(int(week[5:7]))} {week[:4]}" for week in weeks)
     series = tuple(
-        Series(name, limit_color(key), tuple(by_place[key, week].peak if (key, week) in by_place else None for week in weeks))
+        Series(
+            name,
+            limit_color(key),
+            tuple(by_place[key, week].peak if (key, week) in by_place else None for week in weeks),
+        )
         for key, name in names.items()
     )
     hit_weeks = len({one.week for one in found.weeks if one.hits})

@@ -157,7 +157,9 @@ def test_rows_that_come_go_and_change_places_stay_the_same_elements(served: Serv
     page = opened(served, "/settings")
     for seed in (1, 7, 42):
         assert page.evaluate(SHUFFLED, [seed, "ul", "li", "span", ""]) == "ok"
-        assert page.evaluate(SHUFFLED, [seed, "tbody", "tr", "td", "<!--/part-->"]) == "ok"  # the same ones are not parsed
+        assert (
+            page.evaluate(SHUFFLED, [seed, "tbody", "tr", "td", "<!--/part-->"]) == "ok"
+        )  # the same ones are not parsed
 
 
 def test_a_table_that_was_closed_while_news_came_is_current_when_it_is_opened(served: Served, opened: Open) -> None:

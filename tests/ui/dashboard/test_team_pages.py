@@ -28,9 +28,9 @@ def team(
     with hub(folder / "hub", *more) as served:
         machines = {}
         for number, name in enumerate(people):
-            machine = machines[name] = Home(folder / name)
+            machine = machines[name] = Home(folder / f"{number}")
             machine.write("-p/a.jsonl", [records.assistant(f"{name}<b>", output=100 + number, cwd="/home/x/shop")])
-            join(machine, served.invite(name), f"{name}-<i>laptop", "--share", "names")
+            join(machine, served.invite(name), f"{name[:20]}-<i>laptop", "--share", "names")
         yield served, machines
 
 
@@ -129,7 +129,8 @@ def test_axe_objects_to_nothing_on_the_teams_pages_and_none_is_wider_than_its_sc
 
     if not Path(CHROMIUM).exists() or not AXE.exists():
         pytest.skip("chromium or axe-core is not here: tools/test_needs.sh gets them")
-    with team(tmp_path) as (served, machines), sync_playwright() as playwright:
+    people = ("ada", "n" * 60, "Bartholomew Featherstonehaugh-Cholmondeley", "أدا بنت عبد الله")
+    with team(tmp_path, people=people) as (served, machines), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
             page = browser.new_context(color_scheme="dark" if scheme == "dark" else "light", bypass_csp=True).new_page()

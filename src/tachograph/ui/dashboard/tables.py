@@ -14,7 +14,7 @@ from tachograph.text.format import UNKNOWN, count, day_and_time, duration, iso, 
 
 class Cell(NamedTuple):
     """A cell of a table. `value`: the exact value for programs and spreadsheets; None for the text. `kind`: "num" is
-    right-aligned, "when" a moment."""
+    right-aligned, "when" a moment, "word" a word that is never split."""
 
     text: str
     value: object = None

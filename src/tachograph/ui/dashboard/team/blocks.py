@@ -20,6 +20,11 @@ _HELD = {
     "reading": "readings of limits", "fragment": "parts of messages", "refusal": "refused requests", "metered": "metered answers",
     "request": "times of requests", "plan": "changes of plan",
 }  # fmt: skip
+_SEEN_BY = {"self": "oneself only", "manager": "managers", "team": "every member"}
+_POLICY = {
+    "self": "that person only", "manager": "managers and owners at most, if the person allows it",
+    "team": "every member at most, if the person allows it",
+}  # fmt: skip
 MOST_BARS = 12
 
 
@@ -187,19 +192,22 @@ def members_table(document: Mapping[str, Any]) -> TableBlock:
         Line(
             row["person"],
             (
-                Cell(safe(row["person"])), Cell(row["role"]), Cell(row["joined_on"] or UNKNOWN), Cell(row["left_on"] or ""),
-                Cell(row["shows_spend_to"]), Cell(row["shows_limits_to"]), Cell(_machines(row["machines"])),
+                Cell(safe(row["person"])), Cell(row["role"], kind="word"), Cell(row["joined_on"] or UNKNOWN, kind="when"),
+                Cell(row["left_on"] or "", kind="when"), Cell(_SEEN_BY[row["shows_spend_to"]], row["shows_spend_to"]),
+                Cell(_SEEN_BY[row["shows_limits_to"]], row["shows_limits_to"]), Cell(_machines(row["machines"])),
             ),
         )
         for row in document["rows"]
     )  # fmt: skip
     columns = (
-        Column("Person"), Column("Role"), Column("Joined", drop=3), Column("Left", drop=4), Column("Spend seen by", drop=1),
+        Column("Person"), Column("Role", "word"), Column("Joined", "when", 3), Column("Left", "when", 4), Column("Spend seen by", drop=1),
         Column("Limits seen by", drop=1), Column("Machines", drop=2),
     )  # fmt: skip
     present = sum(row["left_on"] is None for row in document["rows"])
     return TableBlock(
-        plural(present, "member"), f"Policy: {document['policy']}.", Table("team-members", "Members", columns, lines)
+        plural(present, "member"),
+        f"Rows of a person are visible to {_POLICY[document['policy']]}.",
+        Table("team-members", "Members", columns, lines),
     )
 
 

@@ -61,7 +61,11 @@ def _team(days: int, ask: Ask) -> Content:
         books["read"]["at"] or books["read"]["problem"] or books["read"]["days"]
     ):  # only for owners
         shown += [books_summary(books), books_days(books)]
-    lead = blocks.summary(by_person) if shown else "No usage in this range."
+    lead = (
+        blocks.summary(by_person)
+        if shown
+        else "No usage in this range. A machine that has joined sends new usage within a minute."
+    )
     return Content(lead, blocks.remarks(by_person), shown)
 
 

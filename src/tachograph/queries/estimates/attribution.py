@@ -41,6 +41,7 @@ from tachograph.queries.usage.machines import Machines
 
 _SCOPED_MS = 35 * 86_400_000  # of a limit of one model that its scale is learned from
 _SCOPED_DAYS = 6  # days with work, before that limit's scale counts as learned
+_PER_DOLLAR = 10**12  # parts of a dollar that costs are summed in; prices of a token are multiples of it
 
 
 class Part(NamedTuple):
@@ -255,44 +256,45 @@ def _rows(
     used: float,
 ) -> Attribution:
     """The answer in rows: by model, project, session, pull request and machine."""
-    sums: dict[tuple[int, str, int, int, int], float] = {}  # far fewer than messages
+    # far fewer than messages; whole numbers, whose sums do not depend on an order, which differs between ledgers
+    sums: dict[tuple[int, str, int, int, int], int] = {}
     for place in inside:
         row = work.rows[place]
         group = (row.session, row.model, row.project, row.pull, row.folder)
-        sums[group] = sums.get(group, 0.0) + sum(work.messages[place].dollars)
+        sums[group] = sums.get(group, 0) + round(sum(work.messages[place].dollars) * _PER_DOLLAR)
     machine_of = Machines(db).of if base.machines > 1 else lambda folder: ""
     machines: dict[tuple[str, int | str], set[str]] = {}  # of the messages of a part
-    of_machine: dict[str, dict[tuple[str, str], float]] = {}
-    whole: dict[tuple[str, str], float] = {}
-    parts: dict[str, dict[int, dict[tuple[str, str], float]]] = {"project": {}, "session": {}, "pull": {}}
-    by_model: dict[str, float] = {}
+    of_machine: dict[str, dict[tuple[str, str], int]] = {}
+    whole: dict[tuple[str, str], int] = {}
+    parts: dict[str, dict[int, dict[tuple[str, str], int]]] = {"project": {}, "session": {}, "pull": {}}
+    by_model: dict[str, int] = {}
     for (session, model, project, pull, folder), cost in sums.items():
         key = (str(session), model)
-        whole[key] = whole.get(key, 0.0) + cost
-        by_model[model] = by_model.get(model, 0.0) + cost
+        whole[key] = whole.get(key, 0) + cost
+        by_model[model] = by_model.get(model, 0) + cost
         machine = machine_of(folder)
         cell = of_machine.setdefault(machine, {})
-        cell[key] = cell.get(key, 0.0) + cost
+        cell[key] = cell.get(key, 0) + cost
         machines.setdefault(("model", model), set()).add(machine)
         for name, id in (("project", project), ("session", session), ("pull", pull)):
             cell = parts[name].setdefault(id, {})
-            cell[key] = cell.get(key, 0.0) + cost
+            cell[key] = cell.get(key, 0) + cost
             machines.setdefault((name, id), set()).add(machine)
     total = sum(whole.values())
 
-    def part(name: str, full: str, cells: dict[tuple[str, str], float], on: Iterable[str]) -> Part:
+    def part(name: str, full: str, cells: dict[tuple[str, str], int], on: Iterable[str]) -> Part:
         price, machine = sum(cells.values()) / total if total else 0.0, ", ".join(sorted(on))
         if answer is None:
             return Part(name, full, None, None, price, machine)
 
         def belongs(session: str, model: str) -> float:
-            of = whole.get((session, model), 0.0)
-            return cells.get((session, model), 0.0) / of if of else 0.0
+            of = whole.get((session, model), 0)
+            return cells.get((session, model), 0) / of if of else 0.0
 
         share = answer.share(belongs)
         return Part(name, full, share, _in_points(share, used), price, machine)
 
-    def of_model(model: str) -> dict[tuple[str, str], float]:
+    def of_model(model: str) -> dict[tuple[str, str], int]:
         return {key: cost for key, cost in whole.items() if key[1] == model}
 
     models = _by_size(part(shown_model(model), model, of_model(model), machines["model", model]) for model in by_model)

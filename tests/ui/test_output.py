@@ -1,7 +1,5 @@
-"""What reports print: safe for a terminal, right for a program, whole in a pipe, and readable at any width."""
+"""What reports print: right for a program, whole in a pipe, readable at any width."""
 
-import csv
-import io
 import os
 import re
 import sys
@@ -13,9 +11,9 @@ import pytest
 from wcwidth import wcswidth
 
 from helpers import NOW, REPORTS, Home, added, bys, command, flat, keyed, tokens
-from tachograph.demo import records, transcripts
-from tachograph.demo.records import AT, MODEL, SESSION, assistant, pr_link, title
-from tachograph.errors import NotFound
+from report_output import table_of
+from tachograph.demo import records
+from tachograph.demo.records import MODEL, SESSION, assistant, pr_link, title
 
 SPEND = {
     "messages",
@@ -52,29 +50,6 @@ PROBLEMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A fortnight of the demo, read once; tests that use it change nothing."""
-    home = Home(tmp_path_factory.mktemp("demo") / "home")
-    transcripts.write(home.root / "demo", end=NOW, days=14)
-    home.env["CLAUDE_CONFIG_DIR"] = str(home.root / "demo")
-    home.run("daily")
-    return home
-
-
-def periods(home: Home, *arguments: str) -> list[str | None]:
-    return [row["period"] for row in home.report(*arguments)["rows"]]
-
-
-def cost(home: Home) -> Any:
-    return home.report("daily")["totals"]["cost_usd"]
-
-
-def table_of(printed: str) -> list[str]:
-    """The lines of the table: up to the first empty one."""
-    return printed.split("\n\n")[0].split("\n")
-
-
 def on_a_terminal(home: Home, columns: int, *arguments: str, **env: str) -> str:
     """What the installed command writes to a terminal with so many columns."""
     if sys.platform == "win32":
@@ -101,115 +76,6 @@ def on_a_terminal(home: Home, columns: int, *arguments: str, **env: str) -> str:
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-# -- foreign text (O02, O03) -----------------------------------------------------------------------------------
-
-EVIL = {
-    "\x1b[31mred": "\\x1b[31mred",
-    "\x1b]8;;https://evil.test\x07link": "\\x1b]8;;https://evil.test\\x07link",
-    "\x1b]52;c;cm0=\x1b\\clip": "\\x1b]52;c;cm0=\\x1b\\clip",
-    "one\rtwo": "one\\x0dtwo",
-    "bell\x07": "bell\\x07",
-    "nul\x00": "nul\\x00",
-    "del\x7f": "del\\x7f",
-    "c1\x9b31m": "c1\\x9b31m",
-    "bidi\u202egnp.exe": "bidi\\u202egnp.exe",
-    "iso\u2066late": "iso\\u2066late",
-    "zero\u200bwidth": "zero\\u200bwidth",
-    "joi\u200dner": "joi\\u200dner",
-    "mark\ufeff": "mark\\ufeff",
-    "soft\xadhyphen": "soft\\xadhyphen",
-    "tag\U000e0041": "tag\\U000e0041",
-    "line\u2028end": "line\\u2028end",
-}
-FOLDED = {"one\rtwo": "one two", "line\u2028end": "line end"}  # white space in a title becomes a space
-INNOCENT = ("日本語のプロジェクト", "café", "cafe\u0301", "naïve-ветка", "🚀-launch", "עברית")
-
-
-def evil_home(home: Home, text: str) -> None:
-    """The text as a model, a branch, a project, a title and a repository, beside innocent ones."""
-    line = assistant("A", model=text, branch=text, cwd=f"/x/{text}", session="evil")
-    link = pr_link(1, session="evil", repository=text)
-    home.write("a/evil.jsonl", [line, link, title(text, session="evil"), assistant("B", session="plain")])
-
-
-@pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
-def test_O02_what_a_terminal_would_obey_is_shown_as_an_escape(home: Home, text: str) -> None:
-    evil_home(home, text)
-    for report in ("models", "branches", "projects", "sessions", "prs"):
-        printed = home.call(report).stdout
-        shown = FOLDED.get(text, EVIL[text]) if report == "sessions" else EVIL[text]
-        if report == "projects":  # a project is shown by the last part of its path
-            shown = re.split(r"[/\\](?!x|u|U)", shown)[-1]
-        assert shown in printed, report
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\xad]", printed)
-        widths = {wcswidth(line) for line in table_of(printed)}
-        assert len(widths) == 1, "the table is not aligned"
-
-
-@pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
-def test_O02_sub_rows_and_the_overview_are_as_safe(home: Home, text: str) -> None:
-    evil_home(home, text)
-    printed = [home.call("daily", "--by", by).stdout for by in ("model", "project", "session", "branch", "pr")]
-    home.write("a/now.jsonl", [assistant("N", at=NOW, model=text, cwd=f"/x/{text}")])
-    for out in (*printed, home.run().stdout):
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\xad]", out)
-
-
-@pytest.mark.parametrize("text", INNOCENT)
-def test_O02_wide_and_combined_letters_are_shown_and_aligned(home: Home, text: str) -> None:
-    evil_home(home, text)
-    for report in ("models", "branches", "projects", "sessions", "prs"):
-        printed = home.call(report).stdout
-        assert text in printed, report
-        assert len({wcswidth(line) for line in table_of(printed)}) == 1, report
-
-
-def test_O02_a_message_about_a_foreign_name_is_safe(home: Home) -> None:
-    home.write("a/s.jsonl", [assistant("A", cwd="/x/\x1b]0;evil\x07")])
-    done = home.run("daily", "--project", "none\x1b[31m", code=1)
-    assert "\x1b" not in done.stderr
-    assert "\x07" not in done.stderr
-
-
-def test_O02_the_json_says_exactly_what_was_logged(home: Home) -> None:
-    text = "\x1b]8;;x\x07\u202e日本"
-    home.write("a/s.jsonl", [assistant("A", model=text, branch=text)])
-    done = home.run("branches", "--by", "model", "--json")
-    assert done.stdout.isascii()
-    assert (done.json["rows"][0]["branch"], done.json["rows"][0]["by"][0]["model"]) == (text, text)
-
-
-@pytest.mark.parametrize("text", ["=1+2", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("x")', "=1,2", '="\n'])
-def test_O03_no_cell_is_a_formula(home: Home, text: str) -> None:
-    home.write("a/s.jsonl", [assistant("A", model=text, branch=text, cwd=text), title(text, "custom")])
-    for report in ("models", "branches", "projects", "sessions"):
-        written = home.call(report, "--csv").stdout
-        (row,) = csv.DictReader(io.StringIO(written, newline=""))
-        for name, cell in row.items():
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")), name
-        name = {"models": "model", "branches": "branch", "projects": "path", "sessions": "title"}[report]
-        assert row[name] == "'" + text or (report == "sessions" and row[name].removeprefix("'") == text.strip())
-    assert home.report("models")["rows"][0]["model"] == text
-
-
-def test_csv_says_what_json_says_and_numbers_stay_numbers(demo: Home) -> None:
-    for report in REPORTS:
-        rows = list(csv.DictReader(io.StringIO(demo.call(report, "--csv", "--no-ingest").stdout, newline="")))
-        document = demo.report(report, "--no-ingest")
-        assert len(rows) == len(document["rows"])
-        for name in ("messages", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches"):
-            assert [int(row[name]) for row in rows] == [flat(row)[name] for row in document["rows"]]
-        costs = [float(row["cost_usd"]) if row["cost_usd"] else None for row in rows]
-        assert costs == [row["cost_usd"] for row in document["rows"]]
-
-
-def test_csv_with_sub_rows_has_one_line_for_each(demo: Home) -> None:
-    rows = list(csv.DictReader(io.StringIO(demo.call("daily", "--by", "model", "--csv", "--no-ingest").stdout)))
-    document = demo.report("daily", "--by", "model", "--no-ingest")
-    wanted = [(row["period"], sub["model"], str(sub["messages"])) for row in document["rows"] for sub in row["by"]]
-    assert [(row["period"], row["by_model"], row["messages"]) for row in rows] == wanted
 
 
 # -- JSON (O04 and the envelope) -------------------------------------------------------------------------------
@@ -334,176 +200,6 @@ def test_a_session_on_several_branches_names_the_one_with_the_most_messages(home
     assert (row["branch"], row["more_branches"]) == ("b", 2)
     assert (row["project"], row["more_projects"]) == ("b", 2)
     assert "b +2" in home.call("sessions").stdout
-
-
-# -- ranges and filters ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def days(home: Home) -> Home:
-    """One answer an hour before midnight UTC of every day from 2026-11-01 to 2026-11-23, with its day as output."""
-    for day in range(1, 24):
-        at = f"2026-11-{day:02}T23:00:00.000Z"
-        home.write(
-            f"a/{day}.jsonl", [assistant(f"D{day}x", at=at, output=day, session=f"s{day}", cwd=f"/x/p{day % 2}")]
-        )
-    return home
-
-
-def numbers(home: Home, *arguments: str) -> list[int]:
-    return [int(str(period)[8:]) for period in periods(home, "daily", *arguments)]
-
-
-def test_since_and_until_are_inclusive(days: Home) -> None:
-    assert numbers(days, "--since", "2026-11-05", "--until", "2026-11-07") == [5, 6, 7]
-    assert numbers(days, "--since", "20261121") == [21, 22, 23]
-    assert numbers(days, "--until", "2026-11-02") == [1, 2]
-    assert numbers(days, "--since", "2026-11-05", "--until", "2026-11-05") == [5]
-    assert numbers(days, "--since", "2d") == [21, 22, 23]
-    assert numbers(days, "--since", "yesterday", "--until", "yesterday") == [22]
-    assert numbers(days, "--since", "today") == [23]
-
-
-def test_ranges_are_cut_in_the_readers_zone(days: Home) -> None:
-    """23:00 UTC is midnight in Berlin: every answer stands on the next day there."""
-    assert numbers(days, "--since", "2026-11-05", "--until", "2026-11-07", "--timezone", "Europe/Berlin") == [5, 6, 7]
-    document = days.report("daily", "--since", "2026-11-05", "--until", "2026-11-05", "--timezone", "Europe/Berlin")
-    assert document["totals"]["tokens"]["output"] == 4
-    assert (document["timezone"], document["range"]) == (
-        "Europe/Berlin",
-        {"since": "2026-11-05", "until": "2026-11-05"},
-    )
-
-
-def test_trap_17_every_report_takes_the_last_day_whole(days: Home) -> None:
-    for report in REPORTS:
-        document = days.report(report, "--since", "2026-11-10", "--until", "2026-11-12")
-        assert flat(document["totals"]) == tokens(messages=3, input=30, output=33), report
-        assert added(document["rows"]) == flat(document["totals"]), report
-
-
-def test_last_counts_periods_and_days(days: Home) -> None:
-    assert numbers(days, "--last", "3") == [21, 22, 23]
-    assert periods(days, "weekly", "--last", "2") == ["2026-11-16", "2026-11-23"]
-    assert periods(days, "monthly", "--last", "1") == ["2026-11"]
-    assert periods(days, "hourly", "--last", "14") == ["2026-11-22T23:00+00:00"]
-    assert days.report("models", "--last", "2")["totals"]["messages"] == 2
-
-
-def test_trap_18_a_week_begins_on_monday_or_where_told_in_every_report(days: Home) -> None:
-    assert periods(days, "weekly")[:2] == ["2026-10-26", "2026-11-02"]
-    assert periods(days, "weekly", "--week-start", "sunday")[:2] == ["2026-11-01", "2026-11-08"]
-    assert periods(days, "weekly", "--week-start", "sat")[:2] == ["2026-10-31", "2026-11-07"]
-    by_day = days.report("weekly", "--by", "day")["rows"][1]
-    assert [sub["period"] for sub in by_day["by"]] == [f"2026-11-{day:02}" for day in range(2, 9)], by_day["period"]
-
-
-def test_filters_narrow_every_report(days: Home) -> None:
-    days.write("b/s.jsonl", [assistant("S", model="claude-sonnet-4-6", session="son", output=1, cwd="/x/other")])
-    odd = sum(range(1, 24, 2))
-    for report in REPORTS:
-        assert days.report(report, "--project", "p1")["totals"]["tokens"]["output"] == odd, report
-        assert days.report(report, "--model", "sonnet-4-6")["totals"]["messages"] == 1, report
-        both = days.report(report, "--project", "p1", "--project", "other", "--model", "sonnet")["totals"]
-        assert both["messages"] == 1, report
-
-
-@pytest.mark.parametrize("flag", ["--project", "--model"])
-def test_a_name_that_is_not_there_is_said_to_be_so(days: Home, flag: str) -> None:
-    with pytest.raises(NotFound) as error:
-        days.call("daily", flag, "nowhere")
-    assert "'nowhere'" in error.value.message
-    assert "p1" in error.value.hint or "opus-5-5" in error.value.hint
-    assert days.run("daily", flag, "nowhere", code=1).stdout == ""
-
-
-def test_no_ingest_shows_what_the_ledger_holds(home: Home) -> None:
-    home.write("a/s.jsonl", [assistant("A")])
-    assert home.report("daily", "--no-ingest")["totals"]["messages"] == 0
-    assert home.report("daily")["totals"]["messages"] == 1
-    home.append("a/s.jsonl", [assistant("B")])
-    assert home.report("daily", "--no-ingest")["totals"]["messages"] == 1
-
-
-@pytest.mark.parametrize(
-    ("sort", "wanted"),
-    [("cost", "cba"), ("tokens", "bca"), ("messages", "acb"), ("name", "abc")],
-)
-def test_rows_are_sorted_as_asked(home: Home, sort: str, wanted: str) -> None:
-    opus, haiku = "claude-opus-5-5", "claude-haiku-4-5"
-    lines = [assistant(f"A{n}x", cwd="/x/a", model=haiku, output=1) for n in range(3)]
-    lines += [assistant("B", cwd="/x/b", model=haiku, output=3000)]
-    lines += [assistant(f"C{n}x", cwd="/x/c", model=opus, output=1000) for n in range(2)]
-    home.write("a/s.jsonl", lines)
-    assert "".join(row["project"] for row in home.report("projects", "--sort", sort)["rows"]) == wanted
-
-
-def test_sessions_sorted_by_time_are_in_order(days: Home) -> None:
-    rows = days.report("sessions", "--sort", "time")["rows"]
-    ended = [row["ended_at"] for row in rows]
-    assert ended in (sorted(ended), sorted(ended, reverse=True))
-
-
-def test_a_day_with_25_hours_adds_up(home: Home) -> None:
-    """Berlin puts its clocks back on 2026-10-25 at 01:00 UTC: two hours are called 02:00, told apart by their offset."""
-    start = AT.replace(month=10, day=24, hour=20, minute=30)
-    home.write("a/s.jsonl", [assistant(f"H{n}x", at=start + n * timedelta(hours=1)) for n in range(30)])
-    zone = ("--timezone", "Europe/Berlin")
-    hours = [period for period in periods(home, "hourly", *zone) if str(period).startswith("2026-10-25")]
-    assert len(hours) == 25
-    assert {"2026-10-25T02:00+02:00", "2026-10-25T02:00+01:00"} <= set(hours)
-    assert home.report("daily", *zone, "--since", "2026-10-25", "--until", "2026-10-25")["totals"]["messages"] == 25
-
-
-# -- prices and windows ----------------------------------------------------------------------------------------
-
-
-def test_trap_14_an_hour_of_cache_costs_more_than_five_minutes(home: Home) -> None:
-    home.write("a/s.jsonl", [assistant("A", model="claude-opus-4-6", input=0, output=0, cache_write_1h=1_000_000)])
-    assert cost(home) == 10.0
-
-
-@pytest.mark.parametrize(
-    ("model", "usage", "dollars"),
-    [
-        ("claude-sonnet-4-5", {"input": 300_000, "output": 0}, 1.80),
-        ("claude-sonnet-4-5", {"input": 100_000, "cache_read": 150_000, "output": 10_000}, 0.915),
-        ("claude-sonnet-4-5", {"input": 200_000, "output": 0}, 0.60),
-        ("claude-opus-4-6", {"input": 300_000, "output": 0}, 1.50),
-    ],
-)
-def test_trap_15_a_long_request_is_priced_as_a_whole(
-    home: Home, model: str, usage: dict[str, Any], dollars: float
-) -> None:
-    home.write("a/s.jsonl", [assistant("A", model=model, **usage)])
-    assert cost(home) == pytest.approx(dollars, abs=1e-12)
-
-
-def test_trap_16_searches_cost_and_a_place_multiplies(home: Home) -> None:
-    home.write("a/s.jsonl", [assistant("A", model="claude-opus-4-6", input=0, output=0, web_searches=100)])
-    assert cost(home) == 1.0
-    line = assistant("B", model="claude-opus-4-6", input=1_000_000, output=0, geo="us", web_searches=0)
-    home.append("a/s.jsonl", [line])
-    assert cost(home) == pytest.approx(1 + 5 * 1.1, abs=1e-12)
-
-
-def test_trap_22_a_window_lasts_five_hours_from_its_first_message(home: Home) -> None:
-    """Asked at exactly five hours later, a message opens the next; it does not begin at the full hour."""
-    first = AT.replace(hour=10, minute=59)
-    later = [first + timedelta(hours=4, minutes=59, seconds=59), first + timedelta(hours=5)]
-    home.write("a/s.jsonl", [assistant(f"M{n}", at=at) for n, at in enumerate((first, *later))])
-    rows = home.report("windows")["rows"]
-    assert [(row["starts_at"][11:16], row["ends_at"][11:16], row["messages"]) for row in rows] == [
-        ("10:59", "15:59", 2),
-        ("15:59", "20:59", 1),
-    ]
-
-
-def test_a_filter_does_not_move_a_window(home: Home) -> None:
-    lines = [assistant("A", at=AT), assistant("B", at=AT + timedelta(hours=2), model="claude-haiku-4-5")]
-    home.write("a/s.jsonl", lines)
-    (row,) = home.report("windows", "--model", "haiku")["rows"]
-    assert (row["starts_at"][11:16], row["messages"]) == ("09:00", 1)
 
 
 # -- tables ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
     from dashboard_browser import Open
+    from paired_browser import World
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +64,13 @@ def opened(chromium: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert said == []
+
+
+@pytest.fixture
+def world(home: Home) -> Iterator[World]:
+    """A bridge that listens, and a browser that is paired with it."""
+    from paired_browser import World
+
+    made = World(home)
+    yield made
+    made.bridge.stop()

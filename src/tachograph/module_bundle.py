@@ -8,6 +8,7 @@ imported as usual and added. Where Python may not write compiled files, none is 
 
 from __future__ import annotations
 
+import _thread
 import marshal
 import os
 import sys
@@ -122,6 +123,7 @@ class _File:
 
     def __init__(self, path: str) -> None:
         self._start = 0  # of the code
+        self._lock = _thread.allocate_lock()
         try:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError:
@@ -152,9 +154,10 @@ class _File:
             status = os.fstat(self._descriptor)
             if (status.st_dev, status.st_ino) != self._identity:
                 return b""
-            if sys.platform == "win32":
-                os.lseek(self._descriptor, self._start + place, os.SEEK_SET)
-                data = os.read(self._descriptor, size)
+            if sys.platform == "win32":  # which has no pread: another thread must not come between
+                with self._lock:
+                    os.lseek(self._descriptor, self._start + place, os.SEEK_SET)
+                    data = os.read(self._descriptor, size)
             else:
                 data = os.pread(self._descriptor, size, self._start + place)
         except OSError:

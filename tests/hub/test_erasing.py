@@ -100,7 +100,6 @@ def test_sharing_less_removes_the_names_that_were_sent(served: Hub, tmp_path: Pa
     assert machines["robert"].call("team", "--json").json["totals"]["messages"] == 3
 
 
-@pytest.mark.slow
 def test_a_push_at_the_moment_of_an_erasure_keeps_its_texts() -> None:
     """The texts of two members are the same; one is erased again and again while the other pushes."""
     with fresh_schema() as database:

@@ -146,7 +146,6 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Credential
             yield Credentials(folder, served)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "allowed"), ALLOWED.items(), ids=ALLOWED)
 def test_a_credential_gets_an_answer_on_its_own_routes_only(
     credentials: Credentials, kind: str, allowed: set[tuple[str, str]]
@@ -166,7 +165,6 @@ def test_a_credential_gets_an_answer_on_its_own_routes_only(
             assert set(json.loads(text)) == {"error"}, (kind, method, path, text)
 
 
-@pytest.mark.slow
 def test_a_credential_in_the_address_or_the_body_opens_nothing(credentials: Credentials) -> None:
     token = credentials.tokens["max"]
     served = credentials.served
@@ -175,7 +173,6 @@ def test_a_credential_in_the_address_or_the_body_opens_nothing(credentials: Cred
     assert get(served, "allow", "", "POST", {"what": "spend", "level": "team", "token": token})[0] == 401
 
 
-@pytest.mark.slow
 def test_only_clients_that_unpack_gzip_get_it(credentials: Credentials) -> None:
     path, own = "/api/team/me", {"Authorization": f"Bearer {credentials.tokens['ada']}"}
     for _ in range(50):  # lines in the record, for a long answer

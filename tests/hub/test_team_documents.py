@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from admin_reports_server import reports_server
 from helpers import NOW_MS, Home
 from hub.test_books import DAY, MAILS, of_people, owner_home
@@ -52,7 +50,6 @@ def check(heading: str, documents: list[Any], more: set[str] = ENVELOPE, text: s
     assert expected - real == set(), f"{heading}: described and not there"
 
 
-@pytest.mark.slow
 def test_documents_of_a_team_are_as_described(tmp_path: Path) -> None:
     with hub(tmp_path / "hub") as served:
         ada, bob = pair(tmp_path, served)
@@ -105,7 +102,6 @@ def check_hub(home: Home, machine: Home) -> None:
     ) | {"contested", "repaired"}
 
 
-@pytest.mark.slow
 def test_documents_of_anthropics_reports_are_as_described(tmp_path: Path) -> None:
     with reports_server() as reports:
         reports.uses[DAY] = of_people(*MAILS)

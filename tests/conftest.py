@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from helpers import NOW_MS, Home, Result
 from tachograph.recorder.ingest import Pass
@@ -101,6 +102,13 @@ gc.set_threshold(50_000, 20, 50)
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+
+
+# -- time ------------------------------------------------------------------------------------------------------
+
+# A loaded machine takes seconds for what takes milliseconds alone: that fails no test.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 # -- what is run, and what a skip means ------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple, cast
 CACHE = Path(os.environ.get("TACHOGRAPH_WINDOWS") or Path.home() / ".cache" / "tachograph-windows")
 PYTHON = CACHE / "python" / "python.exe"
 COMMAND = CACHE / "python" / "Scripts" / "tachograph.exe"
+DESKTOP = "700x500"  # pixels, as tools/windows/prepare.py sets it
 NOW_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
 
 
@@ -112,7 +113,7 @@ class Commands:
     def close(self) -> None:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(240)
         self._process.stdout.close()
 
 
@@ -158,37 +159,61 @@ class WindowsHome:
 
 
 @contextlib.contextmanager
-def desktop(folder: Path, size: str = "800x600") -> Iterator[str]:
+def desktop(folder: Path) -> Iterator[str]:
     """An X server with Wine's desktop in it, which has a notification area; its display. `folder` gets its pixels, see
     xvfb_screen.py. Programs of an earlier run that was cut end first; a second run at the same time waits."""
     with contextlib.ExitStack() as stack:
         lock = stack.enter_context((CACHE / "lock").open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(["wineserver", "-k"], env=wine_environment(), capture_output=True)
-        yield stack.enter_context(_desktop(folder, size))
+        yield stack.enter_context(_desktop(folder))
 
 
 @contextlib.contextmanager
-def _desktop(folder: Path, size: str) -> Iterator[str]:
+def _desktop(folder: Path) -> Iterator[str]:
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-fbdir", str(folder)]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-fbdir", str(folder)]
     server = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    shell = None
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        display = f":{pipe.readline().decode().strip()}"
+    shown: list[subprocess.Popen[bytes]] = []
     try:
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            display = f":{pipe.readline().decode().strip()}"
-        width, height = (int(one) - 100 for one in size.split("x"))
-        shell = start(["explorer", f"/desktop=shell,{width}x{height}"], wine_environment(display))
-        until(lambda: b"Wine" in x_windows(display), "Wine desktop", 120)
+        for _ in range(3):
+            shown += _show_desktop(display)
+            if shown:
+                break
+        assert shown, "Wine showed no desktop in three tries"
         yield display
     finally:
-        if shell is not None:
-            shell.kill()
-            shell.wait()
+        for process in shown:
+            process.kill()
+            process.wait()
         subprocess.run(["wineserver", "-k"], env=wine_environment(display), capture_output=True)
         server.terminate()
         server.wait()
+
+
+def _show_desktop(display: str) -> "list[subprocess.Popen[bytes]]":
+    """Explorer with the desktop that tools/windows/prepare.py has set, and a program that uses it, for Wine closes a
+    desktop with its last user; none where a busy machine took Wine longer than its own bound of ten seconds.
+
+    Explorer comes first: a program without a desktop starts one itself, and goes on without it after these seconds.
+    """
+    env = wine_environment(display)
+    explorer = start([r"C:\windows\system32\explorer.exe", f"/desktop=shell,{DESKTOP}"], env)
+    try:
+        until(lambda: b"Wine desktop" in x_windows(display), "Wine desktop", 120)
+    except AssertionError:
+        explorer.kill()
+        explorer.wait()
+        subprocess.run(["wineserver", "-k"], env=env, capture_output=True)
+        return []
+    use = "import ctypes, sys; ctypes.windll.user32.GetDesktopWindow(); print(1, flush=True); sys.stdin.read()"
+    user = start([str(PYTHON), "-c", use], env)
+    assert user.stdout
+    assert user.stdout.readline(), "Windows' Python does not run"
+    return [user, explorer]
 
 
 class Console:
@@ -228,7 +253,7 @@ class Look(NamedTuple):
 def console(home: WindowsHome, *arguments: str) -> Iterator[Console]:
     """Run our installed command in a console window on the desktop of the home."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(90)
+        server.settimeout(240)
         port = str(server.getsockname()[1])
         script = windows_path(Path(__file__).parent / "windows" / "console_program.py")
         command = ["wineconsole", str(PYTHON), script, port, windows_path(COMMAND), *arguments]
@@ -236,12 +261,12 @@ def console(home: WindowsHome, *arguments: str) -> Iterator[Console]:
         try:
             connection = server.accept()[0]
             with connection:
-                connection.settimeout(60)
+                connection.settimeout(240)
                 yield Console(connection, home.env["DISPLAY"])
                 connection.shutdown(socket.SHUT_RDWR)
         finally:
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:  # a test that failed before its program ended
                 process.kill()
                 process.wait()
@@ -255,10 +280,10 @@ def x_windows(display: str) -> bytes:
     return b"\n".join(names)
 
 
-def until(check: Callable[[], Any], what: str, seconds: float = 90) -> Any:
-    """The first true value of a check."""
+def until(check: Callable[[], Any], what: str, seconds: float = 240, details: Callable[[], str] = str) -> Any:
+    """The first true value of a check; `details` tells more where there is none in this time."""
     end = time.monotonic() + seconds
     while not (value := check()):
-        assert time.monotonic() < end, f"no {what} within {seconds:g} seconds"
+        assert time.monotonic() < end, f"no {what} within {seconds:g} seconds\n{details()}"
         time.sleep(0.2)
     return value

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 class Screen:
@@ -13,20 +14,21 @@ class Screen:
     def __init__(self, path: Path, display: str) -> None:
         self._path, self.display = path, display
 
-    def rows(self) -> tuple[int, int, list[list[Colour]]]:
+    def rows(self, box: Box | None = None) -> tuple[int, int, list[list[Colour]]]:
+        """Width, height and pixels of the screen, or of a part of it."""
         data = self._path.read_bytes()
         head = struct.unpack(">25I", data[:100])
         width, height, stride = head[4], head[5], head[12]
         start = head[0] + head[19] * 12
+        left, top, right, bottom = box or (0, 0, width, height)
         made = []
-        for y in range(height):
-            line = data[start + y * stride : start + y * stride + 4 * width]
+        for y in range(top, bottom):
+            line = data[start + y * stride + 4 * left : start + y * stride + 4 * right]
             made.append(list(zip(line[2::4], line[1::4], line[0::4], strict=True)))
-        return width, height, made
+        return right - left, bottom - top, made
 
-    def count(self, colour: Colour, box: tuple[int, int, int, int] = (0, 0, 400, 34)) -> int:
-        left, top, right, bottom = box
-        return sum(row[left:right].count(colour) for row in self.rows()[2][top:bottom])
+    def count(self, colour: Colour, box: Box = (0, 0, 400, 34)) -> int:
+        return sum(row.count(colour) for row in self.rows(box)[2])
 
     def save(self, path: Path) -> None:
         """As a PNG, for people."""

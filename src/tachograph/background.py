@@ -204,7 +204,7 @@ def stop(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
     clock = Clock()
     end = clock.monotonic() + STOP_SECONDS
     try:
-        if not (sys.platform == "win32" and kind is TRAY and _close_tray_window()):
+        if not (sys.platform == "win32" and kind is TRAY and _close_tray_window(found.pid)):
             os.kill(found.pid, signal.SIGTERM)  # on Windows this ends it at once: the ledger bears that
         while running(paths, kind) is not None and clock.monotonic() < end:
             pause(_POLL_SECONDS)
@@ -223,12 +223,12 @@ def stop(paths: Paths, kind: BackgroundProcess = RECORDER) -> Running | None:
     return found
 
 
-def _close_tray_window() -> bool:
-    """Ask the tray's window to close, so that Windows removes the icon at once."""
+def _close_tray_window(pid: int) -> bool:
+    """Ask the window of this tray, and of no other data folder's, to close, so that Windows removes the icon at once."""
     from tachograph import win32
 
-    user = win32.load().user32
-    window = user.FindWindowW(win32.TRAY_WINDOW, win32.TRAY_WINDOW)
+    user = win32.load("user32").user32
+    window = win32.window_of(user, win32.TRAY_WINDOW, pid)
     return bool(window and user.PostMessageW(window, win32.WM_CLOSE, 0, 0))
 
 
@@ -341,7 +341,7 @@ def _windows_mark(pid: int) -> str | None:
 
     from tachograph import win32
 
-    kernel = win32.load().kernel32
+    kernel = win32.load("kernel32").kernel32
     handle = kernel.OpenProcess(_QUERY_PROCESS, False, pid)
     if not handle:
         return None

@@ -154,6 +154,8 @@ FUNCTIONS: dict[str, dict[str, tuple[Any, tuple[Any, ...]]]] = {
         ),
         "DestroyWindow": (_B, (_H,)),
         "FindWindowW": (wintypes.HWND, (_TEXT, _TEXT)),
+        "FindWindowExW": (wintypes.HWND, (_H, _H, _TEXT, _TEXT)),
+        "GetWindowThreadProcessId": (wintypes.DWORD, (_H, _P(wintypes.DWORD))),
         "DefWindowProcW": (LRESULT, (_H, _U, WPARAM, LPARAM)),
         "SetTimer": (WPARAM, (_H, WPARAM, _U, wintypes.LPVOID)),
         "GetMessageW": (_I, (_MESSAGE, _H, _U, _U)),
@@ -262,6 +264,17 @@ def hidden_window(libraries: Any, name: str, procedure: Any) -> Any:
     declared = WindowClass(lpfnWndProc=procedure, hInstance=instance, lpszClassName=name)
     libraries.user32.RegisterClassW(ctypes.byref(declared))
     return libraries.user32.CreateWindowExW(0, name, name, 0, 0, 0, 0, 0, None, None, instance, None)
+
+
+def window_of(user: Any, name: str, pid: int) -> Any:
+    """The window of class and title `name` that a process has; None without one. Others may have windows like it."""
+    window, owner = user.FindWindowExW(None, None, name, name), wintypes.DWORD()
+    while window:
+        user.GetWindowThreadProcessId(window, ctypes.byref(owner))
+        if owner.value == pid:
+            return window
+        window = user.FindWindowExW(None, window, name, name)
+    return None
 
 
 def shortened(text: str, longest: int) -> str:

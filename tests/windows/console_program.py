@@ -53,8 +53,9 @@ def main() -> None:
     kernel = functions()
     with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as peer, subprocess.Popen(sys.argv[2:]) as process:
         while peer.recv(1):
+            code = process.poll()  # before the screen is read: with a code, the lines are the last ones
             lines, name = screen(kernel)
-            answer = {"lines": lines, "title": name, "code": process.poll()}
+            answer = {"lines": lines, "title": name, "code": code}
             peer.sendall(json.dumps(answer).encode() + b"\n")
         process.kill()
 

@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("TACHOGRAPH_WINDOWS") or Path.home() / ".cache" / "tachograph-windows")
 PYTHON, SITE, APP, PREFIX = CACHE / "python", CACHE / "site", CACHE / "app", CACHE / "prefix"
 VERSION = "3.13"
+DESKTOP = "700x500"  # pixels
 PLATFORM = "x86_64-pc-windows-msvc"
 PACKAGES = {"wine": "wine", "wine64": "wine64", "Xvfb": "xvfb", "xauth": "xauth", "xdotool": "xdotool", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"}  # fmt: skip
 
@@ -62,6 +63,7 @@ def prepare() -> None:
     install_dependencies()
     install_own()
     start_prefix()
+    set_desktop()
     compile_own()
     print(f"Windows' Python {VERSION} is ready in {CACHE}.")
 
@@ -179,6 +181,24 @@ def start_prefix() -> None:
         return
     env = {**os.environ, "WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
     subprocess.run(["xvfb-run", "-a", "wineboot", "--init"], env=env, check=True, capture_output=True, timeout=300)
+    subprocess.run(["wineserver", "-w"], env=env, check=False, capture_output=True, timeout=120)
+
+
+def set_desktop() -> None:
+    """Let programs share one desktop window, which has a task bar with a notification area, as on Windows.
+
+    Without it every window is one of X, where no window manager keeps an order, and the notification area is a window
+    of its own that comes and goes with the icons.
+    """
+    if "[Software\\\\Wine\\\\Explorer\\\\Desktops]" in (PREFIX / "user.reg").read_text(
+        encoding="utf-8", errors="replace"
+    ):
+        return
+    env = {**os.environ, "WINEPREFIX": str(PREFIX), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
+    subprocess.run(["wineserver", "-k"], env=env, check=False, capture_output=True)  # of a run that was cut
+    for key, name, value in (("Explorer", "Desktop", "shell"), (r"Explorer\Desktops", "shell", DESKTOP)):
+        command = ["wine", "reg", "add", rf"HKCU\Software\Wine\{key}", "/v", name, "/d", value, "/f"]
+        subprocess.run(command, env=env, input=b"", check=True, capture_output=True, timeout=300)
     subprocess.run(["wineserver", "-w"], env=env, check=False, capture_output=True, timeout=120)
 
 

@@ -2,7 +2,7 @@
 
 The real thing runs in tests/windows/test_tray.py. Fakes are left for these: handles are given back and unchanged numbers
 cause no call (neither is visible from outside); the texts of the menu (under Wine another process cannot read them); an
-Explorer that restarts, and a Windows that refuses the icon (Wine does neither).
+Explorer that restarts, one that refuses the icon, and one that loses it (Wine does none of these).
 """
 
 import ctypes
@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from tachograph import win32
-from tachograph.errors import TachographError
 from tachograph.ui.tray import windows as shell
-from tachograph.ui.tray.platform import TrayCallbacks
+from tachograph.ui.tray.platform import TRAY_IS_SHOWN, TrayCallbacks
 from tachograph.ui.tray.view import Menu
 from tray_menus import account, limit, menu, usual
 
@@ -39,8 +38,7 @@ class Windows:
 
     def __init__(self, *events: Callable[["Windows"], None], refuses: bool = False) -> None:
         self.calls: list[str] = []
-        self.events, self.refuses = list(events), refuses
-        self.shown: dict[str, Any] | None = None
+        self.events, self.refuses, self.takes = list(events), refuses, -1
         self.tips: list[str] = []
         self.live: dict[int, str] = {}
         self.menus: dict[int, list[tuple[int, int, str | None]]] = {}
@@ -197,7 +195,7 @@ class Windows:
             self.tips.append(said.szTip)
         if what == win32.NIM_SETVERSION:
             assert said.uVersion == 4
-        return int(not self.refuses)
+        return int(not self.refuses or what == self.takes)
 
 
 class Desk:
@@ -241,7 +239,7 @@ def test_it_adds_its_icon_and_gives_everything_back() -> None:
         "PostQuitMessage",
     ]
     assert windows.live == {}
-    assert desk.notes == ["It is shown."] and desk.acted == ["quit"]
+    assert desk.notes == [TRAY_IS_SHOWN] and desk.acted == ["quit"]
 
 
 def test_unchanged_numbers_are_no_call_and_a_changed_one_is_one() -> None:
@@ -289,10 +287,49 @@ def test_explorer_started_anew_gets_the_icon_again() -> None:
     assert windows.calls.count("NIM_ADD") == 2
 
 
-def test_a_refusal_is_said_with_what_to_use_instead() -> None:
-    with pytest.raises(TachographError) as refused:
-        shell.run(Desk(menu(usual())).engine, Windows(refuses=True))
-    assert "statusline" in refused.value.hint
+def test_a_refused_icon_is_asked_for_until_it_is_shown_and_people_learn_both() -> None:
+    desk = Desk(menu(usual()))
+
+    def refused(windows: Windows) -> None:
+        desk.menu = menu(usual(77, 12))
+        for _ in range(3):
+            tick(windows)
+        log, note = desk.notes
+        assert log == shell.NOT_SHOWN and "statusline" in note
+
+    def taken(windows: Windows) -> None:
+        windows.refuses = False
+        for _ in range(3):
+            tick(windows)
+        assert windows.calls.count("NIM_ADD") == 5 and windows.tips[-1].startswith("5h 77%")
+
+    windows = Windows(refused, taken, clicked("Quit"), refuses=True)
+    assert shell.run(desk.engine, windows) == 0
+    assert desk.notes[2:] == [TRAY_IS_SHOWN] and windows.live == {}
+
+
+def test_an_answer_that_came_too_late_counts_as_shown() -> None:
+    """Windows calls it a failure, though the icon is there: adding it again fails, changing it does not."""
+    desk = Desk(menu(usual()))
+    windows = Windows(tick, refuses=True)
+    windows.takes = win32.NIM_MODIFY
+    shell.run(desk.engine, windows)
+    assert windows.calls.count("NIM_ADD") == 1 and desk.notes == [TRAY_IS_SHOWN]
+
+
+def test_an_icon_that_was_lost_is_added_again() -> None:
+    desk = Desk(menu(usual(40, 12)))
+
+    def lost(windows: Windows) -> None:
+        desk.menu, windows.refuses = menu(usual(41, 12)), True
+        tick(windows)
+        windows.refuses = False
+        windows.calls.clear()
+        tick(windows)
+        assert windows.calls == ["NIM_ADD", "NIM_SETVERSION"]
+
+    shell.run(desk.engine, Windows(lost))
+    assert desk.notes[0] == desk.notes[-1] == TRAY_IS_SHOWN
 
 
 @pytest.mark.parametrize("accounts", [1, 2, 5])

@@ -10,12 +10,12 @@ from ctypes import wintypes
 from typing import Any
 
 from tachograph import win32
-from tachograph.errors import TachographError
 from tachograph.ui.tray import icon
 from tachograph.ui.tray.diff import NOTHING, MenuChange, MenuSync
 from tachograph.ui.tray.platform import ALTERNATIVES, LOOK_SECONDS, TRAY_IS_SHOWN, TrayCallbacks
 from tachograph.ui.tray.view import Icon, Menu, Row
 
+NOT_SHOWN = "The notification area of Windows does not take the icon yet; it is asked again every second."
 LONGEST_TIP = 127  # characters before the closing zero
 _ICON_ID = 1
 _SIZE = 32
@@ -36,13 +36,12 @@ class NotificationIcon:
         self._window: Any = None
         self._icon: Any = None
         self._data: win32.NotifyIconData | None = None
+        self._is_shown = self._was_refused = False
         self._taskbar_created = self._user.RegisterWindowMessageW("TaskbarCreated")
 
     def show(self) -> int:
         self._window = self._new_window()
-        if not self._add():
-            raise TachographError("Windows refused the icon in the notification area.", ALTERNATIVES)
-        self._engine.note(TRAY_IS_SHOWN)
+        self._add()
         self._user.SetTimer(self._window, 1, int(LOOK_SECONDS * 1000), None)
         win32.run_message_loop(self._user)
         return 0
@@ -51,14 +50,17 @@ class NotificationIcon:
         """The window procedure."""
         if message == win32.WM_TIMER:
             self._apply(self._board.update(self._engine.look()))
+            if not self._is_shown:
+                self._add()
         elif message == win32.WM_APP and long & 0xFFFF in (win32.WM_CONTEXTMENU, win32.WM_LBUTTONUP):
             self._open()
         elif message == self._taskbar_created:  # Explorer restarted
             self._add()
         elif message == win32.WM_DESTROY:
             if self._data is not None:
-                self._shell.Shell_NotifyIconW(win32.NIM_DELETE, ctypes.byref(self._data))
+                self._send(win32.NIM_DELETE)
                 self._user.DestroyIcon(self._icon)
+                self._data = None
             self._user.PostQuitMessage(0)
         else:
             return int(self._user.DefWindowProcW(window, message, wide, long))
@@ -71,7 +73,11 @@ class NotificationIcon:
 
     # -- the icon --------------------------------------------------------------------------------------------------
 
-    def _add(self) -> bool:
+    def _add(self) -> None:
+        """Show the icon. Explorer refuses it while it starts or is too busy to answer: the timer then asks again.
+
+        An answer that came too late is a refusal too, though the icon is there: it can be changed then.
+        """
         menu, old = self._board.menu, self._icon
         self._icon = self._draw(menu.icon)
         if old is not None:
@@ -86,18 +92,28 @@ class NotificationIcon:
             szTip=tip(menu),
             uVersion=win32.NOTIFYICON_VERSION_4,
         )
-        added = bool(self._shell.Shell_NotifyIconW(win32.NIM_ADD, ctypes.byref(self._data)))
-        return added and bool(self._shell.Shell_NotifyIconW(win32.NIM_SETVERSION, ctypes.byref(self._data)))
+        self._is_shown = self._send(win32.NIM_ADD) or self._send(win32.NIM_MODIFY)
+        if self._is_shown:
+            self._send(win32.NIM_SETVERSION)
+            self._engine.note(TRAY_IS_SHOWN)
+        elif not self._was_refused:
+            self._engine.say(NOT_SHOWN)
+            self._engine.note(f"{NOT_SHOWN} {ALTERNATIVES}")
+        self._was_refused = not self._is_shown
+
+    def _send(self, what: int) -> bool:
+        data = self._data
+        return data is not None and bool(self._shell.Shell_NotifyIconW(what, ctypes.byref(data)))
 
     def _apply(self, change: MenuChange) -> None:
-        if self._data is None or not (change.icon or change.tooltip or change.title):
+        if self._data is None or not self._is_shown or not (change.icon or change.tooltip or change.title):
             return
         menu, old = self._board.menu, None
         if change.icon:
             old, self._icon = self._icon, self._draw(menu.icon)
             self._data.hIcon = self._icon
         self._data.szTip = tip(menu)
-        self._shell.Shell_NotifyIconW(win32.NIM_MODIFY, ctypes.byref(self._data))
+        self._is_shown = self._send(win32.NIM_MODIFY)  # without an icon to change the timer adds it
         if old is not None:
             self._user.DestroyIcon(old)
 

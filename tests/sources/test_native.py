@@ -10,13 +10,13 @@ import pytest
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo import records
-from tachograph.demo.records import assistant
+from tachograph.demo.records import assistant, progress
 from tachograph.demo.transcripts import write as write_life
 from tachograph.model.usage.messages import PLAIN_FIELDS, whole
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Transcript
-from tachograph.sources.transcripts.decoders import Decoders
+from tachograph.sources.transcripts.decoders import READ, SPAWN, SUBAGENT, Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
 from tachograph.sources.transcripts.msgspec_decoder import TYPED
 from tachograph.sources.transcripts.tail import Reader
@@ -70,6 +70,33 @@ def test_the_usual_layout_is_taken_and_not_handed_back() -> None:
     assert took(records.dump([{**usual, "cwd": "/home/ada/café-karte"}])) == 1
     assert took(records.dump([{**usual, "cwd": "C:\\Users\\ada\\shop"}])) == 1, "as Windows writes it"
     assert took(records.dump([{**usual, "cwd": "/srv/\x01"}])) == 0, "an escape that only the patient way undoes"
+
+
+def handed_back(*lines: bytes) -> list[int]:
+    assert SCAN is not None
+    block = b"".join(lines)
+    return [item[0] for item in SCAN(block, len(block), "/c", {}, 0, NOW_MS) if len(item) == 3]
+
+
+def test_a_progress_record_is_taken_and_its_prompt_handed_back_once() -> None:
+    inside = [progress(assistant(label, uuid=f"u{label}"), agent="a1") for label in "ABC"]
+    for number, record in enumerate(inside):
+        record["data"]["prompt"] = "look around" if number < 2 else "look again"
+    lines = [records.dump([record]) for record in inside]
+    assert took(*lines) == 3
+    assert handed_back(*lines) == [SUBAGENT, SUBAGENT], "one for each prompt"
+    odd = progress(assistant("D"), agent="a1")
+    odd["data"]["message"]["gitBranch"] = "one"
+    assert took(records.dump([odd])) == 0 and handed_back(records.dump([odd])) == [READ]
+
+
+def test_a_call_that_names_no_type_of_subagent_is_not_handed_back() -> None:
+    def call(**given: str) -> bytes:
+        block = {"type": "tool_use", "id": "t", "name": "Task", "input": {"prompt": "look", **given}}
+        return records.dump([assistant("A", content=[block])])
+
+    assert handed_back(call()) == []
+    assert handed_back(call(subagent_type="Explore")) == [SPAWN]
 
 
 @pytest.mark.parametrize(("end", "looks"), [(-5, 1), (10**9, 1), (0, -1), (30, 1 << 40)])
@@ -137,6 +164,9 @@ def compare_three_ways(home: Home, rounds: int, size: int) -> None:
     """Hold the compiled, the typed and the plain decoder against each other; a difference is narrowed to its line."""
     write_life(home.projects.parent, end=NOW, days=2)
     lines = [line for path in sorted(home.projects.rglob("*.jsonl")) for line in path.read_bytes().splitlines()]
+    for number, record in enumerate(progress(assistant(str(n)), agent="a1") for n in range(len(lines) // 20)):
+        record["data"]["prompt"] = f"look {number // 3}"
+        lines.append(records.dump([record]).rstrip())
     chance = random.Random(20261126)
     ways = (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
     for number in range(rounds):

@@ -12,7 +12,7 @@ from tachograph.clock import filesystem_now_ns
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 from tachograph.ledger.limits import accounts
-from tachograph.ledger.storage.connection import Ledger, data_version
+from tachograph.ledger.storage.connection import Ledger, bulk, data_version
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.ledger.usage import files, rereading_states
 from tachograph.ledger.usage.project_settings import ALIASES, DEFAULT_BRANCHES, settings_text
@@ -73,7 +73,8 @@ def ingest(
     left = rereading_states.states(db)
     is_new_login = not _by_stored_name(signatures).items() <= accounts.glances(db).items()
     if changed or gone or left or listed - noted or is_new_login:
-        _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
+        with bulk(ledger, is_first=not known_files):
+            _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
     branches = settings_text(settings.default_branches)
     other_branches = branches != get_preference(db, DEFAULT_BRANCHES)
     if other_branches or settings_text(settings.projects) != get_preference(db, ALIASES):
@@ -126,7 +127,6 @@ def _read(
     from tachograph.ledger.usage import (  # only where there is something to read
         batches,
         messages,
-        rereading,
         shared_ids,
     )
     from tachograph.ledger.usage.message_attributes import MessageAttributes
@@ -137,6 +137,8 @@ def _read(
         names = Strings(db)
         left = rereading_states.states(db)
         if rereading_states.DUE in left:
+            from tachograph.ledger.usage import rereading
+
             rereading.begin(db)
         # what these hand out is remembered for the whole pass: a transaction that fails ends it
         origins = MessageAttributes(db, names)
@@ -177,7 +179,7 @@ def _read(
                     from_start=read.from_start,
                 )
         if among is not None:
-            among.update(message[0] for message in said[0])
+            among.update([message[0] for message in said[0]])
             among.update(said[1], said[13])
         done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
@@ -189,6 +191,8 @@ def _read(
     _note_request_times(ledger, [job.known for job in jobs.values()], now_ms)
     with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
         if left & {rereading_states.DUE, rereading_states.BEGUN}:
+            from tachograph.ledger.usage import rereading
+
             rereading.finish(db, origins, logins, touched)
         batches.settle(db, origins, logins, touched, everything=rereading_states.UNSETTLED in left)
         files.write_directories(db, found.directories)

@@ -77,6 +77,26 @@ class Ledger:
                 raise
 
 
+_BULK_CACHE_KB, _BULK_FRAMES = 12_000, 8000  # of 4 KB each
+_CACHE_KB, _FRAMES = 2000, 1000  # SQLite's own
+
+
+@contextmanager
+def bulk(ledger: Ledger, *, is_first: bool) -> Iterator[None]:
+    """A pass that may write much: the first one keeps the ledger's pages in memory, and rarely moves them from the
+    write-ahead log to the ledger, since each batch changes every page of the index of identities."""
+    if is_first:
+        _give_room(ledger.db, _BULK_CACHE_KB, _BULK_FRAMES)
+    yield
+    if is_first:
+        _give_room(ledger.db, _CACHE_KB, _FRAMES)
+
+
+def _give_room(db: sqlite3.Connection, cache_kb: int, frames: int) -> None:
+    db.execute(f"PRAGMA cache_size = -{cache_kb}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {frames}")
+
+
 def file_identity(path: str) -> tuple[int, int] | None:
     """Device and inode of a file: another inode is another ledger. None without a file."""
     try:

@@ -13,7 +13,7 @@ _NAMED_ID = late_pattern(r"a([a-z][a-z_]+)-[0-9a-f]{4,}\Z")
 
 def type_in_id(agent: str) -> str:
     """The type that a subagent's id names; "" for an ordinary id."""
-    found = _NAMED_ID.match(agent)
+    found = _NAMED_ID.match(agent) if "-" in agent else None
     return found[1] if found else ""
 
 

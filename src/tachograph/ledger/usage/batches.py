@@ -92,12 +92,10 @@ def write(
 
 
 def _sessions_of(messages: Iterable[AnyMessage]) -> set[str]:
-    found: set[str] = set()
+    found = {message[11] for message in messages if len(message) != 7}  # in the form that does not merge
     for message in messages:
-        if len(message) == 7:  # in the form that merges
+        if len(message) == 7:
             found.update(message[5])
-        else:
-            found.add(message[11])
     return found
 
 

@@ -1,5 +1,7 @@
 """Links to pull requests, and the messages that belong to them (accounting rule 8)."""
 
+import itertools
+
 from tachograph.lean_functools import cached_property
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import Iterable, Mapping
@@ -9,7 +11,7 @@ from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.projects import folder_key
-from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Work, assign, claims_of
+from tachograph.model.usage.pull_requests import Link, OwnDefaults, Stretch, assign, claims_of
 
 
 def write_links(
@@ -41,7 +43,7 @@ def write_links(
     return changed
 
 
-_UNASSIGNED = Assignment()
+_Place = tuple[int, str, bool]  # project (an id), branch, and False for the work of a subagent
 
 
 class PullRequestAssigner:
@@ -50,7 +52,8 @@ class PullRequestAssigner:
     def __init__(self, writer: MessageWriter) -> None:
         self.writer = writer
         self.db = writer.db
-        self._places_of: dict[int, tuple[int, str, bool]] = {}  # by origin
+        self._places_of: dict[int, _Place] = {}  # by origin
+        self._places: dict[_Place, _Place] = {}  # each once: a place can be told from the one before by identity
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -128,26 +131,34 @@ class PullRequestAssigner:
     def assign(self, sessions: Iterable[int]) -> None:
         """Work out the pull request of every message of some sessions, and write what changed."""
         for session in sorted(sessions):
-            sql = "SELECT id, at, flags, origin, pull, by_branch FROM answer WHERE session = ?"
+            sql = "SELECT id, at, flags, origin, pull, by_branch FROM answer WHERE session = ? ORDER BY at, id"
             rows = self.db.execute(sql, (session,)).fetchall()
+            undated = sum(1 for _ in itertools.takewhile(lambda row: row[1] is None, rows))
+            rows = rows[undated:] + rows[:undated]
             sql = "SELECT at FROM clearing WHERE session = ?"
             clears = [at for (at,) in self.db.execute(sql, (session,))]
-            places = {origin: self._place_of(origin) for origin in {row[3] for row in rows}}
-            work: list[Work] = []
-            for id, at, flags, origin, _, _ in rows:
-                project, branch, is_main = places[origin]
-                work.append((NO_TIME if at is None else at, id, project, branch, is_main and not flags & SIDECHAIN))
-            found = assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
-            self.writer.assign_pulls(
-                {row[0]: one for row in rows if row[4:] != (one := found.get(row[0], _UNASSIGNED))}
-            )
+            found = assign(self._work(rows), self.links.get(session, []), clears, self.claims, self.own_defaults)
+            assigned = itertools.chain.from_iterable(found)
+            self.writer.assign_pulls({row[0]: one for row, one in zip(rows, assigned, strict=True) if row[4:] != one})
         self.writer.finish()
 
-    def _place_of(self, id: int) -> tuple[int, str, bool]:
+    def _work(self, rows: Iterable[tuple[int, int | None, int, int, int, int]]) -> list[Stretch]:
+        """Rows of a session's messages, in order of time, by the places where they were written."""
+        work: list[Stretch] = []
+        times: list[int] = []
+        last: _Place | None = None
+        last_is_side = 0
+        for _, at, flags, origin, _, _ in rows:
+            place = self._places_of.get(origin) or self._place_of(origin)
+            if place is not last or flags & SIDECHAIN != last_is_side:
+                last, last_is_side, times = place, flags & SIDECHAIN, []
+                work.append(Stretch(times, place[0], place[1], place[2] and not last_is_side))
+            times.append(NO_TIME if at is None else at)
+        return work
+
+    def _place_of(self, id: int) -> _Place:
         """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""
-        if known := self._places_of.get(id):
-            return known
         origin = self.writer.origins.at(id)
-        found = self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
-        self._places_of[id] = found
+        place = self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
+        self._places_of[id] = found = self._places.setdefault(place, place)
         return found

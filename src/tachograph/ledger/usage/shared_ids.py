@@ -56,7 +56,7 @@ def separate(
             else:
                 ordinary.append(message)
     candidates: dict[int, AnyMessage] = {}
-    if among is None or among:
+    if among is None or not among.isdisjoint(message[0] for message in ordinary):
         candidates = {message[0]: message for message in ordinary if among is None or message[0] in among}
     rows = writer.rows_of(list(candidates))
     for row in rows.values():

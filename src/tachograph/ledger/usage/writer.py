@@ -6,8 +6,10 @@ the rollups before and after; so `rollup` is at every commit what `answer` adds 
 
 from __future__ import annotations
 
+import builtins
+
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
 
 _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+# what every new message has that nothing is merged with: constants in its statement, since values cost more
+_SAME: dict[str, int | None] = {"logged_cost": None, "shared": 0, "pull": 0, "several_folders": 0, "by_branch": 0}
+_INSERT_PLAIN = (
+    f"INSERT INTO answer ({_COLUMNS}) VALUES"
+    f" ({', '.join(('0' if _SAME[c] == 0 else 'NULL') if c in _SAME else '?' for c in Row._fields)})"
+)
 _UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
 CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
 
@@ -54,7 +62,7 @@ class MessageWriter:
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they are in the table
         self.new: dict[int, Row] = {}  # as they shall be
-        self.plain: list[tuple[Any, ...]] = []  # new rows that need nothing more
+        self.plain: list[tuple[Any, ...]] = []  # new rows that need nothing more, without what is the same in all
         self.totals = TotalChanges(origins)
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
         self.folders: list[tuple[int, int]] = []  # rows of `answer_folder`
@@ -104,11 +112,11 @@ class MessageWriter:
         if known is None:
             known = self.rows_of([m[0] for m in messages])
         following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
-        plain: list[PlainMessage] = []
-        for any_message in messages:
+        # new and plain: nothing can change about it in this batch
+        plain: list[PlainMessage] = [m for m in messages if len(m) != 7 and m[0] not in known]
+        for any_message in messages if len(plain) < len(messages) else ():
             old = known.get(any_message[0])
-            if old is None and len(any_message) != 7:  # a plain one: nothing can change about it in this batch
-                plain.append(any_message)
+            if old is None and len(any_message) != 7:
                 continue
             message = whole(any_message)
             candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
@@ -124,19 +132,23 @@ class MessageWriter:
     def _add_plain(self, id: int, messages: Iterable[PlainMessage], sessions: Mapping[str, int]) -> None:
         """New messages of one session and folder, which nearly all are: their rows, at once.
 
-        Messages that follow each other mostly share their origin, session and way, so each is looked up when it changes.
+        Messages that follow each other mostly share their session and way, so each is looked up when it changes; the
+        scanner makes one tuple for an origin, so its identity stands for it.
         """
         add = self.plain.append
+        seen: dict[int, tuple[AttributeRow, int, bool, int]] = {}
         last_texts: Origin | None = None
         last_uuid: str | None = None
         last_way: Way | None = None
         own_way = session = 0
         for identity, at, a, output, c, d, e, f, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
             if texts is not last_texts:
-                last_texts, origin = texts, self.origins.of(texts)
-                origin_id, completes_way = origin.id, origin.completes_way
-                has_account = bool(texts[7]) or origin.folder in self.logins
-                billed_empty = int(is_billed(texts[3], 0))
+                last_texts, known = texts, seen.get(builtins.id(texts))
+                if known is None:
+                    origin = self.origins.of(texts)
+                    has_account = bool(texts[7]) or origin.folder in self.logins
+                    known = seen[builtins.id(texts)] = origin, origin.id, has_account, int(is_billed(texts[3], 0))
+                origin, origin_id, has_account, billed_empty = known
             if uuid is not last_uuid:
                 last_uuid, session = uuid, sessions[uuid]
                 self.touched.add(session)
@@ -145,13 +157,12 @@ class MessageWriter:
             account = presumed = unfinished = missing = 0
             if has_account:
                 account, presumed = account_of(origin, flags, at, (origin.folder,), self.logins, self.names)
-            way = self._whole_way(own_way, origin, session) if completes_way else own_way
+            way = self._whole_way(own_way, origin, session) if origin.completes_way else own_way
             if blocks is not None and is_unfinished(blocks, output):
                 unfinished, missing = 1, missing_output(blocks, output)
             add((
-                id, identity, at, a, output, c, d, e, f, None, chosen_at, origin_id, request, session, flags, 0, account,
-                0, 1 if output else billed_empty, last_at, stop_at, mark, blocks, 0, presumed, 0, unfinished, missing, way,
-                own_way,
+                id, identity, at, a, output, c, d, e, f, chosen_at, origin_id, request, session, flags, account,
+                1 if output else billed_empty, last_at, stop_at, mark, blocks, presumed, unfinished, missing, way, own_way,
             ))  # fmt: skip
             id += 1
 
@@ -295,7 +306,12 @@ class MessageWriter:
     def assign_pulls(self, changes: Mapping[int, tuple[int, int]]) -> None:
         """Give rows of the table, by id, another pull request (and whether by branch alone); `finish` adds it to the
         totals."""
-        ids = [] if self.is_total_due else list(changes)
+        if self.is_total_due:
+            for (pull, by_branch), first, last in _ranges(changes):
+                sql = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
+                self.db.execute(sql, (pull, by_branch, first, last))
+            return
+        ids = list(changes)
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
             for row in self.rows(f"id IN ({','.join('?' * len(part))})", part):
@@ -311,14 +327,14 @@ class MessageWriter:
         """Write the changed rows, and add what changed to the rollups."""
         fresh = [row for id, row in self.new.items() if id not in self.old]
         changed = [row for id, row in self.new.items() if id in self.old]
-        self.db.executemany(_INSERT, self.plain)
+        self.db.executemany(_INSERT_PLAIN, self.plain)
         self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
         self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
         self.db.executemany("INSERT OR IGNORE INTO answer_folder VALUES (?, ?)", self.folders)
         if not self.is_total_due:
             for plain in self.plain:
-                self.totals.add(plain, 1)
+                self.totals.add(_full(plain), 1)
         for row in self.new.values():
             self._sum(row, 1)
             self.touched.add(row.session)
@@ -334,11 +350,28 @@ class MessageWriter:
             self.totals.add(row, sign)
 
 
+def _full(plain: Iterable[Any]) -> tuple[Any, ...]:
+    """A whole row of a new plain message."""
+    values = iter(plain)
+    return tuple(_SAME[column] if column in _SAME else next(values) for column in Row._fields)
+
+
 def owner_by_flags(candidates: Mapping[int, int]) -> tuple[int, int]:
     """A session that may own a message: main chain before side chain, not forked before forked; owners.py decides
     between several such."""
     session = min(candidates, key=lambda s: (candidates[s] & CLAIM_FLAGS, s))
     return session, candidates[session]
+
+
+def _ranges(changes: Mapping[int, tuple[int, int]]) -> Iterator[tuple[tuple[int, int], int, int]]:
+    """Values of ids that follow each other and share one: the value, the first id and the last."""
+    ids = sorted(changes)
+    start = 0
+    for place, id in enumerate(ids):
+        value = changes[id]
+        if place + 1 == len(ids) or ids[place + 1] != id + 1 or changes[id + 1] != value:
+            yield value, ids[start], id
+            start = place + 1
 
 
 def _time(at: int | None) -> int:

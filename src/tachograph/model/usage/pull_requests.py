@@ -18,9 +18,14 @@ OwnDefaults = Mapping[int, frozenset[str]]  # by project: its default branches, 
 _NONE_SET: OwnDefaults = {}
 
 
-# A message: its time (NO_TIME if unknown), id, project (an id), branch, and whether it is on the main chain. A plain tuple,
-# since a session may have thousands, and sorted as they are.
-Work = tuple[int, int, int, str, bool]
+class Stretch(NamedTuple):
+    """Messages of a session that follow each other in one place: their times, in order (NO_TIME if unknown), the project
+    (an id), the branch, and whether they are on the main chain."""
+
+    times: Sequence[int]
+    project: int
+    branch: str
+    is_main: bool
 
 
 class Link(NamedTuple):
@@ -40,6 +45,9 @@ class Assignment(NamedTuple):
     by_branch: bool = False
 
 
+_UNASSIGNED = Assignment()
+
+
 def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
     """By project and branch: when which pull requests were linked on it, in order; default branches are never claimed."""
     claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
@@ -56,91 +64,84 @@ def is_claimable(branch: str, defaults: frozenset[str] = DEFAULT_BRANCHES) -> bo
 
 
 def assign(
-    work: Sequence[Work],
+    work: Sequence[Stretch],
     links: Sequence[Link],
     clears: Sequence[int],
     claims: Claims,
     own: OwnDefaults = _NONE_SET,
-) -> dict[int, Assignment]:
-    """The pull request of every message of one session, by message id.
+) -> list[list[Assignment]]:
+    """The pull request of every message of one session: for each stretch of its work, in order of time.
 
     `links` and `clears` (times of `/clear`) are those of the session, `claims` those of all sessions, `own` the default
     branches set for projects.
     """
-    ordered = sorted(work)
-    main = [one for one in ordered if one[4]] or ordered
+    main = [one for one in work if one.is_main] or work
     in_order = sorted(links, key=lambda link: link[:3])
-    by_session = _by_session(ordered, main, in_order, sorted(clears), own) if links else {}
-    assigned: dict[int, Assignment] = {}
-    found, held = Assignment(), (0, 0)
-    place_project, place_branch = 0, ""
-    claimed, until = 0, -NO_TIME
-    for at, id, project, branch, _ in main:
-        if at >= until or branch is not place_branch or project != place_project:
-            place_project, place_branch = project, branch
-            claimed, until = _claim(at, claims.get((project, branch)))
-        follows = by_session.get(id, 0)
-        if (claimed, follows) != held:
-            held = claimed, follows
-            found = Assignment(claimed or follows, claimed != 0 and claimed != follows)
-        assigned[id] = found
-    if len(main) < len(ordered):  # subagents follow their main chain
-        times = [one[0] for one in main]
-        for at, id, *_ in ordered:
-            if id not in assigned:
-                place = bisect_left(times, at + 1) - 1
-                assigned[id] = assigned[main[max(place, 0)][1]]
+    by_session = _by_session(work, main, in_order, sorted(clears), own) if links else [[0] * len(m.times) for m in main]
+    of_main = [_assignments(one, pulls, claims) for one, pulls in zip(main, by_session, strict=True)]
+    if len(main) == len(work):
+        return of_main
+    times = [at for one in main for at in one.times]  # subagents follow their main chain
+    flat = [assigned for of_stretch in of_main for assigned in of_stretch]
+    following = iter(of_main)
+    return [
+        next(following) if one.is_main else [flat[max(bisect_right(times, at) - 1, 0)] for at in one.times]
+        for one in work
+    ]
+
+
+def _assignments(one: Stretch, by_session: Sequence[int], claims: Claims) -> list[Assignment]:
+    """Assignments of a stretch: the pull request that its branch was linked for, the next, else the last (8a); else the
+    session's own."""
+    assigned = [Assignment(pull) if pull else _UNASSIGNED for pull in by_session]
+    linked = claims.get((one.project, one.branch))
+    if linked:
+        first, last = linked[0][0], linked[-1][0]
+        start = bisect_left(one.times, first - CLAIM_MS)
+        end = bisect_left(one.times, NO_TIME if last == NO_TIME else last + CLAIM_MS + 1)
+        for place in range(start, end):
+            claimed = linked[min(bisect_left(linked, (one.times[place],)), len(linked) - 1)][2]
+            if claimed != by_session[place]:
+                assigned[place] = Assignment(claimed, by_branch=True)
     return assigned
 
 
-def _claim(at: int, linked: Sequence[tuple[int, str, int]] | None) -> tuple[int, int]:
-    """The pull request that the branch of a message was linked for: the next, else the last (8a); and the moment from
-    which on that may be another one."""
-    if not linked or at == NO_TIME:
-        return 0, NO_TIME
-    first, last = linked[0][0], linked[-1][0]
-    if at < first - CLAIM_MS:
-        return 0, first - CLAIM_MS
-    if last != NO_TIME and at > last + CLAIM_MS:
-        return 0, NO_TIME
-    place = bisect_left(linked, (at,))
-    if place < len(linked):
-        return linked[place][2], min(linked[place][0] + 1, NO_TIME)
-    return linked[-1][2], last + CLAIM_MS + 1
-
-
 def _by_session(
-    ordered: Sequence[Work], main: Sequence[Work], links: Sequence[Link], clears: Sequence[int], own: OwnDefaults
-) -> dict[int, int]:
-    """Messages that led to a link of the session, or follow its last one (8b, 8c)."""
-    times = [one[0] for one in ordered if one[0] != NO_TIME]
+    work: Sequence[Stretch], main: Sequence[Stretch], links: Sequence[Link], clears: Sequence[int], own: OwnDefaults
+) -> list[list[int]]:
+    """Messages that led to a link of the session, or follow its last one (8b, 8c): their pull requests, else 0."""
+    times = [at for one in work for at in one.times if at != NO_TIME]
     pauses = [(later, time) for time, later in pairwise(times) if later - time > PAUSE_MS]
-    main_times = [one[0] for one in main]
-    last_on = {(project, branch): at for at, _, project, branch, _ in main}  # ordered by time: the last one stays
-    found: dict[int, int] = {}
+    last_on = {(one.project, one.branch): one.times[-1] for one in main}  # ordered by time: the last one stays
+    found = [[0] * len(one.times) for one in main]
     before = -NO_TIME
     for link in links:
         start = max([before, _pause_before(times, pauses, link.at), *(at for at in clears if at < link.at)])
-        for _, id, project, branch, _ in main[bisect_right(main_times, start) : bisect_right(main_times, link.at)]:
-            if project == link.project and id not in found and _leads_to(project, branch, link, last_on, own):
-                found[id] = link.pull
+        for one, pulls in zip(main, found, strict=True):
+            if one.project == link.project and _leads_to(one, link, last_on, own):
+                for place in range(bisect_right(one.times, start), bisect_right(one.times, link.at)):
+                    pulls[place] = pulls[place] or link.pull
         before = max(before, link.at)
     last = links[-1]
     defaults = own.get(last.project, DEFAULT_BRANCHES)
     end = _pause_after(times, last.at)
-    for at, id, project, branch, _ in main[bisect_right(main_times, last.at) :]:
-        if project == last.project and (
-            (at < end and branch in UNKNOWN_BRANCHES) or (branch == last.branch and is_claimable(branch, defaults))
-        ):
-            found[id] = last.pull
+    for one, pulls in zip(main, found, strict=True):
+        first = bisect_right(one.times, last.at)
+        if one.project != last.project:
+            continue
+        if one.branch == last.branch and is_claimable(one.branch, defaults):
+            pulls[first:] = [last.pull] * (len(pulls) - first)
+        elif one.branch in UNKNOWN_BRANCHES:
+            until = max(first, bisect_left(one.times, end))
+            pulls[first:until] = [last.pull] * (until - first)
     return found
 
 
-def _leads_to(project: int, branch: str, link: Link, last_on: Mapping[tuple[int, str], int], own: OwnDefaults) -> bool:
-    """Test the branch of a message before a link: the link's, a default or unknown one, or one that does not come again."""
-    if branch == link.branch or not is_claimable(branch, own.get(project, DEFAULT_BRANCHES)):
+def _leads_to(one: Stretch, link: Link, last_on: Mapping[tuple[int, str], int], own: OwnDefaults) -> bool:
+    """Test the branch of messages before a link: the link's, a default or unknown one, or one that does not come again."""
+    if one.branch == link.branch or not is_claimable(one.branch, own.get(one.project, DEFAULT_BRANCHES)):
         return True
-    return last_on[project, branch] <= link.at
+    return last_on[one.project, one.branch] <= link.at
 
 
 def _pause_before(times: Sequence[int], pauses: Sequence[tuple[int, int]], at: int) -> int:

@@ -30,9 +30,10 @@
 enum { WAY_AGENT, WAY_SKILL, WAY_PLUGIN, WAY_SERVER, WAY_EFFORT, WAY_ENTRYPOINT };
 #define CLEAR_NEEDLE "<command-name>/clear</command-name>"
 #define USAGE_NEEDLE "\"usage\""
+#define SUBAGENT_NEEDLE "\"subagent_type\"" /* a call without it names no type; a line with escaped keys is odd */
 
 /* how a line is handed back; decode.py has the same numbers */
-enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, CLEAR = 3, SPAWN = 4 };
+enum { READ = 0, PROMPT = 1, UNCERTAIN = 2, CLEAR = 3, SPAWN = 4, SUBAGENT = 5 };
 enum { FORKED = 1, SIDECHAIN = 2, FOREIGN = 4 }; /* model/usage/messages.py */
 
 typedef const unsigned char *Bytes;
@@ -54,6 +55,7 @@ typedef struct { /* a visible text or tool call: model/usage/content.py */
 typedef struct { /* in the order of an origin (model/usage/messages.py), then what else is said */
     Text model, speed, geo, stop, branch, cwd, agent, owner;
     Text id, session, request, uuid, stamp, part_model, version;
+    Text prompt; /* of the subagent that a progress record is about */
     Text way[WAYS]; /* model/usage/messages.py: agent, skill, plugin, server, effort, entrypoint */
     Bytes content, content_end; /* NULL where there is none */
     uint64_t input, output, written, read, five, hour, searches;
@@ -85,7 +87,8 @@ typedef struct { /* what a call has made so far */
     PyObject *made, *folder, *known, *session, *empty;
     Recent origins, ways;
     Text session_text;
-    int has_session;
+    Text prompts[RECENT][3]; /* session, subagent and its prompt, which were handed back last */
+    int has_session, next_prompt;
     int64_t first, last, leaf_at; /* of the messages of the session */
     Text leaf;
 } Making;
@@ -592,7 +595,56 @@ static int way_place(const Text *key)
     return IS(*key, "attributionMcpServer") ? WAY_SERVER : -1;
 }
 
-static int record_of(Cursor *c, Record *r)
+/* The answer within a progress record: with anything but these keys it is for the patient way. */
+static int inner_of(Cursor *c, Record *r, Text *server)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more, good;
+    if (*c->p++ != '{')
+        return 0;
+    while ((more = next_key(c, &begun, &key)) == 1) {
+        if (IS(key, "message"))
+            good = once(&seen, 0) && message_of(c, r, server);
+        else if (IS(key, "timestamp"))
+            good = once(&seen, 1) && take(c, &r->stamp);
+        else if (IS(key, "requestId"))
+            good = once(&seen, 2) && take_or_null(c, &r->request);
+        else if (IS(key, "uuid"))
+            good = once(&seen, 3) && take_or_null(c, &r->uuid);
+        else
+            good = IS(key, "type") && once(&seen, 4) && skip(c, 2);
+        if (!good)
+            return 0;
+    }
+    return more == 0;
+}
+
+/* The `data` of a progress record: the answer, the subagent that gave it and the prompt of that. */
+static int data_of(Cursor *c, Record *r, Text *server)
+{
+    Text key;
+    unsigned seen = 0;
+    int begun = 0, more, good;
+    if (*c->p++ != '{')
+        return 0;
+    while ((more = next_key(c, &begun, &key)) == 1) {
+        if (IS(key, "message"))
+            good = once(&seen, 0) && inner_of(c, r, server);
+        else if (IS(key, "agentId"))
+            good = once(&seen, 1) && take_or_null(c, &r->agent);
+        else if (IS(key, "prompt"))
+            good = once(&seen, 2) && (*c->p == '"' ? text(c, &r->prompt) : skip(c, 2));
+        else
+            good = skip(c, 2);
+        if (!good)
+            return 0;
+    }
+    return more == 0;
+}
+
+/* A whole record. Of a progress record the envelope around the answer says less: neither time, nor ids. */
+static int record_of(Cursor *c, Record *r, int is_progress)
 {
     Text key, server = {NULL, 0, 0};
     int place;
@@ -603,7 +655,13 @@ static int record_of(Cursor *c, Record *r)
     if (*c->p++ != '{')
         return 0;
     while ((more = next_key(c, &begun, &key)) == 1) {
-        if (IS(key, "message"))
+        if (is_progress && (IS(key, "timestamp") || IS(key, "uuid")))
+            good = skip(c, 1);
+        else if (is_progress && (IS(key, "message") || IS(key, "requestId") || IS(key, "agentId")))
+            good = 0;
+        else if (is_progress && IS(key, "data"))
+            good = once(&seen, 0) && data_of(c, r, &server);
+        else if (IS(key, "message"))
             good = once(&seen, 0) && message_of(c, r, &server);
         else if (IS(key, "timestamp"))
             good = once(&seen, 1) && take(c, &r->stamp);
@@ -645,6 +703,8 @@ static int record_of(Cursor *c, Record *r)
     }
     if (r->way[WAY_SERVER].n == 0)
         r->way[WAY_SERVER] = server;
+    if (is_progress)
+        r->flags |= SIDECHAIN;
     space(c);
     return more == 0 && c->p == c->end;
 }
@@ -923,11 +983,11 @@ static int blocks_of(Record *r)
     }
 }
 
-/* Whether the whole line is an answer in the usual layout. */
-static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r)
+/* Whether the whole line is an answer, or a progress record with one, in the usual layout. */
+static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r, int is_progress)
 {
     Cursor c = {start, stop};
-    if (start >= stop || !record_of(&c, r) || !r->has_usage)
+    if (start >= stop || !record_of(&c, r, is_progress) || !r->has_usage)
         return 0;
     if (r->model.n == 0 || IS(r->model, "<synthetic>") || r->session.p == NULL || !is_issued(&r->id) ||
         r->uuid.is_escaped)
@@ -1269,6 +1329,29 @@ static int hand_back(Making *m, int how, Bytes block, Bytes start, Bytes stop)
     return done;
 }
 
+/* Hand back an answer that starts subagents and names their type. */
+static int note_spawns(Making *m, const Record *r, Bytes block, Bytes start, Bytes stop)
+{
+    return !r->spawns || !contains(start, stop, SUBAGENT_NEEDLE, sizeof SUBAGENT_NEEDLE - 1, 9) ||
+           hand_back(m, SPAWN, block, start, stop);
+}
+
+/* Hand back a progress record with the prompt of a subagent; the records that follow it repeat that prompt. */
+static int note_subagent(Making *m, const Record *r, Bytes block, Bytes start, Bytes stop)
+{
+    if (r->agent.n == 0 || r->prompt.n == 0)
+        return 1;
+    for (int i = 0; i < RECENT; i++)
+        if (m->prompts[i][0].p != NULL && is_same(&m->prompts[i][0], &r->session) &&
+            is_same(&m->prompts[i][1], &r->agent) && is_same(&m->prompts[i][2], &r->prompt))
+            return 1;
+    m->prompts[m->next_prompt][0] = r->session;
+    m->prompts[m->next_prompt][1] = r->agent;
+    m->prompts[m->next_prompt][2] = r->prompt;
+    m->next_prompt = (m->next_prompt + 1) % RECENT;
+    return hand_back(m, SUBAGENT, block, start, stop);
+}
+
 static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int64_t latest)
 {
     Held held;
@@ -1288,8 +1371,8 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
         if (kind == NULL)
             done = hand_back(m, UNCERTAIN, block, start, stop);
         else if (BEGINS(kind, stop, "assistant\"")) {
-            if (answer_of(start, stop, latest, &record))
-                done = note(m, &held, &record) && (!record.spawns || hand_back(m, SPAWN, block, start, stop));
+            if (answer_of(start, stop, latest, &record, 0))
+                done = note(m, &held, &record) && note_spawns(m, &record, block, start, stop);
             else
                 done = hand_back(m, READ, block, start, stop);
         }
@@ -1306,7 +1389,12 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
                 done = hand_back(m, CLEAR, block, start, stop);
         }
         else if (BEGINS(kind, stop, "progress\"")) {
-            if (contains(start, stop, USAGE_NEEDLE, sizeof USAGE_NEEDLE - 1, 4))
+            if (!contains(start, stop, USAGE_NEEDLE, sizeof USAGE_NEEDLE - 1, 4))
+                continue;
+            /* calls of further subagents are found where the patient way looks, in the whole record */
+            if (answer_of(start, stop, latest, &record, 1) && !record.spawns)
+                done = note(m, &held, &record) && note_subagent(m, &record, block, start, stop);
+            else
                 done = hand_back(m, READ, block, start, stop);
         }
         else if (BEGINS(kind, stop, "pr-link\"") || BEGINS(kind, stop, "ai-title\"") ||
@@ -1352,7 +1440,7 @@ PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 6) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 7) < 0)
         Py_CLEAR(made);
     return made;
 }

@@ -10,7 +10,7 @@ from tachograph.lean_typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tachograph.sources.transcripts.decoders import Scan
 
-_LAYOUT = 6  # shape of the tuples that we expect; a library left over from an older version has another
+_LAYOUT = 7  # shape of the tuples that we expect; a library left over from an older version has another
 
 SCAN: Scan | None
 try:

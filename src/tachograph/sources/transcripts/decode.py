@@ -27,7 +27,7 @@ from tachograph.model.usage.messages import (
 )
 from tachograph.sources.transcripts import side_records
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.decoders import PROMPT, SPAWN, UNCERTAIN, Decoders
+from tachograph.sources.transcripts.decoders import PROMPT, SPAWN, SUBAGENT, UNCERTAIN, Decoders
 from tachograph.sources.transcripts.line_scan import (
     CLEAR_NEEDLE,
     UNCERTAIN_KIND,
@@ -144,6 +144,8 @@ class Transcript:
                     self._look_for_prompt(bytes(block[pos:stop]))
             elif how == SPAWN:
                 side_records.note_spawning_record(batch, parse_record(bytes(block[pos:stop])))
+            elif how == SUBAGENT:
+                side_records.note_progress_record(batch, parse_record(bytes(block[pos:stop])))
             elif how != UNCERTAIN or any(find(needle, pos, stop) >= 0 for needle in _NEEDLES):
                 self._read(bytes(block[pos:stop]), block, pos, offset)
 

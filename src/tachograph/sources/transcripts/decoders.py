@@ -21,7 +21,7 @@ class TypedDecoder(NamedTuple):
     plain: Callable[[bytes], Any]
 
 
-READ, PROMPT, UNCERTAIN, CLEAR, SPAWN = range(5)
+READ, PROMPT, UNCERTAIN, CLEAR, SPAWN, SUBAGENT = range(6)
 
 
 class Decoders(NamedTuple):

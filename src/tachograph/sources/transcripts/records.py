@@ -55,6 +55,8 @@ def parse_record(line: bytes, fast: Callable[[bytes], Any] | None = None) -> dic
     `fast` is a stricter and faster decoder that is tried first, where there is one (typed.py).
     """
     line = line.strip(b"\0\r\t ").removeprefix(b"\xef\xbb\xbf")
+    if not line.rstrip().endswith(b"}"):  # cut off: known without loading `json`, which would say the same
+        return None
     record: Any = None
     if fast is not None:
         with suppress(Exception):  # whatever it does not take, the patient one decides on

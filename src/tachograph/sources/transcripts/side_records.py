@@ -68,6 +68,13 @@ def note_spawning_record(batch: Batch, record: dict[str, Any] | None) -> None:
         note_spawns(batch, text_of(record.get("sessionId")), message.get("content"))
 
 
+def note_progress_record(batch: Batch, record: dict[str, Any] | None) -> None:
+    """Note the prompt of the subagent that a progress record is about; the compiled scanner has taken the rest of it."""
+    data = record.get("data") if record is not None else None
+    if record is not None and isinstance(data, dict):
+        note_subagent(batch, text_of(record.get("sessionId")), text_of(data.get("agentId")), data.get("prompt"))
+
+
 def note_subagent(batch: Batch, session: str, agent: str, prompt: object) -> None:
     """Note the prompt of a subagent."""
     if agent and isinstance(prompt, str) and prompt:

@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "forecast":
         parser.description = (
             "Probability of reaching each limit before it resets, and the likely time. Starts from a prior that ships with the"
-            " program, and moves with what came of forecasts of your own windows."
+            " program, and adapts to the outcome of your own windows."
         )
         parser.add_argument(
             "--score", action="store_true", help="compare past forecasts on this machine with their outcome"

@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
         "Exit code: 0 below the threshold, 10 near it, 11 at the limit, 12 on metered extra"
         " usage (0 with --allow-overage), 20 if unknown. Checks the account in use and its pressing limits."
     )
-    parser.add_argument("--threshold", type=float, default=90.0, metavar="N", help="near from N percent (default: 90)")
+    parser.add_argument("--threshold", type=float, default=90.0, metavar="N", help="threshold in percent (default: 90)")
     parser.add_argument(
         "--limit", metavar="NAME", help="this limit only: five_hour, seven_day, opus, or a key of `now`"
     )
@@ -65,7 +65,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--quiet", action="store_true", help="the exit code only")
     parser.add_argument("--json", action="store_true", help="for programs")
     add_question_flags(parser)
-    parser.epilog = "Such as:  tachograph guard && claude -p 'the next task'"
+    parser.epilog = "Example:  tachograph guard && claude -p 'the next task'"
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:

@@ -26,7 +26,7 @@ _WHAT = ("on", "off", "dismiss", "test")
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
         "The recorder (`tachograph start`) notifies once per window and threshold. Set thresholds, quiet"
-        " hours and sound in settings.toml under [alarms]."
+        " hours and sound in settings.toml under [notifications]."
     )
     parser.add_argument(
         "what",

@@ -22,8 +22,8 @@ ACTIONS = ("serve", "restore", *administer.ACTIONS)
 
 def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = (
-        "A hub is a Tachograph that other machines of yours, or of your team, send their usage to and fetch each other's"
-        " from. It keeps one SQLite file or uses PostgreSQL, and never sees a prompt or an answer."
+        "A hub collects the usage of your machines, or of your team's, and hands each what it may see. It keeps one SQLite"
+        " file or uses PostgreSQL, and never sees a prompt or an answer."
     )
     parser.add_argument("what", choices=ACTIONS, help="the action")
     parser.add_argument(

@@ -3,10 +3,11 @@
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
@@ -120,11 +121,7 @@ class Home:
 
     def call(self, *arguments: str) -> Result:
         """A command carried out in this process: fast, and the same code as the installed one below `main`."""
-        parsed_arguments = parsed(arguments)
-        out, talk = io.StringIO(), io.StringIO()
-        context = Context(self.env, FixedClock(NOW_MS), out, talk)
-        code = import_module(f"tachograph.ui.cli.{parsed_arguments.module}").run(parsed_arguments, context)
-        return Result(code, out.getvalue(), talk.getvalue())
+        return call_at(self.env, NOW_MS, arguments)
 
     def report(self, *arguments: str) -> Any:
         """A report's JSON document, after a pass over the transcripts unless told otherwise."""
@@ -143,12 +140,13 @@ class Home:
     # -- the installed command
 
     def run(self, *arguments: str, code: int | None = 0, env: Mapping[str, str] | None = None) -> Result:
+        arguments, key = piped_key(arguments)
         done = subprocess.run(
             [command(), *arguments],
             env={**self.env, **(env or {})},
             capture_output=True,
             timeout=120,
-            stdin=subprocess.DEVNULL,
+            input=key,
             encoding="utf-8",
         )
         if code is not None:
@@ -167,6 +165,35 @@ class Home:
 
     def db(self) -> sqlite3.Connection:
         return sqlite3.connect(self.data / "ledger.sqlite3")
+
+
+def call_at(env: dict[str, str], moment: int, arguments: Sequence[str]) -> Result:
+    """A command at a moment, in this process."""
+    arguments, key = piped_key(arguments)
+    parsed_arguments = parsed(arguments)
+    out, talk = io.StringIO(), io.StringIO()
+    context = Context(env, FixedClock(moment), out, talk)
+    before = sys.stdin
+    if key:
+        sys.stdin = io.StringIO(key)
+    try:
+        code = import_module(f"tachograph.ui.cli.{parsed_arguments.module}").run(parsed_arguments, context)
+    finally:
+        sys.stdin = before
+    return Result(code, out.getvalue(), talk.getvalue())
+
+
+_KEY = re.compile(r"(?:[A-Z2-7]{4}-){7}[A-Z2-7]{4}")
+
+
+def piped_key(arguments: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Arguments with `--key -` in the place of `--key KEY`, and the key, which goes to standard input; "" without one."""
+    found = list(arguments)
+    for place, word in enumerate(found[1:], 1):
+        if found[place - 1] == "--key" and _KEY.fullmatch(word):
+            found[place] = "-"
+            return tuple(found), f"{word}\n"
+    return tuple(found), ""
 
 
 class MovedClock(Clock):

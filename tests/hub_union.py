@@ -3,7 +3,6 @@
 Each machine has config folders of its own; the union reads all of them at the same moments as the machines do.
 """
 
-import io
 import json
 import os
 import random
@@ -12,16 +11,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from helpers import NOW, NOW_MS, Home, Result, command
+from helpers import NOW, NOW_MS, Home, Result, call_at, command
 from hub_server import REPORTS, Hub, identity, invite_next, rows
-from tachograph.clock import FixedClock
 from tachograph.demo import records, transcripts
-from tachograph.ui.cli.context import Context
-from tachograph.ui.cli.parser import parsed
 
 MINUTE = 60_000
 MACHINES = 3
@@ -56,11 +51,7 @@ def real_transcripts() -> list[Path]:
 
 def at(home: Home, moment: int, *arguments: str) -> Result:
     """A command at a moment, in this process."""
-    parsed_arguments = parsed(arguments)
-    out, talk = io.StringIO(), io.StringIO()
-    context = Context(home.env, FixedClock(moment), out, talk)
-    code = import_module(f"tachograph.ui.cli.{parsed_arguments.module}").run(parsed_arguments, context)
-    return Result(code, out.getvalue(), talk.getvalue())
+    return call_at(home.env, moment, arguments)
 
 
 class Deal:

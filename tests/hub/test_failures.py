@@ -219,6 +219,41 @@ def test_a_stolen_token_adds_rows_of_that_member_only_and_reads_no_others(tmp_pa
         assert status == 200 and body_of["facts"]["count"] == 0
 
 
+def test_no_request_has_a_field_that_makes_a_machine_another_members(tmp_path: Path) -> None:
+    with hub(tmp_path / "hub") as served:
+        first, _ = two(tmp_path, served)
+        eve = Home(tmp_path / "eve")
+        write(eve, "E")
+        join(eve, served.invite("eve", "--owner-agrees"), "eve")
+        token, (machine,) = token_of(eve), served.rows("SELECT id FROM machine WHERE name = 'first'")[0]
+        before = served.rows("SELECT * FROM fact WHERE member = 1 ORDER BY seq")
+        claims = [{name: value} for name in CLAIMS for value in (1, "1", "ada", machine)]
+        claims.append(dict.fromkeys(CLAIMS, 1) | {"machine": machine, "token": token_of(first)})
+        for number, claim in enumerate(claims):
+            fact = ["session", f"claimed {number}", 1, {"span": [1, 2], **claim}, ""]
+            body = {"ledger": "y", "facts": [fact], **claim}
+            status, answer = post(
+                served.port, f"push?{CLAIMS[number % len(CLAIMS)]}=1", json.dumps(body).encode(), token
+            )
+            assert status == 200 and answer["changed"] == 1, answer
+            request = {"share": "names", **claim}
+            assert post(served.port, "share", json.dumps(request).encode(), token)[0] == 200
+            status, pulled = get(served, f"mine?after=0&{'&'.join(f'{name}=1' for name in CLAIMS)}", token)
+            assert status == 200 and pulled["facts"]["count"] == 0
+        assert (
+            post(served.port, "invite", json.dumps({"member": 1, "name": "ada"}).encode(), token)[1]["member"] == "eve"
+        )
+        left = {"erase": True, "member": 1, "machine": machine}
+        assert post(served.port, "leave", json.dumps(left).encode(), token)[1] == {"left": "eve"}
+        assert served.rows("SELECT * FROM fact WHERE member = 1 ORDER BY seq") == before
+        assert dict(served.rows("SELECT name, share FROM machine"))["first"] == "mine"
+        sync(first)
+        assert messages(first) == 3
+
+
+CLAIMS = ("member", "member_id", "person", "name", "machine", "machine_id", "role")
+
+
 def get(served: Hub, name: str, token: str) -> tuple[int, Any]:
     import http.client
 

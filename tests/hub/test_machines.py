@@ -128,6 +128,14 @@ def test_the_key_is_piped_in_and_no_command_line_shows_it(tmp_path: Path, is_fol
         assert answers(first) == answers(second)
 
 
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_key_in_the_command_itself_is_refused_and_not_repeated(tmp_path: Path, attached: bool) -> None:
+    home, key = Home(tmp_path), "ABCD-ABCD-ABCD-ABCD-ABCD-ABCD-ABCD-ABCE"
+    words = [f"K7QF-2M9D.{key}"] if attached else ["K7QF-2M9D", f"--key={key}"]
+    done = home.run("join", "http://127.0.0.1:9", *words, "--yes", code=2)
+    assert "pipe it in" in done.stderr and key not in done.stdout + done.stderr
+
+
 def test_a_folder_takes_no_machine_with_another_key(tmp_path: Path) -> None:
     _, shared = pair(tmp_path, None)
     second = Home(tmp_path / "second")

@@ -40,7 +40,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--as", dest="name", metavar="NAME", help="name of this machine (default: its host name)")
     parser.add_argument("--share", choices=_LEVELS, help="what the hub may read (default: mine; names in a team)")
     parser.add_argument(
-        "--key", metavar="KEY", help="- reads the key of your machines from standard input; without it, join asks"
+        "--key", metavar="-", help="read the key of your machines from standard input (-); without it, join asks"
     )
     parser.add_argument("--ca", metavar="FILE", default="", help="certificate of a hub that no authority signed")
     parser.add_argument("--history", choices=("all", "none"), help="also share usage from before now, or not")

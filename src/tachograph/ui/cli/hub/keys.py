@@ -2,14 +2,25 @@
 
 import sys
 
-from tachograph.errors import TachographError
+from tachograph.errors import TachographError, UsageError
 from tachograph.hub.sharing import PersonKey
 from tachograph.ui.cli.context import Context
 
 
 def given_key(argument: str | None, context: Context) -> PersonKey | None:
-    """The key of `--key`; `-` reads it from standard input. None without one. Raises TachographError."""
-    return asked_key(context) if argument == "-" else PersonKey(argument) if argument else None
+    """The key that `--key -` reads from standard input; None without the flag.
+
+    Raises UsageError for a key in the command itself, TachographError for one that is not valid.
+    """
+    if not argument:
+        return None
+    if argument != "-":
+        raise UsageError(
+            "A key in a command can be read by every user of this computer, and stays in the shell's history.",
+            "Leave it out and paste it when join asks, or pipe it in: tachograph machines --key | ssh HOST tachograph join"
+            " … --key -",
+        )
+    return asked_key(context)
 
 
 def asked_key(context: Context) -> PersonKey:

@@ -228,3 +228,32 @@ def test_a_person_who_leaves_and_comes_back_keeps_numbers_and_choices(tmp_path: 
         assert machines["ada"].call("team", "--json").json["totals"] == before  # nothing lost, nothing twice
         assert machines["bob"].call("team", "--json").json["totals"] == before
         assert members(served) == {"ada": True, "bob": True, "cleo": True}
+
+
+def test_flags_without_effect_and_bad_values_are_refused_with_the_next_step(tmp_path: Path) -> None:
+    with hub(tmp_path / "hub") as served:
+        machines = team(tmp_path, served, {"ada": "owner", "bob": "member"})
+        for words, code, expected in (
+            (("--last", "7", "--since", "2026-11-01"), 2, "can't be combined"),
+            (("limits", "--by", "model"), 2, "has no --by"),
+            (("members", "--last", "7"), 2, "has no --by"),
+            (("spend", "limits"), 2, "takes no"),
+            (("--last", "0"), 2, "from 1 to"),
+            (("--since", "2026-11-20", "--until", "2026-11-01"), 2, "after until"),
+            (("books", "--by", "project"), 2, "day, person, model"),
+            (("me", "--csv"), 2, "--json"),
+        ):
+            done = machines["ada"].run("team", *words, code=code)
+            assert expected in done.stderr and not done.stdout, (words, done)
+        assert "team members" in machines["bob"].run("team", "books", code=1).stderr
+        token = token_of(machines["ada"])
+        assert get(served, "spend?last=7&since=2026-11-01", token)[0] == 400
+        wrong: list[tuple[tuple[str, ...], int, str]] = [
+            (("role", "bob"), 2, "hub role bob manager"),
+            (("revoke",), 2, "hub members"),
+            (("status", "--db", "mysql://x"), 2, "postgresql://"),
+            (("invite", "\u202e"), 2, "hub invite ada"),
+        ]
+        for command, code, expected in wrong:
+            assert expected in served.home.run("hub", *command, code=code).stderr, command
+        assert "messages 2, sessions 2" in machines["ada"].run("team", "me").stdout

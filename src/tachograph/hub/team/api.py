@@ -86,12 +86,12 @@ class TeamApi:
             if name == "spend":
                 by = query.get("by", "person")
                 if by not in BY:
-                    raise BadQuestion(f"by: one of {', '.join(BY)}.")
+                    raise BadQuestion(f"by is one of {', '.join(BY)}.")
                 return Response(200, queries.spend(by, days_of(query, now)))
             if name == "books":
                 by = query.get("by", DAY)
                 if by not in BOOKS_BY:
-                    raise BadQuestion(f"by: one of {', '.join(BOOKS_BY)}.")
+                    raise BadQuestion(f"by is one of {', '.join(BOOKS_BY)}.")
                 return Response(200, queries.books(by, days_of(query, now)))
             return Response(200, {"limits": queries.limits, "members": queries.members, "me": queries.me}[name]())
         fields = document if isinstance(document, dict) else {}
@@ -148,12 +148,14 @@ def days_of(query: dict[str, str], now_ms: int) -> Range:
     """The range of days of a question; the last 30 without one. Raises BadQuestion."""
     today = now_ms // DAY_MS
     if "since" in query or "until" in query:
+        if "last" in query:
+            raise BadQuestion("last can't be combined with since or until.")
         last = _day(query["until"]) if "until" in query else today
         first = _day(query["since"]) if "since" in query else last - 29
     else:
         text = query.get("last", "30")
         if not text.isdecimal() or not 0 < int(text[:6]) <= MAX_DAYS:
-            raise BadQuestion(f"last: a number of days up to {MAX_DAYS}.")
+            raise BadQuestion(f"last is a number of days from 1 to {MAX_DAYS}.")
         first, last = today - int(text) + 1, today
     if not 0 <= first <= last or last - first >= MAX_DAYS:
         raise BadQuestion("since is after until, or the range is too long.")

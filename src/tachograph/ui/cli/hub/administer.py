@@ -84,7 +84,9 @@ def _telemetry(arguments: argparse.Namespace, context: Context, hub: OpenHub) ->
 
 
 def _revoke(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
-    done = hub.admin.revoke(arguments.name or "", None)
+    if not arguments.name:
+        raise UsageError("hub revoke needs the name or id of a machine.", "List them: tachograph hub members")
+    done = hub.admin.revoke(arguments.name, None)
     if done.status != 200:
         raise NotFound(
             f"No machine, or more than one, is named {arguments.name!r}.",
@@ -124,8 +126,10 @@ def _outcome(done: Any, context: Context, text: str) -> int:
 
 def _role(arguments: argparse.Namespace, context: Context, hub: OpenHub) -> int:
     member = _member(arguments, hub)
+    if not arguments.value:
+        raise UsageError("hub role needs a role.", f"For example: tachograph hub role {safe(member.name)} manager")
     return _outcome(
-        hub.admin.set_role(member, arguments.value or "", None),
+        hub.admin.set_role(member, arguments.value, None),
         context,
         f"{safe(member.name)} is {arguments.value} now.",
     )

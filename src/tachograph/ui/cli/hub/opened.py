@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from tachograph.errors import UsageError
 from tachograph.paths import Paths
 from tachograph.ui.cli.context import Context
 
@@ -43,10 +44,14 @@ class OpenHub:
 
 
 def database_of(where: str | None, context: Context, paths: Paths) -> str:
-    """File or address of the hub's database: --db, TACHOGRAPH_HUB_DB, or a file in the data folder."""
+    """File or address of the hub's database: --db, TACHOGRAPH_HUB_DB, or a file in the data folder. Raises UsageError."""
     from tachograph.hub.store.postgres import is_address
 
     found = where or context.env.get("TACHOGRAPH_HUB_DB", "")
     if is_address(found):
         return found
+    if "://" in found:
+        raise UsageError(
+            f"A hub can't use {found.partition('://')[0]}://….", "Give a file or postgresql://USER@HOST/DATABASE."
+        )
     return os.path.abspath(found) if found else os.path.join(paths.data, "hub.sqlite3")

@@ -13,7 +13,7 @@ from tachograph.text.chances import TEAM_FORECAST, chance_cell, ends_cell
 from tachograph.text.format import UNKNOWN, count, duration, percent, plural, safe, tokens, usd
 from tachograph.text.limits import SOURCE_WORDS
 from tachograph.text.table import Column, lines
-from tachograph.text.team_hidden import hidden_sentences
+from tachograph.text.team import KIND_WORDS, hidden_sentences
 from tachograph.ui.cli.context import Context
 from tachograph.ui.cli.hub.exchange import require_membership
 from tachograph.ui.cli.hub.team_books import books_table, print_books
@@ -39,6 +39,7 @@ _LIMIT_KEYS = (
     "chance",
 )
 _ENDS = ("low", "high")  # of the percentage at the reset
+_HINTS = {400: "See tachograph team --help.", 403: "See your role: tachograph team members"}
 _ERRORS = {401: NotFound, 403: TachographError, 404: NotFound, 400: UsageError}
 
 
@@ -69,6 +70,7 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
+    _check(arguments)
     arguments.by = arguments.by or ("day" if arguments.what == "books" else "person")
     if arguments.open:
         return _open(arguments, context)
@@ -85,6 +87,21 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     printer = {"spend": _spend, "limits": _limits, "members": _members, "me": _me, "books": print_books}[arguments.what]
     printer(arguments, document, context)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse flags that would have no effect. Raises UsageError."""
+    if arguments.subject and arguments.what != "allow":
+        raise UsageError(
+            f"team {arguments.what} takes no {arguments.subject!r}.", "See them apart: tachograph team, team limits"
+        )
+    days = arguments.since is not None or arguments.until is not None
+    if arguments.last is not None and days:
+        raise UsageError("--last can't be combined with --since or --until.", "Give one or the other.")
+    if arguments.what not in ("spend", "books") and (arguments.by or arguments.last is not None or days):
+        raise UsageError(
+            f"team {arguments.what} has no --by, --last, --since or --until.", "Leave them out, or ask: tachograph team"
+        )
 
 
 def _query(arguments: argparse.Namespace) -> str:
@@ -109,7 +126,8 @@ def _request(context: Context, method: str, name: str, document: dict[str, Any] 
     if not answer.is_ok:
         kind = _ERRORS.get(answer.status, TachographError)
         problem = answer.problem.rstrip(".") or f"the hub answered with status {answer.status}"
-        raise kind(f"{problem[0].upper()}{problem[1:]}.", "Check the hub: tachograph machines")
+        hint = _HINTS.get(answer.status, "Check the hub: tachograph machines")
+        raise kind(f"{problem[0].upper()}{problem[1:]}.", hint)
     return answer.body
 
 
@@ -143,7 +161,7 @@ def _csv(arguments: argparse.Namespace, document: dict[str, Any], context: Conte
     elif arguments.what == "limits":
         headings = [*_LIMIT_KEYS, *(f"ends_{name}_percent" for name in _ENDS)]
         rows = [
-            [" ".join(row[name]) if name == "people" else row.get(name) for name in _LIMIT_KEYS]
+            [", ".join(row[name]) if name == "people" else row.get(name) for name in _LIMIT_KEYS]
             + [(row.get("ends_at_percent") or {}).get(name) for name in _ENDS]
             for row in document["rows"]
         ]
@@ -225,7 +243,8 @@ def _members(arguments: argparse.Namespace, document: dict[str, Any], context: C
 
 
 def _me(arguments: argparse.Namespace, document: dict[str, Any], context: Context) -> None:
-    facts = ", ".join(f"{count(number)} {kind}" for kind, number in sorted(document["facts"].items())) or "nothing"
+    held = sorted((KIND_WORDS.get(kind, kind), number) for kind, number in document["facts"].items())
+    facts = ", ".join(f"{words} {count(number)}" for words, number in held) or "nothing"
     out = context.out
     out.write(f"{safe(document['person'])}, {document['role']}. The hub holds: {facts}.\n")
     for what in ("spend", "limits"):

@@ -8,18 +8,13 @@ from tachograph.model.usage.model_names import display_name
 from tachograph.text.chances import TEAM_FORECAST, chance_cell, ends_cell
 from tachograph.text.format import UNKNOWN, count, day_month, duration, percent, plural, safe, tokens, usd
 from tachograph.text.limits import SOURCE_WORDS
-from tachograph.text.team_hidden import hidden_sentences
+from tachograph.text.team import KIND_WORDS, hidden_sentences
 from tachograph.ui.dashboard.figures import Bar, Bars, Figure, FigureBlock, Series, StackChart, TableBlock
 from tachograph.ui.dashboard.tables import Cell, Column, Line, Table, change_words, money
 
 _KEYS = {"person": "person", "project": "project", "model": "model", "pr": "pr", "day": "period"}
 _NOUNS = {"person": "Person", "project": "Project", "model": "Model", "pr": "Pull request", "day": "Day"}
 _NONE = {"person": "Unknown", "project": "No project", "model": "Unknown", "pr": "No pull request", "day": "Unknown"}
-_HELD = {
-    "message": "messages", "session": "sessions", "link": "links to pull requests", "summary": "summaries", "logins": "config folders with logins",
-    "reading": "readings of limits", "fragment": "parts of messages", "refusal": "refused requests", "metered": "metered answers",
-    "request": "times of requests", "plan": "changes of plan",
-}  # fmt: skip
 _SEEN_BY = {"self": "oneself only", "manager": "managers", "team": "every member"}
 _POLICY = {
     "self": "that person only", "manager": "managers and owners at most, if the person allows it",
@@ -222,7 +217,7 @@ def _machines(machines: Iterable[Mapping[str, Any]] | None) -> str:
 def held_table(document: Mapping[str, Any]) -> TableBlock:
     """Everything that the hub holds of the viewer."""
     lines = [
-        Line(f"kind-{kind}", (Cell(_HELD.get(kind, kind)), Cell(count(number), number, "num")))
+        Line(f"kind-{kind}", (Cell(KIND_WORDS.get(kind, kind)), Cell(count(number), number, "num")))
         for kind, number in sorted(document["facts"].items())
     ]
     lines += [

@@ -1,9 +1,15 @@
-"""Sentences on what a team's numbers leave out, from `hidden` of a document (docs/json.md)."""
+"""Words on what a hub holds of a person, and on what a team's numbers leave out (docs/json.md)."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tachograph.text.format import plural
+
+KIND_WORDS = {
+    "message": "messages", "session": "sessions", "link": "links to pull requests", "summary": "summaries",
+    "logins": "config folders with logins", "reading": "readings of limits", "fragment": "parts of messages",
+    "refusal": "refused requests", "metered": "metered answers", "request": "times of requests", "plan": "changes of plan",
+}  # fmt: skip
 
 
 def hidden_sentences(hidden: Mapping[str, Any] | None, least: int) -> list[str]:

@@ -59,7 +59,7 @@ def certificate(folder: Path) -> tuple[str, str]:
     return str(chain), str(key)
 
 
-def until(claim: Callable[[], Any], seconds: float = 20.0, what: str = "it did not come to pass") -> Any:
+def until(claim: Callable[[], Any], seconds: float = 90.0, what: str = "it did not come to pass") -> Any:
     """Wait for something to be true, and return it."""
     end = time.monotonic() + seconds
     while True:
@@ -127,7 +127,7 @@ class Browser:
     def worker(self) -> Worker:
         """Its service worker, awake."""
         found = [one for one in self.context.service_workers if EXTENSION_ID in one.url]
-        return found[0] if found else self.context.wait_for_event("serviceworker", timeout=15_000)
+        return found[0] if found else self.context.wait_for_event("serviceworker", timeout=60_000)
 
     def stored(self, name: str) -> Any:
         return self.worker.evaluate("name => chrome.storage.local.get(name).then(all => all[name] ?? null)", name)
@@ -156,7 +156,7 @@ class Browser:
             popup.locator("#pair").click()
         popup.locator("#code").fill(code)
         popup.locator("#pairing button").click()
-        popup.wait_for_function("() => !document.querySelector('#pairing button').disabled", timeout=15_000)
+        popup.wait_for_function("() => !document.querySelector('#pairing button').disabled", timeout=60_000)
         said = popup.locator("#problem").inner_text()
         if page is None:
             popup.close()

@@ -13,6 +13,6 @@ GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_
 Open = Callable[..., Page]
 
 
-def wait(page: Page, claim: str, arg: Any = None, timeout: float = 10_000) -> None:
+def wait(page: Page, claim: str, arg: Any = None, timeout: float = 60_000) -> None:
     """Wait until something is true of a page. (Playwright's own way needs eval, which these pages forbid.)"""
     until(lambda: page.evaluate(claim, arg), timeout / 1000, claim)

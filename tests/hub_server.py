@@ -45,7 +45,7 @@ class Hub:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.log.close()
@@ -225,7 +225,7 @@ def post(port: int, name: str, body: bytes, token: str = "", **headers: str) -> 
     """A request made by hand: status and body."""
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     sent = {"Content-Type": "application/json", **{key.replace("_", "-"): value for key, value in headers.items()}}
     if token:
         sent["Authorization"] = f"Bearer {token}"

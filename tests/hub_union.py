@@ -200,7 +200,7 @@ class Deal:
         process = subprocess.Popen([command(), "sync"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(self.rng.random() * seconds)
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
     def sync_while(self, number: int, act: Callable[[], None]) -> None:
         """An exchange during which something happens."""

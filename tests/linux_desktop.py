@@ -21,7 +21,7 @@ from tachograph.paths import own_paths
 from tachograph.recorder.statusline import parse_status_input, store
 
 WATCHER, ITEM, MENU = "org.kde.StatusNotifierWatcher", "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 @contextmanager

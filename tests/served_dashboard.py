@@ -105,7 +105,7 @@ class Served:
         self, path: str, method: str = "GET", body: bytes | None = None, *, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """A request as it is given, with nothing added but a Host where none is given."""
-        connection = HTTPConnection("127.0.0.1", self.keys.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.keys.port, timeout=60)
         given = {"Host": f"127.0.0.1:{self.keys.port}", **(headers or {})}
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)

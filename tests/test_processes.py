@@ -81,7 +81,7 @@ def trapped(home: Home, traps: Traps, monkeypatch: pytest.MonkeyPatch) -> Iterat
         background.stop(own_paths(home.env), kind)
 
 
-def until(claim: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(claim: Callable[[], bool], seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < end, "it did not come to pass"

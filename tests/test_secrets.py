@@ -175,6 +175,6 @@ def test_a_default_install_opens_no_socket(marked: Home, tmp_path: Path) -> None
     )
     time.sleep(2.5)
     child.terminate()
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=60) == 0
     assert not log.exists(), log.read_text()
     assert os.path.exists(marked.data / "ledger.sqlite3")

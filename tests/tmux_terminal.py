@@ -26,7 +26,7 @@ class Terminal:
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-u", "-f", os.devnull, "-S", str(self._socket), *arguments]
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout
 
     def type(self, line: str) -> None:
@@ -46,7 +46,7 @@ class Terminal:
         """A value of the terminal, by tmux's name."""
         return self._tmux("display-message", "-p", f"#{{{what}}}").strip()
 
-    def wait(self, is_there: Callable[[list[str]], bool], what: str, seconds: float = 15.0) -> list[str]:
+    def wait(self, is_there: Callable[[list[str]], bool], what: str, seconds: float = 60.0) -> list[str]:
         """The lines as soon as they are as they should be."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -14,7 +14,7 @@ from tachograph.ui.cli.hub.service import PULL_SECONDS, PUSH_SECONDS, HubClient
 
 def settle(client: HubClient) -> None:
     if client._thread is not None:
-        client._thread.join(20)
+        client._thread.join(60)
 
 
 def test_it_is_off_and_imports_nothing_before_a_machine_joins(home: Home) -> None:

@@ -127,7 +127,7 @@ def conversation(home: Home, answers: list[str], *arguments: str) -> tuple[int, 
                 seen += b"\n"
         elif child.poll() is not None:
             break
-    code = child.wait(timeout=10)
+    code = child.wait(timeout=60)
     os.close(main)
     return code, seen.decode("utf-8", "replace")
 

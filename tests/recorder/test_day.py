@@ -31,7 +31,7 @@ class Day:
         self.fault: str | None = None
         self.token_alive = True
         self.service = Service(usage=self.usage, profile=self.profile)
-        self.poller = Poller({**home.env, BASE: self.service.base}, clock, jitter=lambda: 0.0, deadline_seconds=0.7)
+        self.poller = Poller({**home.env, BASE: self.service.base}, clock, jitter=lambda: 0.0, deadline_seconds=3.0)
 
     def usage(self, seen: Seen) -> Step:
         if self.fault is not None:
@@ -56,7 +56,7 @@ class Day:
     def tick(self) -> None:
         before = len(self.service.seen)
         self.poller.tick(self.ledger)
-        self.poller.wait(5)
+        self.poller.wait(60)
         for said in self.poller.tick(self.ledger):
             asked = "+".join(seen.path.rsplit("/", 1)[1] for seen in self.service.seen[before:]) or "nobody"
             state = poll_state.poll(self.ledger.db, str(self.home.claude))
@@ -113,7 +113,7 @@ def test_a_simulated_day(home: Home) -> None:
             # and the last good value is still there
             assert now_question(ledger.db, clock.now_ms()).accounts[0].limits[0].percent == 23.0
             # a restart forgets nothing of it
-            day.poller = Poller({**home.env, BASE: day.service.base}, clock, jitter=lambda: 0.0, deadline_seconds=0.7)
+            day.poller = Poller({**home.env, BASE: day.service.base}, clock, jitter=lambda: 0.0, deadline_seconds=3.0)
             day.fault = None
             day.until(15)
             assert day.happened() == []

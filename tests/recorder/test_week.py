@@ -48,7 +48,7 @@ def test_a_week_of_minutes_keeps_memory_files_and_threads_flat_and_asks_at_most_
             if minute % 10 == 0 and (clock.at.hour - 8) % 24 < 10:
                 home.append("p/s.jsonl", [assistant(f"m{minute}", at=clock.at)])
             recorder.step(ledger)
-            recorder._poller.wait(5)
+            recorder._poller.wait(60)
             if minute == 24 * 60:
                 early = resident()
                 descriptors = len(os.listdir("/proc/self/fd")) if early else 0

@@ -115,7 +115,7 @@ def test_N01_every_shape_comes_through(shape: str) -> None:
 @pytest.mark.parametrize("fault", OUTCOMES)
 def test_N04_to_N08_every_fault_has_its_outcome_and_words_and_no_secret(fault: str) -> None:
     began = time.monotonic()
-    answer = answer_to(fault, deadline=SHORT if OUTCOMES[fault] == TIMEOUT else 5.0)
+    answer = answer_to(fault, deadline=SHORT if OUTCOMES[fault] == TIMEOUT else 30.0)
     assert answer.outcome == OUTCOMES[fault]
     assert (answer.payload is None) is (answer.outcome != OK)
     assert bool(answer.problem) is (answer.outcome != OK)
@@ -292,11 +292,11 @@ def assert_ends_in_time(question: Callable[[], HttpAnswer]) -> None:
     began = time.monotonic()
     answer = question()
     assert answer.outcome == TIMEOUT
-    assert SHORT * 0.9 <= time.monotonic() - began < SHORT + 2
+    assert SHORT * 0.9 <= time.monotonic() - began < SHORT + 20
     assert wait_for(lambda: not any(thread.name == "usage-question" for thread in threading.enumerate()))
 
 
-def wait_for(claim: Callable[[], bool], seconds: float = 2.0) -> bool:
+def wait_for(claim: Callable[[], bool], seconds: float = 30.0) -> bool:
     end = time.monotonic() + seconds
     while not claim() and time.monotonic() < end:
         time.sleep(0.01)
@@ -318,13 +318,13 @@ def test_N07_a_name_server_that_never_answers_holds_nobody_up(monkeypatch: pytes
     released = threading.Event()
 
     def lookup(*_: object, **__: object) -> list[object]:
-        released.wait(5)
+        released.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     began = time.monotonic()
     assert ask(TOKEN, deadline_seconds=SHORT).outcome == TIMEOUT
-    assert time.monotonic() - began < SHORT + 2
+    assert time.monotonic() - began < SHORT + 20
     released.set()
     assert wait_for(lambda: not any(thread.name == "usage-question" for thread in threading.enumerate()))
 
@@ -410,7 +410,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
     def openssl(*arguments: object) -> None:
         command = ["openssl", *map(str, arguments)]
-        subprocess.run(command, cwd=root, check=True, capture_output=True, timeout=20)
+        subprocess.run(command, cwd=root, check=True, capture_output=True, timeout=60)
 
     openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", made.key)
     openssl("req", "-new", "-config", "ca.cnf", "-key", made.key, "-subj", "/CN=fake", "-out", "request.pem")

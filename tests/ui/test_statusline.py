@@ -20,7 +20,7 @@ PIPED = {
 
 def piped(home: Home, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     data = json.dumps(PIPED).encode() if data is None else data
-    return subprocess.run([command(), "statusline"], input=data, env=home.env, capture_output=True, timeout=20)
+    return subprocess.run([command(), "statusline"], input=data, env=home.env, capture_output=True, timeout=60)
 
 
 def assert_shown(done: subprocess.CompletedProcess[bytes], words: str) -> None:

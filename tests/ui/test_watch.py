@@ -108,7 +108,7 @@ def test_states_come_on_lines_whenever_something_changed(home: Home) -> None:
         child.stdout.close()  # nobody reads any more
         home.append("p/a.jsonl", [assistant("two", at=NOW, request="r2")])
         home.ingest()
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
         assert child.stderr.read() == ""
 
 

@@ -241,7 +241,7 @@ def test_now_shows_the_chance_beside_its_limit_and_for_programs(home: Home) -> N
 def test_the_status_line_says_it_from_even_odds_on(home: Home) -> None:
     def line() -> str:
         piped = json.dumps({"model": {"display_name": "Opus"}}).encode()
-        return subprocess.run([command(), "statusline"], input=piped, env=home.env, capture_output=True, timeout=20).stdout.decode()  # fmt: skip
+        return subprocess.run([command(), "statusline"], input=piped, env=home.env, capture_output=True, timeout=60).stdout.decode()  # fmt: skip
 
     with_chance(home, 0.45)
     assert "wall" not in line()

@@ -143,7 +143,7 @@ def served(
 
 def _is_open(port: int) -> bool:
     with contextlib.suppress(OSError):
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/")
         connection.getresponse()
         return True
@@ -190,7 +190,7 @@ def test_an_export_of_the_dashboard_is_served(served: tuple[WindowsHome, int, st
 
 
 def post(port: int, path: str, body: object, **headers: str) -> tuple[int, Any]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     given = {"Content-Type": "application/json", "Origin": ORIGIN, "Sec-Fetch-Site": "none", **headers}
     connection.request("POST", path, json.dumps(body), given)
     answer = connection.getresponse()

@@ -99,7 +99,7 @@ def test_what_is_shared_names_no_project_session_branch_or_person(friday: Served
     picture = tmp_path / "card.png"
     download.value.save_as(picture)
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5_000
-    until(lambda: usage.evaluate("window.drawn.length > 3"), 10, "the picture has words")
+    until(lambda: usage.evaluate("window.drawn.length > 3"), 60, "the picture has words")
     drawn = " ".join(usage.evaluate("window.drawn"))
     assert "opus-5-5" in drawn and "opus-5-5" in copied and "opus-5-5" in shared
     sessions = _json(friday, "sessions", "--last", "400")["rows"]

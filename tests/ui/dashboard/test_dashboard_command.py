@@ -289,7 +289,7 @@ def test_the_demo_opens_its_page_on_a_terminal_and_nowhere_else(home: Home) -> N
         assert "ada@example.org" in page and "active session" in page
     finally:
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(20) == 0
+        assert demo.wait(60) == 0
         drain.join(5)
         os.close(leader)
     assert not list(home.root.glob("tachograph-demo-*"))

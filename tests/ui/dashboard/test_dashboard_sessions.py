@@ -61,7 +61,7 @@ def stranger(port: int, heads: Path) -> Iterator[None]:
             yield
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(60)
 
 
 def _has_user(name: str) -> bool:

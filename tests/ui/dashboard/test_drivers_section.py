@@ -99,7 +99,7 @@ def test_the_section_fits_the_screen_and_axe_finds_nothing(
         page = context.new_page()
         page.goto(f"{served.origin}/usage?range=7d")
         page.wait_for_selector("table[id^=t-drivers] tbody tr")
-        until(lambda: page.evaluate("document.documentElement.hasAttribute('data-ready')"), 10, "the page is ready")
+        until(lambda: page.evaluate("document.documentElement.hasAttribute('data-ready')"), 60, "the page is ready")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         box = page.locator("table[id^=t-drivers]").bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width

@@ -32,7 +32,7 @@ def test_from_signing_in_to_a_reading(home: Home, tmp_path: Path) -> None:
             assert waiting.stdout is not None
             code = json.dumps(next(line.split()[1] for line in waiting.stdout if line.startswith("Code")))
             assert firefox.run(f"return await browser.runtime.sendMessage({{ what: 'pair', code: {code} }})") == {}
-            assert "Firefox 1" in waiting.communicate(timeout=20)[0]
+            assert "Firefox 1" in waiting.communicate(timeout=60)[0]
             assert waiting.returncode == 0
             assert firefox.run("return (await browser.storage.local.get('bridge')).bridge.state") == "ok"
             assert firefox.run("return await browser.action.getBadgeText({})") == "81"

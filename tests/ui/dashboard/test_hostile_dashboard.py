@@ -95,7 +95,7 @@ def _framed(page: Page, address: str) -> str:
         page.wait_for_timeout(20)  # Playwright hears of frames only while it is called
         return "" if len(page.frames) == known else page.frames[-1].url.removeprefix("about:blank")
 
-    return str(until(shown, 5, "the frame shows nothing at all"))
+    return str(until(shown, 60, "the frame shows nothing at all"))
 
 
 def _rebound(page: Page, port: int) -> None:

@@ -184,12 +184,12 @@ def test_a_page_outlives_its_server_and_goes_on_after_the_next_sign_in(home: Hom
         wait(page, "document.getElementById('live-text').textContent.startsWith('Not connected. Current as of')")
         go_on(home, 4)
         served.start()
-        wait(page, "document.getElementById('live-text').textContent.startsWith('Signed out: run')", timeout=15_000)
+        wait(page, "document.getElementById('live-text').textContent.startsWith('Signed out: run')", timeout=60_000)
         assert page.get_attribute("#total-messages", "data-value") == "1"  # what was there stays
         other = page.context.new_page()
         other.goto(served.link)
         other.wait_for_selector("html[data-ready]")
-        wait(page, "document.getElementById('total-messages').dataset.value === '5'", timeout=15_000)
+        wait(page, "document.getElementById('total-messages').dataset.value === '5'", timeout=60_000)
         wait(page, "document.getElementById('live-text').textContent.startsWith('Live,')")
 
 

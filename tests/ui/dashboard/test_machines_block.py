@@ -50,7 +50,7 @@ def test_settings_list_every_machine_with_contact_clock_and_what_waits(
         page.goto(f"{several.origin}/settings")
         block = page.locator(".block", has=page.locator("text=tachograph machines --invite"))
         block.wait_for()
-        until(lambda: page.evaluate("document.documentElement.hasAttribute('data-ready')"), 10, "the page is ready")
+        until(lambda: page.evaluate("document.documentElement.hasAttribute('data-ready')"), 60, "the page is ready")
         rows = block.locator("li.row").all_inner_texts()
         assert len(rows) == 3
         by_name = {next(name for name in ("desk", NAME, "attic") if name in row): row for row in rows}

@@ -68,7 +68,7 @@ def test_a_browser_that_was_paired_during_a_tick_is_heard_at_once(world: World) 
 
     thread = threading.Thread(target=tick)
     thread.start()
-    assert has_read.wait(5.0)
+    assert has_read.wait(60.0)
     said = paired(world, code)
     is_paired.set()
     thread.join()

@@ -65,14 +65,14 @@ def _has_ended(plug: socket.socket) -> bool:
 def test_exports_that_nobody_reads_hold_nothing_up_and_end(own: Served) -> None:
     with contextlib.ExitStack() as held:
         plugs = [held.enter_context(_sent(own, _asked(own, "/export/readings.jsonl"))) for _ in range(MAX_EXPORTS)]
-        until(lambda: len(looking) == MAX_EXPORTS, 10, "the exports did not begin")
+        until(lambda: len(looking) == MAX_EXPORTS, 60, "the exports did not begin")
         more = own.get("/export/readings.jsonl")
         assert more.status == 503 and "when one of them is done" in more.text
         for path in ("/", "/api/now", "/usage"):
             assert own.get(path).status == 200
         assert len(looking) == MAX_EXPORTS  # all the while
-        until(lambda: not looking, 15, "an export that nobody reads still holds its look at the ledger")
-        until(lambda: all(map(_has_ended, plugs)), 15, "a connection that takes nothing is still there")
+        until(lambda: not looking, 60, "an export that nobody reads still holds its look at the ledger")
+        until(lambda: all(map(_has_ended, plugs)), 60, "a connection that takes nothing is still there")
         assert len(own.get("/export/readings.jsonl").body) == 400 * len(QUARTER_MB)
 
 

@@ -129,7 +129,7 @@ def test_a_menu_that_is_open_in_a_panel_stays_open_while_its_numbers_change(home
                 await until(lambda: screen.count(SLATE) > 120)
                 empty = look()
                 for words in (["mousemove", "14", "16", "click", "3"], ["mousemove", "40", "48"]):
-                    subprocess.run(["xdotool", *words], env=env, check=True, timeout=10)
+                    subprocess.run(["xdotool", *words], env=env, check=True, timeout=60)
                     await asyncio.sleep(0.7)
                 opened = look()
                 assert opened != empty

@@ -16,8 +16,10 @@ from hub_facts import message
 from hub_server import Hub, answers, hub, identity, invite_next, join, rows, sync, token_of
 from tachograph.clock import FixedClock
 from tachograph.demo import records
+from tachograph.errors import UsageError
 from tachograph.hub.api import MAX_TRIES_OF_ADDRESS, HubApi
 from tachograph.hub.store.open import open_store
+from tachograph.ui.cli.parser import parsed
 
 ORIGINAL, FORK = "5e55101a-0000-4000-8000-00000000000a", "5e55101a-0000-4000-8000-00000000000b"
 OWNERS = "SELECT answer.identity, uuid, flags FROM answer JOIN session ON session.id = session ORDER BY 1"
@@ -126,6 +128,13 @@ def test_the_key_is_piped_in_and_no_command_line_shows_it(tmp_path: Path, is_fol
         assert done.returncode == 0, done.stderr
         sync(first, second)
         assert answers(first) == answers(second)
+
+
+@pytest.mark.parametrize("name", ["now", "limits", "why", "forecast", "guard", "watch"])
+def test_commands_of_an_account_name_those_that_tell_machines_apart(name: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parsed([name, "--machine", "desk"])
+    assert "tachograph why" in refused.value.hint and "--by machine" in refused.value.hint
 
 
 @pytest.mark.parametrize("attached", [False, True])

@@ -41,6 +41,13 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(_sentence(message), f"See {self.prog} --help.")
 
 
+_OF_ACCOUNT = ("now", "limits", "why", "forecast", "guard", "next", "what-if", "reconcile", "watch", "statusline")
+_EVERY_MACHINE = (
+    "A limit belongs to an account, whichever machine used it: `tachograph why` lists the part of each machine, and"
+    " `tachograph daily --by machine` its usage."
+)
+
+
 _HEADING = "positional arguments:\n  COMMAND\n"
 
 
@@ -81,7 +88,9 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
         return parser(called).parse_args(argv)
     except UsageError as error:
         if called and error.hint == "See tachograph --help.":  # argparse leaves unknown flags to the outer parser
-            raise UsageError(error.message, f"See tachograph {called} --help.") from None
+            is_of_account = "--machine" in error.message and called in _OF_ACCOUNT
+            hint = _EVERY_MACHINE if is_of_account else f"See tachograph {called} --help."
+            raise UsageError(error.message, hint) from None
         raise
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW, Home
-from hub_facts import NOW_MS, Team, parcels, push
+from hub_facts import NOW_MS
 from hub_server import Hub, hub, join, only_sqlite, sync, token_of
 from hub_team import get, team, work
 from postgres_server import fresh_schema
 from tachograph.demo import records
+from tachograph.hub.readable import TeamMessage
 from tachograph.hub.store import open_store
 
 TABLES = (
@@ -100,39 +101,33 @@ def test_sharing_less_removes_the_names_that_were_sent(served: Hub, tmp_path: Pa
     assert machines["robert"].call("team", "--json").json["totals"]["messages"] == 3
 
 
-def test_a_push_at_the_moment_of_an_erasure_keeps_its_texts() -> None:
-    """The texts of two members are the same; one is erased again and again while the other pushes."""
+def test_an_erasure_waits_for_a_push_that_counts_on_a_text() -> None:
+    """A push has found that a text is stored; it must still be there when the push ends."""
+    message = TeamMessage(1, NOW_MS, None, 0, "claude-m1", 0, "both", "", "", (1, 0, 0, 0, 0, 0), -1, True)
     with fresh_schema() as database:
-        store = open_store(database, NOW_MS)
-        tokens = Team(store, 3, 1).tokens
-        work_of = {person: parcels(7, person, 1, 120)[0] for person in range(3)}
-        for parcel in work_of[0]:
-            push(store, tokens[0, 0], parcel)
-        failures: list[BaseException] = []
+        first, second = open_store(database, NOW_MS), open_store(database, NOW_MS)
+        erased, other = (first.add_member(name, "member", 1) for name in ("a", "b"))
+        with first.transaction():
+            first.lock_member(erased)
+            first.messages.put(erased, [message])
 
-        def pushes(person: int) -> None:
-            own = open_store(database, NOW_MS)
-            try:
-                for parcel in work_of[person]:
-                    push(own, tokens[person, 0], parcel)
-            except BaseException as error:  # noqa: BLE001 - reported below
-                failures.append(error)
-            finally:
-                own.close()
+        def erase() -> None:
+            with first.transaction():
+                first.erase_member(erased, NOW_MS)
 
-        threads = [threading.Thread(target=pushes, args=(person,)) for person in (1, 2)]
-        for thread in threads:
+        thread = threading.Thread(target=erase)
+        with second.transaction():
+            second.lock_member(other)
+            second.messages.words.store([("project", "both"), ("model", "claude-m1")])
             thread.start()
-        with store.transaction():
-            store.erase_member(1, NOW_MS)
-        for thread in threads:
-            thread.join(120)
-        assert failures == []
-        for column in ("project", "pull_request", "account", "model"):
-            sql = f"SELECT count(*) FROM message WHERE {column} <> 0 AND {column} NOT IN (SELECT id FROM word)"
-            assert store.db.all(sql) == [(0,)], column
-        assert store.check_totals() == 0
-        store.close()
+            thread.join(1)  # it ends at once if it does not wait
+            second.messages.replace(other, {}, {1: second.messages._row(other, message, 1)})
+        thread.join(60)
+        assert not thread.is_alive()
+        assert second.db.all("SELECT text FROM word WHERE kind = 'project'") == [("both",)]
+        assert second.db.all("SELECT member FROM message") == [(other,)]
+        first.close()
+        second.close()
 
 
 def test_an_erasure_names_who_did_it(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hub_team import get, team, work
 from tachograph.hub.readable import TeamMessage
 from tachograph.hub.store import HubStore, Member, open_store
 from tachograph.hub.store.messages import DAY_MS
+from tachograph.hub.store.releases import published_sums
 from tachograph.hub.team.people import view_of
 from tachograph.hub.team.spend import BY, TeamSpend, team_spend
 
@@ -148,6 +149,18 @@ def test_usage_of_few_on_each_day_is_added_once_their_week_is_over(tmp_path: Pat
         part = few.look(first, last, sunday_night + 1)
         assert (part.total.sums.messages, part.left_out) == (0, 3)
     assert few.look(monday - 7, monday + 13, sunday_night + 1).total.sums.messages == 3
+    few.store.close()
+
+
+def test_impossible_use_of_one_member_stops_no_ones_page(tmp_path: Path) -> None:
+    few, now = Few(tmp_path, 4), FIRST + 12 * HOUR_MS
+    for place in (1, 2, 3):
+        few.push(place, 0)
+    few.store.db.run("UPDATE totals_day SET output = ? WHERE member = 2", (1 << 62,))
+    few.store.db.run("UPDATE totals_day SET output = ? WHERE member = 3", (1 << 62,))
+    answer = few.look(0, 0, now)
+    assert answer.total.people == 3 and 0 < answer.total.sums.tokens < 1 << 63
+    assert published_sums(few.store.db).tokens > 0
     few.store.close()
 
 

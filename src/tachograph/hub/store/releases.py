@@ -19,6 +19,7 @@ from tachograph.model.usage.prices import PriceBook, cost
 
 REST_EVERY_MS = 3_600_000  # what has to be put together on an unfinished day is published at most this often
 _WEEK = 7
+_MOST = 1 << 53
 _GROUP = ("model", "tariff", "project", "pull_request")
 _Counts = dict[tuple[int, int, int, int], tuple[int, ...]]
 
@@ -159,8 +160,8 @@ class ReleaseStore:
         for atom in atoms:
             id = secrets.randbits(62)
             project, pull, model = atom.cell
-            rows.append((id, day, days, model, project, pull, len(atom.parts), *atom.sums, now_ms))
-            people += [(id, member, day, *part) for member, part in sorted(atom.parts.items())]
+            rows.append((id, day, days, model, project, pull, len(atom.parts), *_storable(atom.sums), now_ms))
+            people += [(id, member, day, *_storable(part)) for member, part in sorted(atom.parts.items())]
         insert_rows(self._db, "atom", rows)
         insert_rows(self._db, "atom_member", people)
 
@@ -217,6 +218,11 @@ class ReleaseStore:
     def note_known(self, viewer: int, known: Mapping[int, frozenset[int]]) -> None:
         rows = [(viewer, week, json.dumps(sorted(people))) for week, people in known.items()]
         insert_rows(self._db, "viewed", rows, "ON CONFLICT (viewer, week) DO UPDATE SET known = excluded.known")
+
+
+def _storable(sums: Sums) -> Sums:
+    """Sums that a column can hold, and a thousand of them too: invented messages of one member must not stop the others."""
+    return Sums(*(min(value, _MOST) for value in sums))
 
 
 def published_sums(database: Database) -> Sums:

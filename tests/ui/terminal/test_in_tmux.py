@@ -27,6 +27,7 @@ SIZES = ((200, 60), (100, 30), (80, 24), (60, 20), (40, 6), (120, 1))
 def alive(home: Home) -> Iterator[Home]:
     """A home in the present: twelve sessions that were at work in the last hours, and a reading of the limits."""
     del home.env["TACHOGRAPH_NOW"]
+    home.env["TZ"] = afternoon_zone()
     home.claude.joinpath(".claude.json").write_text(
         '{"oauthAccount": {"accountUuid": "u-1", "organizationUuid": "o-1", "emailAddress": "ada@example.org"}}'
     )
@@ -38,6 +39,11 @@ def alive(home: Home) -> Iterator[Home]:
     limits(home, 10)
     yield home
     background.stop(own_paths(home.env))
+
+
+def afternoon_zone() -> str:
+    """A zone in which it is past one in the afternoon now, so that the last hours belong to today at any hour."""
+    return f"Etc/GMT{datetime.now(UTC).hour - 13:+d}"  # its sign is turned: Etc/GMT-5 is five hours ahead
 
 
 def uuid(n: int) -> str:

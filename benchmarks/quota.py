@@ -28,6 +28,7 @@ from tachograph.model.estimates.training_windows import (
     Dollars,
     Message,
     Reading,
+    loose_work,
     readings_of,
     same,
     week_days,
@@ -235,7 +236,8 @@ class Account:
         breaks = [event.at for event in self.data.plan_changes]
         put_together = week_days if self.learned.weights is self.learned.week else windows
         touching = [one for one in put_together(messages, self.during(first, until), breaks) if one.reset > since]
-        return attribution.week(self.learned, touching, used[-1].week or 0.0, used[-1].at, since)
+        loose = loose_work(messages, touching, since)
+        return attribution.week(self.learned, touching, used[-1].week or 0.0, used[-1].at, since, loose)
 
 
 def estimate(path: Path, questions: dict[str, Any]) -> dict[str, Any]:
@@ -300,7 +302,7 @@ def _week(answer: attribution.Shares | None) -> dict[str, Any]:
 def _session(account: Account, question: dict[str, Any]) -> dict[str, float]:
     explained = account.explained.get(question["window_resets_at"])
     part = explained.sessions.get(question["session"]) if explained is not None else None
-    return attribution.session_points(*(part or (0.0, 10.0)))._asdict()
+    return attribution.session_points(*(part or (0.0, 10.0)), account.learned.five)._asdict()
 
 
 def replay_export(path: Path) -> dict[str, Any]:

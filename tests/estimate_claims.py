@@ -138,17 +138,19 @@ EVIDENCE = [
     Claim(r"Since 09:00 a full 5-hour window seems to be (.+?)(?: of)? what it was of your week, and the same work to cost (.+) of it: the 5-hour limit may have changed, or .+", lambda e, m: is_size(m[1], e.larger_by) and is_factor(m[2], e.changed_by) and abs(math.log(e.changed_by * e.larger_by)) < 0.15),
     Claim(r"Since 09:00 a full 5-hour window seems to be (.+?)(?: of)? what it was of your week, and the same work to cost (.+) of it: both limits may have changed, or a weight\.", lambda e, m: is_size(m[1], e.larger_by) and is_factor(m[2], e.changed_by) and abs(math.log(e.changed_by * e.larger_by)) >= 0.15),
 ]  # fmt: skip
-WHAT = r"The (?:5-hour limit|spending cap)"
+NAME = r"(?:5-hour limit|spending cap|Monthly spend limit)"
+WHAT = r"The " + NAME
 FORECAST = [
     Claim(WHAT + r" is unlikely to be reached before 14:00 \(under 5 %\)\.", lambda v, m: v.chance < SMALL),
     Claim(r"over 95 % chance to reach .+", lambda v, m: v.chance > SURE),
-    Claim(r"(\d+) % chance to reach the (?:5-hour limit|spending cap) before 14:00\.", lambda v, m: near(m[1], 100 * v.chance) and v.p10 is None),
-    Claim(r"(\d+) % chance to reach the (?:5-hour limit|spending cap) before 14:00; if so, most likely (\d\d):00–(\d\d):00\.", lambda v, m: near(m[1], 100 * v.chance) and (clock(v.p10)[:2], clock(v.p90)[:2]) == (m[2], m[3])),
-    Claim(r"(\d+) % chance to reach the (?:5-hour limit|spending cap) before 14:00; if so, about (\d\d):00\.", lambda v, m: near(m[1], 100 * v.chance) and v.p10 == v.p90),
-    Claim(WHAT + r" is reached(?:; it resets 14:00)?\.", lambda v, m: v.why_not == of.AT_WALL),
+    Claim(r"(\d+) % chance to reach the " + NAME + r" before 14:00\.", lambda v, m: near(m[1], 100 * v.chance) and v.p10 is None),
+    Claim(r"(\d+) % chance to reach the " + NAME + r" before 14:00; if so, most likely (\d\d):00–(\d\d):00\.", lambda v, m: near(m[1], 100 * v.chance) and (clock(v.p10)[:2], clock(v.p90)[:2]) == (m[2], m[3])),
+    Claim(r"(\d+) % chance to reach the " + NAME + r" before 14:00; if so, about (\d\d):00\.", lambda v, m: near(m[1], 100 * v.chance) and v.p10 == v.p90),
+    Claim(WHAT + r" is reached(?:; (it resets 14:00|its reset has passed))?\.", lambda v, m: v.why_not == of.AT_WALL and (m[1] or "") == ("" if v.resets_at is None else "it resets 14:00" if v.resets_at > NOW else "its reset has passed")),
     Claim(WHAT + r": no source says when it resets, so its chance is unknown\.", lambda v, m: v.why_not == of.NO_RESET),
     Claim(WHAT + r": the last reading is too old for a chance\.", lambda v, m: v.why_not == of.OLD),
     Claim(r"The limit is reached and metered use goes on; no spending cap is known\.", lambda v, m: v.why_not == of.NO_CAP),
+    Claim(WHAT + r": its reset has passed, the service still reports it, so its chance is unknown\.", lambda v, m: v.resets_at <= NOW and v.percent is not None),
     Claim(WHAT + r": it has not been read since it last reset, so its chance is unknown\.", lambda v, m: v.chance is None or v.resets_at is None),
 ]  # fmt: skip
 SCORE = [

@@ -3,7 +3,7 @@
 from random import Random
 
 from tachograph.model.estimates.attribution import Estimate
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, Share
+from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, SPEND_LIMIT, Share
 from tachograph.queries.estimates import constants as of
 from tachograph.queries.estimates.attribution import Attribution, Evidence, Measured, Part
 from tachograph.queries.estimates.forecast import LimitForecast
@@ -87,9 +87,14 @@ class Values:
         chance = None if why_not else self.share()
         p10 = NOW + self.random.randint(0, 3) * HOUR if chance and self.maybe() else None
         p90 = None if p10 is None else p10 + self.random.randint(0, 2) * HOUR
+        kind = self.random.choice((of.WALL_OF, of.CAP_OF, of.BUDGET_OF))
+        key, label = (SPEND_LIMIT, "Monthly spend limit") if kind == of.BUDGET_OF else (FIVE_HOUR, "5-hour")
+        resets_at = NOW + 5 * HOUR if self.maybe(0.9) else None
+        if why_not and self.maybe(0.3):
+            resets_at = NOW - HOUR
         return LimitForecast(
-            1, FIVE_HOUR, "5-hour", 50.0, NOW + 5 * HOUR if self.maybe(0.9) else None, FRESH, chance, chance, p10, p10,
-            p90, self.random.choice((of.WALL_OF, of.CAP_OF)), self.random.randint(0, 3), NOW, why_not,
+            1, key, label, 50.0 if self.maybe(0.7) else None, resets_at, FRESH, chance, chance, p10, p10, p90, kind,
+            self.random.randint(0, 3), NOW, why_not,
         )  # fmt: skip
 
     def score(self) -> LimitScore:

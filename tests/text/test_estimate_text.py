@@ -9,6 +9,7 @@ from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
 from tachograph.queries.estimates.attribution import Attribution, Evidence, Part
 from tachograph.queries.estimates.constants import (
     AT_WALL,
+    BUDGET_OF,
     CAP_OF,
     LEARNED,
     LIST_PRICE,
@@ -232,6 +233,18 @@ def test_without_a_chance_it_is_said_why(why_not: str, said: str) -> None:
 
 def test_on_extra_usage_the_chance_is_of_the_spending_cap() -> None:
     assert ahead(of=CAP_OF).startswith("38 % chance to reach the spending cap before 14:00")
+
+
+def test_a_budget_is_called_by_its_name() -> None:
+    budget = ahead(of=BUDGET_OF, label="Monthly spend limit")
+    assert budget.startswith("38 % chance to reach the Monthly spend limit before 14:00")
+
+
+def test_a_reset_that_has_passed_is_not_ahead() -> None:
+    over = {"chance": None, "resets_at": NOW - HOUR}
+    assert ahead(why_not=AT_WALL, **over) == "The 5-hour limit is reached; its reset has passed."
+    still = ahead(why_not=NO_READING, **over)
+    assert still == "The 5-hour limit: its reset has passed, the service still reports it, so its chance is unknown."
 
 
 def test_nothing_is_shouted_below_even_odds() -> None:

@@ -67,6 +67,28 @@ def test_a_spend_limit_of_the_status_line_may_pass_100_percent(world: MeterWorld
     assert "the Monthly spend limit of" in said and "limit limit" not in said
 
 
+def test_a_budget_has_a_forecast_until_it_is_reached(world: MeterWorld) -> None:
+    reset = world.at + 5 * DAY
+    for percent in (80.0, 88.0, 96.0):
+        world.at += DAY
+        budget = {"used_percentage": percent, "resets_at": reset // 1000, "used_usd": 2 * percent, "limit_usd": 200.0, "period": "monthly"}  # fmt: skip
+        world.draw(more={"spend_limit": budget})
+    limit = world.run("forecast", "--json").json["limits"][0]
+    assert (limit["limit"], limit["of"], limit["percent"]) == ("spend_limit", "budget", 96.0)
+    assert 0.3 < limit["chance"] < 1  # 4 points left for two days, of which each took 8
+    assert "chance to reach the Monthly spend limit before" in world.run("forecast").stdout
+    assert world.guard("--forecast", "30", "--threshold", "99") == 10
+    world.draw(more={"spend_limit": {**budget, "used_percentage": 100.0, "used_usd": 200.0}})
+    assert world.run("forecast").stdout.startswith("The Monthly spend limit is reached; it resets")
+
+
+def test_a_spending_cap_that_is_used_up_has_no_chance_left(world: MeterWorld) -> None:
+    world.cache(seat(40_000, 40_000, spend_limit_reached=True))
+    shown = world.run("forecast")
+    assert shown.stdout.startswith("The spending cap is reached; it resets")
+    assert [one["chance"] for one in world.run("forecast", "--json").json["limits"]] == [None]
+
+
 @pytest.mark.parametrize(
     "section",
     [

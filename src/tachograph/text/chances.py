@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.queries.estimates import constants as of
-from tachograph.text.format import UNKNOWN, plural
+from tachograph.text.format import UNKNOWN, limit_name, plural
 
 if TYPE_CHECKING:
     from tachograph.queries.estimates.forecast import LimitForecast
@@ -80,7 +80,7 @@ def alarm_words(label: str, chance: float, resets_at: int, clock: Clock) -> tupl
 
 def forecast_words(made: LimitForecast, clock: Clock) -> str:
     """`38 % chance to reach the 5-hour limit before 17:40; if so, most likely 16:20–17:10.`"""
-    what = "spending cap" if made.of == of.CAP_OF else f"{made.label} limit"
+    what = "spending cap" if made.of == of.CAP_OF else limit_name(made.label)
     if made.chance is None or made.resets_at is None:
         return _why_no_chance(made, what, clock)
     before = clock(made.resets_at)
@@ -94,13 +94,22 @@ def forecast_words(made: LimitForecast, clock: Clock) -> str:
 
 
 def _why_no_chance(made: LimitForecast, what: str, clock: Clock) -> str:
-    until = f"; it resets {clock(made.resets_at)}" if made.resets_at is not None else ""
+    until = ""
+    if made.resets_at is not None:
+        until = "; its reset has passed" if made.resets_at <= made.at else f"; it resets {clock(made.resets_at)}"
+        if made.resets_at <= made.at and made.percent is not None and made.why_not == of.NO_READING:
+            return f"The {what}: its reset has passed, the service still reports it, so its chance is unknown."
     return {
         of.AT_WALL: f"The {what} is reached{until}.",
         of.NO_RESET: f"The {what}: no source says when it resets, so its chance is unknown.",
         of.OLD: f"The {what}: the last reading is too old for a chance.",
         of.NO_CAP: "The limit is reached and metered use goes on; no spending cap is known.",
     }.get(made.why_not, f"The {what}: it has not been read since it last reset, so its chance is unknown.")
+
+
+NO_FORECAST = (
+    "No limit of this account was read, so there is nothing to forecast. `tachograph sources` lists the sources."
+)
 
 
 def calibration_words(found: Calibration) -> list[str]:
@@ -144,13 +153,13 @@ def next_words(found: NextSession) -> str:
     """`8 of your last 60 sessions used more than the 34 % left.`"""
     if found.left is None:
         return "The rest of the 5-hour limit is unknown: there is no reading of it."
+    if found.left < 0.5:
+        return "Nothing is left of the 5-hour limit."
     left = f"{found.left:.0f} %"
     if found.why_not == of.LITTLE:
         return f"{left} of the 5-hour limit is left. Your logs explain little of this limit, so sessions here say little of it."
     if not found.is_enough:
         return f"{left} of the 5-hour limit is left. Too few of your sessions are known to compare with it."
-    if found.left < 0.5:
-        return "Nothing is left of the 5-hour limit."
     if not found.more:
         return f"None of your last {found.sessions} sessions used more than the {left} left."
     return f"{found.more} of your last {found.sessions} sessions used more than the {left} left."

@@ -47,6 +47,12 @@ def size(n: int) -> str:
     return f"{value:,.1f} GB"
 
 
+def limit_name(label: str) -> str:
+    """`5-hour limit`, `Monthly spend limit`, `Extra usage`: the name of a limit within a sentence."""
+    is_whole = label.lower().endswith(("limit", "usage", "credits", "balance", "allocation"))
+    return label if is_whole else f"{label} limit"
+
+
 def plural(n: int, one: str, many: str = "") -> str:
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
 

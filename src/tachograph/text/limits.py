@@ -9,7 +9,7 @@ from tachograph.lean_typing import TYPE_CHECKING, Callable
 from tachograph.model.limits.limits import FIVE_HOUR, MONEY, SEVEN_DAY, Money
 from tachograph.queries.limits.current import OVERAGE, RESET, STALE, WALL, NowLimit
 from tachograph.queries.limits.now_limit import whole_percent
-from tachograph.text.format import UNKNOWN, day_and_time, duration, safe, weekday
+from tachograph.text.format import UNKNOWN, day_and_time, duration, limit_name, safe, weekday
 from tachograph.text.money import money, spend_of
 
 if TYPE_CHECKING:
@@ -100,9 +100,7 @@ def short_name(limit: NowLimit) -> str:
 
 def full_name(limit: NowLimit) -> str:
     """`the 5-hour limit`, `the Monthly spend limit`, for a sentence."""
-    label = safe(limit.label)
-    is_whole = label.lower().endswith(("limit", "usage", "credits", "balance", "allocation"))
-    return f"the {label}" if is_whole else f"the {label} limit"
+    return f"the {limit_name(safe(limit.label))}"
 
 
 def amounts(limit: NowLimit) -> str:

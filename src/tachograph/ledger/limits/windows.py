@@ -119,10 +119,13 @@ def window_of(db: sqlite3.Connection, account: int, key: str, resets_at: int | N
     return None if row is None else _window(row)
 
 
-def known_resets(db: sqlite3.Connection, account: int, key: str) -> list[int]:
-    """Resets of the windows of an account's limit, newest first."""
-    sql = "SELECT resets_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL ORDER BY resets_at DESC"
-    return [int(row[0]) for row in db.execute(sql, (account, key))]
+def known_resets(db: sqlite3.Connection, account: int, key: str, until: int) -> list[int]:
+    """Resets of the windows of an account's limit that were first seen by a moment, newest first."""
+    sql = (
+        "SELECT resets_at FROM window WHERE account = ? AND key = ? AND resets_at IS NOT NULL AND first_at <= ?"
+        " ORDER BY resets_at DESC"
+    )
+    return [int(row[0]) for row in db.execute(sql, (account, key, until))]
 
 
 def begun_windows(db: sqlite3.Connection, account: int, key: str) -> list[tuple[int, int]]:

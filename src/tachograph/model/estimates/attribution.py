@@ -54,9 +54,11 @@ class Shares(NamedTuple):
         return Estimate(value, low, high)
 
 
-def session_points(points: float, sd: float) -> Estimate:
-    """Points of a session in a 5-hour window with their interval: never surer than rounding and late counting allow."""
-    wide = Z80 * math.hypot(sd, SESSION_POINTS + SESSION_SHARE * points)
+def session_points(points: float, sd: float, weights: Weights | None = None) -> Estimate:
+    """Points of a session in a 5-hour window with their interval: never surer than rounding and late counting allow, nor than
+    one-step predictions by these `weights` were right."""
+    widening = 1.0 if weights is None else weights.window_widening
+    wide = Z80 * widening * math.hypot(sd, SESSION_POINTS + SESSION_SHARE * points)
     return Estimate(points, max(0.0, points - wide), points + wide)
 
 
@@ -147,7 +149,7 @@ def _divide(
         dollars = work.dollars if known is None else tuple(map(float.__add__, known.dollars, map(float, work.dollars)))
         sums[work.model] = Work("", work.model, (dollars[0], dollars[1], dollars[2], dollars[3]))
     relative = total_sd / whole
-    widening = _UNSURE * weights.widening
+    widening = _UNSURE * (weights.window_widening if is_window else weights.widening)
     estimates = {}
     for model, value in by_model.items():
         # A model that weighs more takes from the others, so it counts by how it differs from the whole.

@@ -275,6 +275,16 @@ def _of(start: float, reset: float, steps: Sequence[Step], base: float | None) -
     return Window(start, reset, tuple(steps), big, base)
 
 
+def loose_work(messages: Iterable[Message], windows: Iterable[Window], since: float) -> list[Work]:
+    """Work after a moment that none of the windows holds: it was done while nothing was read."""
+    spans = [(window.start - _LAG, window.reset) for window in windows]
+    return [
+        work_of(message)
+        for message in messages
+        if message.at > since and not any(start <= message.at <= reset for start, reset in spans)
+    ]
+
+
 def work_of(message: Message) -> Work:
     """One message as work."""
     return Work(message.session, message.model, message.dollars, message.dollars if is_peak(message.at) else NOTHING)

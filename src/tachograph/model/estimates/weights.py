@@ -98,6 +98,12 @@ class Weights(NamedTuple):
         """Factor for intervals, from how far one-step predictions were off."""
         return min(3.0, max(1.0, math.sqrt(self.misfit)))
 
+    @property
+    def window_widening(self) -> float:
+        """The same for parts of a single 5-hour window: use elsewhere at the same hours shifts all of them to one side, and no
+        other window makes up for it."""
+        return min(3.0, max(1.0, self.misfit))
+
     def scale_at(self, at: float) -> float:
         """Points per dollar at an earlier moment, relative to now."""
         factor = 1.0

@@ -215,12 +215,7 @@ def period_shares(
     put_together = training_windows.week_days if by_days else training_windows.windows
     made = put_together(work.messages, seen, breaks)
     mine = touching(made, asked.since, until / 1000)
-    ends = sorted((window.start, window.reset) for window in mine)
-    loose = [
-        training_windows.work_of(message)
-        for message in work.messages
-        if message.at > asked.since and not any(start - 60 <= message.at <= reset for start, reset in ends)
-    ]
+    loose = training_windows.loose_work(work.messages, mine, asked.since)
     return shares.week(learned, mine, asked.used, asked.used_at, asked.since, loose)
 
 

@@ -3,8 +3,8 @@
 # How shares were found (attribution.py).
 LEARNED, LIST_PRICE, LITTLE, NOTHING = "learned", "list_price", "little_explained", "nothing"
 
-# What a chance is about: the limit's wall, or, where it is reached and use goes on, the spending cap (forecast.py).
-WALL_OF, CAP_OF = "wall", "cap"
+# What a chance is about: a limit, or, where it is reached and use goes on, the spending cap, or a budget (forecast.py).
+WALL_OF, CAP_OF, BUDGET_OF = "wall", "cap", "budget"
 EVEN = 0.5  # below even odds nothing is shouted
 # Why no chance can be said.
 NO_RESET, NO_READING, OLD, AT_WALL, NO_CAP = "no_reset", "no_reading", "old", "at_wall", "no_cap"

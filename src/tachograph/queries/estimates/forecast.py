@@ -4,6 +4,8 @@ The chance starts from a shipped prior and moves with the outcomes of the accoun
 forecast.py): those that the recorder made forecasts of. At the first start it makes them for windows that the ledger holds.
 """
 
+from collections.abc import Sequence
+
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import NamedTuple
 from tachograph.ledger.estimates import forecasts as stored
@@ -14,11 +16,20 @@ from tachograph.model.estimates import replay, training_windows, weights
 from tachograph.model.estimates.attribution import Estimate
 from tachograph.model.estimates.forecast import Past
 from tachograph.model.estimates.training_windows import FIVE_HOURS, FULL, WEEK, Reading
-from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY, WEEKLY
+from tachograph.model.limits.limits import EXTRA_USAGE, FIVE_HOUR, SEVEN_DAY, WEEKLY
 from tachograph.model.usage.prices import PriceBook
-from tachograph.queries.estimates.constants import AT_WALL, CAP_OF, NO_CAP, NO_READING, NO_RESET, OLD, WALL_OF
+from tachograph.queries.estimates.constants import (
+    AT_WALL,
+    BUDGET_OF,
+    CAP_OF,
+    NO_CAP,
+    NO_READING,
+    NO_RESET,
+    OLD,
+    WALL_OF,
+)
 from tachograph.queries.estimates.learning import LearnedState, load, readings, work_for
-from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit
+from tachograph.queries.limits.current import OVERAGE, RESET, STALE, UNKNOWN, WALL, NowAccount, NowLimit, is_spend
 
 _PAST_MS = 120 * 86_400_000
 _WEEKS = 6  # earlier weeks that tell what is usual
@@ -28,8 +39,8 @@ _REPLAYED_MS = 49 * 86_400_000  # of windows that the ledger holds at the first 
 class LimitForecast(NamedTuple):
     """One limit of an account. `chance` (0 to 1) that it is reached before `resets_at`, None if unknown (then `why_not` has the
     reason); `prior`: the same without the account's own past. `p10`, `p50`, `p90`: moments (epoch ms) before which, if it is
-    reached, one, five and nine of ten such cases reach it. `of`: WALL_OF or CAP_OF. `windows` of the account's own are in the
-    chance. `ends`: percent at the reset, with the interval that eight of ten such cases end in. `state` and `percent` as in
+    reached, one, five and nine of ten such cases reach it. `of`: WALL_OF, CAP_OF or BUDGET_OF. `windows` of the account's own
+    are in the chance. `ends`: percent at the reset, with the interval that eight of ten such cases end in. `state` and `percent` as in
     `now`; all moments epoch ms."""
 
     account: int
@@ -53,13 +64,15 @@ class LimitForecast(NamedTuple):
 def forecast(
     db: sqlite3.Connection, book: PriceBook, account: NowAccount, at: int, state: LearnedState | None = None
 ) -> tuple[LimitForecast, ...]:
-    """Forecasts of an account at a moment (epoch ms): of the 5-hour limit, of every weekly limit, and of metered use that goes
-    toward a cap."""
+    """Forecasts of an account at a moment (epoch ms): of the 5-hour limit, of every weekly limit, of budgets, and of metered
+    use that goes toward a cap."""
     state = load(db, book, account.id, at) if state is None else state
     made = [
         _one(db, book, account, limit, state)
         for limit in account.limits
-        if limit.key in (FIVE_HOUR, SEVEN_DAY) or limit.group == "weekly"
+        if limit.key in (FIVE_HOUR, SEVEN_DAY)
+        or limit.group == WEEKLY
+        or (is_spend(limit) and limit.key != EXTRA_USAGE)
     ]
     extra = account.extra
     if extra is not None and extra.enabled and extra.used and extra.limit and not any(one.of == CAP_OF for one in made):
@@ -97,20 +110,25 @@ def _one(
     db: sqlite3.Connection, book: PriceBook, account: NowAccount, limit: NowLimit, state: LearnedState
 ) -> LimitForecast:
     at = state.at
+    percent = limit.percent
+    if percent is None and limit.used is not None and limit.cap is not None and limit.cap.minor > 0:
+        percent = 100.0 * limit.used.major / limit.cap.major
     base = LimitForecast(
-        account.id, limit.key, limit.label, limit.percent, limit.resets_at, limit.state,
-        None, None, None, None, None, WALL_OF, 0, at,
+        account.id, limit.key, limit.label, percent, limit.resets_at, limit.state,
+        None, None, None, None, None, BUDGET_OF if is_spend(limit) else WALL_OF, 0, at,
     )  # fmt: skip
     if limit.state == OVERAGE:
         return _cap(db, account, base)
     if limit.state == WALL:
         return base._replace(why_not=AT_WALL)
-    if limit.state in (RESET, UNKNOWN) or limit.percent is None:
+    if limit.state in (RESET, UNKNOWN) or percent is None:
         return base._replace(why_not=NO_READING)
     if limit.resets_at is None:
         return base._replace(why_not=NO_RESET)
     if limit.state == STALE:
         return base._replace(why_not=OLD)
+    if is_spend(limit):
+        return _budget(db, base, limit.resets_at)
     seen = _five(db, book, state, limit) if limit.key == FIVE_HOUR else _week(db, state, limit)
     if seen is None:
         return base._replace(why_not=NO_READING)
@@ -236,26 +254,43 @@ def _cap(db: sqlite3.Connection, account: NowAccount, base: LimitForecast) -> Li
     if base.percent is None:
         return base._replace(why_not=NO_CAP)
     start, end = _month(base.at)
+    if base.percent >= FULL:
+        return base._replace(why_not=AT_WALL, resets_at=end)
     said = [
         (at / 1000, percent)
         for at, percent, _ in kept.extra_usage(db, account.id, start, base.at)
         if percent is not None
     ]
+    return _paid(base._replace(resets_at=end), start, end, said, 4.0)
+
+
+def _budget(db: sqlite3.Connection, base: LimitForecast, end: int) -> LimitForecast:
+    """A budget before its reset. A budget of a month has a month, caps of a day or a week say so."""
+    days = next((days for word, days in (("_daily", 1.0), ("_weekly", 7.0)) if base.key.endswith(word)), 30.0)
+    start = min(end - int(days * 86_400_000), base.at)
+    seen = readings(db, base.account, start, base.at, base.key)
+    said = [(r.at, r.week) for r in seen if r.week is not None and training_windows.same(r.week_reset, end / 1000)]
+    return _paid(base, start, end, said, days / 7)
+
+
+def _paid(
+    base: LimitForecast, start: int, end: int, said: Sequence[tuple[float, float]], times: float
+) -> LimitForecast:
+    """The chance of a limit in money that began and resets at two moments (epoch ms), from its earlier readings (epoch seconds,
+    percent): the shape of a week, but so many `times` as long."""
+    percent = base.percent or 0.0
     if not said:
-        said = [(base.at / 1000, base.percent)]
-    days = max((base.at - start) / 86_400_000, 0.2)
+        said = [(base.at / 1000, percent)]
+    days = max((base.at - start) / 86_400_000, 0.2 * min(1.0, times))
     early = next(one for one in said if one[0] >= min(base.at / 1000 - 2 * 86_400, said[-1][0]))
     gone = (base.at / 1000 - early[0]) / 86_400
-    recent = max(0.0, base.percent - early[1]) / gone if gone >= 0.5 else base.percent / days
-    # a month in the measure of a week: the same shape, four times as long
+    recent = max(0.0, percent - early[1]) / gone if gone >= 0.5 else percent / days
     left_hours = (end - base.at) / 3_600_000
-    seen = chances.WeekPace(base.percent, left_hours / 4, base.percent / days * 4, recent * 4)
+    seen = chances.WeekPace(percent, left_hours / times, percent / days * times, recent * times)
     made = chances.chance(seen)
     p10, p50, p90 = (None, None, None) if made.when is None else made.when
-    moments = [None if m is None else base.at + int(m * 4 * 60_000) for m in (p10, p50, p90)]
-    return base._replace(
-        chance=made.chance, prior=made.prior, resets_at=end, p10=moments[0], p50=moments[1], p90=moments[2]
-    )
+    moments = [None if m is None else base.at + int(m * times * 60_000) for m in (p10, p50, p90)]
+    return base._replace(chance=made.chance, prior=made.prior, p10=moments[0], p50=moments[1], p90=moments[2])
 
 
 def _month(at: int) -> tuple[int, int]:

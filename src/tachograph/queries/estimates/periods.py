@@ -8,6 +8,7 @@ from tachograph.ledger.limits import windows as stored_windows
 from tachograph.model.estimates import training_windows
 from tachograph.model.estimates.training_windows import FIVE_HOURS, WEEK, Reading
 from tachograph.model.limits.limits import FIVE_HOUR, SEVEN_DAY
+from tachograph.model.limits.window_state import CLOCK_MS
 from tachograph.queries.estimates.learning import readings
 from tachograph.queries.limits.current import NowLimit
 
@@ -72,7 +73,7 @@ def all_resets(db: sqlite3.Connection, account: int, limit: str, at: int) -> lis
     """Resets of a limit's windows that had begun at a moment (epoch ms), newest first."""
     length = length_of(limit) * 1000
     made: list[int] = []
-    for reset in stored_windows.known_resets(db, account, limit):
+    for reset in stored_windows.known_resets(db, account, limit, at + CLOCK_MS):
         if reset - length <= at and not (made and made[-1] - reset < 600_000):
             made.append(reset)
     return made

@@ -9,7 +9,7 @@ from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.storage.open import open_ledger
 from tachograph.model.usage.periods import Calendar
 from tachograph.paths import own_paths
-from tachograph.queries.estimates.constants import WALL_OF
+from tachograph.queries.estimates.constants import CAP_OF
 from tachograph.queries.limits.current import FRESH_MS, UNKNOWN, Now, NowAccount
 from tachograph.queries.limits.current import now as now_question
 from tachograph.queries.limits.guard import (
@@ -187,7 +187,7 @@ def _chances(found: Snapshot, now: Now) -> dict[int, dict[str, float]]:
         account.id: {
             one.key: one.chance
             for one in forecast(found.db, found.book, account, found.now)
-            if one.chance is not None and one.of == WALL_OF
+            if one.chance is not None and one.of != CAP_OF
         }
         for account in now.accounts
     }

@@ -10,7 +10,15 @@ from tachograph.queries.estimates.forecast import LimitForecast
 from tachograph.queries.estimates.next_session import NextSession
 from tachograph.queries.estimates.scoring import Calibration
 from tachograph.queries.limits.current import NowAccount
-from tachograph.text.chances import bin_words, calibration_words, forecast_words, next_words, sizes_words, source_words
+from tachograph.text.chances import (
+    NO_FORECAST,
+    bin_words,
+    calibration_words,
+    forecast_words,
+    next_words,
+    sizes_words,
+    source_words,
+)
 from tachograph.text.format import fold, iso, safe
 from tachograph.text.limits import clocks as clock_of
 from tachograph.ui.documents.estimates import estimate
@@ -27,6 +35,8 @@ def forecast_screen(
     lines = []
     for one in made:
         lines += fold(safe(forecast_words(one, words)), room)
+    if not made:
+        lines += fold(NO_FORECAST, room)
     if following.is_enough and following.left is not None:
         lines += fold(next_words(following), room)
     if source := source_words(made):

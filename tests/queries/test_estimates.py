@@ -1,14 +1,12 @@
 """Why, forecast, next, what-if and reconcile over a ledger: invented transcripts, and readings that fit hidden weights."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from helpers import NOW, NOW_MS, Home
-from tachograph.demo import limits, transcripts
+from helpers import NOW_MS, Home
+from six_weeks import SixWeeks, leading_account
+from tachograph.demo import limits
 from tachograph.errors import NotFound
 from tachograph.ledger.limits import accounts, readings
 from tachograph.ledger.storage.connection import Ledger
@@ -33,7 +31,7 @@ from tachograph.queries.estimates.forecast import forecast
 from tachograph.queries.estimates.next_session import next_session
 from tachograph.queries.estimates.reconcile import reconcile
 from tachograph.queries.estimates.what_if import what_if
-from tachograph.queries.limits.current import NowAccount, now
+from tachograph.queries.limits.current import now
 from tachograph.queries.limits.guard import primary_account
 from tachograph.text.attribution import why_words
 from tachograph.ui.cli.demo import limits as demo_limits
@@ -42,43 +40,8 @@ HOUR, DAY = 3_600_000, 86_400_000
 ADA = AccountId(demo_limits.ADA.uuid, demo_limits.ADA.organization)
 
 
-class Lived(NamedTuple):
-    """A home in which somebody has worked for six weeks, and what was hidden behind its readings."""
-
-    home: Home
-    hidden: limits.Invented
-
-
-@pytest.fixture(scope="module")
-def book() -> PriceBook:
-    return load()[0]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, book: PriceBook) -> Lived:
-    home = Home(tmp_path_factory.mktemp("lived") / "home")
-    transcripts.write(home.claude, end=NOW, days=42, seed=7)
-    with home.ledger() as ledger:
-        hidden = demo_limits.invent(ledger, book, home.env, str(home.claude), NOW_MS, 42)
-    return Lived(home, hidden)
-
-
-@pytest.fixture
-def ledger(template: Lived, home: Home) -> Iterator[Ledger]:
-    """A copy of the ledger of that home, to do with as a test likes."""
-    shutil.copytree(template.home.data, home.data, dirs_exist_ok=True)
-    with home.ledger() as opened:
-        yield opened
-
-
-def account(ledger: Ledger, at: int = NOW_MS) -> NowAccount:
-    found = primary_account(now(ledger.db, at))
-    assert found is not None
-    return found
-
-
 def why(ledger: Ledger, book: PriceBook, at: int = NOW_MS, limit: str = SEVEN_DAY, back: int = 0) -> Attribution:
-    return attribution(ledger.db, book, account(ledger, at), at, limit, back)
+    return attribution(ledger.db, book, leading_account(ledger, at), at, limit, back)
 
 
 def say(ledger: Ledger, at: int, *said: Limit, extra: ExtraUsage | None = None, who: AccountId = ADA, breakdown: tuple[Share, ...] = ()) -> None:  # fmt: skip
@@ -90,13 +53,13 @@ def say(ledger: Ledger, at: int, *said: Limit, extra: ExtraUsage | None = None, 
 
 
 def test_the_hidden_shares_of_this_week_and_of_the_last_ones_are_found(
-    template: Lived, ledger: Ledger, book: PriceBook
+    worked: SixWeeks, ledger: Ledger, book: PriceBook
 ) -> None:
     for back in range(3):
         found = why(ledger, book, back=back)
         assert found.method == LEARNED
         assert found.resets_at is not None
-        true = template.hidden.weeks[found.resets_at / 1000]
+        true = worked.hidden.weeks[found.resets_at / 1000]
         total = sum(true.values())
         for part in found.by_model:
             assert part.share is not None
@@ -129,8 +92,8 @@ def test_the_five_hour_window_can_be_asked_for_too(ledger: Ledger, book: PriceBo
     assert found.resets_at - found.since == 5 * HOUR
 
 
-def test_after_three_days_the_split_is_by_list_price(template: Lived, ledger: Ledger, book: PriceBook) -> None:
-    first = int(template.hidden.said[0].at * 1000)
+def test_after_three_days_the_split_is_by_list_price(worked: SixWeeks, ledger: Ledger, book: PriceBook) -> None:
+    first = int(worked.hidden.said[0].at * 1000)
     found = why(ledger, book, at=first + 3 * DAY)
     assert found.method == LIST_PRICE
     assert found.unexplained is None
@@ -155,8 +118,8 @@ def test_before_any_reading_there_is_nothing(home: Home, book: PriceBook) -> Non
         found = why(ledger, book)
         assert found.method == NOTHING
         assert found.used is None
-        assert what_if(ledger.db, book, account(ledger), NOW_MS, "sonnet").why_not == NO_WEEK
-        following = next_session(ledger.db, book, account(ledger), NOW_MS)
+        assert what_if(ledger.db, book, leading_account(ledger), NOW_MS, "sonnet").why_not == NO_WEEK
+        following = next_session(ledger.db, book, leading_account(ledger), NOW_MS)
         assert (following.left, following.is_enough) == (70.0, False)
 
 
@@ -183,7 +146,7 @@ def test_readings_of_nobody_are_fitted_to_nobody(home: Home, book: PriceBook) ->
 def test_a_switch_of_the_login_in_the_middle_of_a_window_keeps_two_accounts_apart(
     ledger: Ledger, book: PriceBook
 ) -> None:
-    mine = account(ledger)
+    mine = leading_account(ledger)
     alone = why(ledger, book)
     other = AccountId("bob", "org-b")
     say(ledger, NOW_MS - HOUR, Limit(FIVE_HOUR, "5-hour", "session", 80.0, NOW_MS + HOUR), Limit(SEVEN_DAY, "7-day", "weekly", 90.0, NOW_MS + DAY), who=other)  # fmt: skip
@@ -216,7 +179,7 @@ def test_what_the_service_measures_itself_is_given_as_measured(ledger: Ledger, b
 def test_what_was_learned_is_kept_and_gives_the_same_answer(ledger: Ledger, book: PriceBook) -> None:
     from tachograph.ledger.estimates import training_data
 
-    fresh = learning.load(ledger.db, book, account(ledger).id, NOW_MS)
+    fresh = learning.load(ledger.db, book, leading_account(ledger).id, NOW_MS)
     assert fresh.to_store is not None
     with ledger.transaction() as db:
         training_data.store_state(db, fresh.account, fresh.to_store)
@@ -228,7 +191,7 @@ def test_what_was_learned_is_kept_and_gives_the_same_answer(ledger: Ledger, book
 def test_taken_in_piece_by_piece_it_comes_to_the_same(ledger: Ledger, book: PriceBook) -> None:
     from tachograph.ledger.estimates import training_data
 
-    id = account(ledger).id
+    id = leading_account(ledger).id
     for days in (12, 5, 1, 0):
         part = learning.load(ledger.db, book, id, NOW_MS - days * DAY)
         if part.to_store is not None:
@@ -245,7 +208,7 @@ def test_taken_in_piece_by_piece_it_comes_to_the_same(ledger: Ledger, book: Pric
 def test_where_messages_of_learned_weeks_come_or_go_it_is_learned_again(ledger: Ledger, book: PriceBook) -> None:
     from tachograph.ledger.estimates import training_data
 
-    id = account(ledger).id
+    id = leading_account(ledger).id
     before = learning.load(ledger.db, book, id, NOW_MS)
     assert before.to_store is not None
     with ledger.transaction() as db:
@@ -257,7 +220,7 @@ def test_where_messages_of_learned_weeks_come_or_go_it_is_learned_again(ledger: 
 def test_where_a_price_changes_it_is_learned_again_in_the_new_dollars(ledger: Ledger, book: PriceBook) -> None:
     from tachograph.ledger.estimates import training_data
 
-    id = account(ledger).id
+    id = leading_account(ledger).id
     before = learning.load(ledger.db, book, id, NOW_MS)
     assert before.to_store is not None and before.learned.weights is not None
     with ledger.transaction() as db:
@@ -275,8 +238,8 @@ def test_where_a_price_changes_it_is_learned_again_in_the_new_dollars(ledger: Le
     assert (
         after.learned.weights == learning.load(ledger.db, dearer, id, NOW_MS).learned.weights != before.learned.weights
     )
-    was = next_session(ledger.db, book, account(ledger), NOW_MS, before).median
-    now_is = next_session(ledger.db, dearer, account(ledger), NOW_MS, after).median
+    was = next_session(ledger.db, book, leading_account(ledger), NOW_MS, before).median
+    now_is = next_session(ledger.db, dearer, leading_account(ledger), NOW_MS, after).median
     assert was is not None and now_is == pytest.approx(was, rel=0.25)  # points, whatever a dollar is
 
 
@@ -292,7 +255,7 @@ def test_a_book_is_known_by_its_prices_alone(book: PriceBook) -> None:
 
 
 def test_both_limits_get_a_chance_before_their_resets(ledger: Ledger, book: PriceBook) -> None:
-    five, week = forecast(ledger.db, book, account(ledger), NOW_MS)
+    five, week = forecast(ledger.db, book, leading_account(ledger), NOW_MS)
     assert (five.key, week.key) == (FIVE_HOUR, SEVEN_DAY)
     for one in (five, week):
         assert one.chance is not None and one.resets_at is not None
@@ -304,7 +267,7 @@ def test_both_limits_get_a_chance_before_their_resets(ledger: Ledger, book: Pric
 def test_at_the_wall_no_chance_is_said(ledger: Ledger, book: PriceBook) -> None:
     reset = ledger.db.execute("SELECT max(resets_at) FROM window WHERE key = 'five_hour'").fetchone()[0]
     say(ledger, NOW_MS, Limit(FIVE_HOUR, "5-hour", "session", 100.0, reset))
-    five = forecast(ledger.db, book, account(ledger), NOW_MS)[0]
+    five = forecast(ledger.db, book, leading_account(ledger), NOW_MS)[0]
     assert (five.chance, five.why_not) == (None, AT_WALL)
 
 
@@ -313,14 +276,14 @@ def test_on_extra_usage_it_speaks_of_the_spending_cap(ledger: Ledger, book: Pric
     full = Limit(FIVE_HOUR, "5-hour", "session", 100.0, reset)
     extra = ExtraUsage(True, Money(9000, "USD"), Money(10_000, "USD"), None)
     say(ledger, NOW_MS, full, extra=extra)
-    five = forecast(ledger.db, book, account(ledger), NOW_MS)[0]
+    five = forecast(ledger.db, book, leading_account(ledger), NOW_MS)[0]
     assert five.of == CAP_OF
     assert five.percent == pytest.approx(90.0)
     assert five.chance is not None and five.chance > 0.2
 
 
 def test_the_next_session_is_compared_with_those_before_by_counts(ledger: Ledger, book: PriceBook) -> None:
-    following = next_session(ledger.db, book, account(ledger), NOW_MS)
+    following = next_session(ledger.db, book, leading_account(ledger), NOW_MS)
     assert following.is_enough
     assert 30 <= following.sessions <= 60
     assert following.median is not None and following.most is not None
@@ -334,8 +297,8 @@ def test_the_next_session_is_compared_with_those_before_by_counts(ledger: Ledger
 def test_the_rest_of_the_week_on_a_lighter_model_ends_lower_and_on_none_as_it_goes(
     ledger: Ledger, book: PriceBook
 ) -> None:
-    all_of_it = what_if(ledger.db, book, account(ledger), NOW_MS, "haiku")
-    some = what_if(ledger.db, book, account(ledger), NOW_MS, "haiku", 0.2)
+    all_of_it = what_if(ledger.db, book, leading_account(ledger), NOW_MS, "haiku")
+    some = what_if(ledger.db, book, leading_account(ledger), NOW_MS, "haiku", 0.2)
     assert all_of_it.used is not None
     for made in (all_of_it, some):
         assert made.as_is is not None and made.changed is not None
@@ -348,17 +311,19 @@ def test_the_rest_of_the_week_on_a_lighter_model_ends_lower_and_on_none_as_it_go
 
 def test_a_model_that_nobody_knows_has_no_what_if(ledger: Ledger, book: PriceBook) -> None:
     with pytest.raises(NotFound):
-        what_if(ledger.db, book, account(ledger), NOW_MS, "no-such-model")
+        what_if(ledger.db, book, leading_account(ledger), NOW_MS, "no-such-model")
 
 
-def test_too_little_to_learn_from_is_too_little_for_a_what_if(template: Lived, ledger: Ledger, book: PriceBook) -> None:
-    at = int(template.hidden.said[0].at * 1000) + 3 * DAY
-    assert what_if(ledger.db, book, account(ledger, at), at, "haiku").why_not in (NO_WEEK, NO_WEIGHTS)
+def test_too_little_to_learn_from_is_too_little_for_a_what_if(
+    worked: SixWeeks, ledger: Ledger, book: PriceBook
+) -> None:
+    at = int(worked.hidden.said[0].at * 1000) + 3 * DAY
+    assert what_if(ledger.db, book, leading_account(ledger, at), at, "haiku").why_not in (NO_WEEK, NO_WEIGHTS)
 
 
 def test_three_numbers_stand_side_by_side(ledger: Ledger, book: PriceBook) -> None:
     calendar = Calendar(*parsed_zone("UTC"))
-    found = reconcile(ledger.db, book, calendar, account(ledger), NOW_MS, 200.0)
+    found = reconcile(ledger.db, book, calendar, leading_account(ledger), NOW_MS, 200.0)
     assert found.money.budget == 200.0
     assert found.money.week.usd is not None and found.money.usual_week is not None
     assert found.five is not None and found.week is not None
@@ -370,11 +335,11 @@ def test_three_numbers_stand_side_by_side(ledger: Ledger, book: PriceBook) -> No
 
 
 def test_accounts_that_were_forgotten_do_not_lead(ledger: Ledger) -> None:
-    accounts.hide(ledger.db, account(ledger).id, NOW_MS)
+    accounts.hide(ledger.db, leading_account(ledger).id, NOW_MS)
     assert primary_account(now(ledger.db, NOW_MS)) is None
 
 
-def test_no_heavy_package_is_imported_for_an_estimate(template: Lived) -> None:
+def test_no_heavy_package_is_imported_for_an_estimate(worked: SixWeeks) -> None:
     import subprocess
     import sys
 
@@ -382,7 +347,7 @@ def test_no_heavy_package_is_imported_for_an_estimate(template: Lived) -> None:
         "import sys\nfrom tachograph.ui.cli import run\nfor words in (['now'], ['why', '--no-ingest']):\n    run(words)\n"
         "    print('\\n'.join(sys.modules), file=sys.stderr)\n    print('--', file=sys.stderr)"
     )
-    env = {**template.home.env, "PYTHONPATH": ":".join(sys.path)}
+    env = {**worked.home.env, "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     after_now, after_why, _ = done.stderr.split("--\n")
     assert "numpy" not in after_why

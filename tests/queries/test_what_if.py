@@ -1,55 +1,22 @@
 """What-if over a ledger: all models and mixes beside the answer for one, and sessions on other models."""
 
-import shutil
-from collections.abc import Iterator
-
 import pytest
 
-from helpers import NOW, NOW_MS, Home
-from tachograph.demo import transcripts
+from helpers import NOW_MS
+from six_weeks import leading_account
 from tachograph.ledger.storage.connection import Ledger
 from tachograph.model.limits.limits import SEVEN_DAY
-from tachograph.model.usage.prices import PriceBook, load
+from tachograph.model.usage.prices import PriceBook
 from tachograph.queries.estimates.attribution import attribution
 from tachograph.queries.estimates.constants import LITTLE, NO_WEIGHTS
 from tachograph.queries.estimates.learning import load as load_state
 from tachograph.queries.estimates.what_if import what_if
 from tachograph.queries.estimates.what_if_table import WhatIfTable, session_table, what_if_table
-from tachograph.queries.limits.current import NowAccount, now
-from tachograph.queries.limits.guard import primary_account
 from tachograph.text.what_if import best_words
-from tachograph.ui.cli.demo import limits as demo_limits
-
-
-@pytest.fixture(scope="module")
-def book() -> PriceBook:
-    return load()[0]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, book: PriceBook) -> Home:
-    home = Home(tmp_path_factory.mktemp("worked") / "home")
-    transcripts.write(home.claude, end=NOW, days=28, seed=7)
-    with home.ledger() as ledger:
-        demo_limits.invent(ledger, book, home.env, str(home.claude), NOW_MS, 28)
-    return home
-
-
-@pytest.fixture
-def ledger(template: Home, home: Home) -> Iterator[Ledger]:
-    shutil.copytree(template.data, home.data, dirs_exist_ok=True)
-    with home.ledger() as opened:
-        yield opened
-
-
-def account(ledger: Ledger) -> NowAccount:
-    found = primary_account(now(ledger.db, NOW_MS))
-    assert found is not None
-    return found
 
 
 def table(ledger: Ledger, book: PriceBook) -> WhatIfTable:
-    return what_if_table(ledger.db, book, account(ledger), NOW_MS)
+    return what_if_table(ledger.db, book, leading_account(ledger), NOW_MS)
 
 
 def test_the_row_of_a_model_is_the_answer_for_that_model(ledger: Ledger, book: PriceBook) -> None:
@@ -57,7 +24,7 @@ def test_the_row_of_a_model_is_the_answer_for_that_model(ledger: Ledger, book: P
     assert found.as_is is not None and found.as_is.shares == ()
     assert len(found.singles) >= 3
     for row in found.singles:
-        one = what_if(ledger.db, book, account(ledger), NOW_MS, row.shares[0][0])
+        one = what_if(ledger.db, book, leading_account(ledger), NOW_MS, row.shares[0][0])
         assert (one.changed, one.next_changed) == (row.this_week, row.next_week)
         assert (one.as_is, one.next_as_is) == (found.as_is.this_week, found.as_is.next_week)
 
@@ -86,16 +53,16 @@ def test_every_family_of_models_has_a_row_and_an_unused_one_is_less_certain(ledg
 
 
 def test_a_session_on_its_own_model_is_what_it_was(ledger: Ledger, book: PriceBook) -> None:
-    why = attribution(ledger.db, book, account(ledger), NOW_MS, SEVEN_DAY, 1)
+    why = attribution(ledger.db, book, leading_account(ledger), NOW_MS, SEVEN_DAY, 1)
     for part in why.by_session[:3]:
-        found = session_table(ledger.db, book, account(ledger), NOW_MS, part.full)
+        found = session_table(ledger.db, book, leading_account(ledger), NOW_MS, part.full)
         (row,) = found.sessions
         assert row.points == part.points and row.session == part.full
         assert len(row.on) >= 3
         values = [points.value for _, points in row.on]
         assert values == sorted(values, reverse=True)
     largest = table(ledger, book).sessions
-    running = attribution(ledger.db, book, account(ledger), NOW_MS, SEVEN_DAY, 0)
+    running = attribution(ledger.db, book, leading_account(ledger), NOW_MS, SEVEN_DAY, 0)
     assert [row.session for row in largest] == [part.full for part in running.by_session[:5]]
 
 
@@ -111,14 +78,14 @@ def test_the_sentence_of_the_card_names_only_models_in_use_that_end_lower(ledger
 
 
 def test_below_the_fit_and_before_enough_is_learned_every_what_if_is_silent(ledger: Ledger, book: PriceBook) -> None:
-    state = load_state(ledger.db, book, account(ledger).id, NOW_MS)
+    state = load_state(ledger.db, book, leading_account(ledger).id, NOW_MS)
     five = state.learned.five
     assert five is not None
     little = state._replace(learned=state.learned._replace(five=five._replace(own=0.3 * five.seen)))
     young = state._replace(learned=state.learned._replace(five=five._replace(windows=4)))
     for changed, why_not in ((little, LITTLE), (young, NO_WEIGHTS)):
-        found = what_if_table(ledger.db, book, account(ledger), NOW_MS, changed)
+        found = what_if_table(ledger.db, book, leading_account(ledger), NOW_MS, changed)
         assert (found.rows, found.sessions, found.why_not) == ((), (), why_not)
-        one = what_if(ledger.db, book, account(ledger), NOW_MS, "sonnet", 1.0, changed)
+        one = what_if(ledger.db, book, leading_account(ledger), NOW_MS, "sonnet", 1.0, changed)
         assert (one.changed, one.next_changed, one.why_not) == (None, None, why_not)
         assert best_words(found) == ""

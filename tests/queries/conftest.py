@@ -17,13 +17,13 @@ def book() -> PriceBook:
 
 
 @pytest.fixture(scope="session")
-def worked(tmp_path_factory: pytest.TempPathFactory, book: PriceBook) -> six_weeks.SixWeeks:
+def lived_in(tmp_path_factory: pytest.TempPathFactory, book: PriceBook) -> six_weeks.SixWeeks:
     return six_weeks.make(tmp_path_factory.mktemp("six_weeks") / "home", book)
 
 
 @pytest.fixture
-def ledger(worked: six_weeks.SixWeeks, home: Home) -> Iterator[Ledger]:
+def ledger(lived_in: six_weeks.SixWeeks, home: Home) -> Iterator[Ledger]:
     """A copy of the ledger of that home, to do with as a test likes."""
-    shutil.copytree(worked.home.data, home.data, dirs_exist_ok=True)
+    shutil.copytree(lived_in.home.data, home.data, dirs_exist_ok=True)
     with home.ledger() as opened:
         yield opened

@@ -53,13 +53,13 @@ def say(ledger: Ledger, at: int, *said: Limit, extra: ExtraUsage | None = None, 
 
 
 def test_the_hidden_shares_of_this_week_and_of_the_last_ones_are_found(
-    worked: SixWeeks, ledger: Ledger, book: PriceBook
+    lived_in: SixWeeks, ledger: Ledger, book: PriceBook
 ) -> None:
     for back in range(3):
         found = why(ledger, book, back=back)
         assert found.method == LEARNED
         assert found.resets_at is not None
-        true = worked.hidden.weeks[found.resets_at / 1000]
+        true = lived_in.hidden.weeks[found.resets_at / 1000]
         total = sum(true.values())
         for part in found.by_model:
             assert part.share is not None
@@ -92,8 +92,8 @@ def test_the_five_hour_window_can_be_asked_for_too(ledger: Ledger, book: PriceBo
     assert found.resets_at - found.since == 5 * HOUR
 
 
-def test_after_three_days_the_split_is_by_list_price(worked: SixWeeks, ledger: Ledger, book: PriceBook) -> None:
-    first = int(worked.hidden.said[0].at * 1000)
+def test_after_three_days_the_split_is_by_list_price(lived_in: SixWeeks, ledger: Ledger, book: PriceBook) -> None:
+    first = int(lived_in.hidden.said[0].at * 1000)
     found = why(ledger, book, at=first + 3 * DAY)
     assert found.method == LIST_PRICE
     assert found.unexplained is None
@@ -315,9 +315,9 @@ def test_a_model_that_nobody_knows_has_no_what_if(ledger: Ledger, book: PriceBoo
 
 
 def test_too_little_to_learn_from_is_too_little_for_a_what_if(
-    worked: SixWeeks, ledger: Ledger, book: PriceBook
+    lived_in: SixWeeks, ledger: Ledger, book: PriceBook
 ) -> None:
-    at = int(worked.hidden.said[0].at * 1000) + 3 * DAY
+    at = int(lived_in.hidden.said[0].at * 1000) + 3 * DAY
     assert what_if(ledger.db, book, leading_account(ledger, at), at, "haiku").why_not in (NO_WEEK, NO_WEIGHTS)
 
 
@@ -339,7 +339,7 @@ def test_accounts_that_were_forgotten_do_not_lead(ledger: Ledger) -> None:
     assert primary_account(now(ledger.db, NOW_MS)) is None
 
 
-def test_no_heavy_package_is_imported_for_an_estimate(worked: SixWeeks) -> None:
+def test_no_heavy_package_is_imported_for_an_estimate(lived_in: SixWeeks) -> None:
     import subprocess
     import sys
 
@@ -347,7 +347,7 @@ def test_no_heavy_package_is_imported_for_an_estimate(worked: SixWeeks) -> None:
         "import sys\nfrom tachograph.ui.cli import run\nfor words in (['now'], ['why', '--no-ingest']):\n    run(words)\n"
         "    print('\\n'.join(sys.modules), file=sys.stderr)\n    print('--', file=sys.stderr)"
     )
-    env = {**worked.home.env, "PYTHONPATH": ":".join(sys.path)}
+    env = {**lived_in.home.env, "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     after_now, after_why, _ = done.stderr.split("--\n")
     assert "numpy" not in after_why

@@ -277,7 +277,7 @@ def _paid(
     base: LimitForecast, start: int, end: int, said: Sequence[tuple[float, float]], times: float
 ) -> LimitForecast:
     """The chance of a limit in money that began and resets at two moments (epoch ms), from its earlier readings (epoch seconds,
-    percent): the shape of a week, but so many `times` as long."""
+    percent). It has the shape of a week that is longer by the factor `times`."""
     percent = base.percent or 0.0
     if not said:
         said = [(base.at / 1000, percent)]

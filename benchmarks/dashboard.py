@@ -80,6 +80,7 @@ def dashboard(bench: Bench, corpus: Corpus) -> Iterator[Row]:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
             context = browser.new_context(viewport={"width": 1440, "height": 900})
+            context.set_default_timeout(120_000)  # of all pages: a busy machine takes long over five years
             page = context.new_page()
             page.goto(link)
             page.wait_for_selector("html[data-ready]")

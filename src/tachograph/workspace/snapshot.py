@@ -25,22 +25,25 @@ if TYPE_CHECKING:
 
 
 class TtlCache:
-    """Answers that take long and may be some seconds old, such as estimates."""
+    """Answers that take long and may be some seconds old, such as estimates. Those that are too old go: keys with a version
+    of the ledger in them never come again."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._lock = clock, allocate_lock()
-        self._answers: dict[object, tuple[float, object]] = {}
+        self._answers: dict[object, tuple[float, object]] = {}  # until when each holds, on the monotonic clock
 
     def answer(self, key: object, seconds: float, make: Callable[[], T]) -> T:
         """The cached answer under a key if it is younger than `seconds`, else a new one from `make`."""
         now = self._clock.monotonic()
         with self._lock:
             cached = self._answers.get(key)
-        if cached is not None and now - cached[0] < seconds:
+        if cached is not None and now < cached[0]:
             return cached[1]  # type: ignore[return-value]  # a key always means the same kind of answer
         new = make()
         with self._lock:
-            self._answers[key] = (now, new)
+            for old in [one for one, (until, _) in self._answers.items() if until <= now]:
+                del self._answers[old]
+            self._answers[key] = (now + seconds, new)
         return new
 
     def clear(self) -> None:

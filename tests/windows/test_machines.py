@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from helpers import Home
+from helpers import Home, piped_key
 from hub_server import hub, invite_next
 from tachograph.demo import records
 from tachograph.demo.records import assistant
@@ -39,7 +39,8 @@ def test_windows_and_linux_in_one_hub_give_the_same_reports(home: WindowsHome, l
     write(home, "b.jsonl", [assistant("two", output=13), assistant("three", output=17, cwd=r"C:\Users\ada\code\shop")])
     with hub(tmp_path / "hub") as served:
         linux.call("join", *served.invite(), "--as", "desk", "--share", "mine", "--yes")
-        home.run("join", *invite_next(linux), "--as", "laptop", "--share", "mine", "--yes")
+        words, key = piped_key(["join", *invite_next(linux), "--as", "laptop", "--share", "mine", "--yes"])
+        home.run(*words, given=key.encode())
         write(home, "late.jsonl", [assistant("four", output=19)])
         for _ in range(2):
             home.run("daily", "--json")

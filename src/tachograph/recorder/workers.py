@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
-_BATCH_MESSAGES = 5000
+_BATCH_MESSAGES = 3500
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from source_tree import SRC
-from tachograph import module_bundle
+from tachograph import __main__, module_bundle
 
 COMMAND = "import sys; sys.argv = ['tachograph', 'statusline']\nfrom tachograph.__main__ import main\nmain()"
 # Says before the command's own end which modules came from the file.
@@ -114,3 +114,11 @@ def test_a_file_closed_by_others_is_not_read_through_its_number(tmp_path: Path) 
         assert file._descriptor == -1
     finally:
         os.close(other)
+
+
+def test_a_python_that_keeps_no_compiled_files_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tachograph", "now"])
+    monkeypatch.setattr(sys.implementation, "cache_tag", None)
+    finders = list(sys.meta_path)
+    assert __main__._bundle() is None
+    assert sys.meta_path == finders

@@ -1,8 +1,8 @@
 """`sqlite3` without what it imports: `datetime` in Python, `functools` in C; together a third of an empty Python's start.
 
 The C module `_sqlite3` is all that a ledger needs. The package around it adds adapters of dates, which we do not store.
-Of `functools` the C module takes `lru_cache` alone, whose work is done in C as well. Where either is different from
-what we know, `sqlite3` itself is imported. Type checkers see `sqlite3`.
+The C module uses only `lru_cache` of `functools`, which is implemented in C too. If either module differs from what is
+expected here, `sqlite3` itself is imported. Type checkers see `sqlite3`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def of_answer(body: dict[str, Any], key: PersonKey) -> list[Arrived]:
 
 
 def of_folder(parcel: Parcel, newest: Newest, key: PersonKey) -> list[Arrived]:
-    """The facts of a parcel in a shared folder, without older versions of what was replaced."""
+    """Return the facts of a parcel in a shared folder, except those that a later parcel replaced."""
     rests = _unseal(parcel.sealed, key) if parcel.sealed else []
     return [
         Arrived(value, (rests, place) if parcel.sealed else None)
@@ -73,7 +73,7 @@ def _whole(arrived: Arrived, key: PersonKey) -> Fact:
 
 
 def _unseal(sealed: str, key: PersonKey) -> list[Any]:
-    """What a parcel seals; nothing if it can't be opened, which counts for each of its facts."""
+    """Open the sealed text of a parcel; an empty list if that fails: then each of its facts counts as unreadable."""
     try:
         return parcels.unseal(sealed, key)
     except ValueError:

@@ -38,7 +38,7 @@ def seal(facts: Sequence[Fact], level: str, key: PersonKey) -> SealedParcel:
 
 
 def unseal(sealed: str, key: PersonKey) -> list[Any]:
-    """What a parcel seals, by the place of the fact. Raises ValueError for another key or a changed text."""
+    """Open the sealed text of a parcel: the private part of each fact, in order. Raises ValueError for a wrong key or a changed text."""
     return from_columns(key.open_text(sealed))
 
 

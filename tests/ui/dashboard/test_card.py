@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from chromium import plain, until
+from chromium import until
 from helpers import Home
 from served_dashboard import Served
 
@@ -37,12 +37,6 @@ def friday(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = Served(home, int(home.env["TACHOGRAPH_NOW"]))
     yield served
     served.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with plain() as browser:
-        yield browser
 
 
 @pytest.fixture(params=[(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")], ids=str)

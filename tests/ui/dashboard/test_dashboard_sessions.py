@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from chromium import free_port, plain, until
+from chromium import free_port, until
 from helpers import NOW_MS, Home
 from served_dashboard import PAGES, Served, go_on, serving
 from tachograph.server.sessions import DOWNLOAD_MS, FRESH_MS, MAX_SESSIONS, Sessions, browser_name
@@ -30,12 +30,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 DATA = ("/api/now", "/api/sources", "/api/totals", "/export/messages.csv", "/live")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with plain() as browser:
-        yield browser
 
 
 @pytest.fixture

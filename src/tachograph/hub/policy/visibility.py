@@ -64,9 +64,9 @@ def may_show(contributors: frozenset[int], viewer: int, known: frozenset[int], l
 
 
 def widened(known: frozenset[int], rows: frozenset[int], shown: Sequence[frozenset[int]], least: int) -> frozenset[int]:
-    """The persons of whom a viewer knows the rows, with those of `rows` that give nobody else away in sums shown before.
+    """Add persons from `rows` to those a viewer may see separately, unless a sum shown before would then reveal another person.
 
-    All of them if that is safe, or else one after another, as long as no sum has to be hidden for it.
+    Adds all of them if that is safe, else one at a time, as long as no sum has to be hidden.
     """
     everyone = known | rows
     if all(stays_safe(people, everyone, least) for people in shown):

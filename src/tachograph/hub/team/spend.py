@@ -40,8 +40,8 @@ class TeamRow(NamedTuple):
 class TeamSpend(NamedTuple):
     """`left_out`: persons of whom something is in no number of this answer, since too few people would be in it.
 
-    `hidden`: those and `among_others`. `among_others`: persons whose rows would give away somebody else, so they count with the others. `is_live`: exact as of
-    now; otherwise it consists of what is published.
+    `hidden`: those and `among_others`. `among_others`: persons whose rows would give away somebody else, so they count with the others. `is_live`: computed
+    from current rows; False: from published sums.
     """
 
     rows: tuple[TeamRow, ...]

@@ -6,8 +6,6 @@ the rollups before and after; so `rollup` is at every commit what `answer` adds 
 
 from __future__ import annotations
 
-import builtins
-
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 from tachograph.ledger.usage import totals
@@ -62,7 +60,7 @@ class MessageWriter:
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they are in the table
         self.new: dict[int, Row] = {}  # as they shall be
-        self.plain: list[tuple[Any, ...]] = []  # new rows that need nothing more, without what is the same in all
+        self.plain: list[tuple[Any, ...]] = []  # new rows to insert, without the constant columns (_SAME)
         self.totals = TotalChanges(origins)
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
         self.folders: list[tuple[int, int]] = []  # rows of `answer_folder`
@@ -129,7 +127,7 @@ class MessageWriter:
                     self.change(old, new._replace(pull=0, by_branch=0))
         self._add_plain(following, plain, sessions)
 
-    def _add_plain(self, id: int, messages: Iterable[PlainMessage], sessions: Mapping[str, int]) -> None:
+    def _add_plain(self, row_id: int, messages: Iterable[PlainMessage], sessions: Mapping[str, int]) -> None:
         """New messages of one session and folder, which nearly all are: their rows, at once.
 
         Messages that follow each other mostly share their session and way, so each is looked up when it changes; the
@@ -143,11 +141,11 @@ class MessageWriter:
         own_way = session = 0
         for identity, at, a, output, c, d, e, f, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
             if texts is not last_texts:
-                last_texts, known = texts, seen.get(builtins.id(texts))
+                last_texts, known = texts, seen.get(id(texts))
                 if known is None:
                     origin = self.origins.of(texts)
                     has_account = bool(texts[7]) or origin.folder in self.logins
-                    known = seen[builtins.id(texts)] = origin, origin.id, has_account, int(is_billed(texts[3], 0))
+                    known = seen[id(texts)] = origin, origin.id, has_account, int(is_billed(texts[3], 0))
                 origin, origin_id, has_account, billed_empty = known
             if uuid is not last_uuid:
                 last_uuid, session = uuid, sessions[uuid]
@@ -161,10 +159,10 @@ class MessageWriter:
             if blocks is not None and is_unfinished(blocks, output):
                 unfinished, missing = 1, missing_output(blocks, output)
             add((
-                id, identity, at, a, output, c, d, e, f, chosen_at, origin_id, request, session, flags, account,
+                row_id, identity, at, a, output, c, d, e, f, chosen_at, origin_id, request, session, flags, account,
                 1 if output else billed_empty, last_at, stop_at, mark, blocks, presumed, unfinished, missing, way, own_way,
             ))  # fmt: skip
-            id += 1
+            row_id += 1
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
         identity, at, counts, logged, choice, _, trace = message

@@ -45,9 +45,6 @@ class Assignment(NamedTuple):
     by_branch: bool = False
 
 
-_UNASSIGNED = Assignment()
-
-
 def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
     """By project and branch: when which pull requests were linked on it, in order; default branches are never claimed."""
     claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
@@ -93,16 +90,20 @@ def assign(
 def _assignments(one: Stretch, by_session: Sequence[int], claims: Claims) -> list[Assignment]:
     """Assignments of a stretch: the pull request that its branch was linked for, the next, else the last (8a); else the
     session's own."""
-    assigned = [Assignment(pull) if pull else _UNASSIGNED for pull in by_session]
+    known = {pull: Assignment(pull) for pull in set(by_session)}
+    assigned = [known[pull] for pull in by_session]
     linked = claims.get((one.project, one.branch))
     if linked:
         first, last = linked[0][0], linked[-1][0]
         start = bisect_left(one.times, first - CLAIM_MS)
         end = bisect_left(one.times, NO_TIME if last == NO_TIME else last + CLAIM_MS + 1)
-        for place in range(start, end):
-            claimed = linked[min(bisect_left(linked, (one.times[place],)), len(linked) - 1)][2]
-            if claimed != by_session[place]:
-                assigned[place] = Assignment(claimed, by_branch=True)
+        while start < end:
+            place = min(bisect_left(linked, (one.times[start],)), len(linked) - 1)
+            at, _, pull = linked[place]
+            until = end if place == len(linked) - 1 else bisect_right(one.times, at, start, end)
+            claimed = Assignment(pull, by_branch=True)
+            assigned[start:until] = [mine if mine.pull == pull else claimed for mine in assigned[start:until]]
+            start = until
     return assigned
 
 

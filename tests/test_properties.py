@@ -27,6 +27,8 @@ from oracle import _number
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
 from tachograph.model.usage.messages import whole
+from tachograph.recorder import workers
+from tachograph.sources.transcripts import c_scanner
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.c_scanner import SCAN
 from tachograph.sources.transcripts.decode import Transcript
@@ -44,6 +46,7 @@ some = settings(
 many = settings(some, max_examples=1000 * SCALE)
 
 Unit = list[Record]  # lines that stay together
+SIGNED_IN = '{"oauthAccount": {"accountUuid": "a-1", "organizationUuid": "o-1", "emailAddress": "ada@example.org"}}'
 
 
 @contextmanager
@@ -212,6 +215,30 @@ def test_files_and_passes_change_nothing(some_units: list[Unit], data: st.DataOb
                 home.append(f"{name}/s.jsonl", file[ends[n] : ends[n + 1]])
             home.ingest()
         assert without_folder(ledger_rows(home), home) == in_one_go(some_units)
+
+
+@some
+@given(transcripts, st.data())
+def test_batches_and_kept_rows_change_nothing(some_units: list[Unit], data: st.DataObject) -> None:
+    """A first pass in batches of a few messages, with rows kept in memory and without."""
+    places = data.draw(st.lists(st.integers(0, 3), min_size=len(some_units), max_size=len(some_units)))
+    files = [lines([unit for unit, at in zip(some_units, places, strict=True) if at == n]) for n in range(4)]
+    batch, account = data.draw(st.integers(1, 3)), data.draw(st.booleans())
+    found = []
+    for made in (c_scanner.KEPT_ROWS, None):
+        with (
+            temporary_home() as home,
+            patch.object(workers, "_BATCH_MESSAGES", batch),
+            patch.object(c_scanner, "KEPT_ROWS", made),
+        ):
+            if account:
+                (home.claude / ".claude.json").write_text(SIGNED_IN)
+            for name, file in zip("wxyz", files, strict=True):
+                home.write(f"{name}/s.jsonl", file)
+            home.ingest()
+            found.append(without_folder(ledger_rows(home), home))
+    assert found[0] == found[1]
+    assert account or found[0] == in_one_go(some_units)
 
 
 @some

@@ -61,7 +61,9 @@ def took(*lines: bytes) -> int:
     """How many messages were taken without being handed back."""
     assert SCAN is not None
     block = b"".join(lines)
-    return sum(len(item) == PLAIN_FIELDS for item in SCAN(block, len(block), "/c", {}, PROMPT_LOOKUPS, NOW_MS))
+    messages: dict[int, object] = {}
+    SCAN(block, len(block), "/c", {}, PROMPT_LOOKUPS, NOW_MS, messages, {})
+    return len(messages)
 
 
 def test_the_usual_layout_is_taken_and_not_handed_back() -> None:
@@ -75,7 +77,7 @@ def test_the_usual_layout_is_taken_and_not_handed_back() -> None:
 def handed_back(*lines: bytes) -> list[int]:
     assert SCAN is not None
     block = b"".join(lines)
-    return [item[0] for item in SCAN(block, len(block), "/c", {}, 0, NOW_MS) if len(item) == 3]
+    return [item[0] for item in SCAN(block, len(block), "/c", {}, 0, NOW_MS, {}, {}) if len(item) == 3]
 
 
 def test_a_progress_record_is_taken_and_its_prompt_handed_back_once() -> None:
@@ -103,7 +105,7 @@ def test_a_call_that_names_no_type_of_subagent_is_not_handed_back() -> None:
 def test_bounds_that_make_no_sense_are_no_danger(end: int, looks: int) -> None:
     assert SCAN is not None
     block = bytearray(records.dump([assistant("A")]))
-    for item in SCAN(block, end, "/c", {}, looks, NOW_MS):
+    for item in SCAN(block, end, "/c", {}, looks, NOW_MS, {}, {}):
         assert len(item) in (PLAIN_FIELDS, 4) or 0 <= item[1] < item[2] <= len(block)
 
 

@@ -131,6 +131,7 @@ def _read(
     )
     from tachograph.ledger.usage.message_attributes import MessageAttributes
     from tachograph.recorder.workers import read_all
+    from tachograph.sources.transcripts.c_scanner import KEPT_ROWS
 
     identities = {folder: claude_config.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
@@ -161,11 +162,14 @@ def _read(
         version = data_version(db)
     among: set[int] | None = set() if empty else None
     touched = batches.Touched(set(), set(), set(), set())
+    if empty and KEPT_ROWS is not None:
+        touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     for said, reads in read_all([job.known for job in jobs.values()], now_ms, shared):
         with ledger.transaction() as db:
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
+                touched = touched._replace(first=None)
             batches.write(db, said, origins, logins, among, touched)
             _write_refusals(db, names, said[8], env)
             for read in reads:
@@ -185,11 +189,14 @@ def _read(
         if progress is not None:
             progress(min(done, total), total)
     if touched.merged or rereading_states.LINES in left:
+        touched = touched._replace(first=None)  # which the few rows that follow would have to know
         _read_lines(
             ledger, touched, origins, logins, None if rereading_states.LINES in left else touched.merged, now_ms
         )
     _note_request_times(ledger, [job.known for job in jobs.values()], now_ms)
     with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
+        if data_version(db) != version:
+            touched = touched._replace(first=None)
         if left & {rereading_states.DUE, rereading_states.BEGUN}:
             from tachograph.ledger.usage import rereading
 

@@ -11,12 +11,15 @@ from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple
 from tachograph.ledger.usage import agent_types, messages, owners, places, rereading_states, shared_ids, totals
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
-from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, write_links
+from tachograph.ledger.usage.new_rows import kept_rows
+from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, Suggestions, write_links
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import AnyMessage, Message
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
 
 
 class BatchContent(NamedTuple):
@@ -38,14 +41,27 @@ class BatchContent(NamedTuple):
     lines: Mapping[int, list[Message]]
 
 
+class FirstPass(NamedTuple):
+    """A pass into a ledger without messages: all rows that it has written, and pull requests for those it will write."""
+
+    rows: KeptRows
+    suggestions: Suggestions
+
+
 class Touched(NamedTuple):
     """Sessions of which something changed in a pass: messages, links to pull requests and `/clear`, calls that start
-    subagents, or (by their uuid) merged lines of an id that may be shared."""
+    subagents, or (by their uuid) merged lines of an id that may be shared. `first`: only if nobody else wrote messages."""
 
     sessions: set[int]
     linked: set[int]
     spawning: set[int]
     merged: set[str]
+    first: FirstPass | None = None
+
+
+def first_pass(db: sqlite3.Connection, origins: MessageAttributes, logins: Logins, make: MakeKeptRows) -> FirstPass:
+    """What a pass into a ledger without messages remembers; `make` is the compiled reader's."""
+    return FirstPass(kept_rows(make), Suggestions(MessageWriter(db, origins, logins)))
 
 
 def write(
@@ -66,7 +82,8 @@ def write(
         totals.mark_due(db)
     sessions = names.sessions(
         db,
-        _sessions_of(content.messages)
+        content.spans.keys()
+        | _sessions_of(content.messages)
         | {s for kind in (content.fragments, content.lines) for parts in kind.values() for m in parts for s in m[5]}
         | content.prompts.keys()
         | content.clears.keys()
@@ -77,12 +94,14 @@ def write(
         | {session for session, _ in content.subagents},
     )
     _write_sessions(db, content, sessions)
-    linked = write_links(db, content.links, sessions, names) | _write_clears(db, content.clears, sessions)
-    touched.linked.update(linked)
+    linked = write_links(db, content.links, sessions, names)
+    touched.linked.update(linked | _write_clears(db, content.clears, sessions))
     touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
-    writer = MessageWriter(db, origins, logins)
+    writer = MessageWriter(db, origins, logins, touched.first and touched.first.rows)
     ordinary, shared, known = shared_ids.separate(writer, content.messages, content.fragments, among)
     writer.add(ordinary, sessions, known)
+    if touched.first is not None and writer.kept is not None:
+        touched.first.suggestions.suggest(writer, linked)
     if shared or content.lines:
         writer.finish()
         touched.merged.update(shared_ids.add(writer, shared, content.lines))
@@ -92,7 +111,8 @@ def write(
 
 
 def _sessions_of(messages: Iterable[AnyMessage]) -> set[str]:
-    found = {message[11] for message in messages if len(message) != 7}  # in the form that does not merge
+    """Sessions of messages in the form that merges; those of the others are known from their spans."""
+    found = set[str]()
     for message in messages:
         if len(message) == 7:
             found.update(message[5])
@@ -122,7 +142,7 @@ def settle(
 
     Once for all batches of a pass, inside a transaction of the caller's. `everything`: a pass before was cut off.
     """
-    writer = MessageWriter(db, origins, logins)
+    writer = MessageWriter(db, origins, logins, touched.first and touched.first.rows)
     sessions = set(touched.sessions)
     if everything:
         sessions = {session for (session,) in db.execute("SELECT id FROM session")}
@@ -133,7 +153,9 @@ def settle(
     linked = touched.linked
     has_moved = places.resolve(db, writer.names, used=writer.used) if sessions or linked else False
     resettle(writer, sessions, linked, has_moved or everything)
-    if writer.is_total_due:
+    if writer.is_total_due and writer.kept is not None:
+        totals.write(db, writer.kept.sums(origins.values_of))
+    elif writer.is_total_due:
         totals.derive(db)
     db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.UNSETTLED,))
 
@@ -156,9 +178,15 @@ def resettle(writer: MessageWriter, touched: set[int], linked: set[int], has_mov
     """Work out pull requests again; of all messages where projects or links changed."""
     assigner = PullRequestAssigner(writer)
     if has_moved or linked:
-        assigner.assign(assigner.on_claimed_branches() | assigner.links.keys() | assigner.assigned_before())
+        concerned, before = assigner.on_claimed_branches() | assigner.links.keys(), assigner.assigned_before()
+        if writer.kept is None:
+            assigner.assign(concerned | before)
+        else:
+            assigner.assign(concerned)
+            assigner.assign_none(writer.kept, before - concerned)
     else:
         assigner.assign(assigner.concerned(touched))
+    writer.finish()
 
 
 def _write_clears(db: sqlite3.Connection, clears: Mapping[str, list[int]], sessions: Mapping[str, int]) -> set[int]:

@@ -58,6 +58,11 @@ class MessageAttributes:
             found = self._remember(id, (a, b, c, d, e, f, g, h, i), row)
         return found
 
+    def values_of(self, id: int) -> tuple[int, int, int, int]:
+        """What the totals take from an origin: model, tariff of a short prompt, folder and branch."""
+        origin = self.at(id)
+        return origin.model, origin.tariff, origin.cwd, origin.branch
+
     def _remember(self, id: int, texts: Origin, ids: tuple[int, ...]) -> AttributeRow:
         completes = bool(texts[6]) or is_cowork(texts[8])
         row = AttributeRow(id, texts, ids[0], ids[4], ids[8], ids[5], tariff(texts[1], texts[2], 0), completes)

@@ -1,13 +1,16 @@
 """The session that owns a message with copies in several (accounting rule 3)."""
 
+from itertools import groupby
+from operator import itemgetter
+
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import Iterable
+from tachograph.lean_typing import Iterable, Iterator, Sequence
 from tachograph.ledger.usage.writer import CLAIM_FLAGS, MessageWriter
 from tachograph.model.usage.messages import NO_TIME
 
 _MESSAGES = (
-    "SELECT at, identity FROM answer WHERE session = ?1 AND NOT shared"
-    " UNION ALL SELECT at, identity FROM copy JOIN answer ON answer.id = copy.message WHERE copy.session = ?1"
+    f"SELECT coalesce(at, {NO_TIME}), identity FROM answer WHERE session = ?1 AND NOT shared"
+    f" UNION ALL SELECT coalesce(at, {NO_TIME}), identity FROM copy JOIN answer ON answer.id = copy.message WHERE copy.session = ?1"
 )
 
 
@@ -31,8 +34,7 @@ class Owners:
     def _key(self, session: int) -> tuple[list[tuple[int, int]], str]:
         key = self._keys.get(session)
         if key is None:
-            found = self._db.execute(_MESSAGES, (session,))
-            messages = sorted((NO_TIME if at is None else at, identity) for at, identity in found)
+            messages = sorted(self._db.execute(_MESSAGES, (session,)))
             uuid = self._db.execute("SELECT uuid FROM session WHERE id = ?", (session,)).fetchone()[0]
             key = self._keys[session] = (messages, uuid)
         return key
@@ -43,15 +45,33 @@ def reassign(writer: MessageWriter, touched: Iterable[int]) -> None:
     db = writer.db
     if db.execute("SELECT 1 FROM copy LIMIT 1").fetchone() is None:
         return
-    owners, done = Owners(db), set[int]()
-    for session in sorted(touched):
-        for row in writer.rows("id IN (SELECT message FROM copy WHERE session = ?)", (session,)):
-            if row.id in done:
-                continue
-            done.add(row.id)
-            candidates = dict(db.execute("SELECT session, flags FROM copy WHERE message = ?", (row.id,)).fetchall())
-            owner = owners.owner(candidates)
-            if (owner, candidates[owner]) != (row.session, row.flags):
-                new = row._replace(session=owner, flags=candidates[owner], pull=0, by_branch=0)
-                writer.change(row, writer.with_way(new))
+    owners, changes = Owners(db), dict[int, tuple[int, int]]()
+    for id, candidates, now in _shared(db, sorted(touched)):
+        owner = owners.owner(candidates)
+        if (owner, candidates[owner]) != now:
+            changes[id] = owner, candidates[owner]
+    for row in writer.rows_by_id(list(changes)):
+        owner, flags = changes[row.id]
+        writer.change(row, writer.with_way(row._replace(session=owner, flags=flags, pull=0, by_branch=0)))
     writer.finish()
+
+
+def _shared(db: sqlite3.Connection, touched: Sequence[int]) -> Iterator[tuple[int, dict[int, int], tuple[int, int]]]:
+    """Messages that some sessions share with others: id, session id to flags of all copies, session and flags now."""
+    done = set[int]()
+    for start in range(0, len(touched), _AT_ONCE):
+        part = touched[start : start + _AT_ONCE]
+        copies = db.execute(_COPIES.format(", ".join("?" * len(part))), part).fetchall()
+        for id, of_message in groupby(copies, key=_message):
+            if id not in done:
+                done.add(id)
+                rows = list(of_message)
+                yield id, {session: flags for _, session, flags, _, _ in rows}, rows[0][3:]
+
+
+_AT_ONCE = 500  # sessions in a statement
+_COPIES = (
+    "SELECT message, copy.session, copy.flags, answer.session, answer.flags FROM copy JOIN answer ON answer.id = message"
+    " WHERE message IN (SELECT message FROM copy WHERE session IN ({})) ORDER BY message"
+)
+_message = itemgetter(0)

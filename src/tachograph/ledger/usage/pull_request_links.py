@@ -1,17 +1,22 @@
 """Links to pull requests, and the messages that belong to them (accounting rule 8)."""
 
+from __future__ import annotations
+
 import itertools
 
 from tachograph.lean_functools import cached_property
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import Iterable, Mapping
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.projects import folder_key
-from tachograph.model.usage.pull_requests import Link, OwnDefaults, Stretch, assign, claims_of
+from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Stretch, assign, claims_of
+
+if TYPE_CHECKING:
+    from tachograph.ledger.usage.kept_rows import KeptRows, Run
 
 
 def write_links(
@@ -43,7 +48,26 @@ def write_links(
     return changed
 
 
+_NONE = 0, 0
+_chain = itertools.chain.from_iterable
 _Place = tuple[int, str, bool]  # project (an id), branch, and False for the work of a subagent
+
+
+class _Numbers(dict[int, int]):
+    """Numbers of places by origin, made when they are asked for: many origins share a place."""
+
+    def __init__(self, place_of: Callable[[int], _Place]) -> None:
+        super().__init__()
+        self._place_of = place_of
+        self._by_place: dict[_Place, int] = {}
+        self.places: list[_Place] = []
+
+    def __missing__(self, origin: int) -> int:
+        place = self._place_of(origin)
+        number = self[origin] = self._by_place.setdefault(place, len(self.places))
+        if number == len(self.places):
+            self.places.append(place)
+        return number
 
 
 class PullRequestAssigner:
@@ -52,8 +76,7 @@ class PullRequestAssigner:
     def __init__(self, writer: MessageWriter) -> None:
         self.writer = writer
         self.db = writer.db
-        self._places_of: dict[int, _Place] = {}  # by origin
-        self._places: dict[_Place, _Place] = {}  # each once: a place can be told from the one before by identity
+        self._numbers = _Numbers(self._place_of)
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -62,12 +85,8 @@ class PullRequestAssigner:
     @cached_property
     def links(self) -> dict[int, list[Link]]:
         """The links of each session."""
-        sql = (
-            "SELECT session, link.at, url, link.pull, link.cwd, name.text FROM link JOIN pull ON pull.id = link.pull"
-            " JOIN name ON name.id = link.branch"
-        )
         made: dict[int, list[Link]] = {}
-        for session, at, url, pull, cwd, branch in self.db.execute(sql).fetchall():
+        for session, at, url, pull, cwd, branch in self.db.execute(_LINKS).fetchall():
             moment = NO_TIME if at is None else at
             project = self.places.get(cwd, cwd) if cwd else self._project_before(session, moment)
             made.setdefault(session, []).append(Link(moment, url, pull, project, branch))
@@ -84,6 +103,7 @@ class PullRequestAssigner:
 
     @cached_property
     def claims(self) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
+        """What is claimed by all links: see `claims_of`."""
         return claims_of((link for links in self.links.values() for link in links), self.own_defaults)
 
     @cached_property
@@ -110,6 +130,9 @@ class PullRequestAssigner:
 
     def on_claimed_branches(self) -> set[int]:
         """Sessions with messages on a branch that was linked anywhere."""
+        if self.writer.kept is not None:
+            branches, origins = {branch for _, branch in self.claims}, self.writer.origins
+            return set(self.writer.kept.sessions_of(lambda origin: origins.at(origin).texts[4] in branches))
         claimed = sorted({branch for _, branch in self.claims})
         found: set[int] = set()
         for start in range(0, len(claimed), 500):
@@ -123,6 +146,8 @@ class PullRequestAssigner:
 
     def assigned_before(self) -> set[int]:
         """Sessions with messages that belong to some pull request as the ledger is now."""
+        if self.writer.kept is not None:
+            return set(self.writer.kept.assigned())
         return {
             session
             for (session,) in self.db.execute(f"SELECT DISTINCT session FROM {self.writer.used} WHERE pull <> 0")
@@ -131,34 +156,85 @@ class PullRequestAssigner:
     def assign(self, sessions: Iterable[int]) -> None:
         """Work out the pull request of every message of some sessions, and write what changed."""
         for session in sorted(sessions):
-            sql = "SELECT id, at, flags, origin, pull, by_branch FROM answer WHERE session = ? ORDER BY at, id"
-            rows = self.db.execute(sql, (session,)).fetchall()
-            undated = sum(1 for _ in itertools.takewhile(lambda row: row[1] is None, rows))
-            rows = rows[undated:] + rows[:undated]
+            runs, before = self._runs(session)
             sql = "SELECT at FROM clearing WHERE session = ?"
             clears = [at for (at,) in self.db.execute(sql, (session,))]
-            found = assign(self._work(rows), self.links.get(session, []), clears, self.claims, self.own_defaults)
-            assigned = itertools.chain.from_iterable(found)
-            self.writer.assign_pulls({row[0]: one for row, one in zip(rows, assigned, strict=True) if row[4:] != one})
-        self.writer.finish()
+            work = [self._stretch(place, side, times) for place, side, _, times in runs]
+            found = assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
+            ids, assigned = list(_chain(run[2] for run in runs)), list(_chain(found))
+            if self.writer.kept is not None:
+                self.writer.assign_kept(self.writer.kept, ids, assigned)
+                continue
+            changes = zip(ids, assigned, strict=True)
+            self.writer.assign_pulls({id: one for id, one in changes if before.get(id, _NONE) != one})
 
-    def _work(self, rows: Iterable[tuple[int, int | None, int, int, int, int]]) -> list[Stretch]:
-        """Rows of a session's messages, in order of time, by the places where they were written."""
-        work: list[Stretch] = []
-        times: list[int] = []
-        last: _Place | None = None
-        last_is_side = 0
-        for _, at, flags, origin, _, _ in rows:
-            place = self._places_of.get(origin) or self._place_of(origin)
-            if place is not last or flags & SIDECHAIN != last_is_side:
-                last, last_is_side, times = place, flags & SIDECHAIN, []
-                work.append(Stretch(times, place[0], place[1], place[2] and not last_is_side))
-            times.append(NO_TIME if at is None else at)
-        return work
+    def assign_none(self, kept: KeptRows, sessions: Iterable[int]) -> None:
+        """Take back the pull requests of all messages of some sessions."""
+        for session in sorted(sessions):
+            ids = [id for run in kept.runs(session, self._numbers) for id in run[2]]
+            self.writer.assign_kept(kept, ids, [Assignment()] * len(ids))
+
+    def _runs(self, session: int) -> tuple[list[Run], dict[int, tuple[int, int]]]:
+        """Rows of a session in order of time, those of unknown time last; and what rows with a pull request have so far."""
+        if self.writer.kept is not None:
+            return self.writer.kept.runs(session, self._numbers), {}
+        sql = (
+            f"SELECT id, coalesce(at, {NO_TIME}), flags & {SIDECHAIN}, origin, pull, by_branch FROM answer"
+            " WHERE session = ? ORDER BY at, id"
+        )
+        rows = self.db.execute(sql, (session,)).fetchall()
+        undated = sum(1 for _ in itertools.takewhile(lambda row: row[1] == NO_TIME, rows))
+        runs: list[Run] = []
+        numbers, last, last_side = self._numbers, -1, -1
+        for id, at, side, origin, _, _ in rows[undated:] + rows[:undated]:
+            place = numbers[origin]
+            if place != last or side != last_side:
+                last, last_side, ids, times = place, side, [id], [at]
+                runs.append((place, side, ids, times))
+            else:
+                ids.append(id)
+                times.append(at)
+        return runs, {row[0]: row[4:] for row in rows if row[4]}
+
+    def _stretch(self, place: int, side: int, times: list[int]) -> Stretch:
+        project, branch, is_main = self._numbers.places[place]
+        return Stretch(times, project, branch, is_main and not side)
 
     def _place_of(self, id: int) -> _Place:
         """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""
         origin = self.writer.origins.at(id)
-        place = self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
-        self._places_of[id] = found = self._places.setdefault(place, place)
-        return found
+        return self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
+
+
+_LINKS = (
+    "SELECT session, link.at, url, link.pull, link.cwd, name.text FROM link JOIN pull ON pull.id = link.pull"
+    " JOIN name ON name.id = link.branch"
+)
+
+
+class Suggestions(PullRequestAssigner):
+    """Suggests pull requests for the messages of a first pass before they are written, from the links met so far.
+
+    Projects are not known yet, so a folder stands for its project. Nearly all suggestions stay when the pass ends with
+    all links, and writing a message again takes as long as writing it.
+    """
+
+    def __init__(self, writer: MessageWriter) -> None:
+        super().__init__(writer)
+        self.places, self.own_defaults = {}, {}
+        self.links: dict[int, list[Link]] = {}
+        self.claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
+
+    def suggest(self, writer: MessageWriter, linked: Iterable[int]) -> None:
+        """Assign rows that `writer` is about to write. `linked`: sessions that got links in the same batch."""
+        self.writer = writer
+        for session in linked:
+            of_session = [
+                Link(NO_TIME if at is None else at, url, pull, cwd, branch)
+                for _, at, url, pull, cwd, branch in self.db.execute(f"{_LINKS} WHERE session = ?", (session,))
+            ]
+            self.links[session] = of_session
+            for key, claims in claims_of(of_session).items():
+                self.claims[key] = sorted({*self.claims.get(key, ()), *claims})
+        if self.links:
+            self.assign(writer.touched)

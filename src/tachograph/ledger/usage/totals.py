@@ -30,9 +30,22 @@ def mark_due(db: sqlite3.Connection) -> None:
 
 def derive(db: sqlite3.Connection) -> None:
     """Derive the totals from the messages, inside a transaction of the caller's; they are no longer due then."""
-    for table, columns, rows in (("rollup", _KEY, _by_quarter(db)), ("hour", _HOUR_KEY, _BY_HOUR)):
-        db.execute(f"DELETE FROM {table}")
-        db.execute(f"INSERT INTO {table} ({columns}, {', '.join(MEASURES)}) {rows}")
+    db.execute("DELETE FROM rollup")
+    db.execute(f"INSERT INTO rollup ({_KEY}, {', '.join(MEASURES)}) {_by_quarter(db)}")
+    _derive_hours(db)
+
+
+def write(db: sqlite3.Connection, rows: list[tuple[int, ...]]) -> None:
+    """Write totals that were added up elsewhere: rows of `rollup`. The totals are no longer due then."""
+    db.execute("DELETE FROM rollup")
+    columns = f"{_KEY}, {', '.join(MEASURES)}"
+    db.executemany(f"INSERT INTO rollup ({columns}) VALUES ({', '.join('?' * (columns.count(',') + 1))})", rows)
+    _derive_hours(db)
+
+
+def _derive_hours(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM hour")
+    db.execute(f"INSERT INTO hour ({_HOUR_KEY}, {', '.join(MEASURES)}) {_BY_HOUR}")
     db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.TOTALS,))
 
 

@@ -13,6 +13,7 @@ from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of
 from tachograph.ledger.usage.message_attributes import AttributeRow, MessageAttributes
 from tachograph.ledger.usage.messages import SELECT, Row
+from tachograph.ledger.usage.new_rows import NewRows
 from tachograph.ledger.usage.total_changes import TotalChanges
 from tachograph.model.usage.content import is_unfinished, joined_blocks, missing_output
 from tachograph.model.usage.entrypoints import COWORK, is_cowork
@@ -23,9 +24,7 @@ from tachograph.model.usage.messages import (
     SIDECHAIN,
     AnyMessage,
     Message,
-    Origin,
     PlainMessage,
-    Way,
     earlier_mark,
     is_billed,
     larger_counts,
@@ -35,15 +34,12 @@ from tachograph.model.usage.messages import (
 if TYPE_CHECKING:
     from typing import Any
 
+    from tachograph.ledger.usage.kept_rows import KeptRows
+    from tachograph.model.usage.pull_requests import Assignment
+
 
 _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
-# what every new message has that nothing is merged with: constants in its statement, since values cost more
-_SAME: dict[str, int | None] = {"logged_cost": None, "shared": 0, "pull": 0, "several_folders": 0, "by_branch": 0}
-_INSERT_PLAIN = (
-    f"INSERT INTO answer ({_COLUMNS}) VALUES"
-    f" ({', '.join(('0' if _SAME[c] == 0 else 'NULL') if c in _SAME else '?' for c in Row._fields)})"
-)
 _UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
 CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
 
@@ -51,7 +47,9 @@ CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a m
 class MessageWriter:
     """Changes rows of `answer`, and the rollups with them, at the end in one go."""
 
-    def __init__(self, db: sqlite3.Connection, origins: MessageAttributes, logins: Logins) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, origins: MessageAttributes, logins: Logins, kept: KeptRows | None = None
+    ) -> None:
         self.db = db
         self.names = origins.names
         self.ways = origins.ways
@@ -60,13 +58,16 @@ class MessageWriter:
         self.logins = logins
         self.old: dict[int, Row] = {}  # as they are in the table
         self.new: dict[int, Row] = {}  # as they shall be
-        self.plain: list[tuple[Any, ...]] = []  # new rows to insert, without the constant columns (_SAME)
         self.totals = TotalChanges(origins)
         self.copies: list[tuple[int, int, int]] = []  # rows of `copy`
         self.folders: list[tuple[int, int]] = []  # rows of `answer_folder`
         self.origins = origins
         self.is_total_due = totals.are_due(db)  # then the rollups are left alone
+        self.kept = kept if kept is not None and kept.is_whole else None  # every row of the table, in a first pass
         self.touched: set[int] = set()  # sessions of which a message was added or changed
+        self.fresh = NewRows(
+            origins, logins, self.whole_way, self.touched, self.kept
+        )  # new rows that nothing is merged with
 
     @property
     def used(self) -> str:
@@ -86,6 +87,8 @@ class MessageWriter:
         self.db.execute("DELETE FROM answer WHERE id = ?", (row.id,))
         self.db.execute("DELETE FROM copy WHERE message = ?", (row.id,))
         self.db.execute("DELETE FROM answer_folder WHERE message = ?", (row.id,))
+        if self.kept is not None:
+            self.kept.drop(row.id)
 
     def rows(self, condition: str, values: Iterable[Any]) -> list[Row]:
         """Rows of the table by a condition in SQL."""
@@ -93,12 +96,16 @@ class MessageWriter:
 
     def rows_of(self, identities: list[int]) -> dict[int, Row]:
         """Rows of the table by identity."""
-        found: dict[int, Row] = {}
-        for start in range(0, len(identities), 500):
-            part = identities[start : start + 500]
-            for row in self.rows(f"identity IN ({','.join('?' * len(part))})", part):
-                found[row.identity] = row
-        return found
+        return {row.identity: row for row in self._rows_with("identity", identities)}
+
+    def rows_by_id(self, ids: list[int]) -> list[Row]:
+        """Rows of the table with some ids."""
+        return list(self._rows_with("id", ids))
+
+    def _rows_with(self, column: str, values: list[int]) -> Iterator[Row]:
+        for start in range(0, len(values), 500):
+            part = values[start : start + 500]
+            yield from self.rows(f"{column} IN ({','.join('?' * len(part))})", part)
 
     # -- messages --------------------------------------------------------------------------------------------
 
@@ -125,44 +132,7 @@ class MessageWriter:
                 new = self._merged(old, message, candidates)
                 if new != old:  # its pull request is worked out again afterwards
                     self.change(old, new._replace(pull=0, by_branch=0))
-        self._add_plain(following, plain, sessions)
-
-    def _add_plain(self, row_id: int, messages: Iterable[PlainMessage], sessions: Mapping[str, int]) -> None:
-        """New messages of one session and folder, which nearly all are: their rows, at once.
-
-        Messages that follow each other mostly share their session and way, so each is looked up when it changes; the
-        scanner makes one tuple for an origin, so its identity stands for it.
-        """
-        add = self.plain.append
-        seen: dict[int, tuple[AttributeRow, int, bool, int]] = {}
-        last_texts: Origin | None = None
-        last_uuid: str | None = None
-        last_way: Way | None = None
-        own_way = session = 0
-        for identity, at, a, output, c, d, e, f, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
-            if texts is not last_texts:
-                last_texts, known = texts, seen.get(id(texts))
-                if known is None:
-                    origin = self.origins.of(texts)
-                    has_account = bool(texts[7]) or origin.folder in self.logins
-                    known = seen[id(texts)] = origin, origin.id, has_account, int(is_billed(texts[3], 0))
-                origin, origin_id, has_account, billed_empty = known
-            if uuid is not last_uuid:
-                last_uuid, session = uuid, sessions[uuid]
-                self.touched.add(session)
-            if way_texts is not last_way:
-                last_way, own_way = way_texts, self.ways.of(way_texts)
-            account = presumed = unfinished = missing = 0
-            if has_account:
-                account, presumed = account_of(origin, flags, at, (origin.folder,), self.logins, self.names)
-            way = self._whole_way(own_way, origin, session) if origin.completes_way else own_way
-            if blocks is not None and is_unfinished(blocks, output):
-                unfinished, missing = 1, missing_output(blocks, output)
-            add((
-                row_id, identity, at, a, output, c, d, e, f, chosen_at, origin_id, request, session, flags, account,
-                1 if output else billed_empty, last_at, stop_at, mark, blocks, presumed, unfinished, missing, way, own_way,
-            ))  # fmt: skip
-            row_id += 1
+        self.fresh.add(plain, following, sessions)
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:
         identity, at, counts, logged, choice, _, trace = message
@@ -250,12 +220,12 @@ class MessageWriter:
             account=account,
             presumed=presumed,
             billed=int(is_billed(origin.texts[3], row.output)),
-            way=self._whole_way(row.own_way, origin, row.session),
+            way=self.whole_way(row.own_way, origin, row.session),
             unfinished=int(unfinished),
             missing_output=missing_output(row.blocks or b"", row.output) if unfinished else 0,
         )
 
-    def _whole_way(self, own: int, origin: AttributeRow, session: int) -> int:
+    def whole_way(self, own: int, origin: AttributeRow, session: int) -> int:
         """The way that copies name, with the type of the subagent and Cowork as the program where they do not."""
         if not origin.completes_way:
             return own
@@ -274,7 +244,7 @@ class MessageWriter:
 
     def with_way(self, row: Row) -> Row:
         """A row with its way worked out again."""
-        return row._replace(way=self._whole_way(row.own_way, self.origins.at(row.origin), row.session))
+        return row._replace(way=self.whole_way(row.own_way, self.origins.at(row.origin), row.session))
 
     def with_account(self, row: Row) -> Row:
         """A row with its account worked out again."""
@@ -309,15 +279,20 @@ class MessageWriter:
                 sql = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
                 self.db.execute(sql, (pull, by_branch, first, last))
             return
-        ids = list(changes)
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
-            for row in self.rows(f"id IN ({','.join('?' * len(part))})", part):
-                pull, by_branch = changes[row.id]
-                self._sum(row, -1)
-                self._sum(row._replace(pull=pull, by_branch=by_branch), 1)
+        for row in self._rows_with("id", list(changes)):
+            pull, by_branch = changes[row.id]
+            self._sum(row, -1)
+            self._sum(row._replace(pull=pull, by_branch=by_branch), 1)
         updates = [(pull, by_branch, id) for id, (pull, by_branch) in changes.items()]
         self.db.executemany("UPDATE answer SET pull = ?, by_branch = ? WHERE id = ?", updates)
+
+    def assign_kept(self, kept: KeptRows, ids: list[int], assigned: list[Assignment]) -> None:
+        """Give rows pull requests in a first pass, written or not yet."""
+        following = self.fresh.first_id
+        for pull, by_branch, first, last in kept.assign(ids, assigned):
+            if following is None or first < following:
+                sql = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
+                self.db.execute(sql, (pull, by_branch, first, last))
 
     # -- rows and rollups ------------------------------------------------------------------------------------
 
@@ -325,14 +300,14 @@ class MessageWriter:
         """Write the changed rows, and add what changed to the rollups."""
         fresh = [row for id, row in self.new.items() if id not in self.old]
         changed = [row for id, row in self.new.items() if id in self.old]
-        self.db.executemany(_INSERT_PLAIN, self.plain)
+        self.fresh.insert(self.db)
         self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
         self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
         self.db.executemany("INSERT OR IGNORE INTO answer_folder VALUES (?, ?)", self.folders)
         if not self.is_total_due:
-            for plain in self.plain:
-                self.totals.add(_full(plain), 1)
+            for row in self.fresh.whole():
+                self.totals.add(row, 1)
         for row in self.new.values():
             self._sum(row, 1)
             self.touched.add(row.session)
@@ -340,18 +315,15 @@ class MessageWriter:
             self._sum(self.old[id], -1)
             self.touched.add(self.old[id].session)
         self.totals.write(self.db)
+        if self.kept is not None:
+            self.kept.put(list(self.new.values()))
         self.touched |= {session for _, session, _ in self.copies}
-        self.old, self.new, self.plain, self.copies, self.folders = {}, {}, [], [], []
+        self.old, self.new, self.copies, self.folders = {}, {}, [], []
+        self.fresh.clear()
 
     def _sum(self, row: Row, sign: int) -> None:
         if not self.is_total_due:
             self.totals.add(row, sign)
-
-
-def _full(plain: Iterable[Any]) -> tuple[Any, ...]:
-    """A whole row of a new plain message."""
-    values = iter(plain)
-    return tuple(_SAME[column] if column in _SAME else next(values) for column in Row._fields)
 
 
 def owner_by_flags(candidates: Mapping[int, int]) -> tuple[int, int]:

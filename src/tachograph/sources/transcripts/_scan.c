@@ -5,13 +5,17 @@
    back by its place, for records.py to read patiently. So it needs no rule for bad input, only the certainty that the
    input is good. tests/test_properties.py holds it against the patient way.
 
-   All texts point into the caller's block, which cannot move while we hold its buffer. */
+   All texts point into the caller's block, which cannot move while we hold its buffer.
+
+   The second part keeps the rows that a first pass makes of the answers, so that their pull requests and totals need not
+   be read back from the ledger: what writer.py, pull_request_links.py and totals.py of ledger/usage do, compiled. */
 
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEEPEST 64 /* nesting that is still usual */
@@ -85,6 +89,7 @@ typedef struct { /* tuples of texts that were made last, borrowed from `known` *
 
 typedef struct { /* what a call has made so far */
     PyObject *made, *folder, *known, *session, *empty;
+    PyObject *messages, *fragments; /* of the batch, by identity: a message that is in neither goes to the first */
     Recent origins, ways;
     Text session_text;
     Text prompts[RECENT][3]; /* session, subagent and its prompt, which were handed back last */
@@ -1129,7 +1134,19 @@ static PyObject *session_of(Making *m, const Held *held)
     return m->session;
 }
 
-/* Put the message that was held among what was made: a PlainMessage of model/usage/messages.py. */
+/* Put a message into the batch, or, if its identity is known there, among what was made. */
+static int hand_over(Making *m, PyObject *item)
+{
+    PyObject *identity = PyTuple_GetItem(item, 0);
+    int is_known = PyDict_Contains(m->messages, identity);
+    if (is_known == 0)
+        is_known = PyDict_Contains(m->fragments, identity);
+    if (is_known < 0)
+        return 0;
+    return (is_known ? PyList_Append(m->made, item) : PyDict_SetItem(m->messages, identity, item)) == 0;
+}
+
+/* Hand over the message that was held: a PlainMessage of model/usage/messages.py. */
 static int let_go(Making *m, Held *held)
 {
     const Record *r = &held->record;
@@ -1167,7 +1184,7 @@ static int let_go(Making *m, Held *held)
     done = 1;
     for (int i = 0; i < n; i++)
         done = one[i] != NULL && PyTuple_SetItem(item, i, one[i]) == 0 && done;
-    done = done && PyList_Append(m->made, item) == 0;
+    done = done && hand_over(m, item);
     Py_DECREF(item);
     return done;
 }
@@ -1414,7 +1431,8 @@ static PyObject *scan(PyObject *self, PyObject *arguments)
     long looks;
     long long latest;
     (void)self;
-    if (!PyArg_ParseTuple(arguments, "OnUO!lL", &block, &end, &making.folder, &PyDict_Type, &making.known, &looks, &latest))
+    if (!PyArg_ParseTuple(arguments, "OnUO!lLO!O!", &block, &end, &making.folder, &PyDict_Type, &making.known, &looks,
+                          &latest, &PyDict_Type, &making.messages, &PyDict_Type, &making.fragments))
         return NULL;
     if (PyObject_GetBuffer(block, &buffer, PyBUF_SIMPLE) < 0)
         return NULL;
@@ -1429,6 +1447,749 @@ static PyObject *scan(PyObject *self, PyObject *arguments)
     return making.made;
 }
 
+/* -- the rows that a first pass wrote: ledger/usage/kept_rows.py ------------------------------------------------ */
+
+/* Values of a row of `answer` that decide its place among the totals and its pull request, in the order in which the
+   places of their columns are given. */
+enum {
+    ROW_ID, ROW_AT, ROW_INPUT, ROW_OUTPUT, ROW_FIVE, ROW_HOUR, ROW_CACHED, ROW_SEARCHES, ROW_LOGGED, ROW_ORIGIN,
+    ROW_SESSION, ROW_FLAGS, ROW_ACCOUNT, ROW_PULL, ROW_BILLED, ROW_BY_BRANCH, ROW_UNFINISHED, ROW_MISSING, ROW_WAY,
+    ROW_VALUES
+};
+#define COUNTS 5           /* of tokens, from ROW_INPUT on */
+#define CHUNK 4096         /* rows that are allocated at once */
+#define MOST_ROWS (1 << 26)
+#define QUARTER_MS 900000  /* ledger/usage/messages.py */
+#define UNKNOWN_BUCKET (-1000000000LL)
+#define ORIGIN_VALUES 4    /* model, tariff of a short prompt, place, branch */
+#define KEY_VALUES 11      /* columns of `rollup` before its measures */
+#define MEASURES 11
+#define FIRST_TIER 100000  /* model/usage/prices.py */
+#define SECOND_TIER 200000
+
+typedef struct { /* half of what Python's own row takes matters in a ledger of 200,000: counts have 32 bits */
+    int64_t at;
+    uint32_t tokens[COUNTS];
+    uint32_t origin, session, account, pull, way, missing;
+    int32_t rare; /* place among the rare values, -1 for none */
+    uint8_t is_there, flags, billed, by_branch, unfinished;
+} KeptRow;
+
+typedef struct {
+    int64_t searches, logged; /* `logged` is -1 for none */
+} Rare;
+
+typedef struct { /* ids of the rows of a session; a row that went to another session stays, and is passed over */
+    uint32_t *ids;
+    uint32_t n, room;
+    int is_sorted;
+} OfSession;
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t plain[ROW_VALUES], full[ROW_VALUES]; /* places of the values in both forms of a row; -1 for 0 or None */
+    KeptRow **chunks;
+    Rare *rare;
+    OfSession *sessions; /* by id */
+    Py_ssize_t n_chunks, n_rare, most_rare, n_sessions;
+    int is_whole; /* 0 since a value came that is not held here */
+} Rows;
+
+static KeptRow *row_at(const Rows *rows, Py_ssize_t id)
+{
+    Py_ssize_t chunk = id / CHUNK;
+    return id < 0 || chunk >= rows->n_chunks || rows->chunks[chunk] == NULL ? NULL : &rows->chunks[chunk][id % CHUNK];
+}
+
+static KeptRow *made_row(Rows *rows, Py_ssize_t id)
+{
+    Py_ssize_t chunk = id / CHUNK;
+    if (chunk >= rows->n_chunks) {
+        Py_ssize_t n = chunk + 64;
+        KeptRow **more = PyMem_Realloc(rows->chunks, (size_t)n * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        memset(more + rows->n_chunks, 0, (size_t)(n - rows->n_chunks) * sizeof *more);
+        rows->chunks = more;
+        rows->n_chunks = n;
+    }
+    if (rows->chunks[chunk] == NULL && (rows->chunks[chunk] = PyMem_Calloc(CHUNK, sizeof(KeptRow))) == NULL)
+        return NULL;
+    return &rows->chunks[chunk][id % CHUNK];
+}
+
+/* Room for something of each origin or session, by id, all 0 at first: 1; 0 without memory. */
+static int has_room(void **room, Py_ssize_t *n, uint32_t id, size_t size)
+{
+    Py_ssize_t more = (Py_ssize_t)id + 1024;
+    char *made;
+    if (id < *n)
+        return 1;
+    made = id < MOST_ROWS ? PyMem_Realloc(*room, (size_t)more * size) : NULL;
+    if (made == NULL)
+        return 0;
+    memset(made + (size_t)*n * size, 0, (size_t)(more - *n) * size);
+    *room = made;
+    *n = more;
+    return 1;
+}
+
+static int note_session(Rows *rows, uint32_t id, uint32_t session)
+{
+    OfSession *of;
+    if (!has_room((void **)&rows->sessions, &rows->n_sessions, session, sizeof *of))
+        return 0;
+    of = &rows->sessions[session];
+    if (of->n == of->room) {
+        uint32_t room = of->room * 2 + 8;
+        uint32_t *more = PyMem_Realloc(of->ids, room * sizeof *more);
+        if (more == NULL)
+            return 0;
+        of->ids = more;
+        of->room = room;
+    }
+    of->ids[of->n++] = id;
+    of->is_sorted = 0;
+    return 1;
+}
+
+/* Keep a row: 1; 0 where a value is out of bounds, and with an exception where memory or a number is not to be had. */
+static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
+{
+    int64_t value[ROW_VALUES];
+    KeptRow *kept;
+    for (int i = 0; i < ROW_VALUES; i++) {
+        PyObject *said = places[i] < 0 ? NULL : PyTuple_GetItem(row, places[i]);
+        if (said == NULL && places[i] >= 0)
+            return 0;
+        if (said == NULL || said == Py_None)
+            value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : 0;
+        else if ((value[i] = PyLong_AsLongLong(said)) == -1 && PyErr_Occurred())
+            return 0;
+        else if (i != ROW_AT && (value[i] < 0 || (i != ROW_LOGGED && i != ROW_SEARCHES && value[i] > UINT32_MAX)))
+            return 0;
+    }
+    if (value[ROW_ID] >= MOST_ROWS || (value[ROW_FLAGS] | value[ROW_BILLED] | value[ROW_BY_BRANCH]) > UINT8_MAX)
+        return 0;
+    kept = made_row(rows, (Py_ssize_t)value[ROW_ID]);
+    if (kept == NULL) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    if ((!kept->is_there || kept->session != value[ROW_SESSION] || kept->at != value[ROW_AT]) &&
+        !note_session(rows, (uint32_t)value[ROW_ID], (uint32_t)value[ROW_SESSION])) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    kept->at = value[ROW_AT];
+    for (int i = 0; i < COUNTS; i++)
+        kept->tokens[i] = (uint32_t)value[ROW_INPUT + i];
+    kept->origin = (uint32_t)value[ROW_ORIGIN];
+    kept->session = (uint32_t)value[ROW_SESSION];
+    kept->account = (uint32_t)value[ROW_ACCOUNT];
+    kept->pull = (uint32_t)value[ROW_PULL];
+    kept->way = (uint32_t)value[ROW_WAY];
+    kept->missing = (uint32_t)value[ROW_MISSING];
+    kept->flags = (uint8_t)value[ROW_FLAGS];
+    kept->billed = (uint8_t)value[ROW_BILLED];
+    kept->by_branch = (uint8_t)value[ROW_BY_BRANCH];
+    kept->unfinished = value[ROW_UNFINISHED] != 0;
+    kept->rare = -1;
+    if (value[ROW_SEARCHES] != 0 || value[ROW_LOGGED] >= 0) {
+        if (rows->n_rare == rows->most_rare) {
+            Py_ssize_t n = rows->most_rare * 2 + 64;
+            Rare *more = n < INT32_MAX ? PyMem_Realloc(rows->rare, (size_t)n * sizeof *more) : NULL;
+            if (more == NULL) {
+                PyErr_NoMemory();
+                return 0;
+            }
+            rows->rare = more;
+            rows->most_rare = n;
+        }
+        rows->rare[rows->n_rare].searches = value[ROW_SEARCHES];
+        rows->rare[rows->n_rare].logged = value[ROW_LOGGED];
+        kept->rare = (int32_t)rows->n_rare++;
+    }
+    kept->is_there = 1;
+    return 1;
+}
+
+/* Keep a row unless one before was out of bounds; 0 with an exception without memory. */
+static int keep_if_whole(Rows *rows, PyObject *row, const Py_ssize_t *places)
+{
+    if (rows->is_whole && !keep(rows, row, places)) {
+        if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError))
+            return 0;
+        PyErr_Clear();
+        rows->is_whole = 0;
+    }
+    return 1;
+}
+
+static PyObject *rows_put(PyObject *self, PyObject *many)
+{
+    Py_ssize_t n = PyList_Size(many);
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (!keep_if_whole((Rows *)self, PyList_GetItem(many, i), ((Rows *)self)->full))
+            return NULL;
+    return n < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* Places of the values of a PlainMessage (model/usage/messages.py), and how many a new row has. */
+enum {
+    SAID_IDENTITY, SAID_AT, SAID_INPUT, SAID_OUTPUT, SAID_CHOSEN = 8, SAID_ORIGIN, SAID_REQUEST, SAID_SESSION, SAID_FLAGS,
+    SAID_LAST, SAID_STOP, SAID_MARK, SAID_BLOCKS, SAID_WAY
+};
+#define NEW_VALUES 25
+
+typedef struct { /* what was looked up last: messages that follow each other mostly share it */
+    PyObject *origin, *values, *uuid, *session, *way_texts, *way; /* texts are borrowed, what they stand for is held */
+} LookedUp;
+
+static void set_to(PyObject **held, PyObject *made)
+{
+    Py_XDECREF(*held);
+    *held = made;
+}
+
+/* Look up what is not that of the message before: 1; 0 with an exception. */
+static int look_up(LookedUp *last, PyObject *message, PyObject *origins, PyObject *sessions, PyObject *ways,
+                   PyObject *touched)
+{
+    PyObject *origin = PyTuple_GetItem(message, SAID_ORIGIN), *uuid = PyTuple_GetItem(message, SAID_SESSION);
+    PyObject *way = PyTuple_GetItem(message, SAID_WAY);
+    if (origin != last->origin) {
+        set_to(&last->values, PyObject_GetItem(origins, origin));
+        last->origin = origin;
+    }
+    if (uuid != last->uuid) {
+        set_to(&last->session, PyObject_GetItem(sessions, uuid));
+        last->uuid = uuid;
+        if (last->session == NULL || PySet_Add(touched, last->session) < 0)
+            return 0;
+    }
+    if (way != last->way_texts) {
+        set_to(&last->way, PyObject_GetItem(ways, way));
+        last->way_texts = way;
+    }
+    return last->values != NULL && last->way != NULL;
+}
+
+/* The row of a new message, without its constant columns; NULL with an exception. */
+static PyObject *new_row(PyObject *message, PyObject *id, PyObject *zero, PyObject *one, const LookedUp *last,
+                         PyObject *follows)
+{
+    PyObject *more = NULL, *row = PyTuple_New(NEW_VALUES), *output = PyTuple_GetItem(message, SAID_OUTPUT);
+    PyObject *blocks = PyTuple_GetItem(message, SAID_BLOCKS), *value[NEW_VALUES];
+    int n = 0;
+    if (row == NULL)
+        return NULL;
+    if (blocks != Py_None || PyTuple_GetItem(last->values, 3) == Py_True) {
+        more = PyObject_CallFunctionObjArgs(follows, PyTuple_GetItem(last->values, 0), PyTuple_GetItem(message, SAID_FLAGS),
+                                            PyTuple_GetItem(message, SAID_AT), last->session, last->way, blocks, output,
+                                            NULL);
+        if (more == NULL) {
+            Py_DECREF(row);
+            return NULL;
+        }
+    }
+    value[n++] = id;
+    for (int i = SAID_IDENTITY; i <= SAID_CHOSEN; i++)
+        value[n++] = PyTuple_GetItem(message, i);
+    value[n++] = PyTuple_GetItem(last->values, 1);
+    value[n++] = PyTuple_GetItem(message, SAID_REQUEST);
+    value[n++] = last->session;
+    value[n++] = PyTuple_GetItem(message, SAID_FLAGS);
+    value[n++] = more ? PyTuple_GetItem(more, 0) : zero; /* account */
+    value[n++] = PyObject_IsTrue(output) ? one : PyTuple_GetItem(last->values, 2);
+    for (int i = SAID_LAST; i <= SAID_BLOCKS; i++)
+        value[n++] = PyTuple_GetItem(message, i);
+    for (int i = 1; i < 4; i++) /* presumed, unfinished, missing output */
+        value[n++] = more ? PyTuple_GetItem(more, i) : zero;
+    value[n++] = more ? PyTuple_GetItem(more, 4) : last->way;
+    value[n++] = last->way;
+    for (int i = 0; i < n; i++)
+        PyTuple_SetItem(row, i, Py_XNewRef(value[i]));
+    Py_XDECREF(more);
+    if (PyErr_Occurred())
+        Py_CLEAR(row);
+    return row;
+}
+
+static PyObject *rows_add(PyObject *self, PyObject *arguments)
+{
+    PyObject *messages, *origins, *sessions, *ways, *follows, *touched, *made, *zero, *one;
+    Py_ssize_t id;
+    LookedUp last = {0};
+    if (!PyArg_ParseTuple(arguments, "O!nOOOOO!", &PyList_Type, &messages, &id, &origins, &sessions, &ways, &follows,
+                          &PySet_Type, &touched))
+        return NULL;
+    made = PyList_New(0);
+    zero = PyLong_FromLong(0);
+    one = PyLong_FromLong(1);
+    for (Py_ssize_t i = 0; made != NULL && i < PyList_Size(messages); i++) {
+        PyObject *message = PyList_GetItem(messages, i), *number = PyLong_FromSsize_t(id++), *row = NULL;
+        if (number != NULL && PyTuple_Size(message) == PLAIN_FIELDS &&
+            look_up(&last, message, origins, sessions, ways, touched))
+            row = new_row(message, number, zero, one, &last, follows);
+        Py_XDECREF(number);
+        if (row == NULL || !keep_if_whole((Rows *)self, row, ((Rows *)self)->plain) || PyList_Append(made, row) < 0)
+            Py_CLEAR(made);
+        Py_XDECREF(row);
+    }
+    if (made == NULL && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "a message of another form");
+    Py_XDECREF(zero);
+    Py_XDECREF(one);
+    Py_XDECREF(last.values);
+    Py_XDECREF(last.session);
+    Py_XDECREF(last.way);
+    return made;
+}
+
+static PyObject *rows_drop(PyObject *self, PyObject *id)
+{
+    KeptRow *row = row_at((Rows *)self, PyLong_AsSsize_t(id));
+    if (PyErr_Occurred())
+        return NULL;
+    if (row != NULL)
+        row->is_there = 0;
+    return Py_NewRef(Py_None);
+}
+
+/* Append what was just made, which is then the list's alone. */
+static int append(PyObject *list, PyObject *made)
+{
+    int done = made != NULL && PyList_Append(list, made) == 0;
+    Py_XDECREF(made);
+    return done;
+}
+
+/* Append (pull, by_branch, first, last) to a list. */
+static int append_range(PyObject *made, const KeptRow *row, Py_ssize_t first, Py_ssize_t last)
+{
+    return first > last || append(made, Py_BuildValue("(IInn)", row->pull, (unsigned)row->by_branch, first, last));
+}
+
+/* Give rows, by their ids, other pull requests: (pull, by_branch) of each. Returns what changed: (pull, by_branch, first id,
+   last id) of rows with ids that follow each other. */
+static PyObject *rows_assign(PyObject *self, PyObject *arguments)
+{
+    PyObject *ids, *assigned, *made;
+    KeptRow now = {0};
+    Py_ssize_t first = 0, last = -1, n;
+    if (!PyArg_ParseTuple(arguments, "O!O!", &PyList_Type, &ids, &PyList_Type, &assigned) ||
+        (made = PyList_New(0)) == NULL)
+        return NULL;
+    n = PyList_Size(ids) < PyList_Size(assigned) ? PyList_Size(ids) : PyList_Size(assigned);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *one = PyList_GetItem(assigned, i);
+        const Py_ssize_t id = PyLong_AsSsize_t(PyList_GetItem(ids, i));
+        KeptRow *row = row_at((Rows *)self, id);
+        unsigned long pull = PyLong_AsUnsignedLong(PyTuple_GetItem(one, 0));
+        int by_branch = PyErr_Occurred() ? 0 : PyObject_IsTrue(PyTuple_GetItem(one, 1));
+        if (PyErr_Occurred())
+            break;
+        if (row == NULL || (row->pull == pull && row->by_branch == by_branch))
+            continue;
+        row->pull = (uint32_t)pull;
+        row->by_branch = (uint8_t)by_branch;
+        if (id != last + 1 || row->pull != now.pull || row->by_branch != now.by_branch) {
+            if (!append_range(made, &now, first, last))
+                break;
+            first = id;
+            now = *row;
+        }
+        last = id;
+    }
+    if (PyErr_Occurred() || !append_range(made, &now, first, last))
+        Py_CLEAR(made);
+    return made;
+}
+
+/* Sessions with rows that have a pull request; a session may come twice. */
+static PyObject *rows_assigned(PyObject *self, PyObject *ignored)
+{
+    Rows *rows = (Rows *)self;
+    PyObject *made = PyList_New(0);
+    uint32_t session = UINT32_MAX;
+    (void)ignored;
+    for (Py_ssize_t id = 0; made != NULL && id < rows->n_chunks * CHUNK; id++) {
+        const KeptRow *row = row_at(rows, id);
+        if (row == NULL || !row->is_there || row->pull == 0 || row->session == session)
+            continue;
+        session = row->session;
+        if (!append(made, PyLong_FromUnsignedLong(session)))
+            Py_CLEAR(made);
+    }
+    return made;
+}
+
+/* (pull, by_branch) of the rows with ids from a first to a last one. */
+static PyObject *rows_pulls(PyObject *self, PyObject *arguments)
+{
+    Py_ssize_t first, last;
+    PyObject *made, *one = NULL;
+    const KeptRow *before = NULL;
+    if (!PyArg_ParseTuple(arguments, "nn", &first, &last) || (made = PyList_New(0)) == NULL)
+        return NULL;
+    for (Py_ssize_t id = first; made != NULL && id <= last; id++) {
+        static const KeptRow none = {0};
+        const KeptRow *row = row_at((Rows *)self, id) ? row_at((Rows *)self, id) : &none;
+        if (before == NULL || row->pull != before->pull || row->by_branch != before->by_branch) {
+            Py_XDECREF(one);
+            one = Py_BuildValue("(II)", row->pull, (unsigned)row->by_branch);
+        }
+        before = row;
+        if (one == NULL || PyList_Append(made, one) < 0)
+            Py_CLEAR(made);
+    }
+    Py_XDECREF(one);
+    return made;
+}
+
+static int precedes(const Rows *rows, uint32_t a, uint32_t b)
+{
+    const KeptRow *x = row_at(rows, a), *y = row_at(rows, b);
+    return x->at != y->at ? x->at < y->at : a < b;
+}
+
+/* Merge sort, which knows its context, unlike qsort; rows of a session mostly are in order already. */
+static void sort_rows(const Rows *rows, uint32_t *ids, uint32_t *room, Py_ssize_t n)
+{
+    Py_ssize_t half = n / 2, i = 0, j = half, k = 0;
+    if (n < 2)
+        return;
+    sort_rows(rows, ids, room, half);
+    sort_rows(rows, ids + half, room, n - half);
+    if (!precedes(rows, ids[half], ids[half - 1]))
+        return;
+    memcpy(room, ids, (size_t)n * sizeof *ids);
+    while (i < half && j < n)
+        ids[k++] = precedes(rows, room[j], room[i]) ? room[j++] : room[i++];
+    while (i < half)
+        ids[k++] = room[i++];
+    while (j < n)
+        ids[k++] = room[j++];
+}
+
+static int order_session(const Rows *rows, OfSession *of)
+{
+    uint32_t *room = of->is_sorted ? NULL : PyMem_Malloc((of->n + 1) * sizeof *room);
+    if (of->is_sorted)
+        return 1;
+    if (room == NULL) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    sort_rows(rows, of->ids, room, of->n);
+    PyMem_Free(room);
+    of->is_sorted = 1;
+    return 1;
+}
+
+/* The number of an origin's place; -1 with an exception where `places` does not tell it. */
+static long place_number(PyObject *places, uint32_t origin)
+{
+    PyObject *key = PyLong_FromUnsignedLong(origin), *said = key ? PyObject_GetItem(places, key) : NULL;
+    const long number = said ? PyLong_AsLong(said) : -1;
+    Py_XDECREF(key);
+    Py_XDECREF(said);
+    return number;
+}
+
+/* Rows of a session in order of time: (place, SIDECHAIN or 0, ids, times) of those in one place that follow each other.
+   `places`: the numbers of places by origin. */
+static PyObject *rows_runs(PyObject *self, PyObject *arguments)
+{
+    Rows *rows = (Rows *)self;
+    unsigned long session;
+    OfSession *of;
+    const KeptRow *last = NULL;
+    PyObject *places, *made, *ids = NULL, *times = NULL;
+    long place = -1, before = -1;
+    int done = 1;
+    if (!PyArg_ParseTuple(arguments, "kO", &session, &places))
+        return NULL;
+    of = session < (unsigned long)rows->n_sessions ? &rows->sessions[session] : NULL;
+    if ((of != NULL && !order_session(rows, of)) || (made = PyList_New(0)) == NULL)
+        return NULL;
+    for (uint32_t i = 0; done && of != NULL && i < of->n; i++) {
+        const KeptRow *row = row_at(rows, of->ids[i]);
+        if (!row->is_there || row->session != session || row == last)
+            continue;
+        if ((last == NULL || last->origin != row->origin) && (place = place_number(places, row->origin)) == -1)
+            break; /* with an exception */
+        if (place != before || (last->flags ^ row->flags) & SIDECHAIN) {
+            PyObject *run = Py_BuildValue("(lINN)", place, row->flags & SIDECHAIN ? SIDECHAIN : 0, PyList_New(0),
+                                          PyList_New(0));
+            if (!append(made, run))
+                break; /* with an exception */
+            ids = PyTuple_GetItem(run, 2); /* `made` holds them */
+            times = PyTuple_GetItem(run, 3);
+        }
+        done = append(ids, PyLong_FromUnsignedLong(of->ids[i])) &&
+               append(times, PyLong_FromLongLong(row->at));
+        last = row;
+        before = place;
+    }
+    if (PyErr_Occurred())
+        Py_CLEAR(made);
+    return made;
+}
+
+/* Sessions with billed rows of the origins for which `is_asked` is true; a session may come twice. */
+static PyObject *rows_sessions_of(PyObject *self, PyObject *is_asked)
+{
+    Rows *rows = (Rows *)self;
+    PyObject *made = PyList_New(0);
+    uint32_t session = UINT32_MAX;
+    void *room = NULL;
+    Py_ssize_t n = 0;
+    for (Py_ssize_t id = 0; made != NULL && id < rows->n_chunks * CHUNK; id++) {
+        const KeptRow *row = row_at(rows, id);
+        char *answer;
+        if (row == NULL || !row->is_there || !row->billed || row->session == session)
+            continue;
+        answer = has_room(&room, &n, row->origin, 1) ? (char *)room + row->origin : NULL;
+        if (answer != NULL && *answer == 0) { /* 1 for no, 2 for yes */
+            PyObject *said = PyObject_CallFunction(is_asked, "I", row->origin);
+            *answer = said == NULL ? 0 : (char)(1 + PyObject_IsTrue(said));
+            Py_XDECREF(said);
+        }
+        if (answer == NULL)
+            PyErr_NoMemory();
+        if (answer == NULL || *answer == 0)
+            Py_CLEAR(made);
+        else if (*answer == 2) {
+            session = row->session;
+            if (!append(made, PyLong_FromUnsignedLong(session)))
+                Py_CLEAR(made);
+        }
+    }
+    PyMem_Free(room);
+    return made;
+}
+
+typedef struct {
+    int64_t value[KEY_VALUES + MEASURES]; /* a row of `rollup`; messages (behind the key) are 0 in an empty place */
+} Sum;
+
+static uint64_t hash_of(const int64_t *key)
+{
+    uint64_t h = 0x9E3779B97F4A7C15ULL;
+    for (int i = 0; i < KEY_VALUES; i++) {
+        h = (h ^ (uint64_t)key[i]) * 0xFF51AFD7ED558CCDULL;
+        h ^= h >> 32;
+    }
+    return h;
+}
+
+static Sum *place_of(Sum *sums, uint64_t n, const int64_t *key)
+{
+    uint64_t i = hash_of(key) & (n - 1);
+    while (sums[i].value[KEY_VALUES] != 0 && memcmp(sums[i].value, key, KEY_VALUES * sizeof *key) != 0)
+        i = (i + 1) & (n - 1);
+    return &sums[i];
+}
+
+static int compare_sums(const void *a, const void *b)
+{
+    const int64_t *x = ((const Sum *)a)->value, *y = ((const Sum *)b)->value;
+    for (int i = 0; i < KEY_VALUES; i++)
+        if (x[i] != y[i])
+            return x[i] < y[i] ? -1 : 1;
+    return 0;
+}
+
+/* Add a row to the sums. `origins`: values of each origin that was met, by its id. */
+static void add_up(const Rows *rows, const KeptRow *row, const int64_t *origin, Sum *sums, uint64_t n, uint64_t *used)
+{
+    static const Rare none = {0, -1};
+    const Rare *rare = row->rare < 0 ? &none : &rows->rare[row->rare];
+    const uint64_t prompt = (uint64_t)row->tokens[0] + row->tokens[2] + row->tokens[3] + row->tokens[4];
+    const int64_t at = row->at, tier = (prompt > FIRST_TIER) + (prompt > SECOND_TIER);
+    const int64_t key[KEY_VALUES] = {
+        at == NO_TIME ? UNKNOWN_BUCKET : at / QUARTER_MS - (at % QUARTER_MS < 0),
+        row->session, origin[0], origin[1] | tier << 2, origin[2], origin[3], row->account, row->pull, row->by_branch,
+        row->way, row->flags & SIDECHAIN ? 1 : 0
+    };
+    int64_t *into = place_of(sums, n, key)->value, *measure = into + KEY_VALUES;
+    if (measure[0] == 0) {
+        memcpy(into, key, sizeof key);
+        (*used)++;
+    }
+    measure[0]++;
+    for (int i = 0; i < COUNTS; i++)
+        measure[1 + i] += row->tokens[i];
+    measure[6] += rare->searches;
+    if (rare->logged >= 0) {
+        measure[7]++;
+        measure[8] += rare->logged;
+    }
+    measure[9] += row->unfinished;
+    measure[10] += row->missing;
+}
+
+static Sum *grown(Sum *sums, uint64_t *n)
+{
+    Sum *more = PyMem_Calloc((size_t)*n * 2, sizeof *more);
+    if (more != NULL) {
+        for (uint64_t i = 0; i < *n; i++)
+            if (sums[i].value[KEY_VALUES] != 0)
+                *place_of(more, *n * 2, sums[i].value) = sums[i];
+        *n *= 2;
+    }
+    PyMem_Free(sums);
+    return more;
+}
+
+/* Values of an origin: 1; 0 with an exception where `tell` does not tell them. */
+static int values_of(PyObject *tell, uint32_t id, int64_t *values)
+{
+    PyObject *found = PyObject_CallFunction(tell, "I", (unsigned)id);
+    if (found == NULL)
+        return 0;
+    for (int i = 0; i < ORIGIN_VALUES; i++) {
+        PyObject *one = PyTuple_GetItem(found, i);
+        values[i] = one ? PyLong_AsLongLong(one) : -1;
+    }
+    Py_DECREF(found);
+    return !PyErr_Occurred();
+}
+
+static PyObject *list_of_sums(Sum *sums, uint64_t n)
+{
+    PyObject *made = PyList_New(0);
+    uint64_t used = 0;
+    for (uint64_t i = 0; i < n; i++)
+        if (sums[i].value[KEY_VALUES] != 0)
+            sums[used++] = sums[i];
+    qsort(sums, (size_t)used, sizeof *sums, compare_sums);
+    for (uint64_t i = 0; made != NULL && i < used; i++) {
+        PyObject *row = PyTuple_New(KEY_VALUES + MEASURES);
+        int done = row != NULL;
+        for (int j = 0; done && j < KEY_VALUES + MEASURES; j++) {
+            PyObject *one = PyLong_FromLongLong(sums[i].value[j]);
+            done = one != NULL && PyTuple_SetItem(row, j, one) == 0;
+        }
+        if (!done || PyList_Append(made, row) < 0)
+            Py_CLEAR(made);
+        Py_XDECREF(row);
+    }
+    return made;
+}
+
+/* The rows of `rollup` that all kept rows add up to, in the order of its key: `_by_quarter` of ledger/usage/totals.py.
+   `tell`: of the id of an origin, (model, tariff of a short prompt, place, branch). */
+static PyObject *rows_sums(PyObject *self, PyObject *tell)
+{
+    Rows *rows = (Rows *)self;
+    uint64_t n = 1 << 12, used = 0;
+    Sum *sums = PyMem_Calloc((size_t)n, sizeof *sums);
+    void *room = NULL; /* values of each origin, with 1 behind them once they are known */
+    int64_t *origin;
+    Py_ssize_t n_known = 0;
+    PyObject *made = NULL;
+    int good = sums != NULL;
+    for (Py_ssize_t id = 0; good && id < rows->n_chunks * CHUNK; id++) {
+        const KeptRow *row = row_at(rows, id);
+        if (row == NULL || !row->is_there || !row->billed)
+            continue;
+        good = has_room(&room, &n_known, row->origin, (ORIGIN_VALUES + 1) * sizeof *origin);
+        origin = (int64_t *)room + (Py_ssize_t)row->origin * (ORIGIN_VALUES + 1);
+        if (good && !origin[ORIGIN_VALUES])
+            good = origin[ORIGIN_VALUES] = values_of(tell, row->origin, origin);
+        if (good && used * 2 >= n)
+            good = (sums = grown(sums, &n)) != NULL;
+        if (good)
+            add_up(rows, row, origin, sums, n, &used);
+    }
+    if (good)
+        made = list_of_sums(sums, n);
+    else if (!PyErr_Occurred())
+        PyErr_NoMemory();
+    PyMem_Free(room);
+    PyMem_Free(sums);
+    return made;
+}
+
+static int take_places(PyObject *said, Py_ssize_t *places)
+{
+    if (PyTuple_Size(said) != ROW_VALUES) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "places of another number of values");
+        return 0;
+    }
+    for (int i = 0; i < ROW_VALUES; i++)
+        if ((places[i] = PyLong_AsSsize_t(PyTuple_GetItem(said, i))) == -1 && PyErr_Occurred())
+            return 0;
+    return 1;
+}
+
+static PyObject *rows_new(PyTypeObject *type, PyObject *arguments, PyObject *ignored)
+{
+    PyObject *plain, *full;
+    Rows *rows;
+    (void)ignored;
+    if (!PyArg_ParseTuple(arguments, "OO", &plain, &full) ||
+        (rows = (Rows *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0)) == NULL)
+        return NULL;
+    rows->is_whole = 1;
+    if (!take_places(plain, rows->plain) || !take_places(full, rows->full))
+        Py_CLEAR(rows);
+    return (PyObject *)rows;
+}
+
+static void rows_end(PyObject *self)
+{
+    Rows *rows = (Rows *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    for (Py_ssize_t i = 0; i < rows->n_chunks; i++)
+        PyMem_Free(rows->chunks[i]);
+    PyMem_Free(rows->chunks);
+    PyMem_Free(rows->rare);
+    for (Py_ssize_t i = 0; i < rows->n_sessions; i++)
+        PyMem_Free(rows->sessions[i].ids);
+    PyMem_Free(rows->sessions);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *rows_is_whole(PyObject *self, void *ignored)
+{
+    (void)ignored;
+    return PyBool_FromLong(((Rows *)self)->is_whole);
+}
+
+static PyMethodDef rows_methods[] = {
+    {"add", rows_add, METH_VARARGS, "Make and keep the rows of new messages."},
+    {"put", rows_put, METH_O, "Keep rows, new or changed."},
+    {"drop", rows_drop, METH_O, "Forget the row with an id."},
+    {"assign", rows_assign, METH_VARARGS, "Give rows other pull requests."},
+    {"assigned", rows_assigned, METH_NOARGS, "Sessions with rows that have a pull request."},
+    {"pulls", rows_pulls, METH_VARARGS, "Pull requests of rows, from a first to a last id."},
+    {"runs", rows_runs, METH_VARARGS, "Rows of a session in order of time."},
+    {"sessions_of", rows_sessions_of, METH_O, "Sessions with billed rows of some origins."},
+    {"sums", rows_sums, METH_O, "Rows of `rollup` that all rows add up to."},
+    {NULL, NULL, 0, NULL},
+};
+static PyGetSetDef rows_values[] = {
+    {"is_whole", rows_is_whole, NULL, "Whether every row is held.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+static PyType_Slot rows_slots[] = {
+    {Py_tp_new, rows_new},
+    {Py_tp_dealloc, rows_end},
+    {Py_tp_methods, rows_methods},
+    {Py_tp_getset, rows_values},
+    {0, NULL},
+};
+static PyType_Spec rows_spec = {"tachograph.sources.transcripts._scan.KeptRows", sizeof(Rows), 0, Py_TPFLAGS_DEFAULT,
+                                rows_slots};
+
+/* -- the module ------------------------------------------------------------------------------------------------ */
+
 static PyMethodDef methods[] = {
     {"scan", scan, METH_VARARGS, "What the lines in a block say: see tachograph.sources.transcripts.c_scanner."},
     {NULL, NULL, 0, NULL},
@@ -1440,7 +2201,11 @@ PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 7) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 8) < 0)
         Py_CLEAR(made);
+    PyObject *type = made ? PyType_FromSpec(&rows_spec) : NULL;
+    if (made && (type == NULL || PyModule_AddObjectRef(made, "KeptRows", type) < 0))
+        Py_CLEAR(made);
+    Py_XDECREF(type);
     return made;
 }

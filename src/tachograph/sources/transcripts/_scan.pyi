@@ -1,7 +1,16 @@
 from typing import Any
 
 LAYOUT: int
+KeptRows: Any  # ledger/usage/kept_rows.py describes it
 
 def scan(
-    block: bytearray | bytes, end: int, folder: str, origins: dict[Any, Any], looks: int, latest: int, /
+    block: bytearray | bytes,
+    end: int,
+    folder: str,
+    origins: dict[Any, Any],
+    looks: int,
+    latest: int,
+    messages: dict[int, Any],
+    fragments: dict[int, Any],
+    /,
 ) -> list[Any]: ...

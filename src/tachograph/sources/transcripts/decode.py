@@ -126,14 +126,10 @@ class Transcript:
 
     def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
         """Let the compiled twin of `_feed_here` read the block, and look at what it hands back."""
-        find, batch = block.find, self.batch
-        messages, fragments = batch.messages, batch.fragments
-        for item in scan(block, end, self.folder, self._origins, self.looks, self._latest):
+        find, batch, found = block.find, self.batch, (self.batch.messages, self.batch.fragments)
+        for item in scan(block, end, self.folder, self._origins, self.looks, self._latest, *found):
             if len(item) == PLAIN_FIELDS:
-                if item[0] in messages or item[0] in fragments:
-                    batch.put(whole(item))
-                else:
-                    messages[item[0]] = item
+                batch.put(whole(item))
                 continue
             if len(item) == 4:
                 batch.extend_session(*item)

@@ -1,0 +1,80 @@
+"""Rows that a first pass has written, in memory, so that its end need not read a whole ledger back.
+
+Pull requests and totals follow from all rows together. Reading them again takes SQLite as long as writing them did, so
+the compiled reader keeps what they follow from: 56 bytes of each row. Where there is no compiled reader, or a value is
+too large for it, or another program writes to the ledger as well, the end of the pass asks SQLite (totals.py).
+"""
+
+from __future__ import annotations
+
+from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.ledger.usage.messages import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
+
+    from tachograph.model.usage.messages import PlainMessage
+    from tachograph.model.usage.pull_requests import Assignment
+
+    # rows of a session that follow each other in one place: its number, SIDECHAIN or 0, ids, times (NO_TIME if unknown)
+    Run = tuple[int, int, list[int], list[int]]
+    Tell = Callable[
+        [int], tuple[int, int, int, int]
+    ]  # of an origin's id: model, tariff of a short prompt, folder, branch
+
+    class KeptRows(Protocol):
+        """Every row of `answer`, by id. `is_whole`: false since a value came that is not held here."""
+
+        @property
+        def is_whole(self) -> bool: ...
+        def add(
+            self,
+            messages: list[PlainMessage],
+            first_id: int,
+            origins: dict[Any, tuple[Any, int, int, bool]],
+            sessions: Mapping[str, int],
+            ways: dict[Any, int],
+            follows: Callable[..., tuple[int, int, int, int, int]],
+            touched: set[int],
+            /,
+        ) -> list[tuple[Any, ...]]:
+            """Rows of new messages, without the columns that are constant for them, which are kept from now on:
+            `_add_plain` of writer.py. Adds their sessions to `touched`."""
+
+        def put(self, rows: list[Row], /) -> None:
+            """Keep rows, new or changed."""
+
+        def drop(self, id: int, /) -> None: ...
+        def assign(self, ids: list[int], assigned: list[Assignment], /) -> list[tuple[int, int, int, int]]:
+            """Give rows pull requests. Returns what changed: pull request, whether by branch alone, and the first and
+            last of ids that follow each other."""
+
+        def assigned(self) -> list[int]:
+            """Sessions with rows that have a pull request; a session may come twice."""
+
+        def pulls(self, first: int, last: int, /) -> list[tuple[int, int]]:
+            """Pull requests of rows, from a first to a last id, and whether by branch alone."""
+
+        def runs(self, session: int, places: dict[int, int], /) -> list[Run]:
+            """Rows of a session in order of time and id; those of unknown time last. `places`: their numbers by origin."""
+
+        def sessions_of(self, is_asked: Callable[[int], bool], /) -> list[int]:
+            """Sessions with billed rows of some origins, which `is_asked` tells by id; a session may come twice."""
+
+        def sums(self, tell: Tell, /) -> list[tuple[int, ...]]:
+            """Rows of `rollup`, in the order of its key, that all rows add up to."""
+
+    MakeKeptRows = Callable[[Sequence[int], Sequence[int]], KeptRows]
+
+
+_KEPT = (  # in the order that _scan.c takes them in
+    *("id", "at", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "logged_cost"),
+    *("origin", "session", "flags", "account", "pull", "billed", "by_branch", "unfinished", "missing_output", "way"),
+)
+
+
+def kept_places(columns: Sequence[str]) -> tuple[int, ...]:
+    """Places of the kept values in rows of some columns, -1 for one that is not among them."""
+    known = {column: place for place, column in enumerate(columns)}
+    return tuple(known.get(column, -1) for column in _KEPT)

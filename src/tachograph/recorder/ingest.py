@@ -158,7 +158,7 @@ def _read(
         for where, since in longer.items():
             batches.assign_accounts(db, origins, logins, where, since)
         shared = shared_ids.known(db)
-        empty = messages.is_empty(db)
+        empty = names.expects_new = messages.is_empty(db)
         version = data_version(db)
     among: set[int] | None = set() if empty else None
     touched = batches.Touched(set(), set(), set(), set())

@@ -11,8 +11,6 @@ from tachograph.model.usage.messages import Origin
 from tachograph.model.usage.prices import tariff
 
 COLUMNS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
-_FIND = f"SELECT id FROM origin WHERE {' AND '.join(f'{name} = ?' for name in COLUMNS)}"
-_INSERT = f"INSERT INTO origin ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * 9)}) RETURNING id"
 
 
 class AttributeRow(NamedTuple):
@@ -43,10 +41,7 @@ class MessageAttributes:
         found = self._by_texts.get(texts)
         if found is None:
             ids = tuple(map(self.names.id, texts))
-            row = self._db.execute(_FIND, ids).fetchone()
-            if row is None:
-                row = self._db.execute(_INSERT, ids).fetchone()
-            found = self._remember(row[0], texts, ids)
+            found = self._remember(self.names.row_id("origin", COLUMNS, ids), texts, ids)
         return found
 
     def at(self, id: int) -> AttributeRow:

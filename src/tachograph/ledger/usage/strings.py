@@ -1,7 +1,7 @@
 """Small numbers for repeated texts: models, branches, folders, sessions, accounts. One text, one row."""
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import Iterable
+from tachograph.lean_typing import Iterable, Sequence
 
 
 def storable(text: str) -> str:
@@ -12,8 +12,11 @@ def storable(text: str) -> str:
 class Strings:
     """Looks up and hands out the ids of texts, remembering them for the length of a pass.
 
-    A pass that was rolled back must not go on with the same object: its new ids went with it.
+    A pass that was rolled back must not go on with the same object: its new ids went with it. `expects_new`: most texts
+    are new, so storing one is tried before it is looked for.
     """
+
+    expects_new = False
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -26,13 +29,21 @@ class Strings:
         found = self._ids.get(text)
         if found is None:
             stored = storable(text)
-            row = self._db.execute("SELECT id FROM name WHERE text = ?", (stored,)).fetchone()
-            if row is None:
-                row = self._db.execute("INSERT INTO name (text) VALUES (?) RETURNING id", (stored,)).fetchone()
-            found = int(row[0])
+            found = self.row_id("name", ("text",), (stored,))
             self._ids[text] = found
             self._texts[found] = text
         return found
+
+    def row_id(self, table: str, columns: Sequence[str], values: Sequence[object]) -> int:
+        """The id of the row with some values, which is made if there is none; the columns are unique together."""
+        insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        find = f"SELECT id FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
+        if not self.expects_new and (row := self._db.execute(find, values).fetchone()) is not None:
+            return int(row[0])
+        made = self._db.execute(insert, values)
+        if made.rowcount == 1 and made.lastrowid is not None:
+            return made.lastrowid
+        return int(self._db.execute(find, values).fetchone()[0])
 
     def text(self, id: int) -> str:
         found = self._texts.get(id)

@@ -6,8 +6,6 @@ from tachograph.model.usage.messages import NO_WAY, Way, join_ways
 
 COLUMNS = ("agent_type", "skill", "plugin", "server", "effort", "entrypoint")
 MAIN = -1  # an id in place of a subagent's type: asked by the main chain
-_FIND = f"SELECT id FROM way WHERE {' AND '.join(f'{name} = ?' for name in COLUMNS)}"
-_INSERT = f"INSERT INTO way ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) RETURNING id"
 
 
 def expressions(table: str, side: str) -> dict[str, str]:
@@ -36,8 +34,7 @@ class Ways:
         found = self._ids.get(texts)
         if found is None:
             ids = tuple(map(self._names.id, texts))
-            row = self._db.execute(_FIND, ids).fetchone() or self._db.execute(_INSERT, ids).fetchone()
-            found = self._ids[texts] = int(row[0])
+            found = self._ids[texts] = self._names.row_id("way", COLUMNS, ids)
             self._texts[found] = texts
         return found
 

@@ -1,13 +1,20 @@
 """A first reading derives the totals at its end; reading the same in two parts adds them up change by change."""
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers import NOW, Home
+from ledger_rows import ledger_rows
+from tachograph.demo.records import AT, assistant, pr_link
 from tachograph.demo.transcripts import write as write_life
+from tachograph.recorder import workers
+from tachograph.sources.transcripts import c_scanner
+
+MINUTE = timedelta(minutes=1)
 
 _NAMES = ("model", "place", "branch", "cwd", "project", "begun_in", "folder")
 _TABLES = ("answer", "rollup", "hour", "session", "link", "copy", "answer_folder", "place", "summary", "rereading")
@@ -72,3 +79,95 @@ def test_a_first_reading_of_real_transcripts_ends_as_two_readings_do(home: Home,
     home.env["CLAUDE_CONFIG_DIR"] = ",".join(folders)
     home.run("daily")
     assert content(home) == whole
+
+
+# -- rows that are kept in memory meanwhile (ledger/usage/kept_rows.py) ------------------------------------------
+
+
+def write_linked_work(home: Home, **odd: int) -> None:
+    """Sessions on one branch, of which later files link pull requests that claim messages of earlier ones."""
+    for number, name in enumerate("abcdef"):
+        at = AT + timedelta(hours=3 * number)
+        work = [
+            assistant(
+                f"{name}{n}",
+                at=at + n * MINUTE,
+                session=name,
+                branch="one",
+                uuid=f"{name}{n}",
+                agent="a1" if n == 2 else None,
+            )
+            for n in range(4)
+        ]
+        work[1]["message"]["usage"].update(odd)
+        link = [pr_link(number, at=at + 2 * MINUTE, session=name)] if number % 2 else []
+        copies = [{**record, "sessionId": f"{name}-again"} for record in work[:2]]
+        home.write(f"p/{name}.jsonl", [*work[:3], *link, *work[3:]])
+        home.write(f"p/{name}-again.jsonl", copies)
+
+
+def rows_after(home: Home, monkeypatch: pytest.MonkeyPatch, *, kept: bool = True) -> dict[str, list[tuple[Any, ...]]]:
+    with monkeypatch.context() as changed:
+        if not kept:
+            changed.setattr(c_scanner, "KEPT_ROWS", None)
+        home.ingest()
+    return ledger_rows(home)
+
+
+@pytest.fixture
+def single_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_BATCH_MESSAGES", 1)
+
+
+@pytest.mark.usefixtures("single_messages")
+@pytest.mark.parametrize("odd", [{}, {"input_tokens": 1 << 33}, {"cache_read_input_tokens": 150_000}])
+def test_kept_rows_end_as_those_that_are_read_back(
+    home: Home, monkeypatch: pytest.MonkeyPatch, odd: dict[str, int]
+) -> None:
+    write_linked_work(home, **odd)
+    kept = rows_after(home, monkeypatch)
+    assert {row[15] for row in kept["message"]} >= {f"https://github.com/ada/shop/pull/{n}" for n in (1, 3, 5)}
+    (home.data / "ledger.sqlite3").unlink()
+    assert rows_after(home, monkeypatch, kept=False) == kept
+
+
+@pytest.mark.usefixtures("single_messages")
+def test_another_program_that_reads_meanwhile_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_linked_work(home)
+    whole = rows_after(home, monkeypatch)
+    (home.data / "ledger.sqlite3").unlink()
+    calls: list[int] = []
+
+    def read_as_well(done: int, total: int) -> None:
+        calls.append(done)
+        if len(calls) == 3:
+            home.write("p/late.jsonl", [assistant("late", session="a", branch="one", uuid="late")])
+            home.run("daily")
+
+    home.ingest(read_as_well)
+    (home.projects / "p/late.jsonl").unlink()
+    found = ledger_rows(home)
+    assert len(calls) > 3 and len(found["message"]) == len(whole["message"]) + 1
+    (home.data / "ledger.sqlite3").unlink()
+    home.write("p/late.jsonl", [assistant("late", session="a", branch="one", uuid="late")])
+    assert rows_after(home, monkeypatch, kept=False) == found
+
+
+@pytest.mark.usefixtures("single_messages")
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_first_pass_that_is_cut_off_ends_as_a_whole_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    write_linked_work(home)
+    whole = rows_after(home, monkeypatch, kept=False)
+    (home.data / "ledger.sqlite3").unlink()
+    calls: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        calls.append(done)
+        if len(calls) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.ingest(stop)
+    assert rows_after(home, monkeypatch) == whole

@@ -1,5 +1,6 @@
 """A first reading derives the totals at its end; reading the same in two parts adds them up change by change."""
 
+import contextlib
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -132,24 +133,28 @@ def test_kept_rows_end_as_those_that_are_read_back(
 
 
 @pytest.mark.usefixtures("single_messages")
-def test_another_program_that_reads_meanwhile_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_another_program_that_reads_meanwhile_changes_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch, is_cut_off: bool
+) -> None:
+    """It reads a transcript that we have not seen: to the end, or it is cut off after that."""
     write_linked_work(home)
-    whole = rows_after(home, monkeypatch)
-    (home.data / "ledger.sqlite3").unlink()
     calls: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
 
     def read_as_well(done: int, total: int) -> None:
         calls.append(done)
         if len(calls) == 3:
             home.write("p/late.jsonl", [assistant("late", session="a", branch="one", uuid="late")])
-            home.run("daily")
+            with pytest.raises(KeyboardInterrupt) if is_cut_off else contextlib.nullcontext():
+                home.ingest(stop if is_cut_off else None)
 
     home.ingest(read_as_well)
-    (home.projects / "p/late.jsonl").unlink()
     found = ledger_rows(home)
-    assert len(calls) > 3 and len(found["message"]) == len(whole["message"]) + 1
+    assert len(calls) > 3 and len(found["message"]) == 6 * 4 + 1
     (home.data / "ledger.sqlite3").unlink()
-    home.write("p/late.jsonl", [assistant("late", session="a", branch="one", uuid="late")])
     assert rows_after(home, monkeypatch, kept=False) == found
 
 

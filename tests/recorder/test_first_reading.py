@@ -105,6 +105,8 @@ def write_linked_work(home: Home, **odd: int) -> None:
         copies = [{**record, "sessionId": f"{name}-again"} for record in work[:2]]
         home.write(f"p/{name}.jsonl", [*work[:3], *link, *work[3:]])
         home.write(f"p/{name}-again.jsonl", copies)
+    refused = assistant("R", at=AT + timedelta(hours=1), session="r", branch="one", uuid="r", stop="refusal", output=0)
+    home.write("p/r.jsonl", [refused])  # not billed, so no pull request is worked out for its session
 
 
 def rows_after(home: Home, monkeypatch: pytest.MonkeyPatch, *, kept: bool = True) -> dict[str, list[tuple[Any, ...]]]:
@@ -153,7 +155,7 @@ def test_another_program_that_reads_meanwhile_changes_nothing(
 
     home.ingest(read_as_well)
     found = ledger_rows(home)
-    assert len(calls) > 3 and len(found["message"]) == 6 * 4 + 1
+    assert len(calls) > 3 and len(found["message"]) == 6 * 4 + 2
     (home.data / "ledger.sqlite3").unlink()
     assert rows_after(home, monkeypatch, kept=False) == found
 
@@ -176,3 +178,18 @@ def test_a_first_pass_that_is_cut_off_ends_as_a_whole_one(
     with pytest.raises(KeyboardInterrupt):
         home.ingest(stop)
     assert rows_after(home, monkeypatch) == whole
+
+
+def test_messages_without_a_transcript_are_in_the_totals_after_all_are_read_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_linked_work(home)
+    before = rows_after(home, monkeypatch)
+    with contextlib.closing(home.db()) as db:
+        db.execute("INSERT INTO rereading VALUES ('due')")
+        db.execute("DELETE FROM file")
+        db.commit()
+    (home.projects / "p/b.jsonl").unlink()
+    after = rows_after(home, monkeypatch)
+    assert sum(row[-11] for row in after["hour"]) == sum(row[-11] for row in before["hour"]) == 6 * 4
+    assert after["rollup"] == before["rollup"]

@@ -131,7 +131,7 @@ def _read(
     )
     from tachograph.ledger.usage.message_attributes import MessageAttributes
     from tachograph.recorder.workers import read_all
-    from tachograph.sources.transcripts.c_scanner import KEPT_ROWS
+    from tachograph.sources.transcripts.c_scanner import IDENTITIES, KEPT_ROWS
 
     identities = {folder: claude_config.identity(folder, env) for folder in signatures}
     with ledger.transaction() as db:
@@ -160,7 +160,7 @@ def _read(
         shared = shared_ids.known(db)
         empty = names.expects_new = messages.is_empty(db)
         version = data_version(db)
-    among: set[int] | None = set() if empty else None
+    among: set[int] | None = IDENTITIES() if empty else None
     touched = batches.Touched(set(), set(), set(), set())
     if empty and KEPT_ROWS is not None:
         touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
@@ -200,6 +200,7 @@ def _read(
         if left & {rereading_states.DUE, rereading_states.BEGUN}:
             from tachograph.ledger.usage import rereading
 
+            touched = touched._replace(first=None)  # of rows that no transcript holds any more, nothing is kept
             rereading.finish(db, origins, logins, touched)
         batches.settle(db, origins, logins, touched, everything=rereading_states.UNSETTLED in left)
         files.write_directories(db, found.directories)

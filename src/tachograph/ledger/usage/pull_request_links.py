@@ -148,10 +148,9 @@ class PullRequestAssigner:
         """Sessions with messages that belong to some pull request as the ledger is now."""
         if self.writer.kept is not None:
             return set(self.writer.kept.assigned())
-        return {
-            session
-            for (session,) in self.db.execute(f"SELECT DISTINCT session FROM {self.writer.used} WHERE pull <> 0")
-        }
+        # a first pass that was disturbed has made suggestions for messages that are not billed, too
+        table = "answer" if self.writer.is_total_due else "rollup"
+        return {session for (session,) in self.db.execute(f"SELECT DISTINCT session FROM {table} WHERE pull <> 0")}
 
     def assign(self, sessions: Iterable[int]) -> None:
         """Work out the pull request of every message of some sessions, and write what changed."""

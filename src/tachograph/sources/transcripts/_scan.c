@@ -1467,16 +1467,17 @@ enum {
 #define FIRST_TIER 100000  /* model/usage/prices.py */
 #define SECOND_TIER 200000
 
-typedef struct { /* half of what Python's own row takes matters in a ledger of 200,000: counts have 32 bits */
+typedef struct { /* small, since a ledger may have a million: what is larger is not held here */
     int64_t at;
     uint32_t tokens[COUNTS];
-    uint32_t origin, session, account, pull, way, missing;
+    uint32_t origin, session, pull;
     int32_t rare; /* place among the rare values, -1 for none */
+    uint16_t account, way;
     uint8_t is_there, flags, billed, by_branch, unfinished;
 } KeptRow;
 
 typedef struct {
-    int64_t searches, logged; /* `logged` is -1 for none */
+    int64_t searches, logged, missing; /* `logged` is -1 for none */
 } Rare;
 
 typedef struct { /* ids of the rows of a session; a row that went to another session stays, and is passed over */
@@ -1516,6 +1517,30 @@ static KeptRow *made_row(Rows *rows, Py_ssize_t id)
     if (rows->chunks[chunk] == NULL && (rows->chunks[chunk] = PyMem_Calloc(CHUNK, sizeof(KeptRow))) == NULL)
         return NULL;
     return &rows->chunks[chunk][id % CHUNK];
+}
+
+/* The largest value that is held. */
+static int64_t most_of(int value)
+{
+    switch (value) {
+    case ROW_ID:
+    case ROW_ORIGIN:
+    case ROW_SESSION:
+        return MOST_ROWS - 1;
+    case ROW_SEARCHES:
+    case ROW_LOGGED:
+    case ROW_MISSING:
+        return INT64_MAX;
+    case ROW_ACCOUNT:
+    case ROW_WAY:
+        return UINT16_MAX;
+    case ROW_FLAGS:
+    case ROW_BILLED:
+    case ROW_BY_BRANCH:
+        return UINT8_MAX;
+    default:
+        return UINT32_MAX;
+    }
 }
 
 /* Room for something of each origin or session, by id, all 0 at first: 1; 0 without memory. */
@@ -1566,11 +1591,9 @@ static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
             value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : 0;
         else if ((value[i] = PyLong_AsLongLong(said)) == -1 && PyErr_Occurred())
             return 0;
-        else if (i != ROW_AT && (value[i] < 0 || (i != ROW_LOGGED && i != ROW_SEARCHES && value[i] > UINT32_MAX)))
+        else if (i != ROW_AT && (value[i] < 0 || value[i] > most_of(i)))
             return 0;
     }
-    if (value[ROW_ID] >= MOST_ROWS || (value[ROW_FLAGS] | value[ROW_BILLED] | value[ROW_BY_BRANCH]) > UINT8_MAX)
-        return 0;
     kept = made_row(rows, (Py_ssize_t)value[ROW_ID]);
     if (kept == NULL) {
         PyErr_NoMemory();
@@ -1586,16 +1609,15 @@ static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
         kept->tokens[i] = (uint32_t)value[ROW_INPUT + i];
     kept->origin = (uint32_t)value[ROW_ORIGIN];
     kept->session = (uint32_t)value[ROW_SESSION];
-    kept->account = (uint32_t)value[ROW_ACCOUNT];
+    kept->account = (uint16_t)value[ROW_ACCOUNT];
     kept->pull = (uint32_t)value[ROW_PULL];
-    kept->way = (uint32_t)value[ROW_WAY];
-    kept->missing = (uint32_t)value[ROW_MISSING];
+    kept->way = (uint16_t)value[ROW_WAY];
     kept->flags = (uint8_t)value[ROW_FLAGS];
     kept->billed = (uint8_t)value[ROW_BILLED];
     kept->by_branch = (uint8_t)value[ROW_BY_BRANCH];
     kept->unfinished = value[ROW_UNFINISHED] != 0;
     kept->rare = -1;
-    if (value[ROW_SEARCHES] != 0 || value[ROW_LOGGED] >= 0) {
+    if (value[ROW_SEARCHES] != 0 || value[ROW_MISSING] != 0 || value[ROW_LOGGED] >= 0) {
         if (rows->n_rare == rows->most_rare) {
             Py_ssize_t n = rows->most_rare * 2 + 64;
             Rare *more = n < INT32_MAX ? PyMem_Realloc(rows->rare, (size_t)n * sizeof *more) : NULL;
@@ -1608,6 +1630,7 @@ static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
         }
         rows->rare[rows->n_rare].searches = value[ROW_SEARCHES];
         rows->rare[rows->n_rare].logged = value[ROW_LOGGED];
+        rows->rare[rows->n_rare].missing = value[ROW_MISSING];
         kept->rare = (int32_t)rows->n_rare++;
     }
     kept->is_there = 1;
@@ -1628,11 +1651,14 @@ static int keep_if_whole(Rows *rows, PyObject *row, const Py_ssize_t *places)
 
 static PyObject *rows_put(PyObject *self, PyObject *many)
 {
-    Py_ssize_t n = PyList_Size(many);
-    for (Py_ssize_t i = 0; i < n; i++)
-        if (!keep_if_whole((Rows *)self, PyList_GetItem(many, i), ((Rows *)self)->full))
+    for (Py_ssize_t i = 0; i < PyList_Size(many); i++) { /* a number of a class of its own may change the list */
+        PyObject *row = Py_NewRef(PyList_GetItem(many, i));
+        int done = keep_if_whole((Rows *)self, row, ((Rows *)self)->full);
+        Py_DECREF(row);
+        if (!done)
             return NULL;
-    return n < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 /* Places of the values of a PlainMessage (model/usage/messages.py), and how many a new row has. */
@@ -1728,11 +1754,12 @@ static PyObject *rows_add(PyObject *self, PyObject *arguments)
     zero = PyLong_FromLong(0);
     one = PyLong_FromLong(1);
     for (Py_ssize_t i = 0; made != NULL && i < PyList_Size(messages); i++) {
-        PyObject *message = PyList_GetItem(messages, i), *number = PyLong_FromSsize_t(id++), *row = NULL;
+        PyObject *message = Py_NewRef(PyList_GetItem(messages, i)), *number = PyLong_FromSsize_t(id++), *row = NULL;
         if (number != NULL && PyTuple_Size(message) == PLAIN_FIELDS &&
             look_up(&last, message, origins, sessions, ways, touched))
             row = new_row(message, number, zero, one, &last, follows);
         Py_XDECREF(number);
+        Py_DECREF(message);
         if (row == NULL || !keep_if_whole((Rows *)self, row, ((Rows *)self)->plain) || PyList_Append(made, row) < 0)
             Py_CLEAR(made);
         Py_XDECREF(row);
@@ -1786,8 +1813,9 @@ static PyObject *rows_assign(PyObject *self, PyObject *arguments)
         PyObject *one = PyList_GetItem(assigned, i);
         const Py_ssize_t id = PyLong_AsSsize_t(PyList_GetItem(ids, i));
         KeptRow *row = row_at((Rows *)self, id);
-        unsigned long pull = PyLong_AsUnsignedLong(PyTuple_GetItem(one, 0));
-        int by_branch = PyErr_Occurred() ? 0 : PyObject_IsTrue(PyTuple_GetItem(one, 1));
+        PyObject *said = PyTuple_GetItem(one, 0), *more = PyErr_Occurred() ? NULL : PyTuple_GetItem(one, 1);
+        unsigned long pull = more ? PyLong_AsUnsignedLong(said) : 0;
+        int by_branch = more ? PyObject_IsTrue(more) : 0;
         if (PyErr_Occurred())
             break;
         if (row == NULL || (row->pull == pull && row->by_branch == by_branch))
@@ -1893,6 +1921,8 @@ static long place_number(PyObject *places, uint32_t origin)
 {
     PyObject *key = PyLong_FromUnsignedLong(origin), *said = key ? PyObject_GetItem(places, key) : NULL;
     const long number = said ? PyLong_AsLong(said) : -1;
+    if (number < 0 && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "a negative number of a place");
     Py_XDECREF(key);
     Py_XDECREF(said);
     return number;
@@ -1918,7 +1948,11 @@ static PyObject *rows_runs(PyObject *self, PyObject *arguments)
         const KeptRow *row = row_at(rows, of->ids[i]);
         if (!row->is_there || row->session != session || row == last)
             continue;
-        if ((last == NULL || last->origin != row->origin) && (place = place_number(places, row->origin)) == -1)
+        if (last == NULL || last->origin != row->origin) {
+            place = place_number(places, row->origin);
+            of = &rows->sessions[session]; /* what tells the places may have put rows */
+        }
+        if (place < 0)
             break; /* with an exception */
         if (place != before || (last->flags ^ row->flags) & SIDECHAIN) {
             PyObject *run = Py_BuildValue("(lINN)", place, row->flags & SIDECHAIN ? SIDECHAIN : 0, PyList_New(0),
@@ -2005,7 +2039,7 @@ static int compare_sums(const void *a, const void *b)
 /* Add a row to the sums. `origins`: values of each origin that was met, by its id. */
 static void add_up(const Rows *rows, const KeptRow *row, const int64_t *origin, Sum *sums, uint64_t n, uint64_t *used)
 {
-    static const Rare none = {0, -1};
+    static const Rare none = {0, -1, 0};
     const Rare *rare = row->rare < 0 ? &none : &rows->rare[row->rare];
     const uint64_t prompt = (uint64_t)row->tokens[0] + row->tokens[2] + row->tokens[3] + row->tokens[4];
     const int64_t at = row->at, tier = (prompt > FIRST_TIER) + (prompt > SECOND_TIER);
@@ -2028,7 +2062,7 @@ static void add_up(const Rows *rows, const KeptRow *row, const int64_t *origin, 
         measure[8] += rare->logged;
     }
     measure[9] += row->unfinished;
-    measure[10] += row->missing;
+    measure[10] += rare->missing;
 }
 
 static Sum *grown(Sum *sums, uint64_t *n)
@@ -2188,6 +2222,116 @@ static PyType_Slot rows_slots[] = {
 static PyType_Spec rows_spec = {"tachograph.sources.transcripts._scan.KeptRows", sizeof(Rows), 0, Py_TPFLAGS_DEFAULT,
                                 rows_slots};
 
+/* -- a set of identities --------------------------------------------------------------------------------------- */
+
+typedef struct { /* less than a sixth of what a set of Python's takes; 0 marks an empty place */
+    PyObject_HEAD
+    uint64_t *places;
+    uint64_t n, used;
+    int has_zero;
+} Identities;
+
+static uint64_t *identity_place(uint64_t *places, uint64_t n, uint64_t identity)
+{
+    uint64_t i = (identity * 0x9E3779B97F4A7C15ULL >> 20) & (n - 1);
+    while (places[i] != 0 && places[i] != identity)
+        i = (i + 1) & (n - 1);
+    return &places[i];
+}
+
+static int has_identity(const Identities *set, uint64_t identity)
+{
+    return identity == 0 ? set->has_zero : set->n != 0 && *identity_place(set->places, set->n, identity) != 0;
+}
+
+static int add_identity(Identities *set, uint64_t identity)
+{
+    uint64_t *place;
+    if (identity == 0) {
+        set->has_zero = 1;
+        return 1;
+    }
+    if (set->used * 4 >= set->n * 3) {
+        const uint64_t n = set->n ? set->n * 2 : 1 << 10;
+        uint64_t *more = PyMem_Calloc((size_t)n, sizeof *more);
+        if (more == NULL) {
+            PyErr_NoMemory();
+            return 0;
+        }
+        for (uint64_t i = 0; i < set->n; i++)
+            if (set->places[i] != 0)
+                *identity_place(more, n, set->places[i]) = set->places[i];
+        PyMem_Free(set->places);
+        set->places = more;
+        set->n = n;
+    }
+    place = identity_place(set->places, set->n, identity);
+    set->used += *place == 0;
+    *place = identity;
+    return 1;
+}
+
+/* Call something for each identity of an iterable while it returns 1; what it returned last, -1 with an exception. */
+static int for_each(Identities *set, PyObject *many, int (*act)(Identities *, uint64_t))
+{
+    PyObject *iterator = PyObject_GetIter(many), *one;
+    int going = iterator != NULL;
+    while (going && (one = PyIter_Next(iterator)) != NULL) {
+        const uint64_t identity = PyLong_AsUnsignedLongLong(one);
+        Py_DECREF(one);
+        going = !PyErr_Occurred() && act(set, identity);
+    }
+    Py_XDECREF(iterator);
+    return PyErr_Occurred() ? -1 : going;
+}
+
+static PyObject *identities_update(PyObject *self, PyObject *iterables)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_Size(iterables); i++)
+        if (for_each((Identities *)self, PyTuple_GetItem(iterables, i), add_identity) < 0)
+            return NULL;
+    return Py_NewRef(Py_None);
+}
+
+static int lacks_identity(Identities *set, uint64_t identity)
+{
+    return !has_identity(set, identity);
+}
+
+static PyObject *identities_isdisjoint(PyObject *self, PyObject *many)
+{
+    const int is_disjoint = for_each((Identities *)self, many, lacks_identity);
+    return is_disjoint < 0 ? NULL : PyBool_FromLong(is_disjoint);
+}
+
+static int identities_contains(PyObject *self, PyObject *one)
+{
+    const uint64_t identity = PyLong_AsUnsignedLongLong(one);
+    return PyErr_Occurred() ? -1 : has_identity((Identities *)self, identity);
+}
+
+static void identities_end(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_Free(((Identities *)self)->places);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef identities_methods[] = {
+    {"update", identities_update, METH_VARARGS, "Add the identities of some iterables."},
+    {"isdisjoint", identities_isdisjoint, METH_O, "Whether none of some identities is in the set."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot identities_slots[] = {
+    {Py_tp_dealloc, identities_end},
+    {Py_tp_methods, identities_methods},
+    {Py_sq_contains, identities_contains},
+    {0, NULL},
+};
+static PyType_Spec identities_spec = {"tachograph.sources.transcripts._scan.Identities", sizeof(Identities), 0,
+                                      Py_TPFLAGS_DEFAULT, identities_slots};
+
 /* -- the module ------------------------------------------------------------------------------------------------ */
 
 static PyMethodDef methods[] = {
@@ -2197,15 +2341,21 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", NULL, 0, methods, NULL, NULL, NULL, NULL};
 
+static int add_type(PyObject *to, const char *name, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromSpec(spec);
+    int done = type != NULL && PyModule_AddObjectRef(to, name, type) == 0;
+    Py_XDECREF(type);
+    return done;
+}
+
 PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
     if (made && PyModule_AddIntConstant(made, "LAYOUT", 8) < 0)
         Py_CLEAR(made);
-    PyObject *type = made ? PyType_FromSpec(&rows_spec) : NULL;
-    if (made && (type == NULL || PyModule_AddObjectRef(made, "KeptRows", type) < 0))
+    if (made && (!add_type(made, "KeptRows", &rows_spec) || !add_type(made, "Identities", &identities_spec)))
         Py_CLEAR(made);
-    Py_XDECREF(type);
     return made;
 }

@@ -1,6 +1,7 @@
 from typing import Any
 
 LAYOUT: int
+Identities: Any  # a set of numbers, as far as shared_ids.py needs one
 KeptRows: Any  # ledger/usage/kept_rows.py describes it
 
 def scan(

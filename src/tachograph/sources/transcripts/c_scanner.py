@@ -16,10 +16,14 @@ _LAYOUT = 8  # shape of the tuples that we expect; a library left over from an o
 
 SCAN: Scan | None
 KEPT_ROWS: Any  # makes the `KeptRows` of ledger/usage/kept_rows.py; None without a compiled reader
+IDENTITIES: Any  # makes a set of the identities of messages, of which a first pass meets a million
 try:
     from tachograph.sources.transcripts import _scan
 except ImportError:  # no compiler when it was installed
-    SCAN = KEPT_ROWS = None
+    is_ours = False
 else:
     is_ours = getattr(_scan, "LAYOUT", 1) == _LAYOUT
-    SCAN, KEPT_ROWS = (_scan.scan, _scan.KeptRows) if is_ours else (None, None)
+if is_ours:
+    SCAN, KEPT_ROWS, IDENTITIES = _scan.scan, _scan.KeptRows, _scan.Identities
+else:
+    SCAN, KEPT_ROWS, IDENTITIES = None, None, set

@@ -179,11 +179,8 @@ def resettle(writer: MessageWriter, touched: set[int], linked: set[int], has_mov
     assigner = PullRequestAssigner(writer)
     if has_moved or linked:
         concerned, before = assigner.on_claimed_branches() | assigner.links.keys(), assigner.assigned_before()
-        if writer.kept is None:
-            assigner.assign(concerned | before)
-        else:
-            assigner.assign(concerned)
-            assigner.assign_none(writer.kept, before - concerned)
+        assigner.assign(concerned)
+        assigner.assign_none(before - concerned)
     else:
         assigner.assign(assigner.concerned(touched))
     writer.finish()

@@ -16,7 +16,7 @@ from tachograph.model.usage.projects import folder_key
 from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Stretch, assign, claims_of
 
 if TYPE_CHECKING:
-    from tachograph.ledger.usage.kept_rows import KeptRows, Run
+    from tachograph.ledger.usage.kept_rows import Run
 
 
 def write_links(
@@ -167,11 +167,15 @@ class PullRequestAssigner:
             changes = zip(ids, assigned, strict=True)
             self.writer.assign_pulls({id: one for id, one in changes if before.get(id, _NONE) != one})
 
-    def assign_none(self, kept: KeptRows, sessions: Iterable[int]) -> None:
+    def assign_none(self, sessions: Iterable[int]) -> None:
         """Take back the pull requests of all messages of some sessions."""
         for session in sorted(sessions):
-            ids = [id for run in kept.runs(session, self._numbers) for id in run[2]]
-            self.writer.assign_kept(kept, ids, [Assignment()] * len(ids))
+            runs, before = self._runs(session)
+            if self.writer.kept is not None:
+                ids = [id for run in runs for id in run[2]]
+                self.writer.assign_kept(self.writer.kept, ids, [Assignment()] * len(ids))
+            else:
+                self.writer.assign_pulls(dict.fromkeys(before, Assignment()))
 
     def _runs(self, session: int) -> tuple[list[Run], dict[int, tuple[int, int]]]:
         """Rows of a session in order of time, those of unknown time last; and what rows with a pull request have so far."""

@@ -188,6 +188,7 @@ def _read(
         done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
             progress(min(done, total), total)
+        del said, reads  # before the next batch comes: two of them at once are 8 MB more
     if touched.merged or rereading_states.LINES in left:
         touched = touched._replace(first=None)  # which the few rows that follow would have to know
         _read_lines(

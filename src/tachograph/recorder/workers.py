@@ -45,6 +45,7 @@ def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozen
         for read in delivery[1]:
             left.pop(read.known.path, None)
         yield delivery
+        del delivery  # before the next one comes: two of them at once are 8 MB more
     if left:  # a child died: its files are read here
         yield from read_here(list(left.values()), now_ms, shared)
 
@@ -119,7 +120,9 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
                     os.waitpid(children.pop(key.fd), 0)
                 else:
                     said, reads = marshal.loads(frame)  # noqa: S302 - written by our own child a moment ago
+                    del frame
                     yield said, [FileRead(FileState(*known), *rest) for known, *rest in reads]
+                    del said, reads
     finally:
         chooser.close()
         for descriptor, child in children.items():

@@ -60,7 +60,7 @@ class Touched(NamedTuple):
 
 
 def first_pass(db: sqlite3.Connection, origins: MessageAttributes, logins: Logins, make: MakeKeptRows) -> FirstPass:
-    """What a pass into a ledger without messages remembers; `make` is the compiled reader's."""
+    """Begin a pass into a ledger without messages; `make` is the compiled reader's."""
     return FirstPass(kept_rows(make), Suggestions(MessageWriter(db, origins, logins)))
 
 

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     # rows of a session that follow each other in one place: its number, SIDECHAIN or 0, ids, times (NO_TIME if unknown)
     Run = tuple[int, int, list[int], list[int]]
-    Tell = Callable[
-        [int], tuple[int, int, int, int]
-    ]  # of an origin's id: model, tariff of a short prompt, folder, branch
+    # of an origin's id: model, tariff of a short prompt, folder, branch
+    Tell = Callable[[int], tuple[int, int, int, int]]
 
     class KeptRows(Protocol):
         """Every row of `answer`, by id. `is_whole`: false since a value came that is not held here."""
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
             touched: set[int],
             /,
         ) -> list[tuple[Any, ...]]:
-            """Rows of new messages, without the columns that are constant for them, which are kept from now on:
-            `_add_plain` of writer.py. Adds their sessions to `touched`."""
+            """Make and keep the rows of new messages, without the columns that are constant for them: `NewRows._add`
+            of new_rows.py. Adds their sessions to `touched`."""
 
         def put(self, rows: list[Row], /) -> None:
             """Keep rows, new or changed."""

@@ -54,7 +54,7 @@ class MessageAttributes:
         return found
 
     def values_of(self, id: int) -> tuple[int, int, int, int]:
-        """What the totals take from an origin: model, tariff of a short prompt, folder and branch."""
+        """Values of an origin that totals are grouped by: model, tariff of a short prompt, folder and branch."""
         origin = self.at(id)
         return origin.model, origin.tariff, origin.cwd, origin.branch
 

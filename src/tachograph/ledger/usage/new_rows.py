@@ -54,7 +54,7 @@ class _Known(dict):  # type: ignore[type-arg]
 
 
 def kept_rows(make: MakeKeptRows) -> KeptRows:
-    """What keeps the rows of a first pass, told the places of their columns."""
+    """Memory for the rows of a first pass; `make` is the compiled reader's."""
     return make(kept_places(_OWN), kept_places(Row._fields))
 
 
@@ -121,7 +121,7 @@ class NewRows:
     def _follows(
         self, origin: AttributeRow, flags: int, at: int, session: int, own_way: int, blocks: bytes | None, output: int
     ) -> tuple[int, int, int, int, int]:
-        """What follows from a message's own facts: account, presumed, unfinished, missing output and way."""
+        """Values that follow from a message's own facts: account, presumed, unfinished, missing output and way."""
         account = presumed = unfinished = missing = 0
         if origin.texts[7] or origin.folder in self._logins:
             account, presumed = account_of(origin, flags, at, (origin.folder,), self._logins, self._attributes.names)

@@ -1,7 +1,7 @@
 """The session that owns a message with copies in several (accounting rule 3)."""
 
+from _operator import itemgetter
 from itertools import groupby
-from operator import itemgetter
 
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import Iterable, Iterator, Sequence

@@ -103,7 +103,7 @@ class PullRequestAssigner:
 
     @cached_property
     def claims(self) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
-        """What is claimed by all links: see `claims_of`."""
+        """Claims of all links: see `claims_of`."""
         return claims_of((link for links in self.links.values() for link in links), self.own_defaults)
 
     @cached_property

@@ -36,14 +36,14 @@ class Strings:
 
     def row_id(self, table: str, columns: Sequence[str], values: Sequence[object]) -> int:
         """The id of the row with some values, which is made if there is none; the columns are unique together."""
-        insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        marks = ", ".join("?" * len(columns))
+        make = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks}) RETURNING id"
         find = f"SELECT id FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
-        if not self.expects_new and (row := self._db.execute(find, values).fetchone()) is not None:
-            return int(row[0])
-        made = self._db.execute(insert, values)
-        if made.rowcount == 1 and made.lastrowid is not None:
-            return made.lastrowid
-        return int(self._db.execute(find, values).fetchone()[0])
+        for statement in (make, find) if self.expects_new else (find, make):
+            row = self._db.execute(statement, values).fetchone()
+            if row is not None:
+                return int(row[0])
+        raise AssertionError
 
     def text(self, id: int) -> str:
         found = self._texts.get(id)

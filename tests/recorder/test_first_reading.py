@@ -13,7 +13,7 @@ from helpers import NOW, Home
 from ledger_rows import ledger_rows
 from tachograph.demo.records import AT, assistant, pr_link
 from tachograph.demo.transcripts import write as write_life
-from tachograph.recorder import workers
+from tachograph.recorder import ingest, workers
 from tachograph.sources.transcripts import c_scanner
 
 MINUTE = timedelta(minutes=1)
@@ -134,6 +134,29 @@ def test_kept_rows_end_as_those_that_are_read_back(
     assert {row[15] for row in kept["message"]} >= {f"https://github.com/ada/shop/pull/{n}" for n in (1, 3, 5)}
     (home.data / "ledger.sqlite3").unlink()
     assert rows_after(home, monkeypatch, kept=False) == kept
+
+
+@pytest.mark.usefixtures("single_messages")
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_checkpoint_beside_the_end_of_a_pass_changes_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch, is_held: bool
+) -> None:
+    """Also while another program reads the ledger as it was before."""
+    write_linked_work(home)
+    whole = rows_after(home, monkeypatch)
+    (home.data / "ledger.sqlite3").unlink()
+    monkeypatch.setattr(ingest, "_WORTH_A_CHECKPOINT", 0)
+    with contextlib.ExitStack() as held:
+
+        def read_as_well(done: int, total: int) -> None:
+            if is_held and not held._exit_callbacks:  # type: ignore[attr-defined]
+                other = held.enter_context(contextlib.closing(home.db()))
+                other.execute("BEGIN")
+                other.execute("SELECT * FROM answer").fetchone()
+
+        home.ingest(read_as_well)
+        assert ledger_rows(home) == whole
+    assert not (home.data / "ledger.sqlite3-wal").exists()
 
 
 @pytest.mark.usefixtures("single_messages")

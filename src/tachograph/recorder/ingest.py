@@ -12,7 +12,7 @@ from tachograph.clock import filesystem_now_ns
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 from tachograph.ledger.limits import accounts
-from tachograph.ledger.storage.connection import Ledger, bulk, data_version
+from tachograph.ledger.storage.connection import Ledger, bulk, checkpoint_meanwhile, data_version
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.ledger.usage import files, rereading_states
 from tachograph.ledger.usage.project_settings import ALIASES, DEFAULT_BRANCHES, settings_text
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tachograph.ledger.usage.account_of import Logins
     from tachograph.ledger.usage.message_attributes import MessageAttributes
 
+_WORTH_A_CHECKPOINT = 48 << 20  # bytes read in a pass
 _MOST_LATE_FILES = 200  # transcripts with answers after a refusal, in one pass
 Progress = Callable[[int, int], None]  # bytes read, bytes to read
 
@@ -195,7 +196,9 @@ def _read(
             ledger, touched, origins, logins, None if rereading_states.LINES in left else touched.merged, now_ms
         )
     _note_request_times(ledger, [job.known for job in jobs.values()], now_ms)
-    with ledger.transaction() as db:  # last: a folder counts as known only when all that is in it was read
+    is_large = touched.first is not None and done >= _WORTH_A_CHECKPOINT
+    # last: a folder counts as known only when all that is in it was read
+    with checkpoint_meanwhile(ledger, is_worth_it=is_large), ledger.transaction() as db:
         if data_version(db) != version:
             touched = touched._replace(first=None)
         if left & {rereading_states.DUE, rereading_states.BEGUN}:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
-from tachograph.lean_contextlib import contextmanager
+from tachograph.lean_contextlib import contextmanager, suppress
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Iterator
 
@@ -90,6 +90,31 @@ def bulk(ledger: Ledger, *, is_first: bool) -> Iterator[None]:
     yield
     if is_first:
         _give_room(ledger.db, _CACHE_KB, _FRAMES)
+
+
+@contextmanager
+def checkpoint_meanwhile(ledger: Ledger, *, is_worth_it: bool) -> Iterator[None]:
+    """Copy what was committed from the write-ahead log to the ledger's file in another thread, on a connection of its
+    own: closing the ledger has to wait for less then. What cannot be copied now is copied when it closes."""
+    if not is_worth_it:
+        yield
+        return
+    import threading
+
+    def copy() -> None:
+        with suppress(sqlite3.Error):
+            db = sqlite3.connect(ledger.path, timeout=0, isolation_level=None)
+            try:
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                db.close()
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _give_room(db: sqlite3.Connection, cache_kb: int, frames: int) -> None:

@@ -91,7 +91,8 @@ def _assignments(one: Stretch, by_session: Sequence[int], claims: Claims) -> lis
     """Assignments of a stretch: the pull request that its branch was linked for, the next, else the last (8a); else the
     session's own."""
     known = {pull: Assignment(pull) for pull in set(by_session)}
-    assigned = [known[pull] for pull in by_session]
+    is_one = len(known) == 1  # nearly always
+    assigned = [*known.values()] * len(by_session) if is_one else [known[pull] for pull in by_session]
     linked = claims.get((one.project, one.branch))
     if linked:
         first, last = linked[0][0], linked[-1][0]
@@ -102,7 +103,10 @@ def _assignments(one: Stretch, by_session: Sequence[int], claims: Claims) -> lis
             at, _, pull = linked[place]
             until = end if place == len(linked) - 1 else bisect_right(one.times, at, start, end)
             claimed = Assignment(pull, by_branch=True)
-            assigned[start:until] = [mine if mine.pull == pull else claimed for mine in assigned[start:until]]
+            if is_one:
+                assigned[start:until] = [known.get(pull, claimed)] * (until - start)
+            else:
+                assigned[start:until] = [mine if mine.pull == pull else claimed for mine in assigned[start:until]]
             start = until
     return assigned
 

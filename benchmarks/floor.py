@@ -24,7 +24,7 @@ from pathlib import Path
 
 from tachograph.sources.transcripts import c_scanner
 
-RUNS, BLOCK, BATCH = 5, 1 << 20, 3500
+RUNS, BATCH = 5, 3500
 BULK = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -8000", "wal_autocheckpoint = 8000")
 
 
@@ -50,29 +50,18 @@ def start() -> float:
 
 
 def scan(paths: list[Path], *, is_scanned: bool) -> int:
-    """Read all files through one buffer, and scan their whole lines. Returns how many messages were found."""
+    """Read each file into one buffer, and scan its lines. Returns the number of messages found."""
     scanner = c_scanner.SCAN
     if scanner is None:
         sys.exit("floor.py: There is no compiled scanner.")
-    found, block = 0, bytearray(BLOCK)
+    found, block = 0, bytearray(max(path.stat().st_size for path in paths))
     for path in paths:
         with open(path, "rb", buffering=0) as file:
-            kept = 0
-            while True:
-                if kept == len(block):
-                    block += bytes(len(block))
-                with memoryview(block) as view:
-                    got = file.readinto(view[kept:])
-                if not got:
-                    break
-                end = kept + got
-                whole = block.rfind(b"\n", 0, end) + 1
-                if is_scanned:
-                    messages: dict[int, object] = {}
-                    scanner(block, whole, "/c", {}, 0, 1 << 60, messages, {})
-                    found += len(messages)
-                block[: end - whole] = block[whole:end]
-                kept = end - whole
+            end = file.readinto(block)
+        if is_scanned:
+            messages: dict[int, object] = {}
+            scanner(block, end, "/c", {}, 0, 1 << 60, messages, {})
+            found += len(messages)
     return found
 
 

@@ -146,13 +146,14 @@ def test_a_checkpoint_beside_the_end_of_a_pass_changes_nothing(
     whole = rows_after(home, monkeypatch)
     (home.data / "ledger.sqlite3").unlink()
     monkeypatch.setattr(ingest, "_WORTH_A_CHECKPOINT", 0)
+    readers: list[sqlite3.Connection] = []
     with contextlib.ExitStack() as held:
 
         def read_as_well(done: int, total: int) -> None:
-            if is_held and not held._exit_callbacks:  # type: ignore[attr-defined]
-                other = held.enter_context(contextlib.closing(home.db()))
-                other.execute("BEGIN")
-                other.execute("SELECT * FROM answer").fetchone()
+            if is_held and not readers:
+                readers.append(held.enter_context(contextlib.closing(home.db())))
+                readers[0].execute("BEGIN")
+                readers[0].execute("SELECT * FROM answer").fetchone()
 
         home.ingest(read_as_well)
         assert ledger_rows(home) == whole

@@ -94,8 +94,10 @@ def bulk(ledger: Ledger, *, is_first: bool) -> Iterator[None]:
 
 @contextmanager
 def checkpoint_meanwhile(ledger: Ledger, *, is_worth_it: bool) -> Iterator[None]:
-    """Copy what was committed from the write-ahead log to the ledger's file in another thread, on a connection of its
-    own: closing the ledger has to wait for less then. What cannot be copied now is copied when it closes."""
+    """Run a checkpoint in a second thread, on its own connection, so that closing the ledger waits less for the disk.
+
+    Pages that the checkpoint cannot copy, because another program still reads them, are copied when the ledger closes.
+    """
     if not is_worth_it:
         yield
         return

@@ -49,8 +49,11 @@ class FirstPass(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """Sessions of which something changed in a pass: messages, links to pull requests and `/clear`, calls that start
-    subagents, or (by their uuid) merged lines of an id that may be shared. `first`: only if nobody else wrote messages."""
+    """Sessions that changed in a pass: `sessions` by their messages, `linked` by pull-request links or `/clear`, `spawning`
+    by calls that start subagents, `merged` (uuids) by merged lines of an id that several answers may share.
+
+    `first` is set during the first pass into an empty ledger, unless another program writes messages too.
+    """
 
     sessions: set[int]
     linked: set[int]

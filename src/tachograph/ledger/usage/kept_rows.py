@@ -1,8 +1,8 @@
-"""Rows that a first pass has written, in memory, so that its end need not read a whole ledger back.
+"""An in-memory copy of the rows that a first pass writes, so that it does not have to read the whole ledger again.
 
-Pull requests and totals follow from all rows together. Reading them again takes SQLite as long as writing them did, so
-the compiled reader keeps what they follow from: 56 bytes of each row. Where there is no compiled reader, or a value is
-too large for it, or another program writes to the ledger as well, the end of the pass asks SQLite (totals.py).
+Pull requests and totals are computed from all rows together, and reading the rows takes SQLite as long as writing them.
+The compiled reader therefore keeps the columns that this needs, 56 bytes per row. Without a compiled reader, if a value
+does not fit, or if another program writes to the ledger at the same time, SQL computes both instead (totals.py).
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 _UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
+_ASSIGN_RANGE = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
 CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
 
 
@@ -276,8 +277,7 @@ class MessageWriter:
         totals."""
         if self.is_total_due:
             for (pull, by_branch), first, last in _ranges(changes):
-                sql = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
-                self.db.execute(sql, (pull, by_branch, first, last))
+                self.db.execute(_ASSIGN_RANGE, (pull, by_branch, first, last))
             return
         for row in self._rows_with("id", list(changes)):
             pull, by_branch = changes[row.id]
@@ -291,8 +291,7 @@ class MessageWriter:
         following = self.fresh.first_id
         for pull, by_branch, first, last in kept.assign(ids, assigned):
             if following is None or first < following:
-                sql = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
-                self.db.execute(sql, (pull, by_branch, first, last))
+                self.db.execute(_ASSIGN_RANGE, (pull, by_branch, first, last))
 
     # -- rows and rollups ------------------------------------------------------------------------------------
 

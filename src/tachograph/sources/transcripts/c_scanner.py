@@ -20,10 +20,10 @@ IDENTITIES: Any  # makes a set of the identities of messages, of which a first p
 try:
     from tachograph.sources.transcripts import _scan
 except ImportError:  # no compiler when it was installed
-    is_ours = False
+    _is_ours = False
 else:
-    is_ours = getattr(_scan, "LAYOUT", 1) == _LAYOUT
-if is_ours:
+    _is_ours = getattr(_scan, "LAYOUT", 1) == _LAYOUT
+if _is_ours:
     SCAN, KEPT_ROWS, IDENTITIES = _scan.scan, _scan.KeptRows, _scan.Identities
 else:
     SCAN, KEPT_ROWS, IDENTITIES = None, None, set

@@ -108,7 +108,8 @@ def write_linked_work(home: Home, **odd: int) -> None:
         home.write(f"p/{name}-again.jsonl", copies)
     refused = assistant("R", at=AT + timedelta(hours=1), session="r", branch="one", uuid="r", stop="refusal", output=0)
     path = home.write("p/r.jsonl", [refused])  # not billed, so no pull request is worked out for its session
-    os.utime(path, (1_700_000_000, 1_700_000_000))  # read last, when links are known
+    later = path.stat().st_mtime + 60
+    os.utime(path, (later, later))  # read last, when links are known
 
 
 def rows_after(home: Home, monkeypatch: pytest.MonkeyPatch, *, kept: bool = True) -> dict[str, list[tuple[Any, ...]]]:
@@ -175,7 +176,8 @@ def test_another_program_that_reads_meanwhile_changes_nothing(
     def read_as_well(done: int, total: int) -> None:
         calls.append(done)
         if len(calls) == 3:
-            home.write("p/late.jsonl", [assistant("late", session="a", branch="one", uuid="late")])
+            late = home.write("p/late.jsonl", [assistant("late", session="a", branch="one", uuid="late")])
+            os.utime(late, (1, 1))  # read first
             with pytest.raises(KeyboardInterrupt) if is_cut_off else contextlib.nullcontext():
                 home.ingest(stop if is_cut_off else None)
 

@@ -85,8 +85,8 @@ def test_a_pass_that_fails_midway_leaves_whole_batches_and_the_next_ends_it(
     home: Home, small_batches: int, settled: bool
 ) -> None:
     """What is remembered of folders must not hide files that were found in them and not read."""
-    home.write("p/long.jsonl", [assistant(f"M{n}x") for n in range(small_batches)])
-    os.utime(home.write("p/late.jsonl", conversation("x", 5)), (1, 1))
+    os.utime(home.write("p/long.jsonl", [assistant(f"M{n}x") for n in range(small_batches)]), (1, 1))
+    home.write("p/late.jsonl", conversation("x", 5))
 
     if settled:
         home.settle()
@@ -160,8 +160,8 @@ def test_L20_a_writer_in_another_process_at_a_thousand_lines_a_second(home: Home
 
 def test_two_first_passes_at_once_in_one_ledger(home: Home, small_batches: int) -> None:
     """While one waits between its batches, another reads everything: both end well, and all is counted once."""
-    home.write("p/long.jsonl", [assistant(f"M{n}x") for n in range(small_batches)])
-    os.utime(home.write("p/late.jsonl", [*conversation("x", 5), b'{"usage":\n']), (1, 1))
+    os.utime(home.write("p/long.jsonl", [assistant(f"M{n}x") for n in range(small_batches)]), (1, 1))
+    home.write("p/late.jsonl", [*conversation("x", 5), b'{"usage":\n'])
     others: list[int] = []
 
     def progress(done: int, total: int) -> None:

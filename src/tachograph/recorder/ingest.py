@@ -166,7 +166,8 @@ def _read(
     if empty and KEPT_ROWS is not None:
         touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
-    for said, reads in read_all([job.known for job in jobs.values()], now_ms, shared):
+    # the oldest first: rows are written in order of time, and most copies of a message after the original
+    for said, reads in read_all([job.known for job in reversed(jobs.values())], now_ms, shared):
         with ledger.transaction() as db:
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there

@@ -157,7 +157,7 @@ def settle(
     has_moved = places.resolve(db, writer.names, used=writer.used) if sessions or linked else False
     resettle(writer, sessions, linked, has_moved or everything)
     if writer.is_total_due and writer.kept is not None:
-        totals.write(db, writer.kept.sums(origins.values_of))
+        totals.write(db, *writer.kept.sums(origins.values_of))
     elif writer.is_total_due:
         totals.derive(db)
     db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.UNSETTLED,))

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from tachograph.model.usage.messages import PlainMessage
-    from tachograph.model.usage.pull_requests import Assignment
+    from tachograph.model.usage.pull_requests import Share
 
-    # rows of a session that follow each other in one place: its number, SIDECHAIN or 0, ids, times (NO_TIME if unknown)
-    Run = tuple[int, int, list[int], list[int]]
+    # rows of a session that follow each other in one place: its number, SIDECHAIN or 0, and how many they are
+    Run = tuple[int, int, int]
     # of an origin's id: model, tariff of a short prompt, folder, branch
     Tell = Callable[[int], tuple[int, int, int, int]]
 
@@ -45,9 +45,10 @@ if TYPE_CHECKING:
             """Keep rows, new or changed."""
 
         def drop(self, id: int, /) -> None: ...
-        def assign(self, ids: list[int], assigned: list[Assignment], /) -> list[tuple[int, int, int, int]]:
-            """Give rows pull requests. Returns what changed: pull request, whether by branch alone, and the first and
-            last of ids that follow each other."""
+        def assign(self, session: int, shares: Sequence[Share], /) -> list[tuple[int, int, int, int]]:
+            """Give all rows of a session pull requests, in the order of `runs`; those after the last share have none.
+            Returns what changed: pull request, whether by branch alone, and the first and last of ids that follow each
+            other."""
 
         def assigned(self) -> list[int]:
             """Sessions with rows that have a pull request; a session may come twice."""
@@ -55,14 +56,15 @@ if TYPE_CHECKING:
         def pulls(self, first: int, last: int, /) -> list[tuple[int, int]]:
             """Pull requests of rows, from a first to a last id, and whether by branch alone."""
 
-        def runs(self, session: int, places: dict[int, int], /) -> list[Run]:
-            """Rows of a session in order of time and id; those of unknown time last. `places`: their numbers by origin."""
+        def runs(self, session: int, places: dict[int, int], /) -> tuple[bytes, list[Run]]:
+            """Rows of a session in order of time and id, those of unknown time last: their times (64-bit integers of this
+            machine, NO_TIME if unknown), and runs of them. `places`: their numbers by origin."""
 
         def sessions_of(self, is_asked: Callable[[int], bool], /) -> list[int]:
             """Sessions with billed rows of some origins, which `is_asked` tells by id; a session may come twice."""
 
-        def sums(self, tell: Tell, /) -> list[tuple[int, ...]]:
-            """Rows of `rollup`, in the order of its key, that all rows add up to."""
+        def sums(self, tell: Tell, /) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+            """Rows of `rollup` and of `hour`, in the order of their keys, that all rows add up to."""
 
     MakeKeptRows = Callable[[Sequence[int], Sequence[int]], KeptRows]
 

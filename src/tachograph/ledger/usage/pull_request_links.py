@@ -6,14 +6,14 @@ import itertools
 
 from tachograph.lean_functools import cached_property
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping, Sequence
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.projects import folder_key
-from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Stretch, assign, claims_of
+from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Share, Stretch, assign, claims_of
 
 if TYPE_CHECKING:
     from tachograph.ledger.usage.kept_rows import Run
@@ -155,53 +155,49 @@ class PullRequestAssigner:
     def assign(self, sessions: Iterable[int]) -> None:
         """Work out the pull request of every message of some sessions, and write what changed."""
         for session in sorted(sessions):
-            runs, before = self._runs(session)
             sql = "SELECT at FROM clearing WHERE session = ?"
             clears = [at for (at,) in self.db.execute(sql, (session,))]
-            work = [self._stretch(place, side, times) for place, side, _, times in runs]
-            found = assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
-            ids, assigned = list(_chain(run[2] for run in runs)), list(_chain(found))
-            if self.writer.kept is not None:
-                self.writer.assign_kept(self.writer.kept, ids, assigned)
+            kept = self.writer.kept
+            if kept is not None:
+                times, runs = kept.runs(session, self._numbers)
+                shares = self._shares(session, memoryview(times).cast("q"), runs, clears)
+                self.writer.assign_kept(kept, session, shares)
                 continue
-            changes = zip(ids, assigned, strict=True)
+            ids, stored_times, runs, before = self._stored(session)
+            found = _chain(itertools.repeat(one, n) for n, one in self._shares(session, stored_times, runs, clears))
+            changes = zip(ids, found, strict=True)
             self.writer.assign_pulls({id: one for id, one in changes if before.get(id, _NONE) != one})
 
     def assign_none(self, sessions: Iterable[int]) -> None:
         """Take back the pull requests of all messages of some sessions."""
         for session in sorted(sessions):
-            runs, before = self._runs(session)
             if self.writer.kept is not None:
-                ids = [id for run in runs for id in run[2]]
-                self.writer.assign_kept(self.writer.kept, ids, [Assignment()] * len(ids))
+                self.writer.assign_kept(self.writer.kept, session, [])
             else:
-                self.writer.assign_pulls(dict.fromkeys(before, Assignment()))
+                self.writer.assign_pulls(dict.fromkeys(self._stored(session)[3], Assignment()))
 
-    def _runs(self, session: int) -> tuple[list[Run], dict[int, tuple[int, int]]]:
-        """Rows of a session in order of time, those of unknown time last; and what rows with a pull request have so far."""
-        if self.writer.kept is not None:
-            return self.writer.kept.runs(session, self._numbers), {}
+    def _shares(self, session: int, times: Sequence[int], runs: list[Run], clears: list[int]) -> list[Share]:
+        """The pull requests of a session's messages. `times` are those of all its messages, `runs` divide them."""
+        work, start = [], 0
+        for number, side, count in runs:
+            project, branch, is_main = self._numbers.places[number]
+            work.append(Stretch(times[start : start + count], project, branch, is_main and not side))
+            start += count
+        return assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
+
+    def _stored(self, session: int) -> tuple[list[int], list[int], list[Run], dict[int, tuple[int, int]]]:
+        """Rows of a session in the table, in order of time, those of unknown time last: ids and times, the runs that they
+        make, and what rows with a pull request have so far."""
         sql = (
             f"SELECT id, coalesce(at, {NO_TIME}), flags & {SIDECHAIN}, origin, pull, by_branch FROM answer"
             " WHERE session = ? ORDER BY at, id"
         )
         rows = self.db.execute(sql, (session,)).fetchall()
         undated = sum(1 for _ in itertools.takewhile(lambda row: row[1] == NO_TIME, rows))
-        runs: list[Run] = []
-        numbers, last, last_side = self._numbers, -1, -1
-        for id, at, side, origin, _, _ in rows[undated:] + rows[:undated]:
-            place = numbers[origin]
-            if place != last or side != last_side:
-                last, last_side, ids, times = place, side, [id], [at]
-                runs.append((place, side, ids, times))
-            else:
-                ids.append(id)
-                times.append(at)
-        return runs, {row[0]: row[4:] for row in rows if row[4]}
-
-    def _stretch(self, place: int, side: int, times: list[int]) -> Stretch:
-        project, branch, is_main = self._numbers.places[place]
-        return Stretch(times, project, branch, is_main and not side)
+        rows = rows[undated:] + rows[:undated]
+        places = itertools.groupby(rows, key=lambda row: (self._numbers[row[3]], row[2]))
+        runs = [(number, side, sum(1 for _ in same)) for (number, side), same in places]
+        return [row[0] for row in rows], [row[1] for row in rows], runs, {row[0]: row[4:] for row in rows if row[4]}
 
     def _place_of(self, id: int) -> _Place:
         """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""

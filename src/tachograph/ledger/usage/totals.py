@@ -30,27 +30,28 @@ def mark_due(db: sqlite3.Connection) -> None:
 
 def derive(db: sqlite3.Connection) -> None:
     """Derive the totals from the messages, inside a transaction of the caller's; they are no longer due then."""
+    _clear(db)
+    db.execute(f"INSERT INTO rollup ({_KEY}, {_MEASURES}) {_by_quarter(db)}")
+    db.execute(f"INSERT INTO hour ({_HOUR_KEY}, {_MEASURES}) {_BY_HOUR}")
+
+
+def write(db: sqlite3.Connection, quarters: list[tuple[int, ...]], hours: list[tuple[int, ...]]) -> None:
+    """Write totals that were added up elsewhere: rows of `rollup` and of `hour`. The totals are no longer due then."""
+    _clear(db)
+    for table, key, rows in (("rollup", _KEY, quarters), ("hour", _HOUR_KEY, hours)):
+        values = ", ".join("?" * (key.count(",") + 1 + len(MEASURES)))
+        db.executemany(f"INSERT INTO {table} ({key}, {_MEASURES}) VALUES ({values})", rows)
+
+
+def _clear(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM rollup")
-    db.execute(f"INSERT INTO rollup ({_KEY}, {', '.join(MEASURES)}) {_by_quarter(db)}")
-    _derive_hours(db)
-
-
-def write(db: sqlite3.Connection, rows: list[tuple[int, ...]]) -> None:
-    """Write totals that were added up elsewhere: rows of `rollup`. The totals are no longer due then."""
-    db.execute("DELETE FROM rollup")
-    columns = f"{_KEY}, {', '.join(MEASURES)}"
-    db.executemany(f"INSERT INTO rollup ({columns}) VALUES ({', '.join('?' * (columns.count(',') + 1))})", rows)
-    _derive_hours(db)
-
-
-def _derive_hours(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM hour")
-    db.execute(f"INSERT INTO hour ({_HOUR_KEY}, {', '.join(MEASURES)}) {_BY_HOUR}")
     db.execute("DELETE FROM rereading WHERE state = ?", (rereading_states.TOTALS,))
 
 
 _KEY = "bucket, session, model, tariff, place, branch, account, pull, by_branch, way, side"
 _HOUR_KEY = "hour, model, tariff"
+_MEASURES = ", ".join(MEASURES)
 
 
 def _floor_division(value: str, size: int) -> str:

@@ -7,7 +7,7 @@ the rollups before and after; so `rollup` is at every commit what `answer` adds 
 from __future__ import annotations
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tachograph.ledger.usage.kept_rows import KeptRows
-    from tachograph.model.usage.pull_requests import Assignment
+    from tachograph.model.usage.pull_requests import Share
 
 
 _COLUMNS = ", ".join(Row._fields)
@@ -286,10 +286,10 @@ class MessageWriter:
         updates = [(pull, by_branch, id) for id, (pull, by_branch) in changes.items()]
         self.db.executemany("UPDATE answer SET pull = ?, by_branch = ? WHERE id = ?", updates)
 
-    def assign_kept(self, kept: KeptRows, ids: list[int], assigned: list[Assignment]) -> None:
-        """Give rows pull requests in a first pass, written or not yet."""
+    def assign_kept(self, kept: KeptRows, session: int, shares: Sequence[Share]) -> None:
+        """Give the rows of a session pull requests in a first pass, written or not yet."""
         following = self.fresh.first_id
-        for pull, by_branch, first, last in kept.assign(ids, assigned):
+        for pull, by_branch, first, last in kept.assign(session, shares):
             if following is None or first < following:
                 self.db.execute(_ASSIGN_RANGE, (pull, by_branch, first, last))
 

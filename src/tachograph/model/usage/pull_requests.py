@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-from tachograph.lean_typing import Iterable, Mapping, NamedTuple, Sequence
+from tachograph.lean_typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 from tachograph.model.usage.messages import NO_TIME
 
 DEFAULT_BRANCHES = frozenset(("main", "master", "trunk", "develop", "dev", "next", "staging", "production"))
@@ -45,6 +45,11 @@ class Assignment(NamedTuple):
     by_branch: bool = False
 
 
+Share = tuple[int, Assignment]  # messages of a session that follow each other: how many, and their pull request
+_Span = tuple[int, int, int]  # messages of a stretch, from one place to another, and their pull request
+_NONE = Assignment()
+
+
 def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
     """By project and branch: when which pull requests were linked on it, in order; default branches are never claimed."""
     claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
@@ -66,80 +71,119 @@ def assign(
     clears: Sequence[int],
     claims: Claims,
     own: OwnDefaults = _NONE_SET,
-) -> list[list[Assignment]]:
-    """The pull request of every message of one session: for each stretch of its work, in order of time.
+) -> list[Share]:
+    """The pull requests of all messages of one session, in the order of its work: how many follow each other, and theirs.
 
     `links` and `clears` (times of `/clear`) are those of the session, `claims` those of all sessions, `own` the default
     branches set for projects.
     """
     main = [one for one in work if one.is_main] or work
     in_order = sorted(links, key=lambda link: link[:3])
-    by_session = _by_session(work, main, in_order, sorted(clears), own) if links else [[0] * len(m.times) for m in main]
-    of_main = [_assignments(one, pulls, claims) for one, pulls in zip(main, by_session, strict=True)]
+    by_session = _by_session(work, main, in_order, sorted(clears), own) if links else [()] * len(main)
+    of_main = [_shares(one, spans, claims) for one, spans in zip(main, by_session, strict=True)]
     if len(main) == len(work):
-        return of_main
-    times = [at for one in main for at in one.times]  # subagents follow their main chain
-    flat = [assigned for of_stretch in of_main for assigned in of_stretch]
+        return [share for shares in of_main for share in shares]
+    begun = [first for one, shares in zip(main, of_main, strict=True) for first in _beginnings(one.times, shares)]
+    flat = [assigned for shares in of_main for _, assigned in shares]
     following = iter(of_main)
-    return [
-        next(following) if one.is_main else [flat[max(bisect_right(times, at) - 1, 0)] for at in one.times]
-        for one in work
-    ]
+    return [share for one in work for share in (next(following) if one.is_main else _like_main(one.times, begun, flat))]
 
 
-def _assignments(one: Stretch, by_session: Sequence[int], claims: Claims) -> list[Assignment]:
-    """Assignments of a stretch: the pull request that its branch was linked for, the next, else the last (8a); else the
+def _shares(one: Stretch, by_session: Sequence[_Span], claims: Claims) -> list[Share]:
+    """Shares of a stretch: the pull request that its branch was linked for, the next, else the last (8a); else the
     session's own."""
-    known = {pull: Assignment(pull) for pull in set(by_session)}
-    is_one = len(known) == 1  # nearly always
-    assigned = [*known.values()] * len(by_session) if is_one else [known[pull] for pull in by_session]
-    linked = claims.get((one.project, one.branch))
-    if linked:
-        first, last = linked[0][0], linked[-1][0]
-        start = bisect_left(one.times, first - CLAIM_MS)
-        end = bisect_left(one.times, NO_TIME if last == NO_TIME else last + CLAIM_MS + 1)
-        while start < end:
-            place = min(bisect_left(linked, (one.times[start],)), len(linked) - 1)
-            at, _, pull = linked[place]
-            until = end if place == len(linked) - 1 else bisect_right(one.times, at, start, end)
-            claimed = Assignment(pull, by_branch=True)
-            if is_one:
-                assigned[start:until] = [known.get(pull, claimed)] * (until - start)
-            else:
-                assigned[start:until] = [mine if mine.pull == pull else claimed for mine in assigned[start:until]]
-            start = until
-    return assigned
+    count, linked = len(one.times), claims.get((one.project, one.branch))
+    if not linked and not by_session:
+        return [(count, _NONE)]
+    mine, claimed = _cover(by_session, count), _cover(_by_branch(one.times, linked) if linked else (), count)
+    shares, start, i, j = list[Share](), 0, 0, 0
+    while start < count:
+        (end, pull), (until, branch_pull) = mine[i], claimed[j]
+        stop = end if end < until else until
+        shares.append((stop - start, Assignment(branch_pull or pull, branch_pull not in (0, pull))))
+        i, j, start = i + (end == stop), j + (until == stop), stop
+    return shares
+
+
+def _cover(spans: Sequence[_Span], count: int) -> list[tuple[int, int]]:
+    """All of `count` messages: the end of each span, and its pull request; 0 between the spans."""
+    cover, place = list[tuple[int, int]](), 0
+    for first, end, pull in spans:
+        if first > place:
+            cover.append((first, 0))
+        cover.append((end, pull))
+        place = end
+    if place < count:
+        cover.append((count, 0))
+    return cover
+
+
+def _by_branch(times: Sequence[int], linked: Sequence[tuple[int, str, int]]) -> list[_Span]:
+    """Messages on a claimed branch, by the claim that follows them, else the last."""
+    spans = []
+    first, last = linked[0][0], linked[-1][0]
+    start = bisect_left(times, first - CLAIM_MS)
+    end = bisect_left(times, NO_TIME if last == NO_TIME else last + CLAIM_MS + 1)
+    while start < end:
+        place = min(bisect_left(linked, (times[start],)), len(linked) - 1)
+        at, _, pull = linked[place]
+        until = end if place == len(linked) - 1 else bisect_right(times, at, start, end)
+        spans.append((start, until, pull))
+        start = until
+    return spans
+
+
+def _beginnings(times: Sequence[int], shares: Iterable[Share]) -> Iterator[int]:
+    """The time of the first message of each share of a stretch."""
+    place = 0
+    for count, _ in shares:
+        yield times[place]
+        place += count
+
+
+def _like_main(times: Sequence[int], begun: Sequence[int], assigned: Sequence[Assignment]) -> Iterator[Share]:
+    """Shares of a subagent's messages, which follow the main chain. `begun`: when each share of that begins."""
+    number, place = max(bisect_right(begun, times[0]) - 1, 0), 0
+    while number + 1 < len(begun) and begun[number + 1] <= times[-1]:
+        end = bisect_left(times, begun[number + 1], place)
+        if end > place:
+            yield end - place, assigned[number]
+        number, place = number + 1, end
+    yield len(times) - place, assigned[number]
 
 
 def _by_session(
     work: Sequence[Stretch], main: Sequence[Stretch], links: Sequence[Link], clears: Sequence[int], own: OwnDefaults
-) -> list[list[int]]:
-    """Messages that led to a link of the session, or follow its last one (8b, 8c): their pull requests, else 0."""
+) -> list[list[_Span]]:
+    """Messages that led to a link of the session, or follow its last one (8b, 8c)."""
     times = [at for one in work for at in one.times if at != NO_TIME]
     pauses = [(later, time) for time, later in pairwise(times) if later - time > PAUSE_MS]
     last_on = {(one.project, one.branch): one.times[-1] for one in main}  # ordered by time: the last one stays
-    found = [[0] * len(one.times) for one in main]
+    found: list[list[_Span]] = [[] for _ in main]
     before = -NO_TIME
-    for link in links:
+    for link in links:  # each begins where the one before it ends
         start = max([before, _pause_before(times, pauses, link.at), *(at for at in clears if at < link.at)])
-        for one, pulls in zip(main, found, strict=True):
+        for one, spans in zip(main, found, strict=True):
             if one.project == link.project and _leads_to(one, link, last_on, own):
-                for place in range(bisect_right(one.times, start), bisect_right(one.times, link.at)):
-                    pulls[place] = pulls[place] or link.pull
+                _add(spans, bisect_right(one.times, start), bisect_right(one.times, link.at), link.pull)
         before = max(before, link.at)
     last = links[-1]
     defaults = own.get(last.project, DEFAULT_BRANCHES)
     end = _pause_after(times, last.at)
-    for one, pulls in zip(main, found, strict=True):
+    for one, spans in zip(main, found, strict=True):
         first = bisect_right(one.times, last.at)
         if one.project != last.project:
             continue
         if one.branch == last.branch and is_claimable(one.branch, defaults):
-            pulls[first:] = [last.pull] * (len(pulls) - first)
+            _add(spans, first, len(one.times), last.pull)
         elif one.branch in UNKNOWN_BRANCHES:
-            until = max(first, bisect_left(one.times, end))
-            pulls[first:until] = [last.pull] * (until - first)
+            _add(spans, first, bisect_left(one.times, end), last.pull)
     return found
+
+
+def _add(spans: list[_Span], first: int, end: int, pull: int) -> None:
+    if first < end:
+        spans.append((first, end, pull))
 
 
 def _leads_to(one: Stretch, link: Link, last_on: Mapping[tuple[int, str], int], own: OwnDefaults) -> bool:

@@ -1463,6 +1463,7 @@ enum {
 #define UNKNOWN_BUCKET (-1000000000LL)
 #define ORIGIN_VALUES 4    /* model, tariff of a short prompt, place, branch */
 #define KEY_VALUES 11      /* columns of `rollup` before its measures */
+#define HOUR_VALUES 3      /* of `hour` */
 #define MEASURES 11
 #define FIRST_TIER 100000  /* model/usage/prices.py */
 #define SECOND_TIER 200000
@@ -1792,49 +1793,6 @@ static int append(PyObject *list, PyObject *made)
     return done;
 }
 
-/* Append (pull, by_branch, first, last) to a list. */
-static int append_range(PyObject *made, const KeptRow *row, Py_ssize_t first, Py_ssize_t last)
-{
-    return first > last || append(made, Py_BuildValue("(IInn)", row->pull, (unsigned)row->by_branch, first, last));
-}
-
-/* Give rows, by their ids, other pull requests: (pull, by_branch) of each. Returns what changed: (pull, by_branch, first id,
-   last id) of rows with ids that follow each other. */
-static PyObject *rows_assign(PyObject *self, PyObject *arguments)
-{
-    PyObject *ids, *assigned, *made;
-    KeptRow now = {0};
-    Py_ssize_t first = 0, last = -1, n;
-    if (!PyArg_ParseTuple(arguments, "O!O!", &PyList_Type, &ids, &PyList_Type, &assigned) ||
-        (made = PyList_New(0)) == NULL)
-        return NULL;
-    n = PyList_Size(ids) < PyList_Size(assigned) ? PyList_Size(ids) : PyList_Size(assigned);
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *one = PyList_GetItem(assigned, i);
-        const Py_ssize_t id = PyLong_AsSsize_t(PyList_GetItem(ids, i));
-        KeptRow *row = row_at((Rows *)self, id);
-        PyObject *said = PyTuple_GetItem(one, 0), *more = PyErr_Occurred() ? NULL : PyTuple_GetItem(one, 1);
-        unsigned long pull = more ? PyLong_AsUnsignedLong(said) : 0;
-        int by_branch = more ? PyObject_IsTrue(more) : 0;
-        if (PyErr_Occurred())
-            break;
-        if (row == NULL || (row->pull == pull && row->by_branch == by_branch))
-            continue;
-        row->pull = (uint32_t)pull;
-        row->by_branch = (uint8_t)by_branch;
-        if (id != last + 1 || row->pull != now.pull || row->by_branch != now.by_branch) {
-            if (!append_range(made, &now, first, last))
-                break;
-            first = id;
-            now = *row;
-        }
-        last = id;
-    }
-    if (PyErr_Occurred() || !append_range(made, &now, first, last))
-        Py_CLEAR(made);
-    return made;
-}
-
 /* Sessions with rows that have a pull request; a session may come twice. */
 static PyObject *rows_assigned(PyObject *self, PyObject *ignored)
 {
@@ -1928,46 +1886,125 @@ static long place_number(PyObject *places, uint32_t origin)
     return number;
 }
 
-/* Rows of a session in order of time: (place, SIDECHAIN or 0, ids, times) of those in one place that follow each other.
-   `places`: the numbers of places by origin. */
+/* The next row of a session in order of time, and its id; NULL after the last. `i`: how many ids are done, 0 at first. */
+static KeptRow *next_row(const Rows *rows, unsigned long session, uint32_t *i, uint32_t *id)
+{
+    const OfSession *of = &rows->sessions[session];
+    while (*i < of->n) {
+        const int is_again = *i > 0 && of->ids[*i - 1] == of->ids[*i];
+        KeptRow *row = row_at(rows, *id = of->ids[(*i)++]);
+        if (row->is_there && row->session == session && !is_again)
+            return row;
+    }
+    return NULL;
+}
+
+/* Rows of a session in order of time: their times, and (place, SIDECHAIN or 0, how many) of those in one place that follow
+   each other. `places`: the numbers of places by origin. */
 static PyObject *rows_runs(PyObject *self, PyObject *arguments)
 {
     Rows *rows = (Rows *)self;
     unsigned long session;
-    OfSession *of;
-    const KeptRow *last = NULL;
-    PyObject *places, *made, *ids = NULL, *times = NULL;
+    PyObject *places, *made, *times;
+    KeptRow *row, last = {0};
     long place = -1, before = -1;
-    int done = 1;
+    uint32_t i = 0, id;
+    Py_ssize_t n = 0, done = 0, count = 0;
     if (!PyArg_ParseTuple(arguments, "kO", &session, &places))
         return NULL;
-    of = session < (unsigned long)rows->n_sessions ? &rows->sessions[session] : NULL;
-    if ((of != NULL && !order_session(rows, of)) || (made = PyList_New(0)) == NULL)
+    if (session >= (unsigned long)rows->n_sessions)
+        return Py_BuildValue("(y[])", "");
+    if (!order_session(rows, &rows->sessions[session]))
         return NULL;
-    for (uint32_t i = 0; done && of != NULL && i < of->n; i++) {
-        const KeptRow *row = row_at(rows, of->ids[i]);
-        if (!row->is_there || row->session != session || row == last)
-            continue;
-        if (last == NULL || last->origin != row->origin) {
-            place = place_number(places, row->origin);
-            of = &rows->sessions[session]; /* what tells the places may have put rows */
-        }
+    while (next_row(rows, session, &i, &id) != NULL)
+        n++;
+    made = PyList_New(0);
+    times = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof row->at);
+    for (i = 0; made != NULL && times != NULL && done < n && (row = next_row(rows, session, &i, &id)) != NULL; done++) {
+        const KeptRow now = *row; /* what tells the places may move the rows */
+        if (done == 0 || last.origin != now.origin)
+            place = place_number(places, now.origin);
         if (place < 0)
             break; /* with an exception */
-        if (place != before || (last->flags ^ row->flags) & SIDECHAIN) {
-            PyObject *run = Py_BuildValue("(lINN)", place, row->flags & SIDECHAIN ? SIDECHAIN : 0, PyList_New(0),
-                                          PyList_New(0));
-            if (!append(made, run))
-                break; /* with an exception */
-            ids = PyTuple_GetItem(run, 2); /* `made` holds them */
-            times = PyTuple_GetItem(run, 3);
+        if (count > 0 && (place != before || (last.flags ^ now.flags) & SIDECHAIN)) {
+            if (!append(made, Py_BuildValue("(lin)", before, last.flags & SIDECHAIN, count)))
+                break;
+            count = 0;
         }
-        done = append(ids, PyLong_FromUnsignedLong(of->ids[i])) &&
-               append(times, PyLong_FromLongLong(row->at));
-        last = row;
+        memcpy(PyBytes_AsString(times) + done * (Py_ssize_t)sizeof now.at, &now.at, sizeof now.at);
+        last = now;
         before = place;
+        count++;
     }
-    if (PyErr_Occurred())
+    if (done < n && !PyErr_Occurred())
+        PyErr_SetString(PyExc_RuntimeError, "rows changed while they were read");
+    if (PyErr_Occurred() || (count > 0 && !append(made, Py_BuildValue("(lin)", before, last.flags & SIDECHAIN, count)))) {
+        Py_XDECREF(made);
+        Py_XDECREF(times);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", times, made);
+}
+
+/* Append (pull, by_branch, first, last) to a list. */
+static int append_range(PyObject *made, const KeptRow *row, Py_ssize_t first, Py_ssize_t last)
+{
+    return first > last || append(made, Py_BuildValue("(IInn)", row->pull, (unsigned)row->by_branch, first, last));
+}
+
+/* Read (how many, (pull, by_branch)): 1; 0 with an exception where it is something else. */
+static int take_share(PyObject *said, Py_ssize_t *count, KeptRow *as)
+{
+    PyObject *assigned = PyTuple_Size(said) == 2 ? PyTuple_GetItem(said, 1) : NULL, *pull, *by_branch;
+    if (assigned != NULL && PyTuple_Size(assigned) == 2) {
+        *count = PyLong_AsSsize_t(PyTuple_GetItem(said, 0));
+        pull = PyTuple_GetItem(assigned, 0);
+        by_branch = PyTuple_GetItem(assigned, 1);
+        as->pull = (uint32_t)PyLong_AsUnsignedLong(pull);
+        as->by_branch = (uint8_t)(PyObject_IsTrue(by_branch) == 1);
+    }
+    else if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "a share of another form");
+    return !PyErr_Occurred();
+}
+
+/* Give the rows of a session, in order of time, other pull requests: (how many, (pull, by_branch)) of rows that follow each
+   other, none to those after. Returns what changed: (pull, by_branch, first id, last id) of ids that follow each other. */
+static PyObject *rows_assign(PyObject *self, PyObject *arguments)
+{
+    Rows *rows = (Rows *)self;
+    unsigned long session;
+    PyObject *shares, *made;
+    KeptRow *row, as = {0}, now = {0};
+    uint32_t i = 0, id;
+    Py_ssize_t place = 0, count = 0, first = 0, last = -1;
+    if (!PyArg_ParseTuple(arguments, "kO!", &session, &PyList_Type, &shares) || (made = PyList_New(0)) == NULL)
+        return NULL;
+    if (session < (unsigned long)rows->n_sessions && !order_session(rows, &rows->sessions[session]))
+        Py_CLEAR(made);
+    while (made != NULL && session < (unsigned long)rows->n_sessions && (row = next_row(rows, session, &i, &id)) != NULL) {
+        while (count == 0 && place < PyList_Size(shares))
+            if (!take_share(PyList_GetItem(shares, place++), &count, &as))
+                break;
+        if (PyErr_Occurred())
+            break;
+        if (count > 0)
+            count--;
+        else
+            as.pull = as.by_branch = 0;
+        if (row->pull == as.pull && row->by_branch == as.by_branch)
+            continue;
+        row->pull = as.pull;
+        row->by_branch = as.by_branch;
+        if (id != last + 1 || as.pull != now.pull || as.by_branch != now.by_branch) {
+            if (!append_range(made, &now, first, last))
+                break;
+            first = id;
+            now = as;
+        }
+        last = id;
+    }
+    if (PyErr_Occurred() || !append_range(made, &now, first, last))
         Py_CLEAR(made);
     return made;
 }
@@ -2092,19 +2129,48 @@ static int values_of(PyObject *tell, uint32_t id, int64_t *values)
     return !PyErr_Occurred();
 }
 
-static PyObject *list_of_sums(Sum *sums, uint64_t n)
+/* Bring the sums to the front, in the order of their keys; returns how many there are. */
+static uint64_t in_order(Sum *sums, uint64_t n)
 {
-    PyObject *made = PyList_New(0);
     uint64_t used = 0;
     for (uint64_t i = 0; i < n; i++)
         if (sums[i].value[KEY_VALUES] != 0)
             sums[used++] = sums[i];
     qsort(sums, (size_t)used, sizeof *sums, compare_sums);
-    for (uint64_t i = 0; made != NULL && i < used; i++) {
-        PyObject *row = PyTuple_New(KEY_VALUES + MEASURES);
+    return used;
+}
+
+/* Sums of whole hours by (hour, model, tariff), of n sums in order; returns how many there are. */
+static uint64_t hours_of(const Sum *sums, uint64_t n, Sum *hours)
+{
+    uint64_t made = 0, first = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        const int64_t *from = sums[i].value;
+        const int64_t key[HOUR_VALUES] = {from[0] / 4 - (from[0] % 4 < 0), from[2], from[3]};
+        uint64_t place = first;
+        if (made > 0 && hours[made - 1].value[0] != key[0])
+            place = first = made;
+        while (place < made && memcmp(hours[place].value, key, sizeof key) != 0)
+            place++;
+        if (place == made) {
+            memset(&hours[made], 0, sizeof *hours);
+            memcpy(hours[made++].value, key, sizeof key);
+        }
+        for (int j = KEY_VALUES; j < KEY_VALUES + MEASURES; j++)
+            hours[place].value[j] += from[j];
+    }
+    return in_order(hours, made);
+}
+
+/* Rows of sums: the first values of their keys, and their measures. */
+static PyObject *list_of(const Sum *sums, uint64_t n, int keys)
+{
+    PyObject *made = PyList_New(0);
+    for (uint64_t i = 0; made != NULL && i < n; i++) {
+        PyObject *row = PyTuple_New(keys + MEASURES);
         int done = row != NULL;
-        for (int j = 0; done && j < KEY_VALUES + MEASURES; j++) {
-            PyObject *one = PyLong_FromLongLong(sums[i].value[j]);
+        for (int j = 0; done && j < keys + MEASURES; j++) {
+            PyObject *one = PyLong_FromLongLong(sums[i].value[j < keys ? j : KEY_VALUES + j - keys]);
             done = one != NULL && PyTuple_SetItem(row, j, one) == 0;
         }
         if (!done || PyList_Append(made, row) < 0)
@@ -2114,7 +2180,20 @@ static PyObject *list_of_sums(Sum *sums, uint64_t n)
     return made;
 }
 
-/* The rows of `rollup` that all kept rows add up to, in the order of its key: `_by_quarter` of ledger/usage/totals.py.
+static PyObject *both_lists(Sum *sums, uint64_t n)
+{
+    const uint64_t used = in_order(sums, n);
+    Sum *hours = PyMem_Calloc((size_t)used + 1, sizeof *hours);
+    PyObject *quarters = hours ? list_of(sums, used, KEY_VALUES) : PyErr_NoMemory(), *whole = NULL;
+    if (quarters != NULL)
+        whole = list_of(hours, hours_of(sums, used, hours), HOUR_VALUES);
+    PyMem_Free(hours);
+    if (whole == NULL)
+        Py_CLEAR(quarters);
+    return whole ? Py_BuildValue("(NN)", quarters, whole) : NULL;
+}
+
+/* The rows of `rollup` and `hour` that all kept rows add up to, in the order of their keys: ledger/usage/totals.py.
    `tell`: of the id of an origin, (model, tariff of a short prompt, place, branch). */
 static PyObject *rows_sums(PyObject *self, PyObject *tell)
 {
@@ -2140,7 +2219,7 @@ static PyObject *rows_sums(PyObject *self, PyObject *tell)
             add_up(rows, row, origin, sums, n, &used);
     }
     if (good)
-        made = list_of_sums(sums, n);
+        made = both_lists(sums, n);
     else if (!PyErr_Occurred())
         PyErr_NoMemory();
     PyMem_Free(room);
@@ -2353,7 +2432,7 @@ PyMODINIT_FUNC PyInit__scan(void)
 {
     /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 8) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 9) < 0)
         Py_CLEAR(made);
     if (made && (!add_type(made, "KeptRows", &rows_spec) || !add_type(made, "Identities", &identities_spec)))
         Py_CLEAR(made);

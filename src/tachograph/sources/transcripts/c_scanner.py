@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tachograph.sources.transcripts.decoders import Scan
 
-_LAYOUT = 8  # shape of the tuples that we expect; a library left over from an older version has another
+_LAYOUT = 9  # shape of the tuples that we expect; a library left over from an older version has another
 
 SCAN: Scan | None
 KEPT_ROWS: Any  # makes the `KeptRows` of ledger/usage/kept_rows.py; None without a compiled reader

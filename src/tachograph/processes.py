@@ -24,7 +24,6 @@ _ORPHAN_CHECK_SECONDS = 0.25
 _CHUNK_BYTES = 1 << 14
 # Windows: no console, a group of its own, no window
 _DETACHED_PROCESS, _NEW_GROUP, _NO_WINDOW = 0x00000008, 0x00000200, 0x08000000
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _OPEN_ADDRESS = "import sys, webbrowser\nsys.exit(not webbrowser.open(sys.argv[1]))"
 
 
@@ -368,11 +367,6 @@ def _become_worker(parent: int, keep: Collection[int]) -> None:
         if descriptor > 2 and descriptor not in keep:
             with suppress(OSError):
                 os.close(descriptor)
-    if sys.platform == "linux":
-        import ctypes
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
     def check(*_: object) -> None:
         if os.getppid() != parent:

@@ -162,17 +162,18 @@ def _send(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _frame(descriptor: int) -> bytes | None:
+def _frame(descriptor: int) -> bytearray | None:
     """The next delivery of a child; None when it has ended, also in the middle of one."""
     head = _exactly(descriptor, _LENGTH_BYTES)
     return None if head is None else _exactly(descriptor, int.from_bytes(head, "little"))
 
 
-def _exactly(descriptor: int, size: int) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < size:
-        part = os.read(descriptor, min(size - len(parts), 1 << 20))
-        if not part:
+def _exactly(descriptor: int, size: int) -> bytearray | None:
+    data = bytearray(size)
+    left = memoryview(data)
+    while left:
+        n = os.readv(descriptor, [left])
+        if n == 0:
             return None
-        parts += part
-    return bytes(parts)
+        left = left[n:]
+    return data

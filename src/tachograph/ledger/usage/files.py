@@ -136,7 +136,7 @@ def write_state(
             db.execute("UPDATE file SET error = ?, gone = 0 WHERE id = ?", (error, row[0]))
             return
     file = db.execute(_WRITE, (path, folder, *state[2:], error)).fetchone()[0]
-    if from_start:
+    if from_start and row is not None:
         db.execute("DELETE FROM problem WHERE file = ?", (file,))
     if problems:
         db.executemany(

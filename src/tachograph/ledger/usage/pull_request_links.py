@@ -154,30 +154,29 @@ class PullRequestAssigner:
 
     def assign(self, sessions: Iterable[int]) -> None:
         """Work out the pull request of every message of some sessions, and write what changed."""
+        kept, ranges = self.writer.kept, list[tuple[int, int, int, int]]()
         for session in sorted(sessions):
-            sql = "SELECT at FROM clearing WHERE session = ?"
-            clears = [at for (at,) in self.db.execute(sql, (session,))]
-            kept = self.writer.kept
             if kept is not None:
                 times, runs = kept.runs(session, self._numbers)
-                shares = self._shares(session, memoryview(times).cast("q"), runs, clears)
-                self.writer.assign_kept(kept, session, shares)
+                ranges += kept.assign(session, self._shares(session, memoryview(times).cast("q"), runs))
                 continue
             ids, stored_times, runs, before = self._stored(session)
-            found = _chain(itertools.repeat(one, n) for n, one in self._shares(session, stored_times, runs, clears))
+            found = _chain(itertools.repeat(one, n) for n, one in self._shares(session, stored_times, runs))
             changes = zip(ids, found, strict=True)
             self.writer.assign_pulls({id: one for id, one in changes if before.get(id, _NONE) != one})
+        self.writer.assign_ranges(ranges)
 
     def assign_none(self, sessions: Iterable[int]) -> None:
         """Take back the pull requests of all messages of some sessions."""
         for session in sorted(sessions):
             if self.writer.kept is not None:
-                self.writer.assign_kept(self.writer.kept, session, [])
+                self.writer.assign_ranges(self.writer.kept.assign(session, []))
             else:
                 self.writer.assign_pulls(dict.fromkeys(self._stored(session)[3], Assignment()))
 
-    def _shares(self, session: int, times: Sequence[int], runs: list[Run], clears: list[int]) -> list[Share]:
+    def _shares(self, session: int, times: Sequence[int], runs: list[Run]) -> list[Share]:
         """The pull requests of a session's messages. `times` are those of all its messages, `runs` divide them."""
+        clears = [at for (at,) in self.db.execute("SELECT at FROM clearing WHERE session = ?", (session,))]
         work, start = [], 0
         for number, side, count in runs:
             project, branch, is_main = self._numbers.places[number]

@@ -58,10 +58,10 @@ def separate(
     candidates: dict[int, AnyMessage] = {}
     if among is None or not among.isdisjoint(message[0] for message in ordinary):
         candidates = {message[0]: message for message in ordinary if among is None or message[0] in among}
-    rows = writer.rows_of(list(candidates))
+    rows, uuids = writer.rows_of(list(candidates)), dict[int, str]()
     for row in rows.values():
         new = whole(candidates[row.identity])
-        if any(may_be_several(old, new) for old in as_messages(writer, row)[:1]):
+        if any(may_be_several(old, new) for old in as_messages(writer, row, uuids)[:1]):
             shared[row.identity] = [new]
     if shared.keys() - known_shared:
         ordinary = [message for message in ordinary if message[0] not in shared]

@@ -24,6 +24,7 @@ class Strings:
         self._texts: dict[int, str] = {0: ""}
         self._sessions: dict[str, int] = {"": 0}
         self._accounts: dict[str, int] = {}
+        self._statements: dict[str, tuple[str, str]] = {}  # of `row_id`, by table
 
     def id(self, text: str) -> int:
         found = self._ids.get(text)
@@ -36,10 +37,13 @@ class Strings:
 
     def row_id(self, table: str, columns: Sequence[str], values: Sequence[object]) -> int:
         """The id of the row with some values, which is made if there is none; the columns are unique together."""
-        marks = ", ".join("?" * len(columns))
-        make = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks}) RETURNING id"
-        find = f"SELECT id FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
-        for statement in (make, find) if self.expects_new else (find, make):
+        statements = self._statements.get(table)
+        if statements is None:
+            marks = ", ".join("?" * len(columns))
+            make = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks}) RETURNING id"
+            find = f"SELECT id FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
+            statements = self._statements[table] = find, make
+        for statement in reversed(statements) if self.expects_new else statements:
             row = self._db.execute(statement, values).fetchone()
             if row is not None:
                 return int(row[0])

@@ -7,7 +7,7 @@ the rollups before and after; so `rollup` is at every commit what `answer` adds 
 from __future__ import annotations
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 from tachograph.ledger.usage import totals
 from tachograph.ledger.usage.account_of import Logins, account_of
 from tachograph.ledger.usage.agent_types import type_in_id, types_of
@@ -35,12 +35,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tachograph.ledger.usage.kept_rows import KeptRows
-    from tachograph.model.usage.pull_requests import Share
 
 
 _COLUMNS = ", ".join(Row._fields)
 _INSERT = f"INSERT INTO answer ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
-_UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[1:])} WHERE id = ?"
+_UPDATE = f"UPDATE answer SET {', '.join(f'{c} = ?' for c in Row._fields[2:])} WHERE id = ?"  # a row keeps its identity
 _ASSIGN_RANGE = "UPDATE answer SET pull = ?, by_branch = ? WHERE id BETWEEN ? AND ?"
 CLAIM_FLAGS = FORKED | SIDECHAIN  # the flags that decide which session owns a message
 
@@ -276,8 +275,7 @@ class MessageWriter:
         """Give rows of the table, by id, another pull request (and whether by branch alone); `finish` adds it to the
         totals."""
         if self.is_total_due:
-            for (pull, by_branch), first, last in _ranges(changes):
-                self.db.execute(_ASSIGN_RANGE, (pull, by_branch, first, last))
+            self.assign_ranges(_ranges(changes))
             return
         for row in self._rows_with("id", list(changes)):
             pull, by_branch = changes[row.id]
@@ -286,12 +284,11 @@ class MessageWriter:
         updates = [(pull, by_branch, id) for id, (pull, by_branch) in changes.items()]
         self.db.executemany("UPDATE answer SET pull = ?, by_branch = ? WHERE id = ?", updates)
 
-    def assign_kept(self, kept: KeptRows, session: int, shares: Sequence[Share]) -> None:
-        """Give the rows of a session pull requests in a first pass, written or not yet."""
+    def assign_ranges(self, ranges: Iterable[tuple[int, int, int, int]]) -> None:
+        """Give ranges of rows other pull requests in a first pass: those of them that are written already. A range is a
+        pull request, whether by branch alone, and the first and last id."""
         following = self.fresh.first_id
-        for pull, by_branch, first, last in kept.assign(session, shares):
-            if following is None or first < following:
-                self.db.execute(_ASSIGN_RANGE, (pull, by_branch, first, last))
+        self.db.executemany(_ASSIGN_RANGE, [one for one in ranges if following is None or one[2] < following])
 
     # -- rows and rollups ------------------------------------------------------------------------------------
 
@@ -301,7 +298,7 @@ class MessageWriter:
         changed = [row for id, row in self.new.items() if id in self.old]
         self.fresh.insert(self.db)
         self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
-        self.db.executemany(_UPDATE, [(*row[1:], row.id) for row in changed])
+        self.db.executemany(_UPDATE, [(*row[2:], row.id) for row in changed])
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
         self.db.executemany("INSERT OR IGNORE INTO answer_folder VALUES (?, ?)", self.folders)
         if not self.is_total_due:
@@ -332,14 +329,14 @@ def owner_by_flags(candidates: Mapping[int, int]) -> tuple[int, int]:
     return session, candidates[session]
 
 
-def _ranges(changes: Mapping[int, tuple[int, int]]) -> Iterator[tuple[tuple[int, int], int, int]]:
-    """Values of ids that follow each other and share one: the value, the first id and the last."""
+def _ranges(changes: Mapping[int, tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+    """Values of ids that follow each other and share them: both values, the first id and the last."""
     ids = sorted(changes)
     start = 0
     for place, id in enumerate(ids):
         value = changes[id]
         if place + 1 == len(ids) or ids[place + 1] != id + 1 or changes[id + 1] != value:
-            yield value, ids[start], id
+            yield *value, ids[start], id
             start = place + 1
 
 

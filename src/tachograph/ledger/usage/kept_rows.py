@@ -37,9 +37,8 @@ if TYPE_CHECKING:
             follows: Callable[..., tuple[int, int, int, int, int]],
             touched: set[int],
             /,
-        ) -> list[tuple[Any, ...]]:
-            """Make and keep the rows of new messages, without the columns that are constant for them: `NewRows._add`
-            of new_rows.py. Adds their sessions to `touched`."""
+        ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+            """Make and keep the rows of new messages: `NewRows._add` of new_rows.py. Adds their sessions to `touched`."""
 
         def put(self, rows: list[Row], /) -> None:
             """Keep rows, new or changed."""
@@ -53,8 +52,8 @@ if TYPE_CHECKING:
         def assigned(self) -> list[int]:
             """Sessions with rows that have a pull request; a session may come twice."""
 
-        def pulls(self, first: int, last: int, /) -> list[tuple[int, int]]:
-            """Pull requests of rows, from a first to a last id, and whether by branch alone."""
+        def with_pulls(self, rows: list[tuple[Any, ...]], /) -> list[tuple[Any, ...]]:
+            """Rows as `add` makes them, with their pull requests, and whether by branch alone, behind their values."""
 
         def runs(self, session: int, places: dict[int, int], /) -> tuple[bytes, list[Run]]:
             """Rows of a session in order of time and id, those of unknown time last: their times (64-bit integers of this

@@ -5,7 +5,8 @@ In a first pass the compiled reader makes them (`KeptRows.add`) and keeps what p
 
 from __future__ import annotations
 
-from _operator import add, itemgetter
+from _operator import itemgetter
+from itertools import islice
 
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,20 +22,26 @@ if TYPE_CHECKING:
 
     from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
 
-# what every new message has that nothing is merged with: constants in its statement, since values cost more
-_SAME: dict[str, int | None] = {"logged_cost": None, "shared": 0, "several_folders": 0, "pull": 0, "by_branch": 0}
-_OWN = [column for column in Row._fields if column not in _SAME]
-_in_order = itemgetter(*map([*_OWN, *_SAME].index, Row._fields))
+# what every new message has that nothing is merged with, and what nearly all of them have: constants in their statements,
+# since values cost more. Nearly all have one way: that of their own.
+_SAME: dict[str, str] = {"logged_cost": "NULL", "shared": "0", "several_folders": "0"}
+_UNASSIGNED = {"pull": "0", "by_branch": "0"}
+_USUAL = {"web_searches": "0", "blocks": "NULL", "unfinished": "0", "missing_output": "0", "own_way": "way"}
+_COMMON = [column for column in Row._fields if column not in {**_SAME, **_UNASSIGNED, **_USUAL}]
+_RARE = [*_COMMON, *_USUAL]  # the columns of a row that has anything else in one of those
 
 
 def _insert(columns: Sequence[str]) -> str:
-    """SQL to insert rows of some columns; the others are constant."""
-    constants = [column for column in _SAME if column not in columns]
-    values = [*("?" * len(columns)), *("NULL" if _SAME[column] is None else "0" for column in constants)]
-    return f"INSERT INTO answer ({', '.join((*columns, *constants))}) VALUES ({', '.join(values)})"
+    """SQL to insert rows of some columns; the others are constant, or copies of another one."""
+    values = {column: f"?{place}" for place, column in enumerate(columns, 1)}
+    for column, constant in {**_SAME, **_UNASSIGNED, **_USUAL}.items():
+        values.setdefault(column, values.get(constant, constant))
+    return f"INSERT INTO answer ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-_INSERT, _INSERT_ASSIGNED = _insert(_OWN), _insert((*_OWN, "pull", "by_branch"))
+# without and with pull requests
+_INSERT_COMMON = _insert(_COMMON), _insert([*_COMMON, *_UNASSIGNED])
+_INSERT_RARE = _insert(_RARE), _insert([*_RARE, *_UNASSIGNED])
 
 # of the texts of an origin: it, its id, 1 if an answer without output is billed, and whether more follows from it than
 # from the message alone (`_follows`)
@@ -55,11 +62,11 @@ class _Known(dict):  # type: ignore[type-arg]
 
 def kept_rows(make: MakeKeptRows) -> KeptRows:
     """Memory for the rows of a first pass; `make` is the compiled reader's."""
-    return make(kept_places(_OWN), kept_places(Row._fields))
+    return make(kept_places(_RARE), kept_places(Row._fields))
 
 
 class NewRows:
-    """Rows to insert, without their constant columns; their ids follow each other.
+    """Rows to insert, without the columns in `_SAME`: those with the columns in `_COMMON`, and the rare ones.
 
     `whole_way`: of a message's own way, its origin and session, the way in full. `touched` gets their sessions.
     """
@@ -74,31 +81,38 @@ class NewRows:
     ) -> None:
         self._attributes, self._logins, self._whole_way, self._touched = origins, logins, whole_way, touched
         self._kept = kept
-        self._rows: list[tuple[Any, ...]] = []
+        self._common: list[tuple[Any, ...]] = []
+        self._rare: list[tuple[Any, ...]] = []
         self._origins, self._ways = _Known(self._values_of), _Known(origins.ways.of)
 
     @property
     def first_id(self) -> int | None:
-        return self._rows[0][0] if self._rows else None
+        return min((rows[0][0] for rows in (self._common, self._rare) if rows), default=None)
 
     def add(self, messages: list[PlainMessage], first_id: int, sessions: Mapping[str, int]) -> None:
         """Make the rows of messages. `sessions`: ids by uuid."""
         if self._kept is not None:
-            self._rows += self._kept.add(
+            common, rare = self._kept.add(
                 messages, first_id, self._origins, sessions, self._ways, self._follows, self._touched
             )
         else:
-            self._add(messages, first_id, sessions)
+            common, rare = self._add(messages, first_id, sessions)
+        self._common += common
+        self._rare += rare
 
-    def _add(self, messages: Iterable[PlainMessage], row_id: int, sessions: Mapping[str, int]) -> None:
+    def _add(
+        self, messages: Iterable[PlainMessage], first_id: int, sessions: Mapping[str, int]
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """The twin of `KeptRows.add`. Messages that follow each other mostly share their session and way, so each is
         looked up when it changes."""
-        append, touched = self._rows.append, self._touched
+        common: list[tuple[Any, ...]] = []
+        rare: list[tuple[Any, ...]] = []
+        touched = self._touched
         last_texts: Origin | None = None
         last_uuid: str | None = None
         last_way: Way | None = None
         own_way = session = 0
-        for identity, at, a, output, c, d, e, f, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
+        for identity, at, a, output, c, d, e, searches, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
             if texts is not last_texts:
                 last_texts, (origin, origin_id, billed_empty, is_more) = texts, self._origins[texts]
             if uuid is not last_uuid:
@@ -112,11 +126,16 @@ class NewRows:
                 account, presumed, unfinished, missing, way = self._follows(
                     origin, flags, at, session, own_way, blocks, output
                 )
-            append((
-                row_id, identity, at, a, output, c, d, e, f, chosen_at, origin_id, request, session, flags, account,
-                1 if output else billed_empty, last_at, stop_at, mark, blocks, presumed, unfinished, missing, way, own_way,
-            ))  # fmt: skip
-            row_id += 1
+            row = (
+                identity, at, a, output, c, d, e, chosen_at, origin_id, request, session, flags, account,
+                1 if output else billed_empty, last_at, stop_at, mark, presumed, way,
+            )  # fmt: skip
+            if searches or blocks is not None or way != own_way:
+                rare.append((*row, searches, blocks, unfinished, missing, own_way))
+            else:
+                common.append(row)
+        numbered = ((id, *row) for id, row in enumerate((*common, *rare), first_id))
+        return list(islice(numbered, len(common))), list(numbered)
 
     def _follows(
         self, origin: AttributeRow, flags: int, at: int, session: int, own_way: int, blocks: bytes | None, output: int
@@ -137,16 +156,23 @@ class NewRows:
 
     def insert(self, db: sqlite3.Connection) -> None:
         """Write the rows, with the pull requests that they were given while they were kept."""
-        if self._kept is not None and self._rows:
-            pulls = self._kept.pulls(self._rows[0][0], self._rows[-1][0])
-            db.executemany(_INSERT_ASSIGNED, map(add, self._rows, pulls))
-        else:
-            db.executemany(_INSERT, self._rows)
+        for rows, plain, assigned in ((self._common, *_INSERT_COMMON), (self._rare, *_INSERT_RARE)):
+            if rows and self._kept is not None:
+                db.executemany(assigned, self._kept.with_pulls(rows))
+            elif rows:
+                db.executemany(plain, rows)
 
     def whole(self) -> Iterator[tuple[Any, ...]]:
         """The rows in the form of a `Row`, without pull requests."""
-        constants = tuple(_SAME.values())
-        return (_in_order((*row, *constants)) for row in self._rows)
+        for row in self._common:
+            usual = 0, None, 0, 0, row[-1]
+            yield _in_order((*row, *usual, None, 0, 0, 0, 0))
+        for row in self._rare:
+            yield _in_order((*row, None, 0, 0, 0, 0))
 
     def clear(self) -> None:
-        self._rows.clear()
+        self._common.clear()
+        self._rare.clear()
+
+
+_in_order = itemgetter(*map([*_RARE, *_SAME, *_UNASSIGNED].index, Row._fields))

@@ -1583,11 +1583,12 @@ static int note_session(Rows *rows, uint32_t id, uint32_t session)
 static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
 {
     int64_t value[ROW_VALUES];
+    const Py_ssize_t n = PyTuple_Size(row); /* a row without rare values is shorter */
     KeptRow *kept;
+    if (n < 0)
+        return 0;
     for (int i = 0; i < ROW_VALUES; i++) {
-        PyObject *said = places[i] < 0 ? NULL : PyTuple_GetItem(row, places[i]);
-        if (said == NULL && places[i] >= 0)
-            return 0;
+        PyObject *said = places[i] < 0 || places[i] >= n ? NULL : PyTuple_GetItem(row, places[i]);
         if (said == NULL || said == Py_None)
             value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : 0;
         else if ((value[i] = PyLong_AsLongLong(said)) == -1 && PyErr_Occurred())
@@ -1650,6 +1651,14 @@ static int keep_if_whole(Rows *rows, PyObject *row, const Py_ssize_t *places)
     return 1;
 }
 
+/* Append what was just made, which is then the list's alone. */
+static int append(PyObject *list, PyObject *made)
+{
+    int done = made != NULL && PyList_Append(list, made) == 0;
+    Py_XDECREF(made);
+    return done;
+}
+
 static PyObject *rows_put(PyObject *self, PyObject *many)
 {
     for (Py_ssize_t i = 0; i < PyList_Size(many); i++) { /* a number of a class of its own may change the list */
@@ -1662,11 +1671,12 @@ static PyObject *rows_put(PyObject *self, PyObject *many)
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-/* Places of the values of a PlainMessage (model/usage/messages.py), and how many a new row has. */
+/* Places of the values of a PlainMessage (model/usage/messages.py), and how many a new row has: the rare ones are its last. */
 enum {
-    SAID_IDENTITY, SAID_AT, SAID_INPUT, SAID_OUTPUT, SAID_CHOSEN = 8, SAID_ORIGIN, SAID_REQUEST, SAID_SESSION, SAID_FLAGS,
-    SAID_LAST, SAID_STOP, SAID_MARK, SAID_BLOCKS, SAID_WAY
+    SAID_IDENTITY, SAID_AT, SAID_INPUT, SAID_OUTPUT, SAID_SEARCHES = 7, SAID_CHOSEN, SAID_ORIGIN, SAID_REQUEST, SAID_SESSION,
+    SAID_FLAGS, SAID_LAST, SAID_STOP, SAID_MARK, SAID_BLOCKS, SAID_WAY
 };
+#define COMMON_VALUES 20
 #define NEW_VALUES 25
 
 typedef struct { /* what was looked up last: messages that follow each other mostly share it */
@@ -1702,76 +1712,120 @@ static int look_up(LookedUp *last, PyObject *message, PyObject *origins, PyObjec
     return last->values != NULL && last->way != NULL;
 }
 
-/* The row of a new message, without its constant columns; NULL with an exception. */
-static PyObject *new_row(PyObject *message, PyObject *id, PyObject *zero, PyObject *one, const LookedUp *last,
-                         PyObject *follows)
+/* The row of a new message, without its constant columns and, where they say nothing, the rare ones. Its id is 0 so far.
+   NULL with an exception. */
+static PyObject *new_row(PyObject *message, PyObject *zero, PyObject *one, const LookedUp *last, PyObject *follows)
 {
-    PyObject *more = NULL, *row = PyTuple_New(NEW_VALUES), *output = PyTuple_GetItem(message, SAID_OUTPUT);
-    PyObject *blocks = PyTuple_GetItem(message, SAID_BLOCKS), *value[NEW_VALUES];
+    PyObject *more = NULL, *row, *output = PyTuple_GetItem(message, SAID_OUTPUT), *value[NEW_VALUES];
+    PyObject *blocks = PyTuple_GetItem(message, SAID_BLOCKS), *searches = PyTuple_GetItem(message, SAID_SEARCHES);
+    PyObject *way = last->way;
     int n = 0;
-    if (row == NULL)
-        return NULL;
     if (blocks != Py_None || PyTuple_GetItem(last->values, 3) == Py_True) {
         more = PyObject_CallFunctionObjArgs(follows, PyTuple_GetItem(last->values, 0), PyTuple_GetItem(message, SAID_FLAGS),
                                             PyTuple_GetItem(message, SAID_AT), last->session, last->way, blocks, output,
                                             NULL);
-        if (more == NULL) {
-            Py_DECREF(row);
+        if (more == NULL)
             return NULL;
-        }
+        way = PyTuple_GetItem(more, 4);
     }
-    value[n++] = id;
-    for (int i = SAID_IDENTITY; i <= SAID_CHOSEN; i++)
+    value[n++] = zero;
+    for (int i = SAID_IDENTITY; i < SAID_SEARCHES; i++)
         value[n++] = PyTuple_GetItem(message, i);
+    value[n++] = PyTuple_GetItem(message, SAID_CHOSEN);
     value[n++] = PyTuple_GetItem(last->values, 1);
     value[n++] = PyTuple_GetItem(message, SAID_REQUEST);
     value[n++] = last->session;
     value[n++] = PyTuple_GetItem(message, SAID_FLAGS);
     value[n++] = more ? PyTuple_GetItem(more, 0) : zero; /* account */
     value[n++] = PyObject_IsTrue(output) ? one : PyTuple_GetItem(last->values, 2);
-    for (int i = SAID_LAST; i <= SAID_BLOCKS; i++)
+    for (int i = SAID_LAST; i <= SAID_MARK; i++)
         value[n++] = PyTuple_GetItem(message, i);
-    for (int i = 1; i < 4; i++) /* presumed, unfinished, missing output */
-        value[n++] = more ? PyTuple_GetItem(more, i) : zero;
-    value[n++] = more ? PyTuple_GetItem(more, 4) : last->way;
-    value[n++] = last->way;
-    for (int i = 0; i < n; i++)
+    value[n++] = more ? PyTuple_GetItem(more, 1) : zero; /* presumed */
+    value[n++] = way;
+    if (blocks != Py_None || PyObject_RichCompareBool(way, last->way, Py_EQ) != 1 || PyObject_IsTrue(searches)) {
+        value[n++] = searches;
+        value[n++] = blocks;
+        value[n++] = more ? PyTuple_GetItem(more, 2) : zero; /* unfinished */
+        value[n++] = more ? PyTuple_GetItem(more, 3) : zero; /* missing output */
+        value[n++] = last->way;
+    }
+    row = PyErr_Occurred() ? NULL : PyTuple_New(n);
+    for (int i = 0; row != NULL && i < n; i++)
         PyTuple_SetItem(row, i, Py_XNewRef(value[i]));
     Py_XDECREF(more);
-    if (PyErr_Occurred())
-        Py_CLEAR(row);
     return row;
+}
+
+/* Give rows ids that follow each other, and keep them: 1; 0 with an exception. The list is the only one that holds them. */
+static int number_rows(Rows *rows, PyObject *made, Py_ssize_t id)
+{
+    for (Py_ssize_t i = 0; i < PyList_Size(made); i++) {
+        PyObject *row = PyList_GetItem(made, i), *number = PyLong_FromSsize_t(id + i);
+        if (number == NULL || PyTuple_SetItem(row, 0, number) < 0 || !keep_if_whole(rows, row, rows->plain))
+            return 0;
+    }
+    return 1;
 }
 
 static PyObject *rows_add(PyObject *self, PyObject *arguments)
 {
-    PyObject *messages, *origins, *sessions, *ways, *follows, *touched, *made, *zero, *one;
+    PyObject *messages, *origins, *sessions, *ways, *follows, *touched, *common, *rare, *zero, *one;
     Py_ssize_t id;
+    int done;
     LookedUp last = {0};
     if (!PyArg_ParseTuple(arguments, "O!nOOOOO!", &PyList_Type, &messages, &id, &origins, &sessions, &ways, &follows,
                           &PySet_Type, &touched))
         return NULL;
-    made = PyList_New(0);
+    common = PyList_New(0);
+    rare = PyList_New(0);
     zero = PyLong_FromLong(0);
     one = PyLong_FromLong(1);
-    for (Py_ssize_t i = 0; made != NULL && i < PyList_Size(messages); i++) {
-        PyObject *message = Py_NewRef(PyList_GetItem(messages, i)), *number = PyLong_FromSsize_t(id++), *row = NULL;
-        if (number != NULL && PyTuple_Size(message) == PLAIN_FIELDS &&
-            look_up(&last, message, origins, sessions, ways, touched))
-            row = new_row(message, number, zero, one, &last, follows);
-        Py_XDECREF(number);
+    done = common && rare && zero && one;
+    for (Py_ssize_t i = 0; done && i < PyList_Size(messages); i++) {
+        PyObject *message = Py_NewRef(PyList_GetItem(messages, i)), *row = NULL;
+        if (PyTuple_Size(message) == PLAIN_FIELDS && look_up(&last, message, origins, sessions, ways, touched))
+            row = new_row(message, zero, one, &last, follows);
         Py_DECREF(message);
-        if (row == NULL || !keep_if_whole((Rows *)self, row, ((Rows *)self)->plain) || PyList_Append(made, row) < 0)
-            Py_CLEAR(made);
-        Py_XDECREF(row);
+        done = row != NULL && append(PyTuple_Size(row) == COMMON_VALUES ? common : rare, row);
     }
-    if (made == NULL && !PyErr_Occurred())
+    done = done && number_rows((Rows *)self, common, id) && number_rows((Rows *)self, rare, id + PyList_Size(common));
+    if (!done && !PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "a message of another form");
     Py_XDECREF(zero);
     Py_XDECREF(one);
     Py_XDECREF(last.values);
     Py_XDECREF(last.session);
     Py_XDECREF(last.way);
+    if (!done) {
+        Py_XDECREF(common);
+        Py_XDECREF(rare);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", common, rare);
+}
+
+/* Rows with their pull requests (and whether by branch alone) behind their other values. */
+static PyObject *rows_with_pulls(PyObject *self, PyObject *many)
+{
+    PyObject *made = PyList_New(0), *none = Py_BuildValue("(ii)", 0, 0), *pulls = Py_XNewRef(none);
+    static const KeptRow unassigned = {0};
+    const KeptRow *before = &unassigned;
+    for (Py_ssize_t i = 0; made != NULL && pulls != NULL && i < PyList_Size(many); i++) {
+        PyObject *plain = Py_NewRef(PyList_GetItem(many, i)), *id = PyTuple_GetItem(plain, 0);
+        const KeptRow *row = id ? row_at((Rows *)self, PyLong_AsSsize_t(id)) : NULL;
+        if (row == NULL)
+            row = &unassigned;
+        if (row->pull != before->pull || row->by_branch != before->by_branch)
+            set_to(&pulls, Py_BuildValue("(II)", row->pull, (unsigned)row->by_branch));
+        before = row;
+        if (PyErr_Occurred() || !append(made, PySequence_Concat(plain, pulls)))
+            Py_CLEAR(made);
+        Py_DECREF(plain);
+    }
+    Py_XDECREF(none);
+    Py_XDECREF(pulls);
+    if (PyErr_Occurred())
+        Py_CLEAR(made);
     return made;
 }
 
@@ -1783,14 +1837,6 @@ static PyObject *rows_drop(PyObject *self, PyObject *id)
     if (row != NULL)
         row->is_there = 0;
     return Py_NewRef(Py_None);
-}
-
-/* Append what was just made, which is then the list's alone. */
-static int append(PyObject *list, PyObject *made)
-{
-    int done = made != NULL && PyList_Append(list, made) == 0;
-    Py_XDECREF(made);
-    return done;
 }
 
 /* Sessions with rows that have a pull request; a session may come twice. */
@@ -1808,29 +1854,6 @@ static PyObject *rows_assigned(PyObject *self, PyObject *ignored)
         if (!append(made, PyLong_FromUnsignedLong(session)))
             Py_CLEAR(made);
     }
-    return made;
-}
-
-/* (pull, by_branch) of the rows with ids from a first to a last one. */
-static PyObject *rows_pulls(PyObject *self, PyObject *arguments)
-{
-    Py_ssize_t first, last;
-    PyObject *made, *one = NULL;
-    const KeptRow *before = NULL;
-    if (!PyArg_ParseTuple(arguments, "nn", &first, &last) || (made = PyList_New(0)) == NULL)
-        return NULL;
-    for (Py_ssize_t id = first; made != NULL && id <= last; id++) {
-        static const KeptRow none = {0};
-        const KeptRow *row = row_at((Rows *)self, id) ? row_at((Rows *)self, id) : &none;
-        if (before == NULL || row->pull != before->pull || row->by_branch != before->by_branch) {
-            Py_XDECREF(one);
-            one = Py_BuildValue("(II)", row->pull, (unsigned)row->by_branch);
-        }
-        before = row;
-        if (one == NULL || PyList_Append(made, one) < 0)
-            Py_CLEAR(made);
-    }
-    Py_XDECREF(one);
     return made;
 }
 
@@ -2281,7 +2304,7 @@ static PyMethodDef rows_methods[] = {
     {"drop", rows_drop, METH_O, "Forget the row with an id."},
     {"assign", rows_assign, METH_VARARGS, "Give rows other pull requests."},
     {"assigned", rows_assigned, METH_NOARGS, "Sessions with rows that have a pull request."},
-    {"pulls", rows_pulls, METH_VARARGS, "Pull requests of rows, from a first to a last id."},
+    {"with_pulls", rows_with_pulls, METH_O, "Rows with their pull requests behind their other values."},
     {"runs", rows_runs, METH_VARARGS, "Rows of a session in order of time."},
     {"sessions_of", rows_sessions_of, METH_O, "Sessions with billed rows of some origins."},
     {"sums", rows_sums, METH_O, "Rows of `rollup` that all rows add up to."},

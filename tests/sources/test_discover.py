@@ -235,9 +235,8 @@ def test_L17_what_was_counted_stays_when_its_file_is_closed(nobodys: Home) -> No
 
 def test_L17_a_file_that_vanishes_while_others_are_read(home: Home, small_batches: int) -> None:
     """The first batch ends within the first file: between it and the second, the second goes."""
-    home.write("a/long.jsonl", [assistant(f"M{n}x") for n in range(small_batches)])
+    os.utime(home.write("a/long.jsonl", [assistant(f"M{n}x") for n in range(small_batches)]), (1, 1))
     late = home.write("a/late.jsonl", [assistant("Z")])
-    os.utime(late, (1, 1))
     home.ingest(lambda done, total: late.unlink(missing_ok=True))
     assert home.totals()["messages"] == small_batches
     home.write("a/late.jsonl", [assistant("Z")])

@@ -26,7 +26,8 @@
 #define NO_TIME (1LL << 62)
 #define LONGEST_ANSWER_MS 600000 /* model/usage/messages.py */
 #define LONGEST_AFTER_STOP_MS 10000
-#define MOST_BLOCKS 32   /* of one answer, held at once */
+#define MOST_LINES 24    /* of one answer, held at once */
+#define MOST_BLOCKS 32
 #define KEY_CHARACTERS 80 /* model/usage/content.py */
 #define LONGEST_CLEAR 4096
 #define WAYS 6
@@ -65,9 +66,12 @@ typedef struct { /* in the order of an origin (model/usage/messages.py), then wh
     uint64_t input, output, written, read, five, hour, searches;
     int has_split, has_usage, flags, spawns;
     int64_t at;
-    Block blocks[MOST_BLOCKS]; /* of a line without a stop reason */
-    int n_blocks;
 } Record;
+
+typedef struct { /* a line without a stop reason, and its content */
+    Bytes start, stop, content, content_end;
+    int is_final; /* its client writes final counts in every line */
+} Line;
 
 typedef struct { /* a message whose lines are being read: `_Held` of decode.py */
     Record record;
@@ -75,8 +79,8 @@ typedef struct { /* a message whose lines are being read: `_Held` of decode.py *
     Text leaf, mark, request, way[WAYS];
     int64_t stop_at;
     uint64_t counts[6];
-    Block blocks[MOST_BLOCKS];
-    int n_blocks, is_there;
+    Line lines[MOST_LINES]; /* while there is no stop reason: all lines */
+    int n_lines, is_there;
 } Held;
 
 #define RECENT 4 /* tuples that are looked for before their texts are made again */
@@ -88,6 +92,7 @@ typedef struct { /* tuples of texts that were made last, borrowed from `known` *
 } Recent;
 
 typedef struct { /* what a call has made so far */
+    Bytes block; /* that is read */
     PyObject *made, *folder, *known, *session, *empty;
     PyObject *messages, *fragments; /* of the batch, by identity: a message that is in neither goes to the first */
     Recent origins, ways;
@@ -123,6 +128,18 @@ static uint64_t marks(uint64_t w)
     return has(w, '"') | has(w, '\\') | ((w - ONES * 0x20) & ~w & HIGH);
 }
 
+/* Whether a character may follow a backslash. */
+static int is_escaped(unsigned char c)
+{
+#define BIT(c) (1ULL << ((c) & 63))
+    static const uint64_t escaped[4] = {
+        BIT('"') | BIT('/'),
+        BIT('\\') | BIT('b') | BIT('f') | BIT('n') | BIT('r') | BIT('t') | BIT('u')
+    };
+#undef BIT
+    return escaped[c >> 6] >> (c & 63) & 1;
+}
+
 /* Past a string; the cursor stands on its opening quote. */
 static int text(Cursor *c, Text *out)
 {
@@ -149,7 +166,7 @@ static int text(Cursor *c, Text *out)
         }
         if (*p == '\\') {
             out->is_escaped = 1;
-            if (end - p < 2 || memchr("\"\\/bfnrtu", p[1], 9) == NULL)
+            if (end - p < 2 || !is_escaped(p[1]))
                 return 0;
             if (p[1] == 'u') {
                 if (end - p < 6)
@@ -285,27 +302,36 @@ static int skip(Cursor *c, int depth)
     }
 }
 
+/* Whether bytes are UTF-8; others are replaced by the patient way. */
+static int is_utf8(Bytes p, Bytes end)
+{
+    PyObject *tried;
+    Bytes start = p;
+    while (end - p >= 8 && !(eight(p) & HIGH))
+        p += 8;
+    while (p < end && *p < 0x80)
+        p++;
+    if (p == end)
+        return 1;
+    tried = PyUnicode_DecodeUTF8((const char *)start, end - start, NULL);
+    if (tried == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_DECREF(tried);
+    return 1;
+}
+
 /* Whether a text can be handed to Python as it stands, or after taking backslashes away. */
 static int is_fit(const Text *said)
 {
-    int is_ascii = 1;
-    for (Py_ssize_t i = 0; i < said->n; i++) {
-        is_ascii &= said->p[i] < 0x80;
+    for (Py_ssize_t i = 0; said->is_escaped && i < said->n; i++)
         if (said->p[i] == '\\') {
-            if (said->n > LONGEST_ESCAPED || said->p[i + 1] == 'u' || memchr("\"\\/", said->p[i + 1], 3) == NULL)
+            if (said->n > LONGEST_ESCAPED || memchr("\"\\/", said->p[i + 1], 3) == NULL)
                 return 0;
             i++;
         }
-    }
-    if (!is_ascii) {
-        PyObject *tried = PyUnicode_DecodeUTF8((const char *)said->p, said->n, NULL);
-        if (tried == NULL) {
-            PyErr_Clear();
-            return 0;
-        }
-        Py_DECREF(tried);
-    }
-    return 1;
+    return is_utf8(said->p, said->p + said->n);
 }
 
 static int take(Cursor *c, Text *out)
@@ -655,8 +681,7 @@ static int record_of(Cursor *c, Record *r, int is_progress)
     int place;
     unsigned seen = 0;
     int begun = 0, more, good;
-    memset(r, 0, offsetof(Record, blocks));
-    r->n_blocks = 0;
+    memset(r, 0, sizeof *r);
     if (*c->p++ != '{')
         return 0;
     while ((more = next_key(c, &begun, &key)) == 1) {
@@ -776,26 +801,6 @@ static uint32_t mix(uint32_t key, unsigned char byte)
     return (key ^ byte) * 0x01000193u;
 }
 
-/* Whether bytes are UTF-8; others are replaced by the patient way, and count differently. */
-static int is_utf8(Bytes p, Bytes end)
-{
-    PyObject *tried;
-    Bytes start = p;
-    while (end - p >= 8 && !(eight(p) & HIGH))
-        p += 8;
-    while (p < end && *p < 0x80)
-        p++;
-    if (p == end)
-        return 1;
-    tried = PyUnicode_DecodeUTF8((const char *)start, end - start, NULL);
-    if (tried == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    Py_DECREF(tried);
-    return 1;
-}
-
 /* Go on with a key by a text, or by its first characters (most), and count all of its characters. Takes no \u. */
 static int mix_text(const Text *said, uint32_t *key, uint32_t most, uint32_t *characters)
 {
@@ -909,12 +914,12 @@ static int writes_final_counts(const Text *version)
     return decided >= 0;
 }
 
-static int blocks_of(Record *r)
+static int blocks_of(const Line *line, Block *blocks, int *n_blocks)
 {
-    Cursor c = {r->content, r->content_end};
+    Cursor c = {line->content, line->content_end};
     int is_first = 1;
-    if (writes_final_counts(&r->version))
-        add_block(r->blocks, &r->n_blocks, 0, 0);
+    if (line->is_final && !add_block(blocks, n_blocks, 0, 0))
+        return 0;
     if (c.p == NULL || *c.p != '[')
         return 1;
     c.p++;
@@ -965,7 +970,7 @@ static int blocks_of(Record *r)
             }
             else if (!mix_text(&said, &hash, KEY_CHARACTERS, &length))
                 return 0;
-            if (!add_block(r->blocks, &r->n_blocks, hash ? hash : 1, length))
+            if (!add_block(blocks, n_blocks, hash ? hash : 1, length))
                 return 0;
         }
         else if (IS(kind, "tool_use")) {
@@ -977,7 +982,7 @@ static int blocks_of(Record *r)
             hash = mix(hash, 0);
             if (!mix_text(&id, &hash, UINT32_MAX, &ignored) || !mix_text(&name, &unused, 0, &length) ||
                 !dumped(input, input_end, &more_length) ||
-                !add_block(r->blocks, &r->n_blocks, hash ? hash : 1, length + more_length))
+                !add_block(blocks, n_blocks, hash ? hash : 1, length + more_length))
                 return 0;
         }
         space(&c);
@@ -1004,7 +1009,7 @@ static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r, int is_
         return 0;
     if (r->stamp.p == NULL || !moment(&r->stamp, &r->at) || r->at < FIRST_MS || r->at > latest)
         return 0;
-    return r->stop.n > 0 || blocks_of(r);
+    return 1;
 }
 
 /* -- what becomes of it ---------------------------------------------------------------------------------------- */
@@ -1146,16 +1151,34 @@ static int hand_over(Making *m, PyObject *item)
     return (is_known ? PyList_Append(m->made, item) : PyDict_SetItem(m->messages, identity, item)) == 0;
 }
 
-/* Hand over the message that was held: a PlainMessage of model/usage/messages.py. */
+static int hand_back(Making *m, int how, Bytes start, Bytes stop)
+{
+    PyObject *item = Py_BuildValue("(inn)", how, (Py_ssize_t)(start - m->block), (Py_ssize_t)(stop - m->block));
+    int done = item != NULL && PyList_Append(m->made, item) == 0;
+    Py_XDECREF(item);
+    return done;
+}
+
+/* Hand over the message that was held: a PlainMessage of model/usage/messages.py. Its lines are handed back if their content,
+   which only matters where none has a stop reason, is odd. */
 static int let_go(Making *m, Held *held)
 {
     const Record *r = &held->record;
     PyObject *origin, *session, *way, *item, *one[PLAIN_FIELDS];
+    Block found[MOST_BLOCKS];
     char blocks[8 * MOST_BLOCKS];
-    int done, n = 0, n_blocks = held->stop_at == NO_TIME ? held->n_blocks : 0;
+    int done = 1, n = 0, n_blocks = 0;
     if (!held->is_there)
         return 1;
     held->is_there = 0;
+    for (int i = 0; done && held->stop_at == NO_TIME && i < held->n_lines; i++)
+        done = blocks_of(&held->lines[i], found, &n_blocks);
+    if (!done) {
+        done = 1;
+        for (int i = 0; done && i < held->n_lines; i++)
+            done = hand_back(m, READ, held->lines[i].start, held->lines[i].stop);
+        return done;
+    }
     session = session_of(m, held);
     origin = session ? tuple_of(m, &m->origins, &r->model, 8, m->folder) : NULL;
     way = origin ? tuple_of(m, &m->ways, held->way, WAYS, NULL) : NULL;
@@ -1164,8 +1187,8 @@ static int let_go(Making *m, Held *held)
         return 0;
     for (int i = 0; i < n_blocks; i++)
         for (int j = 0; j < 4; j++) { /* little-endian on every machine */
-            blocks[8 * i + j] = (char)(held->blocks[i].key >> (8 * j));
-            blocks[8 * i + 4 + j] = (char)(held->blocks[i].length >> (8 * j));
+            blocks[8 * i + j] = (char)(found[i].key >> (8 * j));
+            blocks[8 * i + 4 + j] = (char)(found[i].length >> (8 * j));
         }
     one[n++] = PyLong_FromUnsignedLongLong(fingerprint(&r->id));
     one[n++] = PyLong_FromLongLong(held->first);
@@ -1219,8 +1242,8 @@ static int note_way(Held *held, const Record *r)
     return 1;
 }
 
-/* Take in the end of an answer, or the visible blocks of a line without one; false where there is no room for them. */
-static int note_end(Held *held, const Record *r)
+/* Take in the end of an answer, or a line without one; false where there is no room for it. */
+static int note_end(Held *held, const Record *r, Bytes start, Bytes stop)
 {
     if (r->stop.n > 0) {
         if (r->at < held->stop_at)
@@ -1228,20 +1251,21 @@ static int note_end(Held *held, const Record *r)
         return 1;
     }
     if (held->stop_at == NO_TIME) {
-        int n = held->n_blocks;
-        Block blocks[MOST_BLOCKS];
-        memcpy(blocks, held->blocks, sizeof blocks);
-        for (int i = 0; i < r->n_blocks; i++)
-            if (!add_block(blocks, &n, r->blocks[i].key, r->blocks[i].length))
-                return 0;
-        memcpy(held->blocks, blocks, sizeof blocks);
-        held->n_blocks = n;
+        Line *line = &held->lines[held->n_lines];
+        if (held->n_lines == MOST_LINES)
+            return 0;
+        line->start = start;
+        line->stop = stop;
+        line->content = r->content;
+        line->content_end = r->content_end;
+        line->is_final = writes_final_counts(&r->version);
+        held->n_lines++;
     }
     return 1;
 }
 
 /* Take in an answer: another line of the message that is held, or one that is held from now on. */
-static int note(Making *m, Held *held, const Record *r)
+static int note(Making *m, Held *held, const Record *r, Bytes start, Bytes stop)
 {
     uint64_t five = r->written;
     if (r->has_split)
@@ -1249,7 +1273,7 @@ static int note(Making *m, Held *held, const Record *r)
     const uint64_t counts[6] = {r->input, r->output, five, r->hour, r->read, r->searches};
     if (held->is_there && is_same(&r->id, &held->record.id) && r->at > held->record.at &&
         r->flags == held->record.flags && is_same(&r->session, &held->record.session) && goes_on(held, r, counts) &&
-        note_way(held, r) && note_end(held, r)) {
+        note_way(held, r) && note_end(held, r, start, stop)) {
         if (r->request.n > 0)
             held->request = r->request;
         for (int i = 0; i < 6; i++)
@@ -1274,8 +1298,8 @@ static int note(Making *m, Held *held, const Record *r)
     held->leaf = held->mark = r->uuid;
     held->request = r->request;
     held->stop_at = NO_TIME;
-    held->n_blocks = 0;
-    note_end(held, r);
+    held->n_lines = 0;
+    note_end(held, r, start, stop);
     memcpy(held->counts, counts, sizeof counts);
     held->is_there = 1;
     return 1;
@@ -1338,23 +1362,15 @@ static int may_clear(Bytes start, Bytes stop)
     return stop - start < LONGEST_CLEAR && contains(start, stop, CLEAR_NEEDLE, sizeof CLEAR_NEEDLE - 1, 0);
 }
 
-static int hand_back(Making *m, int how, Bytes block, Bytes start, Bytes stop)
-{
-    PyObject *item = Py_BuildValue("(inn)", how, (Py_ssize_t)(start - block), (Py_ssize_t)(stop - block));
-    int done = item != NULL && PyList_Append(m->made, item) == 0;
-    Py_XDECREF(item);
-    return done;
-}
-
 /* Hand back an answer that starts subagents and names their type. */
-static int note_spawns(Making *m, const Record *r, Bytes block, Bytes start, Bytes stop)
+static int note_spawns(Making *m, const Record *r, Bytes start, Bytes stop)
 {
     return !r->spawns || !contains(start, stop, SUBAGENT_NEEDLE, sizeof SUBAGENT_NEEDLE - 1, 9) ||
-           hand_back(m, SPAWN, block, start, stop);
+           hand_back(m, SPAWN, start, stop);
 }
 
 /* Hand back a progress record with the prompt of a subagent; the records that follow it repeat that prompt. */
-static int note_subagent(Making *m, const Record *r, Bytes block, Bytes start, Bytes stop)
+static int note_subagent(Making *m, const Record *r, Bytes start, Bytes stop)
 {
     if (r->agent.n == 0 || r->prompt.n == 0)
         return 1;
@@ -1366,7 +1382,7 @@ static int note_subagent(Making *m, const Record *r, Bytes block, Bytes start, B
     m->prompts[m->next_prompt][1] = r->agent;
     m->prompts[m->next_prompt][2] = r->prompt;
     m->next_prompt = (m->next_prompt + 1) % RECENT;
-    return hand_back(m, SUBAGENT, block, start, stop);
+    return hand_back(m, SUBAGENT, start, stop);
 }
 
 static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int64_t latest)
@@ -1375,6 +1391,7 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
     Record record;
     Bytes start = block, end = block + length, stop, kind;
     int done = 1;
+    m->block = block;
     held.is_there = 0;
     for (; start < end && done; start = stop + 1) {
         stop = memchr(start, '\n', (size_t)(end - start));
@@ -1386,38 +1403,38 @@ static int read_lines(Making *m, Bytes block, Py_ssize_t length, long looks, int
         if (kind == NULL)
             kind = head_kind(start, stop);
         if (kind == NULL)
-            done = hand_back(m, UNCERTAIN, block, start, stop);
+            done = hand_back(m, UNCERTAIN, start, stop);
         else if (BEGINS(kind, stop, "assistant\"")) {
             if (answer_of(start, stop, latest, &record, 0))
-                done = note(m, &held, &record) && note_spawns(m, &record, block, start, stop);
+                done = note(m, &held, &record, start, stop) && note_spawns(m, &record, start, stop);
             else
-                done = hand_back(m, READ, block, start, stop);
+                done = hand_back(m, READ, start, stop);
         }
         else if (BEGINS(kind, stop, "user\"")) {
             if (looks > 0) {
                 looks--;
-                done = hand_back(m, PROMPT, block, start, stop);
+                done = hand_back(m, PROMPT, start, stop);
             }
             if (done && may_clear(start, stop))
-                done = hand_back(m, CLEAR, block, start, stop);
+                done = hand_back(m, CLEAR, start, stop);
         }
         else if (BEGINS(kind, stop, "system\"")) {
             if (may_clear(start, stop))
-                done = hand_back(m, CLEAR, block, start, stop);
+                done = hand_back(m, CLEAR, start, stop);
         }
         else if (BEGINS(kind, stop, "progress\"")) {
             if (!contains(start, stop, USAGE_NEEDLE, sizeof USAGE_NEEDLE - 1, 4))
                 continue;
             /* calls of further subagents are found where the patient way looks, in the whole record */
             if (answer_of(start, stop, latest, &record, 1) && !record.spawns)
-                done = note(m, &held, &record) && note_subagent(m, &record, block, start, stop);
+                done = note(m, &held, &record, start, stop) && note_subagent(m, &record, start, stop);
             else
-                done = hand_back(m, READ, block, start, stop);
+                done = hand_back(m, READ, start, stop);
         }
         else if (BEGINS(kind, stop, "pr-link\"") || BEGINS(kind, stop, "ai-title\"") ||
                  BEGINS(kind, stop, "custom-title\"") || BEGINS(kind, stop, "summary\"") ||
                  BEGINS(kind, stop, "cost-state\""))
-            done = hand_back(m, READ, block, start, stop);
+            done = hand_back(m, READ, start, stop);
     }
     return done && let_go(m, &held) && end_session(m);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import NamedTuple
+from tachograph.lean_typing import Iterable, NamedTuple
 from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.ways import Ways
 from tachograph.model.usage.entrypoints import is_cowork
@@ -11,6 +11,7 @@ from tachograph.model.usage.messages import Origin
 from tachograph.model.usage.prices import tariff
 
 COLUMNS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
+_INSERT = f"INSERT OR IGNORE INTO origin ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 class AttributeRow(NamedTuple):
@@ -43,6 +44,17 @@ class MessageAttributes:
             ids = tuple(map(self.names.id, texts))
             found = self._remember(self.names.row_id("origin", COLUMNS, ids), texts, ids)
         return found
+
+    def learn(self, several: Iterable[Origin]) -> None:
+        """Store new origins together, where `of` would take a statement for each of their texts."""
+        new = [texts for texts in several if texts not in self._by_texts]
+        self.names.learn({text for texts in new for text in texts})
+        by_ids = {tuple(map(self.names.id, texts)): texts for texts in new}
+        last = self._db.execute("SELECT coalesce(max(id), 0) FROM origin").fetchone()[0]
+        self._db.executemany(_INSERT, by_ids)
+        for id, *ids in self._db.execute(f"SELECT id, {', '.join(COLUMNS)} FROM origin WHERE id > ?", (last,)):
+            key = tuple(ids)
+            self._remember(id, by_ids[key], key)
 
     def at(self, id: int) -> AttributeRow:
         """The origin with an id."""

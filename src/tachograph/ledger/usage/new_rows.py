@@ -43,6 +43,8 @@ def _insert(columns: Sequence[str]) -> str:
 _INSERT_COMMON = _insert(_COMMON), _insert([*_COMMON, *_UNASSIGNED])
 _INSERT_RARE = _insert(_RARE), _insert([*_RARE, *_UNASSIGNED])
 
+_WORTH_LEARNING = 500  # messages
+
 # of the texts of an origin: it, its id, 1 if an answer without output is billed, and whether more follows from it than
 # from the message alone (`_follows`)
 _OriginValues = tuple[AttributeRow, int, int, bool]
@@ -91,6 +93,8 @@ class NewRows:
 
     def add(self, messages: list[PlainMessage], first_id: int, sessions: Mapping[str, int]) -> None:
         """Make the rows of messages. `sessions`: ids by uuid."""
+        if len(messages) >= _WORTH_LEARNING:
+            self._attributes.learn(set(map(itemgetter(9), messages)))
         if self._kept is not None:
             common, rare = self._kept.add(
                 messages, first_id, self._origins, sessions, self._ways, self._follows, self._touched

@@ -35,6 +35,14 @@ class Strings:
             self._texts[found] = text
         return found
 
+    def learn(self, texts: Iterable[str]) -> None:
+        """Store new texts together, where `id` would take a statement for each."""
+        new = [text for text in texts if text not in self._ids and storable(text) == text]
+        last = self._db.execute("SELECT coalesce(max(id), 0) FROM name").fetchone()[0]
+        self._db.executemany("INSERT OR IGNORE INTO name (text) VALUES (?)", [(text,) for text in sorted(new)])
+        for id, text in self._db.execute("SELECT id, text FROM name WHERE id > ?", (last,)):
+            self._ids[text], self._texts[id] = id, text
+
     def row_id(self, table: str, columns: Sequence[str], values: Sequence[object]) -> int:
         """The id of the row with some values, which is made if there is none; the columns are unique together."""
         statements = self._statements.get(table)

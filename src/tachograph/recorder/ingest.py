@@ -7,6 +7,7 @@ loses at most the batch it was writing, and the next pass reads that again.
 from __future__ import annotations
 
 import os
+from _operator import itemgetter
 
 from tachograph.clock import filesystem_now_ns
 from tachograph.lean_sqlite import sqlite3
@@ -185,8 +186,7 @@ def _read(
                     from_start=read.from_start,
                 )
         if among is not None:
-            among.update([message[0] for message in said[0]])
-            among.update(said[1], said[13])
+            among.update(map(itemgetter(0), said[0]), said[1], said[13])
         done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
         if progress is not None:
             progress(min(done, total), total)

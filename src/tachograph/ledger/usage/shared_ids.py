@@ -8,6 +8,7 @@ fragments too, with a negative `mark`, until their transcripts are read again li
 from __future__ import annotations
 
 import itertools
+from _operator import itemgetter
 
 from tachograph.lean_json import loads
 from tachograph.lean_sqlite import sqlite3
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 Fragments = Mapping[int, list[Message]]
+_identity = itemgetter(0)
 
 
 def known(db: sqlite3.Connection) -> frozenset[int]:
@@ -56,8 +58,9 @@ def separate(
             else:
                 ordinary.append(message)
     candidates: dict[int, AnyMessage] = {}
-    if among is None or not among.isdisjoint(message[0] for message in ordinary):
-        candidates = {message[0]: message for message in ordinary if among is None or message[0] in among}
+    met = among.intersection(map(_identity, ordinary)) if among is not None else None
+    if met is None or met:
+        candidates = {message[0]: message for message in ordinary if met is None or message[0] in met}
     rows, uuids = writer.rows_of(list(candidates)), dict[int, str]()
     for row in rows.values():
         new = whole(candidates[row.identity])

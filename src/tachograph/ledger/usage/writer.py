@@ -117,12 +117,15 @@ class MessageWriter:
         if known is None:
             known = self.rows_of([m[0] for m in messages])
         following = self.db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0]
-        # new and plain: nothing can change about it in this batch
-        plain: list[PlainMessage] = [m for m in messages if len(m) != 7 and m[0] not in known]
-        for any_message in messages if len(plain) < len(messages) else ():
+        plain: list[PlainMessage] = []  # and new: nothing can change about it in this batch
+        others: list[AnyMessage] = []
+        for one in messages:
+            if len(one) != 7 and one[0] not in known:
+                plain.append(one)
+            else:
+                others.append(one)
+        for any_message in others:
             old = known.get(any_message[0])
-            if old is None and len(any_message) != 7:
-                continue
             message = whole(any_message)
             candidates = {sessions[uuid]: flags for uuid, flags in message[5].items()}
             if old is None:

@@ -2390,37 +2390,34 @@ static int add_identity(Identities *set, uint64_t identity)
     return 1;
 }
 
-/* Call something for each identity of an iterable while it returns 1; what it returned last, -1 with an exception. */
-static int for_each(Identities *set, PyObject *many, int (*act)(Identities *, uint64_t))
-{
-    PyObject *iterator = PyObject_GetIter(many), *one;
-    int going = iterator != NULL;
-    while (going && (one = PyIter_Next(iterator)) != NULL) {
-        const uint64_t identity = PyLong_AsUnsignedLongLong(one);
-        Py_DECREF(one);
-        going = !PyErr_Occurred() && act(set, identity);
-    }
-    Py_XDECREF(iterator);
-    return PyErr_Occurred() ? -1 : going;
-}
-
 static PyObject *identities_update(PyObject *self, PyObject *iterables)
 {
-    for (Py_ssize_t i = 0; i < PyTuple_Size(iterables); i++)
-        if (for_each((Identities *)self, PyTuple_GetItem(iterables, i), add_identity) < 0)
-            return NULL;
-    return Py_NewRef(Py_None);
+    for (Py_ssize_t i = 0; i < PyTuple_Size(iterables) && !PyErr_Occurred(); i++) {
+        PyObject *iterator = PyObject_GetIter(PyTuple_GetItem(iterables, i)), *one;
+        while (iterator != NULL && !PyErr_Occurred() && (one = PyIter_Next(iterator)) != NULL) {
+            const uint64_t identity = PyLong_AsUnsignedLongLong(one);
+            Py_DECREF(one);
+            if (!PyErr_Occurred())
+                add_identity((Identities *)self, identity);
+        }
+        Py_XDECREF(iterator);
+    }
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-static int lacks_identity(Identities *set, uint64_t identity)
+static PyObject *identities_intersection(PyObject *self, PyObject *many)
 {
-    return !has_identity(set, identity);
-}
-
-static PyObject *identities_isdisjoint(PyObject *self, PyObject *many)
-{
-    const int is_disjoint = for_each((Identities *)self, many, lacks_identity);
-    return is_disjoint < 0 ? NULL : PyBool_FromLong(is_disjoint);
+    PyObject *iterator = PyObject_GetIter(many), *made = iterator ? PySet_New(NULL) : NULL, *one;
+    while (made != NULL && (one = PyIter_Next(iterator)) != NULL) {
+        const uint64_t identity = PyLong_AsUnsignedLongLong(one);
+        if (PyErr_Occurred() || (has_identity((Identities *)self, identity) && PySet_Add(made, one) < 0))
+            Py_CLEAR(made);
+        Py_DECREF(one);
+    }
+    Py_XDECREF(iterator);
+    if (PyErr_Occurred())
+        Py_CLEAR(made);
+    return made;
 }
 
 static int identities_contains(PyObject *self, PyObject *one)
@@ -2439,7 +2436,7 @@ static void identities_end(PyObject *self)
 
 static PyMethodDef identities_methods[] = {
     {"update", identities_update, METH_VARARGS, "Add the identities of some iterables."},
-    {"isdisjoint", identities_isdisjoint, METH_O, "Whether none of some identities is in the set."},
+    {"intersection", identities_intersection, METH_O, "Those of some identities that are in the set."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot identities_slots[] = {

@@ -13,6 +13,7 @@ from helpers import NOW, Home
 from ledger_rows import ledger_rows
 from tachograph.demo.records import AT, assistant, pr_link
 from tachograph.demo.transcripts import write as write_life
+from tachograph.ledger.usage import pull_request_links
 from tachograph.recorder import ingest, workers
 from tachograph.sources.transcripts import c_scanner
 
@@ -135,6 +136,34 @@ def test_kept_rows_end_as_those_that_are_read_back(
     assert {row[15] for row in kept["message"]} >= {f"https://github.com/ada/shop/pull/{n}" for n in (1, 3, 5)}
     (home.data / "ledger.sqlite3").unlink()
     assert rows_after(home, monkeypatch, kept=False) == kept
+
+
+@pytest.mark.parametrize("few", [-1, 20])
+def test_messages_on_a_claimed_branch_that_come_later_end_as_in_a_first_pass(
+    home: Home, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Their sessions link nothing: they are looked for one by one, or among all if they are many."""
+    write_linked_work(home)
+    late = [
+        home.write(
+            f"p/late-{branch}.jsonl",
+            [assistant(branch, at=AT + timedelta(hours=4), session=branch, branch=branch, uuid=branch)],
+        )
+        for branch in ("one", "two")
+    ]
+    whole = rows_after(home, monkeypatch)
+    (home.data / "ledger.sqlite3").unlink()
+    monkeypatch.setattr(pull_request_links, "_FEW", few)
+    held = [path.read_bytes() for path in late]
+    for path in late:
+        path.unlink()
+    home.ingest()
+    for path, data in zip(late, held, strict=True):
+        path.write_bytes(data)
+    home.ingest()
+    assert ledger_rows(home) == whole
+    claimed = {row[11]: row[15] for row in whole["message"]}
+    assert claimed["one"] and not claimed["two"]
 
 
 @pytest.mark.usefixtures("single_messages")

@@ -49,6 +49,7 @@ def write_links(
 
 
 _NONE = 0, 0
+_FEW = 20  # sessions that are looked up one by one
 _chain = itertools.chain.from_iterable
 _Place = tuple[int, str, bool]  # project (an id), branch, and False for the work of a subagent
 
@@ -121,12 +122,24 @@ class PullRequestAssigner:
                     found[project] = frozenset(branches)
         return found
 
-    def concerned(self, touched: Iterable[int]) -> set[int]:
+    def concerned(self, touched: set[int]) -> set[int]:
         """Those of some sessions with messages that a link may claim."""
         if not self.links:
             return set()
-        touched = set(touched)
-        return (touched & self.links.keys()) | (touched & self.on_claimed_branches())
+        others = touched - self.links.keys()
+        if len(others) <= _FEW:
+            others = {session for session in others if self._is_on_claimed_branch(session)}
+        else:
+            others &= self.on_claimed_branches()
+        return (touched & self.links.keys()) | others
+
+    def _is_on_claimed_branch(self, session: int) -> bool:
+        claimed = {branch for _, branch in self.claims}
+        sql = (
+            "SELECT DISTINCT name.text FROM answer JOIN origin ON origin.id = origin JOIN name ON name.id = branch"
+            " WHERE session = ? AND billed"
+        )
+        return any(branch in claimed for (branch,) in self.db.execute(sql, (session,)))
 
     def on_claimed_branches(self) -> set[int]:
         """Sessions with messages on a branch that was linked anywhere."""

@@ -344,13 +344,17 @@ def _merge(name: int, copies: list[Copy], order: dict[str | None, int]) -> Merge
     return Merged(counts, at, owner, sessions, best.model, best.branch, best.cwd, is_main, name)
 
 
+def _mention(link: Link) -> tuple[Any, ...]:
+    return link.at or _NEVER, not link.cwd, link.branch or "", link.cwd or ""
+
+
 def _note_link(of_session: dict[str, Link], record: dict[str, Any], seen: list[tuple[str, str]]) -> None:
     name = (_text(record.get("prRepository")) or "").rpartition("/")[2].lower()
     own = [place for place in seen if name and name in place[1].lower().replace("\\", "/").split("/")]
     branch, cwd = (own or seen or [("", "")])[-1]
     link = Link(_time(record.get("timestamp")), branch or None, record["prUrl"], cwd)
     old = of_session.get(link.url)
-    if old is None or (link.at or _NEVER, link.branch or "") < (old.at or _NEVER, old.branch or ""):
+    if old is None or _mention(link) < _mention(old):
         of_session[link.url] = link
 
 

@@ -166,6 +166,20 @@ def test_messages_on_a_claimed_branch_that_come_later_end_as_in_a_first_pass(
     assert claimed["one"] and not claimed["two"]
 
 
+@pytest.mark.parametrize("order", ["ab", "ba", "together"])
+def test_mentions_of_a_pull_request_at_one_time_join_alike_in_any_order(home: Home, order: str) -> None:
+    """A copy of a transcript may begin at the link, so that its folder is not known there."""
+    link = pr_link(3, at=AT, session="s")
+    lines = {"a": [assistant("A", session="s", branch="one", cwd="/x/shop", uuid="u"), link], "b": [link]}
+    for name in sorted(lines) if order == "together" else order:
+        home.write(f"p/{name}.jsonl", lines[name])
+        if order != "together":
+            home.ingest()
+    home.ingest()
+    (found,) = ledger_rows(home)["link"]
+    assert found[-2:] == ("one", "/x/shop")
+
+
 @pytest.mark.usefixtures("single_messages")
 @pytest.mark.parametrize("is_held", [False, True])
 def test_a_checkpoint_beside_the_end_of_a_pass_changes_nothing(

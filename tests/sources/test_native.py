@@ -1,8 +1,10 @@
 """The compiled reader takes what the loop in decode.py takes: invented lives and real transcripts, read both ways."""
 
+import json
 import os
 import random
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from helpers import NOW, NOW_MS, Home
 from tachograph.demo import records
-from tachograph.demo.records import assistant, progress
+from tachograph.demo.records import AT, assistant, progress
 from tachograph.demo.transcripts import write as write_life
 from tachograph.model.usage.messages import PLAIN_FIELDS, whole
 from tachograph.sources.transcripts.batch import Batch
@@ -118,6 +120,74 @@ def test_a_block_is_let_go_of() -> None:
     )
     block += b"more"
     assert len(batch.messages) == 1
+
+
+# -- odd content: of a message that goes on, that stops, and that never does -------------------------------------
+
+
+def content_line(content: str, *, at: int, stop: str | None, output: int = 5, uuid: str = "u") -> bytes:
+    """A line of one message with its content as it is written, at a second of one minute."""
+    record = assistant("A", at=AT + timedelta(seconds=at), content=[{}], stop=stop, output=output, uuid=uuid)
+    return records.dump([record]).replace(b"[{}]", content.encode())
+
+
+CALL = '{"type":"tool_use","id":"t1","name":"Task","input":{"subagent_type":"Explore","prompt":"look"}}'
+DB = '{"type":"tool_use","id":"t2","name":"mcp__db__q","input":{"a":1}}'
+NAMED = '[{"type":"tool_use","id":"t","name":"mcp__db__q","input":{},%s}]'
+INPUT = '[{"type":"tool_use","id":"t","name":"mcp__db__q","input":%s}]'
+TEXT = '{"type":"text","text":"%s"}'
+
+
+@pytest.mark.parametrize("stop", [None, "end_turn"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"[null,{CALL}]",
+        f'["x",{DB}]',
+        f"[[],{CALL},{DB}]",
+        NAMED % '"type":5',
+        NAMED % '"name":null',
+        f"[{TEXT},{TEXT}]" % (r"a\u00e9b", "more"),
+        INPUT % '{"a":-0}',
+        INPUT % '{"a":[-0.5,-10,0]}',
+        INPUT % '{"a":1,"a":2}',
+        INPUT % '{"a":{"b":[{"c":1,"c":[2]}]}}',
+        INPUT % '{"a":{"b":1,"c":2},"b":[{"b":1},{"b":[]}],"c":{}}',
+        INPUT % json.dumps({f"k{n}": n for n in range(90)}),
+        f"[{','.join(TEXT % n for n in range(40))}]",
+        '"said"',
+        "null",
+        "[]",
+    ],
+)
+def test_odd_content_is_read_alike(home: Home, content: str, stop: str | None) -> None:
+    lines = [content_line(content, at=1, stop=None), content_line('[{"type":"text","text":"end"}]', at=2, stop=stop)]
+    compiled, *others = (
+        read_lines([b"".join(part).rstrip() for part in ([*lines], lines[:1], lines[1:])], way, home.root)
+        for way in (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
+    )
+    assert others == [compiled, compiled]
+
+
+def test_a_message_of_more_lines_than_are_held_is_read_alike(home: Home) -> None:
+    lines = [
+        content_line(f'[{{"type":"text","text":"{n}"}}]', at=n, stop=None, output=n, uuid=f"u{n}").rstrip()
+        for n in range(55)
+    ]
+    for part in (lines, lines[:24], lines[:25]):
+        compiled, *others = (
+            read_lines(part, way, home.root) for way in (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
+        )
+        assert others == [compiled, compiled]
+
+
+def test_the_last_record_of_a_millisecond_is_the_same_every_way(home: Home) -> None:
+    told = [(1, 5, "u-1"), (2, 5, "u-2"), (2, 6, "u-3"), (2, 6, "u-0")]
+    lines = [content_line("[]", at=at, stop=None, output=output, uuid=uuid).rstrip() for at, output, uuid in told]
+    compiled, *others = (
+        read_lines(lines, way, home.root) for way in (Decoders(scan=SCAN), Decoders(typed=TYPED), Decoders())
+    )
+    assert others == [compiled, compiled]
 
 
 # -- mutated lines ---------------------------------------------------------------------------------------------

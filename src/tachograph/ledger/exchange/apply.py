@@ -19,6 +19,7 @@ from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.limits.limits import STATUSLINE
 from tachograph.model.usage.messages import NO_TIME, Message, may_be_several, merge
+from tachograph.model.usage.pull_requests import join_mentions
 
 
 class Applied(NamedTuple):
@@ -170,7 +171,7 @@ class _Importer:
         uuid, url, at, branch, cwd, number, repository = body
         new = (NO_TIME if at is None else int(at), str(branch), str(cwd), int(number), str(repository))
         key = (storable(str(uuid)), storable(str(url)))
-        links[key] = min(links.get(key, new), new)
+        links[key] = join_mentions(links.get(key, new), new)
 
     # -- accounts and limits
 

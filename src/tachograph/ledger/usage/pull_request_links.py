@@ -13,7 +13,16 @@ from tachograph.ledger.usage.strings import Strings
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.projects import folder_key
-from tachograph.model.usage.pull_requests import Assignment, Link, OwnDefaults, Share, Stretch, assign, claims_of
+from tachograph.model.usage.pull_requests import (
+    Assignment,
+    Link,
+    OwnDefaults,
+    Share,
+    Stretch,
+    assign,
+    claims_of,
+    mention_order,
+)
 
 if TYPE_CHECKING:
     from tachograph.ledger.usage.kept_rows import Run
@@ -38,8 +47,7 @@ def write_links(
         old = db.execute("SELECT at, branch, cwd FROM link WHERE session = ? AND pull = ?", (session, pull)).fetchone()
         if old is not None:
             before = (NO_TIME if old[0] is None else old[0], names.text(old[1]), names.text(old[2]))
-            is_older_form = before[0] == at and not before[2]  # before folders were noted
-            if before <= (at, branch, cwd) and not is_older_form:
+            if mention_order(*before) <= mention_order(at, branch, cwd):
                 continue
         new = (session, pull, moment, names.id(branch), names.id(cwd))
         if old is None or new[2:] != old:

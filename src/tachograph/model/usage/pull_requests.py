@@ -38,6 +38,21 @@ class Link(NamedTuple):
     branch: str
 
 
+Mention = tuple[int, str, str, int, str]  # when (NO_TIME if unknown), branch, folder, number, repository
+
+
+def mention_order(at: int, branch: str, folder: str) -> tuple[int, bool, str, str]:
+    """Of several mentions of a pull request in a session the first in this order counts: the earliest, and among those of
+    the same time one that tells its folder."""
+    return at, not folder, branch, folder
+
+
+def join_mentions(a: Mention, b: Mention) -> Mention:
+    """Two mentions of a pull request in a session as one."""
+    first = min(a, b, key=lambda mention: mention_order(*mention[:3]))
+    return (*first[:3], max(a[3], b[3]), max(a[4], b[4]))
+
+
 class Assignment(NamedTuple):
     """The pull request of a message, 0 for none; `by_branch`: by its branch alone, not by the session that linked it."""
 

@@ -28,6 +28,7 @@
 #define LONGEST_AFTER_STOP_MS 10000
 #define MOST_LINES 24    /* of one answer, held at once */
 #define MOST_BLOCKS 32
+#define MOST_KEYS 64     /* of an object in the input of a tool */
 #define KEY_CHARACTERS 80 /* model/usage/content.py */
 #define LONGEST_CLEAR 4096
 #define WAYS 6
@@ -334,6 +335,18 @@ static int is_fit(const Text *said)
     return is_utf8(said->p, said->p + said->n);
 }
 
+static int is_same(const Text *a, const Text *b)
+{
+    return a->n == b->n && a->is_escaped == b->is_escaped && (a->n == 0 || memcmp(a->p, b->p, (size_t)a->n) == 0);
+}
+
+/* Whether a text without escapes comes before another one. */
+static int is_before(const Text *a, const Text *b)
+{
+    int order = memcmp(a->p, b->p, (size_t)(a->n < b->n ? a->n : b->n));
+    return order < 0 || (order == 0 && a->n < b->n);
+}
+
 static int take(Cursor *c, Text *out)
 {
     return *c->p == '"' && text(c, out) && is_fit(out);
@@ -501,16 +514,16 @@ static int usage_of(Cursor *c, Record *r)
 }
 
 /* The blocks of `content`: which MCP server they call, and whether they start subagents (`server_of` and `spawns_of` of
-   ways.py). Anything but a list of objects is passed over. */
+   ways.py). Anything but a list is passed over. */
 static int content_of(Cursor *c, Record *r, Text *server)
 {
-    Bytes start = c->p;
     int is_first = 1;
     if (*c->p != '[')
         return skip(c, 2);
     c->p++;
     for (;;) {
         Text key, kind = {NULL, 0, 0}, name = {NULL, 0, 0};
+        unsigned seen = 0;
         int begun = 0, more;
         space(c);
         if (c->p >= c->end)
@@ -518,17 +531,14 @@ static int content_of(Cursor *c, Record *r, Text *server)
         if (*c->p == ']' && is_first)
             break;
         is_first = 0;
-        if (*c->p != '{') {
-            c->p = start;
-            return skip(c, 2);
-        }
-        c->p++;
+        if (*c->p++ != '{')
+            return 0;
         while ((more = next_key(c, &begun, &key)) == 1) {
             int good;
-            if (*c->p == '"' && IS(key, "type"))
-                good = text(c, &kind);
-            else if (*c->p == '"' && IS(key, "name"))
-                good = text(c, &name) && !name.is_escaped;
+            if (IS(key, "type"))
+                good = once(&seen, 0) && *c->p == '"' && text(c, &kind);
+            else if (IS(key, "name"))
+                good = once(&seen, 1) && (*c->p == '"' ? text(c, &name) && !name.is_escaped : skip(c, 4));
             else
                 good = skip(c, 4);
             if (!good)
@@ -723,7 +733,7 @@ static int record_of(Cursor *c, Record *r, int is_progress)
         else if (IS(key, "type"))
             good = once(&seen, 12) && skip(c, 1);
         else if (IS(key, "version"))
-            good = once(&seen, 13) && (*c->p == '"' ? text(c, &r->version) : skip(c, 1));
+            good = once(&seen, 13) && (*c->p == '"' ? text(c, &r->version) && !r->version.is_escaped : skip(c, 1));
         else if ((place = way_place(&key)) >= 0)
             good = once(&seen, 14 + place) && take_or_null(c, &r->way[place]);
         else
@@ -833,6 +843,41 @@ static int mix_text(const Text *said, uint32_t *key, uint32_t most, uint32_t *ch
     return 1;
 }
 
+/* Past a value in which no object has a key twice, of which json.dumps writes the last one alone: 1; else 0, also where an
+   object has many keys. */
+static int is_distinct(Cursor *c, int depth)
+{
+    Text keys[MOST_KEYS];
+    int n = 0, begun = 0, more;
+    if (depth > DEEPEST || (*c->p != '{' && *c->p != '['))
+        return depth <= DEEPEST && skip(c, depth);
+    if (*c->p++ == '{') {
+        while ((more = next_key(c, &begun, &keys[n])) == 1) {
+            for (int i = 0; i < n; i++)
+                if (is_same(&keys[i], &keys[n]))
+                    return 0;
+            if (keys[n].is_escaped || ++n == MOST_KEYS || !is_distinct(c, depth + 1))
+                return 0;
+        }
+        return more == 0;
+    }
+    for (;; c->p++) {
+        space(c);
+        if (*c->p == ']' && !begun)
+            break;
+        begun = 1;
+        if (!is_distinct(c, depth + 1))
+            return 0;
+        space(c);
+        if (*c->p == ']')
+            break;
+        if (*c->p != ',')
+            return 0;
+    }
+    c->p++;
+    return 1;
+}
+
 /* Characters of a value as json.dumps would write it: ", " and ": " between its parts. Takes no \u. */
 static int dumped(Bytes p, Bytes end, uint32_t *characters)
 {
@@ -863,6 +908,8 @@ static int dumped(Bytes p, Bytes end, uint32_t *characters)
                 return 0;
             n++;
         }
+        else if (*p == '-' && end - p > 1 && p[1] == '0') /* -0 is written as 0 */
+            return 0;
         else if (*p != ' ' && *p != '\t' && *p != '\r') {
             if (*p == '"')
                 is_text = 1;
@@ -946,7 +993,7 @@ static int blocks_of(const Line *line, Block *blocks, int *n_blocks)
                 good = once(&seen, 3) && (*c.p == '"' ? text(&c, &said) : skip(&c, 4));
             else if (IS(key, "input")) {
                 input = c.p;
-                good = once(&seen, 4) && skip(&c, 4);
+                good = once(&seen, 4) && is_distinct(&c, 4);
                 input_end = c.p;
             }
             else
@@ -1013,18 +1060,6 @@ static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r, int is_
 }
 
 /* -- what becomes of it ---------------------------------------------------------------------------------------- */
-
-static int is_same(const Text *a, const Text *b)
-{
-    return a->n == b->n && a->is_escaped == b->is_escaped && (a->n == 0 || memcmp(a->p, b->p, (size_t)a->n) == 0);
-}
-
-/* Whether a text without escapes comes before another one. */
-static int is_before(const Text *a, const Text *b)
-{
-    int order = memcmp(a->p, b->p, (size_t)(a->n < b->n ? a->n : b->n));
-    return order < 0 || (order == 0 && a->n < b->n);
-}
 
 static PyObject *string(const Making *m, const Text *said)
 {
@@ -1279,12 +1314,12 @@ static int note(Making *m, Held *held, const Record *r, Bytes start, Bytes stop)
         for (int i = 0; i < 6; i++)
             if (counts[i] > held->counts[i])
                 held->counts[i] = counts[i];
-        if (r->at > held->last) {
+        if (r->at > held->last)
             held->last = r->at;
-            if (r->uuid.n > 0) {
-                held->leaf = r->uuid;
-                held->leaf_at = r->at;
-            }
+        if (r->uuid.n > 0 && (held->leaf.n == 0 || r->at > held->leaf_at ||
+                              (r->at == held->leaf_at && is_before(&held->leaf, &r->uuid)))) {
+            held->leaf = r->uuid;
+            held->leaf_at = r->at;
         }
         if (r->output > held->record.output) /* what was said first wins where the output is the same */
             held->record = *r;

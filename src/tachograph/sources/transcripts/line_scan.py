@@ -121,4 +121,5 @@ def last_stamp(block: bytearray | bytes, end: int) -> str:
     at = block.rfind(b'"timestamp":"', 0, end)
     if at < 0:
         return ""
-    return bytes(block[at + 13 : at + 37]).split(b'"')[0].decode("ascii", "replace")
+    stamp = bytes(block[at + 13 : min(at + 37, end)])
+    return stamp.split(b'"')[0].split(b"\n")[0].decode("ascii", "replace")  # without a quote its line was torn

@@ -84,10 +84,9 @@ class PendingMessage:
             self.record, self.at, self.output = record, at, output
         if record.requestId:
             self.request = record.requestId
-        if at > self.last:
-            self.last = at
-            if record.uuid:
-                self.leaf = (at, record.uuid)
+        self.last = max(self.last, at)
+        if record.uuid:
+            self.leaf = max(self.leaf or (at, record.uuid), (at, record.uuid))
         most = self.counts
         if counts != most:
             streamed = output >= most[1] and counts[2:] == most[2:] and counts[0] == most[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.model.usage.messages import NO_TIME
+from tachograph.model.usage.pull_requests import join_mentions
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.records import cost_state_of, parse_time, prompt_of, text_of, title_of
 from tachograph.sources.transcripts.tool_calls import subagent_origin
@@ -41,7 +42,7 @@ def note_link(batch: Batch, record: dict[str, Any], repository: str, branch: str
     number = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62 else 0
     link = (at, branch, cwd, number, repository)
     old = batch.links.get((session, url))
-    batch.links[session, url] = link if old is None else min(old, link)
+    batch.links[session, url] = link if old is None else join_mentions(old, link)
 
 
 def note_title(batch: Batch, record: dict[str, Any], kind: str, stamp: str, offset: int) -> None:

@@ -267,7 +267,7 @@ def test_a_first_reading_beside_another_writes_each_message_once(home: Home, mon
     home.write("p/one.jsonl", answers("one", 4))
     read_all = workers.read_all
 
-    def meanwhile(*arguments: object) -> "Iterator[workers.Delivery]":
+    def meanwhile(*arguments: object) -> "Iterator[workers.Delivery | None]":
         with monkeypatch.context() as patched:
             patched.setattr(workers, "read_all", read_all)
             home.ingest()

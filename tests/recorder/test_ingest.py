@@ -219,7 +219,8 @@ def test_several_processes_deliver_each_file_once(home: Home, forked: None) -> N
     for n in range(9):
         home.write(f"p/s{n}.jsonl", conversation(f"s{n}", n))
     jobs = read_in(home)
-    delivered = [read.known.path for _, reads in workers.read_all(jobs, 0) for read in reads]
+    groups = workers.groups(workers.read_all(jobs, 0))
+    delivered = [read.known.path for group in groups for _, reads in group for read in reads]
     assert sorted(delivered) == sorted(job.path for job in jobs)
 
 

@@ -1,7 +1,7 @@
 """One pass from the transcripts to the ledger: find what changed, read it, write it. It may be cut off anywhere.
 
-Rows and the offsets that they come from are committed together, a batch of files at a time; a pass that is killed
-loses at most the batch it was writing, and the next pass reads that again.
+Rows and the offsets that they come from are committed together, a few batches of files at a time; a pass that is killed
+loses at most those that it was writing, and the next pass reads them again.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _read(
         shared_ids,
     )
     from tachograph.ledger.usage.message_attributes import MessageAttributes
-    from tachograph.recorder.workers import read_all
+    from tachograph.recorder.workers import groups, read_all
     from tachograph.sources.transcripts.c_scanner import IDENTITIES, KEPT_ROWS
 
     identities = {folder: claude_config.identity(folder, env) for folder in signatures}
@@ -168,29 +168,30 @@ def _read(
         touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     # the oldest first: rows are written in order of time, and most copies of a message after the original
-    for said, reads in read_all([job.known for job in reversed(jobs.values())], now_ms, shared):
+    for group in groups(read_all([job.known for job in reversed(jobs.values())], now_ms, shared)):
         with ledger.transaction() as db:
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there
                 touched = touched._replace(first=None)
-            batches.write(db, said, origins, logins, among, touched)
-            _write_refusals(db, names, said[8], env)
-            for read in reads:
-                files.write_state(
-                    db,
-                    names,
-                    tuple(read.known),
-                    read_from=jobs[read.known.path].row_offset,
-                    error=read.error,
-                    problems=read.problems,
-                    from_start=read.from_start,
-                )
-        if among is not None:
-            among.update(map(itemgetter(0), said[0]), said[1], said[13])
-        done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
+            for said, reads in group:
+                batches.write(db, said, origins, logins, among, touched)
+                _write_refusals(db, names, said[8], env)
+                for read in reads:
+                    files.write_state(
+                        db,
+                        names,
+                        tuple(read.known),
+                        read_from=jobs[read.known.path].row_offset,
+                        error=read.error,
+                        problems=read.problems,
+                        from_start=read.from_start,
+                    )
+                if among is not None:
+                    among.update(map(itemgetter(0), said[0]), said[1], said[13])
+                done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
+                del said, reads  # before the next batch comes: two of them at once are 8 MB more
         if progress is not None:
             progress(min(done, total), total)
-        del said, reads  # before the next batch comes: two of them at once are 8 MB more
     if touched.merged or rereading_states.LINES in left:
         touched = touched._replace(first=None)  # which the few rows that follow would have to know
         _read_lines(
@@ -225,13 +226,14 @@ def _read_lines(
     """
     from tachograph.ledger.usage import batches, shared_ids
     from tachograph.ledger.usage.writer import MessageWriter
-    from tachograph.recorder.workers import read_all
+    from tachograph.recorder.workers import groups, read_all
 
     states = files.of_sessions(ledger.db, {""} if sessions is None else sessions)
     known = [FileState(*state[1:8]) for state in states]  # from the start
-    for content, _ in read_all(known, now_ms, shared_ids.known(ledger.db)):
+    for group in groups(read_all(known, now_ms, shared_ids.known(ledger.db))):
         with ledger.transaction() as db:
-            batches.write(db, content, origins, logins, None, touched)
+            for content, _ in group:
+                batches.write(db, content, origins, logins, None, touched)
     with ledger.transaction() as db:
         writer = MessageWriter(db, origins, logins)
         shared_ids.drop_merged(writer)

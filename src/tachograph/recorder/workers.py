@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 
-from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterator
+from tachograph.lean_typing import TYPE_CHECKING, Iterator
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import FileState
 from tachograph.sources.transcripts.tail import FileRead, Reader
@@ -20,34 +20,62 @@ if TYPE_CHECKING:
     from typing import Any
 
     Delivery = tuple[tuple[Any, ...], list[FileRead]]  # content of a batch, and the files that it comes from
-    Reading = Callable[[list[FileState], int], Iterator[Delivery]]
 
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
 _BATCH_MESSAGES = 3500
+_BATCHES_AT_ONCE = 4  # written together
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
 
 
-def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
-    """Read transcripts, in the order given or in parallel; every file is delivered exactly once.
+def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery | None]:
+    """Read transcripts, in the order given or in parallel; every file is delivered exactly once. None comes where the next
+    delivery may take a while: whoever holds the ledger should let go of it.
 
     `shared`: identities of ids that several answers share, of which every line is delivered by itself.
     """
     size = sum(max(0, job.size - job.offset) for job in jobs)
     count = min(os.cpu_count() or 1, 4)
     if size < _fork_bytes() or count < 2 or not _may_fork():
-        yield from read_here(jobs, now_ms, shared)
+        yield from _one_by_one(read_here(jobs, now_ms, shared))
         return
     left = {job.path: job for job in jobs}
     for delivery in _read_forked(jobs, now_ms, count, shared):
-        for read in delivery[1]:
+        for read in delivery[1] if delivery is not None else ():
             left.pop(read.known.path, None)
         yield delivery
         del delivery  # before the next one comes: two of them at once are 8 MB more
     if left:  # a child died: its files are read here
-        yield from read_here(list(left.values()), now_ms, shared)
+        yield from _one_by_one(read_here(list(left.values()), now_ms, shared))
+
+
+def _one_by_one(deliveries: Iterator[Delivery]) -> Iterator[Delivery | None]:
+    for delivery in deliveries:
+        yield delivery
+        del delivery
+        yield None
+
+
+def groups(deliveries: Iterator[Delivery | None]) -> Iterator[Iterator[Delivery]]:
+    """Deliveries in groups to be written together, since each write changes many pages. A group ends where the next
+    delivery may take a while."""
+    for first in deliveries:
+        if first is not None:
+            held = [first]
+            del first
+            yield _group(held, deliveries)
+
+
+def _group(held: list[Delivery], deliveries: Iterator[Delivery | None]) -> Iterator[Delivery]:
+    yield held.pop()
+    for _ in range(_BATCHES_AT_ONCE - 1):
+        delivery = next(deliveries, None)
+        if delivery is None:
+            return
+        yield delivery
+        del delivery
 
 
 def read_here(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
@@ -92,7 +120,7 @@ def _may_fork() -> bool:
     return sys.platform not in ("win32", "darwin") and threading.active_count() == 1
 
 
-def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozenset[int]) -> Iterator[Delivery]:
+def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozenset[int]) -> Iterator[Delivery | None]:
     import marshal
     import re  # noqa: F401 - for prompts and odd values: imported here once, and not in every child
     import selectors
@@ -112,7 +140,11 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
                 os.close(send)
             chooser.register(receive, selectors.EVENT_READ)
         while children:
-            for key, _ in chooser.select():
+            ready = chooser.select(0)
+            if not ready:
+                yield None
+                ready = chooser.select()
+            for key, _ in ready:
                 frame = _frame(key.fd)
                 if frame is None:
                     chooser.unregister(key.fd)

@@ -1,6 +1,7 @@
 """A first reading derives the totals at its end; reading the same in two parts adds them up change by change."""
 
 import contextlib
+import json
 import os
 import sqlite3
 from datetime import timedelta
@@ -164,6 +165,37 @@ def test_messages_on_a_claimed_branch_that_come_later_end_as_in_a_first_pass(
     assert ledger_rows(home) == whole
     claimed = {row[11]: row[15] for row in whole["message"]}
     assert claimed["one"] and not claimed["two"]
+
+
+def test_accounts_and_ways_of_kept_rows_are_those_of_others(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after the login was first seen, of subagents, named owners, gateways, and answers that never ended."""
+    login = {"accountUuid": "u-1", "organizationUuid": "o-1", "emailAddress": "ada@example.org"}
+    (home.claude / ".claude.json").write_text(json.dumps({"oauthAccount": login}))
+    lines = []
+    for n in range(60):
+        owner: dict[str, Any] = {"ownerAccountUuid": "u-2"} if n % 12 in (8, 9) else {}
+        said = assistant(
+            f"M{n}",
+            at=NOW + timedelta(hours=n - 30),
+            session=f"s{n // 12}",
+            agent="a1" if n % 12 in (3, 4, 5) else None,
+            uuid=f"u{n}",
+            stop=None if n % 7 == 0 else "end_turn",
+            **owner,
+        )
+        if n % 5 == 0:
+            said["message"]["id"] = f"msg_bdrk_01{n:020}"
+        if n % 6 == 0:
+            said["attributionSkill"] = "review"
+        lines.append(said)
+    home.write("p/s.jsonl", lines)
+    kept = rows_after(home, monkeypatch)
+    assert len({(row[14], row[22]) for row in kept["message"]}) > 2, "accounts, presumed or not"
+    (home.data / "ledger.sqlite3").unlink()
+    assert rows_after(home, monkeypatch, kept=False) == kept
+    (home.data / "ledger.sqlite3").unlink()
+    monkeypatch.setattr(c_scanner, "SCAN", None)
+    assert rows_after(home, monkeypatch, kept=False) == kept
 
 
 @pytest.mark.parametrize("order", ["ab", "ba", "together"])

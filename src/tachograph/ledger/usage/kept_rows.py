@@ -31,7 +31,7 @@ if TYPE_CHECKING:
             self,
             messages: list[PlainMessage],
             first_id: int,
-            origins: dict[Any, tuple[Any, int, int, bool]],
+            origins: dict[Any, tuple[Any, int, int, int | None]],
             sessions: Mapping[str, int],
             ways: dict[Any, int],
             follows: Callable[..., tuple[int, int, int, int, int]],

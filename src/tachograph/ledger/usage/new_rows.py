@@ -15,7 +15,7 @@ from tachograph.ledger.usage.kept_rows import kept_places
 from tachograph.ledger.usage.message_attributes import AttributeRow, MessageAttributes
 from tachograph.ledger.usage.messages import Row
 from tachograph.model.usage.content import is_unfinished, missing_output
-from tachograph.model.usage.messages import Origin, PlainMessage, Way, is_billed
+from tachograph.model.usage.messages import NO_TIME, Origin, PlainMessage, Way, is_billed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -45,9 +45,9 @@ _INSERT_RARE = _insert(_RARE), _insert([*_RARE, *_UNASSIGNED])
 
 _WORTH_LEARNING = 500  # messages
 
-# of the texts of an origin: it, its id, 1 if an answer without output is billed, and whether more follows from it than
-# from the message alone (`_follows`)
-_OriginValues = tuple[AttributeRow, int, int, bool]
+# of the texts of an origin: it, its id, 1 if an answer without output is billed; and if an account or a way follows from it
+# (`_follows`), the moment before which both are the same for all messages of a session, other than those marked FOREIGN
+_OriginValues = tuple[AttributeRow, int, int, int | None]
 
 
 class _Known(dict):  # type: ignore[type-arg]
@@ -118,7 +118,7 @@ class NewRows:
         own_way = session = 0
         for identity, at, a, output, c, d, e, searches, chosen_at, texts, request, uuid, flags, last_at, stop_at, mark, blocks, way_texts in messages:  # fmt: skip
             if texts is not last_texts:
-                last_texts, (origin, origin_id, billed_empty, is_more) = texts, self._origins[texts]
+                last_texts, (origin, origin_id, billed_empty, until) = texts, self._origins[texts]
             if uuid is not last_uuid:
                 last_uuid, session = uuid, sessions[uuid]
                 touched.add(session)
@@ -126,7 +126,7 @@ class NewRows:
                 last_way, own_way = way_texts, self._ways[way_texts]
             account = presumed = unfinished = missing = 0
             way = own_way
-            if is_more or blocks is not None:
+            if until is not None or blocks is not None:
                 account, presumed, unfinished, missing, way = self._follows(
                     origin, flags, at, session, own_way, blocks, output
                 )
@@ -155,8 +155,10 @@ class NewRows:
 
     def _values_of(self, texts: Origin) -> _OriginValues:
         origin = self._attributes.of(texts)
-        is_more = bool(texts[7]) or origin.folder in self._logins or origin.completes_way
-        return origin, origin.id, int(is_billed(texts[3], 0)), is_more
+        until = NO_TIME if texts[7] or origin.completes_way else None
+        if not texts[7] and (logins := self._logins.get(origin.folder)):
+            until = logins[0].first
+        return origin, origin.id, int(is_billed(texts[3], 0)), until
 
     def insert(self, db: sqlite3.Connection) -> None:
         """Write the rows, with the pull requests that they were given while they were kept."""

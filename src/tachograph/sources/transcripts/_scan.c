@@ -1733,6 +1733,7 @@ enum {
 
 typedef struct { /* what was looked up last: messages that follow each other mostly share it */
     PyObject *origin, *values, *uuid, *session, *way_texts, *way; /* texts are borrowed, what they stand for is held */
+    PyObject *more; /* what follows from these alone, for a message without noted blocks before a moment */
 } LookedUp;
 
 static void set_to(PyObject **held, PyObject *made)
@@ -1747,6 +1748,8 @@ static int look_up(LookedUp *last, PyObject *message, PyObject *origins, PyObjec
 {
     PyObject *origin = PyTuple_GetItem(message, SAID_ORIGIN), *uuid = PyTuple_GetItem(message, SAID_SESSION);
     PyObject *way = PyTuple_GetItem(message, SAID_WAY);
+    if (origin != last->origin || uuid != last->uuid || way != last->way_texts)
+        set_to(&last->more, NULL);
     if (origin != last->origin) {
         set_to(&last->values, PyObject_GetItem(origins, origin));
         last->origin = origin;
@@ -1766,20 +1769,30 @@ static int look_up(LookedUp *last, PyObject *message, PyObject *origins, PyObjec
 
 /* The row of a new message, without its constant columns and, where they say nothing, the rare ones. Its id is 0 so far.
    NULL with an exception. */
-static PyObject *new_row(PyObject *message, PyObject *zero, PyObject *one, const LookedUp *last, PyObject *follows)
+static PyObject *new_row(PyObject *message, PyObject *zero, PyObject *one, LookedUp *last, PyObject *follows)
 {
     PyObject *more = NULL, *row, *output = PyTuple_GetItem(message, SAID_OUTPUT), *value[NEW_VALUES];
     PyObject *blocks = PyTuple_GetItem(message, SAID_BLOCKS), *searches = PyTuple_GetItem(message, SAID_SEARCHES);
-    PyObject *way = last->way;
-    int n = 0;
-    if (blocks != Py_None || PyTuple_GetItem(last->values, 3) == Py_True) {
+    PyObject *way = last->way, *until = PyTuple_GetItem(last->values, 3);
+    int n = 0, is_same = 0;
+    if (until != Py_None && blocks == Py_None) {
+        is_same = !(PyLong_AsLong(PyTuple_GetItem(message, SAID_FLAGS)) & FOREIGN) &&
+                  PyObject_RichCompareBool(PyTuple_GetItem(message, SAID_AT), until, Py_LT) == 1;
+        more = is_same ? Py_XNewRef(last->more) : NULL;
+        if (PyErr_Occurred())
+            return NULL; /* `more` is NULL then */
+    }
+    if (more == NULL && (blocks != Py_None || until != Py_None)) {
         more = PyObject_CallFunctionObjArgs(follows, PyTuple_GetItem(last->values, 0), PyTuple_GetItem(message, SAID_FLAGS),
                                             PyTuple_GetItem(message, SAID_AT), last->session, last->way, blocks, output,
                                             NULL);
         if (more == NULL)
             return NULL;
-        way = PyTuple_GetItem(more, 4);
+        if (is_same)
+            set_to(&last->more, Py_NewRef(more));
     }
+    if (more != NULL)
+        way = PyTuple_GetItem(more, 4);
     value[n++] = zero;
     for (int i = SAID_IDENTITY; i < SAID_SEARCHES; i++)
         value[n++] = PyTuple_GetItem(message, i);
@@ -1848,6 +1861,7 @@ static PyObject *rows_add(PyObject *self, PyObject *arguments)
     Py_XDECREF(last.values);
     Py_XDECREF(last.session);
     Py_XDECREF(last.way);
+    Py_XDECREF(last.more);
     if (!done) {
         Py_XDECREF(common);
         Py_XDECREF(rare);

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
 _BATCH_MESSAGES = 3500
+_FIRST_MESSAGES = 600  # of a child: what is written can begin early; each batch is twice as large as the one before
 _BATCHES_AT_ONCE = 4  # written together
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
@@ -78,8 +79,11 @@ def _group(held: list[Delivery], deliveries: Iterator[Delivery | None]) -> Itera
         del delivery
 
 
-def read_here(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
-    """Read transcripts in this process, a batch at a time."""
+def read_here(
+    jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset(), most: int | None = None
+) -> Iterator[Delivery]:
+    """Read transcripts in this process, a batch at a time. `most`: messages in the first batch, if they are to be fewer."""
+    most = _BATCH_MESSAGES if most is None else most
     fast = Decoders() if shared else _fast(sum(max(0, job.size - job.offset) for job in jobs))
     reader = Reader(now_ms, fast, shared)  # the accelerators merge lines
     reads: list[FileRead] = []
@@ -87,9 +91,9 @@ def read_here(jobs: list[FileState], now_ms: int, shared: frozenset[int] = froze
     for job in jobs:
         reads.append(reader.read(job))
         size += max(0, job.size - job.offset)
-        if len(reader.batch) >= _BATCH_MESSAGES or size >= _BATCH_BYTES:
+        if len(reader.batch) >= most or size >= _BATCH_BYTES:
             yield reader.take(), reads
-            reads, size = [], 0
+            reads, size, most = [], 0, min(2 * most, _BATCH_MESSAGES)
     if reads:
         yield reader.take(), reads
 
@@ -181,7 +185,7 @@ def _work(jobs: list[FileState], now_ms: int, send: int, shared: frozenset[int])
     import marshal
 
     gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
-    for said, reads in read_here(jobs, now_ms, shared):
+    for said, reads in read_here(jobs, now_ms, shared, min(_FIRST_MESSAGES, _BATCH_MESSAGES)):
         plain = [(tuple(read.known), *read[1:]) for read in reads]
         data = marshal.dumps((said, plain))
         _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))

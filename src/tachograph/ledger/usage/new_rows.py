@@ -23,10 +23,19 @@ if TYPE_CHECKING:
     from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
 
 # what every new message has that nothing is merged with, and what nearly all of them have: constants in their statements,
-# since values cost more. Nearly all have one way: that of their own.
+# or copies of another value, since values cost more. Nearly all end with the line that has the most output.
 _SAME: dict[str, str] = {"logged_cost": "NULL", "shared": "0", "several_folders": "0"}
 _UNASSIGNED = {"pull": "0", "by_branch": "0"}
-_USUAL = {"web_searches": "0", "blocks": "NULL", "unfinished": "0", "missing_output": "0", "own_way": "way"}
+_USUAL = {
+    "chosen_at": "last_at",
+    "stop_at": "last_at",
+    "billed": "1",
+    "web_searches": "0",
+    "blocks": "NULL",
+    "unfinished": "0",
+    "missing_output": "0",
+    "own_way": "way",
+}
 _COMMON = [column for column in Row._fields if column not in {**_SAME, **_UNASSIGNED, **_USUAL}]
 _RARE = [*_COMMON, *_USUAL]  # the columns of a row that has anything else in one of those
 
@@ -131,11 +140,11 @@ class NewRows:
                     origin, flags, at, session, own_way, blocks, output
                 )
             row = (
-                identity, at, a, output, c, d, e, chosen_at, origin_id, request, session, flags, account,
-                1 if output else billed_empty, last_at, stop_at, mark, presumed, way,
+                identity, at, a, output, c, d, e, origin_id, request, session, flags, account, last_at, mark, presumed, way,
             )  # fmt: skip
-            if searches or blocks is not None or way != own_way:
-                rare.append((*row, searches, blocks, unfinished, missing, own_way))
+            billed = 1 if output else billed_empty
+            if not billed or searches or blocks is not None or way != own_way or not chosen_at == stop_at == last_at:
+                rare.append((*row, chosen_at, stop_at, billed, searches, blocks, unfinished, missing, own_way))
             else:
                 common.append(row)
         numbered = ((id, *row) for id, row in enumerate((*common, *rare), first_id))
@@ -171,7 +180,8 @@ class NewRows:
     def whole(self) -> Iterator[tuple[Any, ...]]:
         """The rows in the form of a `Row`, without pull requests."""
         for row in self._common:
-            usual = 0, None, 0, 0, row[-1]
+            last_at, way = row[-4], row[-1]
+            usual = last_at, last_at, 1, 0, None, 0, 0, way
             yield _in_order((*row, *usual, None, 0, 0, 0, 0))
         for row in self._rare:
             yield _in_order((*row, None, 0, 0, 0, 0))

@@ -1642,7 +1642,7 @@ static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
     for (int i = 0; i < ROW_VALUES; i++) {
         PyObject *said = places[i] < 0 || places[i] >= n ? NULL : PyTuple_GetItem(row, places[i]);
         if (said == NULL || said == Py_None)
-            value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : 0;
+            value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : i == ROW_BILLED;
         else if ((value[i] = PyLong_AsLongLong(said)) == -1 && PyErr_Occurred())
             return 0;
         else if (i != ROW_AT && (value[i] < 0 || value[i] > most_of(i)))
@@ -1728,7 +1728,7 @@ enum {
     SAID_IDENTITY, SAID_AT, SAID_INPUT, SAID_OUTPUT, SAID_SEARCHES = 7, SAID_CHOSEN, SAID_ORIGIN, SAID_REQUEST, SAID_SESSION,
     SAID_FLAGS, SAID_LAST, SAID_STOP, SAID_MARK, SAID_BLOCKS, SAID_WAY
 };
-#define COMMON_VALUES 20
+#define COMMON_VALUES 17
 #define NEW_VALUES 25
 
 typedef struct { /* what was looked up last: messages that follow each other mostly share it */
@@ -1767,13 +1767,20 @@ static int look_up(LookedUp *last, PyObject *message, PyObject *origins, PyObjec
     return last->values != NULL && last->way != NULL;
 }
 
+static int is_equal(PyObject *a, PyObject *b)
+{
+    return PyObject_RichCompareBool(a, b, Py_EQ) == 1;
+}
+
 /* The row of a new message, without its constant columns and, where they say nothing, the rare ones. Its id is 0 so far.
    NULL with an exception. */
 static PyObject *new_row(PyObject *message, PyObject *zero, PyObject *one, LookedUp *last, PyObject *follows)
 {
     PyObject *more = NULL, *row, *output = PyTuple_GetItem(message, SAID_OUTPUT), *value[NEW_VALUES];
     PyObject *blocks = PyTuple_GetItem(message, SAID_BLOCKS), *searches = PyTuple_GetItem(message, SAID_SEARCHES);
-    PyObject *way = last->way, *until = PyTuple_GetItem(last->values, 3);
+    PyObject *way = last->way, *until = PyTuple_GetItem(last->values, 3), *chosen = PyTuple_GetItem(message, SAID_CHOSEN);
+    PyObject *ended = PyTuple_GetItem(message, SAID_LAST), *stopped = PyTuple_GetItem(message, SAID_STOP);
+    PyObject *billed = PyObject_IsTrue(output) ? one : PyTuple_GetItem(last->values, 2);
     int n = 0, is_same = 0;
     if (until != Py_None && blocks == Py_None) {
         is_same = !(PyLong_AsLong(PyTuple_GetItem(message, SAID_FLAGS)) & FOREIGN) &&
@@ -1796,18 +1803,20 @@ static PyObject *new_row(PyObject *message, PyObject *zero, PyObject *one, Looke
     value[n++] = zero;
     for (int i = SAID_IDENTITY; i < SAID_SEARCHES; i++)
         value[n++] = PyTuple_GetItem(message, i);
-    value[n++] = PyTuple_GetItem(message, SAID_CHOSEN);
     value[n++] = PyTuple_GetItem(last->values, 1);
     value[n++] = PyTuple_GetItem(message, SAID_REQUEST);
     value[n++] = last->session;
     value[n++] = PyTuple_GetItem(message, SAID_FLAGS);
     value[n++] = more ? PyTuple_GetItem(more, 0) : zero; /* account */
-    value[n++] = PyObject_IsTrue(output) ? one : PyTuple_GetItem(last->values, 2);
-    for (int i = SAID_LAST; i <= SAID_MARK; i++)
-        value[n++] = PyTuple_GetItem(message, i);
+    value[n++] = ended;
+    value[n++] = PyTuple_GetItem(message, SAID_MARK);
     value[n++] = more ? PyTuple_GetItem(more, 1) : zero; /* presumed */
     value[n++] = way;
-    if (blocks != Py_None || PyObject_RichCompareBool(way, last->way, Py_EQ) != 1 || PyObject_IsTrue(searches)) {
+    if (blocks != Py_None || !PyObject_IsTrue(billed) || PyObject_IsTrue(searches) || !is_equal(way, last->way) ||
+        !is_equal(chosen, ended) || !is_equal(stopped, ended)) {
+        value[n++] = chosen;
+        value[n++] = stopped;
+        value[n++] = billed;
         value[n++] = searches;
         value[n++] = blocks;
         value[n++] = more ? PyTuple_GetItem(more, 2) : zero; /* unfinished */

@@ -1637,8 +1637,11 @@ static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
     int64_t value[ROW_VALUES];
     const Py_ssize_t n = PyTuple_Size(row); /* a row without rare values is shorter */
     KeptRow *kept;
-    if (n < 0)
+    if (n <= places[ROW_ID]) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "a row without an id");
         return 0;
+    }
     for (int i = 0; i < ROW_VALUES; i++) {
         PyObject *said = places[i] < 0 || places[i] >= n ? NULL : PyTuple_GetItem(row, places[i]);
         if (said == NULL || said == Py_None)

@@ -3,8 +3,11 @@
 import contextlib
 import json
 import os
+import random
 import sqlite3
+import sys
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from tachograph.demo.transcripts import write as write_life
 from tachograph.ledger.usage import pull_request_links
 from tachograph.recorder import ingest, workers
 from tachograph.sources.transcripts import c_scanner
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 MINUTE = timedelta(minutes=1)
 
@@ -81,6 +86,34 @@ def test_a_first_reading_of_real_transcripts_ends_as_two_readings_do(home: Home,
     home.env["CLAUDE_CONFIG_DIR"] = folders[0]
     home.run("daily")
     home.env["CLAUDE_CONFIG_DIR"] = ",".join(folders)
+    home.run("daily")
+    assert content(home) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_forked", [False, True])
+def test_a_first_reading_of_a_generated_corpus_ends_as_many_small_passes_do(home: Home, is_forked: bool) -> None:
+    """The corpus of `make bench`, smaller: files appear in any order, half of them with half of their lines first."""
+    import_module("gen_corpus").generate(str(home.projects.parent), 12.0, 30, 20)
+    if is_forked:
+        home.env["TACHOGRAPH_FORK_BYTES"] = "0"
+    home.run("daily")
+    whole = content(home)
+    assert len(whole["answer"]) > 500 and whole["link"] and whole["copy"]
+    (home.data / "ledger.sqlite3").unlink()
+    paths = sorted(home.projects.rglob("*.jsonl"))
+    random.Random(5).shuffle(paths)
+    held = {path: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+    for number, path in enumerate(paths):
+        lines = held[path].splitlines(keepends=True)
+        if number % 2:
+            path.write_bytes(b"".join(lines[: len(lines) // 2]))
+            home.ingest()
+        path.write_bytes(held[path])
+        if number % 3 == 0:
+            home.ingest()
     home.run("daily")
     assert content(home) == whole
 

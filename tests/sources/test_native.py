@@ -190,6 +190,22 @@ def test_the_last_record_of_a_millisecond_is_the_same_every_way(home: Home) -> N
     assert others == [compiled, compiled]
 
 
+@pytest.mark.parametrize("cut", [3, 20])
+def test_a_torn_timestamp_is_the_same_in_one_block_and_in_two(cut: int) -> None:
+    torn = records.dump([assistant("A")])
+    torn = torn[: torn.index(b'"timestamp":"') + len(b'"timestamp":"') + cut] + b"\n"
+    title = records.dump([{"type": "ai-title", "sessionId": "s", "aiTitle": "T"}])
+    stamps = []
+    for blocks in ([torn + title], [torn, title]):
+        batch, offset = Batch(), 0
+        transcript = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=0, fast=Decoders(scan=SCAN))
+        for block in blocks:
+            transcript.feed(block, len(block), offset)
+            offset += len(block)
+        stamps += [stamp for stamp, _, _ in batch.titles.values()]
+    assert len(stamps) == 2 and stamps[0] == stamps[1] and "{" not in stamps[0]
+
+
 # -- mutated lines ---------------------------------------------------------------------------------------------
 
 _PIECES = (

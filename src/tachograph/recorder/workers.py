@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
 _BATCH_MESSAGES = 3500
-_FIRST_MESSAGES = 600  # of a child: what is written can begin early; each batch is twice as large as the one before
-_BATCHES_AT_ONCE = 4  # written together
+_FIRST_MESSAGES = (
+    600  # in the first batch of a child, so that writing can begin early; each next batch is twice as large
+)
+_BATCHES_AT_ONCE = 4  # at most, in one transaction
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
 
 
 def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery | None]:
-    """Read transcripts, in the order given or in parallel; every file is delivered exactly once. None comes where the next
-    delivery may take a while: whoever holds the ledger should let go of it.
+    """Read transcripts, in the order given or in parallel; every file is delivered exactly once. Yields None if the next
+    delivery is not ready, so that the caller can commit instead of holding the ledger's write lock while it waits.
 
     `shared`: identities of ids that several answers share, of which every line is delivered by itself.
     """
@@ -60,8 +62,8 @@ def _one_by_one(deliveries: Iterator[Delivery]) -> Iterator[Delivery | None]:
 
 
 def groups(deliveries: Iterator[Delivery | None]) -> Iterator[Iterator[Delivery]]:
-    """Deliveries in groups to be written together, since each write changes many pages. A group ends where the next
-    delivery may take a while."""
+    """Deliveries in groups, each for one transaction, since every commit writes many pages of the indexes. A group ends
+    before a delivery that is not ready."""
     for first in deliveries:
         if first is not None:
             held = [first]

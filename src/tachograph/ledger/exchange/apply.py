@@ -19,7 +19,7 @@ from tachograph.ledger.usage.strings import Strings, storable
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.limits.limits import STATUSLINE
 from tachograph.model.usage.messages import NO_TIME, Message, may_be_several, merge
-from tachograph.model.usage.pull_requests import join_mentions
+from tachograph.model.usage.pull_requests import Mention, join_mentions
 
 
 class Applied(NamedTuple):
@@ -138,7 +138,7 @@ class _Importer:
                     subagents[name] = min(subagents.get(name, int(prompt)), int(prompt))
             except (KeyError, TypeError, ValueError):
                 self._problems[fact.kind] += 1
-        links: dict[tuple[str, str], tuple[int, str, str, int, str]] = {}
+        links: dict[tuple[str, str], Mention] = {}
         for fact in by_kind.get(tracking.LINK, ()):
             self._try(lambda body, key: self._link(links, body), fact)
         summaries = {storable(fact.key): storable(str(fact.body)) for fact in by_kind.get(tracking.SUMMARY, ())}
@@ -167,7 +167,7 @@ class _Importer:
         return (identity, at, counts, logged, choice, sessions, (*trace[:5], folders, trace[6]))
 
     @staticmethod
-    def _link(links: dict[tuple[str, str], tuple[int, str, str, int, str]], body: Any) -> None:
+    def _link(links: dict[tuple[str, str], Mention], body: Any) -> None:
         uuid, url, at, branch, cwd, number, repository = body
         new = (NO_TIME if at is None else int(at), str(branch), str(cwd), int(number), str(repository))
         key = (storable(str(uuid)), storable(str(url)))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
+    from tachograph.model.usage.pull_requests import Mention
 
 
 class BatchContent(NamedTuple):
@@ -32,7 +33,7 @@ class BatchContent(NamedTuple):
     titles: Mapping[tuple[str, int], tuple[str, int, str]]
     summaries: Mapping[str, str]
     leaves: Mapping[str, tuple[int, str]]
-    links: Mapping[tuple[str, str], tuple[int, str, str, int, str]]
+    links: Mapping[tuple[str, str], Mention]
     notices: list[tuple[str, bytes]]  # for recorder/ingest.py
     clears: Mapping[str, list[int]]
     cost_states: Mapping[str, tuple[str, int, str]]

@@ -45,10 +45,10 @@ class MessageAttributes:
             found = self._remember(self.names.row_id("origin", COLUMNS, ids), texts, ids)
         return found
 
-    def learn(self, several: Iterable[Origin]) -> None:
-        """Store new origins together, where `of` would take a statement for each of their texts."""
+    def store(self, several: Iterable[Origin]) -> None:
+        """Store the new ones of some origins together; `of` takes a statement for each, and for each of their texts."""
         new = [texts for texts in several if texts not in self._by_texts]
-        self.names.learn({text for texts in new for text in texts})
+        self.names.store({text for texts in new for text in texts})
         by_ids = {tuple(map(self.names.id, texts)): texts for texts in new}
         last = self._db.execute("SELECT coalesce(max(id), 0) FROM origin").fetchone()[0]
         self._db.executemany(_INSERT, by_ids)

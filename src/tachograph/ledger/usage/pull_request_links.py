@@ -16,6 +16,7 @@ from tachograph.model.usage.projects import folder_key
 from tachograph.model.usage.pull_requests import (
     Assignment,
     Link,
+    Mention,
     OwnDefaults,
     Share,
     Stretch,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def write_links(
     db: sqlite3.Connection,
-    links: Mapping[tuple[str, str], tuple[int, str, str, int, str]],
+    links: Mapping[tuple[str, str], Mention],
     sessions: Mapping[str, int],
     names: Strings,
 ) -> set[int]:

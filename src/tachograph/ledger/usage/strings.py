@@ -35,8 +35,8 @@ class Strings:
             self._texts[found] = text
         return found
 
-    def learn(self, texts: Iterable[str]) -> None:
-        """Store new texts together, where `id` would take a statement for each."""
+    def store(self, texts: Iterable[str]) -> None:
+        """Store the new ones of some texts together; `id` takes a statement for each."""
         new = [text for text in texts if text not in self._ids and storable(text) == text]
         last = self._db.execute("SELECT coalesce(max(id), 0) FROM name").fetchone()[0]
         self._db.executemany("INSERT OR IGNORE INTO name (text) VALUES (?)", [(text,) for text in sorted(new)])

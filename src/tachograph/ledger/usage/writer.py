@@ -288,8 +288,8 @@ class MessageWriter:
         self.db.executemany("UPDATE answer SET pull = ?, by_branch = ? WHERE id = ?", updates)
 
     def assign_ranges(self, ranges: Iterable[tuple[int, int, int, int]]) -> None:
-        """Give ranges of rows other pull requests in a first pass: those of them that are written already. A range is a
-        pull request, whether by branch alone, and the first and last id."""
+        """Give rows other pull requests while the totals are due. A range is a pull request, whether by branch alone, and
+        the first and last id; one that is not written yet gets its pull requests when it is."""
         following = self.fresh.first_id
         self.db.executemany(_ASSIGN_RANGE, [one for one in ranges if following is None or one[2] < following])
 

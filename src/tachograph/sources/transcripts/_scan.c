@@ -257,6 +257,27 @@ static int next_key(Cursor *c, int *begun, Text *key)
     return c->p < c->end ? 1 : -1;
 }
 
+/* On to the next element of an array: 1; 0 where the array ends, -1 where something is odd. The cursor stands behind the
+   opening bracket at first, later behind an element. */
+static int next_element(Cursor *c, int *begun)
+{
+    space(c);
+    if (c->p >= c->end)
+        return -1;
+    if (*c->p == ']') {
+        c->p++;
+        return 0;
+    }
+    if (*begun) {
+        if (*c->p != ',')
+            return -1;
+        c->p++;
+        space(c);
+    }
+    *begun = 1;
+    return c->p < c->end ? 1 : -1;
+}
+
 static int skip(Cursor *c, int depth)
 {
     Text ignored;
@@ -280,24 +301,10 @@ static int skip(Cursor *c, int depth)
         return more == 0;
     case '[':
         c->p++;
-        for (;;) {
-            space(c);
-            if (c->p < c->end && *c->p == ']' && !begun)
-                break;
-            begun = 1;
+        while ((more = next_element(c, &begun)) == 1)
             if (!skip(c, depth + 1))
                 return 0;
-            space(c);
-            if (c->p >= c->end)
-                return 0;
-            if (*c->p == ']')
-                break;
-            if (*c->p != ',')
-                return 0;
-            c->p++;
-        }
-        c->p++;
-        return 1;
+        return more == 0;
     default:
         return number(c);
     }
@@ -427,21 +434,15 @@ static int tools_of(Cursor *c, Record *r)
 /* `iterations`: only plain entries of the answer's own model add nothing; anything else is for the patient way. */
 static int parts_of(Cursor *c, Record *r)
 {
-    int is_first = 1;
+    int begun_list = 0, further;
     if (*c->p == 'n')
         return LITERAL(c, "null");
     if (*c->p++ != '[')
         return 0;
-    for (;;) {
+    while ((further = next_element(c, &begun_list)) == 1) {
         Text key, kind = {NULL, 0, 0}, model = {NULL, 0, 0};
         unsigned seen = 0;
         int begun = 0, more, good;
-        space(c);
-        if (c->p >= c->end)
-            return 0;
-        if (*c->p == ']' && is_first)
-            break;
-        is_first = 0;
         if (*c->p++ != '{')
             return 0;
         while ((more = next_key(c, &begun, &key)) == 1) {
@@ -462,16 +463,8 @@ static int parts_of(Cursor *c, Record *r)
                 return 0;
             r->part_model = model;
         }
-        space(c);
-        if (c->p >= c->end)
-            return 0;
-        if (*c->p == ']')
-            break;
-        if (*c->p++ != ',')
-            return 0;
     }
-    c->p++;
-    return 1;
+    return further == 0;
 }
 
 static int usage_of(Cursor *c, Record *r)
@@ -517,20 +510,14 @@ static int usage_of(Cursor *c, Record *r)
    ways.py). Anything but a list is passed over. */
 static int content_of(Cursor *c, Record *r, Text *server)
 {
-    int is_first = 1;
+    int begun_list = 0, further;
     if (*c->p != '[')
         return skip(c, 2);
     c->p++;
-    for (;;) {
+    while ((further = next_element(c, &begun_list)) == 1) {
         Text key, kind = {NULL, 0, 0}, name = {NULL, 0, 0};
         unsigned seen = 0;
         int begun = 0, more;
-        space(c);
-        if (c->p >= c->end)
-            return 0;
-        if (*c->p == ']' && is_first)
-            break;
-        is_first = 0;
         if (*c->p++ != '{')
             return 0;
         while ((more = next_key(c, &begun, &key)) == 1) {
@@ -565,16 +552,8 @@ static int content_of(Cursor *c, Record *r, Text *server)
             else if (IS(name, "Task") || IS(name, "Agent"))
                 r->spawns = 1;
         }
-        space(c);
-        if (c->p >= c->end)
-            return 0;
-        if (*c->p == ']')
-            break;
-        if (*c->p++ != ',')
-            return 0;
     }
-    c->p++;
-    return 1;
+    return further == 0;
 }
 
 static int message_of(Cursor *c, Record *r, Text *server)
@@ -856,26 +835,15 @@ static int is_distinct(Cursor *c, int depth)
             for (int i = 0; i < n; i++)
                 if (is_same(&keys[i], &keys[n]))
                     return 0;
-            if (keys[n].is_escaped || ++n == MOST_KEYS || !is_distinct(c, depth + 1))
+            if (++n == MOST_KEYS || !is_distinct(c, depth + 1))
                 return 0;
         }
         return more == 0;
     }
-    for (;; c->p++) {
-        space(c);
-        if (*c->p == ']' && !begun)
-            break;
-        begun = 1;
+    while ((more = next_element(c, &begun)) == 1)
         if (!is_distinct(c, depth + 1))
             return 0;
-        space(c);
-        if (*c->p == ']')
-            break;
-        if (*c->p != ',')
-            return 0;
-    }
-    c->p++;
-    return 1;
+    return more == 0;
 }
 
 /* Characters of a value as json.dumps would write it: ", " and ": " between its parts. Takes no \u. */
@@ -964,22 +932,18 @@ static int writes_final_counts(const Text *version)
 static int blocks_of(const Line *line, Block *blocks, int *n_blocks)
 {
     Cursor c = {line->content, line->content_end};
-    int is_first = 1;
+    int begun_list = 0, further;
     if (line->is_final && !add_block(blocks, n_blocks, 0, 0))
         return 0;
     if (c.p == NULL || *c.p != '[')
         return 1;
     c.p++;
-    for (;;) {
+    while ((further = next_element(&c, &begun_list)) == 1) {
         Text key, kind = {NULL, 0, 0}, name = {NULL, 0, 0}, id = {NULL, 0, 0}, said = {NULL, 0, 0};
         Bytes input = NULL, input_end = NULL;
         uint32_t hash = 0x811C9DC5u, length, ignored, more_length;
         unsigned seen = 0;
         int begun = 0, more, good;
-        space(&c);
-        if (*c.p == ']' && is_first)
-            return 1;
-        is_first = 0;
         if (*c.p++ != '{')
             return 0; /* no block at all */
         while ((more = next_key(&c, &begun, &key)) == 1) {
@@ -1032,12 +996,8 @@ static int blocks_of(const Line *line, Block *blocks, int *n_blocks)
                 !add_block(blocks, n_blocks, hash ? hash : 1, length + more_length))
                 return 0;
         }
-        space(&c);
-        if (*c.p == ']')
-            return 1;
-        if (*c.p++ != ',')
-            return 0;
     }
+    return further == 0;
 }
 
 /* Whether the whole line is an answer, or a progress record with one, in the usual layout. */

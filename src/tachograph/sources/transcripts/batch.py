@@ -8,6 +8,8 @@ from tachograph.model.usage.messages import NO_TIME, AnyMessage, Message, PlainM
 if TYPE_CHECKING:
     from typing import Any
 
+    from tachograph.model.usage.pull_requests import Mention
+
 
 class Batch:
     """The content of some transcripts, merged. Plain containers of plain values: it crosses processes by `marshal`."""
@@ -41,7 +43,7 @@ class Batch:
         self.summaries: dict[str, str] = {}  # leaf record: text
         self.leaves: dict[str, tuple[int, str]] = {}  # session: its last record that we saw
         # session, url: when it was linked, on which branch, in which folder, its number and repository
-        self.links: dict[tuple[str, str], tuple[int, str, str, int, str]] = {}
+        self.links: dict[tuple[str, str], Mention] = {}
         self.notices: list[tuple[str, bytes]] = []  # config folder, the line in which the client says why it stopped
         self.clears: dict[str, list[int]] = {}  # session: when its context was cleared, epoch ms
         self.cost_states: dict[str, tuple[str, int, str]] = {}  # session: (stamp, nanodollars, models as JSON)

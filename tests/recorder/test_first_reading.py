@@ -329,3 +329,41 @@ def test_messages_without_a_transcript_are_in_the_totals_after_all_are_read_agai
     after = rows_after(home, monkeypatch)
     assert sum(row[-11] for row in after["hour"]) == sum(row[-11] for row in before["hour"]) == 6 * 4
     assert after["rollup"] == before["rollup"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sessions_that_grow_end_as_in_a_first_pass(home: Home, seed: int) -> None:
+    """New rows are written with the pull request of their session's latest message, which often is not theirs; a link
+    belongs to a folder of its repository, of which the record before it may have been read long ago."""
+    chance = random.Random(seed)
+    sessions = {}
+    for name in "abcd":
+        lines, at = [], AT + timedelta(hours=chance.randrange(12))
+        for n in range(14):
+            at += chance.choice((MINUTE, timedelta(hours=1), timedelta(hours=13)))
+            told = {
+                "branch": chance.choice(("one", "two", "main")),
+                "cwd": chance.choice(("/home/ada/shop", "/srv/web")),
+            }
+            stop = chance.choice(("end_turn", "refusal"))
+            lines.append(
+                assistant(
+                    f"{name}{n}", at=at, session=name, uuid=f"{name}{n}", stop=stop, output=9 * (stop[0] == "e"), **told
+                )
+            )
+            if chance.random() < 0.2:
+                lines.append(pr_link(chance.randrange(5), at=at, session=name))
+        sessions[f"p/{name}.jsonl"] = lines
+    for path, lines in sessions.items():
+        home.write(path, lines)
+    home.ingest()
+    whole = ledger_rows(home)
+    assert len({row[15] for row in whole["message"]}) > 2
+    (home.data / "ledger.sqlite3").unlink()
+    known = dict.fromkeys(sessions, 0)
+    while any(known[path] < len(lines) for path, lines in sessions.items()):
+        for path, lines in sessions.items():
+            known[path] += chance.choice((0, 1, 3))
+            home.write(path, lines[: known[path]])
+        home.ingest()
+    assert ledger_rows(home) == whole

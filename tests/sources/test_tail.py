@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
 from tachograph.demo.records import assistant, pr_link, user
+from tachograph.sources.transcripts import tail
 
 A, B, C = (records.dump([assistant(label)]) for label in "ABC")
 LONGEST_LINE = 64 << 20
@@ -299,3 +301,28 @@ def test_a_link_takes_the_branch_of_an_earlier_block(home: Home) -> None:
     same_as_oracle(home)
     home.append("a/s.jsonl", [assistant("B", branch="other", at="2026-11-02T08:00:00.000Z"), pr_link(8)])
     same_as_oracle(home)
+
+
+# -- what lies before the part that is read ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [256, 1 << 20])
+@pytest.mark.parametrize("back", [64, 1 << 18])
+def test_a_link_finds_the_folder_of_its_repository_wherever_reading_begins(
+    home: Home, monkeypatch: pytest.MonkeyPatch, block: int, back: int
+) -> None:
+    monkeypatch.setattr(tail, "BLOCK", block)
+    monkeypatch.setattr(tail, "_BACK", back)
+    parts = [
+        records.dump([assistant("A", cwd="/home/ada/shop", branch="one", content="a" * 900)]),
+        records.dump(
+            [user("elsewhere", cwd="/srv/web"), assistant("B", cwd="/srv/web", branch="two", content="b" * 900)]
+        ),
+        records.dump([pr_link(7, repository="ada/shop"), pr_link(8, repository="ada/other")]),
+    ]
+    for part in parts:
+        home.append("a/s.jsonl", part)
+        home.ingest()
+    sql = "SELECT number, name.text FROM link JOIN pull ON pull.id = pull JOIN name ON name.id = cwd ORDER BY 1"
+    with closing(home.db()) as db:
+        assert db.execute(sql).fetchall() == [(7, "/home/ada/shop"), (8, "/srv/web")]

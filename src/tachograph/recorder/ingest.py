@@ -163,7 +163,7 @@ def _read(
         empty = names.expects_new = messages.is_empty(db)
         version = data_version(db)
     among: set[int] | None = IDENTITIES() if empty else None
-    touched = batches.Touched(set(), set(), set(), set())
+    touched = batches.Touched(set(), set(), set(), set(), set())
     if empty and KEPT_ROWS is not None:
         touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0

@@ -51,7 +51,7 @@ class _Importer:
         folders = {folder for fact in by_kind.get(tracking.LOGINS, ()) if (folder := self._try(self._logins, fact))}
         batch = self._batch(by_kind)
         origins, logins = MessageAttributes(self._db, self._names), accounts.logins(self._db)
-        touched = batches.Touched(set(), set(), set(), set())
+        touched = batches.Touched(set(), set(), set(), set(), set())
         batches.write(self._db, batch, origins, logins, None, touched)
         batches.settle(self._db, origins, logins, touched)
         for folder in folders:
@@ -318,5 +318,5 @@ def drop_others(ledger: Ledger) -> int:
         for account in sorted({account for account, _ in found}):
             for window in windows.windows(db, account):
                 windows.rebuild(db, account, window.key, window)
-        batches.settle(db, origins, logins, batches.Touched(set(writer.touched), set(), set(), set()))
+        batches.settle(db, origins, logins, batches.Touched(set(writer.touched), set(), set(), set(), set()))
         return len(rows)

@@ -7,12 +7,12 @@ account, project and pull request are worked out again whenever something they d
 from __future__ import annotations
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Collection, Iterable, Mapping, NamedTuple
 from tachograph.ledger.usage import agent_types, messages, owners, places, rereading_states, shared_ids, totals
 from tachograph.ledger.usage.account_of import Logins
 from tachograph.ledger.usage.message_attributes import MessageAttributes
 from tachograph.ledger.usage.new_rows import kept_rows
-from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, Suggestions, write_links
+from tachograph.ledger.usage.pull_request_links import PullRequestAssigner, Suggestions, presume, write_links
 from tachograph.ledger.usage.writer import MessageWriter
 from tachograph.model.usage.messages import AnyMessage, Message
 
@@ -53,13 +53,14 @@ class Touched(NamedTuple):
     """Sessions that changed in a pass: `sessions` by their messages, `linked` by pull-request links or `/clear`, `spawning`
     by calls that start subagents, `merged` (uuids) by merged lines of an id that several answers may share.
 
-    `first` is set during the first pass into an empty ledger, unless another program writes messages too.
+    `presumed` are those whose new messages got a pull request that has to be worked out yet. `first` is set during the first pass into an empty ledger, unless another program writes messages too.
     """
 
     sessions: set[int]
     linked: set[int]
     spawning: set[int]
     merged: set[str]
+    presumed: set[int]
     first: FirstPass | None = None
 
 
@@ -106,6 +107,8 @@ def write(
     writer.add(ordinary, sessions, known)
     if touched.first is not None and writer.kept is not None:
         touched.first.suggestions.suggest(writer, linked)
+    elif not writer.is_total_due:
+        touched.presumed.update(presume(writer))
     if shared or content.lines:
         writer.finish()
         touched.merged.update(shared_ids.add(writer, shared, content.lines))
@@ -156,7 +159,7 @@ def settle(
     places.note_beginnings(db, sessions)
     linked = touched.linked
     has_moved = places.resolve(db, writer.names, used=writer.used) if sessions or linked else False
-    resettle(writer, sessions, linked, has_moved or everything)
+    resettle(writer, sessions, linked, has_moved or everything, touched.presumed)
     if writer.is_total_due and writer.kept is not None:
         totals.write(db, *writer.kept.sums(origins.values_of))
     elif writer.is_total_due:
@@ -178,15 +181,21 @@ def _settle_types(writer: MessageWriter, sessions: set[int]) -> None:
     writer.finish()
 
 
-def resettle(writer: MessageWriter, touched: set[int], linked: set[int], has_moved: bool) -> None:
+def resettle(
+    writer: MessageWriter,
+    touched: set[int],
+    linked: set[int],
+    has_moved: bool,
+    presumed: Collection[int] = (),
+) -> None:
     """Work out pull requests again; of all messages where projects or links changed."""
     assigner = PullRequestAssigner(writer)
     if has_moved or linked:
         concerned, before = assigner.on_claimed_branches() | assigner.links.keys(), assigner.assigned_before()
-        assigner.assign(concerned)
-        assigner.assign_none(before - concerned)
     else:
-        assigner.assign(assigner.concerned(touched))
+        concerned, before = assigner.concerned(touched), set(presumed)
+    assigner.assign(concerned)
+    assigner.assign_none(before - concerned)
     writer.finish()
 
 

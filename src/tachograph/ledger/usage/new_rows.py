@@ -53,6 +53,7 @@ _INSERT_COMMON = _insert(_COMMON), _insert([*_COMMON, *_UNASSIGNED])
 _INSERT_RARE = _insert(_RARE), _insert([*_RARE, *_UNASSIGNED])
 
 _origin = itemgetter(9)  # of a PlainMessage
+_SESSION, _BILLED = _RARE.index("session"), _RARE.index("billed")
 _MANY = 500  # messages: from so many on, their new origins are stored together
 
 # of the texts of an origin: it, its id, 1 if an answer without output is billed; and if an account or a way follows from it
@@ -95,6 +96,7 @@ class NewRows:
         self._kept = kept
         self._common: list[tuple[Any, ...]] = []
         self._rare: list[tuple[Any, ...]] = []
+        self._presumed: dict[int, tuple[int, int]] = {}
         self._origins, self._ways = _Known(self._values_of), _Known(origins.ways.of)
 
     @property
@@ -170,26 +172,39 @@ class NewRows:
             until = logins[0].first
         return origin, origin.id, int(is_billed(texts[3], 0)), until
 
+    def presume_pulls(self, pulls: Mapping[int, tuple[int, int]]) -> None:
+        """Give the rows of some sessions, by id, a pull request (and whether by branch alone) until it is worked out."""
+        self._presumed.update(pulls)
+
     def insert(self, db: sqlite3.Connection) -> None:
-        """Write the rows, with the pull requests that they were given while they were kept."""
+        """Write the rows, with the pull requests that they were given while they were kept or that were presumed."""
         for rows, plain, assigned in ((self._common, *_INSERT_COMMON), (self._rare, *_INSERT_RARE)):
             if rows and self._kept is not None:
                 db.executemany(assigned, self._kept.with_pulls(rows))
+            elif rows and self._presumed:
+                db.executemany(assigned, [(*row, *self._pull(row)) for row in rows])
             elif rows:
                 db.executemany(plain, rows)
 
     def whole(self) -> Iterator[tuple[Any, ...]]:
-        """The rows in the form of a `Row`, without pull requests."""
+        """The rows in the form of a `Row`, without the pull requests of a first pass."""
         for row in self._common:
             last_at, way = row[-4], row[-1]
             usual = last_at, last_at, 1, 0, None, 0, 0, way
-            yield _in_order((*row, *usual, None, 0, 0, 0, 0))
+            yield _in_order((*row, *usual, None, 0, 0, *self._pull(row)))
         for row in self._rare:
-            yield _in_order((*row, None, 0, 0, 0, 0))
+            yield _in_order((*row, None, 0, 0, *self._pull(row)))
+
+    def _pull(self, row: tuple[Any, ...]) -> tuple[int, int]:
+        """What is presumed for a row, none for an answer that is not billed: only totals tell who has to be corrected."""
+        if not self._presumed or (len(row) > _BILLED and not row[_BILLED]):
+            return 0, 0
+        return self._presumed.get(row[_SESSION], (0, 0))
 
     def clear(self) -> None:
         self._common.clear()
         self._rare.clear()
+        self._presumed.clear()
 
 
 _in_order = itemgetter(*map([*_RARE, *_SAME, *_UNASSIGNED].index, Row._fields))

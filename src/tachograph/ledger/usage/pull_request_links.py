@@ -6,7 +6,7 @@ import itertools
 
 from tachograph.lean_functools import cached_property
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping, Sequence
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping, NamedTuple, Sequence
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
@@ -57,9 +57,7 @@ def write_links(
     return changed
 
 
-_NONE = 0, 0
 _FEW = 20  # sessions that are looked up one by one
-_chain = itertools.chain.from_iterable
 _Place = tuple[int, str, bool]  # project (an id), branch, and False for the work of a subagent
 
 
@@ -78,6 +76,28 @@ class _Numbers(dict[int, int]):
         if number == len(self.places):
             self.places.append(place)
         return number
+
+
+class _Stored(NamedTuple):
+    """Rows of a session: their columns, and the runs that they make."""
+
+    ids: Sequence[int]
+    times: Sequence[int]
+    runs: list[Run]
+    pulls: Sequence[int]
+    by_branch: Sequence[int]
+
+    def changes(self, shares: Iterable[Share]) -> dict[int, Assignment]:
+        """By id, what the rows are to have that have something else."""
+        found, start = dict[int, Assignment](), 0
+        for count, one in shares:
+            end = start + count
+            if self.pulls[start:end].count(one.pull) < count or self.by_branch[start:end].count(one.by_branch) < count:
+                for place in range(start, end):
+                    if (self.pulls[place], self.by_branch[place]) != one:
+                        found[self.ids[place]] = one
+            start = end
+        return found
 
 
 class PullRequestAssigner:
@@ -182,10 +202,8 @@ class PullRequestAssigner:
                 times, runs = kept.runs(session, self._numbers)
                 ranges += kept.assign(session, self._shares(session, memoryview(times).cast("q"), runs))
                 continue
-            ids, stored_times, runs, before = self._stored(session)
-            found = _chain(itertools.repeat(one, n) for n, one in self._shares(session, stored_times, runs))
-            changes = zip(ids, found, strict=True)
-            self.writer.assign_pulls({id: one for id, one in changes if before.get(id, _NONE) != one})
+            rows = self._stored(session)
+            self.writer.assign_pulls(rows.changes(self._shares(session, rows.times, rows.runs)))
         self.writer.assign_ranges(ranges)
 
     def assign_none(self, sessions: Iterable[int]) -> None:
@@ -194,7 +212,8 @@ class PullRequestAssigner:
             if self.writer.kept is not None:
                 self.writer.assign_ranges(self.writer.kept.assign(session, []))
             else:
-                self.writer.assign_pulls(dict.fromkeys(self._stored(session)[3], Assignment()))
+                rows = self._stored(session)
+                self.writer.assign_pulls(rows.changes([(len(rows.ids), Assignment())]))
 
     def _shares(self, session: int, times: Sequence[int], runs: list[Run]) -> list[Share]:
         """The pull requests of a session's messages. `times` are those of all its messages, `runs` divide them."""
@@ -206,19 +225,17 @@ class PullRequestAssigner:
             start += count
         return assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
 
-    def _stored(self, session: int) -> tuple[list[int], list[int], list[Run], dict[int, tuple[int, int]]]:
-        """Rows of a session in the table, in order of time, those of unknown time last: ids and times, the runs that they
-        make, and what rows with a pull request have so far."""
+    def _stored(self, session: int) -> _Stored:
+        """Rows of a session in the table, in order of time, those of unknown time last."""
         sql = (
             f"SELECT id, coalesce(at, {NO_TIME}), flags & {SIDECHAIN}, origin, pull, by_branch FROM answer"
-            " WHERE session = ? ORDER BY at, id"
+            " WHERE session = ? ORDER BY at NULLS LAST, id"
         )
         rows = self.db.execute(sql, (session,)).fetchall()
-        undated = sum(1 for _ in itertools.takewhile(lambda row: row[1] == NO_TIME, rows))
-        rows = rows[undated:] + rows[:undated]
-        places = itertools.groupby(rows, key=lambda row: (self._numbers[row[3]], row[2]))
-        runs = [(number, side, sum(1 for _ in same)) for (number, side), same in places]
-        return [row[0] for row in rows], [row[1] for row in rows], runs, {row[0]: row[4:] for row in rows if row[4]}
+        ids, times, sides, origins, pulls, by_branch = zip(*rows, strict=True) if rows else [()] * 6
+        places = itertools.groupby(zip(map(self._numbers.__getitem__, origins), sides, strict=True))
+        runs = [(number, side, len(list(same))) for (number, side), same in places]
+        return _Stored(ids, times, runs, pulls, by_branch)
 
     def _place_of(self, id: int) -> _Place:
         """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""
@@ -258,3 +275,13 @@ class Suggestions(PullRequestAssigner):
                 self.claims[key] = sorted({*self.claims.get(key, ()), *claims})
         if self.links:
             self.assign(writer.touched)
+
+
+def presume(writer: MessageWriter) -> set[int]:
+    """Give the rows that `writer` is about to insert the pull request of their session's latest message: nearly all keep it
+    when it is worked out, and writing a row and its totals again takes as long as writing them. Returns their sessions."""
+    sql = "SELECT pull, by_branch FROM answer WHERE session = ? AND billed ORDER BY at DESC LIMIT 1"
+    found = {session: writer.db.execute(sql, (session,)).fetchone() for session in writer.touched}
+    pulls = {session: pull for session, pull in found.items() if pull is not None and pull[0]}
+    writer.fresh.presume_pulls(pulls)
+    return set(pulls)

@@ -105,9 +105,22 @@ def moments(
 
 def next_moment(db: sqlite3.Connection, span: Span) -> int | None:
     """The first quarter hour with usage in a span, epoch milliseconds; None without usage."""
-    sql = "SELECT min(bucket) FROM rollup WHERE bucket >= ? AND bucket < ?"
-    bucket = db.execute(sql, _units(span, QUARTER_MS)).fetchone()[0]
-    return None if bucket is None else bucket * QUARTER_MS
+    return next(used_stretches(db, span, 1), None)
+
+
+def used_stretches(db: sqlite3.Connection, span: Span, quarters: int) -> Iterator[int]:
+    """Stretches of so many quarter hours that begin with usage and together hold all usage in a span: their starts, epoch
+    milliseconds."""
+    for (bucket,) in db.execute(_USED, (*_units(span, QUARTER_MS), quarters)):
+        yield bucket * QUARTER_MS
+
+
+_USED = (  # steps from one to the next through the index, in one statement
+    "WITH RECURSIVE used (start) AS ("
+    "SELECT min(bucket) FROM rollup WHERE bucket >= ?1 AND bucket < ?2 UNION ALL"
+    " SELECT (SELECT min(bucket) FROM rollup WHERE bucket >= start + ?3 AND bucket < ?2) FROM used WHERE start NOT NULL"
+    ") SELECT start FROM used WHERE start NOT NULL"
+)
 
 
 def present(db: sqlite3.Connection, dimension: str, *, is_fresh: bool = False) -> list[tuple[int, str]]:

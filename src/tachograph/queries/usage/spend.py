@@ -76,18 +76,24 @@ def spend_by_each(
 def _slices(
     db: sqlite3.Connection, calendar: Calendar, period: str | None, span: Span
 ) -> Iterator[tuple[str | None, Span | None]]:
-    """Spans to ask for one by one: each period with usage, and messages without a time."""
+    """Spans to ask for one by one: all periods with usage, rarely one without, and messages without a time."""
     if period is None:
         yield None, span
     else:
         start = span.start
-        while (moment := rollups.next_moment(db, Span(start, span.end))) is not None:
-            key, whole = calendar.period(period, moment)
-            assert whole.end is not None  # noqa: S101 - periods are closed
-            # a slice begins with its period, for which there are sums in whole hours, but never before the last one ended
-            first = whole.start if start is None else max(whole.start or 0, start)
-            start = max(whole.end, moment + 900_000)
-            yield key, Span(first, start if span.end is None else min(start, span.end))
+        quarters = (
+            4 if period == "hour" else 96
+        )  # a period without usage costs little, a step from one to the next more
+        for moment in rollups.used_stretches(db, span, quarters):
+            at = moment if start is None else max(moment, start)
+            until = moment + quarters * QUARTER_MS
+            while at < until and (span.end is None or at < span.end):
+                key, whole = calendar.period(period, at)
+                assert whole.end is not None  # noqa: S101 - periods are closed
+                # a slice begins with its period, for which there are sums in whole hours, but never before the last one ended
+                first = whole.start if start is None else max(whole.start or 0, start)
+                at = start = max(whole.end, at + QUARTER_MS)
+                yield key, Span(first, start if span.end is None else min(start, span.end))
     if span.start is None and span.end is None:
         yield None, None
 

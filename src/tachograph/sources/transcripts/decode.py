@@ -12,7 +12,7 @@ without being read.
 from __future__ import annotations
 
 from tachograph.lean_datetime import datetime
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable
 from tachograph.model.usage.messages import (
     FOREIGN,
     FORKED,
@@ -56,7 +56,6 @@ from tachograph.sources.transcripts.records import (
     parse_time,
     speed_of,
     text_of,
-    title_of,
 )
 from tachograph.sources.transcripts.ways import way_of
 
@@ -77,11 +76,13 @@ class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
 
     `branch`, `cwd` and `stamp` are the last branch, folder and timestamp seen (for links and titles, which carry none);
+    `lines_before` reads the file backwards from an offset: whole lines, some at a time, the last ones first;
     `problems` counts by kind; `looks` is how many more user records are worth a look for the first prompt.
     """
 
     __slots__ = (
         "_latest",
+        "_lines_before",
         "_origins",
         "_pending",
         "_scan",
@@ -99,10 +100,20 @@ class Transcript:
     )
 
     def __init__(
-        self, batch: Batch, folder: str, now_ms: int, *, branch: str, cwd: str, stamp: str, looks: int, fast: Decoders
+        self,
+        batch: Batch,
+        folder: str,
+        now_ms: int,
+        *,
+        branch: str,
+        cwd: str,
+        stamp: str,
+        looks: int,
+        fast: Decoders,
+        lines_before: Callable[[int], Iterable[bytes]] = lambda _: (),
     ) -> None:
         self.batch = batch
-        self._typed, self._scan = fast.typed, fast.scan
+        self._typed, self._scan, self._lines_before = fast.typed, fast.scan, lines_before
         self.folder = folder
         self.now = now_ms
         self.branch, self.cwd = branch, cwd
@@ -304,15 +315,12 @@ class Transcript:
             self._note_answer(record, line)
         elif kind == "pr-link":
             repository = text_of(record.get("prRepository"))
-            side_records.note_link(
-                self.batch, record, repository, *place_of(block, pos, repository, (self.branch, self.cwd))
-            )
+            place = place_of(block, pos, repository, (self.branch, self.cwd), self._lines_before(offset))
+            side_records.note_link(self.batch, record, repository, *place)
         elif kind in ("ai-title", "custom-title"):
             side_records.note_title(self.batch, record, kind, last_stamp(block, pos) or self.stamp, offset + pos)
         elif kind == "summary":
-            leaf, words = record.get("leafUuid"), record.get("summary")
-            if isinstance(leaf, str) and isinstance(words, str):
-                self.batch.summaries[leaf] = max(self.batch.summaries.get(leaf, ""), title_of(words))
+            side_records.note_summary(self.batch, record)
         elif kind == "cost-state":
             side_records.note_cost_state(self.batch, record, last_stamp(block, pos) or self.stamp)
         elif kind in ("user", "system"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from tachograph.lean_json import loads
 from tachograph.lean_re import late_pattern
-from tachograph.lean_typing import TYPE_CHECKING
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator
 from tachograph.sources.transcripts.records import text_of
 
 if TYPE_CHECKING:
@@ -52,22 +54,32 @@ def last_place(block: bytearray | bytes, end: int, before: tuple[str, str]) -> t
     return before
 
 
-def place_of(block: bytearray | bytes, end: int, repository: str, before: tuple[str, str]) -> tuple[str, str]:
+def place_of(
+    block: bytearray | bytes, end: int, repository: str, before: tuple[str, str], earlier: Iterable[bytes]
+) -> tuple[str, str]:
     """Branch and folder of a pull request's link: of the last record before it in a folder of that repository.
 
-    Where no folder's name shows the repository, the last record before it decides.
+    Where no folder's name shows the repository, the last record before it decides. `earlier`: lines before the block,
+    the last ones first, and `before` what the last record there says; where a block begins must make no difference.
     """
     last = last_place(block, end, before)
     name = repository.rpartition("/")[2].lower()
-    at, place = end, last
-    for _ in range(_MOST_RECORDS if name else 0):
-        if name in _folder_names(place[1]):
+    if not name or name in _folder_names(last[1]):
+        return last
+    for place in islice(_places(block, end, earlier), _MOST_RECORDS):
+        if place is not None and name in _folder_names(place[1]):
             return place
-        at = block.rfind(b'"gitBranch"', 0, at)
-        if at < 0:
-            return before if name in _folder_names(before[1]) else last
-        place = _place_at(block, at, end) or place
     return last
+
+
+def _places(block: bytearray | bytes, end: int, earlier: Iterable[bytes]) -> Iterator[tuple[str, str] | None]:
+    """Branch and folder of the records before a place, the last one first; None for text that looks like a branch."""
+    at = block.rfind(b'"gitBranch"', 0, end)
+    while at >= 0:
+        yield _place_at(block, at, end)
+        at = block.rfind(b'"gitBranch"', 0, at)
+    for lines in earlier:
+        yield from _places(lines, len(lines), ())
 
 
 def _place_at(block: bytearray | bytes, at: int, end: int) -> tuple[str, str] | None:

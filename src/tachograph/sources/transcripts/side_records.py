@@ -56,6 +56,13 @@ def note_title(batch: Batch, record: dict[str, Any], kind: str, stamp: str, offs
     batch.titles[key] = max(batch.titles.get(key, title), title)
 
 
+def note_summary(batch: Batch, record: dict[str, Any]) -> None:
+    """Note a title of the old form: it names the last record of its session."""
+    leaf, words = record.get("leafUuid"), record.get("summary")
+    if isinstance(leaf, str) and isinstance(words, str):
+        batch.summaries[leaf] = max(batch.summaries.get(leaf, ""), title_of(words))
+
+
 def note_spawns(batch: Batch, session: str, content: object) -> None:
     """Note the subagents that an answer starts."""
     for prompt, kind in spawns_of(content).items():

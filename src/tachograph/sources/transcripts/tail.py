@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, Iterator, NamedTuple
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.decoders import Decoders
@@ -28,6 +28,7 @@ except ImportError:
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
 _HEAD, _TAIL = 4096, 1024
+_BACK = 1 << 18  # bytes to read backwards at once
 
 
 class FileRead(NamedTuple):
@@ -82,7 +83,15 @@ class Reader:
             (known.branch, known.cwd, known.stamp, known.looks) if offset else ("", "", "", PROMPT_LOOKUPS)
         )
         transcript = Transcript(
-            self.batch, known.folder, self._now, branch=branch, cwd=cwd, stamp=stamp, looks=looks, fast=self._fast
+            self.batch,
+            known.folder,
+            self._now,
+            branch=branch,
+            cwd=cwd,
+            stamp=stamp,
+            looks=looks,
+            fast=self._fast,
+            lines_before=lambda offset: _lines_before(descriptor, offset),
         )
         new_offset = self._feed(descriptor, offset, transcript)
         if transcript.subagent is not None:
@@ -150,6 +159,24 @@ class Reader:
         if kept:
             transcript.feed_tail(bytes(block[:kept]), offset)
         return offset
+
+
+def _lines_before(descriptor: int, offset: int) -> Iterator[bytes]:
+    """Whole lines of a file that end at an offset, some at a time, the last ones first."""
+    size, here = _BACK, os.lseek(descriptor, 0, os.SEEK_CUR)
+    while offset:
+        start = max(0, offset - size)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        data = os.read(descriptor, offset - start)
+        os.lseek(descriptor, here, os.SEEK_SET)
+        if len(data) < offset - start:
+            return  # it was cut off meanwhile: the next pass reads it from its start
+        cut = data.find(b"\n") + 1 if start else 0
+        if start and cut in (0, len(data)):  # a line is longer
+            size *= 2
+            continue
+        yield data[cut:]
+        offset, size = start + cut, _BACK
 
 
 def is_same(known: FileState) -> bool:

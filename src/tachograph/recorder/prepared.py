@@ -28,7 +28,7 @@ _FLAGS = {  # all others change something, read nothing new, or name the time
     *("--agent", "--skill", "--plugin", "--mcp", "--effort", "--entrypoint"),
 }
 # raise the number when the shape or content_sum changes; marshal differs between versions of Python
-_FORMAT = f"tachograph prepared 1 {sys.hexversion}\n".encode()
+_FORMAT = f"tachograph prepared 2 {sys.hexversion}\n".encode()
 _NAMES = (
     "HOME",
     "USERPROFILE",
@@ -79,7 +79,7 @@ def question(argv: Sequence[str], env: Mapping[str, str], shape: Sequence[object
 def prepared_text(key: tuple[Any, ...], env: Mapping[str, str], now_ms: int) -> str | None:
     """The text of a report if it was prepared and is still true, else None."""
     paths = own_paths(env)
-    world = load(paths)
+    world = load(paths, of_ledger=mark_of(paths.ledger))
     if world is None:
         return None
     first, end, text = world.answers.get(key, (0, 0, ""))
@@ -141,8 +141,9 @@ def file_of(paths: Paths) -> str:
     return os.path.join(paths.data, "prepared")
 
 
-def load(paths: Paths) -> World | None:
-    """The prepared answers; None without any, or where the file is damaged or not ours alone."""
+def load(paths: Paths, of_ledger: Signature | None = None) -> World | None:
+    """The prepared answers; None without any, or where the file is damaged or not ours alone. `of_ledger`: only those of a
+    ledger with these marks, which the first bytes tell."""
     try:
         with open(file_of(paths), "rb") as file:
             if os.name == "posix":
@@ -152,15 +153,21 @@ def load(paths: Paths) -> World | None:
             data = file.read()
     except OSError:
         return None
-    start = len(_FORMAT) + 4
-    if data[: len(_FORMAT)] != _FORMAT:
+    wanted = _FORMAT if of_ledger is None else _head(of_ledger)
+    start = data.find(b"\n", len(_FORMAT)) + 5
+    if not data.startswith(wanted) or start < 5:
         return None
     from binascii import crc32  # a library of its own, and a first report has nothing prepared
 
     body = memoryview(data)[start:]
-    if int.from_bytes(data[len(_FORMAT) : start], "big") != crc32(body):
+    if int.from_bytes(data[start - 4 : start], "big") != crc32(body):
         return None
     return World(*marshal.loads(body))  # noqa: S302 - our own file, readable by its owner alone
+
+
+def _head(of_ledger: Signature | None) -> bytes:
+    """The beginning of the file: its format, and the marks of the ledger. A sum of the rest follows."""
+    return _FORMAT + f"{of_ledger}\n".encode()
 
 
 def save(paths: Paths, world: World) -> None:
@@ -168,7 +175,7 @@ def save(paths: Paths, world: World) -> None:
     from binascii import crc32
 
     body = marshal.dumps((world.marks, world.folders, world.transcripts, world.answers))
-    data = b"".join((_FORMAT, crc32(body).to_bytes(4, "big"), body))
+    data = b"".join((_head(world.marks.get(paths.ledger)), crc32(body).to_bytes(4, "big"), body))
     file, new = file_of(paths), f"{file_of(paths)}.{os.getpid()}.new"
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)

@@ -95,8 +95,9 @@ def of_sessions(db: sqlite3.Connection, sessions: Collection[str]) -> list[FileS
 
 def write_directories(db: sqlite3.Connection, now: Mapping[bytes, int]) -> None:
     """Remember the folders as they were listed; those of config folders that were not looked at now are forgotten."""
-    db.execute("DELETE FROM directory")
-    db.executemany("INSERT INTO directory VALUES (?, ?)", now.items())
+    known = directories(db)
+    db.executemany("DELETE FROM directory WHERE path = ?", [(path,) for path in known.keys() - now.keys()])
+    db.executemany("INSERT OR REPLACE INTO directory VALUES (?, ?)", now.items() - known.items())
 
 
 def folders(db: sqlite3.Connection) -> list[str]:

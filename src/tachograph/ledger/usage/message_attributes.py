@@ -13,6 +13,8 @@ from tachograph.model.usage.prices import tariff
 COLUMNS = ("model", "speed", "geo", "stop", "branch", "cwd", "agent", "owner", "folder")
 _INSERT = f"INSERT OR IGNORE INTO origin ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
+_PLACE = "SELECT cwd, text, agent FROM origin JOIN name ON name.id = branch WHERE origin.id = ?"
+
 
 class AttributeRow(NamedTuple):
     """An origin with the ids of what questions ask for, and its tariff for prompts below the first tier."""
@@ -64,6 +66,14 @@ class MessageAttributes:
             a, b, c, d, e, f, g, h, i = map(self.names.text, row)
             found = self._remember(id, (a, b, c, d, e, f, g, h, i), row)
         return found
+
+    def place_of(self, id: int) -> tuple[int, str, bool]:
+        """Folder (an id) and branch of the origin with an id, and True if it names a subagent."""
+        known = self._by_id.get(id)
+        if known is not None:
+            return known.cwd, known.texts[4], bool(known.texts[6])
+        cwd, branch, agent = self._db.execute(_PLACE, (id,)).fetchone()
+        return cwd, branch, bool(agent)
 
     def values_of(self, id: int) -> tuple[int, int, int, int]:
         """Values of an origin that totals are grouped by: model, tariff of a short prompt, folder and branch."""

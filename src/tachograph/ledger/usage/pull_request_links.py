@@ -174,7 +174,7 @@ class PullRequestAssigner:
         """Sessions with messages on a branch that was linked anywhere."""
         if self.writer.kept is not None:
             branches, origins = {branch for _, branch in self.claims}, self.writer.origins
-            return set(self.writer.kept.sessions_of(lambda origin: origins.at(origin).texts[4] in branches))
+            return set(self.writer.kept.sessions_of(lambda origin: origins.place_of(origin)[1] in branches))
         claimed = sorted({branch for _, branch in self.claims})
         found: set[int] = set()
         for start in range(0, len(claimed), 500):
@@ -239,8 +239,8 @@ class PullRequestAssigner:
 
     def _place_of(self, id: int) -> _Place:
         """Project and branch of the messages of one origin, and False if the origin shows that a subagent wrote them."""
-        origin = self.writer.origins.at(id)
-        return self.places.get(origin.cwd, origin.cwd), origin.texts[4], not origin.texts[6]
+        folder, branch, is_subagent = self.writer.origins.place_of(id)
+        return self.places.get(folder, folder), branch, not is_subagent
 
 
 _LINKS = (

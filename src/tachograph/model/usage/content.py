@@ -5,7 +5,7 @@ keys: a 32-bit key, so that copies of a block are one, and its length in charact
 stored faster than anything with structure.
 """
 
-from struct import Struct
+from _struct import Struct  # struct only passes it on, and takes as long to find as to load
 
 CHARACTERS_PER_TOKEN = 4
 _BLOCKS = Struct("<II")

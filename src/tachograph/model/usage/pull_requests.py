@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from _bisect import bisect_left, bisect_right  # what bisect passes on
 from itertools import pairwise
 
 from tachograph.lean_typing import Iterable, Iterator, Mapping, NamedTuple, Sequence

@@ -15,7 +15,7 @@ import pytest
 
 from helpers import NOW, Home
 from ledger_rows import ledger_rows
-from tachograph.demo.records import AT, assistant, pr_link
+from tachograph.demo.records import AT, Record, assistant, pr_link
 from tachograph.demo.transcripts import write as write_life
 from tachograph.ledger.usage import pull_request_links
 from tachograph.recorder import ingest, workers
@@ -336,21 +336,23 @@ def test_sessions_that_grow_end_as_in_a_first_pass(home: Home, seed: int) -> Non
     """New rows are written with the pull request of their session's latest message, which often is not theirs; a link
     belongs to a folder of its repository, of which the record before it may have been read long ago."""
     chance = random.Random(seed)
-    sessions = {}
+    sessions: dict[str, list[Record]] = {}
     for name in "abcd":
-        lines, at = [], AT + timedelta(hours=chance.randrange(12))
+        lines, at = list[Record](), AT + timedelta(hours=chance.randrange(12))
         for n in range(14):
             at += chance.choice((MINUTE, timedelta(hours=1), timedelta(hours=13)))
-            told = {
-                "branch": chance.choice(("one", "two", "main")),
-                "cwd": chance.choice(("/home/ada/shop", "/srv/web")),
-            }
-            stop = chance.choice(("end_turn", "refusal"))
-            lines.append(
-                assistant(
-                    f"{name}{n}", at=at, session=name, uuid=f"{name}{n}", stop=stop, output=9 * (stop[0] == "e"), **told
-                )
+            record = assistant(
+                f"{name}{n}",
+                at=at,
+                session=name,
+                uuid=f"{name}{n}",
+                branch=chance.choice(("one", "two", "main")),
+                cwd=chance.choice(("/home/ada/shop", "/srv/web")),
             )
+            if chance.random() < 0.4:  # not billed
+                record["message"]["stop_reason"] = "refusal"
+                record["message"]["usage"]["output_tokens"] = 0
+            lines.append(record)
             if chance.random() < 0.2:
                 lines.append(pr_link(chance.randrange(5), at=at, session=name))
         sessions[f"p/{name}.jsonl"] = lines

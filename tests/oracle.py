@@ -350,8 +350,9 @@ def _mention(link: Link) -> tuple[Any, ...]:
 
 def _note_link(of_session: dict[str, Link], record: dict[str, Any], seen: list[tuple[str, str]]) -> None:
     name = (_text(record.get("prRepository")) or "").rpartition("/")[2].lower()
-    own = [place for place in seen if name and name in place[1].lower().replace("\\", "/").split("/")]
-    branch, cwd = (own or seen or [("", "")])[-1]
+    own = [place for place in seen if name and name in f"{place[1]}/{_out_of_worktree(place[1])}".lower().split("/")]
+    known = [[place for place in places if place[0] not in _UNKNOWN] for places in (own, seen)]
+    branch, cwd = next((places[-1] for places in (known[0], own, known[1], seen) if places), ("", ""))
     link = Link(_time(record.get("timestamp")), branch or None, record["prUrl"], cwd)
     old = of_session.get(link.url)
     if old is None or _mention(link) < _mention(old):

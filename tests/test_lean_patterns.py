@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tachograph import lean_json
 from tachograph.lean_re import late_pattern
 from tachograph.model.usage.projects import is_home
-from tachograph.sources.transcripts.line_scan import last_place
 from tachograph.sources.transcripts.records import is_issued
 
 _HOME = re.compile(r"(/|/root|/(home|users)(/[^/]+)?|[a-z]:(/users(/[^/]+)?)?)\Z")
@@ -59,33 +58,3 @@ def test_json_with_control_characters_is_read_and_refused_as_by_the_standard_lib
             return type(error), str(error)
 
     assert read(lean_json.patient_loads) == read(json.JSONDecoder(strict=False).decode)
-
-
-def _place_by_expressions(block: bytes) -> tuple[str, str]:
-    """The last branch and its folder, by expressions alone."""
-
-    def plain(literal: bytes) -> str:
-        try:
-            return str(json.loads(literal.decode("utf-8", "replace")))
-        except ValueError:
-            return ""
-
-    at = block.find(b'"gitBranch"', block.rfind(b"\n", 0, max(0, len(block) - 1)) + 1)
-    at = block.rfind(b'"gitBranch"') if at < 0 else at
-    while at >= 0:
-        if (branch := _BRANCH.match(block, at)) and (name := plain(branch[1])):
-            start, stop = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
-            cwd = _CWD.search(block, start, len(block) if stop < 0 else stop)
-            return name, plain(cwd[1]) if cwd else ""
-        at = block.rfind(b'"gitBranch"', 0, at)
-    return "", ""
-
-
-@given(
-    joined(
-        '"gitBranch"', '"cwd"', ":", ' : "', '"main"', '"/a/b"', '"', "\\", '\\"', "\\n", ",", "\n", "é", "x", most=14
-    )
-)
-def test_branch_and_folder_are_those_that_expressions_find(text: str) -> None:
-    block = text.encode()
-    assert last_place(block, len(block), ("", "")) == _place_by_expressions(block)

@@ -323,15 +323,13 @@ def test_a_damaged_line_changes_no_other_and_never_raises(
     line = damaged(records.dump([record])[:-1], damages) + b"\n"
     batch = Batch()
     block = records.dump([FRIENDS[0], line, *FRIENDS[1:]])
-    fed = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
+    fed = Transcript(batch, "/c", NOW_MS, stamp="", looks=40, fast=fast)
     fed.feed(block, len(block), 0)
     fed.feed_tail(line[:-1], len(block))
     messages = [whole(message) for message in batch.messages.values()]
     found = {message[4][6:8] + message[2] for message in messages if "friends" in message[5]}
     alone = Batch()
-    Transcript(alone, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast).feed(
-        block := records.dump(FRIENDS), len(block), 0
-    )
+    Transcript(alone, "/c", NOW_MS, stamp="", looks=40, fast=fast).feed(block := records.dump(FRIENDS), len(block), 0)
     assert {one[4][6:8] + one[2] for one in map(whole, alone.messages.values())} <= found
     for message in messages:
         assert all(0 <= count <= 2 * 10**12 for count in message[2])
@@ -435,7 +433,7 @@ def odd_answers(draw: st.DrawFn) -> Record:
 
 def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ...]:
     batch = Batch()
-    transcript = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast)
+    transcript = Transcript(batch, "/c", NOW_MS, stamp="", looks=40, fast=fast)
     read(transcript)
     messages = {identity: whole(message) for identity, message in batch.messages.items()}
     return messages, batch.spans, batch.leaves, transcript.problems, batch.spawns, batch.subagents
@@ -444,7 +442,7 @@ def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ..
 def has_shared_ids(fast: Decoders, block: bytes) -> bool:
     """Do lines of one id look like several answers? Their groups are final only in the ledger (ledger/usage/shared_ids.py)."""
     batch = Batch()
-    Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=40, fast=fast).feed(block, len(block), 0)
+    Transcript(batch, "/c", NOW_MS, stamp="", looks=40, fast=fast).feed(block, len(block), 0)
     return bool(batch.fragments)
 
 

@@ -115,9 +115,7 @@ def test_a_block_is_let_go_of() -> None:
     """It could not grow otherwise: the reader makes it longer for a long line."""
     block = bytearray(records.dump([assistant("A")]))
     batch = Batch()
-    Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(
-        block, len(block), 0
-    )
+    Transcript(batch, "/c", NOW_MS, stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(block, len(block), 0)
     block += b"more"
     assert len(batch.messages) == 1
 
@@ -198,7 +196,7 @@ def test_a_torn_timestamp_is_the_same_in_one_block_and_in_two(cut: int) -> None:
     stamps = []
     for blocks in ([torn + title], [torn, title]):
         batch, offset = Batch(), 0
-        transcript = Transcript(batch, "/c", NOW_MS, branch="", cwd="", stamp="", looks=0, fast=Decoders(scan=SCAN))
+        transcript = Transcript(batch, "/c", NOW_MS, stamp="", looks=0, fast=Decoders(scan=SCAN))
         for block in blocks:
             transcript.feed(block, len(block), offset)
             offset += len(block)

@@ -12,7 +12,7 @@ import pytest
 from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
 from tachograph.demo.records import assistant, pr_link, user
-from tachograph.sources.transcripts import tail
+from tachograph.sources.transcripts import link_place, tail
 
 A, B, C = (records.dump([assistant(label)]) for label in "ABC")
 LONGEST_LINE = 64 << 20
@@ -312,7 +312,7 @@ def test_a_link_finds_the_folder_of_its_repository_wherever_reading_begins(
     home: Home, monkeypatch: pytest.MonkeyPatch, block: int, back: int
 ) -> None:
     monkeypatch.setattr(tail, "BLOCK", block)
-    monkeypatch.setattr(tail, "_BACK", back)
+    monkeypatch.setattr(link_place, "_PIECE", back)
     parts = [
         records.dump([assistant("A", cwd="/home/ada/shop", branch="one", content="a" * 900)]),
         records.dump(

@@ -285,7 +285,7 @@ def _note_request_times(ledger: Ledger, read: list[FileState], now_ms: int) -> N
 
 def _remembering(known: FileState, state: files.FileState) -> FileState:
     """A file as discovered, with the state that the ledger remembers."""
-    fields = ("offset", "head", "tail", "branch", "cwd", "stamp", "looks")
+    fields = ("offset", "head", "tail", "stamp", "looks")
     return known._replace(**{field: getattr(state, field) for field in fields})
 
 

@@ -33,11 +33,10 @@ from tachograph.sources.transcripts.line_scan import (
     UNCERTAIN_KIND,
     head_kind,
     is_clear_line,
-    last_place,
     last_stamp,
-    place_of,
     tail_kind,
 )
+from tachograph.sources.transcripts.link_place import place_of
 from tachograph.sources.transcripts.pending_message import PendingMessage, typed_way
 from tachograph.sources.transcripts.records import (
     CLOUD_IDS,
@@ -75,7 +74,7 @@ _moment = datetime.fromisoformat
 class Transcript:
     """Decodes one transcript into a batch, block by block of whole lines; keeps what a later block needs to know.
 
-    `branch`, `cwd` and `stamp` are the last branch, folder and timestamp seen (for links and titles, which carry none);
+    `stamp` is the last timestamp seen (for titles, which carry none);
     `lines_before` reads the file backwards from an offset: whole lines, some at a time, the last ones first;
     `problems` counts by kind; `looks` is how many more user records are worth a look for the first prompt.
     """
@@ -89,8 +88,6 @@ class Transcript:
         "_typed",
         "_ways",
         "batch",
-        "branch",
-        "cwd",
         "folder",
         "looks",
         "now",
@@ -105,8 +102,6 @@ class Transcript:
         folder: str,
         now_ms: int,
         *,
-        branch: str,
-        cwd: str,
         stamp: str,
         looks: int,
         fast: Decoders,
@@ -116,7 +111,6 @@ class Transcript:
         self._typed, self._scan, self._lines_before = fast.typed, fast.scan, lines_before
         self.folder = folder
         self.now = now_ms
-        self.branch, self.cwd = branch, cwd
         self.stamp = stamp
         self.looks = looks
         self.problems: dict[str, int] = {}
@@ -132,7 +126,6 @@ class Transcript:
             self._feed_compiled(self._scan, block, end, offset)
         else:
             self._feed_here(block, end, offset)
-        self.branch, self.cwd = last_place(block, end, (self.branch, self.cwd))
         self.stamp = last_stamp(block, end) or self.stamp
 
     def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
@@ -200,11 +193,11 @@ class Transcript:
 
         The line is read again when it is finished, so nothing that adds up may come of it now.
         """
-        before = self.problems, self.branch, self.cwd, self.stamp, self.looks
+        before = self.problems, self.stamp, self.looks
         self.problems = {}
         if parse_record(line) is not None:
             self.feed(line, len(line), offset)
-        self.problems, self.branch, self.cwd, self.stamp, self.looks = before
+        self.problems, self.stamp, self.looks = before
 
     def problem(self, kind: str) -> None:
         self.problems[kind] = self.problems.get(kind, 0) + 1
@@ -315,7 +308,7 @@ class Transcript:
             self._note_answer(record, line)
         elif kind == "pr-link":
             repository = text_of(record.get("prRepository"))
-            place = place_of(block, pos, repository, (self.branch, self.cwd), self._lines_before(offset))
+            place = place_of(lambda: self._lines_before(offset + pos), repository)
             side_records.note_link(self.batch, record, repository, *place)
         elif kind in ("ai-title", "custom-title"):
             side_records.note_title(self.batch, record, kind, last_stamp(block, pos) or self.stamp, offset + pos)

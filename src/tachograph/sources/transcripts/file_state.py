@@ -30,8 +30,8 @@ class FileState(NamedTuple):
     """State of a transcript: enough to read on, and to see that nothing changed.
 
     Times are nanoseconds; `offset` is where the first line that is not read for good begins; `head` and `tail`
-    hash the bytes at the start and before the offset; `branch`, `cwd` and `stamp` are the last ones named before it;
-    `looks` is how many more user records are worth a look for the session's first prompt.
+    hash the bytes at the start and before the offset; `stamp` is the last time named before it; `looks` is how many more
+    user records are worth a look for the session's first prompt. `branch` and `cwd` are empty: older versions kept the last.
     """
 
     path: bytes

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 
-from tachograph.lean_typing import TYPE_CHECKING, Iterator, NamedTuple
+from tachograph.lean_typing import TYPE_CHECKING, NamedTuple
 from tachograph.sources.transcripts.batch import Batch
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState, signature
+from tachograph.sources.transcripts.link_place import pieces_before
 from tachograph.sources.transcripts.side_records import note_type_beside
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ except ImportError:
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
 _HEAD, _TAIL = 4096, 1024
-_BACK = 1 << 18  # bytes to read backwards at once
 
 
 class FileRead(NamedTuple):
@@ -79,19 +79,15 @@ class Reader:
         offset = known.offset
         if offset and not (offset <= seen.st_size and _ends(descriptor, offset) == (known.head, known.tail)):
             offset = 0
-        branch, cwd, stamp, looks = (
-            (known.branch, known.cwd, known.stamp, known.looks) if offset else ("", "", "", PROMPT_LOOKUPS)
-        )
+        stamp, looks = (known.stamp, known.looks) if offset else ("", PROMPT_LOOKUPS)
         transcript = Transcript(
             self.batch,
             known.folder,
             self._now,
-            branch=branch,
-            cwd=cwd,
             stamp=stamp,
             looks=looks,
             fast=self._fast,
-            lines_before=lambda offset: _lines_before(descriptor, offset),
+            lines_before=lambda end: pieces_before(lambda start, stop: _read_at(descriptor, start, stop), end),
         )
         new_offset = self._feed(descriptor, offset, transcript)
         if transcript.subagent is not None:
@@ -107,8 +103,8 @@ class Reader:
             offset=new_offset,
             head=head,
             tail=tail,
-            branch=transcript.branch,
-            cwd=transcript.cwd,
+            branch="",
+            cwd="",
             stamp=transcript.stamp,
             looks=transcript.looks,
         )
@@ -161,22 +157,13 @@ class Reader:
         return offset
 
 
-def _lines_before(descriptor: int, offset: int) -> Iterator[bytes]:
-    """Whole lines of a file that end at an offset, some at a time, the last ones first."""
-    size, here = _BACK, os.lseek(descriptor, 0, os.SEEK_CUR)
-    while offset:
-        start = max(0, offset - size)
-        os.lseek(descriptor, start, os.SEEK_SET)
-        data = os.read(descriptor, offset - start)
-        os.lseek(descriptor, here, os.SEEK_SET)
-        if len(data) < offset - start:
-            return  # it was cut off meanwhile: the next pass reads it from its start
-        cut = data.find(b"\n") + 1 if start else 0
-        if start and cut in (0, len(data)):  # a line is longer
-            size *= 2
-            continue
-        yield data[cut:]
-        offset, size = start + cut, _BACK
+def _read_at(descriptor: int, start: int, stop: int) -> bytes:
+    """Bytes of a file, which is read on afterwards where it was."""
+    here = os.lseek(descriptor, 0, os.SEEK_CUR)
+    os.lseek(descriptor, start, os.SEEK_SET)
+    data = os.read(descriptor, stop - start)
+    os.lseek(descriptor, here, os.SEEK_SET)
+    return data
 
 
 def is_same(known: FileState) -> bool:

@@ -133,7 +133,10 @@ def count(*configs: Path) -> Counted:
             if record.get("type") == "pr-link" and _text(record.get("prUrl")):
                 _note_link(links[_text(record.get("sessionId"))], record, seen)
             content = _table(record.get("message")).get("content", record.get("content"))
-            if record.get("type") in ("user", "system") and "<command-name>/clear</command-name>" in str(content):
+            if isinstance(content, list):
+                content = next((_table(part).get("text") for part in content if _table(part).get("type") == "text"), "")
+            is_command = str(content).lstrip().startswith("<") and "<command-name>/clear</command-name>" in str(content)
+            if record.get("type") in ("user", "system") and is_command:
                 clears[_text(record.get("sessionId"))] += [at for at in [_time(record.get("timestamp"))] if at]
             if branch := _text(record.get("gitBranch")):
                 seen.append((branch, _text(record.get("cwd")) or ""))

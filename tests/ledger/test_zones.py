@@ -66,6 +66,15 @@ def test_s11_hours_weeks_and_months_sum_to_all(half_hours: Home, zone: str) -> N
     assert len({row["period"] for row in hours}) == len(hours)
 
 
+def test_s11_an_hour_of_which_half_comes_twice_is_two_rows(home: Home) -> None:
+    for hour, minute in ((14, 35), (15, 5), (15, 35)):  # the clock is put back by half an hour at 15:00 UTC
+        moment = datetime(2026, 4, 4, hour, minute, tzinfo=UTC)
+        home.append("p/s.jsonl", [records.assistant(str(moment), at=moment)])
+    rows = home.report("hourly", "--timezone", "Australia/Lord_Howe", "--since", "2026-04-01")["rows"]
+    expected = ["2026-04-05T01:00+11:00", "2026-04-05T01:00+10:30", "2026-04-05T02:00+10:30"]
+    assert [(row["period"], row["messages"]) for row in rows] == [(hour, 1) for hour in expected]
+
+
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe"])
 def test_s11_the_ledger_is_the_same_whatever_the_zone_of_the_machine(
     half_hours: Home, tmp_path: Path, zone: str

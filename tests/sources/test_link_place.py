@@ -71,3 +71,20 @@ def test_work_elsewhere_decides_where_nothing_shows_the_repository(home: Home) -
         "g",
         "/r/yours",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "is_clear"),
+    [
+        ("<command-name>/clear</command-name>\n<command-args></command-args>", True),
+        ("<command-message>clear</command-message>\n<command-name>/clear</command-name>", True),
+        ([{"type": "text", "text": "<command-name>/clear</command-name>"}], True),
+        ("how does <command-name>/clear</command-name> work?", False),
+        ([{"type": "tool_result", "content": "<command-name>/clear</command-name>"}], False),
+    ],
+)
+def test_only_the_command_itself_clears(home: Home, content: Any, is_clear: bool) -> None:
+    home.write("a/s.jsonl", [user(content), assistant("A")])
+    home.ingest()
+    with closing(home.db()) as db:
+        assert db.execute("SELECT count(*) FROM clearing").fetchone() == (int(is_clear),)

@@ -96,6 +96,44 @@ def test_claude_codes_own_sum_is_a_witness_beside_ours(home: Home) -> None:
     assert document["totals"]["messages"] == 1  # never added
 
 
+def _counted(home: Home, models: dict[str, float], *lines: Record) -> dict[str, Any]:
+    state = {
+        "type": "cost-state",
+        "sessionId": "s",
+        "totalCostUSD": sum(models.values()),
+        "modelUsage": {name: {"inputTokens": 1, "outputTokens": 1, "costUSD": cost} for name, cost in models.items()},
+    }
+    home.write("p/s.jsonl", [*lines, state])
+    return dict(home.run("session", "s", "--json").json["claude_code"])
+
+
+def test_side_calls_of_one_model_are_not_hidden_by_messages_of_another(home: Home) -> None:
+    lines = [
+        assistant(name, session="s", model="claude-opus-5", input=9000, at=AT + n * MINUTE)
+        for n, name in enumerate("ABC")
+    ]
+    seen = _counted(home, {"claude-opus-5": 0.03, "claude-haiku-4-5": 0.062}, *lines)
+    assert home.report("session", "s")["totals"]["cost_usd"] > 0.092
+    assert (seen["unseen_usd"], seen["unseen_models"]) == (pytest.approx(0.062), ["claude-haiku-4-5"])
+    assert "$0.062 of it are side calls of haiku-4-5" in home.run("reconcile").stdout  # also without a limit
+
+
+@pytest.mark.parametrize(
+    ("logged", "counted"), [("claude-opus-5", "claude-opus-5[1m]"), ("weird-gateway", "weird-gateway")]
+)
+def test_a_model_that_messages_show_made_no_side_calls(home: Home, logged: str, counted: str) -> None:
+    line = assistant("A", session="s", model=logged, input=9000)
+    seen = _counted(home, {counted: 0.02, "claude-haiku-4-5": 0.062}, line)
+    assert (seen["unseen_usd"], seen["unseen_models"]) == (pytest.approx(0.062), ["claude-haiku-4-5"])
+
+
+def test_a_sum_of_a_session_without_messages_is_told(home: Home) -> None:
+    home.write("p/t.jsonl", [assistant("A", session="t")])
+    home.append("p/t.jsonl", [{"type": "cost-state", "sessionId": "s9", "totalCostUSD": 0.5, "modelUsage": {}}])
+    said = home.run("session", "s9", code=1).stderr
+    assert "no messages of its own" in said and "$0.500" in said and "copies" not in said
+
+
 # -- identity --------------------------------------------------------------------------------------------------
 
 

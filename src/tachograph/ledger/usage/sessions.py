@@ -106,6 +106,11 @@ def cost_states(db: sqlite3.Connection, sessions: Iterable[int] | None = None) -
     }
 
 
+def has_copies(db: sqlite3.Connection, session: int) -> bool:
+    """Test whether a session (an id) holds messages that other sessions hold as well."""
+    return db.execute("SELECT 1 FROM copy WHERE session = ? LIMIT 1", (session,)).fetchone() is not None
+
+
 class Turn(NamedTuple):
     """One message of a session: `agent` is "" on the main chain, `prompt` the tokens sent with it."""
 

@@ -10,6 +10,7 @@ from tachograph.errors import UsageError
 from tachograph.lean_datetime import UTC, date, datetime, timedelta, tzinfo
 from tachograph.lean_typing import Mapping, NamedTuple
 
+_QUARTER_MS = 900_000
 DAY, WEEK, MONTH, HOUR = "day", "week", "month", "hour"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FIRST, _LAST = date(1, 1, 2), date(9999, 12, 30)  # so that no zone pushes a moment out of the calendar
@@ -49,11 +50,23 @@ class Calendar(NamedTuple):
         Keys: `2026-11-21`; a week's first day; `2026-11`; an hour with its offset, `2026-11-21T14:00+01:00`.
         """
         if kind == HOUR:
-            local = self.local(at).replace(minute=0, second=0, microsecond=0)
-            start = round(local.timestamp() * 1000)
-            return local.isoformat(timespec="minutes"), Span(start, start + 3_600_000)
+            local = self.local(at)
+            text = local.isoformat(timespec="minutes")
+            start = at - (local.minute * 60 + local.second) * 1000 - local.microsecond // 1000
+            return f"{text[:14]}00{text[16:]}", self._of_one_offset(Span(start, start + 3_600_000), at)
         first, following = self._days(kind, self.day(at))
         return period_key(kind, first), Span(self.start_of(first), self.start_of(following))
+
+    def _of_one_offset(self, hour: Span, at: int) -> Span:
+        """The part of an hour around a moment in which the clock is not put forward or back; on Lord Howe Island it is by half
+        an hour."""
+        offset, start, end = self.local(at).utcoffset(), hour.start, hour.end
+        assert start is not None and end is not None  # noqa: S101 - an hour is closed
+        while start + _QUARTER_MS <= at and self.local(start).utcoffset() != offset:
+            start += _QUARTER_MS
+        while end - _QUARTER_MS > at and self.local(end - 1).utcoffset() != offset:
+            end -= _QUARTER_MS
+        return Span(start, end)
 
     def quarters(self, span: Span) -> int:
         """The number of quarter hours in a stretch that lies in one local hour: 4, or 1 where a zone is not whole hours

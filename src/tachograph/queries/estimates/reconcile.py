@@ -70,7 +70,8 @@ def reconcile(
     used = _known_weeks(weeks, before, rollups.next_moment(db, Span(None, at)))
     money = Money(this_month, budget, this_week, sum(used) / len(used) if used else None)
     if account is None:
-        return Reconciled(at, 0, "", money, None, None, None, None, None, None, False)
+        empty = Reconciled(at, 0, "", money, None, None, None, None, None, None, False)
+        return empty._replace(witness=witness(db, book))
     five, week = account.limit(FIVE_HOUR), account.limit(SEVEN_DAY)
     scoped = [limit for limit in account.limits if limit.group == "weekly" and limit.key != SEVEN_DAY]
     model_week = max(scoped, key=lambda limit: limit.percent or -1.0, default=None)

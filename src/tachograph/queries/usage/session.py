@@ -41,10 +41,12 @@ def session(db: sqlite3.Connection, book: PriceBook, calendar: Calendar, start: 
     def asked(along: str, by: str | None = None) -> SpendReport:
         return spend(db, book, calendar, SpendQuery(along, Span(None, None), by, session=id))
 
-    whole = asked("session", by)
+    whole, seen = asked("session", by), witness(db, book, [id])
     if not whole.rows:
-        raise NotFound(
-            f"Session {uuid} has no messages of its own.",
-            "It holds copies of another session's: a message is counted once, in the session that began first.",
-        )
-    return Session(whole, {part: asked(part) for part in PARTS}, witness(db, book, [id]))
+        why = "It holds copies of another session's: a message is counted once, in the session that began first."
+        if not sessions.has_copies(db, id):
+            why = "No transcript that was read holds an answer of it."
+        if seen is not None:
+            why += f" Claude Code itself counted ${seen.counted_usd:.3f} in it."
+        raise NotFound(f"Session {uuid} has no messages of its own.", why)
+    return Session(whole, {part: asked(part) for part in PARTS}, seen)

@@ -281,10 +281,13 @@ _CLIENT_COMMANDS = frozenset(
 
 
 def is_clear(record: dict[str, Any]) -> bool:
-    """Test whether a record is the command `/clear`."""
+    """Test whether a record is the command `/clear`, and not a prompt that speaks of it."""
     message = record.get("message")
     content = message.get("content") if isinstance(message, dict) else record.get("content")
-    return isinstance(content, str) and "<command-name>/clear</command-name>" in content
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        content = texts[0] if texts else None
+    return isinstance(content, str) and content.lstrip()[:1] == "<" and "<command-name>/clear</command-name>" in content
 
 
 def cost_state_of(record: dict[str, Any]) -> tuple[int, str] | None:

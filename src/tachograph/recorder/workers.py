@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
+_MOST_CHILDREN = 4
 _BATCH_MESSAGES = 3500
 _FIRST_MESSAGES = (
     600  # in the first batch of a child, so that writing can begin early; each next batch is twice as large
@@ -40,8 +41,8 @@ def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozen
     `shared`: identities of ids that several answers share, of which every line is delivered by itself.
     """
     size = sum(max(0, job.size - job.offset) for job in jobs)
-    count = min(os.cpu_count() or 1, 4)
-    if size < _fork_bytes() or count < 2 or not _may_fork():
+    count = min((os.cpu_count() or 1) - 1, _MOST_CHILDREN)  # one core is the writer's, which the others wait for
+    if size < _fork_bytes() or count < 1 or not _may_fork():
         yield from _one_by_one(read_here(jobs, now_ms, shared))
         return
     left = {job.path: job for job in jobs}

@@ -59,8 +59,8 @@ def scan(paths: list[Path], *, is_scanned: bool) -> int:
         with open(path, "rb", buffering=0) as file:
             end = file.readinto(block)
         if is_scanned:
-            messages: dict[int, object] = {}
-            scanner(block, end, "/c", {}, 0, 1 << 60, messages, {})
+            messages = c_scanner.PLAIN_MESSAGES()
+            scanner(block, end, "/c", 0, 1 << 60, messages, {}, {})
             found += len(messages)
     return found
 

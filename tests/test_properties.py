@@ -26,7 +26,7 @@ from ledger_rows import ledger_rows
 from oracle import _number
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, iteration, pr_link, progress, user
-from tachograph.model.usage.messages import whole
+from tachograph.model.usage.messages import Message, whole
 from tachograph.recorder import workers
 from tachograph.sources.transcripts import c_scanner
 from tachograph.sources.transcripts.batch import Batch
@@ -326,11 +326,11 @@ def test_a_damaged_line_changes_no_other_and_never_raises(
     fed = Transcript(batch, "/c", NOW_MS, stamp="", looks=40, fast=fast)
     fed.feed(block, len(block), 0)
     fed.feed_tail(line[:-1], len(block))
-    messages = [whole(message) for message in batch.messages.values()]
+    messages = list(messages_of(batch).values())
     found = {message[4][6:8] + message[2] for message in messages if "friends" in message[5]}
     alone = Batch()
     Transcript(alone, "/c", NOW_MS, stamp="", looks=40, fast=fast).feed(block := records.dump(FRIENDS), len(block), 0)
-    assert {one[4][6:8] + one[2] for one in map(whole, alone.messages.values())} <= found
+    assert {one[4][6:8] + one[2] for one in messages_of(alone).values()} <= found
     for message in messages:
         assert all(0 <= count <= 2 * 10**12 for count in message[2])
 
@@ -431,11 +431,17 @@ def odd_answers(draw: st.DrawFn) -> Record:
     return record
 
 
+def messages_of(batch: Batch) -> dict[int, Message]:
+    """The messages of a batch by identity, in the form that merges. Takes those of the compiled reader out of it."""
+    scanned = batch.scanned.take(None) if batch.scanned is not None else []
+    return {message[0]: whole(message) for message in (*batch.messages.values(), *scanned)}
+
+
 def decoded(fast: Decoders, read: Callable[[Transcript], None]) -> tuple[Any, ...]:
     batch = Batch()
     transcript = Transcript(batch, "/c", NOW_MS, stamp="", looks=40, fast=fast)
     read(transcript)
-    messages = {identity: whole(message) for identity, message in batch.messages.items()}
+    messages = messages_of(batch)
     return messages, batch.spans, batch.leaves, transcript.problems, batch.spawns, batch.subagents
 
 
@@ -489,5 +495,5 @@ def test_copies_within_a_file_merge_as_copies_between_files(fast: Decoders, copi
         for message in fed(fast, line)[0].values():
             batch.add(message)
     assume(not batch.fragments and not has_shared_ids(fast, block))
-    assert together[0] == batch.messages
+    assert together[0] == messages_of(batch)
     assert together[1] == batch.spans

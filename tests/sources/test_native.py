@@ -16,7 +16,7 @@ from tachograph.demo.records import AT, assistant, progress
 from tachograph.demo.transcripts import write as write_life
 from tachograph.model.usage.messages import PLAIN_FIELDS, whole
 from tachograph.sources.transcripts.batch import Batch
-from tachograph.sources.transcripts.c_scanner import SCAN
+from tachograph.sources.transcripts.c_scanner import PLAIN_MESSAGES, SCAN
 from tachograph.sources.transcripts.decode import Transcript
 from tachograph.sources.transcripts.decoders import READ, SPAWN, SUBAGENT, Decoders
 from tachograph.sources.transcripts.file_state import PROMPT_LOOKUPS, FileState
@@ -34,8 +34,8 @@ def read(paths: list[Path], fast: Decoders) -> list[tuple[Any, ...]]:
         status = path.stat()
         done = reader.read(FileState(os.fsencode(path), "/c", status.st_dev, status.st_ino, status.st_size, 0, 0))
         assert not done.error
-        messages = sorted(map(whole, reader.batch.messages.values()), key=repr)
-        _, fragments, *rest = reader.take()
+        plain, fragments, *rest, scanned = reader.take()
+        messages = sorted(map(whole, [*plain, *(scanned.take(None) if scanned else ())]), key=repr)
         # in any order: they are grouped by time
         lines = {identity: sorted(parts, key=repr) for identity, parts in fragments.items()}
         said.append((messages, lines, *rest, done.problems, done.known[7:]))
@@ -63,8 +63,8 @@ def took(*lines: bytes) -> int:
     """How many messages were taken without being handed back."""
     assert SCAN is not None
     block = b"".join(lines)
-    messages: dict[int, object] = {}
-    SCAN(block, len(block), "/c", {}, PROMPT_LOOKUPS, NOW_MS, messages, {})
+    messages = PLAIN_MESSAGES()
+    SCAN(block, len(block), "/c", PROMPT_LOOKUPS, NOW_MS, messages, {}, {})
     return len(messages)
 
 
@@ -79,7 +79,7 @@ def test_the_usual_layout_is_taken_and_not_handed_back() -> None:
 def handed_back(*lines: bytes) -> list[int]:
     assert SCAN is not None
     block = b"".join(lines)
-    return [item[0] for item in SCAN(block, len(block), "/c", {}, 0, NOW_MS, {}, {}) if len(item) == 3]
+    return [item[0] for item in SCAN(block, len(block), "/c", 0, NOW_MS, PLAIN_MESSAGES(), {}, {}) if len(item) == 3]
 
 
 def test_a_progress_record_is_taken_and_its_prompt_handed_back_once() -> None:
@@ -107,7 +107,7 @@ def test_a_call_that_names_no_type_of_subagent_is_not_handed_back() -> None:
 def test_bounds_that_make_no_sense_are_no_danger(end: int, looks: int) -> None:
     assert SCAN is not None
     block = bytearray(records.dump([assistant("A")]))
-    for item in SCAN(block, end, "/c", {}, looks, NOW_MS, {}, {}):
+    for item in SCAN(block, end, "/c", looks, NOW_MS, PLAIN_MESSAGES(), {}, {}):
         assert len(item) in (PLAIN_FIELDS, 4) or 0 <= item[1] < item[2] <= len(block)
 
 
@@ -117,7 +117,7 @@ def test_a_block_is_let_go_of() -> None:
     batch = Batch()
     Transcript(batch, "/c", NOW_MS, stamp="", looks=0, fast=Decoders(scan=SCAN)).feed(block, len(block), 0)
     block += b"more"
-    assert len(batch.messages) == 1
+    assert len(batch) == 1
 
 
 # -- odd content: of a message that goes on, that stops, and that never does -------------------------------------

@@ -7,7 +7,6 @@ loses at most those that it was writing, and the next pass reads them again.
 from __future__ import annotations
 
 import os
-from _operator import itemgetter
 
 from tachograph.clock import filesystem_now_ns
 from tachograph.lean_sqlite import sqlite3
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from tachograph.ledger.usage import batches
     from tachograph.ledger.usage.account_of import Logins
     from tachograph.ledger.usage.message_attributes import MessageAttributes
+    from tachograph.model.usage.plain_messages import Identities
 
 _WORTH_A_CHECKPOINT = 48 << 20  # bytes read in a pass
 _MOST_LATE_FILES = 200  # transcripts with answers after a refusal, in one pass
@@ -162,7 +162,7 @@ def _read(
         shared = shared_ids.known(db)
         empty = names.expects_new = messages.is_empty(db)
         version = data_version(db)
-    among: set[int] | None = IDENTITIES() if empty else None
+    among: Identities | None = IDENTITIES() if empty else None
     touched = batches.Touched(set(), set(), set(), set(), set())
     if empty and KEPT_ROWS is not None:
         touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
@@ -186,8 +186,6 @@ def _read(
                         problems=read.problems,
                         from_start=read.from_start,
                     )
-                if among is not None:
-                    among.update(map(itemgetter(0), said[0]), said[1], said[13])
                 done += sum(max(0, read.known.offset - jobs[read.known.path].known.offset) for read in reads)
                 del said, reads  # before the next batch comes: two of them at once are 8 MB more
         if progress is not None:

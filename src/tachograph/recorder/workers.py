@@ -134,6 +134,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
     from functools import partial
 
     from tachograph import processes
+    from tachograph.sources.transcripts.c_scanner import PLAIN_MESSAGES
 
     _fast(WORTH_TYPING)  # the same
     children: dict[int, int] = {}  # our end of the pipe: process id
@@ -158,8 +159,10 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
                     os.close(key.fd)
                     os.waitpid(children.pop(key.fd), 0)
                 else:
-                    said, reads = marshal.loads(frame)  # noqa: S302 - written by our own child a moment ago
+                    said, scanned, reads = marshal.loads(frame)  # noqa: S302 - written by our own child a moment ago
                     del frame
+                    said = (*said, None if scanned is None else PLAIN_MESSAGES(*scanned))
+                    del scanned
                     yield said, [FileRead(FileState(*known), *rest) for known, *rest in reads]
                     del said, reads
     finally:
@@ -190,7 +193,8 @@ def _work(jobs: list[FileState], now_ms: int, send: int, shared: frozenset[int])
     gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
     for said, reads in read_here(jobs, now_ms, shared, min(_FIRST_MESSAGES, _BATCH_MESSAGES)):
         plain = [(tuple(read.known), *read[1:]) for read in reads]
-        data = marshal.dumps((said, plain))
+        *others, scanned = said
+        data = marshal.dumps((others, None if scanned is None else scanned.dump(), plain))
         _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))
         _send(send, data)
 

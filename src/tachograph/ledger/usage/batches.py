@@ -6,6 +6,8 @@ account, project and pull request are worked out again whenever something they d
 
 from __future__ import annotations
 
+from _operator import itemgetter
+
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Collection, Iterable, Mapping, NamedTuple
 from tachograph.ledger.usage import agent_types, messages, owners, places, rereading_states, shared_ids, totals
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
+    from tachograph.model.usage.plain_messages import Identities, PlainMessages
     from tachograph.model.usage.pull_requests import Mention
 
 
@@ -40,6 +43,7 @@ class BatchContent(NamedTuple):
     spawns: Mapping[tuple[str, int], str]
     subagents: Mapping[tuple[str, str], int]
     lines: Mapping[int, list[Message]]
+    scanned: PlainMessages | None = None
 
 
 class FirstPass(NamedTuple):
@@ -74,13 +78,13 @@ def write(
     plain: tuple[Any, ...],
     origins: MessageAttributes,
     logins: Logins,
-    among: set[int] | None,
+    among: Identities | None,
     touched: Touched,
 ) -> None:
     """Write one batch, inside a transaction of the caller's, and add to `touched`; `settle` has to follow the last one.
 
     `among` are the identities of all messages in the ledger, where the caller knows them: a first reading does, and
-    is spared looking up a hundred thousand messages that cannot be there.
+    is spared looking up a hundred thousand messages that cannot be there. Those of the batch are added to it.
     """
     content, names = BatchContent(*plain), origins.names
     if messages.is_empty(db):
@@ -103,8 +107,9 @@ def write(
     touched.linked.update(linked | _write_clears(db, content.clears, sessions))
     touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
     writer = MessageWriter(db, origins, logins, touched.first and touched.first.rows)
-    ordinary, shared, known = shared_ids.separate(writer, content.messages, content.fragments, among)
-    writer.add(ordinary, sessions, known)
+    known_or_odd, new = _divided(content, writer, among)
+    ordinary, shared, known = shared_ids.separate(writer, known_or_odd, content.fragments, among)
+    writer.add(ordinary, sessions, known, new)
     if touched.first is not None and writer.kept is not None:
         touched.first.suggestions.suggest(writer, linked)
     elif not writer.is_total_due:
@@ -114,7 +119,22 @@ def write(
         touched.merged.update(shared_ids.add(writer, shared, content.lines))
     writer.finish()
     touched.sessions.update(writer.touched)
+    if among is not None:
+        among.update(map(_identity, known_or_odd), content.fragments, content.lines, () if new is None else new)
     db.execute("INSERT OR IGNORE INTO rereading VALUES (?)", (rereading_states.UNSETTLED,))
+
+
+def _divided(
+    content: BatchContent, writer: MessageWriter, among: Identities | None
+) -> tuple[list[AnyMessage], PlainMessages | None]:
+    """All messages of a batch but the last, which are certain to be new, and need no look at what the ledger holds."""
+    scanned = content.scanned
+    if scanned is None or among is None or writer.kept is None:
+        return [*content.messages, *(scanned.take(None) if scanned is not None else ())], None
+    return [*content.messages, *scanned.take(shared_ids.known(writer.db)), *scanned.take(among)], scanned
+
+
+_identity = itemgetter(0)
 
 
 def _sessions_of(messages: Iterable[AnyMessage]) -> set[str]:

@@ -11,10 +11,10 @@ from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage.messages import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
-    from tachograph.model.usage.messages import PlainMessage
+    from tachograph.model.usage.plain_messages import PlainMessages
     from tachograph.model.usage.pull_requests import Share
 
     # rows of a session that follow each other in one place: its number, SIDECHAIN or 0, and how many they are
@@ -29,16 +29,20 @@ if TYPE_CHECKING:
         def is_whole(self) -> bool: ...
         def add(
             self,
-            messages: list[PlainMessage],
+            messages: PlainMessages,
             first_id: int,
-            origins: dict[Any, tuple[Any, int, int, int | None]],
-            sessions: Mapping[str, int],
-            ways: dict[Any, int],
+            origins: Sequence[tuple[Any, int, int, int | None] | None],
+            sessions: Sequence[int | None],
+            ways: Sequence[int | None],
             follows: Callable[..., tuple[int, int, int, int, int]],
             touched: set[int],
             /,
-        ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-            """Make and keep the rows of new messages: `NewRows._add` of new_rows.py. Adds their sessions to `touched`."""
+        ) -> tuple[Any, Any]:
+            """Keep the rows of new messages: `NewRows._add` of new_rows.py. Adds their sessions to `touched`.
+
+            `origins`, `sessions` and `ways` are what Python knows of those in the tables of the messages. Returns two
+            iterators, over usual rows and over others, which make each with the pull request that it has by then.
+            """
 
         def put(self, rows: list[Row], /) -> None:
             """Keep rows, new or changed."""
@@ -52,9 +56,6 @@ if TYPE_CHECKING:
         def assigned(self) -> list[int]:
             """Sessions with rows that have a pull request; a session may come twice."""
 
-        def with_pulls(self, rows: list[tuple[Any, ...]], /) -> list[tuple[Any, ...]]:
-            """Rows as `add` makes them, with their pull requests, and whether by branch alone, behind their values."""
-
         def runs(self, session: int, places: dict[int, int], /) -> tuple[bytes, list[Run]]:
             """Rows of a session in order of time and id, those of unknown time last: their times (64-bit integers of this
             machine, NO_TIME if unknown), and runs of them. `places`: their numbers by origin."""
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
         def sums(self, tell: Tell, /) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
             """Rows of `rollup` and of `hour`, in the order of their keys, that all rows add up to."""
 
-    MakeKeptRows = Callable[[Sequence[int], Sequence[int]], KeptRows]
+    MakeKeptRows = Callable[[Sequence[int]], KeptRows]
 
 
 _KEPT = (  # in the order that _scan.c takes them in
@@ -75,6 +76,5 @@ _KEPT = (  # in the order that _scan.c takes them in
 
 
 def kept_places(columns: Sequence[str]) -> tuple[int, ...]:
-    """Places of the kept values in rows of some columns, -1 for one that is not among them."""
-    known = {column: place for place, column in enumerate(columns)}
-    return tuple(known.get(column, -1) for column in _KEPT)
+    """Places of the kept values in rows of some columns."""
+    return tuple(map(columns.index, _KEPT))

@@ -1,6 +1,7 @@
 """Rows of new messages that nothing is merged with, which nearly all are: made and written many at a time.
 
-In a first pass the compiled reader makes them (`KeptRows.add`) and keeps what pull requests and totals follow from.
+In a first pass the compiled reader makes nearly all of them (`KeptRows.add`), when they are inserted, and keeps what pull
+requests and totals follow from.
 """
 
 from __future__ import annotations
@@ -18,9 +19,15 @@ from tachograph.model.usage.content import is_unfinished, missing_output
 from tachograph.model.usage.messages import NO_TIME, Origin, PlainMessage, Way, is_billed
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
     from typing import Any
 
     from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
+    from tachograph.model.usage.plain_messages import PlainMessages
+
+    class RowsToMake(Sized, Iterable[tuple[Any, ...]]):
+        """Rows that are made when they are asked for."""
+
 
 # Columns that are constants in the statement, or copies of another column: a bound value takes 0.1 µs per row. The first
 # are the same for every message that nothing is merged with, `_USUAL` for nearly all of them.
@@ -75,7 +82,7 @@ class _Known(dict):  # type: ignore[type-arg]
 
 def kept_rows(make: MakeKeptRows) -> KeptRows:
     """Memory for the rows of a first pass; `make` is the compiled reader's."""
-    return make(kept_places(_RARE), kept_places(Row._fields))
+    return make(kept_places(Row._fields))
 
 
 class NewRows:
@@ -90,10 +97,10 @@ class NewRows:
         logins: Logins,
         whole_way: Callable[[int, AttributeRow, int], int],
         touched: set[int],
-        kept: KeptRows | None,
     ) -> None:
         self._attributes, self._logins, self._whole_way, self._touched = origins, logins, whole_way, touched
-        self._kept = kept
+        self._kept: tuple[RowsToMake, ...] = ()  # usual ones and others
+        self._first_kept: int | None = None
         self._common: list[tuple[Any, ...]] = []
         self._rare: list[tuple[Any, ...]] = []
         self._presumed: dict[int, tuple[int, int]] = {}
@@ -101,25 +108,37 @@ class NewRows:
 
     @property
     def first_id(self) -> int | None:
-        return min((rows[0][0] for rows in (self._common, self._rare) if rows), default=None)
+        """The lowest id of a row to insert."""
+        ids = [rows[0][0] for rows in (self._common, self._rare) if rows]
+        return min([*ids, self._first_kept] if self._first_kept is not None else ids, default=None)
 
     def add(self, messages: list[PlainMessage], first_id: int, sessions: Mapping[str, int]) -> None:
         """Make the rows of messages. `sessions`: ids by uuid."""
         if len(messages) >= _MANY:
             self._attributes.store(set(map(_origin, messages)))
-        if self._kept is not None:
-            common, rare = self._kept.add(
-                messages, first_id, self._origins, sessions, self._ways, self._follows, self._touched
-            )
-        else:
-            common, rare = self._add(messages, first_id, sessions)
+        common, rare = self._add(messages, first_id, sessions)
         self._common += common
         self._rare += rare
+
+    def keep(self, kept: KeptRows, messages: PlainMessages, first_id: int, sessions: Mapping[str, int]) -> None:
+        """Keep the rows of messages in a first pass, to be made when they are inserted."""
+        origins, uuids, ways = messages.tables()
+        self._attributes.store({texts for texts in origins if texts is not None})
+        self._kept = kept.add(
+            messages,
+            first_id,
+            [texts and self._origins[texts] for texts in origins],
+            [uuid if uuid is None else sessions[uuid] for uuid in uuids],
+            [way and self._ways[way] for way in ways],
+            self._follows,
+            self._touched,
+        )
+        self._first_kept = first_id if len(messages) else None
 
     def _add(
         self, messages: Iterable[PlainMessage], first_id: int, sessions: Mapping[str, int]
     ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """The twin of `KeptRows.add`. Messages that follow each other mostly share their session and way, so each is
+        """The twin of `KeptRows.add`, but that it makes the rows at once. Messages that follow each other mostly share their session and way, so each is
         looked up when it changes."""
         common: list[tuple[Any, ...]] = []
         rare: list[tuple[Any, ...]] = []
@@ -178,16 +197,17 @@ class NewRows:
 
     def insert(self, db: sqlite3.Connection) -> None:
         """Write the rows, with the pull requests that they were given while they were kept or that were presumed."""
+        for kept, sql in zip(self._kept, (_INSERT_COMMON[1], _INSERT_RARE[1]), strict=False):
+            if len(kept):
+                db.executemany(sql, kept)
         for rows, plain, assigned in ((self._common, *_INSERT_COMMON), (self._rare, *_INSERT_RARE)):
-            if rows and self._kept is not None:
-                db.executemany(assigned, self._kept.with_pulls(rows))
-            elif rows and self._presumed:
+            if rows and self._presumed:
                 db.executemany(assigned, [(*row, *self._pull(row)) for row in rows])
             elif rows:
                 db.executemany(plain, rows)
 
     def whole(self) -> Iterator[tuple[Any, ...]]:
-        """The rows in the form of a `Row`, without the pull requests of a first pass."""
+        """The rows in the form of a `Row`, without those of a first pass, whose totals are made at its end."""
         for row in self._common:
             last_at, way = row[-4], row[-1]
             usual = last_at, last_at, 1, 0, None, 0, 0, way
@@ -202,6 +222,7 @@ class NewRows:
         return self._presumed.get(row[_SESSION], (0, 0))
 
     def clear(self) -> None:
+        self._kept, self._first_kept = (), None
         self._common.clear()
         self._rare.clear()
         self._presumed.clear()

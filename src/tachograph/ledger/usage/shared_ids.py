@@ -32,6 +32,8 @@ from tachograph.model.usage.messages import (
 if TYPE_CHECKING:
     from typing import Any
 
+    from tachograph.model.usage.plain_messages import Identities
+
 
 Fragments = Mapping[int, list[Message]]
 _identity = itemgetter(0)
@@ -43,7 +45,7 @@ def known(db: sqlite3.Connection) -> frozenset[int]:
 
 
 def separate(
-    writer: MessageWriter, messages: Sequence[AnyMessage], fragments: Fragments, among: set[int] | None
+    writer: MessageWriter, messages: Sequence[AnyMessage], fragments: Fragments, among: Identities | None
 ) -> tuple[Sequence[AnyMessage], dict[int, list[Message]], dict[int, Row]]:
     """Split a batch into ordinary messages and merged lines of ids that may be shared, old and new; with the rows of the
     ordinary ones that are stored. `among`: the identities of all that are, if the caller knows them."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tachograph.ledger.usage.kept_rows import KeptRows
+    from tachograph.model.usage.plain_messages import PlainMessages
 
 
 _COLUMNS = ", ".join(Row._fields)
@@ -65,9 +66,7 @@ class MessageWriter:
         self.is_total_due = totals.are_due(db)  # then the rollups are left alone
         self.kept = kept if kept is not None and kept.is_whole else None  # every row of the table, in a first pass
         self.touched: set[int] = set()  # sessions of which a message was added or changed
-        self.fresh = NewRows(
-            origins, logins, self.whole_way, self.touched, self.kept
-        )  # new rows that nothing is merged with
+        self.fresh = NewRows(origins, logins, self.whole_way, self.touched)  # new rows that nothing is merged with
 
     @property
     def used(self) -> str:
@@ -110,9 +109,14 @@ class MessageWriter:
     # -- messages --------------------------------------------------------------------------------------------
 
     def add(
-        self, messages: Iterable[AnyMessage], sessions: Mapping[str, int], known: Mapping[int, Row] | None = None
+        self,
+        messages: Iterable[AnyMessage],
+        sessions: Mapping[str, int],
+        known: Mapping[int, Row] | None = None,
+        new: PlainMessages | None = None,
     ) -> None:
-        """Merge messages with the rows that are there. `known`: those of the messages, where they were looked up."""
+        """Merge messages with the rows that are there, and add new ones in a first pass. `known`: rows of the messages,
+        where they were looked up."""
         messages = list(messages)
         if known is None:
             known = self.rows_of([m[0] for m in messages])
@@ -120,7 +124,7 @@ class MessageWriter:
         plain: list[PlainMessage] = []  # and new: nothing can change about it in this batch
         others: list[AnyMessage] = []
         for one in messages:
-            if len(one) != 7 and one[0] not in known:
+            if self.kept is None and len(one) != 7 and one[0] not in known:
                 plain.append(one)
             else:
                 others.append(one)
@@ -132,9 +136,11 @@ class MessageWriter:
                 self.change(None, self._row(following, message, candidates))
                 following += 1
             else:
-                new = self._merged(old, message, candidates)
-                if new != old:  # its pull request is worked out again afterwards
-                    self.change(old, new._replace(pull=0, by_branch=0))
+                merged = self._merged(old, message, candidates)
+                if merged != old:  # its pull request is worked out again afterwards
+                    self.change(old, merged._replace(pull=0, by_branch=0))
+        if new is not None and self.kept is not None:
+            self.fresh.keep(self.kept, new, following + len(plain), sessions)
         self.fresh.add(plain, following, sessions)
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:

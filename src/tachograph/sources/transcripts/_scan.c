@@ -86,18 +86,44 @@ typedef struct { /* a message whose lines are being read: `_Held` of decode.py *
 
 #define RECENT 4 /* tuples that are looked for before their texts are made again */
 
-typedef struct { /* tuples of texts that were made last, borrowed from `known` */
+typedef struct { /* tuples of texts that were met last, by their places in a table of the batch */
     Text texts[RECENT][8];
-    PyObject *made[RECENT];
-    int next;
+    uint32_t places[RECENT];
+    int n, next;
 } Recent;
+
+enum { IN_ORIGINS, IN_SESSIONS, IN_WAYS, TABLES };
+
+typedef struct { /* a PlainMessage of model/usage/messages.py */
+    uint64_t identity;
+    int64_t at;
+    uint64_t counts[6];
+    int64_t chosen_at, last_at, stop_at; /* NO_TIME where there is no stop reason */
+    uint64_t mark;
+    uint64_t texts; /* where its request and, behind it, its blocks begin */
+    uint32_t place[TABLES], n_request;
+    uint16_t n_blocks; /* bytes */
+    uint8_t flags, is_there;
+} Plain;
+
+typedef struct {
+    PyObject_HEAD
+    Plain *items;
+    unsigned char *texts;
+    uint32_t *index; /* by identity: places of items, from 1 on; a power of two of them, or none yet */
+    size_t n, room, n_texts, texts_room, n_index, n_there;
+    PyObject *table[TABLES]; /* lists of what items name by place */
+    PyObject *known;         /* places by value */
+} Plains;
 
 typedef struct { /* what a call has made so far */
     Bytes block; /* that is read */
-    PyObject *made, *folder, *known, *session, *empty;
-    PyObject *messages, *fragments; /* of the batch, by identity: a message that is in neither goes to the first */
+    PyObject *made, *folder, *session, *empty;
+    PyObject *messages, *fragments; /* of the batch, by identity; a message that is in neither goes to the plain ones */
+    Plains *plains;
     Recent origins, ways;
     Text session_text;
+    uint32_t session_place;
     Text prompts[RECENT][3]; /* session, subagent and its prompt, which were handed back last */
     int has_session, next_prompt;
     int64_t first, last, leaf_at; /* of the messages of the session */
@@ -1019,22 +1045,201 @@ static int answer_of(Bytes start, Bytes stop, int64_t latest, Record *r, int is_
     return 1;
 }
 
+/* -- messages that nothing is merged with: `PlainMessages` of model/usage/plain_messages.py ------------------------ */
+
+/* Append what was just made, which is then the list's alone. */
+static int append(PyObject *list, PyObject *made)
+{
+    int done = made != NULL && PyList_Append(list, made) == 0;
+    Py_XDECREF(made);
+    return done;
+}
+
+static void set_to(PyObject **held, PyObject *made)
+{
+    Py_XDECREF(*held);
+    *held = made;
+}
+
+/* Make an array longer if it has no room for another n items: 1; 0 with an exception. */
+static int has_room_for(void **items, size_t *room, size_t used, size_t n, size_t size)
+{
+    const size_t more = *room * 2 > used + n ? *room * 2 : used + n + 64;
+    void *made;
+    if (used + n <= *room)
+        return 1;
+    made = more > PY_SSIZE_T_MAX / size ? NULL : PyMem_Realloc(*items, more * size);
+    if (made == NULL) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    *items = made;
+    *room = more;
+    return 1;
+}
+
+static uint32_t *index_place(const Plains *plains, uint64_t identity)
+{
+    size_t i = (size_t)(identity * 0x9E3779B97F4A7C15ULL >> 20) & (plains->n_index - 1);
+    while (plains->index[i] != 0 && plains->items[plains->index[i] - 1].identity != identity)
+        i = (i + 1) & (plains->n_index - 1);
+    return &plains->index[i];
+}
+
+/* The message with an identity; NULL if there is none. */
+static Plain *plain_with(const Plains *plains, uint64_t identity)
+{
+    const uint32_t place = plains->n_index ? *index_place(plains, identity) : 0;
+    return place != 0 && plains->items[place - 1].is_there ? &plains->items[place - 1] : NULL;
+}
+
+/* Let the first n items be found by their identities: 1; 0 with an exception. */
+static int make_index(Plains *plains, size_t n)
+{
+    size_t room = 1 << 8;
+    uint32_t *made;
+    while (room < n * 4)
+        room *= 2;
+    made = n < UINT32_MAX / 4 ? PyMem_Calloc(room, sizeof *made) : NULL;
+    if (made == NULL) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    PyMem_Free(plains->index);
+    plains->index = made;
+    plains->n_index = room;
+    for (size_t i = 0; i < n; i++)
+        *index_place(plains, plains->items[i].identity) = (uint32_t)i + 1;
+    return 1;
+}
+
+/* Let the last item be found by its identity as well: 1; 0 with an exception. */
+static int enter(Plains *plains)
+{
+    if (plains->n * 2 > plains->n_index) {
+        if (!make_index(plains, plains->n))
+            return 0;
+    }
+    else
+        *index_place(plains, plains->items[plains->n - 1].identity) = (uint32_t)plains->n;
+    plains->n_there++;
+    return 1;
+}
+
+/* Room for another message with so many bytes of texts: it is the last item, all 0 but where its texts begin. NULL with an
+   exception. */
+static Plain *new_plain(Plains *plains, size_t n_texts)
+{
+    Plain *one;
+    if (!has_room_for((void **)&plains->items, &plains->room, plains->n, 1, sizeof *one) ||
+        !has_room_for((void **)&plains->texts, &plains->texts_room, plains->n_texts, n_texts, 1))
+        return NULL;
+    one = &plains->items[plains->n++];
+    memset(one, 0, sizeof *one);
+    one->texts = plains->n_texts;
+    return one;
+}
+
+/* Find the place of a value in a table, to which it is added if it is new: 1; 0 with an exception. Takes the value. */
+static int find_value(Plains *plains, int table, PyObject *value, uint32_t *place)
+{
+    PyObject *known = PyDict_GetItemWithError(plains->known, value);
+    int done = !PyErr_Occurred();
+    if (known != NULL)
+        *place = (uint32_t)PyLong_AsUnsignedLong(known);
+    else if (done) {
+        PyObject *number = PyLong_FromSsize_t(PyList_Size(plains->table[table]));
+        done = number != NULL && PyDict_SetItem(plains->known, value, number) == 0 &&
+               PyList_Append(plains->table[table], value) == 0;
+        *place = done ? (uint32_t)PyLong_AsUnsignedLong(number) : 0;
+        Py_XDECREF(number);
+    }
+    Py_DECREF(value);
+    return done;
+}
+
+static PyObject *stop_of(const Plain *one)
+{
+    return one->stop_at == NO_TIME ? Py_NewRef(Py_None) : PyLong_FromLongLong(one->stop_at);
+}
+
+static PyObject *request_of(const Plains *plains, const Plain *one)
+{
+    return PyUnicode_DecodeUTF8((const char *)plains->texts + one->texts, (Py_ssize_t)one->n_request, NULL);
+}
+
+static PyObject *noted_blocks(const Plains *plains, const Plain *one)
+{
+    const char *start = (const char *)plains->texts + one->texts + one->n_request;
+    return one->n_blocks == 0 ? Py_NewRef(Py_None) : PyBytes_FromStringAndSize(start, (Py_ssize_t)one->n_blocks);
+}
+
+static PyObject *named(const Plains *plains, const Plain *one, int table)
+{
+    return Py_XNewRef(PyList_GetItem(plains->table[table], (Py_ssize_t)one->place[table]));
+}
+
+/* A tuple of n objects, which it takes, NULL among them for one that could not be made; else NULL. */
+static PyObject *tuple_of(PyObject **made, int n)
+{
+    PyObject *tuple = PyTuple_New(n);
+    int done = tuple != NULL;
+    for (int i = 0; i < n; i++) {
+        done = done && made[i] != NULL;
+        if (tuple == NULL || made[i] == NULL || PyTuple_SetItem(tuple, i, made[i]) < 0)
+            Py_XDECREF(tuple == NULL ? made[i] : NULL);
+    }
+    if (!done)
+        Py_CLEAR(tuple);
+    return tuple;
+}
+
+/* A message as a PlainMessage of model/usage/messages.py. */
+static PyObject *plain_tuple(const Plains *plains, const Plain *one)
+{
+    PyObject *made[PLAIN_FIELDS];
+    int n = 0;
+    made[n++] = PyLong_FromUnsignedLongLong(one->identity);
+    made[n++] = PyLong_FromLongLong(one->at);
+    for (int i = 0; i < 6; i++)
+        made[n++] = PyLong_FromUnsignedLongLong(one->counts[i]);
+    made[n++] = PyLong_FromLongLong(one->chosen_at);
+    made[n++] = named(plains, one, IN_ORIGINS);
+    made[n++] = request_of(plains, one);
+    made[n++] = named(plains, one, IN_SESSIONS);
+    made[n++] = PyLong_FromLong(one->flags);
+    made[n++] = PyLong_FromLongLong(one->last_at);
+    made[n++] = stop_of(one);
+    made[n++] = PyLong_FromUnsignedLongLong(one->mark);
+    made[n++] = noted_blocks(plains, one);
+    made[n++] = named(plains, one, IN_WAYS);
+    return tuple_of(made, n);
+}
+
+static PyTypeObject *plains_type, *identities_type; /* while the module is loaded */
+
 /* -- what becomes of it ---------------------------------------------------------------------------------------- */
 
-static PyObject *string(const Making *m, const Text *said)
+/* Take the backslashes away that is_fit allows; returns how many bytes are left. */
+static size_t unescape(const Text *said, char *plain)
 {
-    char plain[LONGEST_ESCAPED];
-    Py_ssize_t n = 0;
-    if (said->n == 0)
-        return Py_NewRef(m->empty);
-    if (!said->is_escaped)
-        return PyUnicode_DecodeUTF8((const char *)said->p, said->n, NULL);
-    for (Py_ssize_t i = 0; i < said->n; i++) { /* is_fit has seen to the length, and to what follows a backslash */
+    size_t n = 0;
+    for (Py_ssize_t i = 0; i < said->n; i++) {
         if (said->p[i] == '\\')
             i++;
         plain[n++] = (char)said->p[i];
     }
-    return PyUnicode_DecodeUTF8(plain, n, NULL);
+    return n;
+}
+
+static PyObject *string(const Making *m, const Text *said)
+{
+    char plain[LONGEST_ESCAPED];
+    if (said->n == 0)
+        return Py_NewRef(m->empty);
+    if (!said->is_escaped)
+        return PyUnicode_DecodeUTF8((const char *)said->p, said->n, NULL);
+    return PyUnicode_DecodeUTF8(plain, (Py_ssize_t)unescape(said, plain), NULL);
 }
 
 /* A fingerprint of an id: `hashed` of records.py. */
@@ -1049,42 +1254,39 @@ static uint64_t fingerprint(const Text *id)
     return h;
 }
 
-/* A tuple of n texts (and one object more), borrowed: the same one for the same texts, within a call and (by `known`)
-   between calls. */
-static PyObject *tuple_of(Making *m, Recent *recent, const Text *texts, int n, PyObject *more)
+/* Find the place of n texts (and one object more), as a tuple, in a table of the batch: 1; 0 with an exception. */
+static int find_tuple(Making *m, Recent *recent, int table, const Text *texts, int n, PyObject *more, uint32_t *place)
 {
-    PyObject *made, *known;
-    for (int k = 0; k < RECENT && recent->made[k] != NULL; k++) {
+    PyObject *made;
+    for (int k = 0; k < recent->n; k++) {
         int i = 0;
         while (i < n && is_same(&texts[i], &recent->texts[k][i]))
             i++;
-        if (i == n)
-            return recent->made[k];
+        if (i == n) {
+            *place = recent->places[k];
+            return 1;
+        }
     }
     made = PyTuple_New(n + (more != NULL));
     if (made == NULL)
-        return NULL;
+        return 0;
     for (int i = 0; i < n; i++) {
         PyObject *one = string(m, &texts[i]);
         if (one == NULL || PyTuple_SetItem(made, i, one) < 0) {
             Py_DECREF(made);
-            return NULL;
+            return 0;
         }
     }
     if (more != NULL)
         PyTuple_SetItem(made, n, Py_NewRef(more));
-    known = PyDict_GetItemWithError(m->known, made);
-    if (known == NULL && (PyErr_Occurred() || PyDict_SetItem(m->known, made, made) < 0)) {
-        Py_DECREF(made);
-        return NULL;
-    }
-    if (known == NULL)
-        known = made;
-    Py_DECREF(made); /* `known` holds it */
+    if (!find_value(m->plains, table, made, place))
+        return 0;
     memcpy(recent->texts[recent->next], texts, (size_t)n * sizeof *texts);
-    recent->made[recent->next] = known;
+    recent->places[recent->next] = *place;
     recent->next = (recent->next + 1) % RECENT;
-    return known;
+    if (recent->n < RECENT)
+        recent->n++;
+    return 1;
 }
 
 /* Put what the messages of a session say of it among what was made: (session, first moment, last, leaf or None). */
@@ -1107,15 +1309,16 @@ static int end_session(Making *m)
     return done;
 }
 
-/* The session of the message that is held, borrowed, with the message's part in its first and last moment and leaf. */
-static PyObject *session_of(Making *m, const Held *held)
+/* Find the session of the message that is held, with the message's part in its first and last moment and leaf. */
+static int note_in_session(Making *m, const Held *held)
 {
     if (!m->has_session || !is_same(&m->session_text, &held->record.session)) {
         PyObject *made;
         if (!end_session(m) || (made = string(m, &held->record.session)) == NULL)
-            return NULL;
-        Py_XDECREF(m->session);
-        m->session = made;
+            return 0;
+        set_to(&m->session, made);
+        if (!find_value(m->plains, IN_SESSIONS, Py_NewRef(made), &m->session_place))
+            return 0;
         m->session_text = held->record.session;
         m->has_session = 1;
         m->first = held->first;
@@ -1131,19 +1334,35 @@ static PyObject *session_of(Making *m, const Held *held)
         m->leaf = held->leaf;
         m->leaf_at = held->leaf_at;
     }
-    return m->session;
+    return 1;
 }
 
-/* Put a message into the batch, or, if its identity is known there, among what was made. */
-static int hand_over(Making *m, PyObject *item)
+/* Whether an identity is among those of a dictionary: 1 or 0; -1 with an exception. */
+static int is_key(PyObject *dictionary, uint64_t identity)
 {
-    PyObject *identity = PyTuple_GetItem(item, 0);
-    int is_known = PyDict_Contains(m->messages, identity);
+    PyObject *key = PyDict_Size(dictionary) > 0 ? PyLong_FromUnsignedLongLong(identity) : NULL;
+    int found = key ? PyDict_Contains(dictionary, key) : PyErr_Occurred() ? -1 : 0;
+    Py_XDECREF(key);
+    return found;
+}
+
+/* Leave a message that was put last with the plain ones, or, if its identity is known in the batch, put it among what was
+   made. */
+static int hand_over(Making *m)
+{
+    Plain *one = &m->plains->items[m->plains->n - 1];
+    const Plain *before = plain_with(m->plains, one->identity);
+    int is_known = before != NULL ? 1 : is_key(m->messages, one->identity);
     if (is_known == 0)
-        is_known = PyDict_Contains(m->fragments, identity);
-    if (is_known < 0)
-        return 0;
-    return (is_known ? PyList_Append(m->made, item) : PyDict_SetItem(m->messages, identity, item)) == 0;
+        is_known = is_key(m->fragments, one->identity);
+    if (is_known == 0)
+        return enter(m->plains);
+    if (is_known > 0 && append(m->made, plain_tuple(m->plains, one))) {
+        m->plains->n--;
+        m->plains->n_texts = (size_t)one->texts;
+        return 1;
+    }
+    return 0;
 }
 
 static int hand_back(Making *m, int how, Bytes start, Bytes stop)
@@ -1159,10 +1378,11 @@ static int hand_back(Making *m, int how, Bytes start, Bytes stop)
 static int let_go(Making *m, Held *held)
 {
     const Record *r = &held->record;
-    PyObject *origin, *session, *way, *item, *one[PLAIN_FIELDS];
     Block found[MOST_BLOCKS];
-    char blocks[8 * MOST_BLOCKS];
-    int done = 1, n = 0, n_blocks = 0;
+    unsigned char *texts;
+    Plain *one;
+    uint32_t origin, way;
+    int done = 1, n_blocks = 0;
     if (!held->is_there)
         return 1;
     held->is_there = 0;
@@ -1174,37 +1394,32 @@ static int let_go(Making *m, Held *held)
             done = hand_back(m, READ, held->lines[i].start, held->lines[i].stop);
         return done;
     }
-    session = session_of(m, held);
-    origin = session ? tuple_of(m, &m->origins, &r->model, 8, m->folder) : NULL;
-    way = origin ? tuple_of(m, &m->ways, held->way, WAYS, NULL) : NULL;
-    item = way ? PyTuple_New(PLAIN_FIELDS) : NULL;
-    if (item == NULL)
+    if (!note_in_session(m, held) || !find_tuple(m, &m->origins, IN_ORIGINS, &r->model, 8, m->folder, &origin) ||
+        !find_tuple(m, &m->ways, IN_WAYS, held->way, WAYS, NULL, &way) ||
+        (one = new_plain(m->plains, (size_t)held->request.n + 8 * (size_t)n_blocks)) == NULL)
         return 0;
+    one->identity = fingerprint(&r->id);
+    one->at = held->first;
+    memcpy(one->counts, held->counts, sizeof one->counts);
+    one->chosen_at = r->at;
+    one->last_at = held->last;
+    one->stop_at = held->stop_at;
+    one->mark = held->mark.n > 0 ? fingerprint(&held->mark) : 0;
+    one->place[IN_ORIGINS] = origin;
+    one->place[IN_SESSIONS] = m->session_place;
+    one->place[IN_WAYS] = way;
+    one->flags = (uint8_t)r->flags;
+    one->is_there = 1;
+    texts = m->plains->texts + one->texts;
+    one->n_request = (uint32_t)unescape(&held->request, (char *)texts);
+    one->n_blocks = (uint16_t)(8 * n_blocks);
     for (int i = 0; i < n_blocks; i++)
         for (int j = 0; j < 4; j++) { /* little-endian on every machine */
-            blocks[8 * i + j] = (char)(found[i].key >> (8 * j));
-            blocks[8 * i + 4 + j] = (char)(found[i].length >> (8 * j));
+            texts[one->n_request + 8 * i + j] = (unsigned char)(found[i].key >> (8 * j));
+            texts[one->n_request + 8 * i + 4 + j] = (unsigned char)(found[i].length >> (8 * j));
         }
-    one[n++] = PyLong_FromUnsignedLongLong(fingerprint(&r->id));
-    one[n++] = PyLong_FromLongLong(held->first);
-    for (int i = 0; i < 6; i++)
-        one[n++] = PyLong_FromUnsignedLongLong(held->counts[i]);
-    one[n++] = PyLong_FromLongLong(r->at);
-    one[n++] = Py_NewRef(origin);
-    one[n++] = string(m, &held->request);
-    one[n++] = Py_NewRef(session);
-    one[n++] = PyLong_FromLong(r->flags);
-    one[n++] = PyLong_FromLongLong(held->last);
-    one[n++] = held->stop_at == NO_TIME ? Py_NewRef(Py_None) : PyLong_FromLongLong(held->stop_at);
-    one[n++] = PyLong_FromUnsignedLongLong(held->mark.n > 0 ? fingerprint(&held->mark) : 0);
-    one[n++] = n_blocks == 0 ? Py_NewRef(Py_None) : PyBytes_FromStringAndSize(blocks, (Py_ssize_t)(8 * n_blocks));
-    one[n++] = Py_NewRef(way);
-    done = 1;
-    for (int i = 0; i < n; i++)
-        done = one[i] != NULL && PyTuple_SetItem(item, i, one[i]) == 0 && done;
-    done = done && hand_over(m, item);
-    Py_DECREF(item);
-    return done;
+    m->plains->n_texts = (size_t)one->texts + one->n_request + one->n_blocks;
+    return hand_over(m);
 }
 
 /* Whether a later line with the id of the held message can be of the same answer: `is_continued_by` of pending_message.py. */
@@ -1443,8 +1658,8 @@ static PyObject *scan(PyObject *self, PyObject *arguments)
     long looks;
     long long latest;
     (void)self;
-    if (!PyArg_ParseTuple(arguments, "OnUO!lLO!O!", &block, &end, &making.folder, &PyDict_Type, &making.known, &looks,
-                          &latest, &PyDict_Type, &making.messages, &PyDict_Type, &making.fragments))
+    if (!PyArg_ParseTuple(arguments, "OnUlLO!O!O!", &block, &end, &making.folder, &looks, &latest, plains_type,
+                          &making.plains, &PyDict_Type, &making.messages, &PyDict_Type, &making.fragments))
         return NULL;
     if (PyObject_GetBuffer(block, &buffer, PyBUF_SIMPLE) < 0)
         return NULL;
@@ -1458,6 +1673,158 @@ static PyObject *scan(PyObject *self, PyObject *arguments)
     PyBuffer_Release(&buffer);
     return making.made;
 }
+
+/* -- the type PlainMessages ------------------------------------------------------------------------------------ */
+
+static Py_ssize_t plains_size(PyObject *self)
+{
+    return (Py_ssize_t)((Plains *)self)->n_there;
+}
+
+/* Take in what `dump` gave: 1; 0 with an exception, also where it is something else. */
+static int load(Plains *plains, const char *items, size_t n_items, const char *texts, size_t n_texts)
+{
+    const size_t n = n_items / sizeof(Plain);
+    int good = n_items % sizeof(Plain) == 0 && n < UINT32_MAX;
+    if (!has_room_for((void **)&plains->items, &plains->room, 0, n, sizeof(Plain)) ||
+        !has_room_for((void **)&plains->texts, &plains->texts_room, 0, n_texts, 1))
+        return 0;
+    memcpy(plains->items, items, n * sizeof(Plain));
+    memcpy(plains->texts, texts, n_texts);
+    plains->n_texts = n_texts;
+    for (size_t i = 0; good && i < n; i++) {
+        const Plain *one = &plains->items[i];
+        good = one->texts <= n_texts && (size_t)one->n_request + one->n_blocks <= n_texts - one->texts;
+        for (int table = 0; table < TABLES; table++)
+            good = good && (Py_ssize_t)one->place[table] < PyList_Size(plains->table[table]);
+        plains->n_there += good && one->is_there;
+    }
+    if (!good && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "messages of another form");
+    plains->n = good ? n : 0;
+    return good && make_index(plains, n);
+}
+
+static PyObject *plains_new(PyTypeObject *type, PyObject *arguments, PyObject *ignored)
+{
+    const char *items = "", *texts = "";
+    Py_ssize_t n_items = 0, n_texts = 0;
+    PyObject *table[TABLES] = {NULL};
+    Plains *plains;
+    (void)ignored;
+    if (!PyArg_ParseTuple(arguments, "|y#y#O!O!O!", &items, &n_items, &texts, &n_texts, &PyList_Type, &table[0], &PyList_Type,
+                          &table[1], &PyList_Type, &table[2]) ||
+        (plains = (Plains *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0)) == NULL)
+        return NULL;
+    plains->known = PyDict_New();
+    for (int i = 0; i < TABLES; i++)
+        plains->table[i] = table[i] ? Py_NewRef(table[i]) : PyList_New(0);
+    if (PyErr_Occurred() || (n_items > 0 && !load(plains, items, (size_t)n_items, texts, (size_t)n_texts)))
+        Py_CLEAR(plains);
+    return (PyObject *)plains;
+}
+
+static void plains_end(PyObject *self)
+{
+    Plains *plains = (Plains *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_Free(plains->items);
+    PyMem_Free(plains->texts);
+    PyMem_Free(plains->index);
+    Py_XDECREF(plains->known);
+    for (int i = 0; i < TABLES; i++)
+        Py_XDECREF(plains->table[i]);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *plains_pop(PyObject *self, PyObject *identity)
+{
+    Plains *plains = (Plains *)self;
+    const uint64_t asked = PyLong_AsUnsignedLongLong(identity);
+    Plain *one = PyErr_Occurred() ? NULL : plain_with(plains, asked);
+    PyObject *made = one ? plain_tuple(plains, one) : PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    if (one != NULL && made != NULL) {
+        one->is_there = 0;
+        plains->n_there--;
+    }
+    return made;
+}
+
+static int is_among(PyObject *identities, uint64_t identity);
+
+/* Take out the messages with identities in a set, or all (None). */
+static PyObject *plains_take(PyObject *self, PyObject *identities)
+{
+    Plains *plains = (Plains *)self;
+    PyObject *made = PyList_New(0);
+    for (size_t i = 0; made != NULL && i < plains->n; i++) {
+        int is_asked = plains->items[i].is_there;
+        if (is_asked && identities != Py_None)
+            is_asked = is_among(identities, plains->items[i].identity);
+        if (is_asked < 0 || (is_asked && !append(made, plain_tuple(plains, &plains->items[i]))))
+            Py_CLEAR(made);
+        else if (is_asked && plains->items[i].is_there) {
+            plains->items[i].is_there = 0;
+            plains->n_there--;
+        }
+    }
+    return made;
+}
+
+/* The values of a table that messages name by place, None in the places of others. */
+static PyObject *used_of(const Plains *plains, int table)
+{
+    const Py_ssize_t n = PyList_Size(plains->table[table]);
+    PyObject *made = PyList_New(n);
+    for (Py_ssize_t i = 0; made != NULL && i < n; i++)
+        PyList_SetItem(made, i, Py_NewRef(Py_None));
+    for (size_t i = 0; made != NULL && i < plains->n; i++) {
+        const Plain *one = &plains->items[i];
+        const int is_again = i > 0 && plains->items[i - 1].is_there && plains->items[i - 1].place[table] == one->place[table];
+        PyObject *value = one->is_there && !is_again ? named(plains, one, table) : NULL;
+        if (value != NULL)
+            PyList_SetItem(made, (Py_ssize_t)one->place[table], value);
+    }
+    if (PyErr_Occurred())
+        Py_CLEAR(made);
+    return made;
+}
+
+static PyObject *plains_tables(PyObject *self, PyObject *ignored)
+{
+    PyObject *made[TABLES];
+    (void)ignored;
+    for (int i = 0; i < TABLES; i++)
+        made[i] = used_of((Plains *)self, i);
+    return tuple_of(made, TABLES);
+}
+
+static PyObject *plains_dump(PyObject *self, PyObject *ignored)
+{
+    const Plains *plains = (Plains *)self;
+    (void)ignored;
+    return Py_BuildValue("(y#y#OOO)", plains->n ? (const char *)plains->items : "", (Py_ssize_t)(plains->n * sizeof(Plain)),
+                         plains->n_texts ? (const char *)plains->texts : "", (Py_ssize_t)plains->n_texts, plains->table[0],
+                         plains->table[1], plains->table[2]);
+}
+
+static PyMethodDef plains_methods[] = {
+    {"pop", plains_pop, METH_O, "Take out the message with an identity; None if there is none."},
+    {"take", plains_take, METH_O, "Take out the messages with identities in a set, or all (None)."},
+    {"tables", plains_tables, METH_NOARGS, "Origins, sessions and ways that the messages have."},
+    {"dump", plains_dump, METH_NOARGS, "Values of which the type makes the same messages again."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot plains_slots[] = {
+    {Py_tp_new, plains_new},
+    {Py_tp_dealloc, plains_end},
+    {Py_tp_methods, plains_methods},
+    {Py_sq_length, plains_size},
+    {0, NULL},
+};
+static PyType_Spec plains_spec = {"tachograph.sources.transcripts._scan.PlainMessages", sizeof(Plains), 0, Py_TPFLAGS_DEFAULT,
+                                  plains_slots};
 
 /* -- the rows that a first pass wrote: ledger/usage/kept_rows.py ------------------------------------------------ */
 
@@ -1501,7 +1868,7 @@ typedef struct { /* ids of the rows of a session; a row that went to another ses
 
 typedef struct {
     PyObject_HEAD
-    Py_ssize_t plain[ROW_VALUES], full[ROW_VALUES]; /* places of the values in both forms of a row; -1 for 0 or None */
+    Py_ssize_t places[ROW_VALUES]; /* of the values in a row */
     KeptRow **chunks;
     Rare *rare;
     OfSession *sessions; /* by id */
@@ -1591,26 +1958,28 @@ static int note_session(Rows *rows, uint32_t id, uint32_t session)
     return 1;
 }
 
-/* Keep a row: 1; 0 where a value is out of bounds, and with an exception where memory or a number is not to be had. */
-static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
+/* Read the values of a row: 1; 0 with an exception where one is no number of 64 bits. */
+static int read_row(const Rows *rows, PyObject *row, int64_t *value)
 {
-    int64_t value[ROW_VALUES];
-    const Py_ssize_t n = PyTuple_Size(row); /* a row without rare values is shorter */
-    KeptRow *kept;
-    if (n <= places[ROW_ID]) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "a row without an id");
-        return 0;
-    }
     for (int i = 0; i < ROW_VALUES; i++) {
-        PyObject *said = places[i] < 0 || places[i] >= n ? NULL : PyTuple_GetItem(row, places[i]);
-        if (said == NULL || said == Py_None)
-            value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : i == ROW_BILLED;
+        PyObject *said = PyTuple_GetItem(row, rows->places[i]);
+        if (said == NULL)
+            return 0;
+        if (said == Py_None)
+            value[i] = i == ROW_AT ? NO_TIME : i == ROW_LOGGED ? -1 : 0;
         else if ((value[i] = PyLong_AsLongLong(said)) == -1 && PyErr_Occurred())
             return 0;
-        else if (i != ROW_AT && (value[i] < 0 || value[i] > most_of(i)))
-            return 0;
     }
+    return 1;
+}
+
+/* Keep the values of a row: 1; 0 where one is out of bounds, and with an exception where there is no memory. */
+static int keep(Rows *rows, const int64_t *value)
+{
+    KeptRow *kept;
+    for (int i = 0; i < ROW_VALUES; i++)
+        if (i != ROW_AT && (value[i] < (i == ROW_LOGGED ? -1 : 0) || value[i] > most_of(i)))
+            return 0;
     kept = made_row(rows, (Py_ssize_t)value[ROW_ID]);
     if (kept == NULL) {
         PyErr_NoMemory();
@@ -1655,30 +2024,31 @@ static int keep(Rows *rows, PyObject *row, const Py_ssize_t *places)
 }
 
 /* Keep a row unless one before was out of bounds; 0 with an exception without memory. */
-static int keep_if_whole(Rows *rows, PyObject *row, const Py_ssize_t *places)
+static int keep_if_whole(Rows *rows, const int64_t *value)
 {
-    if (rows->is_whole && !keep(rows, row, places)) {
-        if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError))
+    if (rows->is_whole && !keep(rows, value)) {
+        if (PyErr_Occurred())
             return 0;
-        PyErr_Clear();
         rows->is_whole = 0;
     }
     return 1;
 }
 
-/* Append what was just made, which is then the list's alone. */
-static int append(PyObject *list, PyObject *made)
-{
-    int done = made != NULL && PyList_Append(list, made) == 0;
-    Py_XDECREF(made);
-    return done;
-}
-
 static PyObject *rows_put(PyObject *self, PyObject *many)
 {
+    Rows *rows = (Rows *)self;
     for (Py_ssize_t i = 0; i < PyList_Size(many); i++) { /* a number of a class of its own may change the list */
         PyObject *row = Py_NewRef(PyList_GetItem(many, i));
-        int done = keep_if_whole((Rows *)self, row, ((Rows *)self)->full);
+        int64_t value[ROW_VALUES];
+        int done = 1;
+        if (read_row(rows, row, value))
+            done = keep_if_whole(rows, value);
+        else if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
+            PyErr_Clear();
+            rows->is_whole = 0;
+        }
+        else
+            done = 0;
         Py_DECREF(row);
         if (!done)
             return NULL;
@@ -1686,119 +2056,244 @@ static PyObject *rows_put(PyObject *self, PyObject *many)
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-/* Places of the values of a PlainMessage (model/usage/messages.py), and how many a new row has: the rare ones are its last. */
-enum {
-    SAID_IDENTITY, SAID_AT, SAID_INPUT, SAID_OUTPUT, SAID_SEARCHES = 7, SAID_CHOSEN, SAID_ORIGIN, SAID_REQUEST, SAID_SESSION,
-    SAID_FLAGS, SAID_LAST, SAID_STOP, SAID_MARK, SAID_BLOCKS, SAID_WAY
-};
-#define COMMON_VALUES 17
-#define NEW_VALUES 25
+/* What Python knows of an origin: its id, whether its answers without output are billed, and the moment before which the
+   same account and way follow from it for all messages of a session (NO_TIME: always; `FOLLOWS_NOTHING`: none do). */
+typedef struct {
+    int64_t id, billed_empty, until;
+    PyObject *attributes; /* borrowed from what was given */
+} OriginValues;
+#define FOLLOWS_NOTHING INT64_MIN
 
-typedef struct { /* what was looked up last: messages that follow each other mostly share it */
-    PyObject *origin, *values, *uuid, *session, *way_texts, *way; /* texts are borrowed, what they stand for is held */
-    PyObject *more; /* what follows from these alone, for a message without noted blocks before a moment */
-} LookedUp;
+#define NEW_VALUES 27 /* at most, of a new row */
+enum { ACCOUNT, PRESUMED, UNFINISHED, MISSING, WHOLE_WAY, FOLLOWING };
 
-static void set_to(PyObject **held, PyObject *made)
+typedef struct { /* a new row: what the message does not say itself */
+    size_t item; /* its place among the messages */
+    int64_t origin, session, own_way, billed, follows[FOLLOWING];
+} NewRow;
+
+typedef struct { /* iterates over new rows of one form, with the pull requests that they have by then */
+    PyObject_HEAD
+    Rows *rows;
+    Plains *plains;
+    NewRow *items;
+    size_t n, room, done;
+    int64_t first_id;
+    int is_rare;
+} NewRows;
+
+static PyTypeObject *new_rows_type;
+
+static NewRows *new_rows(PyObject *rows, PyObject *plains, int is_rare)
 {
-    Py_XDECREF(*held);
-    *held = made;
+    NewRows *made = (NewRows *)((allocfunc)PyType_GetSlot(new_rows_type, Py_tp_alloc))(new_rows_type, 0);
+    if (made != NULL) {
+        made->rows = (Rows *)Py_NewRef(rows);
+        made->plains = (Plains *)Py_NewRef(plains);
+        made->is_rare = is_rare;
+    }
+    return made;
 }
 
-/* Look up what is not that of the message before: 1; 0 with an exception. */
-static int look_up(LookedUp *last, PyObject *message, PyObject *origins, PyObject *sessions, PyObject *ways,
-                   PyObject *touched)
+static void new_rows_end(PyObject *self)
 {
-    PyObject *origin = PyTuple_GetItem(message, SAID_ORIGIN), *uuid = PyTuple_GetItem(message, SAID_SESSION);
-    PyObject *way = PyTuple_GetItem(message, SAID_WAY);
-    if (origin != last->origin || uuid != last->uuid || way != last->way_texts)
-        set_to(&last->more, NULL);
-    if (origin != last->origin) {
-        set_to(&last->values, PyObject_GetItem(origins, origin));
-        last->origin = origin;
+    NewRows *new = (NewRows *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_Free(new->items);
+    Py_XDECREF((PyObject *)new->rows);
+    Py_XDECREF((PyObject *)new->plains);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static Py_ssize_t new_rows_size(PyObject *self)
+{
+    return (Py_ssize_t)((NewRows *)self)->n;
+}
+
+static PyObject *new_rows_next(PyObject *self)
+{
+    NewRows *new = (NewRows *)self;
+    const int64_t id = new->first_id + (int64_t)new->done;
+    const NewRow *row = &new->items[new->done];
+    const Plain *said;
+    const KeptRow *kept;
+    PyObject *made[NEW_VALUES];
+    int n = 0;
+    if (new->done >= new->n || row->item >= new->plains->n)
+        return NULL;
+    said = &new->plains->items[row->item];
+    kept = row_at(new->rows, (Py_ssize_t)id);
+    new->done++;
+    made[n++] = PyLong_FromLongLong(id);
+    made[n++] = PyLong_FromUnsignedLongLong(said->identity);
+    made[n++] = PyLong_FromLongLong(said->at);
+    for (int i = 0; i < COUNTS; i++)
+        made[n++] = PyLong_FromUnsignedLongLong(said->counts[i]);
+    made[n++] = PyLong_FromLongLong(row->origin);
+    made[n++] = request_of(new->plains, said);
+    made[n++] = PyLong_FromLongLong(row->session);
+    made[n++] = PyLong_FromLong(said->flags);
+    made[n++] = PyLong_FromLongLong(row->follows[ACCOUNT]);
+    made[n++] = PyLong_FromLongLong(said->last_at);
+    made[n++] = PyLong_FromUnsignedLongLong(said->mark);
+    made[n++] = PyLong_FromLongLong(row->follows[PRESUMED]);
+    made[n++] = PyLong_FromLongLong(row->follows[WHOLE_WAY]);
+    if (new->is_rare) {
+        made[n++] = PyLong_FromLongLong(said->chosen_at);
+        made[n++] = stop_of(said);
+        made[n++] = PyLong_FromLongLong(row->billed);
+        made[n++] = PyLong_FromUnsignedLongLong(said->counts[COUNTS]);
+        made[n++] = noted_blocks(new->plains, said);
+        made[n++] = PyLong_FromLongLong(row->follows[UNFINISHED]);
+        made[n++] = PyLong_FromLongLong(row->follows[MISSING]);
+        made[n++] = PyLong_FromLongLong(row->own_way);
     }
-    if (uuid != last->uuid) {
-        set_to(&last->session, PyObject_GetItem(sessions, uuid));
-        last->uuid = uuid;
-        if (last->session == NULL || PySet_Add(touched, last->session) < 0)
+    made[n++] = PyLong_FromUnsignedLong(kept ? kept->pull : 0);
+    made[n++] = PyLong_FromUnsignedLong(kept ? kept->by_branch : 0);
+    return tuple_of(made, n);
+}
+
+static PyType_Slot new_rows_slots[] = {
+    {Py_tp_dealloc, new_rows_end},
+    {Py_sq_length, new_rows_size},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, new_rows_next},
+    {0, NULL},
+};
+static PyType_Spec new_rows_spec = {"tachograph.sources.transcripts._scan.NewRows", sizeof(NewRows), 0, Py_TPFLAGS_DEFAULT,
+                                    new_rows_slots};
+
+/* Read numbers from a list, -1 where it has None: NULL with an exception. */
+static int64_t *numbers_of(PyObject *list)
+{
+    const Py_ssize_t n = PyList_Size(list);
+    int64_t *made = PyMem_Malloc(((size_t)n + 1) * sizeof *made);
+    if (made == NULL)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; made != NULL && i < n; i++) {
+        PyObject *one = PyList_GetItem(list, i);
+        made[i] = one == Py_None ? -1 : PyLong_AsLongLong(one);
+    }
+    if (PyErr_Occurred()) {
+        PyMem_Free(made);
+        made = NULL;
+    }
+    return made;
+}
+
+static OriginValues *values_of_origins(PyObject *list)
+{
+    const Py_ssize_t n = PyList_Size(list);
+    OriginValues *made = PyMem_Calloc((size_t)n + 1, sizeof *made);
+    if (made == NULL)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; made != NULL && i < n && !PyErr_Occurred(); i++) {
+        PyObject *said = PyList_GetItem(list, i), *until;
+        if (said == Py_None)
+            continue;
+        made[i].attributes = PyTuple_GetItem(said, 0);
+        made[i].id = PyLong_AsLongLong(PyTuple_GetItem(said, 1));
+        made[i].billed_empty = PyLong_AsLongLong(PyTuple_GetItem(said, 2));
+        until = PyTuple_GetItem(said, 3);
+        made[i].until = until == NULL || until == Py_None ? FOLLOWS_NOTHING : PyLong_AsLongLong(until);
+    }
+    if (PyErr_Occurred()) {
+        PyMem_Free(made);
+        made = NULL;
+    }
+    return made;
+}
+
+/* What follows from a message's own facts, by `_follows` of new_rows.py: 1; 0 with an exception. */
+static int ask_what_follows(NewRow *row, const Plains *plains, const Plain *one, const OriginValues *origin, PyObject *follows)
+{
+    PyObject *said = origin->attributes == NULL
+                         ? NULL
+                         : PyObject_CallFunction(follows, "(OiLLLNK)", origin->attributes, (int)one->flags, (long long)one->at,
+                                                 (long long)row->session, (long long)row->own_way,
+                                                 noted_blocks(plains, one), (unsigned long long)one->counts[1]);
+    for (int i = 0; said != NULL && i < FOLLOWING; i++) {
+        PyObject *value = PyTuple_GetItem(said, i);
+        row->follows[i] = value ? PyLong_AsLongLong(value) : 0;
+    }
+    Py_XDECREF(said);
+    if (said == NULL && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "an origin without values");
+    return !PyErr_Occurred();
+}
+
+/* Give new rows ids that follow each other, and keep them: 1; 0 with an exception. */
+static int number_rows(Rows *rows, NewRows *new, int64_t id)
+{
+    new->first_id = id;
+    for (size_t i = 0; i < new->n; i++) {
+        const NewRow *row = &new->items[i];
+        const Plain *said = &new->plains->items[row->item];
+        int64_t value[ROW_VALUES] = {[ROW_ID] = id + (int64_t)i, [ROW_AT] = said->at, [ROW_SEARCHES] = (int64_t)said->counts[COUNTS],
+                                     [ROW_LOGGED] = -1, [ROW_ORIGIN] = row->origin, [ROW_SESSION] = row->session,
+                                     [ROW_FLAGS] = said->flags, [ROW_ACCOUNT] = row->follows[ACCOUNT],
+                                     [ROW_BILLED] = row->billed, [ROW_UNFINISHED] = row->follows[UNFINISHED],
+                                     [ROW_MISSING] = row->follows[MISSING], [ROW_WAY] = row->follows[WHOLE_WAY]};
+        for (int j = 0; j < COUNTS; j++)
+            value[ROW_INPUT + j] = (int64_t)said->counts[j];
+        if (!keep_if_whole(rows, value))
             return 0;
     }
-    if (way != last->way_texts) {
-        set_to(&last->way, PyObject_GetItem(ways, way));
-        last->way_texts = way;
-    }
-    return last->values != NULL && last->way != NULL;
+    return 1;
 }
 
-static int is_equal(PyObject *a, PyObject *b)
+/* Make the new row of every message, usual ones and others: 1; 0 with an exception. */
+static int make_rows(const Plains *plains, const OriginValues *origins, const int64_t *sessions, const int64_t *ways,
+                     PyObject *follows, NewRows **made)
 {
-    return PyObject_RichCompareBool(a, b, Py_EQ) == 1;
+    NewRow last = {0};
+    uint32_t of_last[TABLES] = {0};
+    int is_known = 0;
+    for (size_t i = 0; i < plains->n; i++) {
+        const Plain copy = plains->items[i], *one = &copy; /* `follows` is free to do anything */
+        const OriginValues *origin = &origins[one->place[IN_ORIGINS]];
+        NewRow row = {.item = i, .origin = origin->id, .session = sessions[one->place[IN_SESSIONS]],
+                      .own_way = ways[one->place[IN_WAYS]], .billed = one->counts[1] ? 1 : origin->billed_empty};
+        NewRows *into;
+        int is_usual;
+        if (!one->is_there)
+            continue;
+        row.follows[WHOLE_WAY] = row.own_way;
+        if (origin->until != FOLLOWS_NOTHING || one->n_blocks > 0) {
+            const int is_same = one->n_blocks == 0 && !(one->flags & FOREIGN) && one->at < origin->until;
+            if (is_same && is_known && memcmp(of_last, one->place, sizeof of_last) == 0)
+                memcpy(row.follows, last.follows, sizeof row.follows);
+            else if (!ask_what_follows(&row, plains, one, origin, follows))
+                return 0;
+            if (is_same) {
+                last = row;
+                memcpy(of_last, one->place, sizeof of_last);
+                is_known = 1;
+            }
+        }
+        is_usual = one->n_blocks == 0 && row.billed && one->counts[COUNTS] == 0 && row.follows[WHOLE_WAY] == row.own_way &&
+                   one->chosen_at == one->last_at && one->stop_at == one->last_at;
+        into = made[!is_usual];
+        if (!has_room_for((void **)&into->items, &into->room, into->n, 1, sizeof row))
+            return 0;
+        into->items[into->n++] = row;
+    }
+    return 1;
 }
 
-/* The row of a new message, without its constant columns and, where they say nothing, the rare ones. Its id is 0 so far.
-   NULL with an exception. */
-static PyObject *new_row(PyObject *message, PyObject *zero, PyObject *one, LookedUp *last, PyObject *follows)
+/* Add the sessions of rows to a set. */
+static int note_touched(PyObject *touched, const NewRows *new)
 {
-    PyObject *more = NULL, *row, *output = PyTuple_GetItem(message, SAID_OUTPUT), *value[NEW_VALUES];
-    PyObject *blocks = PyTuple_GetItem(message, SAID_BLOCKS), *searches = PyTuple_GetItem(message, SAID_SEARCHES);
-    PyObject *way = last->way, *until = PyTuple_GetItem(last->values, 3), *chosen = PyTuple_GetItem(message, SAID_CHOSEN);
-    PyObject *ended = PyTuple_GetItem(message, SAID_LAST), *stopped = PyTuple_GetItem(message, SAID_STOP);
-    PyObject *billed = PyObject_IsTrue(output) ? one : PyTuple_GetItem(last->values, 2);
-    int n = 0, is_same = 0;
-    if (until != Py_None && blocks == Py_None) {
-        is_same = !(PyLong_AsLong(PyTuple_GetItem(message, SAID_FLAGS)) & FOREIGN) &&
-                  PyObject_RichCompareBool(PyTuple_GetItem(message, SAID_AT), until, Py_LT) == 1;
-        more = is_same ? Py_XNewRef(last->more) : NULL;
-        if (PyErr_Occurred())
-            return NULL; /* `more` is NULL then */
-    }
-    if (more == NULL && (blocks != Py_None || until != Py_None)) {
-        more = PyObject_CallFunctionObjArgs(follows, PyTuple_GetItem(last->values, 0), PyTuple_GetItem(message, SAID_FLAGS),
-                                            PyTuple_GetItem(message, SAID_AT), last->session, last->way, blocks, output,
-                                            NULL);
-        if (more == NULL)
-            return NULL;
-        if (is_same)
-            set_to(&last->more, Py_NewRef(more));
-    }
-    if (more != NULL)
-        way = PyTuple_GetItem(more, 4);
-    value[n++] = zero;
-    for (int i = SAID_IDENTITY; i < SAID_SEARCHES; i++)
-        value[n++] = PyTuple_GetItem(message, i);
-    value[n++] = PyTuple_GetItem(last->values, 1);
-    value[n++] = PyTuple_GetItem(message, SAID_REQUEST);
-    value[n++] = last->session;
-    value[n++] = PyTuple_GetItem(message, SAID_FLAGS);
-    value[n++] = more ? PyTuple_GetItem(more, 0) : zero; /* account */
-    value[n++] = ended;
-    value[n++] = PyTuple_GetItem(message, SAID_MARK);
-    value[n++] = more ? PyTuple_GetItem(more, 1) : zero; /* presumed */
-    value[n++] = way;
-    if (blocks != Py_None || !PyObject_IsTrue(billed) || PyObject_IsTrue(searches) || !is_equal(way, last->way) ||
-        !is_equal(chosen, ended) || !is_equal(stopped, ended)) {
-        value[n++] = chosen;
-        value[n++] = stopped;
-        value[n++] = billed;
-        value[n++] = searches;
-        value[n++] = blocks;
-        value[n++] = more ? PyTuple_GetItem(more, 2) : zero; /* unfinished */
-        value[n++] = more ? PyTuple_GetItem(more, 3) : zero; /* missing output */
-        value[n++] = last->way;
-    }
-    row = PyErr_Occurred() ? NULL : PyTuple_New(n);
-    for (int i = 0; row != NULL && i < n; i++)
-        PyTuple_SetItem(row, i, Py_XNewRef(value[i]));
-    Py_XDECREF(more);
-    return row;
-}
-
-/* Give rows ids that follow each other, and keep them: 1; 0 with an exception. The list is the only one that holds them. */
-static int number_rows(Rows *rows, PyObject *made, Py_ssize_t id)
-{
-    for (Py_ssize_t i = 0; i < PyList_Size(made); i++) {
-        PyObject *row = PyList_GetItem(made, i), *number = PyLong_FromSsize_t(id + i);
-        if (number == NULL || PyTuple_SetItem(row, 0, number) < 0 || !keep_if_whole(rows, row, rows->plain))
+    for (size_t i = 0; i < new->n; i++) {
+        PyObject *session = NULL;
+        int done = 1;
+        if (i == 0 || new->items[i].session != new->items[i - 1].session) {
+            session = PyLong_FromLongLong(new->items[i].session);
+            done = session != NULL && PySet_Add(touched, session) == 0;
+        }
+        Py_XDECREF(session);
+        if (!done)
             return 0;
     }
     return 1;
@@ -1806,65 +2301,36 @@ static int number_rows(Rows *rows, PyObject *made, Py_ssize_t id)
 
 static PyObject *rows_add(PyObject *self, PyObject *arguments)
 {
-    PyObject *messages, *origins, *sessions, *ways, *follows, *touched, *common, *rare, *zero, *one;
+    PyObject *plains, *origins, *sessions, *ways, *follows, *touched, *result = NULL;
+    OriginValues *of_origins;
+    int64_t *of_sessions, *of_ways;
+    NewRows *made[2] = {NULL, NULL};
     Py_ssize_t id;
-    int done;
-    LookedUp last = {0};
-    if (!PyArg_ParseTuple(arguments, "O!nOOOOO!", &PyList_Type, &messages, &id, &origins, &sessions, &ways, &follows,
-                          &PySet_Type, &touched))
+    if (!PyArg_ParseTuple(arguments, "O!nO!O!O!OO!", plains_type, &plains, &id, &PyList_Type, &origins, &PyList_Type, &sessions,
+                          &PyList_Type, &ways, &follows, &PySet_Type, &touched))
         return NULL;
-    common = PyList_New(0);
-    rare = PyList_New(0);
-    zero = PyLong_FromLong(0);
-    one = PyLong_FromLong(1);
-    done = common && rare && zero && one;
-    for (Py_ssize_t i = 0; done && i < PyList_Size(messages); i++) {
-        PyObject *message = Py_NewRef(PyList_GetItem(messages, i)), *row = NULL;
-        if (PyTuple_Size(message) == PLAIN_FIELDS && look_up(&last, message, origins, sessions, ways, touched))
-            row = new_row(message, zero, one, &last, follows);
-        Py_DECREF(message);
-        done = row != NULL && append(PyTuple_Size(row) == COMMON_VALUES ? common : rare, row);
-    }
-    done = done && number_rows((Rows *)self, common, id) && number_rows((Rows *)self, rare, id + PyList_Size(common));
-    if (!done && !PyErr_Occurred())
-        PyErr_SetString(PyExc_ValueError, "a message of another form");
-    Py_XDECREF(zero);
-    Py_XDECREF(one);
-    Py_XDECREF(last.values);
-    Py_XDECREF(last.session);
-    Py_XDECREF(last.way);
-    Py_XDECREF(last.more);
-    if (!done) {
-        Py_XDECREF(common);
-        Py_XDECREF(rare);
-        return NULL;
-    }
-    return Py_BuildValue("(NN)", common, rare);
-}
-
-/* Rows with their pull requests (and whether by branch alone) behind their other values. */
-static PyObject *rows_with_pulls(PyObject *self, PyObject *many)
-{
-    PyObject *made = PyList_New(0), *none = Py_BuildValue("(ii)", 0, 0), *pulls = Py_XNewRef(none);
-    static const KeptRow unassigned = {0};
-    const KeptRow *before = &unassigned;
-    for (Py_ssize_t i = 0; made != NULL && pulls != NULL && i < PyList_Size(many); i++) {
-        PyObject *plain = Py_NewRef(PyList_GetItem(many, i)), *id = PyTuple_GetItem(plain, 0);
-        const KeptRow *row = id ? row_at((Rows *)self, PyLong_AsSsize_t(id)) : NULL;
-        if (row == NULL)
-            row = &unassigned;
-        if (row->pull != before->pull || row->by_branch != before->by_branch)
-            set_to(&pulls, Py_BuildValue("(II)", row->pull, (unsigned)row->by_branch));
-        before = row;
-        if (PyErr_Occurred() || !append(made, PySequence_Concat(plain, pulls)))
-            Py_CLEAR(made);
-        Py_DECREF(plain);
-    }
-    Py_XDECREF(none);
-    Py_XDECREF(pulls);
-    if (PyErr_Occurred())
-        Py_CLEAR(made);
-    return made;
+    for (int i = 0; i < TABLES; i++)
+        if (PyList_Size(i == IN_ORIGINS ? origins : i == IN_SESSIONS ? sessions : ways) !=
+            PyList_Size(((Plains *)plains)->table[i])) {
+            PyErr_SetString(PyExc_ValueError, "values of another number of origins, sessions or ways");
+            return NULL;
+        }
+    of_origins = values_of_origins(origins);
+    of_sessions = of_origins ? numbers_of(sessions) : NULL;
+    of_ways = of_sessions ? numbers_of(ways) : NULL;
+    for (int i = 0; of_ways != NULL && i < 2; i++)
+        made[i] = new_rows(self, plains, i);
+    if (made[0] != NULL && made[1] != NULL &&
+        make_rows((Plains *)plains, of_origins, of_sessions, of_ways, follows, made) &&
+        number_rows((Rows *)self, made[0], id) && number_rows((Rows *)self, made[1], id + (int64_t)made[0]->n) &&
+        note_touched(touched, made[0]) && note_touched(touched, made[1]))
+        result = Py_BuildValue("(OO)", made[0], made[1]);
+    Py_XDECREF((PyObject *)made[0]);
+    Py_XDECREF((PyObject *)made[1]);
+    PyMem_Free(of_origins);
+    PyMem_Free(of_sessions);
+    PyMem_Free(of_ways);
+    return result;
 }
 
 static PyObject *rows_drop(PyObject *self, PyObject *id)
@@ -2303,14 +2769,14 @@ static int take_places(PyObject *said, Py_ssize_t *places)
 
 static PyObject *rows_new(PyTypeObject *type, PyObject *arguments, PyObject *ignored)
 {
-    PyObject *plain, *full;
+    PyObject *places;
     Rows *rows;
     (void)ignored;
-    if (!PyArg_ParseTuple(arguments, "OO", &plain, &full) ||
+    if (!PyArg_ParseTuple(arguments, "O", &places) ||
         (rows = (Rows *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0)) == NULL)
         return NULL;
     rows->is_whole = 1;
-    if (!take_places(plain, rows->plain) || !take_places(full, rows->full))
+    if (!take_places(places, rows->places))
         Py_CLEAR(rows);
     return (PyObject *)rows;
 }
@@ -2342,7 +2808,6 @@ static PyMethodDef rows_methods[] = {
     {"drop", rows_drop, METH_O, "Forget the row with an id."},
     {"assign", rows_assign, METH_VARARGS, "Give rows other pull requests."},
     {"assigned", rows_assigned, METH_NOARGS, "Sessions with rows that have a pull request."},
-    {"with_pulls", rows_with_pulls, METH_O, "Rows with their pull requests behind their other values."},
     {"runs", rows_runs, METH_VARARGS, "Rows of a session in order of time."},
     {"sessions_of", rows_sessions_of, METH_O, "Sessions with billed rows of some origins."},
     {"sums", rows_sums, METH_O, "Rows of `rollup` that all rows add up to."},
@@ -2414,7 +2879,15 @@ static int add_identity(Identities *set, uint64_t identity)
 static PyObject *identities_update(PyObject *self, PyObject *iterables)
 {
     for (Py_ssize_t i = 0; i < PyTuple_Size(iterables) && !PyErr_Occurred(); i++) {
-        PyObject *iterator = PyObject_GetIter(PyTuple_GetItem(iterables, i)), *one;
+        PyObject *many = PyTuple_GetItem(iterables, i), *iterator, *one;
+        if (Py_TYPE(many) == plains_type) {
+            const Plains *plains = (Plains *)many;
+            for (size_t j = 0; j < plains->n; j++)
+                if (plains->items[j].is_there && !add_identity((Identities *)self, plains->items[j].identity))
+                    return NULL;
+            continue;
+        }
+        iterator = PyObject_GetIter(many);
         while (iterator != NULL && !PyErr_Occurred() && (one = PyIter_Next(iterator)) != NULL) {
             const uint64_t identity = PyLong_AsUnsignedLongLong(one);
             Py_DECREF(one);
@@ -2455,6 +2928,19 @@ static void identities_end(PyObject *self)
     Py_DECREF(type);
 }
 
+/* Whether an identity is in a set, one of ours or another: 1 or 0; -1 with an exception. */
+static int is_among(PyObject *identities, uint64_t identity)
+{
+    PyObject *one;
+    int found;
+    if (Py_TYPE(identities) == identities_type)
+        return has_identity((Identities *)identities, identity);
+    one = PyLong_FromUnsignedLongLong(identity);
+    found = one ? PySequence_Contains(identities, one) : -1;
+    Py_XDECREF(one);
+    return found;
+}
+
 static PyMethodDef identities_methods[] = {
     {"update", identities_update, METH_VARARGS, "Add the identities of some iterables."},
     {"intersection", identities_intersection, METH_O, "Those of some identities that are in the set."},
@@ -2478,21 +2964,24 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", NULL, 0, methods, NULL, NULL, NULL, NULL};
 
-static int add_type(PyObject *to, const char *name, PyType_Spec *spec)
+/* Make a type, and add it to the module unless it has no name there. */
+static int add_type(PyObject *to, const char *name, PyType_Spec *spec, PyTypeObject **made)
 {
-    PyObject *type = PyType_FromSpec(spec);
-    int done = type != NULL && PyModule_AddObjectRef(to, name, type) == 0;
-    Py_XDECREF(type);
-    return done;
+    *made = (PyTypeObject *)PyType_FromSpec(spec); /* kept for good: there is one module */
+    return *made != NULL && (name == NULL || PyModule_AddObjectRef(to, name, (PyObject *)*made) == 0);
 }
 
 PyMODINIT_FUNC PyInit__scan(void)
 {
-    /* Shape of the tuples that `scan` returns. decoders.py and c_scanner.py follow it: raise it there and here together. */
+    /* Shape of what `scan` and the types take and give. c_scanner.py follows it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 9) < 0)
+    PyTypeObject *rows_type;
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 10) < 0)
         Py_CLEAR(made);
-    if (made && (!add_type(made, "KeptRows", &rows_spec) || !add_type(made, "Identities", &identities_spec)))
+    if (made && (!add_type(made, "KeptRows", &rows_spec, &rows_type) ||
+                 !add_type(made, "Identities", &identities_spec, &identities_type) ||
+                 !add_type(made, "PlainMessages", &plains_spec, &plains_type) ||
+                 !add_type(made, NULL, &new_rows_spec, &new_rows_type)))
         Py_CLEAR(made);
     return made;
 }

@@ -8,11 +8,13 @@ from tachograph.model.usage.messages import NO_TIME, AnyMessage, Message, PlainM
 if TYPE_CHECKING:
     from typing import Any
 
+    from tachograph.model.usage.plain_messages import PlainMessages
     from tachograph.model.usage.pull_requests import Mention
 
 
 class Batch:
-    """The content of some transcripts, merged. Plain containers of plain values: it crosses processes by `marshal`."""
+    """The content of some transcripts, merged. Plain containers of plain values, which cross processes by `marshal`, but
+    `scanned`, whose dump does."""
 
     __slots__ = (
         "clears",
@@ -24,6 +26,7 @@ class Batch:
         "messages",
         "notices",
         "prompts",
+        "scanned",
         "shared",
         "spans",
         "spawns",
@@ -34,7 +37,8 @@ class Batch:
 
     def __init__(self, shared: frozenset[int] = frozenset()) -> None:
         self.shared = shared  # identities known to be several answers': their lines are kept apart
-        self.messages: dict[int, AnyMessage] = {}
+        self.scanned: PlainMessages | None = None  # from the compiled reader, while nothing is merged with them
+        self.messages: dict[int, AnyMessage] = {}  # the others
         self.fragments: dict[int, list[Message]] = {}  # merged lines of an id that several answers may share
         self.lines: dict[int, list[Message]] = {}  # lines of the identities in `shared`
         self.spans: dict[str, tuple[int, int]] = {}  # session: first and last message, epoch ms
@@ -66,10 +70,11 @@ class Batch:
             self.spawns,
             self.subagents,
             self.lines,
+            self.scanned,
         )
 
     def __len__(self) -> int:
-        return len(self.messages)
+        return len(self.messages) + (0 if self.scanned is None else len(self.scanned))
 
     def put_plain(self, message: PlainMessage) -> None:
         """Merge a message in, which nearly always is a new one."""
@@ -86,6 +91,8 @@ class Batch:
             self.lines.setdefault(identity, []).append(message)
             return
         known = self.messages.get(identity)
+        if known is None and self.scanned is not None:
+            known = self.scanned.pop(identity)
         if known is None:
             if self.fragments and identity in self.fragments:
                 self.fragments[identity].append(message)
@@ -94,7 +101,7 @@ class Batch:
             return
         old = whole(known)
         if may_be_several(old, message):
-            del self.messages[identity]
+            self.messages.pop(identity, None)
             self.fragments[identity] = [old, message]
         else:
             self.messages[identity] = merge(old, message)

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from tachograph.sources.transcripts.decoders import Scan
 
-_LAYOUT = 9  # shape of the tuples that we expect; a library left over from an older version has another
+_LAYOUT = 10  # shape of what we give and expect; a library left over from an older version has another
 
 SCAN: Scan | None
+PLAIN_MESSAGES: Any  # makes the `PlainMessages` of model/usage/plain_messages.py
 KEPT_ROWS: Any  # makes the `KeptRows` of ledger/usage/kept_rows.py; None without a compiled reader
 IDENTITIES: Any  # makes a set of the identities of messages, of which a first pass meets a million
 try:
@@ -24,6 +25,7 @@ except ImportError:  # no compiler when it was installed
 else:
     _is_ours = getattr(_scan, "LAYOUT", 1) == _LAYOUT
 if _is_ours:
-    SCAN, KEPT_ROWS, IDENTITIES = _scan.scan, _scan.KeptRows, _scan.Identities
+    SCAN, PLAIN_MESSAGES = _scan.scan, _scan.PlainMessages
+    KEPT_ROWS, IDENTITIES = _scan.KeptRows, _scan.Identities
 else:
-    SCAN, KEPT_ROWS, IDENTITIES = None, None, set
+    SCAN, PLAIN_MESSAGES, KEPT_ROWS, IDENTITIES = None, None, None, set

@@ -61,6 +61,7 @@ from tachograph.sources.transcripts.ways import way_of
 if TYPE_CHECKING:
     from typing import Any
 
+    from tachograph.model.usage.plain_messages import PlainMessages
     from tachograph.sources.transcripts.decoders import Scan
     from tachograph.sources.transcripts.msgspec_decoder import AssistantRecord
 
@@ -119,19 +120,24 @@ class Transcript:
         self._origins: dict[tuple[str | None, ...], Origin] = {}
         self._ways: dict[Way, Way] = {}
         self._pending: PendingMessage | None = None
+        if fast.scan is not None and batch.scanned is None:
+            from tachograph.sources.transcripts.c_scanner import PLAIN_MESSAGES
+
+            batch.scanned = PLAIN_MESSAGES()
 
     def feed(self, block: bytearray | bytes, end: int, offset: int) -> None:
         """Read the whole lines in `block[:end]`; `offset` is the block's position in its file."""
-        if self._scan is not None:
-            self._feed_compiled(self._scan, block, end, offset)
+        if self._scan is not None and self.batch.scanned is not None:
+            self._feed_compiled(self._scan, self.batch.scanned, block, end, offset)
         else:
             self._feed_here(block, end, offset)
         self.stamp = last_stamp(block, end) or self.stamp
 
-    def _feed_compiled(self, scan: Scan, block: bytearray | bytes, end: int, offset: int) -> None:
+    def _feed_compiled(self, scan: Scan, into: PlainMessages, block: bytearray | bytes, end: int, offset: int) -> None:
         """Let the compiled twin of `_feed_here` read the block, and look at what it hands back."""
-        find, batch, found = block.find, self.batch, (self.batch.messages, self.batch.fragments)
-        for item in scan(block, end, self.folder, self._origins, self.looks, self._latest, *found):
+        find, batch = block.find, self.batch
+        found = scan(block, end, self.folder, self.looks, self._latest, into, batch.messages, batch.fragments)
+        for item in found:
             if len(item) == PLAIN_FIELDS:
                 batch.put(whole(item))
                 continue

@@ -7,11 +7,13 @@ from tachograph.lean_typing import TYPE_CHECKING, Callable, NamedTuple
 if TYPE_CHECKING:
     from typing import Any
 
-    # Reads the answers in a block: (block, end, folder, tuples made before, looks, latest, messages and fragments of the
-    # batch). Adds a `PlainMessage` to the messages for each that it took. Returns those that are known there already,
-    # (session, first moment, last, leaf or None) for the messages of a session, and the lines that it hands back: (READ,
-    # PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
-    Scan = Callable[[bytearray | bytes, int, str, dict[Any, Any], int, int, dict[int, Any], dict[int, Any]], list[Any]]
+    from tachograph.model.usage.plain_messages import PlainMessages
+
+    # Reads the answers in a block: (block, end, folder, looks, latest; of the batch, its plain messages, other messages and
+    # fragments). Adds those that it took to the plain messages. Returns a `PlainMessage` for each that is known in the batch
+    # already, (session, first moment, last, leaf or None) for the messages of a session, and the lines that it hands back:
+    # (READ, PROMPT …, where the line begins, where it ends). Compiled from _scan.c.
+    Scan = Callable[[bytearray | bytes, int, str, int, int, PlainMessages, dict[int, Any], dict[int, Any]], list[Any]]
 
 
 class TypedDecoder(NamedTuple):

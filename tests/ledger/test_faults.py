@@ -268,10 +268,12 @@ def test_a_first_reading_beside_another_writes_each_message_once(home: Home, mon
     read_all = workers.read_all
 
     def meanwhile(*arguments: object) -> "Iterator[workers.Delivery | None]":
+        deliveries = read_all(*arguments)  # type: ignore[arg-type]
+        yield next(deliveries)  # reading has begun
         with monkeypatch.context() as patched:
             patched.setattr(workers, "read_all", read_all)
             home.ingest()
-        yield from read_all(*arguments)  # type: ignore[arg-type]
+        yield from deliveries
 
     monkeypatch.setattr(workers, "read_all", meanwhile)
     home.ingest()

@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, limit, pr_link, title, user
-from tachograph.recorder import workers
+from tachograph.recorder import ingest, workers
 from tachograph.sources.transcripts.file_state import FileState
 
 
@@ -231,14 +233,16 @@ def test_the_files_of_a_process_that_dies_are_read_by_the_others(
     """One child is killed when it comes to a certain file, as the kernel does where memory runs out."""
     for n in range(6):
         home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
-    parent, read_here = os.getpid(), workers.read_here
+    parent, taken = os.getpid(), workers._taken
 
-    def dying(jobs: list[FileState], now_ms: int, shared: frozenset[int]):  # type: ignore[no-untyped-def]
-        if os.getpid() != parent and any(job.path.endswith(b"s3.jsonl") for job in jobs):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return read_here(jobs, now_ms, shared)
+    def dying(*arguments: Any) -> Iterator[FileState]:
+        for job in taken(*arguments):
+            if os.getpid() != parent and job.path.endswith(b"s3.jsonl"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield job
 
-    monkeypatch.setattr(workers, "read_here", dying)
+    monkeypatch.setattr(workers, "_taken", dying)
+    monkeypatch.setattr(workers, "_MOST_GROUPS", 2)  # so that a child has taken others as well
     same_as_oracle(home)
 
 
@@ -248,6 +252,23 @@ def test_no_child_is_left_behind(home: Home, forked: None) -> None:
     home.ingest()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_no_child_is_left_behind_by_a_pass_that_fails_before_it_writes(
+    home: Home, forked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+
+    def failing(*_: object) -> dict[bytes, object]:
+        raise OSError("no more")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="no more"):
+        patched.setattr(ingest, "_jobs", failing)
+        home.ingest()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    same_as_oracle(home)
 
 
 # -- accounts (rule 12) ----------------------------------------------------------------------------------------

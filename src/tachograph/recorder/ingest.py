@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tachograph.ledger.usage.account_of import Logins
     from tachograph.ledger.usage.message_attributes import MessageAttributes
     from tachograph.model.usage.plain_messages import Identities
+    from tachograph.recorder.workers import Deliveries
 
 _WORTH_A_CHECKPOINT = 48 << 20  # bytes read in a pass
 _MOST_LATE_FILES = 200  # transcripts with answers after a refusal, in one pass
@@ -76,7 +77,12 @@ def ingest(
     is_new_login = not _by_stored_name(signatures).items() <= accounts.glances(db).items()
     if changed or gone or left or listed - noted or is_new_login:
         with bulk(ledger, is_first=not known_files):
-            _read(ledger, found, changed, gone, signatures, env, now_ms, progress)
+            deliveries = _begun(db, changed, now_ms)
+            try:
+                _read(ledger, found, changed, gone, signatures, env, now_ms, progress, deliveries)
+            finally:
+                if deliveries is not None:
+                    deliveries.close()
     branches = settings_text(settings.default_branches)
     other_branches = branches != get_preference(db, DEFAULT_BRANCHES)
     if other_branches or settings_text(settings.projects) != get_preference(db, ALIASES):
@@ -116,6 +122,17 @@ def _resolve_again(ledger: Ledger, aliases: Mapping[str, str], branches: str | N
             batches.resettle(writer, set(), set(), True)
 
 
+def _begun(db: sqlite3.Connection, changed: list[FileState], now_ms: int) -> Deliveries | None:
+    """Begin to read, the oldest first, if nothing in the ledger decides what is read: children are at work then while the
+    modules that write are loaded. None if something does."""
+    if files.is_any_known(db):
+        return None
+    from tachograph.ledger.usage import messages
+    from tachograph.recorder.workers import begun
+
+    return begun(changed[::-1], now_ms) if messages.is_empty(db) else None
+
+
 def _read(
     ledger: Ledger,
     found: Discovery,
@@ -125,7 +142,9 @@ def _read(
     env: Mapping[str, str],
     now_ms: int,
     progress: Progress | None,
+    deliveries: Deliveries | None,
 ) -> None:
+    """`deliveries`: of the changed files, the oldest first, where reading has begun."""
     from tachograph.ledger.usage import (  # only where there is something to read
         batches,
         messages,
@@ -168,7 +187,9 @@ def _read(
         touched = touched._replace(first=batches.first_pass(db, origins, logins, KEPT_ROWS))
     total, done = sum(max(0, job.known.size - job.known.offset) for job in jobs.values()), 0
     # the oldest first: rows are written in order of time, and most copies of a message after the original
-    for group in groups(read_all([job.known for job in reversed(jobs.values())], now_ms, shared)):
+    if deliveries is None:
+        deliveries = read_all([job.known for job in reversed(jobs.values())], now_ms, shared)
+    for group in groups(deliveries):
         with ledger.transaction() as db:
             if data_version(db) != version:
                 among = None  # somebody else writes as well: what is in the ledger is not only what we put there

@@ -1,8 +1,8 @@
 """Read transcripts in several processes at once, and deliver their content batch by batch.
 
 Decoding is the larger part of a first reading and needs no ledger, so it runs in forked children that send plain
-tuples through a pipe (`marshal`: a fifth of the cost of `pickle` for them) while this process writes. Where forking is
-not safe or not worth it, the same work is done here.
+tuples through a pipe (`marshal`: a fifth of the cost of `pickle` for them) while this process writes. It reads as well
+while nothing is there to write. Where forking is not safe or not worth it, all of the work is done here.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import gc
 import os
 import sys
 
-from tachograph.lean_typing import TYPE_CHECKING, Iterator
+from tachograph.lean_typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 from tachograph.sources.transcripts.decoders import Decoders
 from tachograph.sources.transcripts.file_state import FileState
 from tachograph.sources.transcripts.tail import FileRead, Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Any
 
     Delivery = tuple[tuple[Any, ...], list[FileRead]]  # content of a batch, and the files that it comes from
+    Deliveries = Generator[Delivery | None, None, None]
 
 
 WORTH_FORKING = 48 << 20  # below this many bytes, starting children costs more than it saves
@@ -32,17 +34,29 @@ _BATCHES_AT_ONCE = 4  # at most, in one transaction
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
+_MOST_GROUPS = 1000  # of files that readers take from each other: their numbers fit into any pipe at once
+_NUMBER_BYTES = 4
+_PIPE_BYTES = 1 << 20  # of a child's pipe: a batch, so that it goes on reading while another one is written
 
 
-def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery | None]:
+def begun(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Deliveries:
+    """What `read_all` delivers, with the children at work already. It has to be closed."""
+    deliveries = read_all(jobs, now_ms, shared)
+    next(deliveries, None)
+    return deliveries
+
+
+def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Deliveries:
     """Read transcripts, in the order given or in parallel; every file is delivered exactly once. Yields None if the next
     delivery is not ready, so that the caller can commit instead of holding the ledger's write lock while it waits.
+    The first None comes as soon as children are at work.
 
     `shared`: identities of ids that several answers share, of which every line is delivered by itself.
     """
     size = sum(max(0, job.size - job.offset) for job in jobs)
     count = min((os.cpu_count() or 1) - 1, _MOST_CHILDREN)  # one core is the writer's, which the others wait for
     if size < _fork_bytes() or count < 1 or not _may_fork():
+        yield None
         yield from _one_by_one(read_here(jobs, now_ms, shared))
         return
     left = {job.path: job for job in jobs}
@@ -82,21 +96,26 @@ def _group(held: list[Delivery], deliveries: Iterator[Delivery | None]) -> Itera
         del delivery
 
 
-def read_here(
-    jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset(), most: int | None = None
-) -> Iterator[Delivery]:
-    """Read transcripts in this process, a batch at a time. `most`: messages in the first batch, if they are to be fewer."""
-    most = _BATCH_MESSAGES if most is None else most
-    fast = Decoders() if shared else _fast(sum(max(0, job.size - job.offset) for job in jobs))
+def read_here(jobs: Sequence[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Iterator[Delivery]:
+    """Read transcripts in this process, a batch at a time."""
+    size = sum(max(0, job.size - job.offset) for job in jobs)
+    return _read(jobs, now_ms, shared, size, _BATCH_MESSAGES, _BATCH_MESSAGES)
+
+
+def _read(
+    jobs: Iterable[FileState], now_ms: int, shared: frozenset[int], size: int, most: int, most_later: int
+) -> Generator[Delivery, None, None]:
+    """`size`: bytes to read. `most`: messages in the first batch, which double in each later one up to `most_later`."""
+    fast = Decoders() if shared else _fast(size)
     reader = Reader(now_ms, fast, shared)  # the accelerators merge lines
     reads: list[FileRead] = []
-    size = 0
+    size = 0  # of the batch
     for job in jobs:
         reads.append(reader.read(job))
         size += max(0, job.size - job.offset)
         if len(reader.batch) >= most or size >= _BATCH_BYTES:
             yield reader.take(), reads
-            reads, size, most = [], 0, min(2 * most, _BATCH_MESSAGES)
+            reads, size, most = [], 0, min(2 * most, most_later)
     if reads:
         yield reader.take(), reads
 
@@ -127,7 +146,7 @@ def _may_fork() -> bool:
     return sys.platform not in ("win32", "darwin") and threading.active_count() == 1
 
 
-def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozenset[int]) -> Iterator[Delivery | None]:
+def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozenset[int]) -> Deliveries:
     import marshal
     import re  # noqa: F401 - for prompts and odd values: imported here once, and not in every child
     import selectors
@@ -139,16 +158,26 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
     _fast(WORTH_TYPING)  # the same
     children: dict[int, int] = {}  # our end of the pipe: process id
     chooser = selectors.DefaultSelector()
+    groups_of_jobs = _groups_of(jobs)
+    numbers = _handed_out(len(groups_of_jobs))
+    few = min(_FIRST_MESSAGES, _BATCH_MESSAGES)
+    here = _read(_taken(groups_of_jobs, numbers), now_ms, shared, WORTH_TYPING, few, few)
     try:
-        for share in _shares(jobs, count):
-            receive, send = os.pipe()
+        for _ in range(count):
+            receive, send = _wide_pipe()
             try:
-                children[receive] = processes.fork_worker(partial(_work, share, now_ms, send, shared), keep=(send,))
+                work = partial(_work, groups_of_jobs, numbers, now_ms, send, shared)
+                children[receive] = processes.fork_worker(work, keep=(numbers, send))
             finally:
                 os.close(send)
             chooser.register(receive, selectors.EVENT_READ)
+        yield None
         while children:
             ready = chooser.select(0)
+            if not ready and (delivery := next(here, None)) is not None:
+                yield delivery
+                del delivery
+                continue
             if not ready:
                 yield None
                 ready = chooser.select()
@@ -166,34 +195,53 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
                     yield said, [FileRead(FileState(*known), *rest) for known, *rest in reads]
                     del said, reads
     finally:
+        here.close()
+        os.close(numbers)
         chooser.close()
         for descriptor, child in children.items():
             os.close(descriptor)
             processes.end_worker(child)
 
 
-def _shares(jobs: list[FileState], count: int) -> list[list[FileState]]:
-    """The files in shares of about the same size, each share in the order given."""
-    shares: list[list[FileState]] = [[] for _ in range(count)]
-    sizes = [0] * count
-    place: dict[bytes, int] = {}
-    for job in sorted(jobs, key=lambda job: job.offset - job.size):
-        smallest = sizes.index(min(sizes))
-        sizes[smallest] += max(1, job.size - job.offset)
-        place[job.path] = smallest
-    for job in jobs:
-        shares[place[job.path]].append(job)
-    return [share for share in shares if share]
+def _groups_of(jobs: list[FileState]) -> list[list[FileState]]:
+    """The files in the order given, a few in each group where they are many."""
+    size = -(-len(jobs) // _MOST_GROUPS)
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 
-def _work(jobs: list[FileState], now_ms: int, send: int, shared: frozenset[int]) -> None:
-    """The work of a child: read, send."""
+def _handed_out(count: int) -> int:
+    """A pipe from which each of some numbers can be read once, by whoever comes first; then it is at its end."""
+    receive, send = os.pipe()
+    os.write(send, b"".join(number.to_bytes(_NUMBER_BYTES, "little") for number in range(count)))
+    os.close(send)
+    return receive
+
+
+def _taken(groups_of_jobs: list[list[FileState]], numbers: int) -> Iterator[FileState]:
+    """Files that nobody else has taken yet."""
+    while data := os.read(numbers, _NUMBER_BYTES):
+        yield from groups_of_jobs[int.from_bytes(data, "little")]
+
+
+def _wide_pipe() -> tuple[int, int]:
+    import fcntl
+
+    receive, send = os.pipe()
+    try:
+        fcntl.fcntl(send, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # Linux's own
+    except (AttributeError, OSError):
+        pass
+    return receive, send
+
+
+def _work(groups_of_jobs: list[list[FileState]], numbers: int, now_ms: int, send: int, shared: frozenset[int]) -> None:
+    """The work of a child: take, read, send."""
     import marshal
 
     gc.disable()  # nothing here is cyclic, and a collector walking a batch again and again costs a tenth
-    for said, reads in read_here(jobs, now_ms, shared, min(_FIRST_MESSAGES, _BATCH_MESSAGES)):
+    jobs, most = _taken(groups_of_jobs, numbers), min(_FIRST_MESSAGES, _BATCH_MESSAGES)
+    for (*others, scanned), reads in _read(jobs, now_ms, shared, WORTH_TYPING, most, _BATCH_MESSAGES):
         plain = [(tuple(read.known), *read[1:]) for read in reads]
-        *others, scanned = said
         data = marshal.dumps((others, None if scanned is None else scanned.dump(), plain))
         _send(send, len(data).to_bytes(_LENGTH_BYTES, "little"))
         _send(send, data)

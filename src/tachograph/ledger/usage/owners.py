@@ -24,12 +24,19 @@ class Owners:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._keys: dict[int, tuple[list[tuple[int, int]], str]] = {}
+        self._first: dict[tuple[int, ...], int] = {}  # of several sessions, which mostly share many messages
 
     def owner(self, candidates: dict[int, int]) -> int:
         """The session to which a message belongs, of session id to flags."""
         least = min(flags & CLAIM_FLAGS for flags in candidates.values())
         able = [session for session, flags in candidates.items() if flags & CLAIM_FLAGS == least]
-        return able[0] if len(able) == 1 else min(able, key=self._key)
+        if len(able) == 1:
+            return able[0]
+        several = tuple(able)
+        found = self._first.get(several)
+        if found is None:
+            found = self._first[several] = min(able, key=self._key)
+        return found
 
     def _key(self, session: int) -> tuple[list[tuple[int, int]], str]:
         key = self._keys.get(session)

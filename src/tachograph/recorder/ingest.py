@@ -12,7 +12,7 @@ from tachograph.clock import filesystem_now_ns
 from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 from tachograph.ledger.limits import accounts
-from tachograph.ledger.storage.connection import Ledger, bulk, checkpoint_meanwhile, data_version
+from tachograph.ledger.storage.connection import Ledger, bulk, data_version
 from tachograph.ledger.storage.preferences import get_preference, set_preference
 from tachograph.ledger.usage import files, rereading_states
 from tachograph.ledger.usage.project_settings import ALIASES, DEFAULT_BRANCHES, settings_text
@@ -219,7 +219,9 @@ def _read(
     _note_request_times(ledger, [job.known for job in jobs.values()], now_ms)
     is_large = touched.first is not None and done >= _WORTH_A_CHECKPOINT
     # last: a folder counts as known only when all that is in it was read
-    with checkpoint_meanwhile(ledger, is_worth_it=is_large), ledger.transaction() as db:
+    if is_large:
+        ledger.begin_checkpoint()
+    with ledger.transaction() as db:
         if data_version(db) != version:
             touched = touched._replace(first=None)
         if left & {rereading_states.DUE, rereading_states.BEGUN}:
@@ -229,6 +231,8 @@ def _read(
             rereading.finish(db, origins, logins, touched)
         batches.settle(db, origins, logins, touched, everything=rereading_states.UNSETTLED in left)
         files.write_directories(db, found.directories)
+    if is_large:
+        ledger.begin_checkpoint()  # of what this last step changed, while the report is made
 
 
 def _read_lines(

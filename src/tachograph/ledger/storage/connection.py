@@ -11,6 +11,7 @@ from tachograph.lean_sqlite import sqlite3
 from tachograph.lean_typing import TYPE_CHECKING, Iterator
 
 if TYPE_CHECKING:
+    from threading import Thread
     from typing import Any
 
 APPLICATION_ID = 0x7AC0_6EA7  # marks a SQLite file as a ledger of ours
@@ -35,6 +36,7 @@ class Ledger:
         self.readable_only = readable_only
         self._schema = self._schema_cookie()
         self._identity = file_identity(path)
+        self._checkpoint: Thread | None = None
 
     @property
     def is_replaced(self) -> bool:
@@ -42,7 +44,32 @@ class Ledger:
         return file_identity(self.path) != self._identity
 
     def close(self) -> None:
+        self._await_checkpoint()
         self.db.close()
+
+    def begin_checkpoint(self) -> None:
+        """Run a checkpoint in a second thread, on its own connection, so that closing the ledger waits less for the disk.
+
+        Pages that the checkpoint cannot copy, because another program still reads them, are copied when the ledger closes.
+        """
+        import threading
+
+        def copy() -> None:
+            with suppress(sqlite3.Error):
+                db = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+                try:
+                    db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                finally:
+                    db.close()
+
+        self._await_checkpoint()
+        self._checkpoint = threading.Thread(target=copy, daemon=True)
+        self._checkpoint.start()
+
+    def _await_checkpoint(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.join()
+            self._checkpoint = None
 
     def __enter__(self) -> Ledger:
         return self
@@ -90,33 +117,6 @@ def bulk(ledger: Ledger, *, is_first: bool) -> Iterator[None]:
     yield
     if is_first:
         _give_room(ledger.db, _CACHE_KB, _FRAMES)
-
-
-@contextmanager
-def checkpoint_meanwhile(ledger: Ledger, *, is_worth_it: bool) -> Iterator[None]:
-    """Run a checkpoint in a second thread, on its own connection, so that closing the ledger waits less for the disk.
-
-    Pages that the checkpoint cannot copy, because another program still reads them, are copied when the ledger closes.
-    """
-    if not is_worth_it:
-        yield
-        return
-    import threading
-
-    def copy() -> None:
-        with suppress(sqlite3.Error):
-            db = sqlite3.connect(ledger.path, timeout=0, isolation_level=None)
-            try:
-                db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                db.close()
-
-    thread = threading.Thread(target=copy, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def _give_room(db: sqlite3.Connection, cache_kb: int, frames: int) -> None:

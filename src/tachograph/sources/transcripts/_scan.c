@@ -1689,8 +1689,10 @@ static int load(Plains *plains, const char *items, size_t n_items, const char *t
     if (!has_room_for((void **)&plains->items, &plains->room, 0, n, sizeof(Plain)) ||
         !has_room_for((void **)&plains->texts, &plains->texts_room, 0, n_texts, 1))
         return 0;
-    memcpy(plains->items, items, n * sizeof(Plain));
-    memcpy(plains->texts, texts, n_texts);
+    if (n > 0)
+        memcpy(plains->items, items, n * sizeof(Plain));
+    if (n_texts > 0)
+        memcpy(plains->texts, texts, n_texts);
     plains->n_texts = n_texts;
     for (size_t i = 0; good && i < n; i++) {
         const Plain *one = &plains->items[i];

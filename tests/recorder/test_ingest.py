@@ -246,6 +246,10 @@ def test_the_files_of_a_process_that_dies_are_read_by_the_others(
     same_as_oracle(home)
 
 
+def test_nothing_to_read_is_read_in_several_processes_as_well(home: Home, forked: None) -> None:
+    assert [delivery for delivery in workers.read_all([], 0) if delivery is not None] == []
+
+
 def test_no_child_is_left_behind(home: Home, forked: None) -> None:
     for n in range(6):
         home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))

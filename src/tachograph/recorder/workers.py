@@ -205,7 +205,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
 
 def _groups_of(jobs: list[FileState]) -> list[list[FileState]]:
     """The files in the order given, a few in each group where they are many."""
-    size = -(-len(jobs) // _MOST_GROUPS)
+    size = max(1, -(-len(jobs) // _MOST_GROUPS))
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 

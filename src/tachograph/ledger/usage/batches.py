@@ -127,7 +127,8 @@ def write(
 def _divided(
     content: BatchContent, writer: MessageWriter, among: Identities | None
 ) -> tuple[list[AnyMessage], PlainMessages | None]:
-    """All messages of a batch but the last, which are certain to be new, and need no look at what the ledger holds."""
+    """The messages of a batch: those that the ledger may hold or that are not plain, and the others, which are certain to be
+    new (None where that is not known of any)."""
     scanned = content.scanned
     if scanned is None or among is None or writer.kept is None:
         return [*content.messages, *(scanned.take(None) if scanned is not None else ())], None

@@ -82,8 +82,7 @@ class Deal:
         self.copy_config_folder()
         self.union = Home(root / "union")
         self.union.env["CLAUDE_CONFIG_DIR"] = ",".join(str(folder) for folders in self.folders for folder in folders)
-        for number in range(MACHINES):
-            self.observe(number)
+        self.observe()
 
     def _deal(self, content: bytes, where: Path) -> None:
         """Give a transcript to one, two or three machines; all but the first may have it cut off."""
@@ -108,20 +107,29 @@ class Deal:
         self.machines[target].env["CLAUDE_CONFIG_DIR"] = ",".join(map(str, self.folders[target]))
 
     def log_in(self, number: int, account: int, *, observe: bool = True) -> None:
-        """Switch the login of a machine. Both look before and after, so that neither knows a login for longer."""
+        """Switch the login of a machine. All look before and after, so that none knows a login for longer."""
         if observe:
-            self.observe(number)
+            self.observe()
         path = self.machines[number].claude / ".claude.json"
         new = path.with_suffix(".new")
         new.write_text(identity(account))
         os.replace(new, path)
         if observe:
-            self.observe(number)
+            self.observe()
 
-    def observe(self, number: int) -> None:
-        """Let the machine and the union read files and logins at the same moment."""
-        for home, moment in ((self.machines[number], self.clock(number)), (self.union, self.now)):
-            assert at(home, moment, "now", "--json").code in (0, 1)
+    def observe(self) -> None:
+        """Let all machines and the union read files and logins at the same moment.
+
+        A pass notes who is logged in only if a file has changed, and then for all folders. The union would know a login
+        for longer than its machine does after another machine's file changed. So all identity files have just been
+        written, as Claude Code does all the time.
+        """
+        for folders in self.folders:
+            for folder in folders:
+                os.utime(folder / ".claude.json")
+        for number, machine in enumerate(self.machines):
+            assert at(machine, self.clock(number), "now", "--json").code in (0, 1)
+        assert at(self.union, self.now, "now", "--json").code in (0, 1)
 
     def clock(self, number: int) -> int:
         """The time as a machine's clock shows it."""
@@ -140,7 +148,7 @@ class Deal:
 
     def work(self, number: int) -> None:
         """Write a new message on a machine, sometimes in a session of another one."""
-        self.observe(number)  # where no one looked, the union saw the login of this machine longer than it did itself
+        self.observe()  # the login is known at the time of the message
         session = f"5e55101a-0000-4000-8000-{self.rng.randrange(6):012d}"
         moment = NOW.fromtimestamp(self.clock(number) / 1000, NOW.tzinfo)
         lines = [
@@ -153,7 +161,7 @@ class Deal:
 
     def read_limits(self, number: int) -> None:
         """A redraw of a status line; an idle session repeats its last values."""
-        self.observe(number)
+        self.observe()
         if self.rng.random() < 0.75:
             self._percent += self.rng.randrange(1, 4)
             self._stale[number], self._api[number] = self._percent, self._api[number] + 500
@@ -180,7 +188,7 @@ class Deal:
     # -- exchange
 
     def sync(self, number: int, code: int | None = 0) -> None:
-        self.observe(number)  # an exchange reads files and logins first
+        self.observe()  # an exchange reads files and logins first
         self.set_hub_clock()
         done = at(self.machines[number], self.clock(number), "sync", "--json")
         assert code is None or done.code == code, (done.stdout, done.stderr)
@@ -194,7 +202,7 @@ class Deal:
 
     def killed_sync(self, number: int, seconds: float) -> None:
         """An exchange that ends with kill -9 at some moment."""
-        self.observe(number)
+        self.observe()
         self.set_hub_clock()
         env = {**self.machines[number].env, "TACHOGRAPH_NOW": str(self.clock(number))}
         process = subprocess.Popen([command(), "sync"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -204,7 +212,7 @@ class Deal:
 
     def sync_while(self, number: int, act: Callable[[], None]) -> None:
         """An exchange during which something happens."""
-        self.observe(number)
+        self.observe()
         self.set_hub_clock()
         env = {**self.machines[number].env, "TACHOGRAPH_NOW": str(self.clock(number))}
         process = subprocess.Popen([command(), "sync"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -232,15 +240,14 @@ class Deal:
             else:
                 self.append_late()
             if self.rng.random() < 0.3:
-                self.observe(number)
+                self.observe()
             if self.rng.random() < 0.4:
                 self.sync(number)
             if self.rng.random() < 0.4:
                 disturb(number)
         self.now = NOW_MS
         self.finish_files()
-        for number in range(MACHINES):
-            self.observe(number)
+        self.observe()
         for _ in range(2):
             for number in self.rng.sample(range(MACHINES), MACHINES):
                 self.sync(number)

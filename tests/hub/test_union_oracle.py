@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hub_server import Hub, Relay, hub, post, token_of
-from hub_union import Deal, join_folder, join_hub, real_transcripts
+from hub_server import Hub, Relay, hub, post, rows, token_of
+from hub_union import MINUTE, Deal, join_folder, join_hub, real_transcripts
 
 SMALL = 4 << 20  # bytes of a set of transcripts that a quick run reads
 
@@ -85,6 +85,24 @@ def through_folder(root: Path, rng: random.Random, projects: list[Path], level: 
 
     deal.play(steps, disturb)
     deal.compare()
+
+
+LOGINS = """
+SELECT folder.text, first_seen, last_seen, uuid FROM login JOIN name folder ON folder.id = folder
+JOIN account ON account.id = account ORDER BY 1, 2, 3, 4
+"""
+
+
+def test_the_union_knows_a_login_for_as_long_as_its_machine_does(tmp_path: Path) -> None:
+    deal = Deal(tmp_path, random.Random("logins"), [], days=2)
+    for number in (0, 1, 0):  # the third machine changes nothing
+        deal.now += 30 * MINUTE
+        deal.work(number)
+        deal.now += 30 * MINUTE
+        deal.log_in(number, 1 - number)
+    found = [row for machine in deal.machines for row in rows(machine, LOGINS)]
+    assert sorted(found) == rows(deal.union, LOGINS)
+    assert {row[2] for row in found if "/machine2/" in row[0]} == {deal.now}
 
 
 @pytest.mark.slow

@@ -269,6 +269,14 @@ def test_a_checkpoint_beside_the_end_of_a_pass_changes_nothing(
     assert not (home.data / "ledger.sqlite3-wal").exists()
 
 
+def test_a_checkpoint_makes_no_ledger_where_none_is(home: Home) -> None:
+    with home.ledger() as ledger:
+        for path in home.data.iterdir():
+            path.rename(home.root / path.name)
+        ledger.begin_checkpoint()
+    assert list(home.data.iterdir()) == []
+
+
 @pytest.mark.usefixtures("single_messages")
 @pytest.mark.parametrize("is_cut_off", [False, True])
 def test_another_program_that_reads_meanwhile_changes_nothing(

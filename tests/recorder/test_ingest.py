@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,6 +20,7 @@ from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, limit, pr_link, title, user
 from tachograph.recorder import ingest, workers
 from tachograph.sources.transcripts.file_state import FileState
+from tachograph.sources.transcripts.tail import Reader
 
 
 def conversation(name: str, count: int, *, start: int = 0) -> list[Record]:
@@ -249,6 +251,29 @@ def test_the_files_of_a_process_that_dies_are_read_by_the_others(
 
 def test_nothing_to_read_is_read_in_several_processes_as_well(home: Home, forked: None) -> None:
     assert [delivery for delivery in workers.read_all([], 0) if delivery is not None] == []
+
+
+@forking
+def test_nothing_is_read_here_while_the_caller_holds_the_ledger(
+    home: Home, forked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It commits where nothing is ready (None)."""
+    for n in range(6):
+        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+    parent, read, happened = os.getpid(), Reader.read, list[str]()
+
+    def noted(reader: Reader, known: FileState) -> Any:
+        if os.getpid() == parent:
+            happened.append("read")
+        return read(reader, known)
+
+    monkeypatch.setattr(Reader, "read", noted)
+    monkeypatch.setattr(workers, "_work", lambda *_: time.sleep(0.3))  # so that all is read here
+    monkeypatch.setattr(workers, "_BATCH_MESSAGES", 1)
+    for delivery in workers.read_all(read_in(home), 0):
+        happened.append("nothing" if delivery is None else "delivery")
+    before = {one for one, other in pairwise(happened) if other == "read"}
+    assert before == {"nothing"} and happened.count("read") == 6
 
 
 def test_no_child_is_left_behind(home: Home, forked: None) -> None:

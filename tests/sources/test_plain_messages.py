@@ -7,7 +7,9 @@ import pytest
 from helpers import NOW_MS
 from tachograph.demo import records
 from tachograph.demo.records import assistant
-from tachograph.sources.transcripts.c_scanner import IDENTITIES, PLAIN_MESSAGES, SCAN
+from tachograph.ledger.usage.kept_rows import kept_places
+from tachograph.ledger.usage.messages import Row
+from tachograph.sources.transcripts.c_scanner import IDENTITIES, KEPT_ROWS, PLAIN_MESSAGES, SCAN
 
 pytestmark = pytest.mark.skipif(SCAN is None, reason="the reader was not compiled: there is no C compiler here")
 
@@ -63,3 +65,9 @@ def test_a_dump_that_is_not_whole_is_refused(cut: str) -> None:
     dump[place] = dump[place][:-1]
     with pytest.raises(ValueError, match="another form"):
         PLAIN_MESSAGES(*dump)
+
+
+def test_a_message_without_values_for_what_it_names_gets_no_row() -> None:
+    rows = KEPT_ROWS(kept_places(Row._fields))
+    with pytest.raises(ValueError, match="unknown origin"):
+        rows.add(some(5), 1, [], [], [], lambda *_: (0, 0, 0, 0, 0), set())

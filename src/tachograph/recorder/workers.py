@@ -1,7 +1,7 @@
 """Read transcripts in several processes at once, and deliver their content batch by batch.
 
 Decoding is the larger part of a first reading and needs no ledger, so it runs in forked children that send plain
-tuples through a pipe (`marshal`: a fifth of the cost of `pickle` for them) while this process writes. It reads as well
+values through a pipe (`marshal`: a fifth of the cost of `pickle` for them) while this process writes. It reads as well
 while nothing is there to write. Where forking is not safe or not worth it, all of the work is done here.
 """
 
@@ -157,10 +157,10 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
 
     _fast(WORTH_TYPING)  # the same
     children: dict[int, int] = {}  # our end of the pipe: process id
-    chooser = selectors.DefaultSelector()
     groups_of_jobs = _groups_of(jobs)
     numbers = _handed_out(len(groups_of_jobs))
-    few = min(_FIRST_MESSAGES, _BATCH_MESSAGES)
+    chooser = selectors.DefaultSelector()
+    few = min(_FIRST_MESSAGES, _BATCH_MESSAGES)  # at once, since children wait meanwhile
     here = _read(_taken(groups_of_jobs, numbers), now_ms, shared, WORTH_TYPING, few, few)
     try:
         for _ in range(count):
@@ -168,18 +168,21 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
             try:
                 work = partial(_work, groups_of_jobs, numbers, now_ms, send, shared)
                 children[receive] = processes.fork_worker(work, keep=(numbers, send))
+            except BaseException:
+                os.close(receive)
+                raise
             finally:
                 os.close(send)
             chooser.register(receive, selectors.EVENT_READ)
         yield None
         while children:
             ready = chooser.select(0)
-            if not ready and (delivery := next(here, None)) is not None:
-                yield delivery
-                del delivery
-                continue
             if not ready:
-                yield None
+                yield None  # nothing is read while the caller holds the ledger
+                if (delivery := next(here, None)) is not None:
+                    yield delivery
+                    del delivery
+                    continue
                 ready = chooser.select()
             for key, _ in ready:
                 frame = _frame(key.fd)

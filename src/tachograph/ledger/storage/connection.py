@@ -44,8 +44,10 @@ class Ledger:
         return file_identity(self.path) != self._identity
 
     def close(self) -> None:
-        self._await_checkpoint()
-        self.db.close()
+        try:
+            self._await_checkpoint()
+        finally:
+            self.db.close()
 
     def begin_checkpoint(self) -> None:
         """Run a checkpoint in a second thread, on its own connection, so that closing the ledger waits less for the disk.
@@ -55,6 +57,8 @@ class Ledger:
         import threading
 
         def copy() -> None:
+            if self.is_replaced:  # connecting would make a new file where none is
+                return
             with suppress(sqlite3.Error):
                 db = sqlite3.connect(self.path, timeout=0, isolation_level=None)
                 try:
@@ -63,8 +67,10 @@ class Ledger:
                     db.close()
 
         self._await_checkpoint()
-        self._checkpoint = threading.Thread(target=copy, daemon=True)
-        self._checkpoint.start()
+        thread = threading.Thread(target=copy, daemon=True)
+        with suppress(RuntimeError):  # no thread is to be had: the ledger is copied when it closes
+            thread.start()
+            self._checkpoint = thread
 
     def _await_checkpoint(self) -> None:
         if self._checkpoint is not None:

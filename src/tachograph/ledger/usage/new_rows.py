@@ -138,8 +138,10 @@ class NewRows:
     def _add(
         self, messages: Iterable[PlainMessage], first_id: int, sessions: Mapping[str, int]
     ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """The twin of `KeptRows.add`, but that it makes the rows at once. Messages that follow each other mostly share their session and way, so each is
-        looked up when it changes."""
+        """The twin of `KeptRows.add`, but that it makes the rows at once.
+
+        Messages that follow each other mostly share their session and way, so each is looked up when it changes.
+        """
         common: list[tuple[Any, ...]] = []
         rare: list[tuple[Any, ...]] = []
         touched = self._touched

@@ -140,7 +140,7 @@ class MessageWriter:
                 if merged != old:  # its pull request is worked out again afterwards
                     self.change(old, merged._replace(pull=0, by_branch=0))
         if new is not None and self.kept is not None:
-            self.fresh.keep(self.kept, new, following + len(plain), sessions)
+            self.fresh.keep(self.kept, new, following, sessions)
         self.fresh.add(plain, following, sessions)
 
     def _row(self, id: int, message: Message, candidates: dict[int, int]) -> Row:

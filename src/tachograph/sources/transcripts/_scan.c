@@ -2232,8 +2232,9 @@ static int number_rows(Rows *rows, NewRows *new, int64_t id)
     for (size_t i = 0; i < new->n; i++) {
         const NewRow *row = &new->items[i];
         const Plain *said = &new->plains->items[row->item];
-        int64_t value[ROW_VALUES] = {[ROW_ID] = id + (int64_t)i, [ROW_AT] = said->at, [ROW_SEARCHES] = (int64_t)said->counts[COUNTS],
-                                     [ROW_LOGGED] = -1, [ROW_ORIGIN] = row->origin, [ROW_SESSION] = row->session,
+        int64_t value[ROW_VALUES] = {[ROW_ID] = id + (int64_t)i, [ROW_AT] = said->at,
+                                     [ROW_SEARCHES] = (int64_t)said->counts[COUNTS], [ROW_LOGGED] = -1,
+                                     [ROW_ORIGIN] = row->origin, [ROW_SESSION] = row->session,
                                      [ROW_FLAGS] = said->flags, [ROW_ACCOUNT] = row->follows[ACCOUNT],
                                      [ROW_BILLED] = row->billed, [ROW_UNFINISHED] = row->follows[UNFINISHED],
                                      [ROW_MISSING] = row->follows[MISSING], [ROW_WAY] = row->follows[WHOLE_WAY]};
@@ -2245,15 +2246,21 @@ static int number_rows(Rows *rows, NewRows *new, int64_t id)
     return 1;
 }
 
-/* Make the new row of every message, usual ones and others: 1; 0 with an exception. */
-static int make_rows(const Plains *plains, const OriginValues *origins, const int64_t *sessions, const int64_t *ways,
-                     PyObject *follows, NewRows **made)
+/* Make the new row of every message, usual ones and others: 1; 0 with an exception. `known`: how many origins, sessions and
+   ways have values. */
+static int make_rows(const Plains *plains, const Py_ssize_t *known, const OriginValues *origins, const int64_t *sessions,
+                     const int64_t *ways, PyObject *follows, NewRows **made)
 {
     NewRow last = {0};
     uint32_t of_last[TABLES] = {0};
     int is_known = 0;
     for (size_t i = 0; i < plains->n; i++) {
         const Plain copy = plains->items[i], *one = &copy; /* `follows` is free to do anything */
+        for (int j = 0; j < TABLES; j++)
+            if ((Py_ssize_t)one->place[j] >= known[j]) {
+                PyErr_SetString(PyExc_ValueError, "a message with an unknown origin, session or way");
+                return 0;
+            }
         const OriginValues *origin = &origins[one->place[IN_ORIGINS]];
         NewRow row = {.item = i, .origin = origin->id, .session = sessions[one->place[IN_SESSIONS]],
                       .own_way = ways[one->place[IN_WAYS]], .billed = one->counts[1] ? 1 : origin->billed_empty};
@@ -2311,19 +2318,14 @@ static PyObject *rows_add(PyObject *self, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "O!nO!O!O!OO!", plains_type, &plains, &id, &PyList_Type, &origins, &PyList_Type, &sessions,
                           &PyList_Type, &ways, &follows, &PySet_Type, &touched))
         return NULL;
-    for (int i = 0; i < TABLES; i++)
-        if (PyList_Size(i == IN_ORIGINS ? origins : i == IN_SESSIONS ? sessions : ways) !=
-            PyList_Size(((Plains *)plains)->table[i])) {
-            PyErr_SetString(PyExc_ValueError, "values of another number of origins, sessions or ways");
-            return NULL;
-        }
+    const Py_ssize_t known[TABLES] = {PyList_Size(origins), PyList_Size(sessions), PyList_Size(ways)};
     of_origins = values_of_origins(origins);
     of_sessions = of_origins ? numbers_of(sessions) : NULL;
     of_ways = of_sessions ? numbers_of(ways) : NULL;
     for (int i = 0; of_ways != NULL && i < 2; i++)
         made[i] = new_rows(self, plains, i);
     if (made[0] != NULL && made[1] != NULL &&
-        make_rows((Plains *)plains, of_origins, of_sessions, of_ways, follows, made) &&
+        make_rows((Plains *)plains, known, of_origins, of_sessions, of_ways, follows, made) &&
         number_rows((Rows *)self, made[0], id) && number_rows((Rows *)self, made[1], id + (int64_t)made[0]->n) &&
         note_touched(touched, made[0]) && note_touched(touched, made[1]))
         result = Py_BuildValue("(OO)", made[0], made[1]);
@@ -2805,7 +2807,7 @@ static PyObject *rows_is_whole(PyObject *self, void *ignored)
 }
 
 static PyMethodDef rows_methods[] = {
-    {"add", rows_add, METH_VARARGS, "Make and keep the rows of new messages."},
+    {"add", rows_add, METH_VARARGS, "Keep the rows of new messages; iterators make them."},
     {"put", rows_put, METH_O, "Keep rows, new or changed."},
     {"drop", rows_drop, METH_O, "Forget the row with an id."},
     {"assign", rows_assign, METH_VARARGS, "Give rows other pull requests."},

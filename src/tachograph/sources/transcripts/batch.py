@@ -77,7 +77,7 @@ class Batch:
         return len(self.messages) + (0 if self.scanned is None else len(self.scanned))
 
     def put_plain(self, message: PlainMessage) -> None:
-        """Merge a message in, which nearly always is a new one."""
+        """Merge a message of the typed decoder in, which nearly always is a new one; `scanned` is empty then."""
         identity = message[0]
         if identity in self.messages or identity in self.fragments or identity in self.shared:
             self.put(whole(message))

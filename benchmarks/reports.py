@@ -18,7 +18,7 @@ from corpora import Corpus, NewUsage, Totals, growing
 from measure import Command, CommandFailed, Run
 from table import Row, format_bytes, of_python, timed
 
-COLD_WALL, COLD_CPU = 0.70, 0.60  # of ccusage's, which keeps nothing and so always reads everything
+COLD_WALL, COLD_CPU = 0.70, 0.65  # of ccusage's, which keeps nothing and so always reads everything
 COLD_BOUNDED = ("M", "L")  # on S, starting Python is most of it
 WARM_SECONDS = {"M": 0.045, "L": 0.070}
 GROWN_SECONDS = {"M": 0.060}

@@ -1,6 +1,5 @@
 """A pass may run beside a writer, beside another pass, in several processes: the ledger is what the oracle counts."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from helpers import NOW_MS, Home, command, same_as_oracle, tokens
+from helpers import Home, command, same_as_oracle, tokens
 from tachograph.demo import records
 from tachograph.demo.records import AT, Record, assistant, limit, pr_link, title, user
 from tachograph.recorder import ingest, workers
@@ -311,29 +310,6 @@ def test_messages_from_before_the_first_login_of_a_folder_are_presumed_that_logi
     home.ingest()
     sql = "SELECT account.uuid, presumed FROM message JOIN account ON account.id = account ORDER BY at"
     assert home.db().execute(sql).fetchall() == [("u1", 1), ("u1", 0)]
-
-
-@pytest.mark.parametrize("is_late", [False, True])
-def test_an_answer_soon_after_a_login_was_seen_is_its_whenever_it_is_read(home: Home, is_late: bool) -> None:
-    """Two minutes after the pass that saw the login, and an hour before one that sees another."""
-
-    def logged_in(account: str) -> None:
-        (home.claude / ".claude.json").write_text(
-            json.dumps({"oauthAccount": {"accountUuid": account, "organizationUuid": "o1"}})
-        )
-
-    moment = datetime.fromtimestamp(NOW_MS / 1000, UTC)
-    soon = assistant("B", at=moment + timedelta(minutes=2))
-    later = [assistant(f"C{n}", at=moment + timedelta(minutes=n)) for n in (6, 61)]
-    home.write("p/s.jsonl", [assistant("A", at=moment), *([] if is_late else [soon])])
-    logged_in("u1")
-    home.ingest()
-    home.write("p/t.jsonl", [soon, *later] if is_late else later)
-    logged_in("u22")
-    with home.ledger() as ledger:
-        ingest.ingest(ledger, home.env, NOW_MS + 3_600_000)
-    sql = "SELECT account.uuid FROM message JOIN account ON account.id = account ORDER BY at"
-    assert home.db().execute(sql).fetchall() == [("u1",), ("u1",), ("",), ("u22",)]
 
 
 def test_the_account_that_a_record_names_is_its_account(home: Home) -> None:

@@ -192,8 +192,7 @@ def is_known(db: sqlite3.Connection, folder: str, identity: Identity) -> bool:
 def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[Stretch]]:
     """By config folder the times in which accounts were logged in, oldest first.
 
-    Each reaches `slack_ms` further, at most to the next one: messages written while a pass is running are its, and stay so
-    when another login is seen later.
+    The newest stretch of a folder reaches `slack_ms` further: messages written while a pass is running are its.
     """
     from tachograph.ledger.usage.account_of import Stretch  # with messages alone: a status line has none
 
@@ -204,9 +203,5 @@ def logins(db: sqlite3.Connection, slack_ms: int = 300_000) -> dict[int, list[St
     ):
         found.setdefault(folder, []).append(Stretch(first, last, account, f"{uuid} {organization}"))
     for stretches in found.values():
-        for place, one in enumerate(stretches):
-            further = one.last + slack_ms
-            if place + 1 < len(stretches):
-                further = min(further, stretches[place + 1].first - 1)
-            stretches[place] = one._replace(last=max(one.last, further))
+        stretches[-1] = stretches[-1]._replace(last=stretches[-1].last + slack_ms)
     return found

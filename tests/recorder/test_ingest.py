@@ -210,6 +210,11 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
 
 
+def write_six(home: Home) -> None:
+    for n in range(6):
+        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+
+
 @forking
 def test_reading_in_several_processes_gives_the_same_ledger(home: Home, forked: None) -> None:
     for n in range(9):
@@ -233,8 +238,7 @@ def test_the_files_of_a_process_that_dies_are_read_by_the_others(
     home: Home, forked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One child is killed when it comes to a certain file, as the kernel does where memory runs out."""
-    for n in range(6):
-        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+    write_six(home)
     parent, taken = os.getpid(), workers._taken
 
     def dying(*arguments: Any) -> Iterator[FileState]:
@@ -256,9 +260,8 @@ def test_nothing_to_read_is_read_in_several_processes_as_well(home: Home, forked
 def test_nothing_is_read_here_while_the_caller_holds_the_ledger(
     home: Home, forked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It commits where nothing is ready (None)."""
-    for n in range(6):
-        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+    """`read_all` yields None first, which lets the caller commit."""
+    write_six(home)
     parent, read, happened = os.getpid(), Reader.read, list[str]()
 
     def noted(reader: Reader, known: FileState) -> Any:
@@ -276,8 +279,7 @@ def test_nothing_is_read_here_while_the_caller_holds_the_ledger(
 
 
 def test_no_child_is_left_behind(home: Home, forked: None) -> None:
-    for n in range(6):
-        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+    write_six(home)
     home.ingest()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -286,8 +288,7 @@ def test_no_child_is_left_behind(home: Home, forked: None) -> None:
 def test_no_child_is_left_behind_by_a_pass_that_fails_before_it_writes(
     home: Home, forked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for n in range(6):
-        home.write(f"p/s{n}.jsonl", conversation(f"s{n}", 20))
+    write_six(home)
 
     def failing(*_: object) -> dict[bytes, object]:
         raise OSError("no more")

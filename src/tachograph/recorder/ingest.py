@@ -123,8 +123,10 @@ def _resolve_again(ledger: Ledger, aliases: Mapping[str, str], branches: str | N
 
 
 def _begun(db: sqlite3.Connection, changed: list[FileState], now_ms: int) -> Deliveries | None:
-    """Begin to read, the oldest first, if nothing in the ledger decides what is read: children are at work then while the
-    modules that write are loaded. None if something does."""
+    """Start reading all transcripts, oldest first, if the ledger is empty. None if it is not.
+
+    An empty ledger holds no offsets, so child processes can read while this one still imports the writing modules.
+    """
     if files.is_any_known(db):
         return None
     from tachograph.ledger.usage import messages
@@ -144,7 +146,7 @@ def _read(
     progress: Progress | None,
     deliveries: Deliveries | None,
 ) -> None:
-    """`deliveries`: of the changed files, the oldest first, where reading has begun."""
+    """`deliveries`: the content of the changed files, oldest first, if reading has started (`_begun`)."""
     from tachograph.ledger.usage import (  # only where there is something to read
         batches,
         messages,

@@ -34,13 +34,13 @@ _BATCHES_AT_ONCE = 4  # at most, in one transaction
 _BATCH_BYTES = 64 << 20
 WORTH_TYPING = 2 << 20  # below this many, importing the typed decoder costs more than it saves
 _LENGTH_BYTES = 8
-_MOST_GROUPS = 1000  # of files that readers take from each other: their numbers fit into any pipe at once
+_MOST_GROUPS = 1000  # of files: 4,000 bytes of numbers fit into any pipe
 _NUMBER_BYTES = 4
-_PIPE_BYTES = 1 << 20  # of a child's pipe: a batch, so that it goes on reading while another one is written
+_PIPE_BYTES = 1 << 20  # room for a whole batch: the child continues to read while the previous one is written
 
 
 def begun(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Deliveries:
-    """What `read_all` delivers, with the children at work already. It has to be closed."""
+    """Start reading in the background, and return the deliveries of `read_all`. The caller must close the generator."""
     deliveries = read_all(jobs, now_ms, shared)
     next(deliveries, None)
     return deliveries
@@ -49,12 +49,12 @@ def begun(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset
 def read_all(jobs: list[FileState], now_ms: int, shared: frozenset[int] = frozenset()) -> Deliveries:
     """Read transcripts, in the order given or in parallel; every file is delivered exactly once. Yields None if the next
     delivery is not ready, so that the caller can commit instead of holding the ledger's write lock while it waits.
-    The first None comes as soon as children are at work.
+    The first value is None; by then the children have started.
 
     `shared`: identities of ids that several answers share, of which every line is delivered by itself.
     """
     size = sum(max(0, job.size - job.offset) for job in jobs)
-    count = min((os.cpu_count() or 1) - 1, _MOST_CHILDREN)  # one core is the writer's, which the others wait for
+    count = min((os.cpu_count() or 1) - 1, _MOST_CHILDREN)  # one core is left to the process that writes
     if size < _fork_bytes() or count < 1 or not _may_fork():
         yield None
         yield from _one_by_one(read_here(jobs, now_ms, shared))
@@ -160,7 +160,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
     groups_of_jobs = _groups_of(jobs)
     numbers = _handed_out(len(groups_of_jobs))
     chooser = selectors.DefaultSelector()
-    few = min(_FIRST_MESSAGES, _BATCH_MESSAGES)  # at once, since children wait meanwhile
+    few = min(_FIRST_MESSAGES, _BATCH_MESSAGES)  # small batches here: children wait until this process writes theirs
     here = _read(_taken(groups_of_jobs, numbers), now_ms, shared, WORTH_TYPING, few, few)
     try:
         for _ in range(count):
@@ -178,7 +178,7 @@ def _read_forked(jobs: list[FileState], now_ms: int, count: int, shared: frozens
         while children:
             ready = chooser.select(0)
             if not ready:
-                yield None  # nothing is read while the caller holds the ledger
+                yield None  # the caller commits: no file is read here inside a transaction
                 if (delivery := next(here, None)) is not None:
                     yield delivery
                     del delivery
@@ -213,7 +213,8 @@ def _groups_of(jobs: list[FileState]) -> list[list[FileState]]:
 
 
 def _handed_out(count: int) -> int:
-    """A pipe from which each of some numbers can be read once, by whoever comes first; then it is at its end."""
+    """The read end of a pipe that holds the numbers from 0 to `count` - 1. Several processes may read from it; each number
+    goes to one of them."""
     receive, send = os.pipe()
     os.write(send, b"".join(number.to_bytes(_NUMBER_BYTES, "little") for number in range(count)))
     os.close(send)
@@ -221,7 +222,7 @@ def _handed_out(count: int) -> int:
 
 
 def _taken(groups_of_jobs: list[list[FileState]], numbers: int) -> Iterator[FileState]:
-    """Files that nobody else has taken yet."""
+    """Take groups of files from the shared pipe until it is empty, and yield their files."""
     while data := os.read(numbers, _NUMBER_BYTES):
         yield from groups_of_jobs[int.from_bytes(data, "little")]
 

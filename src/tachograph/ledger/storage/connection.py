@@ -57,7 +57,7 @@ class Ledger:
         import threading
 
         def copy() -> None:
-            if self.is_replaced:  # connecting would make a new file where none is
+            if self.is_replaced:  # connecting would create an empty file
                 return
             with suppress(sqlite3.Error):
                 db = sqlite3.connect(self.path, timeout=0, isolation_level=None)

@@ -127,8 +127,8 @@ def write(
 def _divided(
     content: BatchContent, writer: MessageWriter, among: Identities | None
 ) -> tuple[list[AnyMessage], PlainMessages | None]:
-    """The messages of a batch: those that the ledger may hold or that are not plain, and the others, which are certain to be
-    new (None where that is not known of any)."""
+    """Split the messages of a batch: those that may be in the ledger or are not plain, and plain ones that are certainly
+    new. The second is None outside a first pass."""
     scanned = content.scanned
     if scanned is None or among is None or writer.kept is None:
         return [*content.messages, *(scanned.take(None) if scanned is not None else ())], None

@@ -11,7 +11,7 @@ from tachograph.lean_typing import TYPE_CHECKING
 from tachograph.ledger.usage.messages import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, Protocol
 
     from tachograph.model.usage.plain_messages import PlainMessages
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     Run = tuple[int, int, int]
     # of an origin's id: model, tariff of a short prompt, folder, branch
     Tell = Callable[[int], tuple[int, int, int, int]]
+
+    class RowIterator(Protocol):
+        """Makes rows one at a time, each with the pull request that it has at that moment."""
+
+        def __len__(self) -> int: ...
+        def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
+        def __next__(self) -> tuple[Any, ...]: ...
 
     class KeptRows(Protocol):
         """Every row of `answer`, by id. `is_whole`: false since a value came that is not held here."""
@@ -37,11 +44,11 @@ if TYPE_CHECKING:
             follows: Callable[..., tuple[int, int, int, int, int]],
             touched: set[int],
             /,
-        ) -> tuple[Any, Any]:
-            """Keep the rows of new messages: `NewRows._add` of new_rows.py. Adds their sessions to `touched`.
+        ) -> tuple[RowIterator, RowIterator]:
+            """Keep the rows of new messages, as `NewRows._add` of new_rows.py makes them. Adds their sessions to `touched`.
 
-            `origins`, `sessions` and `ways` are what Python knows of those in the tables of the messages. Returns two
-            iterators, over usual rows and over others, which make each with the pull request that it has by then.
+            `origins`, `sessions` and `ways` have the values for each entry of `messages.tables()`; None for an unused
+            entry. Returns the usual rows and the others. Raises ValueError if an entry in use has no values.
             """
 
         def put(self, rows: list[Row], /) -> None:

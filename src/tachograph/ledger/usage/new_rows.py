@@ -19,14 +19,10 @@ from tachograph.model.usage.content import is_unfinished, missing_output
 from tachograph.model.usage.messages import NO_TIME, Origin, PlainMessage, Way, is_billed
 
 if TYPE_CHECKING:
-    from collections.abc import Sized
     from typing import Any
 
-    from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows
+    from tachograph.ledger.usage.kept_rows import KeptRows, MakeKeptRows, RowIterator
     from tachograph.model.usage.plain_messages import PlainMessages
-
-    class RowsToMake(Sized, Iterable[tuple[Any, ...]]):
-        """Rows that are made when they are asked for."""
 
 
 # Columns that are constants in the statement, or copies of another column: a bound value takes 0.1 µs per row. The first
@@ -99,18 +95,12 @@ class NewRows:
         touched: set[int],
     ) -> None:
         self._attributes, self._logins, self._whole_way, self._touched = origins, logins, whole_way, touched
-        self._kept: tuple[RowsToMake, ...] = ()  # usual ones and others
-        self._first_kept: int | None = None
+        self._kept: tuple[RowIterator, ...] = ()  # usual rows and others of a first pass
+        self.first_id: int | None = None  # the lowest id of a row to insert
         self._common: list[tuple[Any, ...]] = []
         self._rare: list[tuple[Any, ...]] = []
         self._presumed: dict[int, tuple[int, int]] = {}
         self._origins, self._ways = _Known(self._values_of), _Known(origins.ways.of)
-
-    @property
-    def first_id(self) -> int | None:
-        """The lowest id of a row to insert."""
-        ids = [rows[0][0] for rows in (self._common, self._rare) if rows]
-        return min([*ids, self._first_kept] if self._first_kept is not None else ids, default=None)
 
     def add(self, messages: list[PlainMessage], first_id: int, sessions: Mapping[str, int]) -> None:
         """Make the rows of messages. `sessions`: ids by uuid."""
@@ -119,9 +109,10 @@ class NewRows:
         common, rare = self._add(messages, first_id, sessions)
         self._common += common
         self._rare += rare
+        self._note_first(first_id, len(messages))
 
     def keep(self, kept: KeptRows, messages: PlainMessages, first_id: int, sessions: Mapping[str, int]) -> None:
-        """Keep the rows of messages in a first pass, to be made when they are inserted."""
+        """Keep the rows of messages in a first pass; `insert` makes them."""
         origins, uuids, ways = messages.tables()
         self._attributes.store({texts for texts in origins if texts is not None})
         self._kept = kept.add(
@@ -133,12 +124,16 @@ class NewRows:
             self._follows,
             self._touched,
         )
-        self._first_kept = first_id if len(messages) else None
+        self._note_first(first_id, len(messages))
+
+    def _note_first(self, first_id: int, count: int) -> None:
+        if count and self.first_id is None:
+            self.first_id = first_id
 
     def _add(
         self, messages: Iterable[PlainMessage], first_id: int, sessions: Mapping[str, int]
     ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """The twin of `KeptRows.add`, but that it makes the rows at once.
+        """The Python version of `KeptRows.add`; it makes the rows immediately.
 
         Messages that follow each other mostly share their session and way, so each is looked up when it changes.
         """
@@ -224,7 +219,7 @@ class NewRows:
         return self._presumed.get(row[_SESSION], (0, 0))
 
     def clear(self) -> None:
-        self._kept, self._first_kept = (), None
+        self._kept, self.first_id = (), None
         self._common.clear()
         self._rare.clear()
         self._presumed.clear()

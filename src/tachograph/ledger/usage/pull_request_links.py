@@ -132,14 +132,6 @@ class PullRequestAssigner:
         return self.places.get(row[0], row[0]) if row else 0
 
     @cached_property
-    def clears(self) -> dict[int, list[int]]:
-        """When the context of each session was cleared."""
-        made: dict[int, list[int]] = {}
-        for session, at in self.db.execute("SELECT session, at FROM clearing"):
-            made.setdefault(session, []).append(at)
-        return made
-
-    @cached_property
     def claims(self) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
         """Claims of all links: see `claims_of`."""
         return claims_of((link for links in self.links.values() for link in links), self.own_defaults)
@@ -225,7 +217,7 @@ class PullRequestAssigner:
 
     def _shares(self, session: int, times: Sequence[int], runs: list[Run]) -> list[Share]:
         """The pull requests of a session's messages. `times` are those of all its messages, `runs` divide them."""
-        clears = self.clears.get(session, ())
+        clears = [at for (at,) in self.db.execute("SELECT at FROM clearing WHERE session = ?", (session,))]
         work, start = [], 0
         for number, side, count in runs:
             project, branch, is_main = self._numbers.places[number]
@@ -282,7 +274,6 @@ class Suggestions(PullRequestAssigner):
             for key, claims in claims_of(of_session).items():
                 self.claims[key] = sorted({*self.claims.get(key, ()), *claims})
         if self.links:
-            self.__dict__.pop("clears", None)  # those of this batch are new
             self.assign(writer.touched)
 
 

@@ -1,7 +1,7 @@
-"""Messages that nothing is merged with, many of them, as the compiled reader hands them to the compiled writer of rows.
+"""Interface of the compiled container of plain messages (`PlainMessages` in _scan.c).
 
-A first reading meets them by the hundred thousand. Each takes 128 bytes and its request id here, a fifth of what the tuple
-`PlainMessage` (messages.py) takes, and as much less to make, to send to another process and to read there.
+A plain message has no copy that it was merged with. A first reading may have a million of them. Here each takes 128 bytes
+plus its request id, a fifth of the tuple `PlainMessage` of messages.py, and is cheaper to make and to send to another process.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
         def __len__(self) -> int: ...
         def pop(self, identity: int, /) -> PlainMessage | None:
-            """Take out the message with an identity."""
+            """Remove the message with an identity, and return it; None if there is none."""
 
         def take(self, identities: Collection[int] | Identities | None, /) -> list[PlainMessage]:
-            """Take out those with some identities, or all (None), in the order in which they were read."""
+            """Remove the messages with these identities (None: all), and return them in the order of reading."""
 
         def tables(self) -> tuple[list[Origin | None], list[str | None], list[Way | None]]:
-            """Origins, sessions and ways of the messages, which name them by place; None in a place that none names."""
+            """The origins, sessions and ways of the messages, each once; None for an entry that no message uses any more."""
 
         def dump(self) -> tuple[Any, ...]:
-            """Plain values for another process of the same program: the type called with them makes the same messages."""
+            """Values for `marshal`. `PlainMessages(*dump)` makes the same messages in another process."""
 
     class Identities(Protocol):
         """The identities of all messages in a ledger: a `set`, or a smaller one of _scan.c that takes messages as well."""

@@ -108,28 +108,15 @@ def _shares(one: Stretch, by_session: Sequence[_Span], claims: Claims) -> list[S
     """Shares of a stretch: the pull request that its branch was linked for, the next, else the last (8a); else the
     session's own."""
     count, linked = len(one.times), claims.get((one.project, one.branch))
-    if not linked or not by_session:  # what follows, sooner
-        return _shares_of_one(
-            by_session if not linked else _by_branch(one.times, linked), count, by_branch=bool(linked)
-        )
-    mine, claimed = _cover(by_session, count), _cover(_by_branch(one.times, linked), count)
+    if not linked and not by_session:
+        return [(count, _NONE)]
+    mine, claimed = _cover(by_session, count), _cover(_by_branch(one.times, linked) if linked else (), count)
     shares, start, i, j = list[Share](), 0, 0, 0
     while start < count:
         (end, pull), (until, branch_pull) = mine[i], claimed[j]
         stop = end if end < until else until
         shares.append((stop - start, Assignment(branch_pull or pull, branch_pull not in (0, pull))))
         i, j, start = i + (end == stop), j + (until == stop), stop
-    return shares
-
-
-def _shares_of_one(spans: Sequence[_Span], count: int, *, by_branch: bool) -> list[Share]:
-    """Shares of a stretch that only its session or only its branch gives pull requests."""
-    if not spans:
-        return [(count, _NONE)]
-    shares, start = list[Share](), 0
-    for end, pull in _cover(spans, count):
-        shares.append((end - start, Assignment(pull, by_branch) if pull else _NONE))
-        start = end
     return shares
 
 

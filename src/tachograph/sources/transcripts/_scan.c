@@ -1061,7 +1061,7 @@ static void set_to(PyObject **held, PyObject *made)
     *held = made;
 }
 
-/* Make an array longer if it has no room for another n items: 1; 0 with an exception. */
+/* Grow an array that has no room for n more items: 1; 0 with an exception. */
 static int has_room_for(void **items, size_t *room, size_t used, size_t n, size_t size)
 {
     const size_t more = *room * 2 > used + n ? *room * 2 : used + n + 64;
@@ -1093,7 +1093,7 @@ static Plain *plain_with(const Plains *plains, uint64_t identity)
     return place != 0 && plains->items[place - 1].is_there ? &plains->items[place - 1] : NULL;
 }
 
-/* Let the first n items be found by their identities: 1; 0 with an exception. */
+/* Build the index of the first n items: 1; 0 with an exception. */
 static int make_index(Plains *plains, size_t n)
 {
     size_t room = 1 << 8;
@@ -1113,7 +1113,7 @@ static int make_index(Plains *plains, size_t n)
     return 1;
 }
 
-/* Let the last item be found by its identity as well: 1; 0 with an exception. */
+/* Add the last item to the index: 1; 0 with an exception. */
 static int enter(Plains *plains)
 {
     if (plains->n * 2 > plains->n_index) {
@@ -1126,8 +1126,7 @@ static int enter(Plains *plains)
     return 1;
 }
 
-/* Room for another message with so many bytes of texts: it is the last item, all 0 but where its texts begin. NULL with an
-   exception. */
+/* Append an empty message with room for n_texts bytes of texts; NULL with an exception. */
 static Plain *new_plain(Plains *plains, size_t n_texts)
 {
     Plain *one;
@@ -1179,7 +1178,7 @@ static PyObject *named(const Plains *plains, const Plain *one, int table)
     return Py_XNewRef(PyList_GetItem(plains->table[table], (Py_ssize_t)one->place[table]));
 }
 
-/* A tuple of n objects, which it takes, NULL among them for one that could not be made; else NULL. */
+/* Make a tuple of n new references, and own them. NULL if one of them is NULL. */
 static PyObject *tuple_of(PyObject **made, int n)
 {
     PyObject *tuple = PyTuple_New(n);
@@ -1346,8 +1345,7 @@ static int is_key(PyObject *dictionary, uint64_t identity)
     return found;
 }
 
-/* Leave a message that was put last with the plain ones, or, if its identity is known in the batch, put it among what was
-   made. */
+/* Keep the last plain message if its identity is new in the batch; otherwise move it to the list that `scan` returns. */
 static int hand_over(Making *m)
 {
     Plain *one = &m->plains->items[m->plains->n - 1];
@@ -1681,7 +1679,7 @@ static Py_ssize_t plains_size(PyObject *self)
     return (Py_ssize_t)((Plains *)self)->n_there;
 }
 
-/* Take in what `dump` gave: 1; 0 with an exception, also where it is something else. */
+/* Load what `dump` returned: 1; 0 with an exception, also for bytes of another form. */
 static int load(Plains *plains, const char *items, size_t n_items, const char *texts, size_t n_texts)
 {
     const size_t n = n_items / sizeof(Plain);
@@ -1864,7 +1862,8 @@ typedef struct {
 
 typedef struct { /* ids of the rows of a session; a row that went to another session stays, and is passed over */
     uint32_t *ids;
-    uint32_t n, room;
+    size_t room;
+    uint32_t n;
     int is_sorted;
 } OfSession;
 
@@ -1874,7 +1873,8 @@ typedef struct {
     KeptRow **chunks;
     Rare *rare;
     OfSession *sessions; /* by id */
-    Py_ssize_t n_chunks, n_rare, most_rare, n_sessions;
+    Py_ssize_t n_chunks, n_sessions;
+    size_t n_rare, rare_room;
     int is_whole; /* 0 since a value came that is not held here */
 } Rows;
 
@@ -1947,14 +1947,8 @@ static int note_session(Rows *rows, uint32_t id, uint32_t session)
     if (!has_room((void **)&rows->sessions, &rows->n_sessions, session, sizeof *of))
         return 0;
     of = &rows->sessions[session];
-    if (of->n == of->room) {
-        uint32_t room = of->room * 2 + 8;
-        uint32_t *more = PyMem_Realloc(of->ids, room * sizeof *more);
-        if (more == NULL)
-            return 0;
-        of->ids = more;
-        of->room = room;
-    }
+    if (!has_room_for((void **)&of->ids, &of->room, of->n, 1, sizeof *of->ids))
+        return 0;
     of->ids[of->n++] = id;
     of->is_sorted = 0;
     return 1;
@@ -2006,15 +2000,10 @@ static int keep(Rows *rows, const int64_t *value)
     kept->unfinished = value[ROW_UNFINISHED] != 0;
     kept->rare = -1;
     if (value[ROW_SEARCHES] != 0 || value[ROW_MISSING] != 0 || value[ROW_LOGGED] >= 0) {
-        if (rows->n_rare == rows->most_rare) {
-            Py_ssize_t n = rows->most_rare * 2 + 64;
-            Rare *more = n < INT32_MAX ? PyMem_Realloc(rows->rare, (size_t)n * sizeof *more) : NULL;
-            if (more == NULL) {
-                PyErr_NoMemory();
-                return 0;
-            }
-            rows->rare = more;
-            rows->most_rare = n;
+        if (rows->n_rare == INT32_MAX ||
+            !has_room_for((void **)&rows->rare, &rows->rare_room, rows->n_rare, 1, sizeof *rows->rare)) {
+            PyErr_NoMemory();
+            return 0;
         }
         rows->rare[rows->n_rare].searches = value[ROW_SEARCHES];
         rows->rare[rows->n_rare].logged = value[ROW_LOGGED];

@@ -8,6 +8,7 @@ green run says that everything ran.
 import gc
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -20,6 +21,9 @@ from helpers import NOW_MS, Home, Result
 from tachograph.recorder.ingest import Pass
 
 NOT_HERE = "not on this platform"  # a skip for this reason is no missing component
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; the programs under test inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

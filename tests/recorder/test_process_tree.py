@@ -61,36 +61,57 @@ def reading(home: Home, corpus: Path) -> Home:
     return home
 
 
+COPIES = 8
+
+
+@pytest.fixture(scope="module")
+def large_corpus(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same transcripts several times: read for long enough that a busy machine sees the workers."""
+    folder = tmp_path_factory.mktemp("large") / ".claude"
+    for n in range(COPIES):
+        for project in (corpus / "projects").iterdir():
+            shutil.copytree(project, folder / "projects" / f"{project.name}-{n}")
+    return folder
+
+
+@pytest.fixture
+def long_reading(reading: Home, large_corpus: Path) -> Home:
+    reading.env["CLAUDE_CONFIG_DIR"] = str(large_corpus)
+    return reading
+
+
 def has_workers(home: Home) -> bool:
     return len(processes_of(home)) > 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_a_report_that_is_ended_in_its_first_reading_leaves_no_process(reading: Home, number: int) -> None:
+def test_a_report_that_is_ended_in_its_first_reading_leaves_no_process(long_reading: Home, number: int) -> None:
     child = subprocess.Popen(
-        [command(), "daily"], env=reading.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [command(), "daily"], env=long_reading.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    until(lambda: has_workers(reading) or child.poll() is not None, 60, "no workers came")
+    until(lambda: has_workers(long_reading) or child.poll() is not None, 60, "no workers came")
     assert child.poll() is None, "the reading was over before it could be ended"
     child.send_signal(number)
     child.wait(60)
-    until(lambda: not processes_of(reading), GONE_SECONDS, "processes were left behind")
+    until(lambda: not processes_of(long_reading), GONE_SECONDS, "processes were left behind")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_recorder_that_is_ended_in_its_first_reading_frees_its_lock(reading: Home, number: int) -> None:
-    child = subprocess.Popen([command(), "start", "--foreground"], env=reading.env, stderr=subprocess.DEVNULL)
-    until(lambda: len(processes_of(reading)) > 2 or child.poll() is not None, 60, "no workers came")
+def test_a_recorder_that_is_ended_in_its_first_reading_frees_its_lock(long_reading: Home, number: int) -> None:
+    child = subprocess.Popen([command(), "start", "--foreground"], env=long_reading.env, stderr=subprocess.DEVNULL)
+    until(lambda: len(processes_of(long_reading)) > 2 or child.poll() is not None, 60, "no workers came")
     assert child.poll() is None, "the reading was over before it could be ended"
     child.send_signal(number)
-    until(lambda: child.poll() is not None and not processes_of(reading), GONE_SECONDS, "processes were left behind")
-    assert reading.run("status", "--json", code=1).json["running"] is False
+    until(
+        lambda: child.poll() is not None and not processes_of(long_reading), GONE_SECONDS, "processes were left behind"
+    )
+    assert long_reading.run("status", "--json", code=1).json["running"] is False
     try:
-        assert "The recorder runs (process" in reading.run("start").stdout
-        assert reading.run("status", "--json").json["running"] is True
+        assert "The recorder runs (process" in long_reading.run("start").stdout
+        assert long_reading.run("status", "--json").json["running"] is True
     finally:
-        reading.run("stop")
-    until(lambda: not processes_of(reading), GONE_SECONDS, "processes were left behind")
+        long_reading.run("stop")
+    until(lambda: not processes_of(long_reading), GONE_SECONDS, "processes were left behind")
 
 
 def test_start_comes_back_after_the_first_beat_when_everything_is_read(reading: Home, corpus: Path) -> None:

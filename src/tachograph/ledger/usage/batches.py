@@ -104,14 +104,16 @@ def write(
     )
     _write_sessions(db, content, sessions)
     linked = write_links(db, content.links, sessions, names)
-    touched.linked.update(linked | _write_clears(db, content.clears, sessions))
+    cleared = _write_clears(db, content.clears, sessions)
+    touched.linked.update(linked | cleared)
     touched.spawning.update(agent_types.write(db, content.spawns, content.subagents, sessions))
     writer = MessageWriter(db, origins, logins, touched.first and touched.first.rows)
     known_or_odd, new = _divided(content, writer, among)
     ordinary, shared, known = shared_ids.separate(writer, known_or_odd, content.fragments, among)
     writer.add(ordinary, sessions, known, new)
     if touched.first is not None and writer.kept is not None:
-        touched.first.suggestions.suggest(writer, linked)
+        writer.finish_changed()
+        touched.first.suggestions.suggest(writer, linked, cleared)
     elif not writer.is_total_due:
         touched.presumed.update(presume(writer))
     if shared or content.lines:
@@ -175,12 +177,16 @@ def settle(
     if everything:
         sessions = {session for (session,) in db.execute("SELECT id FROM session")}
     _settle_types(writer, sessions if everything else touched.spawning)
-    owners.reassign(writer, sessions)
+    moved = owners.reassign(writer, sessions)
     sessions |= writer.touched
     places.note_beginnings(db, sessions)
     linked = touched.linked
     has_moved = places.resolve(db, writer.names, used=writer.used) if sessions or linked else False
-    resettle(writer, sessions, linked, has_moved or everything, touched.presumed)
+    suggestions = None
+    if touched.first is not None and writer.kept is not None:
+        suggestions = touched.first.suggestions
+        suggestions.forget(moved)
+    resettle(writer, sessions, linked, has_moved or everything, touched.presumed, suggestions)
     if writer.is_total_due and writer.kept is not None:
         totals.write(db, *writer.kept.sums(origins.values_of))
     elif writer.is_total_due:
@@ -208,14 +214,16 @@ def resettle(
     linked: set[int],
     has_moved: bool,
     presumed: Collection[int] = (),
+    suggestions: Suggestions | None = None,
 ) -> None:
-    """Work out pull requests again; of all messages where projects or links changed."""
+    """Work out pull requests again; of all messages where projects or links changed. `suggestions`: what a first pass has
+    worked out before."""
     assigner = PullRequestAssigner(writer)
     if has_moved or linked:
         concerned, before = assigner.on_claimed_branches() | assigner.links.keys(), assigner.assigned_before()
     else:
         concerned, before = assigner.concerned(touched), set(presumed)
-    assigner.assign(concerned)
+    assigner.assign(concerned - suggestions.lasting(assigner) if suggestions is not None else concerned)
     assigner.assign_none(before - concerned)
     writer.finish()
 

@@ -6,7 +6,7 @@ import itertools
 
 from tachograph.lean_functools import cached_property
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping, NamedTuple, Sequence
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
@@ -15,11 +15,13 @@ from tachograph.model.usage.messages import NO_TIME, SIDECHAIN
 from tachograph.model.usage.projects import folder_key
 from tachograph.model.usage.pull_requests import (
     Assignment,
+    Claim,
     Link,
     Mention,
     OwnDefaults,
     Share,
     Stretch,
+    agree_between,
     assign,
     claims_of,
     mention_order,
@@ -132,7 +134,7 @@ class PullRequestAssigner:
         return self.places.get(row[0], row[0]) if row else 0
 
     @cached_property
-    def claims(self) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
+    def claims(self) -> dict[tuple[int, str], list[Claim]]:
         """Claims of all links: see `claims_of`."""
         return claims_of((link for links in self.links.values() for link in links), self.own_defaults)
 
@@ -217,13 +219,18 @@ class PullRequestAssigner:
 
     def _shares(self, session: int, times: Sequence[int], runs: list[Run]) -> list[Share]:
         """The pull requests of a session's messages. `times` are those of all its messages, `runs` divide them."""
-        clears = [at for (at,) in self.db.execute("SELECT at FROM clearing WHERE session = ?", (session,))]
+        links, claims, places = self.links.get(session, []), self.claims, self._numbers.places
+        if not links and not any(places[number][:2] in claims for number in {number for number, _, _ in runs}):
+            return [(len(times), Assignment())]
         work, start = [], 0
         for number, side, count in runs:
-            project, branch, is_main = self._numbers.places[number]
+            project, branch, is_main = places[number]
             work.append(Stretch(times[start : start + count], project, branch, is_main and not side))
             start += count
-        return assign(work, self.links.get(session, []), clears, self.claims, self.own_defaults)
+        return assign(work, links, self._clears(session), claims, self.own_defaults)
+
+    def _clears(self, session: int) -> list[int]:
+        return [at for (at,) in self.db.execute("SELECT at FROM clearing WHERE session = ?", (session,))]
 
     def _stored(self, session: int) -> _Stored:
         """Rows of a session in the table, in order of time, those of unknown time last."""
@@ -260,11 +267,17 @@ class Suggestions(PullRequestAssigner):
         super().__init__(writer)
         self.places, self.own_defaults = {}, {}
         self.links: dict[int, list[Link]] = {}
-        self.claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
+        self.claims: dict[tuple[int, str], list[Claim]] = {}
+        self._cleared: set[int] = set()  # sessions with a `/clear`
+        # by session, what its last suggestion follows from: first and last time, and the claims of its places
+        self._made: dict[int, tuple[int, int, dict[int, Sequence[Claim]]]] = {}
 
-    def suggest(self, writer: MessageWriter, linked: Iterable[int]) -> None:
-        """Assign rows that `writer` is about to write. `linked`: sessions that got links in the same batch."""
+    def suggest(self, writer: MessageWriter, linked: Collection[int], cleared: Collection[int]) -> None:
+        """Assign the rows of one batch, most of which `writer` has still to insert. `linked` and `cleared`: sessions that got
+        links, or a `/clear`, in this batch."""
         self.writer = writer
+        self._cleared.update(cleared)
+        self.forget((*linked, *cleared))
         for session in linked:
             of_session = [
                 Link(NO_TIME if at is None else at, url, pull, cwd, branch)
@@ -275,6 +288,34 @@ class Suggestions(PullRequestAssigner):
                 self.claims[key] = sorted({*self.claims.get(key, ()), *claims})
         if self.links:
             self.assign(writer.touched)
+
+    def forget(self, sessions: Iterable[int]) -> None:
+        """Take it that something about sessions has changed since their last suggestions."""
+        for session in sessions:
+            self._made.pop(session, None)
+
+    def lasting(self, final: PullRequestAssigner) -> set[int]:
+        """Sessions that `final`, which knows all links and projects, would assign like their last suggestions."""
+        if final.own_defaults:
+            return set()
+        places = [(folder, branch) for folder, branch, _ in self._numbers.places]
+        moved = {number for number, (folder, _) in enumerate(places) if final.places.get(folder, folder) != folder}
+        return {
+            session
+            for session, (first, last, claims) in self._made.items()
+            if self.links.get(session) == final.links.get(session)
+            and moved.isdisjoint(claims)
+            and all(agree_between(one, final.claims.get(places[n], ()), first, last) for n, one in claims.items())
+        }
+
+    def _shares(self, session: int, times: Sequence[int], runs: list[Run]) -> list[Share]:
+        claims: dict[int, Sequence[Claim]] = {n: self.claims.get(self._numbers.places[n][:2], ()) for n, _, _ in runs}
+        if runs:
+            self._made[session] = times[0], times[-1], claims
+        return super()._shares(session, times, runs)
+
+    def _clears(self, session: int) -> list[int]:
+        return super()._clears(session) if session in self._cleared else []
 
 
 def presume(writer: MessageWriter) -> set[int]:

@@ -302,29 +302,33 @@ class MessageWriter:
     # -- rows and rollups ------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Write the changed rows, and add what changed to the rollups."""
+        """Write all rows, and add what changed to the rollups."""
+        self.finish_changed()
+        self.fresh.insert(self.db)
+        if not self.is_total_due:
+            for row in self.fresh.whole():
+                self.totals.add(row, 1)
+        self.totals.write(self.db)
+        self.fresh.clear()
+
+    def finish_changed(self) -> None:
+        """Write the rows that were given to `change`."""
         fresh = [row for id, row in self.new.items() if id not in self.old]
         changed = [row for id, row in self.new.items() if id in self.old]
-        self.fresh.insert(self.db)
         self.db.executemany(_INSERT, map(tuple, fresh))  # sqlite3 binds a plain tuple much faster than a named one
         self.db.executemany(_UPDATE, [(*row[2:], row.id) for row in changed])
         self.db.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", self.copies)
         self.db.executemany("INSERT OR IGNORE INTO answer_folder VALUES (?, ?)", self.folders)
-        if not self.is_total_due:
-            for row in self.fresh.whole():
-                self.totals.add(row, 1)
         for row in self.new.values():
             self._sum(row, 1)
             self.touched.add(row.session)
         for id in self.old.keys() & self.new.keys():
             self._sum(self.old[id], -1)
             self.touched.add(self.old[id].session)
-        self.totals.write(self.db)
         if self.kept is not None:
             self.kept.put(list(self.new.values()))
         self.touched |= {session for _, session, _ in self.copies}
         self.old, self.new, self.copies, self.folders = {}, {}, [], []
-        self.fresh.clear()
 
     def _sum(self, row: Row, sign: int) -> None:
         if not self.is_total_due:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from _bisect import bisect_left, bisect_right  # what bisect passes on
-from itertools import pairwise
+from _operator import itemgetter
+from itertools import groupby, pairwise
 
 from tachograph.lean_typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 from tachograph.model.usage.messages import NO_TIME
@@ -13,7 +14,8 @@ UNKNOWN_BRANCHES = frozenset(("", "HEAD"))
 CLAIM_MS = 30 * 86_400_000  # a branch is claimed so long before its first link and after its last
 PAUSE_MS = 12 * 3_600_000
 
-Claims = Mapping[tuple[int, str], Sequence[tuple[int, str, int]]]
+Claim = tuple[int, str, int]  # when a pull request was linked (NO_TIME if unknown), its address and its id
+Claims = Mapping[tuple[int, str], Sequence[Claim]]
 OwnDefaults = Mapping[int, frozenset[str]]  # by project: its default branches, where they were set for it
 _NONE_SET: OwnDefaults = {}
 
@@ -26,6 +28,9 @@ class Stretch(NamedTuple):
     project: int
     branch: str
     is_main: bool
+
+
+_place = itemgetter(1, 2)  # of a stretch: project and branch
 
 
 class Link(NamedTuple):
@@ -65,15 +70,32 @@ _Span = tuple[int, int, int]  # messages of a stretch, from one place to another
 _NONE = Assignment()
 
 
-def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple[int, str], list[tuple[int, str, int]]]:
+def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple[int, str], list[Claim]]:
     """By project and branch: when which pull requests were linked on it, in order; default branches are never claimed."""
-    claims: dict[tuple[int, str], list[tuple[int, str, int]]] = {}
+    claims: dict[tuple[int, str], set[Claim]] = {}
     for link in links:
         if is_claimable(link.branch, own.get(link.project, DEFAULT_BRANCHES)):
-            claims.setdefault((link.project, link.branch), []).append((link.at, link.url, link.pull))
-    for on_branch in claims.values():
-        on_branch.sort()
-    return claims
+            claims.setdefault((link.project, link.branch), set()).add((link.at, link.url, link.pull))
+    return {place: sorted(on_branch) for place, on_branch in claims.items()}
+
+
+def agree_between(a: Sequence[Claim], b: Sequence[Claim], first: int, last: int) -> bool:
+    """Whether claims of a branch and others give its messages from one moment to another the same pull requests."""
+    return a == b or _between(a, first, last) == _between(b, first, last)
+
+
+def _between(claims: Sequence[Claim], first: int, last: int) -> tuple[int, int, list[tuple[int, int]]]:
+    """The pull requests that claims give messages from one moment to another: from when, until when, and the end of each but
+    the last, whose end says nothing."""
+    if not claims:
+        return 0, 0, []
+    start, end = max(first, claims[0][0] - CLAIM_MS), min(last, claims[-1][0] + CLAIM_MS)
+    if start > end:
+        return 0, 0, []
+    begin = min(bisect_left(claims, (start,)), len(claims) - 1)
+    concerned = claims[begin : bisect_left(claims, (end,)) + 1]
+    ends = [(one[0], one[2]) for one, later in pairwise(concerned) if one[2] != later[2]]
+    return start, end, [*ends, (0, concerned[-1][2])]
 
 
 def is_claimable(branch: str, defaults: frozenset[str] = DEFAULT_BRANCHES) -> bool:
@@ -93,15 +115,47 @@ def assign(
     branches set for projects.
     """
     main = [one for one in work if one.is_main] or work
+    joined = _joined(main)
     in_order = sorted(links, key=lambda link: link[:3])
-    by_session = _by_session(work, main, in_order, sorted(clears), own) if links else [()] * len(main)
-    of_main = [_shares(one, spans, claims) for one, spans in zip(main, by_session, strict=True)]
+    by_session = _by_session(work, joined, in_order, sorted(clears), own) if links else [()] * len(joined)
+    of_joined = [_shares(one, spans, claims) for one, spans in zip(joined, by_session, strict=True)]
+    in_main = [share for shares in of_joined for share in shares]
     if len(main) == len(work):
-        return [share for shares in of_main for share in shares]
-    begun = [first for one, shares in zip(main, of_main, strict=True) for first in _beginnings(one.times, shares)]
-    flat = [assigned for shares in of_main for _, assigned in shares]
-    following = iter(of_main)
-    return [share for one in work for share in (next(following) if one.is_main else _like_main(one.times, begun, flat))]
+        return in_main
+    begun = [first for one, shares in zip(joined, of_joined, strict=True) for first in _beginnings(one.times, shares)]
+    assigned = [one for _, one in in_main]
+    of_main = iter(_cut(in_main, [len(one.times) for one in main]))
+    return [
+        share for one in work for share in (next(of_main) if one.is_main else _like_main(one.times, begun, assigned))
+    ]
+
+
+def _joined(main: Sequence[Stretch]) -> list[Stretch]:
+    """Stretches in one place, between which only subagents worked, as one."""
+    joined = list[Stretch]()
+    for _, several in groupby(main, key=_place):
+        first, *others = several
+        if others:
+            times = [*first.times]
+            for one in others:
+                times += one.times
+            first = first._replace(times=times)
+        joined.append(first)
+    return joined
+
+
+def _cut(shares: Iterable[Share], counts: Iterable[int]) -> Iterator[list[Share]]:
+    """Shares of messages that follow each other, for so many messages at a time."""
+    following, left, assigned = iter(shares), 0, _NONE
+    for count in counts:
+        part = list[Share]()
+        while count:
+            if not left:
+                left, assigned = next(following)
+            took = min(left, count)
+            part.append((took, assigned))
+            left, count = left - took, count - took
+        yield part
 
 
 def _shares(one: Stretch, by_session: Sequence[_Span], claims: Claims) -> list[Share]:
@@ -133,7 +187,7 @@ def _cover(spans: Sequence[_Span], count: int) -> list[tuple[int, int]]:
     return cover
 
 
-def _by_branch(times: Sequence[int], linked: Sequence[tuple[int, str, int]]) -> list[_Span]:
+def _by_branch(times: Sequence[int], linked: Sequence[Claim]) -> list[_Span]:
     """Messages on a claimed branch, by the claim that follows them, else the last."""
     spans = []
     first, last = linked[0][0], linked[-1][0]
@@ -171,8 +225,11 @@ def _by_session(
     work: Sequence[Stretch], main: Sequence[Stretch], links: Sequence[Link], clears: Sequence[int], own: OwnDefaults
 ) -> list[list[_Span]]:
     """Messages that led to a link of the session, or follow its last one (8b, 8c)."""
-    times = [at for one in work for at in one.times if at != NO_TIME]
-    pauses = [(later, time) for time, later in pairwise(times) if later - time > PAUSE_MS]
+    times = list[int]()
+    for one in work:
+        times += one.times
+    del times[bisect_left(times, NO_TIME) :]
+    pauses = list(_pauses(times))
     last_on = {(one.project, one.branch): one.times[-1] for one in main}  # ordered by time: the last one stays
     found: list[list[_Span]] = [[] for _ in main]
     before = -NO_TIME
@@ -184,7 +241,7 @@ def _by_session(
         before = max(before, link.at)
     last = links[-1]
     defaults = own.get(last.project, DEFAULT_BRANCHES)
-    end = _pause_after(times, last.at)
+    end = _pause_after(times, pauses, last.at)
     for one, spans in zip(main, found, strict=True):
         first = bisect_right(one.times, last.at)
         if one.project != last.project:
@@ -208,11 +265,19 @@ def _leads_to(one: Stretch, link: Link, last_on: Mapping[tuple[int, str], int], 
     return last_on[one.project, one.branch] <= link.at
 
 
-def _pause_before(times: Sequence[int], pauses: Sequence[tuple[int, int]], at: int) -> int:
-    """The time of the last message before a pause that ends before a moment; long ago without one.
+def _pauses(times: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The time of the first message after each pause, and of the last one before it."""
+    place = 0
+    while times:  # a pause begins so long after each message at the earliest
+        place = bisect_right(times, times[place] + PAUSE_MS, place)
+        if place == len(times):
+            return
+        if times[place] - times[place - 1] > PAUSE_MS:
+            yield times[place], times[place - 1]
 
-    `pauses`: the time of the first message after each, and of the last one before it.
-    """
+
+def _pause_before(times: Sequence[int], pauses: Sequence[tuple[int, int]], at: int) -> int:
+    """The time of the last message before a pause that ends before a moment; long ago without one."""
     place = bisect_right(times, at)
     if place and at != NO_TIME and at - times[place - 1] > PAUSE_MS:
         return times[place - 1]
@@ -220,11 +285,12 @@ def _pause_before(times: Sequence[int], pauses: Sequence[tuple[int, int]], at: i
     return pauses[ended - 1][1] if ended else -NO_TIME
 
 
-def _pause_after(times: Sequence[int], at: int) -> int:
+def _pause_after(times: Sequence[int], pauses: Sequence[tuple[int, int]], at: int) -> int:
     """The first moment after which nothing happened for a pause, counted from a moment on."""
-    now = at
-    for time in times[bisect_left(times, at + 1) :]:
-        if time - now > PAUSE_MS:
-            break
-        now = time
-    return now + 1 if at != NO_TIME else NO_TIME
+    if at == NO_TIME:
+        return NO_TIME
+    place = bisect_right(times, at)
+    if place == len(times) or times[place] - at > PAUSE_MS:
+        return at + 1
+    ended = bisect_right(pauses, times[place], key=lambda pause: pause[0])
+    return (pauses[ended][1] if ended < len(pauses) else times[-1]) + 1

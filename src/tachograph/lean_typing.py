@@ -36,6 +36,7 @@ else:
 
         __slots__ = ()
         _fields: tuple[str, ...] = ()
+        _places: dict[str, int] = {}  # noqa: RUF012 - of the fields
         _field_defaults: dict[str, object] = {}  # noqa: RUF012 - as that of collections.namedtuple
 
         @classmethod
@@ -46,10 +47,14 @@ else:
             return made
 
         def _replace(self, /, **changes):
-            made = _new(type(self), map(changes.pop, self._fields, self))
-            if changes:
-                raise TypeError(f"{type(self).__name__} has no field {', '.join(changes)}")
-            return made
+            made, places = [*self], self._places
+            try:
+                for field, value in changes.items():
+                    made[places[field]] = value
+            except KeyError:
+                others = ", ".join(changes.keys() - places.keys())
+                raise TypeError(f"{type(self).__name__} has no field {others}") from None
+            return _new(type(self), made)
 
         __replace__ = _replace
 
@@ -75,7 +80,8 @@ else:
             defaults = {field: body[field] for field in fields if field in body}
             if fields[len(fields) - len(defaults) :] != tuple(defaults):
                 raise TypeError(f"{name} has a field without a default after one with a default")
-            for place, field in enumerate(fields):
+            body["_places"] = {field: place for place, field in enumerate(fields)}
+            for field, place in body["_places"].items():
                 body[field] = _tuplegetter(place, "")
             body["__slots__"] = ()
             body["__match_args__"] = body["_fields"] = fields

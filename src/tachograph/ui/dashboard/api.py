@@ -217,8 +217,11 @@ def _windows(view: View, parameters: Mapping[str, str]) -> object:
 
 
 def _session(view: View, parameters: Mapping[str, str]) -> object:
-    snapshot = view.snapshot
-    uuid = parameters.get("id", "")
+    if "id" not in parameters:
+        raise UsageError(
+            "/api/session needs the id of a session.", "Give it as ?id=…; tachograph sessions --json has them."
+        )
+    snapshot, uuid = view.snapshot, parameters["id"]
     found = timeline(snapshot.db, snapshot.book, session_id(snapshot.db, uuid))
     tools = session_tools(snapshot, uuid, found.steps)
     return {

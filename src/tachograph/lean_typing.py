@@ -52,7 +52,7 @@ else:
                 for field, value in changes.items():
                     made[places[field]] = value
             except KeyError:
-                others = ", ".join(changes.keys() - places.keys())
+                others = ", ".join(field for field in changes if field not in places)
                 raise TypeError(f"{type(self).__name__} has no field {others}") from None
             return _new(type(self), made)
 

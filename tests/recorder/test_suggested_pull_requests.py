@@ -30,7 +30,9 @@ def session_of(name: str, chance: random.Random, since: datetime) -> tuple[list[
     main, side, at = list[Record](), list[Record](), since
     folder, branch = chance.choice(FOLDERS[::2]), chance.choice(BRANCHES)  # a subfolder is entered only
     for n in range(chance.randrange(3, 9)):
-        at += chance.choice((timedelta(minutes=1), timedelta(hours=1), timedelta(hours=13), timedelta(days=9)))
+        at += chance.choice(
+            (timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=13), timedelta(days=9))
+        )
         if chance.random() < 0.2:
             folder, branch = chance.choice(FOLDERS), chance.choice(BRANCHES)
         agent = "a1" if chance.random() < 0.2 else None
@@ -45,8 +47,8 @@ def session_of(name: str, chance: random.Random, since: datetime) -> tuple[list[
     return main, side
 
 
-def write_work(home: Home, chance: random.Random) -> None:
-    """Sessions, some forked, in files that are read in any order."""
+def make_work(chance: random.Random) -> dict[str, list[Record]]:
+    """Files of sessions, some of them forked."""
     files: dict[str, list[Record]] = {}
     for number, name in enumerate("abcdefg"):
         main, side = session_of(name, chance, AT + timedelta(days=chance.randrange(40), hours=number))
@@ -59,22 +61,94 @@ def write_work(home: Home, chance: random.Random) -> None:
         if main and chance.random() < 0.4:
             copied = [{**record, "sessionId": f"{name}-again"} for record in main[: chance.randrange(1, len(main) + 1)]]
             files[f"p/{name}-again.jsonl"] = copied
-    for path, records in files.items():
-        moment = AT.timestamp() + chance.randrange(10_000)
-        os.utime(home.write(path, records), (moment, moment))
+    return files
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_a_first_pass_ends_as_if_all_were_worked_out_at_its_end(
     home: Home, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    write_work(home, random.Random(seed))
+    """Files are read in any order; in the third reading, each in a pass of its own."""
+    chance = random.Random(seed)
+    files = make_work(chance)
+    for path, records in files.items():
+        moment = AT.timestamp() + chance.randrange(10_000)
+        os.utime(home.write(path, records), (moment, moment))
     home.ingest()
     found = ledger_rows(home)
     (home.data / "ledger.sqlite3").unlink()
-    monkeypatch.setattr(c_scanner, "KEPT_ROWS", None)
-    home.ingest()
+    with monkeypatch.context() as changed:
+        changed.setattr(c_scanner, "KEPT_ROWS", None)
+        home.ingest()
     assert ledger_rows(home) == found
+    (home.data / "ledger.sqlite3").unlink()
+    for path in files:
+        (home.projects / path).unlink()
+    for path in chance.sample(sorted(files), len(files)):
+        home.write(path, files[path])
+        home.ingest()
+    assert ledger_rows(home) == found
+
+
+def test_a_clear_that_was_read_before_counts(home: Home) -> None:
+    """A pass is a first one as long as the ledger holds no message."""
+    home.write("p/late.jsonl", [user(CLEAR, at=BETWEEN, session="a")])
+    home.ingest()
+    home.write("p/a.jsonl", [*two_messages(), pr_link(1, at=AT + HOUR, session="a")])
+    home.ingest()
+    assert pulls(home) == ["", "https://github.com/ada/shop/pull/1"]
+
+
+def test_a_link_without_a_folder_claims_the_branch_of_its_messages_project_whenever_they_come(home: Home) -> None:
+    """Until then no project is known for it."""
+    home.write(
+        "p/b-rest.jsonl", [user("go", at=AT, session="b", cwd=None, branch="one"), pr_link(1, at=AT, session="b")]
+    )
+    home.write("p/d.jsonl", [assistant("x", at=BETWEEN, session="d", uuid="x", branch="one")])
+    home.ingest()
+    assert pulls(home) == [""]
+    home.write("p/b.jsonl", [assistant("y", at=AT - HOUR, session="b", uuid="y", branch="two")])
+    home.ingest()
+    assert pulls(home) == ["https://github.com/ada/shop/pull/1"] * 2
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_messages_of_one_moment_are_in_one_order_however_they_are_read(
+    home: Home, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """Two answers of the main chain in two places, and one of a subagent, which follows the second."""
+    if not kept:
+        monkeypatch.setattr(c_scanner, "KEPT_ROWS", None)
+    files = {
+        f"p/{branch}.jsonl": [
+            assistant(branch, at=AT, session="a", uuid=branch, branch=branch),
+            assistant(f"{branch}-b", at=AT, session="b", uuid=f"{branch}-b", branch=branch),
+            pr_link(number, at=AT + HOUR, session="b"),
+        ]
+        for number, branch in ((1, "one"), (2, "two"))
+    }
+    files["p/a/subagents/agent-a1.jsonl"] = [
+        assistant("z", at=AT, session="a", uuid="z", branch="one", sidechain=True, agent="a1")
+    ]
+    found = []
+    for order in (list(files), list(files)[::-1]):
+        for n, path in enumerate(order):
+            moment = AT.timestamp() + n
+            os.utime(home.write(path, files[path]), (moment, moment))
+        home.ingest()
+        found.append(ledger_rows(home))
+        (home.data / "ledger.sqlite3").unlink()
+    assert found[0] == found[1]
+    assert {row[15][-6:] for row in found[0]["message"]} == {"pull/1", "pull/2"}
+
+
+def two_messages() -> list[Record]:
+    return [assistant(name, at=AT + n * HOUR, session="a", uuid=name, branch="main") for n, name in enumerate("xy")]
+
+
+def pulls(home: Home) -> list[str]:
+    """The pull request of each message, in order of time."""
+    return [row[15] for row in sorted(ledger_rows(home)["message"], key=lambda row: row[1])]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +159,11 @@ def test_a_first_pass_ends_as_if_all_were_worked_out_at_its_end(
     ],
 )
 def test_a_link_or_clear_in_a_later_file_counts(home: Home, late: list[Record]) -> None:
-    work = [assistant(name, at=AT + n * HOUR, session="a", uuid=name, branch="main") for n, name in enumerate("xy")]
-    for n, (path, records) in enumerate({"a": [*work, pr_link(1, at=AT + HOUR, session="a")], "late": late}.items()):
+    first = [*two_messages(), pr_link(1, at=AT + HOUR, session="a")]
+    for n, (path, records) in enumerate({"a": first, "late": late}.items()):
         os.utime(home.write(f"p/{path}.jsonl", records), (AT.timestamp() + n, AT.timestamp() + n))
     home.ingest()
-    said = [row[15] for row in sorted(ledger_rows(home)["message"], key=lambda row: row[1])]
+    said = pulls(home)
     assert len(said) == 2 and said[0] != said[1] == "https://github.com/ada/shop/pull/1"
 
 

@@ -113,13 +113,16 @@ def write(
     writer.add(ordinary, sessions, known, new)
     if touched.first is not None and writer.kept is not None:
         writer.finish_changed()
-        touched.first.suggestions.suggest(writer, linked, cleared)
+        touched.first.suggestions.forget(linked | cleared)
+        touched.first.suggestions.suggest(writer, linked)
     elif not writer.is_total_due:
         touched.presumed.update(presume(writer))
-    if shared or content.lines:
-        writer.finish()
-        touched.merged.update(shared_ids.add(writer, shared, content.lines))
     writer.finish()
+    if shared or content.lines:
+        touched.merged.update(shared_ids.add(writer, shared, content.lines))
+        writer.finish()
+        if touched.first is not None:
+            touched.first.suggestions.forget(writer.touched)
     touched.sessions.update(writer.touched)
     if among is not None:
         among.update(map(_identity, known_or_odd), content.fragments, content.lines, () if new is None else new)
@@ -219,7 +222,7 @@ def resettle(
     """Work out pull requests again; of all messages where projects or links changed. `suggestions`: what a first pass has
     worked out before."""
     assigner = PullRequestAssigner(writer)
-    if has_moved or linked:
+    if has_moved or linked or not assigner.without_folder.isdisjoint(touched):
         concerned, before = assigner.on_claimed_branches() | assigner.links.keys(), assigner.assigned_before()
     else:
         concerned, before = assigner.concerned(touched), set(presumed)

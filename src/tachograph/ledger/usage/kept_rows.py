@@ -1,7 +1,7 @@
 """An in-memory copy of the rows that a first pass writes, so that it does not have to read the whole ledger again.
 
 Pull requests and totals are computed from all rows together, and reading the rows takes SQLite as long as writing them.
-The compiled reader therefore keeps the columns that this needs, 56 bytes per row. Without a compiled reader, if a value
+The compiled reader therefore keeps the columns that this needs, 64 bytes per row. Without a compiled reader, if a value
 does not fit, or if another program writes to the ledger at the same time, SQL computes both instead (totals.py).
 """
 
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
             """Sessions with rows that have a pull request; a session may come twice."""
 
         def runs(self, session: int, places: dict[int, int], /) -> tuple[bytes, list[Run]]:
-            """Rows of a session in order of time and id, those of unknown time last: their times (64-bit integers of this
+            """Rows of a session in order of time and identity, those of unknown time last: their times (64-bit integers of this
             machine, NO_TIME if unknown), and runs of them. `places`: their numbers by origin."""
 
         def sessions_of(self, is_asked: Callable[[int], bool], /) -> list[int]:
@@ -77,7 +77,18 @@ if TYPE_CHECKING:
 
 
 _KEPT = (  # in the order that _scan.c takes them in
-    *("id", "at", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read", "web_searches", "logged_cost"),
+    *(
+        "id",
+        "identity",
+        "at",
+        "input",
+        "output",
+        "cache_write_5m",
+        "cache_write_1h",
+        "cache_read",
+        "web_searches",
+        "logged_cost",
+    ),
     *("origin", "session", "flags", "account", "pull", "billed", "by_branch", "unfinished", "missing_output", "way"),
 )
 

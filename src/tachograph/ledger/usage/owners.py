@@ -4,21 +4,17 @@ from _operator import itemgetter
 from itertools import groupby
 
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import Iterable, Iterator, NamedTuple, Sequence
+from tachograph.lean_typing import Iterable, Iterator, Sequence
 from tachograph.ledger.usage.writer import CLAIM_FLAGS, MessageWriter
 from tachograph.model.usage.messages import NO_TIME
 
-_Message = tuple[int, int]  # time (NO_TIME if unknown) and identity: by these, messages of a session are in order
-
-
-class _Session(NamedTuple):
-    """What sessions are compared by: the first of the messages that only this one has, all that it shares, the last of both,
-    and its uuid."""
-
-    first_own: _Message | None
-    shared: frozenset[_Message]
-    last: _Message
-    uuid: str
+_OWN = "SELECT coalesce(at, {0}), identity FROM answer WHERE session = ? AND NOT shared AND at {1} NULL ORDER BY {2} LIMIT 1"
+_FIRST_OWN = _OWN.format(NO_TIME, "NOT", "at, identity")
+_FIRST_WITHOUT_TIME = _OWN.format(NO_TIME, "IS", "identity")
+_SHARED = (
+    f"SELECT coalesce(at, {NO_TIME}), identity FROM copy JOIN answer ON answer.id = copy.message WHERE copy.session = ?"
+)
+_Key = tuple[list[tuple[int, int]], str]  # time and identity of messages, and the session's uuid
 
 
 class Owners:
@@ -30,7 +26,7 @@ class Owners:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._sessions: dict[int, _Session] = {}
+        self._keys: dict[int, _Key] = {}
         self._first: dict[tuple[int, ...], int] = {}  # of several sessions, which mostly share many messages
 
     def owner(self, candidates: dict[int, int]) -> int:
@@ -42,50 +38,20 @@ class Owners:
         several = tuple(able)
         found = self._first.get(several)
         if found is None:
-            found = able[0]
-            for other in able[1:]:
-                if self._precedes(self._of(other), self._of(found)):
-                    found = other
-            self._first[several] = found
+            found = self._first[several] = min(able, key=self._key)
         return found
 
-    def _precedes(self, a: _Session, b: _Session) -> bool:
-        """Compare two sessions by the earliest message that only one of them has."""
-        only_a, only_b = _first_without(a, b), _first_without(b, a)
-        if only_a is None and only_b is None:
-            return a.uuid < b.uuid
-        if only_b is None or (only_a is not None and only_a < only_b):
-            return b.last > only_a  # type: ignore[operator]  # else b ends there: it is a prefix
-        return not a.last > only_b
-
-    def _of(self, id: int) -> _Session:
-        found = self._sessions.get(id)
-        if found is None:
-            first = self._one(_FIRST_OWN, id) or self._one(_FIRST_WITHOUT_TIME, id)
-            last = self._one(_LAST_WITHOUT_TIME, id) or self._one(_LAST_OWN, id)
-            shared = frozenset(self._db.execute(_SHARED, (id,)).fetchall())
-            (uuid,) = self._db.execute("SELECT uuid FROM session WHERE id = ?", (id,)).fetchone()
-            found = self._sessions[id] = _Session(first, shared, max(one for one in (last, *shared) if one), uuid)
-        return found
-
-    def _one(self, sql: str, session: int) -> _Message | None:
-        found: _Message | None = self._db.execute(sql, (session,)).fetchone()
-        return found
-
-
-def _first_without(a: _Session, b: _Session) -> _Message | None:
-    """The first message of `a` that `b` has not."""
-    return min((one for one in (a.first_own, *(a.shared - b.shared)) if one is not None), default=None)
-
-
-_OWN = "FROM answer WHERE session = ? AND NOT shared"
-_FIRST_OWN = f"SELECT at, identity {_OWN} AND at NOT NULL ORDER BY at, identity LIMIT 1"
-_FIRST_WITHOUT_TIME = f"SELECT {NO_TIME}, identity {_OWN} AND at IS NULL ORDER BY identity LIMIT 1"
-_LAST_OWN = f"SELECT at, identity {_OWN} AND at NOT NULL ORDER BY at DESC, identity DESC LIMIT 1"
-_LAST_WITHOUT_TIME = f"SELECT {NO_TIME}, identity {_OWN} AND at IS NULL ORDER BY identity DESC LIMIT 1"
-_SHARED = (
-    f"SELECT coalesce(at, {NO_TIME}), identity FROM copy JOIN answer ON answer.id = copy.message WHERE copy.session = ?"
-)
+    def _key(self, session: int) -> _Key:
+        """The messages up to the first that only this session has: two sessions differ there at the latest."""
+        key = self._keys.get(session)
+        if key is None:
+            shared = self._db.execute(_SHARED, (session,)).fetchall()
+            own = self._db.execute(_FIRST_OWN, (session,)).fetchone()
+            own = own or self._db.execute(_FIRST_WITHOUT_TIME, (session,)).fetchone()
+            messages = sorted(shared) if own is None else [*sorted(one for one in shared if one < own), own]
+            (uuid,) = self._db.execute("SELECT uuid FROM session WHERE id = ?", (session,)).fetchone()
+            key = self._keys[session] = messages, uuid
+        return key
 
 
 def reassign(writer: MessageWriter, touched: Iterable[int]) -> set[int]:

@@ -6,7 +6,7 @@ import itertools
 
 from tachograph.lean_functools import cached_property
 from tachograph.lean_sqlite import sqlite3
-from tachograph.lean_typing import TYPE_CHECKING, Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
+from tachograph.lean_typing import TYPE_CHECKING, Callable, Iterable, Mapping, NamedTuple, Sequence
 from tachograph.ledger.storage.preferences import get_preference
 from tachograph.ledger.usage.project_settings import DEFAULT_BRANCHES, parse_settings_text
 from tachograph.ledger.usage.strings import Strings
@@ -124,6 +124,11 @@ class PullRequestAssigner:
             made.setdefault(session, []).append(Link(moment, url, pull, project, branch))
         return made
 
+    @cached_property
+    def without_folder(self) -> set[int]:
+        """Sessions with links of which no folder is known: any message of theirs may change the project."""
+        return {session for (session,) in self.db.execute("SELECT DISTINCT session FROM link WHERE cwd = 0")}
+
     def _project_before(self, session: int, at: int) -> int:
         """The project of a session's last message before a moment, for links of which no folder is known."""
         sql = (
@@ -227,16 +232,14 @@ class PullRequestAssigner:
             project, branch, is_main = places[number]
             work.append(Stretch(times[start : start + count], project, branch, is_main and not side))
             start += count
-        return assign(work, links, self._clears(session), claims, self.own_defaults)
-
-    def _clears(self, session: int) -> list[int]:
-        return [at for (at,) in self.db.execute("SELECT at FROM clearing WHERE session = ?", (session,))]
+        clears = [at for (at,) in self.db.execute("SELECT at FROM clearing WHERE session = ?", (session,))]
+        return assign(work, links, clears, claims, self.own_defaults)
 
     def _stored(self, session: int) -> _Stored:
         """Rows of a session in the table, in order of time, those of unknown time last."""
         sql = (
             f"SELECT id, coalesce(at, {NO_TIME}), flags & {SIDECHAIN}, origin, pull, by_branch FROM answer"
-            " WHERE session = ? ORDER BY at NULLS LAST, id"
+            " WHERE session = ? ORDER BY at NULLS LAST, identity"
         )
         rows = self.db.execute(sql, (session,)).fetchall()
         ids, times, sides, origins, pulls, by_branch = zip(*rows, strict=True) if rows else [()] * 6
@@ -268,16 +271,13 @@ class Suggestions(PullRequestAssigner):
         self.places, self.own_defaults = {}, {}
         self.links: dict[int, list[Link]] = {}
         self.claims: dict[tuple[int, str], list[Claim]] = {}
-        self._cleared: set[int] = set()  # sessions with a `/clear`
         # by session, what its last suggestion follows from: first and last time, and the claims of its places
         self._made: dict[int, tuple[int, int, dict[int, Sequence[Claim]]]] = {}
 
-    def suggest(self, writer: MessageWriter, linked: Collection[int], cleared: Collection[int]) -> None:
-        """Assign the rows of one batch, most of which `writer` has still to insert. `linked` and `cleared`: sessions that got
-        links, or a `/clear`, in this batch."""
+    def suggest(self, writer: MessageWriter, linked: Iterable[int]) -> None:
+        """Assign the rows of one batch, most of which `writer` has still to insert. `linked`: sessions that got links in
+        this batch."""
         self.writer = writer
-        self._cleared.update(cleared)
-        self.forget((*linked, *cleared))
         for session in linked:
             of_session = [
                 Link(NO_TIME if at is None else at, url, pull, cwd, branch)
@@ -313,9 +313,6 @@ class Suggestions(PullRequestAssigner):
         if runs:
             self._made[session] = times[0], times[-1], claims
         return super()._shares(session, times, runs)
-
-    def _clears(self, session: int) -> list[int]:
-        return super()._clears(session) if session in self._cleared else []
 
 
 def presume(writer: MessageWriter) -> set[int]:

@@ -85,8 +85,8 @@ def agree_between(a: Sequence[Claim], b: Sequence[Claim], first: int, last: int)
 
 
 def _between(claims: Sequence[Claim], first: int, last: int) -> tuple[int, int, list[tuple[int, int]]]:
-    """The pull requests that claims give messages from one moment to another: from when, until when, and the end of each but
-    the last, whose end says nothing."""
+    """What claims give messages from one moment to another: from when and until when any pull request, and until when each.
+    Claims of one pull request that follow each other are one; the last holds until the end, whatever its own time."""
     if not claims:
         return 0, 0, []
     start, end = max(first, claims[0][0] - CLAIM_MS), min(last, claims[-1][0] + CLAIM_MS)

@@ -1831,7 +1831,7 @@ static PyType_Spec plains_spec = {"tachograph.sources.transcripts._scan.PlainMes
 /* Values of a row of `answer` that decide its place among the totals and its pull request, in the order in which the
    places of their columns are given. */
 enum {
-    ROW_ID, ROW_AT, ROW_INPUT, ROW_OUTPUT, ROW_FIVE, ROW_HOUR, ROW_CACHED, ROW_SEARCHES, ROW_LOGGED, ROW_ORIGIN,
+    ROW_ID, ROW_IDENTITY, ROW_AT, ROW_INPUT, ROW_OUTPUT, ROW_FIVE, ROW_HOUR, ROW_CACHED, ROW_SEARCHES, ROW_LOGGED, ROW_ORIGIN,
     ROW_SESSION, ROW_FLAGS, ROW_ACCOUNT, ROW_PULL, ROW_BILLED, ROW_BY_BRANCH, ROW_UNFINISHED, ROW_MISSING, ROW_WAY,
     ROW_VALUES
 };
@@ -1848,7 +1848,7 @@ enum {
 #define SECOND_TIER 200000
 
 typedef struct { /* small, since a ledger may have a million: what is larger is not held here */
-    int64_t at;
+    int64_t at, identity;
     uint32_t tokens[COUNTS];
     uint32_t origin, session, pull;
     int32_t rare; /* place among the rare values, -1 for none */
@@ -1974,7 +1974,7 @@ static int keep(Rows *rows, const int64_t *value)
 {
     KeptRow *kept;
     for (int i = 0; i < ROW_VALUES; i++)
-        if (i != ROW_AT && (value[i] < (i == ROW_LOGGED ? -1 : 0) || value[i] > most_of(i)))
+        if (i != ROW_AT && i != ROW_IDENTITY && (value[i] < (i == ROW_LOGGED ? -1 : 0) || value[i] > most_of(i)))
             return 0;
     kept = made_row(rows, (Py_ssize_t)value[ROW_ID]);
     if (kept == NULL) {
@@ -1987,6 +1987,7 @@ static int keep(Rows *rows, const int64_t *value)
         return 0;
     }
     kept->at = value[ROW_AT];
+    kept->identity = value[ROW_IDENTITY];
     for (int i = 0; i < COUNTS; i++)
         kept->tokens[i] = (uint32_t)value[ROW_INPUT + i];
     kept->origin = (uint32_t)value[ROW_ORIGIN];
@@ -2221,7 +2222,7 @@ static int number_rows(Rows *rows, NewRows *new, int64_t id)
     for (size_t i = 0; i < new->n; i++) {
         const NewRow *row = &new->items[i];
         const Plain *said = &new->plains->items[row->item];
-        int64_t value[ROW_VALUES] = {[ROW_ID] = id + (int64_t)i, [ROW_AT] = said->at,
+        int64_t value[ROW_VALUES] = {[ROW_ID] = id + (int64_t)i, [ROW_IDENTITY] = (int64_t)said->identity, [ROW_AT] = said->at,
                                      [ROW_SEARCHES] = (int64_t)said->counts[COUNTS], [ROW_LOGGED] = -1,
                                      [ROW_ORIGIN] = row->origin, [ROW_SESSION] = row->session,
                                      [ROW_FLAGS] = said->flags, [ROW_ACCOUNT] = row->follows[ACCOUNT],
@@ -2357,7 +2358,7 @@ static PyObject *rows_assigned(PyObject *self, PyObject *ignored)
 static int precedes(const Rows *rows, uint32_t a, uint32_t b)
 {
     const KeptRow *x = row_at(rows, a), *y = row_at(rows, b);
-    return x->at != y->at ? x->at < y->at : a < b;
+    return x->at != y->at ? x->at < y->at : x->identity != y->identity ? x->identity < y->identity : a < b;
 }
 
 /* Merge sort, which knows its context, unlike qsort; rows of a session mostly are in order already. */
@@ -2969,7 +2970,7 @@ PyMODINIT_FUNC PyInit__scan(void)
     /* Shape of what `scan` and the types take and give. c_scanner.py follows it: raise it there and here together. */
     PyObject *made = PyModule_Create(&module);
     PyTypeObject *rows_type;
-    if (made && PyModule_AddIntConstant(made, "LAYOUT", 10) < 0)
+    if (made && PyModule_AddIntConstant(made, "LAYOUT", 11) < 0)
         Py_CLEAR(made);
     if (made && (!add_type(made, "KeptRows", &rows_spec, &rows_type) ||
                  !add_type(made, "Identities", &identities_spec, &identities_type) ||

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tachograph.sources.transcripts.decoders import Scan
 
-_LAYOUT = 10  # shape of what we give and expect; a library left over from an older version has another
+_LAYOUT = 11  # shape of what we give and expect; a library left over from an older version has another
 
 SCAN: Scan | None
 PLAIN_MESSAGES: Any  # makes the `PlainMessages` of model/usage/plain_messages.py

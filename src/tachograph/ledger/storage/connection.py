@@ -110,7 +110,7 @@ class Ledger:
                 raise
 
 
-_BULK_CACHE_KB, _BULK_FRAMES = 8_000, 8000  # of 4 KB each
+_BULK_CACHE_KB, _BULK_FRAMES = 8_000, 20_000  # of 4 KB each
 _CACHE_KB, _FRAMES = 2000, 1000  # SQLite's own
 
 

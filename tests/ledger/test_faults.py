@@ -1,5 +1,6 @@
 """What may happen to a ledger from outside: full disks, locks, flipped bytes."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from helpers import NOW_MS, Home, command
+from tachograph.clock import FixedClock
 from tachograph.errors import LedgerBusy, LedgerDamaged, LedgerError
 from tachograph.ledger.storage import connection as ledger_db
 from tachograph.ledger.storage.following import damage_detection
 from tachograph.recorder import workers
+from tachograph.workspace.session import Needs, Surroundings, ask
+from tachograph.workspace.snapshot import Snapshot
 
 if sys.platform == "win32":
     pytest.skip("not on this platform: limits, mounts and modes are POSIX's", allow_module_level=True)
@@ -280,6 +284,25 @@ def test_a_first_reading_beside_another_writes_each_message_once(home: Home, mon
     monkeypatch.undo()
     assert home.totals()["messages"] == 4
     assert is_sound(home)
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_question_is_asked_once_more_where_the_ledger_is_sound_again(home: Home, failures: int) -> None:
+    """A damaged page that another program has written anew by the time it is looked for; a mistake of ours stays one."""
+    home.write("p/one.jsonl", answers("one", 4))
+    left = [KeyError(43)] * failures
+
+    def question(found: Snapshot) -> int:
+        if left:
+            raise left.pop()
+        return int(found.db.execute("SELECT count(*) FROM answer").fetchone()[0])
+
+    around = Surroundings(home.env, FixedClock(NOW_MS), print, contextlib.nullcontext)
+    if failures == 1:
+        assert ask(around, Needs(), question) == 4
+    else:
+        with pytest.raises(KeyError):
+            ask(around, Needs(), question)
 
 
 def test_a_damaged_ledger_that_another_process_set_aside_meanwhile_is_asked_again(home: Home) -> None:

@@ -79,15 +79,21 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
                     )
                 )  # fmt: skip
 
-    for _ in range(_RECOVERIES):
+    def twice() -> T:
         try:
             return once()
+        except (KeyError, TypeError, IndexError):  # sound now: another program has written a damaged page anew
+            return once()
+
+    for _ in range(_RECOVERIES):
+        try:
+            return twice()
         except LedgerDamaged as damage:
             from tachograph.setup.recovery import recover
 
             for sentence in recover(paths, now, damage.message):
                 around.say(f"tachograph: {sentence}")
-    return once()
+    return twice()
 
 
 def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> Pass | None:

@@ -288,7 +288,7 @@ def test_a_first_reading_beside_another_writes_each_message_once(home: Home, mon
 
 @pytest.mark.parametrize("failures", [1, 2])
 def test_a_question_is_asked_once_more_where_the_ledger_is_sound_again(home: Home, failures: int) -> None:
-    """A damaged page that another program has written anew by the time it is looked for; a mistake of ours stays one."""
+    """Another process may have repaired the damaged page before the check. An error that persists is raised."""
     home.write("p/one.jsonl", answers("one", 4))
     left = [KeyError(43)] * failures
 

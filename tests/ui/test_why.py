@@ -45,18 +45,6 @@ def test_why_says_who_burned_the_week_and_what_is_not_explained(lived: Home) -> 
     assert "One full 5-hour window costs about 11 points of your week" in shown
 
 
-def test_why_names_what_lost_its_name_unknown(lived: Home, tmp_path: Path) -> None:
-    """Rows of a damaged page are gone without an error from SQLite."""
-    home = Home(tmp_path / "damaged")
-    shutil.copytree(lived.data, home.data, dirs_exist_ok=True)
-    with home.ledger() as ledger, ledger.transaction() as db:
-        for table in ("session", "pull"):
-            db.execute(f"DELETE FROM {table}")
-    found = home.run("why", "--json", "--no-ingest").json
-    assert {one["name"] for one in found["sessions"]} == {"unknown"}
-    assert found["models"]
-
-
 def test_why_says_that_the_breakdown_of_the_service_contradicts_it(lived: Home, tmp_path: Path) -> None:
     home = Home(tmp_path / "told")
     shutil.copytree(lived.data, home.data, dirs_exist_ok=True)

@@ -79,21 +79,21 @@ def ask(around: Surroundings, needs: Needs, question: Callable[[Snapshot], T]) -
                     )
                 )  # fmt: skip
 
-    def twice() -> T:
+    def attempt() -> T:
         try:
             return once()
-        except (KeyError, TypeError, IndexError):  # sound now: another program has written a damaged page anew
+        except (KeyError, TypeError, IndexError):  # no damage found: another process may have repaired the page
             return once()
 
     for _ in range(_RECOVERIES):
         try:
-            return twice()
+            return attempt()
         except LedgerDamaged as damage:
             from tachograph.setup.recovery import recover
 
             for sentence in recover(paths, now, damage.message):
                 around.say(f"tachograph: {sentence}")
-    return twice()
+    return attempt()
 
 
 def _ingest(ledger: Ledger, paths: Paths, around: Surroundings, now: int) -> Pass | None:

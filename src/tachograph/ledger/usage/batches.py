@@ -111,22 +111,28 @@ def write(
     known_or_odd, new = _divided(content, writer, among)
     ordinary, shared, known = shared_ids.separate(writer, known_or_odd, content.fragments, among)
     writer.add(ordinary, sessions, known, new)
-    if touched.first is not None and writer.kept is not None:
+    suggestions = _suggestions(touched, writer)
+    if suggestions is not None:
         writer.finish_changed()
-        touched.first.suggestions.forget(linked | cleared)
-        touched.first.suggestions.suggest(writer, linked)
+        suggestions.forget(linked | cleared)
+        suggestions.suggest(writer, linked)
     elif not writer.is_total_due:
         touched.presumed.update(presume(writer))
     writer.finish()
     if shared or content.lines:
         touched.merged.update(shared_ids.add(writer, shared, content.lines))
         writer.finish()
-        if touched.first is not None:
-            touched.first.suggestions.forget(writer.touched)
+        if suggestions is not None:
+            suggestions.forget(writer.touched)
     touched.sessions.update(writer.touched)
     if among is not None:
         among.update(map(_identity, known_or_odd), content.fragments, content.lines, () if new is None else new)
     db.execute("INSERT OR IGNORE INTO rereading VALUES (?)", (rereading_states.UNSETTLED,))
+
+
+def _suggestions(touched: Touched, writer: MessageWriter) -> Suggestions | None:
+    """The suggestions of a first pass, while it keeps its rows in memory."""
+    return None if touched.first is None or writer.kept is None else touched.first.suggestions
 
 
 def _divided(
@@ -185,9 +191,8 @@ def settle(
     places.note_beginnings(db, sessions)
     linked = touched.linked
     has_moved = places.resolve(db, writer.names, used=writer.used) if sessions or linked else False
-    suggestions = None
-    if touched.first is not None and writer.kept is not None:
-        suggestions = touched.first.suggestions
+    suggestions = _suggestions(touched, writer)
+    if suggestions is not None:
         suggestions.forget(moved)
     resettle(writer, sessions, linked, has_moved or everything, touched.presumed, suggestions)
     if writer.is_total_due and writer.kept is not None:
@@ -219,14 +224,14 @@ def resettle(
     presumed: Collection[int] = (),
     suggestions: Suggestions | None = None,
 ) -> None:
-    """Work out pull requests again; of all messages where projects or links changed. `suggestions`: what a first pass has
-    worked out before."""
+    """Work out pull requests again; of all messages where projects or links changed. `suggestions`: those of a first pass,
+    which are kept where they are still valid."""
     assigner = PullRequestAssigner(writer)
-    if has_moved or linked or not assigner.without_folder.isdisjoint(touched):
+    if has_moved or linked or not assigner.sessions_without_link_folder.isdisjoint(touched):
         concerned, before = assigner.on_claimed_branches() | assigner.links.keys(), assigner.assigned_before()
     else:
         concerned, before = assigner.concerned(touched), set(presumed)
-    assigner.assign(concerned - suggestions.lasting(assigner) if suggestions is not None else concerned)
+    assigner.assign(concerned - suggestions.valid_sessions(assigner) if suggestions is not None else concerned)
     assigner.assign_none(before - concerned)
     writer.finish()
 

@@ -77,18 +77,8 @@ if TYPE_CHECKING:
 
 
 _KEPT = (  # in the order that _scan.c takes them in
-    *(
-        "id",
-        "identity",
-        "at",
-        "input",
-        "output",
-        "cache_write_5m",
-        "cache_write_1h",
-        "cache_read",
-        "web_searches",
-        "logged_cost",
-    ),
+    *("id", "identity", "at", "input", "output", "cache_write_5m", "cache_write_1h", "cache_read"),
+    *("web_searches", "logged_cost"),
     *("origin", "session", "flags", "account", "pull", "billed", "by_branch", "unfinished", "missing_output", "way"),
 )
 

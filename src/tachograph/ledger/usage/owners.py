@@ -8,9 +8,9 @@ from tachograph.lean_typing import Iterable, Iterator, Sequence
 from tachograph.ledger.usage.writer import CLAIM_FLAGS, MessageWriter
 from tachograph.model.usage.messages import NO_TIME
 
-_OWN = "SELECT coalesce(at, {0}), identity FROM answer WHERE session = ? AND NOT shared AND at {1} NULL ORDER BY {2} LIMIT 1"
-_FIRST_OWN = _OWN.format(NO_TIME, "NOT", "at, identity")
-_FIRST_WITHOUT_TIME = _OWN.format(NO_TIME, "IS", "identity")
+_OWN = "FROM answer WHERE session = ? AND NOT shared"
+_FIRST_OWN = f"SELECT at, identity {_OWN} AND at NOT NULL ORDER BY at, identity LIMIT 1"
+_FIRST_WITHOUT_TIME = f"SELECT {NO_TIME}, identity {_OWN} AND at IS NULL ORDER BY identity LIMIT 1"
 _SHARED = (
     f"SELECT coalesce(at, {NO_TIME}), identity FROM copy JOIN answer ON answer.id = copy.message WHERE copy.session = ?"
 )
@@ -42,7 +42,7 @@ class Owners:
         return found
 
     def _key(self, session: int) -> _Key:
-        """The messages up to the first that only this session has: two sessions differ there at the latest."""
+        """Messages up to the first one that only this session has. Two sessions differ there or earlier."""
         key = self._keys.get(session)
         if key is None:
             shared = self._db.execute(_SHARED, (session,)).fetchall()

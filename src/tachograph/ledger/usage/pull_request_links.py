@@ -125,8 +125,8 @@ class PullRequestAssigner:
         return made
 
     @cached_property
-    def without_folder(self) -> set[int]:
-        """Sessions with links of which no folder is known: any message of theirs may change the project."""
+    def sessions_without_link_folder(self) -> set[int]:
+        """Sessions with links that have no folder: their messages decide the project of those links."""
         return {session for (session,) in self.db.execute("SELECT DISTINCT session FROM link WHERE cwd = 0")}
 
     def _project_before(self, session: int, at: int) -> int:
@@ -271,8 +271,8 @@ class Suggestions(PullRequestAssigner):
         self.places, self.own_defaults = {}, {}
         self.links: dict[int, list[Link]] = {}
         self.claims: dict[tuple[int, str], list[Claim]] = {}
-        # by session, what its last suggestion follows from: first and last time, and the claims of its places
-        self._made: dict[int, tuple[int, int, dict[int, Sequence[Claim]]]] = {}
+        # inputs of each session's last suggestion: its first and last time, and the claims of its places
+        self._inputs: dict[int, tuple[int, int, dict[int, Sequence[Claim]]]] = {}
 
     def suggest(self, writer: MessageWriter, linked: Iterable[int]) -> None:
         """Assign the rows of one batch, most of which `writer` has still to insert. `linked`: sessions that got links in
@@ -290,19 +290,19 @@ class Suggestions(PullRequestAssigner):
             self.assign(writer.touched)
 
     def forget(self, sessions: Iterable[int]) -> None:
-        """Take it that something about sessions has changed since their last suggestions."""
+        """Discard the suggestions of sessions that have changed since."""
         for session in sessions:
-            self._made.pop(session, None)
+            self._inputs.pop(session, None)
 
-    def lasting(self, final: PullRequestAssigner) -> set[int]:
-        """Sessions that `final`, which knows all links and projects, would assign like their last suggestions."""
+    def valid_sessions(self, final: PullRequestAssigner) -> set[int]:
+        """Sessions whose suggestions are what `final` would assign, which knows all links and projects."""
         if final.own_defaults:
             return set()
         places = [(folder, branch) for folder, branch, _ in self._numbers.places]
         moved = {number for number, (folder, _) in enumerate(places) if final.places.get(folder, folder) != folder}
         return {
             session
-            for session, (first, last, claims) in self._made.items()
+            for session, (first, last, claims) in self._inputs.items()
             if self.links.get(session) == final.links.get(session)
             and moved.isdisjoint(claims)
             and all(agree_between(one, final.claims.get(places[n], ()), first, last) for n, one in claims.items())
@@ -311,7 +311,7 @@ class Suggestions(PullRequestAssigner):
     def _shares(self, session: int, times: Sequence[int], runs: list[Run]) -> list[Share]:
         claims: dict[int, Sequence[Claim]] = {n: self.claims.get(self._numbers.places[n][:2], ()) for n, _, _ in runs}
         if runs:
-            self._made[session] = times[0], times[-1], claims
+            self._inputs[session] = times[0], times[-1], claims
         return super()._shares(session, times, runs)
 
 

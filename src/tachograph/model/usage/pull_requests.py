@@ -80,13 +80,15 @@ def claims_of(links: Iterable[Link], own: OwnDefaults = _NONE_SET) -> dict[tuple
 
 
 def agree_between(a: Sequence[Claim], b: Sequence[Claim], first: int, last: int) -> bool:
-    """Whether claims of a branch and others give its messages from one moment to another the same pull requests."""
-    return a == b or _between(a, first, last) == _between(b, first, last)
+    """Compare two lists of claims of a branch: True if both assign its messages between two times alike."""
+    return a == b or _assignments(a, first, last) == _assignments(b, first, last)
 
 
-def _between(claims: Sequence[Claim], first: int, last: int) -> tuple[int, int, list[tuple[int, int]]]:
-    """What claims give messages from one moment to another: from when and until when any pull request, and until when each.
-    Claims of one pull request that follow each other are one; the last holds until the end, whatever its own time."""
+def _assignments(claims: Sequence[Claim], first: int, last: int) -> tuple[int, int, list[tuple[int, int]]]:
+    """Assignments that claims make between two times: the first and last time, and the pull requests, each with its last time.
+
+    Consecutive claims of one pull request count as one. The last pull request has 0 instead of its time, because it applies
+    until the end."""
     if not claims:
         return 0, 0, []
     start, end = max(first, claims[0][0] - CLAIM_MS), min(last, claims[-1][0] + CLAIM_MS)
@@ -115,7 +117,7 @@ def assign(
     branches set for projects.
     """
     main = [one for one in work if one.is_main] or work
-    joined = _joined(main)
+    joined = _join_places(main)
     in_order = sorted(links, key=lambda link: link[:3])
     by_session = _by_session(work, joined, in_order, sorted(clears), own) if links else [()] * len(joined)
     of_joined = [_shares(one, spans, claims) for one, spans in zip(joined, by_session, strict=True)]
@@ -124,14 +126,14 @@ def assign(
         return in_main
     begun = [first for one, shares in zip(joined, of_joined, strict=True) for first in _beginnings(one.times, shares)]
     assigned = [one for _, one in in_main]
-    of_main = iter(_cut(in_main, [len(one.times) for one in main]))
+    of_main = iter(_split(in_main, [len(one.times) for one in main]))
     return [
         share for one in work for share in (next(of_main) if one.is_main else _like_main(one.times, begun, assigned))
     ]
 
 
-def _joined(main: Sequence[Stretch]) -> list[Stretch]:
-    """Stretches in one place, between which only subagents worked, as one."""
+def _join_places(main: Sequence[Stretch]) -> list[Stretch]:
+    """Join consecutive stretches in one place. Only subagents worked between them."""
     joined = list[Stretch]()
     for _, several in groupby(main, key=_place):
         first, *others = several
@@ -144,8 +146,8 @@ def _joined(main: Sequence[Stretch]) -> list[Stretch]:
     return joined
 
 
-def _cut(shares: Iterable[Share], counts: Iterable[int]) -> Iterator[list[Share]]:
-    """Shares of messages that follow each other, for so many messages at a time."""
+def _split(shares: Iterable[Share], counts: Iterable[int]) -> Iterator[list[Share]]:
+    """Split shares into lists that cover the given numbers of messages."""
     following, left, assigned = iter(shares), 0, _NONE
     for count in counts:
         part = list[Share]()

@@ -295,7 +295,7 @@ def _rows(
     models = _by_size(part(shown_model(model), model, of_model(model), machines["model", model]) for model in by_model)
     names = _names(db, parts)
     listed = {
-        kind: _by_size(part(*names[kind].get(id, _UNKNOWN), cells, machines[kind, id]) for id, cells in found.items())
+        kind: _by_size(part(*names[kind][id], cells, machines[kind, id]) for id, cells in found.items())
         for kind, found in parts.items()
     }
     several = of_machine if base.machines > 1 else {}
@@ -309,9 +309,6 @@ def _rows(
         by_machine=_by_size(part(machine, machine, cells, (machine,)) for machine, cells in several.items()),
     )
     return made if answer is None else made._replace(unexplained=answer.unexplained)
-
-
-_UNKNOWN = ("unknown", "")  # without its row: from a damaged ledger, or one that was replaced meanwhile
 
 
 def _names(db: sqlite3.Connection, parts: Mapping[str, Mapping[int, object]]) -> dict[str, dict[int, tuple[str, str]]]:

@@ -219,7 +219,8 @@ def _windows(view: View, parameters: Mapping[str, str]) -> object:
 def _session(view: View, parameters: Mapping[str, str]) -> object:
     if "id" not in parameters:
         raise UsageError(
-            "/api/session needs the id of a session.", "Give it as ?id=…; tachograph sessions --json has them."
+            "/api/session needs the id of a session.",
+            "Add ?id=… to the address; `tachograph sessions --json` lists the ids.",
         )
     snapshot, uuid = view.snapshot, parameters["id"]
     found = timeline(snapshot.db, snapshot.book, session_id(snapshot.db, uuid))
